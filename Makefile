@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DB ?= sqlite
 SECONDS ?= 30
-TARGETS ?= $(shell sed -n 's/^    "\([a-z_0-9]*\)",$$/\1/p' tests/fuzz/target.py)
+TARGETS ?= $(basename $(notdir $(shell grep -lw '^def check' tests/fuzz/*.py)))
 DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -32,11 +32,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 
 # The server that the demonstration starts for itself comes with the tools for tests.
 demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from a hotline to a police office, over real TLS; DB=postgresql
-	@$(BIN)/casegate demo --folder $(DEMO) --database '$(DB)'
+	@$(BIN)/casegate demo --out $(DEMO) --database '$(DB)'
 
 run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
-	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --folder $(DEMO)
-	@$(BIN)/casegate run --folder $(DEMO)/gateway
+	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --out $(DEMO)
+	@$(BIN)/casegate run --home $(DEMO)/gateway
 
 test: $(VENV)/dev.stamp ## All tests of the default run
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -81,7 +81,7 @@ format: $(VENV)/dev.stamp ## Format the code
 openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
 	@$(BIN)/python -m gateway.web.openapi docs/openapi.json
 
-bench: $(VENV)/dev.stamp ## What a handoff costs, beside a bare server in the same run
+bench: $(VENV)/dev.stamp ## What a handoff costs in processor time, beside servers that do less
 	@$(BIN)/python -m bench
 
 requirements: ## Pin the packages anew, with hashes (needs uv)
@@ -94,6 +94,9 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
 	echo 'sslyze>=6.3' | uv pip compile - --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/scan.txt
+	for pin in medallion==3.0.0 opentaxii==0.9.3 dot=django-oauth-toolkit==3.4.1; do \
+		name=$${pin%%=*}; echo "$${pin#dot=}" | uv pip compile - --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/peers/$$name.txt; done
 
 clean: ## Remove what was made here: environment, caches, demonstration
-	rm -rf $(VENV) $(VENV)-scan $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-scan .venv-peers $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

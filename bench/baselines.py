@@ -1,29 +1,32 @@
-"""What the gateway is compared with: servers that do less, and a durable INSERT without a server.
+"""What the gateway is compared with: servers that do less, behind the same listener.
 
-Run as a program, `python -m bench.baselines KIND OPERATOR PORT [LIMIT]` listens like the partners'
-listener of the operator's folder, with the same TLS, workers and threads:
+`python -m bench.baselines KIND PORT OPERATOR LIMIT` listens as the partners' listener of the
+folder OPERATOR does, with its TLS, workers and threads:
 
-answer      a plain WSGI answer            flask   the same answer by Flask
-limit       Flask, a durable case row, an event in the log, a signed checkpoint, in the folder
-            LIMIT; no authentication, no validation, no policy
+bare     Flask answers a constant
+lean     Flask, one raw SQLite transaction (the case, a log entry, the head) with a durable commit,
+         one Ed25519 signature of the head: the least that a signed log can cost
+limit    Flask and the gateway's own store, in the folder LIMIT: case row, event in the log, signed
+         checkpoint; no authentication, no validation, no policy, no high-water mark
 """
 
+import base64
+import hashlib
 import json
 import sqlite3
 import sys
-import time
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
-import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, Response, request
 
-from bench.workload import CASE_BYTES, ORIGINATOR
+from bench.workload import ORIGINATOR
 from gateway import maintenance, wiring
-from gateway.config import Config
 from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import Case, CaseState
 from gateway.evidence import base64url
@@ -34,33 +37,68 @@ from gateway.serving import listener
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
 
-ANSWER, FLASK, LIMIT = "answer", "flask", "limit"
+BARE, LEAN, LIMIT = "bare", "lean", "limit"
+BASELINES = (BARE, LEAN, LIMIT)
 
-_CONSTANT = b'{"result":"a constant answer"}'
+LEAN_FILE = "lean.db"
+"""LEAN's database, beside the folder of LIMIT."""
+
+_LEAN_TABLES = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, document BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS entries (place INTEGER PRIMARY KEY, event TEXT NOT NULL, leaf BLOB)
+    STRICT;
+CREATE TABLE IF NOT EXISTS head (size INTEGER NOT NULL, root BLOB NOT NULL) STRICT;
+INSERT INTO head SELECT 0, x'' WHERE NOT EXISTS (SELECT 1 FROM head);
+COMMIT;
+"""
 
 
-def plain_app() -> Callable[..., Iterable[bytes]]:
-    """A WSGI app that reads the body and answers a constant."""
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(_CONSTANT)))]
-
-    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"].read()
-        start_response("200 OK", headers)
-        return [_CONSTANT]
-
-    return app
-
-
-def flask_app() -> Flask:
-    """The same with Flask."""
+def _app(answer: Callable[[bytes], bytes]) -> Flask:
+    """An app that answers the bytes posted to /cases by ``answer``."""
     app = Flask(__name__, static_folder=None, template_folder=None)
 
     @app.post("/cases")
     def post() -> Response:
-        request.get_data()
-        return Response(_CONSTANT, content_type="application/json")
+        return Response(answer(request.get_data()), content_type="application/json")
 
     return app
+
+
+def bare_app() -> Flask:
+    """A constant answer."""
+    return _app(lambda _: b'{"result":"a constant answer"}')
+
+
+def lean_database(file: Path) -> sqlite3.Connection:
+    """LEAN's database with its tables, made where there are none."""
+    connection = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
+    connection.executescript(_LEAN_TABLES)
+    return connection
+
+
+def lean_app(connection: sqlite3.Connection) -> Flask:
+    """Store each posted case with an entry and the new head, and sign the head."""
+    lock, key = threading.Lock(), Ed25519PrivateKey.generate()
+
+    def answer(data: bytes) -> bytes:
+        case, event = json.loads(data)["content"]["case"], str(wiring.new_id())
+        leaf = hashlib.sha256(data).digest()
+        with lock:
+            connection.execute("BEGIN IMMEDIATE")
+            ((size, root),) = connection.execute("SELECT size, root FROM head")
+            root = hashlib.sha256(root + leaf).digest()
+            connection.execute("INSERT INTO cases VALUES (?, ?)", (case, data))
+            connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (size, event, leaf))
+            connection.execute("UPDATE head SET size = ?, root = ?", (size + 1, root))
+            connection.execute("COMMIT")
+        note = f"lean.example/log\n{size + 1}\n{base64.b64encode(root).decode()}\n"
+        signature = base64.b64encode(key.sign(note.encode())).decode()
+        return json.dumps({"event": event, "note": note, "signature": signature}).encode()
+
+    return _app(answer)
 
 
 def limit_app(gateway: wiring.GatewayRuntime) -> Flask:
@@ -68,12 +106,9 @@ def limit_app(gateway: wiring.GatewayRuntime) -> Flask:
 
     The store and the key alone: no mark is raised and nothing is compared with it.
     """
-    app = Flask(__name__, static_folder=None, template_folder=None)
     signer = gateway.keys.log
 
-    @app.post("/cases")
-    def post() -> Response:
-        data = request.get_data()
+    def answer(data: bytes) -> bytes:
         event = gateway.ports.new_id()
         case, version = _case(UUID(json.loads(data)["content"]["case"]), data, event)
         with gateway.store.begin(TransactionMode.WRITE) as work:
@@ -89,10 +124,11 @@ def limit_app(gateway: wiring.GatewayRuntime) -> Flask:
             )
             (logged,) = work.commit()
         head = Checkpoint(signer.name, logged.head.size, logged.head.root)
-        answer = {"event": str(event), "checkpoint": sign_checkpoint(head, signer)}
-        return Response(json.dumps(answer), content_type="application/json")
+        return json.dumps(
+            {"event": str(event), "checkpoint": sign_checkpoint(head, signer)}
+        ).encode()
 
-    return app
+    return _app(answer)
 
 
 def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
@@ -119,73 +155,31 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
     return case, version
 
 
-def insert_rate(database: str, folder: Path, seconds: float) -> float:
-    """Durable INSERTs of a case's bytes a second, one connection, a commit each.
-
-    Into a new SQLite file in ``folder``, or into a table of the PostgreSQL ``database``.
-    """
-    row = bytes(CASE_BYTES)
-    if database.startswith("postgresql"):
-        with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS bench_insert (n bigint, data bytea)")
-            insert = "INSERT INTO bench_insert VALUES (%s, %s)"
-            return _rate(lambda n: connection.execute(insert, (n, row)), seconds)
-    file = folder / f"insert-{time.monotonic_ns()}.db"
-    connection = sqlite3.connect(file, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("CREATE TABLE bench_insert (n INTEGER PRIMARY KEY, data BLOB)")
-        insert = "INSERT INTO bench_insert VALUES (?, ?)"
-        return _rate(lambda n: connection.execute(insert, (n, row)), seconds)
-    finally:
-        connection.close()
-        file.unlink()
-
-
-def _rate(insert: Callable[[int], Any], seconds: float) -> float:
-    done, begun = 0, time.perf_counter()
-    while (passed := time.perf_counter() - begun) < seconds:
-        insert(done)
-        done += 1
-    return done / passed
-
-
-def _listener(config: Config, port: int, on_exit: Callable[[], None]) -> Listener:
-    return Listener(
-        name="bench",
-        bind=f"127.0.0.1:{port}",
-        tls=TlsFiles(
-            config.server / maintenance.PARTNERS_CERTIFICATE,
-            config.published / "ca-chain.pem",
-            config.published / "crl.pem",
+def serve(kind: str, port: int, operator: Path, limit: Path) -> NoReturn:
+    """Listen until SIGTERM."""
+    config = wiring.load_config(operator)
+    apps: dict[str, Callable[[], Flask]] = {
+        BARE: bare_app,
+        LEAN: lambda: lean_app(lean_database(limit.parent / LEAN_FILE)),
+        LIMIT: lambda: limit_app(wiring.connect(wiring.load_config(limit))),
+    }
+    tls = TlsFiles(
+        config.server / maintenance.PARTNERS_CERTIFICATE,
+        config.published / "ca-chain.pem",
+        config.published / "crl.pem",
+    )
+    listener.serve(
+        apps[kind],
+        Listener(
+            name=kind,
+            bind=f"127.0.0.1:{port}",
+            tls=tls,
+            workers=config.workers,
+            threads=config.threads,
+            deadline=config.request_deadline,
         ),
-        workers=config.workers,
-        threads=config.threads,
-        deadline=config.request_deadline,
-        on_worker_exit=on_exit,
     )
 
 
-def serve(kind: str, operator: Path, port: int, limit: Path | None) -> NoReturn:
-    """Listen until SIGTERM."""
-    opened: list[wiring.GatewayRuntime] = []
-
-    def make() -> Any:
-        if kind == ANSWER:
-            return plain_app()
-        if kind == FLASK or limit is None:
-            return flask_app()
-        opened.append(wiring.connect(wiring.load_config(limit)))
-        return limit_app(opened[0])
-
-    def let_go() -> None:
-        for gateway in opened:
-            gateway.close()
-
-    listener.serve(make, _listener(wiring.load_config(operator), port, let_go))
-
-
 if __name__ == "__main__":
-    _kind, _operator, _port, *_limit = sys.argv[1:]
-    serve(_kind, Path(_operator), int(_port), Path(_limit[0]) if _limit else None)
+    serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

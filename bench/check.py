@@ -1,18 +1,20 @@
 """What is checked after the runs: a rate whose answers were not kept does not count."""
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, select
 
-from bench.generator import Answer, Run
+from bench.load import Answer, Run
 from bench.workload import ACCEPT, OFFER, ORIGINATOR, POST, RECIPIENT, SUBMIT
 from gateway import wiring
 from gateway.evidence import receipt
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
-from gateway.store.tables import answer, case_file, case_version, handoff, log_event
+from gateway.store import tables
 
 _PAGE = 10_000
 
@@ -21,36 +23,39 @@ class NotKept(Exception):
     """The gateway answered something that is not so; the message says what."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """How much was checked: answers, receipts verified, entries in the rebuilt tree."""
-
-    answers: int
-    receipts: int
-    entries: int
-
-
-def check(gateway: wiring.GatewayRuntime, runs: Iterable[Run]) -> Checked:
-    """Check every answer of the runs against what is stored; NotKept for the first lie.
+def check(gateway: wiring.GatewayRuntime, runs: Iterable[Run]) -> str:
+    """Check every answer of the runs against what is stored, and say how much was checked.
 
     1. Each answer's event is in the log, and no event stands for two answers.
     2. Each answer's thing is stored: case, offered handoff, acceptance, recorded by that event.
     3. The tree rebuilt from the entries has the root of the head.
     4. A sample of the receipts verifies offline, against checkpoints of this very tree.
+
+    NotKept for the first answer that is not so.
     """
-    kept = list(runs)
-    answers = [one for run in kept for one in run.answers]
+    checked = list(runs)
+    answers = [answer for run in checked for answer in run.answers]
     entries = _entries(gateway)
     engine = create_engine(gateway.config.database_url)
     try:
         with engine.connect() as connection:
-            _check_events(connection, answers)
+            _check_events(answers, map(str, connection.scalars(select(tables.log_event.c.event))))
             _check_things(connection, answers)
     finally:
         engine.dispose()
-    bodies = [body for run in kept for body in run.bodies if b'"receipt"' in body]
+    bodies = [body for run in checked for body in run.bodies if b'"receipt"' in body]
     _check_receipts(gateway, bodies, entries)
-    return Checked(len(answers), len(bodies), len(entries))
+    return (
+        f"{len(answers):,} answers are stored with their events, {len(bodies)} receipts verify, "
+        f"{len(entries):,} entries give the head's root"
+    )
+
+
+def check_lean(file: Path, runs: Iterable[Run]) -> None:
+    """Check that each answer of LEAN is an entry of its database; NotKept otherwise."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        events = [event for (event,) in connection.execute("SELECT event FROM entries")]
+    _check_events([answer for run in runs for answer in run.answers], events)
 
 
 def _entries(gateway: wiring.GatewayRuntime) -> list[bytes]:
@@ -69,25 +74,25 @@ def _entries(gateway: wiring.GatewayRuntime) -> list[bytes]:
     return entries
 
 
-def _check_events(connection: Connection, answers: Sequence[Answer]) -> None:
-    events = {one.event for one in answers}
+def _check_events(answers: Sequence[Answer], stored: Iterable[str]) -> None:
+    events = {answer.event for answer in answers}
     if len(events) != len(answers):
         raise NotKept(f"{len(answers)} answers name {len(events)} different events")
-    query = select(log_event.c.event)
-    missing = events - {str(event) for event in connection.scalars(query)}
-    if missing:
-        raise NotKept(f"{len(missing)} answered events are not in the log, as {min(missing)}")
+    if missing := events - set(stored):
+        raise NotKept(f"{len(missing)} answered events are not stored, as {min(missing)}")
 
 
 def _check_things(connection: Connection, answers: Sequence[Answer]) -> None:
     stored = _stored(connection)
-    for one in answers:
-        if stored[one.kind].get(one.id) != one.event:
-            raise NotKept(f"the {one.kind} of {one.id} is not stored with its event {one.event}")
+    for answer in answers:
+        if stored[answer.kind].get(answer.id) != answer.event:
+            raise NotKept(f"the {answer.kind} of {answer.id} is not stored with its event")
 
 
 def _stored(connection: Connection) -> Mapping[str, Mapping[str, str]]:
     """By kind of request: the things that are stored, and the event that recorded each."""
+    case_file, case_version = tables.case_file, tables.case_version
+    handoff, answer = tables.handoff, tables.answer
     cases = select(case_file.c.id, case_version.c.event).join_from(
         case_file, case_version, case_file.c.digest == case_version.c.digest
     ).where(case_file.c.originator == ORIGINATOR, case_file.c.state == "cleared")  # fmt: skip

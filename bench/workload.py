@@ -1,51 +1,35 @@
 """The fixed workload: one case of 2,126 bytes with a new id each time, and the requests around it.
 
 Everything follows from a seed and the number of the run, so two runs of the bench send the same
-bytes, but for tokens. Times and ids are constants too: nothing here depends on the day.
+bytes, except for tokens. Times and ids are constants too: nothing here depends on the day.
 """
 
 import json
-import secrets
-import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
-
-from gateway.client.signing import DocumentSigner
-from gateway.keys import KeyPurpose, load_key
 
 CASE_BYTES = 2126
 SEED = 20_260_101
 
 ORIGINATOR, RECIPIENT = "hotline-a", "police-office-b"
 SYSTEM = "desk"
+"""Two members, and what the system of each is called."""
 MATTER, TERRITORY = "csam", "FR"
 
 SUBMIT, OFFER, ACCEPT, POST = "submit", "offer", "accept", "post"
 """Kinds of request: the three of a handoff, and the one that baselines take."""
 
-READ = "read"
-"""A page of the inbox: it makes nothing."""
-
-PAGE = 20
-"""Handoffs of a page of the inbox."""
-
 HANDOFF = (SUBMIT, OFFER, ACCEPT)
 
+_CASE_FILE = Path(__file__).with_name("case.json")
 _START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 _RUN_MS = 10_000_000  # ids of one run: more than it can use
 _MARK = "00000000-0000-7000-8000-000000000000"  # where a request's own ids go; ids have one length
 _MARK_2 = "00000000-0000-7000-8000-000000000001"
-
-
-def element(number: int) -> str:
-    """The id of an element of the case; ids of elements are unique within a case only."""
-    return f"018f0000-0000-7000-8000-{number:012}"
 
 
 CONDITIONS: dict[str, Any] = {
@@ -56,75 +40,15 @@ CONDITIONS: dict[str, Any] = {
     "purpose": ["identify_victim", "investigate"],
     "erase_on": "2031-01-01",
 }
+"""Of use: those that the case is marked with, and that an acceptance repeats."""
 
 
 def case_content(case: str) -> dict[str, Any]:
-    """A case with something in most groups; its compact JSON has CASE_BYTES bytes."""
-    content: dict[str, Any] = {
-        "case": case,
-        "version": 1,
-        "originator_ref": case,
-        "references": [{"id": element(1), "scheme": "hotline", "value": "2026-000017"}],
-        "received_at": "2026-01-01T08:00:00Z",
-        "intake_channel": "web_form",
-        "reporter": {"anonymous": True, "feedback_requested": False},
-        "matter": [MATTER],
-        "urgency": "urgent_indirect",
-        "items": [
-            {
-                "id": element(2),
-                "kind": "url",
-                "value": "https://files.example.org/reported/17",
-                "is_source": True,
-                "site_type": "file-host",
-                "hosting": [
-                    {
-                        "ip": "192.0.2.17",
-                        "country": "FR",
-                        "observed_at": "2026-01-01T08:30:00Z",
-                        "method": "dns",
-                    }
-                ],
-                "hash": [{"alg": "sha256", "value": "17" * 32}],
-                "online": [{"status": "online", "checked_at": "2026-01-01T08:31:00Z", "checks": 1}],
-            },
-            {"id": element(3), "kind": "host", "value": "files.example.org"},
-        ],
-        "statements": [
-            {
-                "id": element(4),
-                "kind": "fact",
-                "text": "",
-                "language": "en",
-                "made_by_role": "analyst",
-                "made_at": "2026-01-01T09:00:00Z",
-                "graphic": "none",
-            }
-        ],
-        "subjects": [
-            {
-                "id": element(5),
-                "category": "victim",
-                "minor": "yes",
-                "basis_statement": [element(4)],
-            }
-        ],
-        "classifications": [
-            {
-                "id": element(6),
-                "about": element(2),
-                "scheme": "iccam",
-                "code": "national-csam",
-                "assessor_role": "analyst",
-                "assessed_at": "2026-01-01T09:10:00Z",
-                "method": "human",
-            }
-        ],
-        "marking": {**CONDITIONS, "attribution": "may", "release_to": []},
-        "legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}],
-    }
-    missing = CASE_BYTES - len(_compact(content))
+    """The case of case.json under another id; its compact JSON has CASE_BYTES bytes."""
+    text = _CASE_FILE.read_text(encoding="utf-8").replace(_MARK, case)
+    content: dict[str, Any] = json.loads(text)
     sentence = "The page was seen online and its host was looked up. "
+    missing = CASE_BYTES - len(_compact(content))
     content["statements"][0]["text"] = (sentence * CASE_BYTES)[: missing - 1] + "."
     return content
 
@@ -223,7 +147,6 @@ class Handoffs:
     templates: dict[str, Template]
     to_offer: deque[str] = field(default_factory=deque)
     to_accept: deque[str] = field(default_factory=deque)
-    case_of: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: int, host: str, tokens: dict[str, str]) -> "Handoffs":
@@ -237,16 +160,12 @@ class Handoffs:
             "purpose": ["investigate"],
         }
         acceptance = {"by": "officer-3", "conditions": CONDITIONS}
-        return cls(
-            Ids(run),
-            {
-                SUBMIT: template(SUBMIT, host, "/cases", submission(_MARK), sender),
-                OFFER: template(OFFER, host, f"/cases/{_MARK_2}/handoffs", offer, sender),
-                ACCEPT: template(
-                    ACCEPT, host, f"/handoffs/{_MARK}/acceptance", acceptance, receiver
-                ),
-            },
+        templates = (
+            template(SUBMIT, host, "/cases", submission(_MARK), sender),
+            template(OFFER, host, f"/cases/{_MARK_2}/handoffs", offer, sender),
+            template(ACCEPT, host, f"/handoffs/{_MARK}/acceptance", acceptance, receiver),
         )
+        return cls(Ids(run), {one.kind: one for one in templates})
 
     def next(self, role: str) -> Request | None:
         """What a connection of an organisation sends next; None: it has to wait for another."""
@@ -254,9 +173,7 @@ class Handoffs:
             return self.templates[ACCEPT].fill(self.to_accept.popleft()) if self.to_accept else None
         if not self.to_offer:
             return self.templates[SUBMIT].fill(self.ids())
-        handoff = self.ids()
-        self.case_of[handoff] = self.to_offer.popleft()
-        return self.templates[OFFER].fill(handoff, self.case_of[handoff])
+        return self.templates[OFFER].fill(self.ids(), self.to_offer.popleft())
 
     def done(self, request: Request) -> None:
         """Go on from a request that was answered well."""
@@ -264,89 +181,6 @@ class Handoffs:
             self.to_offer.append(request.id)
         elif request.kind == OFFER:
             self.to_accept.append(request.id)
-
-
-@dataclass
-class Submissions:
-    """A flow of submissions and nothing else: attested ones are made, signed ones lie ready."""
-
-    requests: Iterator[Request]
-
-    @classmethod
-    def attested(cls, run: int, host: str, token: str) -> "Submissions":
-        """Cases as JSON, which the gateway signs."""
-        made, ids = template(SUBMIT, host, "/cases", submission(_MARK), token), Ids(run)
-        return cls(made.fill(ids()) for _ in iter(int, 1))
-
-    @classmethod
-    def signed(cls, documents: list[tuple[str, str]], host: str, token: str) -> "Submissions":
-        """Cases that their author signed: (id of the case, compact document)."""
-        requests = [
-            Request(SUBMIT, case, _signed_post(host, token, document))
-            for case, document in documents
-        ]
-        return cls(iter(requests))
-
-    def next(self, _role: str) -> Request | None:
-        """What a connection sends next; None when all signed ones were sent."""
-        return next(self.requests, None)
-
-    def done(self, request: Request) -> None:
-        """Nothing follows from a submission."""
-
-
-def signed_cases(run: int, count: int, issuer: str, key_file: Path) -> list[tuple[str, str]]:
-    """Sign the cases of a run by the originator's document key: (id, compact document) of each."""
-    ids = Ids(run)
-    author = DocumentSigner(
-        issuer=issuer,
-        organisation=ORIGINATOR,
-        key=load_key(key_file, KeyPurpose.DOCUMENT),
-        now=lambda: datetime.fromtimestamp(time.time(), UTC),
-        ids=lambda: UUID(ids()),
-        random=secrets.token_bytes,
-    )
-    cases = [ids() for _ in range(count)]
-    return [(case, author.case(submission(case)).compact()) for case in cases]
-
-
-def _signed_post(host: str, token: str, document: str) -> bytes:
-    lines = (
-        "POST /cases HTTP/1.1",
-        f"Host: {host}",
-        "Content-Type: application/sd-jwt",
-        f"Content-Length: {len(document)}",
-        f"Authorization: Bearer {token}",
-    )
-    return "\r\n".join([*lines, "", document]).encode("ascii")
-
-
-@dataclass
-class Inbox:
-    """A flow of pages of the inbox, each from some place in it."""
-
-    host: str
-    token: str
-    spread: int
-    random: Random
-
-    @classmethod
-    def of(cls, host: str, token: str, spread: int) -> "Inbox":
-        """``spread``: how many of the filled handoffs there are to page through."""
-        return cls(host, token, spread, Random(SEED))  # noqa: S311 - a workload, not a secret
-
-    def next(self, _role: str) -> Request:
-        """What a connection sends next."""
-        after = filled_id(self.random.randrange(max(1, self.spread - PAGE)), 1)
-        lines = (
-            f"GET /handoffs?box=in&limit={PAGE}&after={after} HTTP/1.1",
-            f"Host: {self.host}",
-            f"Authorization: Bearer {self.token}",
-        )
-        return Request(READ, str(after), "\r\n".join([*lines, "", ""]).encode("ascii"))
-
-    def done(self, request: Request) -> None:
-        """Nothing follows from a page."""
 
 
 def filled_id(number: int, kind: int) -> UUID:

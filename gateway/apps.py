@@ -89,7 +89,9 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         token_seconds=config.token_seconds,
         body_bytes=config.body_bytes,
     )
-    return gate if counts is None else replace(gate, answered=counts.answered, told=counts.told)
+    if counts is None:
+        return gate
+    return replace(gate, answered=counts.answered, problem_sent=counts.problem_sent)
 
 
 def _require_newest_log(gateway: wiring.GatewayRuntime) -> None:
@@ -119,7 +121,7 @@ def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
 
 
 def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
-    """The listener of an app: its address, TLS files, limits, and words for what is no request."""
+    """The listener of an app: its address, TLS files, limits, and its answers to bad requests."""
     bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
     return Listener(
         name=part,

@@ -21,7 +21,7 @@ from gateway import setting_validators
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
 
-DATABASE_VARIABLE = "CASEGATE_DATABASE"
+DATABASE_VARIABLE = "CASEGATE_DATABASE_URL"
 """The one setting that the environment may override: a container's database address."""
 
 _REQUIRED: Any = object()
@@ -126,7 +126,7 @@ class Config:
         10,
     )
     waiters: int = _setting(
-        "listeners.waiters",
+        "listeners.max_queued_writes",
         setting_validators.integer(1, 1024),
         "Requests of one worker that may wait for the write lock; the next gets 503.",
         32,
@@ -134,22 +134,24 @@ class Config:
     database_url: str = _setting(
         "database.url",
         setting_validators.database,
-        f"{setting_validators.SQLITE}<file> or {setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
+        f"{setting_validators.SQLITE}<file> or "
+        f"{setting_validators.POSTGRESQL}<user>@<host>/<name>.\n"
         f"The environment variable {DATABASE_VARIABLE} overrides it.",
         f"{setting_validators.SQLITE}casegate.db",
         shown=False,
     )
     mark_url: str = _setting(
-        "mark.url",
+        "high_water_mark.url",
         setting_validators.mark,
-        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, best on another disk, and\n"
+        f"Where the log's high-water mark is kept: {setting_validators.FILE}<file>, "
+        "best on another disk, and\n"
         "NEVER in the backup of the database: it tells an older copy from the newest.\n"
         "Several nodes share one in PostgreSQL, in a database of its own.",
         f"{setting_validators.FILE}high-water-mark",
         shown=False,
     )
     keys_url: str = _setting(
-        "keys.url",
+        "case_keys.url",
         setting_validators.database,
         "Where the keys of cases are kept, wrapped: a database of its own, NEVER in the\n"
         "backup of the first, and itself backed up for days only: what is erased lives as\n"
@@ -171,13 +173,13 @@ class Config:
         "metrics",
     )
     token_seconds: int = _setting(
-        "limits.token_seconds",
+        "limits.access_token_seconds",
         setting_validators.integer(30, 3600),
         "Seconds that an access token lives.",
         300,
     )
     body_bytes: int = _setting(
-        "limits.body_bytes",
+        "limits.max_body_bytes",
         setting_validators.integer(1024, 16 * 1024 * 1024),
         "Largest request body in bytes.",
         262_144,
@@ -318,11 +320,9 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         if file is not None:
             values[name] = f"{prefix}{folder / file}"
     if values["mark_url"] == values["database_url"]:
-        raise ConfigError("[mark] url and [database] url must name different databases")
+        raise ConfigError("[high_water_mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
-        raise ConfigError(
-            "[keys] url must name a different database than [database] url and [mark] url"
-        )
+        raise ConfigError("[case_keys] url must name a database of its own")
     return Config(folder=folder, **values)
 
 

@@ -30,8 +30,7 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
-from gateway.registry.expiry_notices import remind
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.registry.issuing import issue_approved_certificates, remind
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
@@ -130,7 +129,7 @@ class Maintenance:
             report = duty.run(self, now)
         except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
-            frozen = "FROZEN: " if isinstance(refusal, LogFrozen) else ""
+            frozen = "log frozen: " if isinstance(refusal, LogFrozen) else ""
             self._alarms["log"] = (f"{frozen}{refusal.detail}",)
             self._due["log"] = _AT_ONCE  # looked at in each step, until it goes on
             return None
@@ -381,7 +380,7 @@ def upgrade_schema(config: Config) -> bool:
         raise UnsuitableDatabase(
             "the database holds no gateway: is [database] url right, or is a backup to be restored?"
         )
-    if found == migrations.newest() or not migrations.knows(found):
+    if found not in migrations.REVISIONS[:-1]:
         return False
     migrations.upgrade(config.database_url)
     return True

@@ -84,7 +84,7 @@ class Counts:
         self._child("requests", route, method, f"{status // 100}xx").inc()
         self._child("request_seconds", route, method).observe(seconds)
 
-    def told(self, problem: str) -> None:
+    def problem_sent(self, problem: str) -> None:
         """A problem, or an error of OAuth, was sent."""
         self._child("problems", problem).inc()
 
@@ -211,7 +211,7 @@ class Gauges:
 _ENDS = "When a certificate or a revocation list ends, in seconds since 1970."
 _GAUGES: Mapping[str, str] = {
     "log_entries": "Entries of the log.",
-    "log_signed_entries": "Entries of the log that a checkpoint was signed for: the mark.",
+    "log_signed_entries": "Entries that a checkpoint was signed for: the high-water mark.",
     "log_unsigned_entries": "Entries without a signed checkpoint; negative when the log is frozen.",
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",

@@ -55,7 +55,7 @@ def new_id() -> UUID:
 
 
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
-    """How a moment becomes the civil day on which rights are judged (contracts.md 4)."""
+    """How a moment becomes the civil day on which rights are judged."""
     if config.simulated_reference_date is not None:
         simulated = ReferenceDate(config.simulated_reference_date, simulated=True)
         return lambda _: simulated

@@ -404,11 +404,10 @@ def founded(
     simulated_reference_date: date | None = None,
     keys: CaseKeys | None = None,
 ) -> Founded:
-    """A gateway with the four organisations of the founding story.
+    """A gateway in which the four organisations take part.
 
-    ``store`` makes a store from origin, policy revision, clock and source of randomness, on which
-    the story is told anew. ``simulated_reference_date`` simulates a day, as a demonstration. ``keys`` are those
-    of its cases.
+    ``store`` makes a store from origin, policy revision, clock and source of randomness: on it all
+    is done again. ``keys`` are those of its cases.
     """
     if store is not None:
         gateway = unfounded(store, simulated_reference_date, keys)

@@ -91,7 +91,7 @@ class Operator:
     def admin(self, *words: object, persons: tuple[str, ...] = (MARTIN, DUBOIS)) -> Result:
         """Type `casegate admin` as these persons."""
         who = [word for person in persons for word in ("--as", person)]
-        return self.type("admin", "--folder", self.folder, *who, *words)
+        return self.type("admin", "--home", self.folder, *who, *words)
 
     def done(self, *words: object, **kwargs: Any) -> str:
         """Type `casegate admin` with success; what it printed."""

@@ -1,6 +1,8 @@
 """Why a gateway is not ready, as its own parts tell it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,11 @@ from gateway.web.problems import InvalidToken
 from gateway.web.tokens import Tokens
 from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
 from tests.postgresql import own_server
+
+
+def test_a_worker_never_imports_what_upgrades_the_database() -> None:
+    code = "import sys; from gateway import apps; assert 'alembic' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture
@@ -34,8 +41,8 @@ def _mark_breaks(gateway: wiring.GatewayRuntime) -> None:
     file.write_bytes(b"damaged")
 
 
-def _older_tables(gateway: wiring.GatewayRuntime) -> None:
-    gateway.store.is_current = lambda: False  # type: ignore[method-assign] - there is one version
+def _no_tables(gateway: wiring.GatewayRuntime) -> None:
+    _change(gateway, "DROP TABLE alembic_version")
 
 
 def _newer_tables(gateway: wiring.GatewayRuntime) -> None:
@@ -56,7 +63,7 @@ def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
     [
         (_older_copy, "frozen"),
         (_mark_breaks, "mark"),
-        (_older_tables, "schema"),
+        (_no_tables, "schema"),
         (_database_breaks, "database"),
     ],
 )

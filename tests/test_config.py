@@ -148,7 +148,7 @@ def test_the_environment_overrides_the_database_and_nothing_else(tmp_path: Path)
     path = write(tmp_path, render(**GIVEN))
     made = load(
         path,
-        {"CASEGATE_DATABASE": "postgresql+psycopg://gw@db.example/gw", "CASEGATE_WORKERS": "9"},
+        {"CASEGATE_DATABASE_URL": "postgresql+psycopg://gw@db.example/gw", "CASEGATE_WORKERS": "9"},
     )
     assert made.database_url == "postgresql+psycopg://gw@db.example/gw"
     assert (made.database_file, made.database_lock, made.workers) == (None, None, 2)
@@ -156,8 +156,8 @@ def test_the_environment_overrides_the_database_and_nothing_else(tmp_path: Path)
 
 def test_a_wrong_database_address_is_refused_without_repeating_it(tmp_path: Path) -> None:
     path = write(tmp_path, render(**GIVEN))
-    with pytest.raises(ConfigError, match=r"^CASEGATE_DATABASE must be") as refused:
-        load(path, {"CASEGATE_DATABASE": "postgres://gw:hunter2@db.example/gw"})
+    with pytest.raises(ConfigError, match=r"^CASEGATE_DATABASE_URL must be") as refused:
+        load(path, {"CASEGATE_DATABASE_URL": "postgres://gw:hunter2@db.example/gw"})
     assert "hunter2" not in str(refused.value)
     assert refused.value.__cause__ is None
 

@@ -310,7 +310,7 @@ def test_a_log_that_is_behind_its_mark_stops_what_is_recorded_but_no_list(gw: Op
         clock.at += HOUR
         upkeep.step()
         assert isinstance(upkeep.log_refusal, LogFrozen)
-        assert any(alarm.startswith("FROZEN: ") for alarm in upkeep.alarms())
+        assert any(alarm.startswith("log frozen: ") for alarm in upkeep.alarms())
         assert served_of(upkeep, waiting) == waiting
     assert published_at(gw) == NOW + HOUR
 
@@ -600,20 +600,18 @@ def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
 
 
 @pytest.fixture
-def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The product as it will be with one migration more."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations.FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "later.py").write_text(
-        f'revision, down_revision = "later", "{migrations.newest()}"\n'
+        f'revision, down_revision = "later", "{migrations.REVISIONS[-1]}"\n'
         "def upgrade():\n"
         "    from alembic import op\n"
         "    op.execute('CREATE TABLE later (id INTEGER)')\n"
     )
     monkeypatch.setattr(migrations, "FOLDER", folder)
-    migrations.newest.cache_clear()
-    yield
-    migrations.newest.cache_clear()
+    monkeypatch.setattr(migrations, "REVISIONS", [*migrations.REVISIONS, "later"])
 
 
 def tables(gw: Operator) -> set[str]:
@@ -683,7 +681,7 @@ def _offices(gw: Operator, day: str) -> UUID:
         gw.done("organisation", "admit", slug, "--name", slug, *words)
     mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
     gw.done("mandate", "grant", "ocrvp", *mandate, "2006-05-08")
-    days = ("--on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
+    days = ("--effective-on", day, "--read-until", "2099-01-02", "--legal-act", "Decree")
     gw.done("succession", "plan", "ocrvp", "ofmin", "--competence", "receive/csam/FR", *days)
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         (one,) = work.successions.all()
@@ -733,7 +731,7 @@ def test_a_succession_that_fails_keeps_neither_the_others_nor_the_upkeep(
         monkeypatch.setattr(succession_execution, "due_successions", lambda _ports: (one, one))
         upkeep.step()
         waits, failed = sorted(upkeep.alarms())
-        assert "is not carried out: KeysUnavailable in " in failed
+        assert "is not carried out: CaseKeysUnavailable in " in failed
         assert "is due, and waits for" in waits
     assert tried == [succession] * 2
 

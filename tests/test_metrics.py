@@ -59,9 +59,9 @@ def test_processes_are_added_up(folder: Path) -> None:
 
 def test_who_takes_a_dead_worker_s_place_goes_on_with_its_numbers_and_files(folder: Path) -> None:
     """Numbers never fall, and files do not grow in number, however often workers die."""
-    work(folder, 0, "counts.began(); counts.told('forbidden')")
+    work(folder, 0, "counts.began(); counts.problem_sent('forbidden')")
     before = sorted(file.name for file in folder.iterdir())
-    work(folder, 0, "counts.began(); counts.told('forbidden')")
+    work(folder, 0, "counts.began(); counts.problem_sent('forbidden')")
     assert sorted(file.name for file in folder.iterdir()) == before
     assert value(folder, "casegate_worker_starts_total", process="partners") == 2
     problem = {"process": "partners", "problem": "forbidden"}
@@ -172,6 +172,6 @@ def test_nothing_is_counted_unless_it_is_asked_for(gw: Operator) -> None:
     assert gw.config.metrics_bind is None
     with gw.opened() as gateway:
         assert gateway.counts is None
-    result = gw.type("run", "--folder", gw.folder, "--only", "metrics")
+    result = gw.type("run", "--home", gw.folder, "--only", "metrics")
     assert result.exit_code == 2
     assert "set [metrics] bind" in result.stderr

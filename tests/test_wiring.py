@@ -150,8 +150,8 @@ def test_a_database_of_another_log_is_said(gw: Operator) -> None:
 
 
 def test_a_mark_that_cannot_be_opened_is_said(gw: Operator) -> None:
-    gw.set("mark", "url", '"file:/proc/nowhere/mark"')
-    with pytest.raises(UnsuitableDatabase, match=r"see \[mark\] url"):
+    gw.set("high_water_mark", "url", '"file:/proc/nowhere/mark"')
+    with pytest.raises(UnsuitableDatabase, match=r"see \[high_water_mark\] url"):
         wiring.connect(gw.config)
 
 

@@ -4,12 +4,12 @@ So `casegate verify` works where only the verifier is installed, without the ser
 """
 
 import importlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
-
-from gateway.cli.output import OutputNotWritten, print_failure, wants_json
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -36,7 +36,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "admin": Subcommand(
         "gateway.cli.admin:admin",
         OPERATORS,
-        "Change the registry: organisations, standings, competences, systems, invitations, keys.",
+        "Manage members, memberships, mandates, systems, invitations and keys.",
     ),
     "audit": Subcommand(
         "gateway.cli.audit:audit",
@@ -48,8 +48,13 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         OPERATORS,
         "Copy the gateway's database, settings and published files to DIR.",
     ),
+    "backup-keys": Subcommand(
+        "gateway.cli.backup:backup_keys",
+        OPERATORS,
+        "Copy the keys of cases to the new FILE, which you keep for days only.",
+    ),
     "ca": Subcommand(
-        "gateway.cli.ca:ca",
+        "gateway.cli.admin.gateway_keys:ca",
         OPERATORS,
         "List issuing certificate authorities and rotate to a new one.",
     ),
@@ -66,33 +71,33 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "init": Subcommand(
         "gateway.cli.gateway_setup:init",
         OPERATORS,
-        "Make FOLDER: settings, authorities, keys, database, and the first two administrators.",
+        "Create FOLDER: settings, authorities, keys, database, administrators.",
     ),
     "run": Subcommand(
         "gateway.cli.run:run",
         OPERATORS,
         "Run the gateway until Ctrl-C or SIGTERM; finish open requests first.",
     ),
-    "mark": Subcommand(
-        "gateway.cli.mark:mark",
+    "log": Subcommand(
+        "gateway.cli.backup:log",
         OPERATORS,
         "Show the high-water mark, or re-create it after it was lost.",
     ),
     "restore": Subcommand(
         "gateway.cli.backup:restore",
         OPERATORS,
-        "Restore the gateway's database from BACKUP; the gateway must be stopped.",
+        "Restore the database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
-        "gateway.cli.policy:policy", OPERATORS, "Check the rules that decide every exchange."
+        "gateway.cli.doctor:policy", OPERATORS, "Validate the policies and run their test cases."
     ),
     "case": Subcommand(
         "gateway.cli.case:case",
         PARTNERS,
-        "Hand in, assess, clear, open and close your own cases.",
+        "Submit, assess, clear, consult and close your cases.",
     ),
     "conformance": Subcommand(
-        "gateway.cli.conformance:conformance",
+        "gateway.cli.enrol:conformance",
         PARTNERS,
         "Run the conformance test and show its result.",
     ),
@@ -101,28 +106,33 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "List members and show their memberships, mandates and keys.",
     ),
-    "enroll": Subcommand(
-        "gateway.cli.enroll:enroll",
+    "enrol": Subcommand(
+        "gateway.cli.enrol:enrol",
         PARTNERS,
-        "Enrol this system with the invitation FILE and configure its connection.",
+        "Enrol this system with an invitation and configure its connection.",
     ),
-    "events": Subcommand(
-        "gateway.cli.events:events",
+    "event": Subcommand(
+        "gateway.cli.audit:event",
         PARTNERS,
         "List all events that concern your organisation.",
     ),
     "handoff": Subcommand(
         "gateway.cli.handoff:handoff",
         PARTNERS,
-        "Offer cases, answer offers, open what you accepted.",
+        "Offer cases, answer offers, consult accepted cases.",
     ),
-    "keys": Subcommand(
-        "gateway.cli.keys:keys",
+    "key": Subcommand(
+        "gateway.cli.system:key",
         PARTNERS,
         "Create signing and encryption keys for your organisation.",
     ),
+    "outbox": Subcommand(
+        "gateway.cli.system:outbox",
+        PARTNERS,
+        "Resend writes that received no answer.",
+    ),
     "receipt": Subcommand(
-        "gateway.cli.events:receipt",
+        "gateway.cli.audit:receipt",
         PARTNERS,
         "Show, verify and save receipts.",
     ),
@@ -145,8 +155,59 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 """Every subcommand; ``about`` is the first sentence of its own help."""
 
 
+ALIASES = {"enroll": "enrol"}
+"""Spellings that work and that help does not list."""
+
 _JSON = "gateway.cli.json"
 """Where a command line keeps whether it asks for machine output."""
+
+
+# --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
+
+
+class CommandFailed(click.ClickException):
+    """A failure that has more to tell machines than its sentence."""
+
+    def __init__(
+        self,
+        message: str,
+        told: Mapping[str, Any],
+        done: Mapping[str, Any] | None = None,
+        *,
+        exit_code: int = click.ClickException.exit_code,
+    ) -> None:
+        """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
+        self.told, self.done = dict(told), dict(done or {})
+
+
+class OutputNotWritten(click.ClickException):
+    """What was asked for is done and told, but a file could not be written."""
+
+    exit_code = 6
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for machine output, also one that cannot be read further."""
+    ended = arguments.index("--") if "--" in arguments else len(arguments)
+    return "--json" in arguments[:ended]
+
+
+def _print_line(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=True))
+
+
+def print_failure(error: click.ClickException) -> None:
+    """Tell machines what went wrong."""
+    if isinstance(error, CommandFailed):
+        _print_line({**error.done, "error": {"message": error.message, **error.told}})
+        return
+    kind = "usage-error" if isinstance(error, click.UsageError) else "error"
+    _print_line({"error": {"kind": kind, "message": error.format_message()}})
+
+
+# --- The command ---
 
 
 class LazyGroup(click.Group):
@@ -158,10 +219,11 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; a UsageError that says what to install when it cannot load."""
-        if cmd_name not in SUBCOMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in SUBCOMMANDS:
             return None
         try:
-            return SUBCOMMANDS[cmd_name].load()
+            return SUBCOMMANDS[name].load()
         except ModuleNotFoundError as missing:
             # A missing part of our own is a defect: it must not look like a choice at installation.
             if missing.name is None or missing.name.partition(".")[0] == "gateway":
@@ -191,7 +253,7 @@ class LazyGroup(click.Group):
         except (click.Abort, EOFError, KeyboardInterrupt):
             if not as_json:
                 raise
-            print_failure(click.ClickException("stopped before its end"))
+            print_failure(click.ClickException("interrupted"))
             ctx.exit(1)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -226,7 +288,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     help="Show the version and exit.",
 )
 def main() -> None:
-    """Share cases between organisations that protect children: metadata only, never media.
+    """Exchange child-protection cases between organisations. Metadata only, never media.
 
     Three audiences use this command. Auditors and courts check evidence offline, with nothing but
     the files. Partners exchange cases through the gateway's interface, with their certificate.

@@ -1,6 +1,8 @@
-"""Kinds of arguments that several commands take, each read and checked in one way."""
+"""Arguments that several commands take, and how an operator's command fails."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import click
 
 from gateway import setting_validators
 from gateway.domain.organisation import SLUG
+from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_timestamp
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -72,3 +75,61 @@ class NewFile(click.Path):
         if not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"nothing can be written in {path.parent}", param, ctx)
         return path
+
+
+# --- What the operator's commands share ---
+
+
+home_option: Callable[[Any], Any] = click.option(
+    "--home",
+    "folder",
+    envvar="CASEGATE_HOME",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    show_envvar=True,
+    help="The operator's folder, made by `casegate init`.",
+)
+
+
+def sentence_of(refusal: Refusal) -> str:
+    """Why something is refused; for an invalid change, each field and its error."""
+    if isinstance(refusal, ValidationFailed):
+        return "; ".join(f"{pointer[1:]} {sentence}" for pointer, sentence in refusal.errors)
+    return refusal.detail
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Report what an operator can correct in one sentence, exit status 1; not defects."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise click.ClickException(sentence_of(refusal)) from refusal
+    except OSError as error:
+        if error.filename is None:
+            raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    except Exception as error:
+        if isinstance(error, _unusable()):
+            raise click.ClickException(str(error)) from error
+        raise
+
+
+def _unusable() -> tuple[type[Exception], ...]:
+    """What an operator can correct; imported only after a failure, to keep starts short."""
+    from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
+    from gateway.config import ConfigError  # noqa: PLC0415
+    from gateway.files import PrivateFileError  # noqa: PLC0415
+    from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
+    from gateway.pki.authority import AuthorityError  # noqa: PLC0415
+    from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
+
+    return (
+        ConfigError,
+        PrivateFileError,
+        AuthorityError,
+        InvalidPolicies,
+        UnsuitableDatabase,
+        AlreadyRunning,
+    )

@@ -1,37 +1,50 @@
-"""`casegate audit`: what an auditor proves offline, copies, and reads under a grant."""
+"""`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, json_option, organisation_id
+from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     cold,
+    colour,
     format_value,
+    print_fields,
     print_json,
     print_line,
     print_table,
     progress,
     sanitise,
+    write_new,
 )
-from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner
+from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner, save_json
 from gateway.cli.verify import FOLDER, STREAM_CODES, exit_with_report, trust_options
-from gateway.client import AuditedEvent, AuditFilters, ClientError, Gateway, GatewayUnavailable
+from gateway.client import (
+    AuditedEvent,
+    AuditFilters,
+    ClientError,
+    Gateway,
+    GatewayUnavailable,
+    StreamEvent,
+)
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import completeness, log_copy
+from gateway.evidence import log_copy, stream
 from gateway.evidence import receipt as receipts
-from gateway.evidence.completeness import MAX_RECEIPT_BYTES, InputFile
 from gateway.evidence.log_copy import VerifiedReplica
+from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
+from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
+from gateway.evidence.stream import InputFile, StreamHead
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.replica import ReadFile
 
@@ -55,14 +68,14 @@ def reader(folder: Path) -> ReadFile:
     return read
 
 
-# --- `casegate audit complete`: whether an organisation's receipts are all its events, offline ---
+# --- `casegate audit check-stream`: whether receipts are all of an organisation's events ---
 
 
 MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-@audit.command(epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-stream", epilog=f"{STREAM_CODES} {FOLDER}")
 @click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
 @trust_options(members=False)
 @click.option(
@@ -73,14 +86,14 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 )
 @json_option
 @click.pass_context
-def complete(
+def check_stream(
     context: click.Context, stream: Path, trust: TrustAnchors, folder: Path | None, as_json: bool
 ) -> None:
     """Prove that receipts are all of an organisation's events.
 
-    DIR holds what `casegate events --save DIR` kept, or what a party handed over: receipts
+    DIR holds what `casegate event list --out-dir DIR` kept, or what a party handed over: receipts
     (*.json) and the gateway's statements of the stream's end (*.sd-jwt), all that you have. FILE
-    is what `casegate events --json` printed.
+    is what `casegate event list --json` printed.
     """
     copy = None
     if folder is not None:
@@ -99,7 +112,7 @@ def _verify_folder(
     folder: Path, trust: TrustAnchors, copy: VerifiedReplica | None
 ) -> VerificationReport:
     statements = list(_parts(folder, "*.sd-jwt", MAX_TEXT))
-    return completeness.verify_stream(
+    return stream.verify_stream(
         statements, _parts(folder, "*.json", MAX_RECEIPT_BYTES), trust, copy
     )
 
@@ -113,10 +126,10 @@ def _verify_file(
     file: Path, trust: TrustAnchors, copy: VerifiedReplica | None
 ) -> VerificationReport:
     try:
-        statements, receipts = completeness.of_page(_start(file, MAX_PAGE_BYTES))
+        statements, receipts = stream.of_page(_start(file, MAX_PAGE_BYTES))
     except ValueError as error:
         raise click.UsageError(f"{file} is not a stream of events: {error}") from error
-    return completeness.verify_stream(statements, receipts, trust, copy)
+    return stream.verify_stream(statements, receipts, trust, copy)
 
 
 def _start(file: Path, longest: int) -> bytes:
@@ -124,21 +137,21 @@ def _start(file: Path, longest: int) -> bytes:
         return opened.read(longest + 1)
 
 
-# --- `casegate audit fsck`: whether a copy of a log is whole, offline ---
+# --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
 
 
-@audit.command(epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-copy", epilog=f"{STREAM_CODES} {FOLDER}")
 @click.argument(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
 @json_option
 @click.pass_context
-def fsck(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
-    tlog-tiles names them. The verdict names the first bad index.
+    tlog-tiles names them. The report names the first bad index.
     """
 
     with progress("entries") as tell:
@@ -232,7 +245,7 @@ def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
     }
 
 
-# --- `casegate audit events`: events of others, as far as an audit grant reaches ---
+# --- `casegate audit search`: events of others, as far as an audit grant reaches ---
 
 
 class _CaseName(click.ParamType[tuple[str, UUID]]):
@@ -273,11 +286,11 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 @click.option(
     "--result", type=click.Choice([str(one) for one in EventResult]), help="How they ended."
 )
-@click.option("--since", type=Moment(), metavar="TIME", help="From this time on.")
-@click.option("--until", type=Moment(), metavar="TIME", help="Before this time.")
+@click.option("--from", "since", type=Moment(), metavar="TIME", help="From this time on.")
+@click.option("--before", "until", type=Moment(), metavar="TIME", help="Before this time.")
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
 @partner
-def events(
+def search(
     gateway: Gateway,
     as_json: bool,
     by: str,
@@ -324,3 +337,161 @@ def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
         event.get("handoff", ""),
         event["id"],
     )
+
+
+# --- `casegate event` and `casegate receipt`: what the log has of your own organisation ---
+
+
+@click.group(epilog=EPILOG)
+def event() -> None:
+    """List all events that concern your organisation."""
+
+
+@event.command("list", epilog=EPILOG)
+@click.option("--after", type=click.IntRange(0), default=0, help="Begin after this number.")
+@click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
+@click.option(
+    "--out-dir",
+    "save",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
+)
+@partner
+def list_events(
+    gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
+) -> None:
+    """List your organisation's events, oldest first.
+
+    Each receipt is verified, and each place in your organisation's counter must be there. The
+    gateway signs which is the last.
+    """
+    if save is not None:
+        if after or limit:
+            raise click.UsageError("a folder keeps the whole stream: leave out --after and --limit")
+        _save(gateway, save, as_json)
+        return
+    ends: list[tuple[str, StreamHead]] = []
+    found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
+    if as_json:
+        text, end = ends[-1]
+        told = [_entry_json(entry) for entry in found]
+        print_json({"events": told, "head": end.stream_number, "statement": text})
+        return
+    rows = [_entry_row(entry) for entry in found]
+    print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
+
+
+def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
+    """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from error
+    before = _kept(folder)
+    ends: dict[str, StreamHead] = {}
+    saved = 0
+    with progress("events") as tell:
+        for entry in gateway.events(before, ends.__setitem__):
+            save_json(folder / _name(entry.stream_number), receipts.to_json(entry.receipt))
+            saved += 1
+            tell(entry.stream_number, max(end.stream_number for end in ends.values()))
+    text, end = list(ends.items())[-1]
+    _keep_statement(folder, text, end)
+    if as_json:
+        print_json({"folder": str(folder), "saved": saved, "head": end.stream_number})
+        return
+    click.echo(
+        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement."
+    )
+    click.echo(f"Prove it complete: casegate audit check-stream {folder} --trust KEYS")
+
+
+def _name(stream_number: int) -> str:
+    return f"{stream_number:09}.json"
+
+
+def _kept(folder: Path) -> int:
+    """The last number up to which no file is missing."""
+    last = 0
+    while (folder / _name(last + 1)).exists():
+        last += 1
+    return last
+
+
+def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
+    """Every statement is kept that says something new: two may contradict each other."""
+    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
+    if not file.exists():
+        write_new(file, f"{text}\n".encode())
+
+
+def _entry_json(entry: StreamEvent) -> dict[str, Any]:
+    receipt = receipts.to_json(entry.receipt)
+    return {"stream_number": entry.stream_number, "event": str(entry.event), "receipt": receipt}
+
+
+def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
+    event = entry.confirmed.event
+    by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
+    handoff = event.get("handoff", "")
+    return entry.stream_number, event["ts"], event["typ"], event["result"], by, event["id"], handoff
+
+
+# --- `casegate receipt`: the log's receipts for events that concern your organisation ---
+
+
+@click.group(epilog=EPILOG)
+def receipt() -> None:
+    """Show, verify and save receipts."""
+
+
+@receipt.command(epilog=EPILOG)
+@click.argument("event", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
+    """Verify the receipt of EVENT and show it."""
+    entry = gateway.receipt(event)
+    if as_json:
+        print_json(receipts.to_json(entry.receipt))
+        return
+    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
+    print_fields(proved(entry.confirmed))
+
+
+def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
+    """What a receipt that was verified says, in words."""
+    clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
+    shown = {
+        f"{kind} (sealed)": cold(format_value(value)) for kind, value in confirmed.opened.shown
+    }
+    withheld = confirmed.opened.withheld
+    return {
+        **clear,
+        **shown,
+        "sealed and not shown": f"{withheld} (for others, erased, or padding)",
+        "entry": f"{confirmed.index} of {confirmed.checkpoint.size}",
+    }
+
+
+@receipt.command(epilog=EPILOG)
+@click.argument("event", type=click.UUID)
+@click.option(
+    "--out",
+    required=True,
+    type=NewFile(),
+    metavar="FILE",
+    help="The new file.",
+)
+@partner
+def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
+    """Verify the receipt of EVENT and keep it.
+
+    The file is for casegate verify.
+    """
+    entry = gateway.receipt(event)
+    save_json(out, receipts.to_json(entry.receipt))
+    if as_json:
+        print_json({"file": str(out), "event": str(entry.event)})
+    else:
+        click.echo(f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}")

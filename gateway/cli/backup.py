@@ -1,4 +1,4 @@
-"""`casegate backup` and `casegate restore`: copies of a gateway, and what they hold."""
+"""`casegate backup`, `restore` and `log`: copies of a gateway, and how far its log was signed."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -18,15 +18,15 @@ import click
 from sqlalchemy import make_url
 
 from gateway import maintenance, wiring
-from gateway.cli.home import folder_option, told_plainly
-from gateway.cli.mark import describe_head, read_mark
-from gateway.cli.output import progress, write_new
+from gateway.cli.arguments import home_option, json_option, told_plainly
+from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import TreeHead
+from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.store import migrations
+from gateway.store.high_water_mark import open_mark
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.store.sqlite_backup import InUse, copy_database, merge_wal, put_in_place, sync
 from gateway.store.unit_of_work import open_for_reading
@@ -103,27 +103,17 @@ def digest(file: Path) -> str:
 
 
 @click.command()
-@folder_option
-@click.option(
-    "--keys",
-    "case_keys",
-    is_flag=True,
-    help="Copy the keys of cases alone, to the new file DIR: see docs/operators.md.",
-)
+@home_option
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-def backup(folder: Path, case_keys: bool, target: Path) -> None:
+def backup(folder: Path, target: Path) -> None:
     """Copy the gateway's database, settings and published files to DIR.
 
-    The gateway may run meanwhile: the copy is of one moment. Its log is checked whole before the
-    command ends. Never in it: keys, which are backed up once and apart, the root authority, the
-    keys of cases, without which nobody reads the content in it, and the high-water mark, which
-    must not go back in time with the database.
+    The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
+    holds signing keys, the root authority, the keys of cases or the high-water mark, which must
+    not go back in time with the database.
     """
     with told_plainly():
         config = wiring.load_config(folder.absolute())
-        if case_keys:
-            _copy_keys(config, target)
-            return
         _require_sqlite(config, target)
         spare = _new_folder(target)
         try:
@@ -140,19 +130,30 @@ def backup(folder: Path, case_keys: bool, target: Path) -> None:
             shutil.rmtree(spare, ignore_errors=True)
     click.echo(f"Made {target}: {describe_head(manifest.head)}. Its log was checked whole.")
     click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), the")
-    click.echo("keys of cases (--keys, kept for days only), the high-water mark (never).")
+    click.echo("keys of cases (backup-keys, kept for days only), the high-water mark (never).")
 
 
-def _copy_keys(config: Config, target: Path) -> None:
-    """Copy the keys database, which is erased with its copies: so it goes its own way."""
-    file = config.keys_file
+@click.command("backup-keys")
+@home_option
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+def backup_keys(folder: Path, target: Path) -> None:
+    """Copy the keys of cases to the new FILE, which you keep for days only.
+
+    What is erased can be read for as long as a copy of its key exists: see docs/operators.md.
+    """
+    with told_plainly():
+        file = wiring.load_config(folder.absolute()).keys_file
+        _copy_keys(file, target)
+
+
+def _copy_keys(file: Path | None, target: Path) -> None:
     if file is None:
         raise click.ClickException(
             "the keys of cases are in PostgreSQL: copy their database by its own means, apart, and "
             "keep no copy for longer than docs/operators.md says"
         )
     if not file.exists():
-        raise click.ClickException(f"{file} is missing: see [keys] url")
+        raise click.ClickException(f"{file} is missing: see [case_keys] url")
     if target.exists():
         raise click.ClickException(f"{target} exists and is not overwritten: name a new file")
     try:
@@ -228,20 +229,22 @@ def _examined(database: Path, origin: str) -> TreeHead:
 @click.command()
 @click.argument("source", metavar="BACKUP", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--folder",
+    "--home",
+    "folder",
+    envvar="CASEGATE_HOME",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     show_default="this folder",
+    show_envvar=True,
     help="The operator's folder. A new or empty one gets settings and published files, too.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the database is put in place.")
 def restore(source: Path, folder: Path, yes: bool) -> None:
-    """Restore the gateway's database from BACKUP; the gateway must be stopped.
+    """Restore the database from BACKUP; the gateway must be stopped.
 
-    First the backup's log is checked whole, and held against the high-water mark: the command says
-    whether the gateway will go on, or be FROZEN because more was signed than the backup has. The
-    database that stood there is kept beside it, under another name; if it is the newer one, you
-    may need it. Keys are not in a backup.
+    The backup's whole log is checked and compared with the high-water mark first: the command says
+    whether the gateway will continue, or its log will be frozen because more was signed than the
+    backup holds. The previous database is kept under another name. Keys are not in a backup.
     """
     with told_plainly():
         manifest = Manifest.read(source)
@@ -255,7 +258,7 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
         click.echo("Put keys/ and issuing/ back from their own backup.")
     if config.keys_file is not None and not config.keys_file.exists():
         click.echo(f"Put the newest keys database there: {config.keys_file}.")
-    click.echo(f"Then: casegate doctor --folder {config.folder}")
+    click.echo(f"Then: casegate doctor --home {config.folder}")
 
 
 def _require_files(source: Path, manifest: Manifest) -> None:
@@ -303,7 +306,7 @@ def _restore(source: Path, config: Config, manifest: Manifest, *, ask: bool) -> 
     if file is None:
         raise click.ClickException(
             "the settings name a database in PostgreSQL: put a dump back with pg_restore, and see "
-            "by `casegate mark show` whether the log goes on"
+            "by `casegate log status` whether the log goes on"
         )
     spare = file.with_name(f".{file.name}.restoring")
     try:
@@ -331,7 +334,7 @@ def _copy(backup: Path, spare: Path) -> None:
     shutil.copyfile(backup, spare)
     url = f"sqlite:///{spare}"
     found = migrations.current(url)
-    if found is None or not migrations.knows(found):
+    if found not in migrations.REVISIONS:
         raise click.ClickException("the backup is of a newer version of the gateway, or of none")
     migrations.upgrade(url)
 
@@ -356,7 +359,7 @@ def _meaning(frozen: LogFrozen | None) -> str:
     if frozen is None:
         return "Nothing that was signed is missing in it: the log will go on."
     return (
-        f"With it the log will be FROZEN: {frozen.detail}.\n"
+        f"With it the log will be frozen: {frozen.detail}.\n"
         "The gateway then starts and answers what needs no receipt; it writes and signs nothing.\n"
         "docs/operators.md, 'The log is frozen', says what can be done."
     )
@@ -379,3 +382,96 @@ def _put(spare: Path, file: Path) -> Path | None:
     aside = file.with_name(f"{file.name}.before-{wiring.now():%Y%m%dT%H%M%SZ}")
     put_in_place(spare, file, aside)
     return aside
+
+
+# --- `casegate log`: how far the log was signed ---
+
+
+def describe_head(head: TreeHead) -> str:
+    """A head in words."""
+    entries = "1 entry" if head.size == 1 else f"{head.size} entries"
+    return f"{entries}, root {head.root.hex()[:16]}"
+
+
+def read_mark(config: Config) -> SignedTreeHead | None:
+    """The high-water mark of the folder's log; nothing is made where it is missing."""
+    file = config.mark_file
+    if file is not None and not file.exists():
+        return None
+    with closing(open_mark(config.mark_url, file=file, origin=config.log_origin)) as mark:
+        return mark.read()
+
+
+@click.group()
+def log() -> None:
+    """Show the high-water mark, or re-create it after it was lost."""
+
+
+@log.command()
+@home_option
+@json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Compare the database with the high-water mark.
+
+    Exit status: 0 they agree, 1 the log is frozen.
+    """
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        marked = read_mark(config)
+        with (
+            closing(wiring.connect(config)) as gateway,
+            gateway.store.begin(TransactionMode.READ) as work,
+        ):
+            head = work.log.head()
+            reason = None
+            try:
+                require_prefixes(work, marked, ())
+            except LogFrozen as frozen:
+                reason = frozen.detail
+    if as_json:
+        signed = marked and {"size": marked.head.size, "note": marked.note}
+        print_json({"mark": signed, "database": {"size": head.size}, "frozen": reason})
+    else:
+        click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
+        click.echo(f"database: {describe_head(head)}")
+        click.echo(f"frozen:   {reason}" if reason else "They agree.")
+    if reason:
+        raise SystemExit(1)
+
+
+@log.command("adopt-mark")
+@home_option
+@click.option(
+    "--largest-size",
+    type=click.IntRange(min=0),
+    required=True,
+    help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
+)
+def adopt(folder: Path, largest_size: int) -> None:
+    """Vouch for the database after the high-water mark was lost.
+
+    You say that it holds every entry that was ever signed.
+
+    Without its high-water mark a log is frozen. Ask every partner and monitor for the newest
+    checkpoint or receipt that they hold, and give the largest size. If the database has less, it
+    is an older copy, and the command refuses. The gateway must be stopped. An existing high-water
+    mark is never lowered.
+    """
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
+            try:
+                with (
+                    progress("checking") as tell,
+                    gateway.store.begin(TransactionMode.READ) as work,
+                ):
+                    head = verify_log(work, tell)
+            except StoredLogCorrupt as error:
+                raise click.ClickException(f"the log is damaged: {error}") from error
+            if head.size < largest_size:
+                raise click.ClickException(
+                    f"the database has {head.size} log entries, but {largest_size} were seen: it"
+                    " is an older copy. To continue with it would create a second history"
+                )
+            gateway.notary.adopt(head)
+    click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

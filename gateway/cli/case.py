@@ -1,8 +1,8 @@
-"""`casegate case`: one's own cases, from their first version to their end."""
+"""`casegate case`: your own cases, from the first version to closing, and how content is shown."""
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,13 +10,14 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import NewFile, json_option, organisation_id
-from gateway.cli.content import print_content
 from gateway.cli.output import (
     Input,
+    cold,
     colour,
+    format_value,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     sanitise,
     write_new,
 )
@@ -28,10 +29,13 @@ from gateway.cli.partner_command import (
     now,
     partner_command,
     print_result,
-    save_receipt_option,
+    receipt_out_option,
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
+from gateway.domain.case import is_sealed, sealed_parts
+from gateway.domain.item_value import defang
+from gateway.domain.vocabulary import ItemKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -47,32 +51,35 @@ MAX_REPORT_BYTES = 1024 * 1024
 
 @click.group(epilog=EPILOG)
 def case() -> None:
-    """Hand in, assess, clear, open and close your own cases."""
+    """Submit, assess, clear, consult and close your cases."""
 
 
 case_argument = click.argument("case", type=click.UUID)
-reason_option = click.option("--reason", help="Why.")
+reason_option = click.option("--reason", help="Reason (optional, up to 200 characters).")
 
 _WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
         "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
     ),
     click.option(
-        "--reason", required=True, help="Why, in up to 200 characters; it stands in your log."
+        "--reason", required=True, help="Reason, up to 200 characters; it is recorded in your log."
     ),
 )
 CONSULT_OPTIONS: Sequence[Parameter] = (
     *_WHY_OPTIONS,
-    click.option("--full", is_flag=True, help="Show the text of statements too."),
+    click.option("--show-text", is_flag=True, help="Show the text of statements too."),
     click.option(
-        "--unseal",
+        "--open-sealed",
         is_flag=True,
         help="Open what is sealed to you, with the keys of encryption_keys.",
     ),
     click.option(
-        "--save", type=NewFile(), metavar="FILE", help="Keep the signed presentation in a new file."
+        "--presentation-out",
+        type=NewFile(),
+        metavar="FILE",
+        help="New file for the signed presentation.",
     ),
-    save_receipt_option,
+    receipt_out_option,
 )
 """What a consultation takes beside the person who consults."""
 
@@ -86,7 +93,7 @@ def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) 
         raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
     if not isinstance(content, dict) or not _is_uuid(content.get("case")):
         raise click.BadParameter(
-            "the file holds no case: a JSON object with its id, a UUID, in 'case'"
+            "the file is not a case: a JSON object with its id, a UUID, in 'case'"
         )
     return content
 
@@ -113,8 +120,9 @@ def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes)
     return contents
 
 
-plain_option = click.option(
-    "--plain",
+contents_option = click.option(
+    "--contents",
+    "plain",
     required=True,
     metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
@@ -133,7 +141,13 @@ out_option = click.option(
 _CLEARED_OPTIONS: Sequence[Parameter] = (
     click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
     click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
-    click.option("--confirm", multiple=True, metavar="ID", help="A match they stand for."),
+    click.option(
+        "--confirm-match",
+        "confirm",
+        multiple=True,
+        metavar="ID",
+        help="Id of an automated match that the analyst confirmed.",
+    ),
 )
 
 
@@ -143,7 +157,9 @@ def _clearance(
     if assessed_by is None and cleared_by is None and not confirm:
         return None
     if assessed_by is None or cleared_by is None:
-        raise click.UsageError("--assessed-by and --cleared-by go together; --confirm needs both")
+        raise click.UsageError(
+            "--assessed-by and --cleared-by go together; --confirm-match needs both"
+        )
     return {"assessed_by": assessed_by, "cleared_by": cleared_by, "confirms": list(confirm)}
 
 
@@ -151,7 +167,7 @@ def _clearance(
 def submit(
     gateway: Gateway, content: dict[str, Any], by: str, **said: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Hand in a case, version 1.
+    """Submit the first version of a case.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
@@ -163,9 +179,9 @@ def submit(
 def revise(
     gateway: Gateway, content: dict[str, Any], by: str, **said: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Hand in the next version of a case.
+    """Submit the next version of a case.
 
-    FILE holds its JSON, and names the version before it in 'prev'.
+    FILE holds its JSON, and names the previous version in 'prev'.
     """
     return _done(gateway.revise(content, by, _clearance(**said)))
 
@@ -174,33 +190,36 @@ def revise(
     case,
     case_argument,
     click.option(
-        "--confirm", "confirms", multiple=True, metavar="ID", help="A match you stand for (R18)."
+        "--confirm-match",
+        "confirms",
+        multiple=True,
+        metavar="ID",
+        help="Id of an automated match that the analyst confirms (R18).",
     ),
     reason_option,
 )
 def assess(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """Stand for the classification of CASE.
+    """Record the analyst's assessment of CASE.
 
-    This is the analyst's word. Each classification that only a machine made must be confirmed by
-    its id.
+    Each automated match must be confirmed by its id (--confirm-match).
     """
     return _done(gateway.assess(**said))
 
 
 @write_command(case, case_argument, reason_option)
 def clear(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """Release CASE for sharing.
+    """Clear CASE for sharing.
 
-    This takes another person than the analyst.
+    The person must not be the one who assessed it.
     """
     return _done(gateway.clear(**said))
 
 
 @write_command(case, case_argument, reason_option)
 def close(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
-    """End the work on CASE.
+    """Close CASE.
 
-    None of its handoffs may be open.
+    None of its handoffs can be open.
     """
     return _done(gateway.close_case(**said))
 
@@ -213,10 +232,10 @@ def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
 def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
-    """Open the content of your own CASE.
+    """Consult the content of your own CASE.
 
-    It is an event in the log, with person and reason. Statements stay folded without --full. The
-    JSON has everything as it was written: addresses in it are live.
+    The log records it, with person and reason. The text of statements is hidden without
+    --show-text. The JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult_case(case, said["by"], said["reason_code"], said["reason"])
     show_opened(gateway, opened, as_json, said)
@@ -226,23 +245,23 @@ def show_opened(
     gateway: Gateway, opened: ConsultedContent, as_json: bool, said: Mapping[str, Any]
 ) -> None:
     """Show what a consultation opened, then keep what was asked for."""
-    unsealed = gateway.unseal(opened) if said["unseal"] else ()
+    unsealed = gateway.unseal(opened) if said["open_sealed"] else ()
     if not as_json:
-        print_content(opened, full=said["full"], unsealed=unsealed)
+        print_content(opened, full=said["show_text"], unsealed=unsealed)
         click.echo()
-    more = {"unsealed": [_told(one) for one in unsealed]} if said["unseal"] else None
-    file = said["save"]
+    more = {"unsealed": [_element_json(one) for one in unsealed]} if said["open_sealed"] else None
+    file = said["presentation_out"]
     print_result(
         opened.written,
         "content opened",
         as_json=as_json,
-        save=said["save_receipt"],
+        save=said["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
     )
 
 
-def _told(one: OpenedElement) -> dict[str, Any]:
+def _element_json(one: OpenedElement) -> dict[str, Any]:
     told = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**told, "fault": one.fault}
@@ -258,13 +277,13 @@ def _told(one: OpenedElement) -> dict[str, Any]:
 @partner_command(
     case,
     content_argument,
-    plain_option,
+    contents_option,
     click.option(
         "--to",
         required=True,
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="Who alone can open it.",
+        help="The only organisation that can open it.",
     ),
     out_option,
 )
@@ -276,7 +295,7 @@ def seal(
     to: str,
     out: Path,
 ) -> None:
-    """Seal elements of a case to one office, before it is handed in.
+    """Seal elements of a case to one organisation before you submit it.
 
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
@@ -293,7 +312,7 @@ def seal(
 @write_command(
     case,
     case_argument,
-    plain_option,
+    contents_option,
     click.option(
         "--from",
         "before",
@@ -307,7 +326,7 @@ def seal(
         required=True,
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="Who alone shall open them.",
+        help="The only organisation that can open them afterwards.",
     ),
     *_WHY_OPTIONS,
     *_CLEARED_OPTIONS,
@@ -321,8 +340,8 @@ def reseal(
 ) -> tuple[ConfirmedWrite, str]:
     """Seal elements of CASE to another organisation, in a new version.
 
-    This follows a redirection: `handoff show` names the elements. Give their content again, for
-    nobody but the one before can open them. Your case is opened for it, which is an event.
+    Use it after a redirection: `handoff show` names the elements. Give their content again, because
+    only the previous recipient can open them. Your case is consulted for it, which is an event.
     """
     clearance = _clearance(assessed_by, cleared_by, confirm)
     return _done(gateway.reseal(**said, clearance=clearance))
@@ -332,19 +351,16 @@ def reseal(
 def list_(gateway: Gateway, as_json: bool) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases())
-    if as_json:
-        print_json({"items": found})
-        return
     rows = [
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
         for one in found
     ]
-    print_table(("state", "version", "case", "reference", "matter"), rows)
+    print_items(as_json, found, ("state", "version", "case", "reference", "matter"), rows)
 
 
 @partner_command(case, case_argument)
 def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
-    """Show where CASE stands, without content."""
+    """Show the state of CASE, without content."""
     found = gateway.case(case)
     if as_json:
         print_json(found)
@@ -368,16 +384,15 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     required=True,
     type=NewFile(),
     metavar="FILE",
-    help="The case JSON to write: look at it, complete it, then hand it in with 'submit'.",
+    help="The case JSON to write: check it, complete it, then use 'submit'.",
 )
 @json_option
 def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
-    """Make a case from a report of the field, offline.
+    """Create a case file from a report (XARF 4), offline.
 
-    XARF 4 is read, content/csam and content/csem.
-
-    Says what became of each field of the report. A report with an image, video, sound or archive
-    in it is refused whole.
+    It reads content/csam and content/csem.
+    The output says how each field of the report was used. A report that contains an image, video,
+    sound or archive is refused as a whole.
     """
     try:
         profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))
@@ -394,3 +409,153 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
     for sentence in (*imported.dropped, *imported.notes):
         click.echo(f"  {sanitise(sentence)}")
     click.echo(f"case {imported.case['case']} is in {out}")
+
+
+# --- How a consultation is shown ---
+
+
+Part = Mapping[str, Any]
+
+
+def print_content(
+    opened: ConsultedContent, *, full: bool, unsealed: Sequence[OpenedElement] = ()
+) -> None:
+    """Print what a consultation opened; ``full`` unfolds the statements.
+
+    ``unsealed`` is what its seals hold; without it they are only named.
+    """
+    content = opened.content
+    click.echo(
+        f"Case {sanitise(content['case'])}, version {content['version']},"
+        f" by {sanitise(opened.author)} "
+        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
+    )
+    click.echo(f"Handling: {sanitise(_handling(content['marking']))}")
+    for heading, lines in _sections(content, full=full):
+        if lines:
+            click.echo(colour(heading, "cyan"))
+            for line in lines:
+                click.echo(f"  {sanitise(line)}")
+    _print_seals(content, unsealed)
+    if opened.withheld:
+        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld))}")
+
+
+def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
+    closed = [
+        OpenedElement(part, None, "closed: --open-sealed opens it")
+        for part in sealed_parts(content)
+    ]
+    for one in unsealed or closed:
+        part = one.part
+        click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
+        for line in _unsealed(one):
+            click.echo(f"  {sanitise(line)}")
+
+
+def _unsealed(one: OpenedElement) -> Iterator[str]:
+    if one.contents is None:
+        yield one.fault
+        return
+    yield f"{one.contents.type} ({one.contents.category})"
+    for name, value in one.contents.value.items():
+        item = one.contents.type == "item" and name == "value"
+        shown = defang(str(value), one.contents.category) if item else cold(str(value))
+        yield from (f"  {name}: {line}" for line in shown.split("\n"))
+
+
+def _handling(marking: Part) -> str:
+    said = [f"TLP:{marking['tlp']}", *marking["handling"]]
+    said += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
+    said += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
+    said += [
+        f"{name} {format_value(marking[name])}" for name in ("attribution",) if name in marking
+    ]
+    return ", ".join(said)
+
+
+def _sections(content: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
+    def parts(name: str) -> Sequence[Part]:
+        return [one for one in content.get(name, ()) if not is_sealed(one)]
+
+    superseded = {c.get("supersedes") for c in parts("classifications")}
+    yield "Codes", [_code(one, superseded) for one in parts("classifications")]
+    yield "Restrictions", list(_restrictions(content["marking"]))
+    yield (
+        "Matter",
+        [f"{format_value(content[n])} ({n})" for n in ("matter", "urgency") if n in content],
+    )
+    yield "Items", [line for one in parts("items") for line in _item(one)]
+    yield "Persons", [_person(one) for one in parts("subjects")]
+    yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
+    yield "Intake", list(_intake(content))
+    yield "Legal basis", [format_value(one) for one in parts("legal_basis")]
+    yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
+
+
+def _code(one: Part, superseded: set[Any]) -> str:
+    scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
+    about = "the case" if one["about"] == "case" else f"item {one['about']}"
+    how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
+    machine = one["method"] in ("hash_match", "classifier")
+    notes = ["a match, not a finding"] if machine else []
+    notes += ["superseded"] if one["id"] in superseded else []
+    notes += [format_value(one["attributes"])] if "attributes" in one else []
+    return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
+
+
+def _restrictions(marking: Part) -> Iterator[str]:
+    shown = ("embargo", "release_to", "handling_note", "national", "review_on", "retention_rule")
+    for name in shown:
+        if marking.get(name):
+            yield f"{name}: {cold(format_value(marking[name]))}"
+
+
+def _item(one: Part) -> Iterator[str]:
+    source = " (the source)" if one.get("is_source") else ""
+    yield f"{one['kind']} {defang(one['value'], one['kind'])}{source}{_marked(one)}"
+    kinds = ("site_type", "content_type", "commerciality", "payment_method")
+    said = [f"{name} {format_value(one[name])}" for name in kinds if name in one]
+    if said:
+        yield f"  {', '.join(said)}"
+    if "referrer" in one:
+        yield f"  found through {defang(one['referrer'], ItemKind.URL)}"
+    for hosting in one.get("hosting", ()):
+        seen = {**hosting, **({"ip": defang(hosting["ip"], "host")} if "ip" in hosting else {})}
+        yield f"  hosted: {format_value(seen)}"
+    for fingerprint in one.get("hash", ()):
+        yield f"  {fingerprint['alg']} {fingerprint['value']}"
+    for check in one.get("online", ()):
+        yield f"  {check['status']} at {check['checked_at']}"
+
+
+def _person(one: Part) -> str:
+    age = f", age {one['age_group']}" if "age_group" in one else ""
+    by = f", qualified by {one['qualified_by']}" if "qualified_by" in one else ""
+    return f"{one['category']}, minor: {one['minor']}{age}{by}{_marked(one)}"
+
+
+def _intake(content: Part) -> Iterator[str]:
+    for name in ("originator_ref", "received_at", "intake_channel", "reporter"):
+        if name in content:
+            yield f"{name}: {format_value(content[name])}"
+
+
+def _statement(one: Part, full: bool) -> Iterator[str]:
+    """What a statement is, and its text only when it was asked for."""
+    evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
+    kind = f"{one['kind']} {evaluated}".strip()
+    yield (
+        f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
+        f"graphic: {one['graphic']}{_marked(one)}{'' if full else ' (hidden: --show-text)'}"
+    )
+    if full:
+        yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))
+
+
+def _marked(one: Part) -> str:
+    marking = one.get("marking")
+    if not marking:
+        return ""
+    said = [f"TLP:{marking['tlp']}"] if "tlp" in marking else []
+    return f" [{', '.join([*said, *marking.get('handling', ())])}]"

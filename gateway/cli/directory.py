@@ -1,4 +1,4 @@
-"""`casegate directory`: who takes part, with which seat, and competent for what."""
+"""`casegate directory`: members, their mandates, attestations and keys; and successions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,94 +9,97 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import NewFile, organisation_id
-from gateway.cli.output import cold, format_value, print_fields, print_json, print_table, sanitise
+from gateway.cli.output import (
+    cold,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    sanitise,
+)
 from gateway.cli.partner_command import (
     EPILOG,
     by_option,
     partner,
+    partner_command,
     print_result,
+    receipt_out_option,
     save_json,
-    save_receipt_option,
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
-from gateway.evidence import key_revocation
+from gateway.evidence import key_history
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_registration import KeyRegistration, verify_registration
+from gateway.evidence.key_history import KeyRegistration, verify_registration
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
 from gateway.evidence.trust import TrustAnchors
 
 
-@click.command(epilog=EPILOG)
-@click.argument("organisation", required=False, callback=organisation_id)
-@click.option(
-    "--save-keys",
-    type=NewFile(),
-    metavar="FILE",
-    help="Keep its document keys, and where each came from, in a new file for organisation_keys.",
+@click.group(epilog=EPILOG)
+def directory() -> None:
+    """List members and show their memberships, mandates and keys."""
+
+
+_organisation = click.argument("organisation", callback=organisation_id)
+
+
+@partner_command(
+    directory,
+    click.option("--kind", type=click.Choice(KINDS), help="Only organisations of this kind."),
+    click.option("--competence", metavar="KEY", help="Only its holder today, as receive/csam/FR."),
+    name="list",
 )
-@click.option(
-    "--status",
-    is_flag=True,
-    help="Print the gateway's signed statement that it takes part, once verified.",
-)
-@click.option("--kind", type=click.Choice(KINDS), help="List those of one kind.")
-@click.option("--competence", metavar="KEY", help="List who holds it today, as receive/csam/FR.")
-@partner
-def directory(
-    gateway: Gateway,
-    as_json: bool,
-    organisation: str | None,
-    save_keys: Path | None,
-    status: bool,
-    kind: str | None,
-    competence: str | None,
-) -> None:
-    """List members and show their memberships, mandates and keys.
-
-    With each stand its seat, and the matters that it is competent to receive. An ORGANISATION is
-    shown, or else its status, or its keys are kept.
-    """
-    if organisation is None:
-        if status or save_keys is not None:
-            raise click.UsageError("say whose: casegate directory ORGANISATION")
-        _list(gateway, kind, competence, as_json)
-        return
-    if kind is not None or competence is not None:
-        raise click.UsageError("--kind and --competence are for the list: leave ORGANISATION out")
-    if status and save_keys is not None:
-        raise click.UsageError("--status and --save-keys are two commands: give one of them")
-    if status:
-        _show_status(gateway, organisation, as_json)
-    elif save_keys is not None:
-        _save_keys(gateway, organisation, save_keys, as_json)
-    else:
-        _show(gateway, organisation, as_json)
-
-
-def _list(gateway: Gateway, kind: str | None, competence: str | None, as_json: bool) -> None:
+def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
+    """List members, memberships and mandates."""
     found = list(gateway.organisations(kind, competence))
+    headings = ("id", "name", "kind", "country", "membership", "competent for")
+    print_items(as_json, found, headings, [_row(one) for one in found])
+
+
+def _row(one: dict[str, Any]) -> tuple[Any, ...]:
+    mandates = ", ".join(mandate["competence"] for mandate in one["competences"])
+    state = (one["standing"] or "none") if one["active"] else "not active"
+    return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
+
+
+@partner_command(directory, _organisation, name="show")
+def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
+    """Show what the directory has on ORGANISATION."""
+    found = gateway.organisation(organisation)
     if as_json:
-        print_json({"items": found})
+        print_json(found)
         return
-    print_table(
-        ("id", "name", "kind", "country", "seat", "competent for"), [_row(one) for one in found]
-    )
+    click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
+    print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
 
 
-def _show_status(gateway: Gateway, organisation: str, as_json: bool) -> None:
-    """The statement alone on the output, to be kept as a file; what it says beside it."""
+@partner_command(directory, _organisation)
+def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
+    """Print the signed attestation of a member.
+
+    The gateway signs that ORGANISATION is a member; the signature is verified first. Only the
+    document is on the output; what it says is on the error stream.
+    """
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"statement": text, "says": mark.told(), "until": mark.ends.isoformat()})
+        print_json({"statement": text, "says": mark.describe(), "until": mark.ends.isoformat()})
         return
     click.echo(text)
-    click.echo(f"Verified: {sanitise(mark.told())}.", err=True)
+    click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
 
 
-def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -> None:
-    """A JWK set with a receipt for each key: trust it once you compared the ids with its owner."""
+@partner_command(
+    directory,
+    _organisation,
+    click.option("--out", required=True, type=NewFile(), metavar="FILE", help="The new file."),
+)
+def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
+    """Save the document keys of ORGANISATION with their receipts.
+
+    The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
+    key ids with the organisation out of band.
+    """
     held = gateway.organisation(organisation)["document_keys"]
     if not held:
         raise click.ClickException(f"{organisation} has registered no document key")
@@ -104,25 +107,24 @@ def _save_keys(gateway: Gateway, organisation: str, file: Path, as_json: bool) -
     found = [one.registration for one in records]
     ends = [end for one in records for end in one.revocations]
     origins = _traced(found, organisation, gateway.connection.trust)
-    keys = [{**jwk_of(one.key), "kid": one.kid} for one in origins]
     kept = {
-        "keys": keys,
+        "keys": [{**jwk_of(one.key), "kid": one.kid} for one in origins],
         "registrations": [receipts.to_json(one) for one in found],
         "revocations": [receipts.to_json(one) for one in ends],
     }
-    save_json(file, kept)
-    revoked = [key_revocation.trace(end, gateway.connection.trust) for end in ends]
+    save_json(out, kept)
+    revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
     if as_json:
-        ended = {one.kid: one.told() for one in revoked}
+        ended = {one.kid: one.describe() for one in revoked}
         told = [
-            {"kid": one.kid, "origin": one.told(), "revocation": ended.get(one.kid)}
+            {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
             for one in origins
         ]
-        print_json({"organisation": organisation, "file": str(file), "keys": told})
+        print_json({"organisation": organisation, "file": str(out), "keys": told})
         return
-    for sentence in (*(one.told() for one in origins), *(one.told() for one in revoked)):
+    for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
         click.echo(sentence)
-    click.echo(f"kept in {file}; compare the ids with {organisation} out of band")
+    click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
 
 
 def _traced(
@@ -132,22 +134,6 @@ def _traced(
     keys = {one.kid: one.key for one in (verify_registration(receipt, trust) for receipt in found)}
     known = replace(trust, organisations={organisation: keys})
     return [verify_registration(receipt, known) for receipt in found]
-
-
-def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    seat = one["standing"] or "none"
-    mandates = ", ".join(mandate["competence"] for mandate in one["competences"])
-    state = seat if one["active"] else "not active"
-    return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
-
-
-def _show(gateway: Gateway, organisation: str, as_json: bool) -> None:
-    found = gateway.organisation(organisation)
-    if as_json:
-        print_json(found)
-        return
-    click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
-    print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
 
 
 # --- `casegate succession`: mandates that move to or from one's own office, and its approval ---
@@ -161,19 +147,16 @@ def succession() -> None:
 @succession.command("list", epilog=EPILOG)
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
-    """List the mandates that move to or from your office, oldest first."""
-    found = gateway.successions()
-    if as_json:
-        print_json({"items": found})
-        return
-    print_list(found)
+    """List the mandates that move to or from you, oldest first."""
+    print_successions(as_json, gateway.successions())
 
 
-def print_list(found: Sequence[Mapping[str, Any]]) -> None:
+def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
     columns = ("succession", "competence", "predecessor", "successor", "on")
     rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    print_table(("id", "competence", "from", "to", "on", "waits for"), rows)
+    headings = ("id", "competence", "from", "to", "on", "waits for")
+    print_items(as_json, found, headings, rows)
 
 
 def _waits(one: Mapping[str, Any]) -> str:
@@ -210,17 +193,18 @@ def _cold(value: Any) -> Any:
 @succession.command(epilog=EPILOG)
 @click.argument("succession", type=click.UUID)
 @by_option
-@save_receipt_option
+@receipt_out_option
 @partner
 def approve(
-    gateway: Gateway, as_json: bool, succession: UUID, by: str, save_receipt: Path | None
+    gateway: Gateway, as_json: bool, succession: UUID, by: str, receipt_out: Path | None
 ) -> None:
-    """Approve SUCCESSION for your office.
+    """Approve SUCCESSION for your organisation.
 
-    Once both offices did, each open handoff of the mandate is re-issued to the successor from the
-    day of the succession on. A connection with a document key signs the plan that it is shown.
+    Once both organisations have approved, the gateway re-issues each open handoff of the mandate
+    to the successor from the day of the succession on. A connection with a document key signs the
+    plan.
     """
     written = gateway.approve_succession(succession, by)
     waits = format_value(written.result["waits_for"])
     sentence = f"succession {succession} is approved; it waits for {waits}"
-    print_result(written, sentence, as_json=as_json, save=save_receipt)
+    print_result(written, sentence, as_json=as_json, save=receipt_out)

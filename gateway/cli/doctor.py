@@ -3,6 +3,8 @@
 A sentence says what is so and, unless all is well, what to do about it.
 """
 
+import dataclasses
+import json
 import pwd
 import shutil
 import sqlite3
@@ -22,10 +24,11 @@ from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import policy_folder
+from gateway.cedar.policy_tests import PolicyTestReport
+from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
-from gateway.cli.arguments import json_option
-from gateway.cli.home import folder_option
-from gateway.cli.mark import read_mark
+from gateway.cli.arguments import home_option, json_option
+from gateway.cli.backup import read_mark
 from gateway.cli.output import colour, print_json, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
@@ -129,7 +132,7 @@ def permissions(config: Config, now: datetime) -> Findings:
             f"The root key is on this machine. Move {config.offline} to offline storage.",
         )
     if not open_ones:
-        yield Level.OK, "the folder and what is private in it are for their owner alone"
+        yield Level.OK, "the folder and what is private in it can be read only by their owner"
 
 
 def _private(config: Config) -> list[Path]:
@@ -142,7 +145,7 @@ def signing_keys(config: Config, now: datetime) -> Findings:
     for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
     keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
-    yield Level.OK, "the signing keys are there, each of its kind, and for their owner alone"
+    yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
 
 
 def issuing_key(config: Config, now: datetime) -> Findings:
@@ -285,9 +288,9 @@ def schema(config: Config, now: datetime) -> Findings:
     found = migrations.current(config.database_url)
     if found is None:
         yield Level.ERROR, "the database holds no gateway: is [database] url right?"
-    elif found == migrations.newest():
+    elif found == migrations.REVISIONS[-1]:
         yield Level.OK, f"the tables are of this version ({found})"
-    elif migrations.knows(found):
+    elif found in migrations.REVISIONS:
         yield (
             Level.WARNING,
             f"the schema ({found}) is older than this version: starting the gateway upgrades it",
@@ -319,10 +322,13 @@ def log(config: Config, now: datetime) -> Findings:
             require_prefixes(work, marked, ())
             size = work.log.head().size
     except LogFrozen as frozen:
-        yield Level.ERROR, f"FROZEN: {frozen.detail}; see 'The log is frozen' in docs/operators.md"
+        yield (
+            Level.ERROR,
+            f"log frozen: {frozen.detail}; see 'The log is frozen' in docs/operators.md",
+        )
         return
     except HighWaterMarkUnavailable as unreachable:
-        yield Level.ERROR, f"{unreachable.detail}: see [mark] url"
+        yield Level.ERROR, f"{unreachable.detail}: see [high_water_mark] url"
         return
     if marked is None:
         return  # told above: without a mark the log is frozen
@@ -382,7 +388,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
         yield (
             Level.WARNING,
             f"keys are wrapped by another key-encryption key than {current}: finish its change"
-            " by `casegate admin gateway rekey --purpose kek --step withdraw`",
+            " by `casegate admin gateway-key rotate --purpose kek --step withdraw`",
         )
     elif others:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"
@@ -454,7 +460,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 
 
 @click.command()
-@folder_option
+@home_option
 @json_option
 def doctor(folder: Path, as_json: bool) -> None:
     """Check a gateway's files, keys, certificates, database, log and clock.
@@ -479,3 +485,56 @@ def _findings(folder: Path) -> list[Finding]:
     except ConfigError as error:
         return [Finding("settings", Level.ERROR, str(error))]
     return list(run_checks(config, wiring.now()))
+
+
+# --- `casegate policy check`: the policies against their cases ---
+
+
+@click.group()
+def policy() -> None:
+    """Validate the policies and run their test cases."""
+
+
+@policy.command()
+@json_option
+@click.argument(
+    "folder",
+    required=False,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+def check(folder: Path | None, as_json: bool) -> None:
+    """Check the policies in FOLDER against their cases.
+
+    Without FOLDER, the policies that came with the product.
+
+    The policies must fit the schema and be formatted. Every case in tests/ must be decided as it
+    says, and by the rules that it names. Every permit must decide an ALLOW case, every forbid a
+    DENY case. Every action needs a DENY case that no policy decides. Exit status: 0 when all of
+    this holds, 1 otherwise.
+    """
+    folder = folder or policy_folder()
+    report = check_folder(folder)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), **dataclasses.asdict(report)}, indent=2))
+    else:
+        _print_report(folder, report)
+    sys.exit(1 if report.problems else 0)
+
+
+def _print_report(folder: Path, report: PolicyTestReport) -> None:
+    for problem in report.problems:
+        click.echo(f"- {problem}")
+    click.echo(
+        f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
+        f" {_count(len(report.problems))}"
+    )
+
+
+def _count(problems: int) -> str:
+    match problems:
+        case 0:
+            return "no problem"
+        case 1:
+            return "1 problem"
+        case _:
+            return f"{problems} problems"

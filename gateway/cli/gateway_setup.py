@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
+from gateway.cli.arguments import told_plainly
 from gateway.cli.doctor import ENOUGH
-from gateway.cli.home import told_plainly
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.kernel.values import TreeHead
@@ -75,7 +75,7 @@ server/         the listeners' certificates, renewed by themselves
 published/      what everybody may read: certificates of the authorities, revocation lists
 casegate.db     the database (SQLite): back it up with `casegate backup`
 keys.db         the keys of cases, wrapped by keys/kek-*: back it up apart, for days only
-high-water-mark how far the log was signed: NEVER part of a backup, never replaced by an older copy
+high-water-mark the high-water mark of the log: NEVER in a backup, never an older copy
 """
 
 
@@ -83,7 +83,7 @@ def require_free(folder: Path) -> None:
     """Raise FileExistsError, which says what to do, unless there is nothing, or an empty folder."""
     if (folder / wiring.CONFIG_FILE).exists():
         raise FileExistsError(
-            f"{folder} holds a gateway already: start it with `casegate run --folder {folder}`,"
+            f"{folder} holds a gateway already: start it with `casegate run --home {folder}`,"
             " or name another folder for a new one"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -230,17 +230,19 @@ SHORTEST_PASSPHRASE = 12
     help="Where the partners' listener listens: host:port, or unix:/path behind a proxy.",
 )
 @click.option(
-    "--database",
+    "--database-url",
+    "database",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
 @click.option(
-    "--mark",
+    "--high-water-mark-url",
+    "mark",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="URL of the log's high-water mark; likewise.",
 )
 @click.option(
-    "--keys",
+    "--case-keys-url",
     "case_keys",
     callback=lambda _context, _parameter, given: _without_password(given),
     help="URL of the database of the keys of cases; likewise.",
@@ -272,10 +274,9 @@ def init(
     admins: Sequence[tuple[str, str]],
     root_passphrase_file: Path | None,
 ) -> None:
-    """Make FOLDER: settings, authorities, keys, database, and the first two administrators.
+    """Create FOLDER: settings, authorities, keys, database, administrators.
 
-    Nothing is overwritten: FOLDER must not exist, or be empty. When it cannot be made, nothing of
-    it stays behind.
+    FOLDER must not exist or must be empty. If something fails, nothing is left behind.
     """
     values = {
         "name": name,
@@ -335,7 +336,7 @@ def _passphrase(file: Path | None) -> bytes:
     text = read_passphrase(file, new=True)
     if len(text) < SHORTEST_PASSPHRASE:
         raise click.ClickException(
-            f"the root key's passphrase has at least {SHORTEST_PASSPHRASE} characters"
+            f"the root key's passphrase must have at least {SHORTEST_PASSPHRASE} characters"
         )
     return text.encode()
 
@@ -347,13 +348,13 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     click.echo(
         f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
     )
-    click.echo(f"  3. casegate run --folder {folder}")
+    click.echo(f"  3. casegate run --home {folder}")
     step = 4
     if len(persons) < ENOUGH:
         click.echo(
             "  4. Add a third administrator: of two, neither can be disabled (administrators.md):"
         )
-        click.echo(f"     casegate admin --folder {folder} {names} admin add ...")
+        click.echo(f"     casegate admin --home {folder} {names} administrator add ...")
         step = 5
     click.echo(f"  {step}. Admit members:")
-    click.echo(f"     casegate admin --folder {folder} {names} organisation admit ...")
+    click.echo(f"     casegate admin --home {folder} {names} organisation admit ...")

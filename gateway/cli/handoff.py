@@ -8,18 +8,18 @@ from uuid import UUID
 
 import click
 
+from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
 from gateway.cli.output import (
     Input,
-    OutputNotWritten,
     cold,
     colour,
     format_value,
     interactive,
     print_fields,
+    print_items,
     print_json,
-    print_table,
     progress,
     sanitise,
     write_new,
@@ -48,7 +48,7 @@ from gateway.evidence import sd_jwt
 
 @click.group(epilog=EPILOG)
 def handoff() -> None:
-    """Offer cases, answer offers, open what you accepted."""
+    """Offer cases, answer offers, consult accepted cases."""
 
 
 handoff_argument = click.argument("handoff", type=click.UUID)
@@ -79,14 +79,32 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         callback=organisation_id,
         help="To this organisation.",
     ),
-    click.option("--competence", type=_Mandate(), help="To whoever is competent, as csam/FR."),
-    click.option("--group", "groups", multiple=True, type=click.Choice(GROUPS)),
-    click.option("--digest", "digests", multiple=True, help="One part, by its digest."),
     click.option(
-        "--purpose", multiple=True, required=True, type=click.Choice([*map(str, Purpose)])
+        "--competence", type=_Mandate(), help="To the competent organisation, as csam/FR."
     ),
-    click.option("--until", type=Moment(), help="When the offer and its use end."),
-    click.option("--note", help="A word to the recipient, up to 300 characters."),
+    click.option(
+        "--group",
+        "groups",
+        multiple=True,
+        type=click.Choice(GROUPS),
+        help="A group of elements to offer.",
+    ),
+    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
+    click.option(
+        "--purpose",
+        multiple=True,
+        required=True,
+        type=click.Choice([*map(str, Purpose)]),
+        help="What the recipient may use the case for.",
+    ),
+    click.option(
+        "--expires-at",
+        "until",
+        type=Moment(),
+        metavar="TIME",
+        help="When the offer and its use end.",
+    ),
+    click.option("--note", help="Note to the recipient, up to 300 characters."),
 )
 
 
@@ -103,15 +121,15 @@ def _wanted(said: dict[str, Any]) -> dict[str, Any]:
     if (said["organisation"] is None) == (said["competence"] is None):
         raise click.UsageError("give one of --to and --competence")
     if not said["groups"] and not said["digests"]:
-        raise click.UsageError("say what is offered: --group or --digest, as often as needed")
+        raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
     return said
 
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
 def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
-    """Show what an offer of CASE would give.
+    """Show what an offer of CASE would disclose.
 
-    Nothing is kept, and the recipient is not told.
+    Nothing is stored or sent.
     """
     found = gateway.preview(case, by, **_wanted(said))
     if as_json:
@@ -144,8 +162,8 @@ def offer(
 ) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
-    That is an organisation, or whoever is competent for a matter in a territory. With a document
-    key in the connection file the offer is signed here, and names what policy lets through.
+    The recipient is an organisation, or the one competent for a matter in a territory. With a
+    document key in the connection file the offer is signed here.
     """
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(said), parts=parts)
@@ -170,8 +188,18 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
 
 @partner_command(
     handoff,
-    click.option("--box", type=click.Choice(["in", "out"]), default="in", show_default=True),
-    click.option("--state", type=click.Choice([str(state) for state in HandoffState])),
+    click.option(
+        "--box",
+        type=click.Choice(["in", "out"]),
+        default="in",
+        show_default=True,
+        help="Handoffs that were received (in) or sent (out).",
+    ),
+    click.option(
+        "--state",
+        type=click.Choice([str(state) for state in HandoffState]),
+        help="Only handoffs in this state.",
+    ),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
@@ -180,12 +208,9 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     The box "in" has those received, "out" those sent, both by age.
     """
     found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
-    if as_json:
-        print_json({"items": found})
-        return
     other = "originator" if box == "in" else "recipient"
     rows = [(one["state"], one["due_at"], one["handoff"], one[other]) for one in found]
-    print_table(("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+    print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
 
 
 @partner_command(handoff, handoff_argument)
@@ -213,7 +238,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "until": view["until"],
             "parts offered": len(view["permitted"]),
             "groups accepted": view["accepted_groups"],
-            "to be sealed anew": _sealed(view.get("reseal", ())),
+            "to reseal": _sealed(view.get("reseal", ())),
             **_succession(view),
         }
     )
@@ -224,7 +249,6 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What came of it as a mandate moved, or what it follows."""
     told: dict[str, Any] = {}
     if "succeeds" in view:
         before = view["succeeds"]
@@ -276,11 +300,19 @@ def _answer_command(kind: AnswerKind) -> None:
 
     command.__doc__ = kind.about
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    write_command(handoff, handoff_argument, *options, name=kind.command)(command)
+    verb = _VERBS.get(kind.command, kind.command)
+    write_command(handoff, handoff_argument, *options, name=verb)(command)
+
+
+_VERBS = {"outcome": "report-outcome"}
+"""Commands whose verb is not that of the action."""
+
+_OPTIONS = {"to": "suggest"}
+"""Options that are called otherwise than the field that they fill."""
 
 
 def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
-    flag = f"--{(name or one.name).replace('_', '-')}"
+    flag = f"--{_OPTIONS.get(one.name, name or one.name).replace('_', '-')}"
     return click.option(flag, one.name, required=one.required, help=one.about, **terms)
 
 
@@ -301,7 +333,9 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
 
 def _agree(conditions: Mapping[str, Any]) -> None:
     if click.get_current_context().params["as_json"] or not interactive():
-        raise click.UsageError("the conditions must be agreed to: read them by show, say --yes")
+        raise click.UsageError(
+            "accept the conditions: read them with `handoff show`, then give --yes"
+        )
     _print_conditions(conditions)
     click.confirm("Accept these conditions?", abort=True)
 
@@ -320,11 +354,11 @@ for _kind in PARTIES_ANSWERS:
     *CONSULT_OPTIONS,
 )
 def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
-    """Open the content of HANDOFF.
+    """Consult the content of HANDOFF.
 
-    It is an event in the log, with person and reason. Shown is what the offer names and policy
-    allows today. Statements stay folded without --full. What is sealed to you stays closed without
-    --unseal. The JSON has everything as it was written: addresses in it are live.
+    The log records it, with person and reason. You see what the offer names and policy allows
+    today. The text of statements is hidden without --show-text, sealed elements without
+    --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
     opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])
     show_opened(gateway, opened, as_json, said)
@@ -333,9 +367,11 @@ def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None
 @partner_command(
     handoff,
     handoff_argument,
-    click.option("--by", metavar="PSEUDONYM", help="Who opens the content for the file."),
-    click.option("--reason", help="Why, in up to 200 characters."),
-    click.option("--without-content", is_flag=True, help="Only routing fields: nothing is opened."),
+    click.option("--by", metavar="PSEUDONYM", help="Who consults the content for the file."),
+    click.option("--reason", help="Reason, up to 200 characters."),
+    click.option(
+        "--without-content", is_flag=True, help="Only routing fields, without a consultation."
+    ),
     click.option(
         "--out",
         required=True,
@@ -353,10 +389,10 @@ def export(
     without_content: bool,
     out: Path,
 ) -> None:
-    """Write HANDOFF and its proofs into a file.
+    """Export HANDOFF with its evidence.
 
-    The file is for casegate verify. With content it is a consultation, so an event in the log;
-    the file is verified before it is written.
+    The file is for casegate verify. With content it is a consultation, which the log records. The
+    file is verified before it is written.
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")

@@ -64,6 +64,16 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
 
 
+def print_items(
+    as_json: bool, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Print a list: as a table, or the items as one JSON document."""
+    if as_json:
+        print_json({"items": items})
+    else:
+        print_table(headings, rows)
+
+
 def print_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values below each other; what is None or empty is left out."""
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
@@ -151,44 +161,3 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield tell
-
-
-# --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
-
-
-class CommandFailed(click.ClickException):
-    """A failure that has more to tell machines than its sentence."""
-
-    def __init__(
-        self,
-        message: str,
-        told: Mapping[str, Any],
-        done: Mapping[str, Any] | None = None,
-        *,
-        exit_code: int = click.ClickException.exit_code,
-    ) -> None:
-        """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
-        self.told, self.done = dict(told), dict(done or {})
-
-
-class OutputNotWritten(click.ClickException):
-    """What was asked for is done and told, but a file could not be written."""
-
-    exit_code = 6
-
-
-def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for machine output, also one that cannot be read further."""
-    ended = arguments.index("--") if "--" in arguments else len(arguments)
-    return "--json" in arguments[:ended]
-
-
-def print_failure(error: click.ClickException) -> None:
-    """Tell machines what went wrong."""
-    if isinstance(error, CommandFailed):
-        print_line({**error.done, "error": {"message": error.message, **error.told}})
-        return
-    kind = "UsageError" if isinstance(error, click.UsageError) else "Error"
-    print_line({"error": {"kind": kind, "message": error.format_message()}})

@@ -2,11 +2,12 @@
 
 Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
 again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
-token); 5 the evidence is false; 6 done, but a file that was asked for could not be written.
+token); 5 the evidence does not verify; 6 done, but a file that was asked for could not be written.
 """
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,15 +18,9 @@ from uuid import UUID
 import click
 from uuid_utils import compat
 
+from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import (
-    CommandFailed,
-    OutputNotWritten,
-    colour,
-    print_json,
-    sanitise,
-    write_new,
-)
+from gateway.cli.output import colour, print_json, sanitise, write_new
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -45,7 +40,7 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.errors import UnconfirmedWrite
-from gateway.client.outbox import PendingWrite
+from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
 from gateway.files import PrivateFileError
@@ -70,8 +65,8 @@ _CODES: dict[type[ClientError], int] = {
 
 EPILOG = (
     "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
-    "what would change something waits for `casegate system resume`), 4 no connection (settings, "
-    "certificate, token), 5 false evidence, 6 done, but a file could not be written."
+    "what would change something waits for `casegate outbox resend`), 4 no connection (settings, "
+    "certificate, token), 5 evidence does not verify, 6 done, but a file could not be written."
 )
 
 
@@ -86,7 +81,13 @@ class Failure(CommandFailed):
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
         alarm = isinstance(self._error, EvidenceMismatch | PublicLogCorrupt | LogForked)
-        opening = "EVIDENCE FALSE" if alarm else "Refused" if self.exit_code == REFUSED else "Error"
+        opening = (
+            "EVIDENCE DOES NOT VERIFY"
+            if alarm
+            else "Refused"
+            if self.exit_code == REFUSED
+            else "Error"
+        )
         click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
         for line in reasons(self._error):
             click.echo(f"  {sanitise(line)}", err=True)
@@ -94,10 +95,9 @@ class Failure(CommandFailed):
 
 def error_json(error: ClientError) -> dict[str, Any]:
     """What went wrong, for machines."""
-    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    told: dict[str, Any] = {"kind": _kind(error), "message": str(error)}
     if isinstance(error, RequestRefused):
         told |= {
-            "slug": error.slug,
             "title": error.title,
             "status": error.status,
             "errors": [{"pointer": p, "message": m} for p, m in error.errors],
@@ -109,6 +109,13 @@ def error_json(error: ClientError) -> dict[str, Any]:
     if error.unanswered:
         told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
     return told
+
+
+def _kind(error: ClientError) -> str:
+    """The problem's slug; of what no gateway said, the client's error in kebab case."""
+    if isinstance(error, RequestRefused):
+        return error.slug
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
 def told_write(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
@@ -193,7 +200,7 @@ def _interrupted(stopped: KeyboardInterrupt) -> Exception:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
         return click.Abort()
-    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "Interrupted"}, exit_code=NO_ANSWER)
+    return CommandFailed(f"interrupted; {notes[0]}", {"kind": "interrupted"}, exit_code=NO_ANSWER)
 
 
 connection_option = click.option(
@@ -250,18 +257,18 @@ by_option = click.option(
     help="Who in your organisation does this: a staff pseudonym, never a name.",
 )
 
-save_receipt_option = click.option(
-    "--save-receipt",
+receipt_out_option = click.option(
+    "--receipt-out",
     type=NewFile(),
     metavar="FILE",
-    help="Keep the receipt in a new file, for casegate verify.",
+    help="New file for the receipt, for casegate verify.",
 )
 
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
 ) -> Callable[[Callable[..., tuple[ConfirmedWrite, str]]], click.Command]:
-    """Declare a command of a partner that changes something: it takes --by and --save-receipt too.
+    """Declare a command of a partner that changes something: it takes --by and --receipt-out too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
@@ -269,13 +276,11 @@ def write_command(
 
     def declare(function: Callable[..., tuple[ConfirmedWrite, str]]) -> click.Command:
         @functools.wraps(function)
-        def command(
-            gateway: Gateway, as_json: bool, save_receipt: Path | None, **said: Any
-        ) -> None:
+        def command(gateway: Gateway, as_json: bool, receipt_out: Path | None, **said: Any) -> None:
             written, sentence = function(gateway, **said)
-            print_result(written, sentence, as_json=as_json, save=save_receipt)
+            print_result(written, sentence, as_json=as_json, save=receipt_out)
 
-        given = (by_option, *parameters, save_receipt_option)
+        given = (by_option, *parameters, receipt_out_option)
         return partner_command(group, *given, name=name)(command)
 
     return declare

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.cli.home import folder_option, told_plainly
+from gateway.cli.arguments import home_option, told_plainly
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
@@ -35,7 +35,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 
 
 @click.command()
-@folder_option
+@home_option
 @click.option(
     "--only",
     type=click.Choice(PARTS),
@@ -69,7 +69,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
             case "public" | "partners":
                 from gateway import wiring
 
-                wiring.connect(config).close()  # what fails in a worker is told as a traceback
+                wiring.connect(config).close()  # a worker would show a traceback
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)
@@ -80,7 +80,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 def _supervise(config: Config) -> int:
     end_with_supervisor()
     folder = str(config.folder)
-    command = [sys.executable, "-m", "gateway.cli", "run", "--folder", folder, "--only"]
+    command = [sys.executable, "-m", "gateway.cli", "run", "--home", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
     first = subprocess.run([*command, "maintain", "--once"], env=environ, check=False)  # noqa: S603 - our own command
     if first.returncode != 0:

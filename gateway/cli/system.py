@@ -1,9 +1,10 @@
-"""`casegate system`: this system's own key and certificate request, and the state of its access."""
+"""`casegate system`, `outbox` and `key`: a member's access, its stored writes and its keys."""
 
 import json
 import os
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import gateway_address, json_option, organisation_id
-from gateway.cli.output import CommandFailed, colour, print_fields, print_json, sanitise, write_new
+from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -26,6 +28,7 @@ from gateway.cli.partner_command import (
     connection_option,
     error_json,
     named,
+    new_id,
     now,
     partner,
     reasons,
@@ -33,8 +36,11 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
-from gateway.client.outbox import Outbox
-from gateway.evidence import base64url
+from gateway.client.local_state import Outbox
+from gateway.domain.organisation import organisation_uri
+from gateway.evidence import base64url, key_declaration
+from gateway.files import PrivateFileError
+from gateway.keys import KeyPurpose, SigningKey, generate_encryption_key, generate_key, load_key
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -48,7 +54,7 @@ def system() -> None:
     """Configure and test this system's connection."""
 
 
-@system.command()
+@system.command("create-request")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--organisation", required=True, callback=organisation_id, help="Your organisation's id."
@@ -57,7 +63,8 @@ def system() -> None:
     "--system", "name", required=True, callback=organisation_id, help="This system's name."
 )
 @click.option(
-    "--partners",
+    "--api-url",
+    "partners",
     default="",
     callback=gateway_address,
     help="Address of the partners' interface, if known.",
@@ -69,10 +76,10 @@ def system() -> None:
 def request(
     folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str
 ) -> None:
-    """Make a key and a certificate request in FOLDER.
+    """Create a key and a certificate request in FOLDER.
 
-    A connection file is made beside them. The private key stays in FOLDER, readable by its owner
-    alone: only request.csr is handed over. The certificate's name comes from the gateway's
+    A connection file is made beside them. The private key stays in FOLDER, readable only by its
+    owner; send only request.csr. The certificate's name comes from the gateway's
     registry, not from the request.
     """
     key = ec.generate_private_key(ec.SECP256R1())
@@ -118,10 +125,10 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-@system.command("key")
+@system.command("create-key")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def make_key(folder: Path) -> None:
-    """Make a key by which this system authenticates, in FOLDER.
+    """Create a key in FOLDER by which this system authenticates.
 
     For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
     change the key make the next one in another folder: both hold until the first is withdrawn.
@@ -131,14 +138,14 @@ def make_key(folder: Path) -> None:
     write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
     click.echo(f"client key {key.kid} in {folder}")
     click.echo("  1. Send client.jwk to the gateway's administrators, never client.pem.")
-    click.echo('  2. Once they have registered it set client_key = ".../client.pem" in the')
+    click.echo('  2. Once they have registered it set assertion_key = ".../client.pem" in the')
     click.echo("     connection file; then casegate system check.")
 
 
 @system.command(epilog=EPILOG)
 @partner
 def check(gateway: Gateway, as_json: bool) -> None:
-    """Ask the gateway who this system is.
+    """Check this system's connection and access.
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
     writes wait for their answer.
@@ -158,7 +165,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
             "system": told["system"],
-            "standing": organisation["standing"] or "no seat",
+            "standing": organisation["standing"] or "no membership",
             "competences": [one["competence"] for one in organisation["competences"]],
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
@@ -250,7 +257,7 @@ def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str,
     if ends - now() < RENEW_BEFORE:
         found.append("the certificate ends soon: casegate system renew")
     if waiting:
-        found.append(f"{waiting} writes wait for their answer: casegate system resume")
+        found.append(f"{waiting} writes wait for their answer: casegate outbox resend")
     if told["reference_date_simulated"]:
         found.append("the gateway's legal date is set for a demonstration")
     return found
@@ -269,17 +276,22 @@ def _waiting(gateway: Gateway) -> int:
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 
-@system.command(epilog=EPILOG)
+@click.group(epilog=EPILOG)
+def outbox() -> None:
+    """Resend writes that received no answer."""
+
+
+@outbox.command(epilog=EPILOG)
 @click.option(
-    "--skip",
+    "--set-aside",
     "skipped",
     multiple=True,
     metavar="KEY",
     help="Set the write of this key aside first: its file stays, and is not sent any more.",
 )
 @partner
-def resume(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
-    """Resend writes that received no answer.
+def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
+    """Resend every write that received no answer, oldest first.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
@@ -308,7 +320,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
         except LookupError:
             raise CommandFailed(
                 f"no write waits under the key {key}",
-                {"kind": "UsageError"},
+                {"kind": "usage-error"},
                 {"set_aside": aside},
                 exit_code=click.UsageError.exit_code,
             ) from None
@@ -345,3 +357,135 @@ def _ended(one: Resent) -> dict[str, Any]:
         "error": one.refused and error_json(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }
+
+
+# --- `casegate key`: keys of the organisation, created on its own host ---
+
+
+KEY_FILE, JWK_FILE, PROOF_FILE = "document.pem", "document.jwk", "document.proof"
+COUNTERSIGNATURE_FILE = "document.countersignature"
+ENCRYPTION = "encryption"
+"""The name of an encryption key's files; they end as those of a document key."""
+
+
+@click.group()
+def key() -> None:
+    """Create signing and encryption keys for your organisation.
+
+    Only you can sign with the signing key, and only you can open what is sealed to the encryption
+    key. Send the public files to the gateway's administrators; keep document.pem and
+    encryption.pem, and a copy of each in a safe place.
+    """
+
+
+def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say whose key it is, and for which gateway."""
+    gateway = click.option(
+        "--gateway", required=True, callback=gateway_address, help="Its issuer, as https://...."
+    )
+    whose = click.option(
+        "--organisation", required=True, callback=organisation_id, help="Your id there."
+    )
+    return whose(gateway(command))
+
+
+@key.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--use",
+    required=True,
+    type=click.Choice(["signing", ENCRYPTION]),
+    help="signing: a document key. encryption: the key that others seal to.",
+)
+@_key_options
+@click.option(
+    "--document-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Your document.pem, which countersigns the new key, if you have one.",
+)
+def create(
+    folder: Path, use: str, organisation: str, gateway: str, document_key: Path | None
+) -> None:
+    """Create a key of your organisation in FOLDER.
+
+    The proof of possession is for one gateway and counts for seven days. Keep the earlier
+    encryption keys for as long as you may have to open what was sealed to them; a lost key cannot
+    be recovered.
+    """
+    make = _create_signing if use == "signing" else _create_encryption
+    make(folder, organisation, gateway, document_key)
+
+
+def _create_signing(
+    folder: Path, organisation: str, gateway: str, document_key: Path | None
+) -> None:
+    before = None if document_key is None else _load(document_key)
+    key = generate_key(KeyPurpose.DOCUMENT)
+    write_new(folder / KEY_FILE, key.pem())
+    said = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
+    write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
+    write_new(folder / PROOF_FILE, said.encode())
+    if before is not None:
+        said = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
+        write_new(folder / COUNTERSIGNATURE_FILE, said.encode())
+    click.echo(f"document key {key.kid} in {folder}")
+    click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
+    click.echo("  and tell them the key's id out of band. The proof is good for seven days")
+
+
+def _create_encryption(
+    folder: Path, organisation: str, gateway: str, document_key: Path | None
+) -> None:
+    signer = None if document_key is None else _load(document_key)
+    key = generate_encryption_key()
+    write_new(folder / f"{ENCRYPTION}.pem", key.pem())
+    said = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
+    write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
+    write_new(folder / f"{ENCRYPTION}.proof", said.encode())
+    if signer is not None:
+        said = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
+        write_new(folder / f"{ENCRYPTION}.countersignature", said.encode())
+    click.echo(f"encryption key {key.kid} in {folder}")
+    click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
+    click.echo("  and the key id to those who seal to you. The proof counts for seven days")
+
+
+@key.command("require-signed")
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_key_options
+def require_signed(key: Path, organisation: str, gateway: str) -> None:
+    """Declare that only documents you sign count.
+
+    KEY (document.pem) signs it.
+    """
+    signer = _load(key)
+    click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
+
+
+@key.command("allow-attested")
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_key_options
+def allow_attested(key: Path, organisation: str, gateway: str) -> None:
+    """Declare that the gateway can attest for you."""
+    signer = _load(key)
+    click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
+
+
+def _load(file: Path) -> SigningKey:
+    try:
+        return load_key(file, KeyPurpose.DOCUMENT)
+    except PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
+    return key_declaration.issue(
+        organisation=organisation_uri(gateway, organisation),
+        audience=gateway,
+        says=says,
+        kid=kid,
+        at=now(),
+        jti=new_id(),
+        signer=key,
+        random=secrets.token_bytes,
+    ).compact()

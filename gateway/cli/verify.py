@@ -1,32 +1,21 @@
-"""The keys that a verifier brings on the command line, and the verdict as people read it."""
+"""`casegate verify`: the keys that a verifier brings, and the report as people read it."""
 
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.arguments import json_option
 from gateway.cli.output import Input, colour, print_json
-from gateway.client.connection import (
-    PartnerConnection,
-    read_file,
-    read_keys,
-    read_organisation_keys,
-    read_organisation_registrations,
-    read_organisation_revocations,
-    read_registrations,
-    read_revocations,
-)
-from gateway.client.errors import SettingsError
-from gateway.domain.organisation import SLUG
-from gateway.evidence import bundle, verification
-from gateway.evidence.report import VerificationReport
-from gateway.evidence.signature import PublicKey
-from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.note import NoteError, VerificationKey
+
+if TYPE_CHECKING:
+    from gateway.evidence.report import VerificationReport
+    from gateway.evidence.trust import TrustAnchors
+
+# What reads keys and signatures is imported by the commands, not here: help needs none of it.
 
 _COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black"}
 
@@ -103,21 +92,12 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
     return decorate
 
 
-def _gathered(
-    places: Sequence[Path],
-    log_keys: Sequence[str],
-    gateway_keys: Sequence[Path],
-    organisation_keys: Sequence[str],
-) -> TrustAnchors:
+def _gathered(*named: Sequence[Any]) -> "TrustAnchors":
+    from gateway.client.connection import gather_trust  # noqa: PLC0415
+    from gateway.client.errors import SettingsError  # noqa: PLC0415
+
     try:
-        trust = _joined(
-            [
-                *(_trust_at(place) for place in places),
-                TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
-                *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
-                *(_organisation(given) for given in organisation_keys),
-            ]
-        )
+        trust = gather_trust(*named)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if not (trust.log_keys or trust.gateway_keys or trust.organisations):
@@ -125,16 +105,16 @@ def _gathered(
     return trust
 
 
-def exit_with_report(context: click.Context, verdict: VerificationReport, as_json: bool) -> None:
-    """Tell a verdict, step by step or as JSON, and exit with its code."""
+def exit_with_report(context: click.Context, report: "VerificationReport", as_json: bool) -> None:
+    """Print a report, step by step or as JSON, and exit with its code."""
     if as_json:
-        print_json(asdict(verdict))
+        print_json(asdict(report))
     else:
-        _print(verdict)
-    context.exit(int(verdict.code))
+        _print(report)
+    context.exit(int(report.code))
 
 
-def _print(found: VerificationReport) -> None:
+def _print(found: "VerificationReport") -> None:
     for step in found.steps:
         outcome = colour(step.outcome.ljust(7), _COLOURS[step.outcome])
         detail = f": {step.detail}" if step.detail else ""
@@ -142,96 +122,24 @@ def _print(found: VerificationReport) -> None:
     click.echo(f"\n{colour(found.sentence, 'red' if found.code else 'green')}")
 
 
-def _trust_at(place: Path) -> TrustAnchors:
-    """The keys of a connection file, or of a folder with one or with the keys themselves."""
-    if place.is_file():
-        return PartnerConnection.read(place).trust
-    if (place / "connection.toml").exists():
-        return PartnerConnection.read(place / "connection.toml").trust
-    keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
-    gateway = place / "gateway-keys.json"
-    return TrustAnchors(
-        *_log_trust(keys),
-        gateway_keys=read_keys(gateway) if gateway.exists() else {},
-        organisations=read_organisation_keys(place / "organisations"),
-        registrations=read_organisation_registrations(place / "organisations"),
-        revocations=read_organisation_revocations(place / "organisations"),
-    )
-
-
-def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
-    """All that is trusted; two keys of one id in one set are a SettingsError."""
-    gateway: dict[str, PublicKey] = {}
-    organisations: dict[str, dict[str, PublicKey]] = {}
-    for trust in trusts:
-        _add(gateway, trust.gateway_keys)
-        for slug, keys in trust.organisations.items():
-            _add(organisations.setdefault(slug, {}), keys)
-    log_keys = [key for trust in trusts for key in trust.log_keys]
-    return TrustAnchors(
-        *_log_trust(log_keys),
-        gateway_keys=gateway,
-        organisations=organisations,
-        registrations=[one for trust in trusts for one in trust.registrations],
-        revocations=[one for trust in trusts for one in trust.revocations],
-    )
-
-
-def _add(keys: dict[str, PublicKey], more: Any) -> None:
-    for kid, key in more.items():
-        if keys.setdefault(kid, key) != key:
-            raise SettingsError(f"two different keys have the id {kid}: give only the right one")
-
-
-def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
-    return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
-
-
-def _log_keys(given: str) -> list[VerificationKey]:
-    return _keys_in(Path(given)) if Path(given).is_file() else [_log_key(given)]
-
-
-def _keys_in(file: Path) -> list[VerificationKey]:
-    try:
-        lines = read_file(file).decode("utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise SettingsError(f"{file} is not a file of log keys") from None
-    return [_log_key(line) for line in lines if line and not line.startswith("#")]
-
-
-def _log_key(text: str) -> VerificationKey:
-    try:
-        return VerificationKey.parse(text)
-    except NoteError as error:
-        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
-
-
-def _organisation(given: str) -> TrustAnchors:
-    slug, _, file = given.partition("=")
-    if not SLUG.fullmatch(slug) or not file:
-        raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
-    keys = Path(file)
-    return TrustAnchors(
-        (),
-        (),
-        organisations={slug: read_keys(keys)},
-        registrations=read_registrations(keys),
-        revocations=read_revocations(keys),
-    )
-
-
 # --- `casegate verify`: a receipt, a signed document or a bundle, offline ---
 
 
+MAX_BUNDLE_BYTES = 4 * 1024 * 1024
+"""What `gateway.evidence.bundle` reads at most."""
+
+
 @click.command(epilog=f"{CODES}. {FOLDER}")
-@click.argument("file", metavar="FILE", type=Input(bundle.MAX_BYTES + 1))
+@click.argument("file", metavar="FILE", type=Input(MAX_BUNDLE_BYTES + 1))
 @trust_options()
 @json_option
 @click.pass_context
-def verify(context: click.Context, file: bytes, trust: TrustAnchors, as_json: bool) -> None:
+def verify(context: click.Context, file: bytes, trust: "TrustAnchors", as_json: bool) -> None:
     """Verify a receipt, a signed document or a bundle offline.
 
     FILE is what a partner or a court was given; "-" reads the standard input. You must have
     obtained the keys independently of the file.
     """
+    from gateway.evidence import verification  # noqa: PLC0415
+
     exit_with_report(context, verification.verify(file, trust), as_json)

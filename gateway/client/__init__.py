@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gateway.client.cases import ConsultedContent
     from gateway.client.connection import PartnerConnection
     from gateway.client.errors import (
         ClientError,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     )
     from gateway.client.events import AuditedEvent, AuditFilters, StreamEvent
     from gateway.client.gateway import Gateway, Resent
-    from gateway.client.opening import ConsultedContent
     from gateway.client.sealing import OpenedElement
     from gateway.client.session import ConfirmedWrite
 
@@ -58,7 +58,7 @@ __all__ = [
     "UnexpectedAnswer",
 ]
 
-_MODULES = ("connection", "errors", "session", "events", "opening", "sealing", "gateway")
+_MODULES = ("connection", "errors", "session", "cases", "sealing", "events", "gateway")
 """Where these names are; in this order, so that what needs least is imported first."""
 
 

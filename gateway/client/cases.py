@@ -1,13 +1,81 @@
-"""One's own cases: handed in, assessed, cleared, read, closed."""
+"""The member's own cases: submit, assess, clear, read, consult, close."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.client.documents import require
-from gateway.client.member import ClientBase
-from gateway.client.opening import ConsultedContent, read_content
-from gateway.client.session import ConfirmedWrite, spelled
+from gateway.client import documents
+from gateway.client.connection import PartnerConnection
+from gateway.client.documents import DocumentSigner, VerifiedOffer, require
+from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
+from gateway.domain.case import case_from_claims
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.handoff_documents import CASE_TYP
+from gateway.evidence.seal import OpeningKey
+
+
+class ClientBase:
+    """This member at its gateway: its connection, session and document key."""
+
+    def __init__(
+        self,
+        connection: PartnerConnection,
+        exchange: Session,
+        author: DocumentSigner | None,
+        *,
+        opening: Mapping[str, OpeningKey],
+        clock: Callable[[], datetime],
+        ids: Callable[[], UUID],
+    ) -> None:
+        """``author`` signs documents; without one the gateway attests them.
+
+        ``opening`` opens what was sealed to this member, by key id.
+        """
+        self.connection = connection
+        self._exchange, self._author, self._opening = exchange, author, opening
+        self._now, self._ids = clock, ids
+
+
+@dataclass(frozen=True)
+class ConsultedContent:
+    """Content that a consultation returned.
+
+    ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
+    ``withheld`` the groups of which something was kept back, ``assurance`` attested or signed.
+    """
+
+    content: Mapping[str, Any]
+    presentation: str
+    author: str
+    assurance: str
+    withheld: tuple[str, ...]
+    written: ConfirmedWrite
+
+
+def read_content(
+    written: ConfirmedWrite, connection: PartnerConnection, offered: VerifiedOffer | None = None
+) -> ConsultedContent:
+    """A consultation's content, if presentation, receipt and offer match."""
+    result, event = written.result, written.confirmed.event
+    case = documents.open_ours(result.get("presentation"), CASE_TYP, connection)
+    if offered is not None:
+        documents.check_presentation(case, offered.offer)
+    package = handoff_documents.package_digest(documents.shown_digests(case))
+    require(event.get("package") == package, "the receipt is for another set of parts")
+    require(
+        event.get("case_digest") == case.document.digest,
+        "the receipt is for another version of the case",
+    )
+    return ConsultedContent(
+        content=case_from_claims(sd_jwt.merge_disclosures(case.verified)),
+        presentation=case.document.compact(),
+        author=case.author,
+        assurance="attested" if case.attested else "signed",
+        withheld=tuple(str(group) for group in list_of(result, "withheld")),
+        written=written,
+    )
 
 
 class CaseClient(ClientBase):
@@ -19,9 +87,8 @@ class CaseClient(ClientBase):
         by: str,
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
-        """Hand in a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
-        asked = {"by": by, "content": content, "clearance": clearance}
-        return self._hand_in("/cases", asked)
+        """Submit a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
+        return self._submit("/cases", by, content, clearance)
 
     def revise(
         self,
@@ -29,48 +96,54 @@ class CaseClient(ClientBase):
         by: str,
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
-        """Hand in the next version of a case, which names the one before it in ``prev``."""
-        asked = {"by": by, "content": content, "clearance": clearance}
-        return self._hand_in(f"/cases/{spelled(content['case'])}/versions", asked)
+        """Submit the next version of a case, which names the previous one in ``prev``."""
+        return self._submit(f"/cases/{spelled(content['case'])}/versions", by, content, clearance)
 
     def assess(
         self, case: UUID | str, by: str, confirms: Sequence[str] = (), reason: str | None = None
     ) -> ConfirmedWrite:
-        """A person stands for the classification, and for each match of a machine (R18)."""
+        """Record a person's assessment of the classification and of each automated match (R18)."""
         asked = {"by": by, "confirms": list(confirms), "reason": reason}
         return self._exchange.write("case.assess", f"/cases/{spelled(case)}/assessment", asked)
 
     def clear(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
-        """Another person releases the case for sharing."""
+        """Record that a second person clears the case for sharing."""
         asked = {"by": by, "reason": reason}
         return self._exchange.write("case.clear", f"/cases/{spelled(case)}/clearance", asked)
 
     def close_case(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
-        """End the work on a case; none of its handoffs may be open."""
+        """Close a case; none of its handoffs may be open."""
         asked = {"by": by, "reason": reason}
         return self._exchange.write("case.close", f"/cases/{spelled(case)}/closure", asked)
 
     def cases(self) -> Iterator[dict[str, Any]]:
-        """One's own cases by id, routing fields only, page by page as they are iterated."""
+        """The member's own cases by id, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")
 
     def case(self, case: UUID | str) -> dict[str, Any]:
-        """The routing fields of one's own case."""
+        """The routing fields of an own case."""
         return self._exchange.read("case.read", f"/cases/{spelled(case)}")
 
     def consult_case(
         self, case: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:
-        """Open the content of one's own case; an event with person and reason."""
+        """Consult the content of an own case; an event with person and reason."""
         asked = {"by": by, "reason_code": reason_code, "reason": reason}
         written = self._exchange.write(
             "case.consult", f"/cases/{spelled(case)}/consultations", asked
         )
         opened = read_content(written, self.connection)
-        require(opened.content.get("case") == spelled(case), "the case opened is another one")
-        require(opened.author == self.connection.organisation, "the case opened is not our own")
+        require(opened.content.get("case") == spelled(case), "the answer is about another case")
+        require(opened.author == self.connection.organisation, "the case is not our own")
         return opened
 
-    def _hand_in(self, path: str, asked: Mapping[str, Any]) -> ConfirmedWrite:
-        own = asked if self._author is None else self._author.case(asked)
-        return self._exchange.write("case.submit", path, own)
+    def _submit(
+        self,
+        path: str,
+        by: str,
+        content: Mapping[str, Any],
+        clearance: Mapping[str, Any] | None,
+    ) -> ConfirmedWrite:
+        fields = {"by": by, "content": content, "clearance": clearance}
+        body = fields if self._author is None else self._author.case(fields)
+        return self._exchange.write("case.submit", path, body)

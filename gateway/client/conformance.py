@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from gateway.client.documents import DocumentSigner
 from gateway.client.errors import RequestRefused, UnexpectedAnswer
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
-from gateway.client.signing import DocumentSigner
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError

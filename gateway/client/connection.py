@@ -7,8 +7,8 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,34 +27,35 @@ from gateway.ledger.note import ED25519, NoteError, VerificationKey
 ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
 )
-"""Where a listener is: https://host or https://host:port, no more."""
+"""The address of a listener: https://host or https://host:port."""
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
 
 _REQUIRED: Mapping[str, str] = {
-    "partners": "the address of the partners' interface, https://host:port",
+    "api_url": "the address of the partners' interface, https://host:port",
     "issuer": "the gateway's public address, https://host:port",
     "client_id": "this system's name, <organisation>.<system>",
     "certificate": "the file of this system's certificate (PEM)",
-    "key": "the file of its private key (PEM, readable by its owner alone)",
+    "key": "the file of its private key (PEM, readable only by its owner)",
     "ca": "the file of the gateway's root certificate (PEM)",
     "log_key": "the log's verifier key, one line",
-    "attest_keys": "the file of the gateway's attestation keys (JWK set)",
+    "attestation_keys": "the file of the gateway's attestation keys (JWK set)",
 }
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
-    "client_key": "the file of the key by which this system authenticates, if registered (PEM)",
-    "state": "the file that remembers the newest checkpoint of the log",
-    "spool": "the folder that keeps each write until it is answered; it holds case content",
+    "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
+    "checkpoint_file": "the file that remembers the newest checkpoint of the log",
+    "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
+_PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
 
 
 @dataclass(frozen=True)
 class PartnerConnection:
-    """One system's way to its gateway. Made by `read`; certificate and key are opened in `tls`.
+    """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
     id. ``state``, ``spool``, ``document_key``, ``encryption_keys`` and ``client_key`` (files and
@@ -85,26 +86,27 @@ class PartnerConnection:
         paths = {name: file.parent / values[name] for name in values if name in _PATHS}
         log_key = _log_key(file, values["log_key"])
         return cls(
-            partners=_origin(file, "partners", values["partners"]),
+            partners=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=_client_id(file, values["client_id"]),
             certificate=paths["certificate"],
             key=paths["key"],
             ca=paths["ca"],
-            trust=TrustAnchors(
+            trust=replace(
+                read_organisations(paths.get("organisation_keys")),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
-                gateway_keys=read_keys(paths["attest_keys"]),
-                organisations=read_organisation_keys(paths.get("organisation_keys")),
-                registrations=read_organisation_registrations(paths.get("organisation_keys")),
-                revocations=read_organisation_revocations(paths.get("organisation_keys")),
+                gateway_keys=read_keys(paths["attestation_keys"]),
             ),
-            state=paths.get("state"),
-            spool=paths.get("spool"),
+            state=paths.get("checkpoint_file"),
+            spool=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
-            seal_to=read_encryption_keys(paths.get("organisation_keys")),
-            client_key=paths.get("client_key"),
+            seal_to={
+                file.stem: _encryption_keys(file)
+                for file in _key_files(paths.get("organisation_keys"))
+            },
+            client_key=paths.get("assertion_key"),
         )
 
     @property
@@ -150,22 +152,6 @@ class PartnerConnection:
         return context
 
 
-_PATHS = frozenset(
-    {
-        "certificate",
-        "key",
-        "ca",
-        "attest_keys",
-        "organisation_keys",
-        "document_key",
-        "encryption_keys",
-        "client_key",
-        "state",
-        "spool",
-    }
-)
-
-
 def read_keys(file: Path) -> dict[str, PublicKey]:
     """Read a JWK set of public keys by key id; SettingsError when the file holds none."""
     try:
@@ -174,54 +160,34 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
         raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
-def read_registrations(file: Path) -> tuple[Receipt, ...]:
-    """The receipts that a file of an organisation's keys may have beside them; none is usual.
+def read_receipts(file: Path, name: str) -> tuple[Receipt, ...]:
+    """The ``registrations`` or ``revocations`` in a file of an organisation's keys; usually none.
 
-    RFC 7517 5 lets a JWK set have members of its own: ours are ``registrations``, and
-    ``revocations``.
+    RFC 7517 section 5 allows additional members in a JWK set: these two hold receipts.
     """
-    return _receipts_in(file, "registrations")
-
-
-def read_revocations(file: Path) -> tuple[Receipt, ...]:
-    """Likewise the receipts that tell which of the keys were revoked."""
-    return _receipts_in(file, "revocations")
-
-
-def _receipts_in(file: Path, name: str) -> tuple[Receipt, ...]:
     try:
         members = canonical.decode(read_file(file))
         return tuple(receipts.from_json(one) for one in members.get(name, ()))
     except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has {name} that are no receipts: {error}") from None
+        raise SettingsError(f"{file} has invalid {name}: {error}") from None
 
 
-def read_organisation_registrations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all files of a folder of organisations' keys say of where the keys came from."""
-    return tuple(one for file in _key_files(folder) for one in read_registrations(file))
-
-
-def read_organisation_revocations(folder: Path | None) -> tuple[Receipt, ...]:
-    """What all of them say of which keys were revoked."""
-    return tuple(one for file in _key_files(folder) for one in read_revocations(file))
+def read_organisations(folder: Path | None) -> TrustAnchors:
+    """Keys and receipts in `<organisation>.json` of each organisation; none without a folder."""
+    files = _key_files(folder)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={file.stem: read_keys(file) for file in files},
+        registrations=[one for file in files for one in read_receipts(file, "registrations")],
+        revocations=[one for file in files for one in read_receipts(file, "revocations")],
+    )
 
 
 def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
     return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-
-
-def read_organisation_keys(folder: Path | None) -> dict[str, Mapping[str, PublicKey]]:
-    """Read `<organisation>.json` for each organisation; none without a folder."""
-    return {file.stem: read_keys(file) for file in _key_files(folder)}
-
-
-def read_encryption_keys(
-    folder: Path | None,
-) -> dict[str, Mapping[str, EllipticCurvePublicKey]]:
-    """The keys with the ``use`` "enc" in `<organisation>.json` of each; none without a folder."""
-    return {file.stem: _encryption_keys(file) for file in _key_files(folder)}
 
 
 def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
@@ -248,16 +214,16 @@ def new_settings(
 ) -> dict[str, str]:
     """The settings of a new connection, all files of which lie beside it; for `render`."""
     return {
-        "partners": partners,
+        "api_url": partners,
         "issuer": issuer,
         "client_id": client_id,
         "certificate": "certificate.pem",
         "key": "key.pem",
         "ca": "ca.pem",
         "log_key": log_key,
-        "attest_keys": "gateway-keys.json",
-        "state": "newest.checkpoint",
-        "spool": "spool",
+        "attestation_keys": "gateway-keys.json",
+        "checkpoint_file": "newest.checkpoint",
+        "outbox": "outbox",
     }
 
 
@@ -348,3 +314,105 @@ def _log_key(file: Path, value: str) -> VerificationKey:
 def _no_passphrase() -> NoReturn:
     # OpenSSL would ask on the terminal, in the middle of a program.
     raise SettingsError("the private key has a passphrase: a system's key is used unattended")
+
+
+# --- The keys that a verifier names --------------------------------------------------------------
+
+
+def gather_trust(
+    places: Sequence[Path],
+    log_keys: Sequence[str],
+    gateway_keys: Sequence[Path],
+    organisation_keys: Sequence[str],
+) -> TrustAnchors:
+    """All keys that a verifier trusts; SettingsError for what cannot be read as such.
+
+    ``places`` are connection files and folders of keys, ``log_keys`` verifier keys or files of
+    them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
+    """
+    return _joined(
+        [
+            *(_trust_at(place) for place in places),
+            TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+            *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
+            *(_organisation_trust(given) for given in organisation_keys),
+        ]
+    )
+
+
+def _trust_at(place: Path) -> TrustAnchors:
+    """The keys of a connection file, or of a folder with one or with the keys themselves."""
+    if place.is_file():
+        return PartnerConnection.read(place).trust
+    if (place / "connection.toml").exists():
+        return PartnerConnection.read(place / "connection.toml").trust
+    keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
+    gateway = place / "gateway-keys.json"
+    log_keys, origins = _log_trust(keys)
+    return replace(
+        read_organisations(place / "organisations"),
+        log_keys=log_keys,
+        origins=origins,
+        gateway_keys=read_keys(gateway) if gateway.exists() else {},
+    )
+
+
+def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
+    """All that is trusted; two keys of one id in one set are a SettingsError."""
+    gateway: dict[str, PublicKey] = {}
+    organisations: dict[str, dict[str, PublicKey]] = {}
+    for trust in trusts:
+        _add(gateway, trust.gateway_keys)
+        for slug, keys in trust.organisations.items():
+            _add(organisations.setdefault(slug, {}), keys)
+    log_keys = [key for trust in trusts for key in trust.log_keys]
+    return TrustAnchors(
+        *_log_trust(log_keys),
+        gateway_keys=gateway,
+        organisations=organisations,
+        registrations=[one for trust in trusts for one in trust.registrations],
+        revocations=[one for trust in trusts for one in trust.revocations],
+    )
+
+
+def _add(keys: dict[str, PublicKey], more: Any) -> None:
+    for kid, key in more.items():
+        if keys.setdefault(kid, key) != key:
+            raise SettingsError(f"two different keys have the id {kid}: give only the right one")
+
+
+def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
+    return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
+
+
+def _log_keys(given: str) -> list[VerificationKey]:
+    return _keys_in(Path(given)) if Path(given).is_file() else [_vkey(given)]
+
+
+def _keys_in(file: Path) -> list[VerificationKey]:
+    try:
+        lines = read_file(file).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not a file of log keys") from None
+    return [_vkey(line) for line in lines if line and not line.startswith("#")]
+
+
+def _vkey(text: str) -> VerificationKey:
+    try:
+        return VerificationKey.parse(text)
+    except NoteError as error:
+        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
+
+
+def _organisation_trust(given: str) -> TrustAnchors:
+    slug, _, file = given.partition("=")
+    if not SLUG.fullmatch(slug) or not file:
+        raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
+    keys = Path(file)
+    return TrustAnchors(
+        (),
+        (),
+        organisations={slug: read_keys(keys)},
+        registrations=read_receipts(keys, "registrations"),
+        revocations=read_receipts(keys, "revocations"),
+    )

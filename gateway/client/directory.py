@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
+from gateway.client.cases import ClientBase
 from gateway.client.documents import require
-from gateway.client.member import ClientBase
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
@@ -48,7 +48,7 @@ class Directory(ClientBase):
     def status(self, slug: str) -> tuple[str, MembershipAttestation]:
         """The gateway's signed statement that an organisation takes part, and what it says.
 
-        Verified, and good now; ReceiptMismatch when it is not.
+        Verified, and good now; EvidenceMismatch when it is not.
         """
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
@@ -63,8 +63,8 @@ class Directory(ClientBase):
     def key_record(self, organisation: str, kid: str) -> KeyRecord:
         """The events that registered a member's document key, and that revoked it.
 
-        Verified to the end (`gateway.evidence.key_registration`, `gateway.evidence.key_revocation`);
-        ReceiptMismatch when they do not hold.
+        Verified to the end (`gateway.evidence.key_history`, `gateway.evidence.key_history`);
+        EvidenceMismatch when they do not hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")

@@ -1,21 +1,22 @@
-"""The signed documents in the gateway's answers, verified and compared with what was asked.
+"""Signed documents: those in the gateway's answers verified, the member's own ones signed.
 
-The gateway signs in a partner's name (contracts.md 7): so what it signed is read again, and an
-offer or an answer that says something else than its author asked for is not let through.
+A gateway that attests signs on behalf of the member. So the client reads each document that comes
+back, and refuses an offer or an answer that differs from the request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch
+from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import format_competence
-from gateway.evidence import handoff_documents, sd_jwt, trust_mark
+from gateway.domain.organisation import format_competence, organisation_uri, parse_competence
+from gateway.evidence import approval, handoff_documents, sd_jwt, trust_mark
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -24,22 +25,23 @@ from gateway.evidence.handoff_documents import (
     OfferClaims,
     StatementError,
 )
+from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
-from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.trust import AuthoredDocument, open_document
 from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
 class VerifiedOffer:
-    """A verified offer: the signed document and its claims."""
+    """The signed document and its claims."""
 
     signed: AuthoredDocument
     offer: OfferClaims
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
-    """Verify a document of this gateway; ReceiptMismatch when it is none, or not for it."""
+    """Verify a document of this gateway; EvidenceMismatch when it is none, or not for it."""
     try:
         if not isinstance(text, str):
             raise DocumentError("it is missing")
@@ -64,12 +66,12 @@ def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
 
 
 def open_answer(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocument, AnswerClaims]:
-    """Verify the statement of an answer and read its claims."""
+    """Verify an answer and read its claims."""
     signed = open_ours(text, ANSWER_TYP, connection)
     try:
         return signed, handoff_documents.read_answer(signed.verified)
     except StatementError as error:
-        raise EvidenceMismatch(f"an answer's statement cannot be read: {error}") from None
+        raise EvidenceMismatch(f"an answer cannot be read: {error}") from None
 
 
 def check_case(
@@ -163,7 +165,7 @@ def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 def check_answer(
     text: Any, action: str, asked: Mapping[str, Any], connection: PartnerConnection
 ) -> tuple[AuthoredDocument, AnswerClaims]:
-    """The statement that was signed says what was asked, all of it and no more."""
+    """The answer that was signed has exactly the requested fields."""
     signed, answer = open_answer(text, connection)
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
     require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
@@ -243,8 +245,124 @@ def check_status(
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """Raise ReceiptMismatch with one sentence unless something holds."""
+    """Raise EvidenceMismatch with this message unless a check ``holds``."""
     if not holds:
         raise EvidenceMismatch(
             f"{otherwise}: do not rely on this answer, keep it, and ask the gateway's operator"
         )
+
+
+class DocumentSigningKey(Signer, Protocol):
+    """A document key of the member, such as `gateway.keys.load_key` reads."""
+
+    def public_jwk(self) -> dict[str, str]:
+        """The public half."""
+
+
+@dataclass(frozen=True)
+class DocumentSigner:
+    """Who signs: the organisation at its gateway, its key, its clock, ids and randomness."""
+
+    issuer: str
+    organisation: str
+    key: DocumentSigningKey
+    now: Callable[[], datetime]
+    ids: Callable[[], UUID]
+    random: Callable[[int], bytes]
+
+    def case(self, asked: Mapping[str, Any]) -> SdJwt:
+        """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
+        content = {name: value for name, value in asked["content"].items() if value != []}
+        persons = {name: asked.get(name) for name in ("by", "clearance")}
+        try:
+            document = sd_jwt.issue(
+                typ=CASE_TYP,
+                claims={**self._heading().claims(), **cases.undisclosable_claims(content)},
+                properties=[
+                    *cases.disclosable_properties(content),
+                    *((name, value) for name, value in persons.items() if value is not None),
+                ],
+                arrays=cases.disclosable_arrays(content),
+                signer=self.key,
+                random=self.random,
+            )
+        except KeyError as lacking:
+            raise InvalidCase(
+                f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
+            ) from None
+        except (TypeError, AttributeError):
+            raise InvalidCase("the case has a value of another type than its profile") from None
+        signed = members_of(document)["content"]
+        if beyond := sorted(name for name in content if signed.get(name) != content[name]):
+            raise InvalidCase(
+                f"the case has what its profile does not have, in {', '.join(beyond)}"
+            )
+        return document
+
+    def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
+        """Sign an offer of what was previewed and checked."""
+        until = asked.get("until")
+        return handoff_documents.issue_offer(
+            self._heading(),
+            handoff=asked["handoff"],
+            to=previewed.to,
+            case_digest=previewed.case_digest,
+            disclosures=previewed.permitted,
+            purpose=asked["purpose"],
+            until=None if until is None else datetime.fromisoformat(until),
+            by=asked["by"],
+            note=asked.get("note"),
+        )
+
+    def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to an offer that was verified."""
+        return handoff_documents.issue_answer(
+            self._heading(),
+            handoff=offered.offer.handoff,
+            case_digest=offered.offer.case_digest,
+            offer_digest=offered.signed.document.digest,
+            package=offered.offer.package,
+            kind=kind,
+            fields=fields,
+        )
+
+    def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
+        """Sign an approval of a succession as the gateway shows it."""
+        return approval.issue_succession_approval(self._heading(), shown=shown, by=by)
+
+    def _heading(self) -> Heading:
+        author = organisation_uri(self.issuer, self.organisation)
+        return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
+
+
+def members_of(document: SdJwt) -> dict[str, Any]:
+    """What a document of one's own asks, as the members of the JSON body in its place."""
+    verified = sd_jwt.read_own(document)
+    if verified.header.get("typ") == OFFER_TYP:
+        return _offered(verified)
+    if verified.header.get("typ") != CASE_TYP:
+        return {placed.name: placed.value for placed in verified.placed}
+    said = sd_jwt.merge_disclosures(verified)
+    asked: dict[str, Any] = {n: said[n] for n in ("by", "clearance") if n in said}
+    return {**asked, "content": cases.case_from_claims(said)}
+
+
+def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
+    claims = verified.claims
+    asked = {placed.name: placed.value for placed in verified.placed}
+    if "until" in claims:
+        asked["until"] = datetime.fromtimestamp(claims["until"], UTC).isoformat()
+    return {
+        **asked,
+        "handoff": claims["handoff"],
+        "to": _addressed(claims["to"]),
+        "digests": claims["disclosures"],
+        "purpose": claims["purpose"],
+    }
+
+
+def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
+    named = parse_competence(to.get("competence", ""))
+    if named is None:
+        return {"organisation": to["organisation"]}
+    return {"competence": {"matter": named[1], "territory": named[2]}}

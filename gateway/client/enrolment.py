@@ -159,7 +159,7 @@ class Enrolment:
     def fetch_root(self) -> bytes:
         """The root's certificate (PEM), once it has the fingerprint of the invitation.
 
-        Raises NotTrusted when the gateway shows another: then somebody stands in between.
+        Raises TlsNotTrusted when the gateway shows another: then somebody stands in between.
         """
         reply = self._sent(HttpRequest("GET", "/ca.pem"), None)
         for pem, fingerprint in _certificates(reply.body):
@@ -184,7 +184,8 @@ class Enrolment:
     ) -> Enrolled:
         """Use the invitation; ``document_key`` has ``jwk`` and ``proof``.
 
-        Safe to repeat with the same key. Raises Refused, Unavailable, ReceiptMismatch.
+        Safe to repeat with the same key. Raises RequestRefused, GatewayUnavailable,
+        EvidenceMismatch.
         """
         invitation = self.invitation
         named = f"{invitation.client_id}:{invitation.token}".encode()
@@ -238,7 +239,7 @@ class Enrolment:
         try:
             return granted(_patient(line, message, self.sleep))
         finally:
-            line.hang_up()
+            line.close()
 
 
 def renewed(
@@ -250,7 +251,7 @@ def renewed(
 ) -> bytes:
     """A connection's next certificate (PEM), for the key of a new request (RFC 7030 4.2.2).
 
-    Safe to repeat with the same key. Raises Refused, Unavailable, UnexpectedAnswer.
+    Safe to repeat with the same key. Raises RequestRefused, GatewayUnavailable, UnexpectedAnswer.
     """
     der = x509.load_pem_x509_csr(csr).public_bytes(serialization.Encoding.DER)
     headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
@@ -260,7 +261,7 @@ def renewed(
         message = HttpRequest("POST", path, base64.encodebytes(der), headers)
         reply = granted(_patient(line, message, sleep))
     finally:
-        line.hang_up()
+        line.close()
     try:
         (made,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(reply.body))
     except ValueError:

@@ -28,7 +28,7 @@ class UnconfirmedWrite:
         """What to do about it: whoever asked anew would ask under another key, for a second one."""
         if self.kept:
             return (
-                f"the write is kept under the key {self.key}: casegate system resume sends it "
+                f"the write is kept under the key {self.key}: casegate outbox resend sends it "
                 "again; do not repeat it"
             )
         unknown = f"whether it was done is not known (idempotency key {self.key})"
@@ -145,7 +145,7 @@ class ProblemDetails:
     def read(cls, members: Mapping[str, Any], status: int) -> "ProblemDetails":
         """Read a problem document; what is malformed in it is left out, for it only explains.
 
-        Raises receipt.NotAReceipt when it carries a receipt that is none.
+        Raises receipt.MalformedReceipt when it carries a receipt that is none.
         """
         kind, errors, rules = (members.get(n) for n in ("type", "errors", "rules"))
         carried = members.get("receipt")

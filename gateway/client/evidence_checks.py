@@ -11,14 +11,13 @@ from gateway.client import documents
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import require
 from gateway.client.errors import EvidenceMismatch
-from gateway.client.outbox import PendingWrite
+from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.evidence import key_revocation
+from gateway.evidence import key_history
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
-from gateway.evidence.key_registration import KeyRegistration, verify_registration
-from gateway.evidence.key_revocation import KeyRevocation
+from gateway.evidence.key_history import KeyRegistration, KeyRevocation, verify_registration
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
@@ -28,7 +27,7 @@ _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
 
 def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
-    """Verify a receipt against the pinned key of the log; ReceiptMismatch when it fails."""
+    """Verify a receipt against the pinned key of the log; EvidenceMismatch when it fails."""
     try:
         return receipts.verify(receipt, connection.trust.log_keys, connection.log_key.name)
     except ReceiptError as error:
@@ -39,7 +38,7 @@ def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
 
 
 def read_receipt(members: Any) -> Receipt:
-    """Read a receipt; ReceiptMismatch when the answer has none that can be read."""
+    """Read a receipt; EvidenceMismatch when the answer has none that can be read."""
     try:
         return receipts.from_json(members)
     except ReceiptError as error:
@@ -113,7 +112,7 @@ def confirm_revocation(
     """The receipt is that of the event that revoked this key of this organisation."""
     confirm(receipt, connection)
     try:
-        found = key_revocation.trace(receipt, connection.trust)
+        found = key_history.verify_revocation(receipt, connection.trust)
     except (ReceiptError, VerificationFailed) as error:
         raise EvidenceMismatch(f"the revocation of a key is not valid: {error}") from None
     require(

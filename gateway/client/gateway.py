@@ -17,19 +17,24 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client.access import AccessTokens, Assertions, ClientKey
 from gateway.client.conformance import Runs
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import SuccessionClient
+from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.errors import RequestRefused, SettingsError, UnexpectedAnswer
-from gateway.client.events import Auditing
-from gateway.client.export import Exports
-from gateway.client.offers import Offers
-from gateway.client.outbox import Outbox, PendingWrite
+from gateway.client.events import Auditing, Exports
+from gateway.client.handoffs import Offers
+from gateway.client.local_state import Outbox, PendingWrite
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
-from gateway.client.signing import DocumentSigner, DocumentSigningKey
-from gateway.client.transport import HttpRequest, HttpTransport, clock_difference
+from gateway.client.transport import (
+    AccessTokens,
+    Assertions,
+    HttpRequest,
+    HttpTransport,
+    clock_difference,
+)
+from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 
@@ -48,8 +53,8 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
 
     ``conformance`` are its conformance runs.
 
-    Every method that asks something raises Refused for a "no", and the other ClientErrors; after
-    any but Refused a write may have been done: `resume` what is ``unanswered``, do not ask anew.
+    Every request raises RequestRefused for a "no", and the other ClientErrors. After any but
+    RequestRefused a write may have been done: `resume` what is ``unanswered``, do not repeat it.
     """
 
     def __init__(
@@ -63,7 +68,7 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         transport: httpx.BaseTransport | None = None,
         document_key: DocumentSigningKey | None = None,
         encryption_keys: Mapping[str, OpeningKey] | None = None,
-        client_key: ClientKey | None = None,
+        client_key: Signer | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
@@ -107,7 +112,7 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        self._line.hang_up()
+        self._line.close()
 
     def greet(self) -> float | None:
         """Ask the gateway who it is, without a token; how far its clock is ahead, in seconds.

@@ -28,13 +28,13 @@ from gateway.client.errors import (
     UnexpectedAnswer,
 )
 from gateway.client.transport import HttpRequest, HttpTransport
-from gateway.evidence.log_copy import CHECKPOINT, signed
+from gateway.evidence.log_copy import CHECKPOINT, VerifiedReplica, signed
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.replica import ReplicaCorrupt, ReplicaIncomplete
-from gateway.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, TileAddress
+from gateway.ledger.tiles import TILE_WIDTH, TileAddress
 
 Fetch = Callable[[str], bytes]
 """The bytes at a path of the public listener, `/checkpoint` or a tile's; raises ClientError."""
@@ -66,8 +66,8 @@ class Mirror:
     def step(self, progress: Progress = lambda done, of: None) -> MirrorProgress:
         """Bring the copy to the log's newest checkpoint.
 
-        Raises LogForked when the log does not continue what the folder has, LogDamaged when what
-        it serves does not hold together, SettingsError for a folder that cannot be used, and
+        Raises LogForked when the log does not continue what the folder has, PublicLogCorrupt when
+        what it serves is inconsistent, SettingsError for a folder that cannot be used, and
         what ``fetch`` raises.
         """
         stored = self._stored()
@@ -189,11 +189,8 @@ class Mirror:
     ) -> None:
         """The tiles lead to the new root, and their beginning still to the old one."""
 
-        def read(level: int, n: int) -> bytes:
-            count = (newest.size >> TILE_HEIGHT * level) - n * TILE_WIDTH
-            return self._read(tiles.path_of(TileAddress(level, n, min(TILE_WIDTH, count))))
-
-        if tiles.root(read, newest.size) != newest.root:
+        copy = VerifiedReplica(newest, self._read)
+        if copy.root(newest.size) != newest.root:
             known = 0 if before is None else before.size
             self._drop(known)
             raise PublicLogCorrupt(
@@ -202,20 +199,16 @@ class Mirror:
             )
         if before is None or stored is None or before.size == 0:
             return
-        if tiles.root(read, before.size) != before.root:
+        if copy.root(before.size) != before.root:
             self._drop(before.size)
             self._alarm("the log shows another history", before, stored, newest, note)
 
     def _contradicts(self, before: Checkpoint, newest: Checkpoint) -> bool:
         """Whether the tiles that are served now lead to the newer root, and not to the older."""
-
-        def read(level: int, n: int) -> bytes:
-            count = (newest.size >> TILE_HEIGHT * level) - n * TILE_WIDTH
-            return replica.read_file(self._fetch, TileAddress(level, n, min(TILE_WIDTH, count)))
-
+        served = VerifiedReplica(newest, self._fetch)
         try:
-            now = tiles.root(read, newest.size)
-            return now == newest.root and tiles.root(read, before.size) != before.root
+            root = served.root(newest.size)
+            return root == newest.root and served.root(before.size) != before.root
         except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
             return False
 
@@ -335,12 +328,12 @@ class PublicLog:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        self._line.hang_up()
+        self._line.close()
 
     def fetch(self, path: str) -> bytes:
         """A file of the log by its path (`checkpoint`, `tile/0/000`).
 
-        Raises LookupError when the log does not have it, Unavailable, NotTrusted,
+        Raises LookupError when the log does not have it, GatewayUnavailable, TlsNotTrusted,
         UnexpectedAnswer.
         """
         reply = self._line.send(HttpRequest("GET", f"/{path}"))

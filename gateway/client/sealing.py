@@ -1,8 +1,8 @@
-"""Sealing single elements of a case to one organisation, and opening what was sealed to us.
+"""Seal elements of a case to one organisation, and open those that were sealed to this member.
 
-The keys to seal to are those that this member keeps of the other one, compared with it on a second
-way, and those for which a document key that it keeps vouches: a key that only the gateway's
-directory tells of may be its operator's.
+Only two kinds of key are used: those that this member compared out of band and keeps, and those
+that such a document key countersigned. A key known only from the gateway's directory may be its
+operator's.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,11 +12,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gateway.client.cases import CaseClient
+from gateway.client.cases import CaseClient, ConsultedContent
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory
 from gateway.client.errors import SealingFailed
-from gateway.client.opening import ConsultedContent
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import SealedElement, sealed_parts
 from gateway.domain.organisation import organisation_uri
@@ -50,9 +49,8 @@ class Sealing(CaseClient, Directory):
         """A case (JSON) in which elements are sealed to the organisation ``to``; nothing is sent.
 
         ``plain`` has, by the id of each element, its ``type`` and ``value`` (`domain.sealed`). A
-        sealed element takes the place of the one of its id, or stands last in its array. Raises
-        NotSealed: no key of ``to`` that counts and that the connection keeps, or content that its
-        type, R1 or its length forbids.
+        sealed element replaces the one of its id, or is appended to its array. Raises
+        SealingFailed: no key of ``to`` that the connection confirms, or invalid content.
         """
         key = key_for(self.organisation(to), self.connection)
         return seal_elements(content, plain, to, key, self.connection)
@@ -72,7 +70,7 @@ class Sealing(CaseClient, Directory):
         """Seal to ``to`` what was sealed to ``before``, in a new version of one's own case.
 
         This is what a redirection asks of the originator. ``plain`` has the content of exactly
-        those elements again (NotSealed names them when it does not): their seals open for
+        those elements again (SealingFailed names them when it does not): their seals open for
         ``before`` alone. The case is opened for it, a consultation with person and reason.
         """
         key = key_for(self.organisation(to), self.connection)
@@ -93,8 +91,8 @@ def key_for(
 ) -> tuple[str, EllipticCurvePublicKey]:
     """The newest key of an organisation (as the directory shows it) that counts and is theirs.
 
-    It is theirs when the connection keeps it, or when a document key of theirs that the
-    connection keeps says so. Raises NotSealed when there is none.
+    It is theirs when the connection keeps it, or when a document key that the connection keeps
+    countersigned it. Raises SealingFailed when there is none.
     """
     slug = str(organisation.get("organisation"))
     listed = [key for key in organisation.get("encryption_keys", ()) if key["valid_until"] is None]
@@ -105,9 +103,9 @@ def key_for(
         if kept is not None:
             return str(key["kid"]), kept
     raise SealingFailed(
-        f"only the gateway says that {listed[-1]['kid']} is a key of {slug}: compare it with "
-        f"{slug} on a second way, then put it, or the document key that vouches for it, into the "
-        f"folder of organisation_keys, in {slug}.json"
+        f"only the gateway says that {listed[-1]['kid']} is a key of {slug}. Compare it with "
+        f"{slug} out of band, then put it, or the document key that countersigned it, into "
+        f"{slug}.json in the folder organisation_keys"
     )
 
 
@@ -141,8 +139,8 @@ def seal_elements(
 ) -> dict[str, Any]:
     """A case (JSON) with elements sealed to the organisation ``to``.
 
-    Each takes the place of the element of its id, or stands last in its array. Raises NotSealed,
-    with every fault, when something may not be sealed: nothing is then.
+    Each replaces the element of its id, or is appended to its array. Raises SealingFailed with
+    every error; nothing is sealed then.
     """
     sealed = dict(content)
     faults = []
@@ -197,7 +195,7 @@ def _with(elements: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
 
 
 def to_reseal(content: Mapping[str, Any], before: str, plain: Collection[str]) -> list[str]:
-    """The ids of what is sealed to ``before``; NotSealed unless ``plain`` has exactly these.
+    """The ids of what is sealed to ``before``; SealingFailed unless ``plain`` has exactly these.
 
     The plain text is the originator's to keep: nobody but the addressee can open a seal.
     """

@@ -11,8 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client import evidence_checks
-from gateway.client.access import AccessTokens
-from gateway.client.checkpoint_store import CheckpointStore, SeenCheckpoint
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import (
     ClientError,
@@ -23,8 +21,8 @@ from gateway.client.errors import (
     UnconfirmedWrite,
     UnexpectedAnswer,
 )
-from gateway.client.outbox import Outbox, PendingWrite
-from gateway.client.transport import HttpRequest, HttpResponse
+from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite, SeenCheckpoint
+from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
@@ -195,7 +193,7 @@ class Session:
 
 
 def granted(reply: HttpResponse) -> HttpResponse:
-    """The reply when it is a success; else Refused or Unavailable, in the gateway's words."""
+    """The reply if it is a success; else RequestRefused or GatewayUnavailable."""
     if reply.status in (200, 201):
         return reply
     if reply.status < 400:

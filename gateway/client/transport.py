@@ -1,21 +1,30 @@
-"""One bounded, patient HTTP exchange with the gateway, and with nobody else.
+"""HTTP with the gateway and no other host, and the access tokens for it.
 
-Bounded: no redirection is followed, no proxy or file of the environment is asked, an answer has a
-size and a time. Patient: a lost connection, 502, 503, 504 and a short Retry-After are tried again,
-the same bytes each time unless they are good once only.
+Bounded: no redirection, no proxy or file of the environment; an answer has a size and a time.
+Patient: after a lost connection, 502, 503, 504 and a short Retry-After the same bytes are sent
+again (client assertions are new each time).
+
+Tokens: client credentials with `tls_client_auth` (RFC 8705 2.1), so the certificate of the
+connection is the credential. A system with a registered key adds an assertion (`private_key_jwt`).
+Tokens are bound to the certificate and kept only in memory.
 """
 
 import re
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
+from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
 
-from gateway.client.errors import GatewayUnavailable, TlsNotTrusted, UnexpectedAnswer
+from gateway.client.errors import GatewayUnavailable, TlsNotTrusted, TokenRefused, UnexpectedAnswer
+from gateway.evidence import base64url, canonical
+from gateway.evidence.sd_jwt import Signer
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A page of a hundred events with their receipts has about half a megabyte."""
@@ -61,7 +70,7 @@ class HttpResponse:
 
 
 class ServerAddress(Protocol):
-    """Where a line leads: one address, and what is demanded of whoever answers there."""
+    """One address, and the TLS settings that the server there must meet."""
 
     @property
     def address(self) -> str:
@@ -92,14 +101,14 @@ class HttpTransport:
             headers={"Accept-Encoding": "identity", "User-Agent": "casegate"},
         )
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def send(self, message: HttpRequest) -> HttpResponse:
         """Send a message until it is answered; the answer may be a refusal, or still a 503.
 
-        Raises NotTrusted at once, and Unavailable when no attempt got an answer.
+        Raises TlsNotTrusted at once, and GatewayUnavailable when no attempt got an answer.
         """
         return self.send_anew(lambda: message)
 
@@ -193,3 +202,129 @@ def _refuse_untrusted(error: BaseException) -> None:
                 "certificate is in force and from this gateway"
             ) from error
         cause = cause.__cause__ or cause.__context__
+
+
+RENEW_BEFORE = timedelta(seconds=30)
+"""A token that expires within this time is not used: the request may take as long."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*", re.ASCII)  # RFC 6750 2.1
+_ERROR = re.compile(r"[a-z_]{1,60}", re.ASCII)
+_INVALID_TOKEN = re.compile(r'\berror="?invalid_token\b', re.ASCII)
+
+
+KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+LIFE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Assertions:
+    """Makes the assertions of one system for one gateway."""
+
+    issuer: str
+    client_id: str
+    key: Signer
+    now: Callable[[], datetime]
+    ids: Callable[[], UUID]
+
+    def members(self) -> dict[str, str]:
+        """The members of a form that carry a new assertion (RFC 7521 section 4.2)."""
+        return {"client_assertion_type": KIND, "client_assertion": self.make()}
+
+    def make(self) -> str:
+        """A new assertion, as a compact JWS."""
+        now = int(self.now().timestamp())
+        # RFC 8037's name for the algorithm: the one in the gateway's metadata.
+        alg = "EdDSA" if self.key.alg == "Ed25519" else self.key.alg
+        header = {"typ": "client-authentication+jwt", "alg": alg, "kid": self.key.kid}
+        claims = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.issuer,
+            "iat": now,
+            "exp": now + LIFE_SECONDS,
+            "jti": str(self.ids()),
+        }
+        signed = ".".join(
+            base64url.encode(canonical.compact(part).encode()) for part in (header, claims)
+        )
+        return f"{signed}.{base64url.encode(self.key.sign(signed.encode('ascii')))}"
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    renew_at: datetime
+
+
+class AccessTokens:
+    """Adds the token to messages; threads may share it."""
+
+    def __init__(
+        self,
+        line: HttpTransport,
+        client_id: str,
+        now: Callable[[], datetime],
+        assertions: Assertions | None = None,
+    ) -> None:
+        """Nothing is asked before the first message; ``assertions`` of a system with a key."""
+        self._line, self._client_id, self._now = line, client_id, now
+        self._assertions = assertions
+        self._token: _Token | None = None
+        self._lock = threading.Lock()
+
+    def send(self, message: HttpRequest) -> HttpResponse:
+        """Send with the token; with a new one, once, when the gateway knows it no longer."""
+        token = self._valid(None)
+        reply = self._line.send(_bearing(message, token))
+        if reply.status == 401 and _INVALID_TOKEN.search(reply.headers.get("www-authenticate", "")):
+            reply = self._line.send(_bearing(message, self._valid(token)))
+        return reply
+
+    def _valid(self, rejected: str | None) -> str:
+        """The token in use, or a new one when there is none, it ends soon, or is ``rejected``."""
+        with self._lock:
+            token = self._token
+            if token is None or self._now() >= token.renew_at or token.text == rejected:
+                self._token = token = self._ask()
+            return token.text
+
+    def _ask(self) -> _Token:
+        asked_at = self._now()
+        reply = self._line.send_anew(self._question)
+        members = _members(reply)
+        if reply.status >= 500:
+            said = members.get("detail")
+            reason = f": {said}" if isinstance(said, str) else ""
+            raise GatewayUnavailable(f"the gateway gives no access tokens at present{reason}")
+        if reply.status != 200:
+            error = members.get("error")
+            known = isinstance(error, str) and _ERROR.fullmatch(error)
+            raise TokenRefused(str(error) if known else f"status {reply.status}")
+        text, kind, life = (members.get(n) for n in ("access_token", "token_type", "expires_in"))
+        if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+            raise UnexpectedAnswer("the gateway's token is not of the form that tokens have")
+        if str(kind).lower() != "bearer" or type(life) is not int or life <= 0:
+            raise UnexpectedAnswer("the gateway's token has no kind or no life that we know")
+        ends = asked_at + timedelta(seconds=life)
+        # A token with a very short life is used for the first half of it.
+        return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))
+
+    def _question(self) -> HttpRequest:
+        form = {"grant_type": "client_credentials", "client_id": self._client_id}
+        if self._assertions is not None:
+            form |= self._assertions.members()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return HttpRequest("POST", "/oauth/token", urlencode(form).encode("ascii"), headers)
+
+
+def _bearing(message: HttpRequest, token: str) -> HttpRequest:
+    return replace(message, headers={**message.headers, "Authorization": f"Bearer {token}"})
+
+
+def _members(reply: HttpResponse) -> dict[str, object]:
+    try:
+        members = canonical.decode(reply.body)
+    except ValueError:
+        members = None
+    return members if isinstance(members, dict) else {}

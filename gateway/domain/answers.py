@@ -246,7 +246,7 @@ def move(
     """
     target = MOVES.get((handoff.state, step))
     if target is None:
-        raise WrongState(f"a handoff that is {handoff.state} cannot be moved by '{step}'")
+        raise WrongState(f"a handoff that is {handoff.state} does not allow '{step}'")
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):

@@ -178,7 +178,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content), but for ``audit.search``, which is
+when they are refused (a read that is allowed opens no content), except ``audit.search``, which is
 always one. The last eight are the gateway's own: its founding, a step of its keys or of its issuing
 authority, the certificate that the holder of the issuing key made, a certificate's end that comes
 near, a conformance run that is passed with its last step, the status that goes with a first

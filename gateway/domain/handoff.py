@@ -1,4 +1,4 @@
-"""A handoff: one case version offered to one recipient, and what became of it.
+"""A handoff: one case version offered to one recipient, and all that follows.
 
 Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
@@ -78,7 +78,7 @@ class OfferAddress:
 
 @dataclass(frozen=True)
 class Handoff:
-    """One offer to one recipient. ``permitted`` (disclosure digests) is frozen for ever.
+    """One offer to one recipient. ``permitted`` (disclosure digests) never changes.
 
     ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the
     answers, for compare-and-set.

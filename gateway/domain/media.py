@@ -1,4 +1,4 @@
-"""Rule R1, nothing but metadata: find media in bytes and in text (contracts.md 11).
+"""Rule R1, nothing but metadata: find media in bytes and in text.
 
 Two questions are asked. Of bytes: do they begin like a picture, a film, a sound, an archive or a
 document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or

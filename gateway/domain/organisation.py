@@ -291,8 +291,8 @@ class MemberKey:
     """A public key of an organisation, in one of the two uses below.
 
     ``kid`` is the RFC 7638 thumbprint, ``jwk`` the key as JSON. It counts from ``valid_from``
-    until ``valid_until`` (half-open). ``registration_event`` is the audit event that registered it: the
-    answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
+    until ``valid_until`` (half-open). ``registration_event`` is the audit event that registered
+    it: the answer to "who says that this is their key?". ``revoked_by`` is the one that revoked it.
     """
 
     kid: str
@@ -392,7 +392,8 @@ class Organisation:
 class System:
     """A machine of an organisation that may request tokens, and the scopes it may request.
 
-    Access tokens issued before ``tokens_valid_from`` are invalid: a key of the system was withdrawn then.
+    Access tokens issued before ``tokens_valid_from`` are invalid: a key of the system was
+    withdrawn then.
     """
 
     organisation: str
@@ -478,3 +479,25 @@ def resolve_competence(
             " Name one of them as the recipient."
         )
     return found[0]
+
+
+# --- Third countries (R15) ---
+
+INSIDE = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
+    | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
+    | {"IS", "LI", "NO"}
+)
+"""The European Union, and with it Iceland, Liechtenstein and Norway: no other tool is needed."""
+
+
+def is_transfer_barred(organisation: Organisation, day: date) -> bool:
+    """Whether an organisation is in a third country, with no transfer tool valid on ``day``.
+
+    An adequacy decision is such a tool too: it is recorded like the others.
+    """
+    if organisation.country in INSIDE:
+        return False
+    return not any(
+        one.kind == "transfer" and one.period.holds(day) for one in organisation.agreements
+    )

@@ -1,4 +1,8 @@
-"""An administrator's approval of one change of the registry, signed by their personal key."""
+"""Signed approvals: an administrator's of one change, an organisation's of one succession.
+
+Each names exactly what it approves. The person who approved a succession is a disclosure, which
+the gateway does not keep with it.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +20,7 @@ APPROVAL_TYP = "casegate-approval+sd-jwt"
 
 @dataclass(frozen=True)
 class AdminApproval:
-    """What a person approved, and when: ``change`` is the digest of the change; ``jti`` makes it
-    single."""
+    """``change`` is the digest of the change that a person approved; ``jti`` makes it unique."""
 
     person: str
     change: str
@@ -32,8 +35,8 @@ def person_uri(issuer: str, person: str) -> str:
 
 def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
     """Name a change: SHA-256 of its canonical JSON (RFC 8785), base64url."""
-    said = {"action": action, "organisation": organisation, "change": dict(change)}
-    return base64url.digest(canonical.encode(said))
+    named = {"action": action, "organisation": organisation, "change": dict(change)}
+    return base64url.digest(canonical.encode(named))
 
 
 def issue(
@@ -48,25 +51,25 @@ def issue(
     signer: Signer,
     random: Callable[[int], bytes],
 ) -> SdJwt:
-    """Sign an approval. The change stands in it by its digest; the gateway keeps the change."""
+    """Sign an approval. It names the change by its digest."""
     heading = Heading(person_uri(audience, person), audience, at, jti, signer, random)
     digest = digest_of(action, organisation, change)
     return heading.sign(APPROVAL_TYP, {"action": action, "change": digest})
 
 
 def person_of(text: str, audience: str) -> str:
-    """Whose approval a text claims to be, before it is verified; DocumentError when nobody's."""
+    """The person that an unverified approval names; DocumentError without one."""
     issuer = sd_jwt.read_unverified(text).claims.get("iss")
     prefix = person_uri(audience, "")
     if not isinstance(issuer, str) or not issuer.startswith(prefix):
-        raise DocumentError("an approval names the person whose word it is")
+        raise DocumentError("an approval names its person")
     return issuer.removeprefix(prefix)
 
 
 def verify(
     text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]
 ) -> AdminApproval:
-    """Verify an approval against its person's keys; DocumentError when it is not theirs."""
+    """Verify an approval with its person's keys; DocumentError when it is not theirs."""
     verified = sd_jwt.verify(
         text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
     )
@@ -74,3 +77,28 @@ def verify(
     if not isinstance(change, str):
         raise DocumentError("an approval names a change")
     return AdminApproval(person, change, read_id(verified.claims), read_time(verified.claims))
+
+
+SUCCESSION_TYP = "casegate-succession+sd-jwt"
+
+PLANNED = (
+    "succession",
+    "predecessor",
+    "successor",
+    "competence",
+    "on",
+    "read_until",
+    "legal_act",
+    "consents_carry_over",
+)
+"""What is approved: the fields of a succession as both organisations see it."""
+
+
+def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan in a succession as the gateway shows it; missing fields are None."""
+    return {name: shown.get(name) for name in PLANNED}
+
+
+def issue_succession_approval(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
+    """Sign an approval of the succession as it is ``shown``, for the heading's author."""
+    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})

@@ -28,5 +28,5 @@ def decode(text: str) -> bytes:
 
 
 def digest(data: bytes) -> str:
-    """The SHA-256 of ``data`` as base64url: how every document of ours is named."""
+    """The SHA-256 of ``data`` as base64url: how documents are named."""
     return encode(sha256(data).digest())

@@ -7,7 +7,7 @@ from json import encoder
 from typing import Any
 
 MAX_DEPTH = 12
-"""Nesting of arrays and objects; no document of ours comes near, and readers recurse."""
+"""Nesting of arrays and objects; no Casegate document comes near, and readers recurse."""
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8785 3.2.2.3, I-JSON)."""

@@ -7,13 +7,15 @@ in the log goes on verifying.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Operation, Party
 from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.evidence.sd_jwt import Disclosure
 from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
 
 VERSION = 1
@@ -27,21 +29,39 @@ _OPTIONAL = frozenset({"handoff", "case_digest", "package", "document_sha256", "
 
 
 class EventError(ValueError):
-    """A log document or its disclosures break a rule; the message says which."""
+    """An event document or its disclosures break a rule; the message says which."""
 
 
 @dataclass(frozen=True)
 class EventDisclosure:
-    """One sealed value of an event, and the organisations that are given it.
+    """One value of an event that its document only commits to, and who may read it.
 
-    ``encoded`` is the text that travels; ``digest`` its SHA-256 as it stands in ``sd``.
+    ``encoded`` is the text that travels. It is read when a part of it is asked for: receipts need
+    only the text. ``made`` is the same, where it was composed here and now.
     """
 
     encoded: str
-    digest: str
-    kind: str
-    value: Any
     readers: frozenset[str]
+    made: Disclosure | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def _read(self) -> Disclosure:
+        return self.made or sd_jwt.read_stored_disclosure(self.encoded)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of ``encoded`` as ``sd`` has it."""
+        return self._read.digest
+
+    @property
+    def kind(self) -> str:
+        """What the value is: `party`, or the kind of an `EventDetail`."""
+        return str(self._read.name)
+
+    @property
+    def value(self) -> Any:
+        """The value itself, as JSON."""
+        return self._read.value
 
 
 @dataclass(frozen=True)
@@ -60,10 +80,10 @@ class EventDocument:
 
 @dataclass(frozen=True)
 class DisclosedDetails:
-    """What the disclosures at hand show.
+    """The disclosed values, by kind.
 
-    ``withheld`` counts the digests without a disclosure here: values for other readers, erased
-    ones, and decoys. Nobody but the log can tell which, so it is no count of secrets.
+    ``withheld`` counts the digests without a disclosure: values for other readers, erased ones,
+    and decoys. Only the gateway can distinguish them, so it is not a count of secrets.
     """
 
     shown: tuple[tuple[str, Any], ...]
@@ -146,15 +166,15 @@ def _detail(detail: EventDetail, random: Callable[[int], bytes]) -> EventDisclos
 def _sealed(
     kind: str, value: Any, readers: frozenset[str], random: Callable[[int], bytes]
 ) -> EventDisclosure:
-    sealed = sd_jwt.make_disclosure(kind, value, random)
-    return EventDisclosure(sealed.encoded, sealed.digest, kind, value, readers)
+    made = sd_jwt.make_disclosure(kind, value, random)
+    return EventDisclosure(made.encoded, readers, made)
 
 
 def read(document: bytes) -> dict[str, Any]:
-    """Read a log document; its fields are those of contracts.md 8 and nothing else.
+    """Read an event document, with exactly the fields that docs/protocol/documents.md lists.
 
-    Raises EventError unless the bytes are canonical and every field has its form: a document
-    that two readers could understand in two ways is not one of ours.
+    Raises EventError unless the bytes are canonical and every field has its form: two readers
+    must never understand one document in two ways.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
         raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")

@@ -1,7 +1,7 @@
-"""Signed statements about a handoff: the sender's offer, and every answer to it.
+"""Signed documents about a handoff: the originator's offer, and every answer to it.
 
-An offer binds a case version and the exact disclosures that its recipient may see. An answer
-binds the handoff, the case version, the offer and the package, so that it answers nothing else.
+An offer names a case version and the exact disclosures that its recipient may see. An answer
+names the handoff, the case version, the offer and the package, so that it answers nothing else.
 Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
 """
 
@@ -23,12 +23,12 @@ CASE_TYP = "casegate-case+sd-jwt"
 
 
 class StatementError(ValueError):
-    """A statement, however well signed, does not have the claims of its type."""
+    """A document does not have the claims of its type, although its signature is valid."""
 
 
 @dataclass(frozen=True)
 class ReissueReference:
-    """The offer that a re-issued one follows: to which office, of which handoff, by its digest.
+    """The offer that a re-issued one replaces: its recipient, its handoff, its digest.
 
     ``event`` is the one that planned the succession.
     """
@@ -44,8 +44,8 @@ class OfferClaims:
     """The claims of an offer. ``author`` and ``recipient`` are organisation ids.
 
     ``competence`` names the mandate that was addressed, and ``mandate_event`` the event that
-    registered who holds it. ``disclosures`` are digests, the most that a presentation may show.
-    ``succeeds`` is there when the gateway re-issued it as the mandate moved.
+    registered its holder. ``disclosures`` are the digests that a presentation may show at most.
+    ``succeeds`` is set when the gateway re-issued the offer because the mandate moved.
     """
 
     author: str
@@ -65,7 +65,7 @@ class OfferClaims:
 
 @dataclass(frozen=True)
 class AnswerClaims:
-    """The claims of an answer, and what binds it. ``groups`` is None unless disclosed."""
+    """The claims of an answer. ``groups`` is None unless disclosed."""
 
     author: str
     kind: str
@@ -126,8 +126,8 @@ def issue_answer(
 ) -> SdJwt:
     """Sign an answer of a known kind (else StatementError).
 
-    In clear stands only what binds it; all ``fields`` are disclosures, those that are None left
-    out: what was decided about whom and why is for the parties.
+    Only the ids and digests of what it answers stand in clear. All ``fields`` are disclosures,
+    those that are None left out: only the parties may know what was decided and why.
     """
     if kind not in ANSWERS:
         raise StatementError("an answer is of a known kind")
@@ -142,7 +142,7 @@ def issue_answer(
 
 
 def author(claims: Mapping[str, Any]) -> str:
-    """The id of the organisation whose word a document is.
+    """The id of the organisation that is the author of a document.
 
     The organisation's URI, ``<gateway>/organisations/<id>``, is ``attested_for`` where the
     gateway signed, else ``iss``. Raises StatementError for anything else, and for a gateway
@@ -152,11 +152,11 @@ def author(claims: Mapping[str, Any]) -> str:
     uri = attested if "attested_for" in claims else issuer
     named = read_organisation_uri(uri) if isinstance(uri, str) else None
     if named is None:
-        raise StatementError("the document does not say whose word it is")
-    gateway, slug = named
+        raise StatementError("the document names no author")
+    gateway, organisation = named
     if attested is not None and gateway != issuer:
         raise StatementError("a gateway attests only for its own organisations")
-    return slug
+    return organisation
 
 
 def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
@@ -181,17 +181,16 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
 
 
 def _succeeds(claims: Mapping[str, Any]) -> ReissueReference:
-    """What a re-issued offer follows; only the gateway re-issues, in its originator's name."""
-    said = claims["succeeds"]
-    if not isinstance(said, dict) or said.keys() != {"predecessor", "handoff", "offer", "event"}:
-        raise StatementError("a re-issued offer says which one it follows")
+    named = claims["succeeds"]
+    if not isinstance(named, dict) or named.keys() != {"predecessor", "handoff", "offer", "event"}:
+        raise StatementError("a re-issued offer names the one that it replaces")
     if "attested_for" not in claims:
-        raise StatementError("an offer is re-issued by the gateway alone")
+        raise StatementError("only the gateway re-issues an offer")
     return ReissueReference(
-        predecessor=_slug(said, "predecessor"),
-        handoff=_id(said, "handoff"),
-        offer=_digest(said["offer"]),
-        event=_id(said, "event"),
+        predecessor=_slug(named, "predecessor"),
+        handoff=_id(named, "handoff"),
+        offer=_digest(named["offer"]),
+        event=_id(named, "event"),
     )
 
 
@@ -224,14 +223,14 @@ def _groups(verified: VerifiedSdJwt) -> tuple[str, ...] | None:
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str):
-        raise StatementError(f"the statement's {name} is missing or malformed")
+        raise StatementError(f"{name} is missing or malformed")
     return value
 
 
 def _slug(claims: Mapping[str, Any], name: str) -> str:
     value = _text(claims, name)
     if not SLUG.fullmatch(value):
-        raise StatementError(f"the statement's {name} is not an organisation")
+        raise StatementError(f"{name} is not an organisation id")
     return value
 
 
@@ -240,13 +239,13 @@ def _id(claims: Mapping[str, Any], name: str) -> UUID:
     try:
         found = UUID(value)
     except ValueError:
-        raise StatementError(f"the statement's {name} is not an id") from None
+        raise StatementError(f"{name} is not a UUID") from None
     if str(found) != value:
-        raise StatementError(f"the statement's {name} is not spelled as ids are")
+        raise StatementError(f"{name} is not a UUID in lower case")
     return found
 
 
 def _digest(value: Any) -> str:
     if not isinstance(value, str) or not base64url.DIGEST.fullmatch(value):
-        raise StatementError("a digest in the statement is missing or malformed")
+        raise StatementError("a digest is missing or malformed")
     return value

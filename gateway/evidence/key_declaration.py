@@ -1,12 +1,12 @@
-"""What an organisation says with a document key about its keys: signed, for one gateway.
+"""Key declarations: what an organisation signs about its own keys, for one gateway.
 
-So does an administrator of the personal key with which they will approve: ``possession``, no more.
-
-A new key proves that its private half is at hand (``possession``); the key before it agrees to
-be followed (``succession``); any valid key locks the organisation to signed documents, and frees
-it again (``lock``, ``unlock``). Of an encryption key both it and a document key say that it is
-one (``encryption``): the only signature that an encryption key ever makes (NIST SP 800-56A rev. 3
-5.6.3.2 allows the proof of its possession, and nothing else).
+- ``possession``: a new key proves that the signer has its private half (an administrator's
+  personal key signs this one only);
+- ``succession``: the earlier key countersigns the new one;
+- ``lock``, ``unlock``: any valid key requires signed documents of its organisation, or allows
+  attested ones again;
+- ``encryption``: an encryption key and a document key both declare the encryption key. It is the
+  only signature that an encryption key ever makes (NIST SP 800-56A rev. 3, 5.6.3.2).
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlo
 ENCRYPTION = "encryption"
 
 MAX_AGE = timedelta(days=7)
-"""How long a statement may wait for the administrators."""
+"""How long a declaration may wait for the administrators."""
 
 MAX_SKEW = timedelta(minutes=5)
 """How far ahead of the gateway's a partner's clock may be."""
@@ -33,7 +33,7 @@ MAX_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class KeyDeclaration:
-    """What was said: by which key, about which key, under which id, when."""
+    """A verified declaration: ``signed_by`` says ``says`` about the key ``kid``."""
 
     says: str
     kid: str
@@ -53,7 +53,7 @@ def issue(
     signer: Signer,
     random: Callable[[int], bytes],
 ) -> SdJwt:
-    """Sign a statement about the key ``kid``.
+    """Sign a declaration about the key ``kid``.
 
     ``organisation`` and ``audience`` are URIs; an administrator's is that of `approval.person_uri`.
     """
@@ -71,14 +71,18 @@ def verify(
     keys: Mapping[str, PublicKey],
     now: datetime,
 ) -> KeyDeclaration:
-    """Verify a statement of exactly this kind, about ``kid`` unless that is None.
+    """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
 
     Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
     """
-    word = read(text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys)
-    if not -MAX_SKEW <= now - word.at <= MAX_AGE:
-        raise DocumentError("the statement is older than seven days, or from the future: sign anew")
-    return word
+    declared = read(
+        text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys
+    )
+    if not -MAX_SKEW <= now - declared.at <= MAX_AGE:
+        raise DocumentError(
+            "the declaration is older than seven days, or from the future: sign a new one"
+        )
+    return declared
 
 
 def read(
@@ -90,7 +94,7 @@ def read(
     kid: str | None,
     keys: Mapping[str, PublicKey],
 ) -> KeyDeclaration:
-    """Verify a statement whenever it was made.
+    """Verify a declaration of any age.
 
     Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
     """
@@ -99,10 +103,10 @@ def read(
     )
     claims = verified.claims
     if claims.get("says") != says:
-        raise DocumentError(f"the statement does not say '{says}'")
+        raise DocumentError(f"the declaration does not say '{says}'")
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
-        raise DocumentError("the statement is about another key")
+        raise DocumentError("the declaration is about another key")
     kid_used = str(verified.header["kid"])
     return KeyDeclaration(says, about, kid_used, read_id(claims), read_time(claims))
 
@@ -110,9 +114,9 @@ def read(
 def is_countersigned(
     text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
 ) -> bool:
-    """Whether one of an organisation's document ``keys`` said that ``kid`` is to seal to.
+    """Whether one of an organisation's document ``keys`` declared the encryption key ``kid``.
 
-    It stands as long as the registry lists the key, so its time is not looked at.
+    It is valid for as long as the registry lists the key, so its time does not matter.
     """
     try:
         read(

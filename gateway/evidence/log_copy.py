@@ -1,7 +1,7 @@
-"""Whether a copy of a log is whole: every entry, leaf, tile, the root, and the log's signature.
+"""Verify a copy of a log: every entry, leaf and tile, the root, and the log's signature.
 
-Nothing is believed but the log's key. The operator's own database is checked in the same way as
-an auditor's copy: it is the files that count, wherever they are.
+Only the log's key is trusted. The operator's own database and an auditor's copy are checked in the
+same way.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,20 +27,20 @@ CHECKPOINT = "checkpoint"
 """The file of a copy that says how far it goes (C2SP tlog-tiles)."""
 
 Progress = Callable[[int, int], None]
-"""Told how many entries of how many are checked."""
+"""Called with the number of entries checked, and of all entries."""
 
 
 def check(
     read: ReadFile, trust: TrustAnchors, progress: Progress = lambda done, of: None
 ) -> VerificationReport:
-    """Check the copy whose files ``read`` gives, from its entries up to the signed root."""
+    """Check the copy whose files ``read`` returns, from its entries up to the signed root."""
     copy = _ReplicaVerification(read, trust, progress)
     return run_steps("log", copy.steps(), copy.conclude)
 
 
 @dataclass(frozen=True)
 class VerifiedReplica:
-    """A copy that `check` found whole: what its checkpoint says, and its files."""
+    """A copy that `open_copy` verified: its checkpoint and its files."""
 
     checkpoint: Checkpoint
     read: ReadFile
@@ -51,7 +51,6 @@ class VerifiedReplica:
 
 
 def _tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
-    """A tile of a copy of this size, as wide as it has it."""
     count = (size >> tiles.TILE_HEIGHT * level) - n * tiles.TILE_WIDTH
     return replica.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
 
@@ -59,22 +58,22 @@ def _tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
 def open_copy(
     read: ReadFile, trust: TrustAnchors
 ) -> tuple[VerificationReport, VerifiedReplica | None]:
-    """Check a copy as `check` does, and give it where it is whole."""
+    """Check a copy as `check` does, and return it if it verifies."""
     copy = _ReplicaVerification(read, trust, lambda done, of: None)
-    verdict = run_steps("log", copy.steps(), copy.conclude)
-    whole = verdict.code == Code.VERIFIED
-    return verdict, VerifiedReplica(copy.checkpoint, read) if whole else None
+    report = run_steps("log", copy.steps(), copy.conclude)
+    whole = report.code == Code.VERIFIED
+    return report, VerifiedReplica(copy.checkpoint, read) if whole else None
 
 
 def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
-    """What a checkpoint's note states, once its own log's trusted key has signed it.
+    """Verify a checkpoint's note with the trusted key of its log.
 
-    Raises Failed: UNKNOWN for a log that is not trusted, BAD_SIGNATURE.
+    Raises VerificationFailed: UNKNOWN for a log that is not trusted, BAD_SIGNATURE.
     """
     origin = note.partition(b"\n")[0].decode("utf-8", errors="replace")
     if origin not in trust.origins:
         raise VerificationFailed(
-            Code.UNKNOWN, f"no key was given for the log {ascii(origin)[:200]}"
+            Code.UNKNOWN, f"no key was provided for the log {ascii(origin)[:200]}"
         )
     try:
         return open_checkpoint(note, trust.log_keys, origin)
@@ -85,7 +84,7 @@ def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
 
 
 class _ReplicaVerification:
-    """The reading of one copy, a method for each step."""
+    """One copy; a method for each step."""
 
     checkpoint: Checkpoint
 
@@ -94,10 +93,10 @@ class _ReplicaVerification:
 
     def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
         return (
-            ("A trusted log has signed the checkpoint", self.read_checkpoint),
-            ("Every entry is there and makes its leaf hash", self.check_entries),
-            ("Every tile is made of the tiles below it", self.check_tiles),
-            ("The tiles lead to the signed root", self.check_root),
+            ("A trusted log signed the checkpoint", self.read_checkpoint),
+            ("Every entry is present and matches its leaf hash", self.check_entries),
+            ("Every tile matches the tiles below it", self.check_tiles),
+            ("The tiles hash to the signed root", self.check_root),
         )
 
     def read_checkpoint(self) -> str:
@@ -105,7 +104,7 @@ class _ReplicaVerification:
             note = self._read(CHECKPOINT)
         except LookupError:
             raise VerificationFailed(
-                Code.NOT_OURS, "there is no checkpoint: this is no copy of a log"
+                Code.NOT_OURS, "there is no checkpoint: this is not a copy of a log"
             ) from None
         self.checkpoint = signed(note, self._trust)
         return f"{self.checkpoint.origin}, {_entries(self.checkpoint.size)}"
@@ -139,8 +138,8 @@ class _ReplicaVerification:
         if root != self.checkpoint.root:
             raise VerificationFailed(
                 Code.NOT_IN_LOG,
-                "the tiles hold together, but lead to another root than the log signed: a leaf "
-                "of theirs was never in this log, at an index that nobody can tell from here",
+                "the tiles match each other, but the log signed another root: one of their leaves "
+                "was never in this log, and its index cannot be determined",
             )
         return "the same root"
 
@@ -151,15 +150,14 @@ class _ReplicaVerification:
     def conclude(self) -> str:
         checkpoint = self.checkpoint
         return (
-            f"Whole: this copy has all {_entries(checkpoint.size)} of the log {checkpoint.origin} "
-            "up to its signed checkpoint, and no hash differs. Of what the entries commit to it "
-            "tells nothing: that takes receipts."
+            f"VERIFIED: this copy has all {_entries(checkpoint.size)} of the log "
+            f"{checkpoint.origin} up to its signed checkpoint, and every hash matches. It does not "
+            "show the documents behind the entries: receipts do."
         )
 
 
 @contextmanager
 def _judged() -> Iterator[None]:
-    """Give what is wrong with the copy its code."""
     try:
         yield
     except replica.ReplicaIncomplete as missing:

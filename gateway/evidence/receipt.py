@@ -1,15 +1,15 @@
 """A receipt: one event as its party may see it, and the proof that the log holds it.
 
-It is verified offline, from the log's public key alone. Nothing in it is trusted: the entry is
-rebuilt from the document and the nonce at hand, so that the proof of another entry proves
-nothing about this document.
+It is verified offline, with the log's public key. Nothing in it is trusted: the entry is
+recomputed from the document and the nonce, so the proof of another entry proves nothing about
+this document.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.evidence import base64url, event
+from gateway.evidence import base64url, canonical, event
 from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger.checkpoint import Checkpoint
@@ -19,15 +19,18 @@ from gateway.ledger.note import ED25519, VerificationKey
 MAX_DISCLOSURES = 256
 """More than any event has; it bounds the work that a receipt can ask for."""
 
+MAX_BYTES = 512 * 1024
+"""A document of 16 KiB, its disclosures and a proof of 128 KiB, written as JSON, with room."""
+
 _FIELDS = frozenset({"document", "nonce", "disclosures", "proof"})
 
 
 class ReceiptError(ValueError):
-    """The receipt does not confirm what it says; the message tells why."""
+    """The receipt does not verify; the message says why."""
 
 
 class MalformedReceipt(ReceiptError):
-    """The receipt, or the document in it, is not of our form."""
+    """The receipt, or the document in it, does not have the required form."""
 
 
 class UnmatchedDetail(ReceiptError):
@@ -35,11 +38,11 @@ class UnmatchedDetail(ReceiptError):
 
 
 class UnknownLog(ReceiptError):
-    """The event is of a log whose key the verifier was not given."""
+    """The verifier has no key for the log of the event."""
 
 
 class NotInLog(ReceiptError):
-    """The proof does not show that the log holds the event."""
+    """The proof does not show that the log contains the event."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class VerifiedReceipt:
-    """What a receipt proves: the event's fields, what was disclosed of it, and where it stands."""
+    """What a receipt proves: the event's fields, its disclosed details, and its entry."""
 
     event: dict[str, Any]
     opened: DisclosedDetails
@@ -73,7 +76,7 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def from_json(data: Any) -> Receipt:
-    """Read the members that to_json writes, and no others; NotAReceipt when they are malformed."""
+    """Read the members that to_json writes, and no others; MalformedReceipt otherwise."""
     if not isinstance(data, Mapping) or data.keys() != _FIELDS:
         raise MalformedReceipt("a receipt has document, nonce, disclosures and proof")
     disclosures = data["disclosures"]
@@ -92,28 +95,39 @@ def from_json(data: Any) -> Receipt:
     return Receipt(document, nonce, tuple(disclosures), data["proof"])
 
 
+def parse(data: bytes) -> Receipt:
+    """Read a receipt file, the JSON of to_json; MalformedReceipt for anything else."""
+    if len(data) > MAX_BYTES:
+        raise MalformedReceipt(f"a receipt is at most {MAX_BYTES} bytes long")
+    try:
+        members = canonical.decode(data)
+    except ValueError as error:
+        raise MalformedReceipt(f"the receipt is not canonical JSON: {error}") from None
+    return from_json(members)
+
+
 def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -> VerifiedReceipt:
     """Check a receipt against the keys of the log ``origin``; what it proves, or a ReceiptError."""
-    # 1. The document is one of ours (NotAReceipt).
+    # 1. The form of the document (MalformedReceipt).
     try:
         fields = event.read(receipt.document)
     except EventError as error:
         raise MalformedReceipt(str(error)) from None
-    # 2. It speaks of this log, and we hold a key for it (UnknownLog).
+    # 2. It is of this log, and there is a key for it (UnknownLog).
     if fields["log"] != origin:
         raise UnknownLog(f"the event is of the log {ascii(fields['log'])[:200]}")
     if not any(key.name == origin and key.kind == ED25519 for key in log_keys):
-        raise UnknownLog(f"no key was given for the log {origin}")
-    # 3. Its disclosures belong to it (ForeignDisclosure).
+        raise UnknownLog(f"no key was provided for the log {origin}")
+    # 3. Its disclosures belong to it (UnmatchedDetail).
     try:
         opened = event.open_disclosures(receipt.document, receipt.disclosures)
     except EventError as error:
         raise UnmatchedDetail(str(error)) from None
-    # 4. The log has signed a tree that holds the entry of this very document (NotInLog).
+    # 4. The log has signed a tree that contains the entry of this very document (NotInLog).
     try:
         proof = tlog_proof.parse(receipt.proof)
         logged = entry_commitment(receipt.document, receipt.nonce)
         checkpoint = tlog_proof.verify(proof, logged, origin, log_keys)
     except ValueError as error:
-        raise NotInLog(f"the log does not prove that it holds the event: {error}") from None
+        raise NotInLog(f"no valid proof that the log contains the event: {error}") from None
     return VerifiedReceipt(fields, opened, checkpoint, proof.index)

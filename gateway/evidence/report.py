@@ -1,7 +1,7 @@
-"""Steps taken in order until one fails, and the verdict that they end in.
+"""Verification reports: numbered steps until one fails, then a conclusion and an exit code.
 
-The first step that fails decides the code; those after it are skipped, for what they would
-compare is not established.
+The first step that fails decides the code. The later ones are skipped: what they would compare is
+not established.
 """
 
 import unicodedata
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from gateway.evidence import receipt, sd_jwt
-from gateway.evidence.handoff_history import ImpossibleHistory
 
 _LONGEST_DETAIL = 1000
 
@@ -38,7 +37,7 @@ class StepResult(StrEnum):
 
 @dataclass(frozen=True)
 class VerificationStep:
-    """One step: its number from 1, what it establishes, how it ended, and what was found."""
+    """One step: its number from 1, what it checks, how it ended, and the detail."""
 
     number: int
     title: str
@@ -48,7 +47,7 @@ class VerificationStep:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """All steps, one plain sentence, and the exit code.
+    """All steps, the conclusion, and the exit code.
 
     ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
     ``unknown`` for others.
@@ -61,10 +60,10 @@ class VerificationReport:
 
 
 class VerificationFailed(ValueError):
-    """Parts that are good in themselves were compared, and found wanting."""
+    """A check failed on documents that are each valid by themselves."""
 
     def __init__(self, code: Code, detail: str) -> None:
-        """``code`` is the verdict's, ``detail`` one clause without a full stop."""
+        """``code`` is the report's, ``detail`` one clause without a full stop."""
         super().__init__(detail)
         self.code = code
 
@@ -76,26 +75,25 @@ _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
-    (ImpossibleHistory, Code.MISMATCH),
 )
 
 _OPENINGS = {
-    Code.NOT_OURS: "Not verified, this is not a file of ours",
-    Code.BAD_SIGNATURE: "Not verified, a signature is false",
-    Code.NOT_IN_LOG: "Not verified, the log does not prove it",
-    Code.MISMATCH: "Not verified, the parts do not belong together",
-    Code.UNKNOWN: "Not decided, a key is missing",
-    Code.INCOMPLETE: "Not complete",
-    Code.CONTRADICTION: "The gateway contradicts itself, and these files prove it; keep them",
+    Code.NOT_OURS: "NOT VERIFIED: the format of the file is unknown",
+    Code.BAD_SIGNATURE: "NOT VERIFIED: a signature is not valid",
+    Code.NOT_IN_LOG: "NOT VERIFIED: there is no valid proof of inclusion in the log",
+    Code.MISMATCH: "NOT VERIFIED: documents in the file do not match each other",
+    Code.UNKNOWN: "CANNOT DECIDE: you have not provided a required key",
+    Code.INCOMPLETE: "INCOMPLETE: evidence is missing",
+    Code.CONTRADICTION: "CONTRADICTION: the gateway signed two incompatible documents. Keep them",
 }
 
 
 def run_steps(
     kind: str, steps: Sequence[tuple[str, Callable[[], str]]], conclude: Callable[[], str]
 ) -> VerificationReport:
-    """Take titled steps in order; each returns its detail or raises a ValueError.
+    """Run titled steps in order; each returns its detail or raises a ValueError.
 
-    ``conclude`` gives the sentence when all are done.
+    ``conclude`` gives the conclusion when all passed.
     """
     taken: list[VerificationStep] = []
     failure: ValueError | None = None
@@ -112,12 +110,12 @@ def run_steps(
         return VerificationReport(kind, tuple(taken), _plain(conclude()), Code.VERIFIED)
     code = _code(failure)
     return VerificationReport(
-        kind, tuple(taken), f"{_OPENINGS[code]}: {_short(str(failure))}.", code
+        kind, tuple(taken), f"{_OPENINGS[code]} ({_short(str(failure))}).", code
     )
 
 
 def pluralise(number: int, noun: str) -> str:
-    """A number and its noun, in the plural where it needs one."""
+    """A number and its noun, in the plural unless it is 1."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -133,7 +131,7 @@ def _short(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that a terminal only shows: a document's author must not move the reader's cursor."""
+    # A document's author must not move the cursor of the reader's terminal.
     return "".join(
         c if c.isprintable() or unicodedata.category(c) == "Zs" else "\N{REPLACEMENT CHARACTER}"
         for c in text

@@ -94,7 +94,7 @@ class SdJwt:
         return base64url.digest(self.issuer_signed.encode("ascii"))
 
     def compact(self) -> str:
-        """The text form (RFC 9901 4), always with a tilde at its end."""
+        """The text form (RFC 9901 4), which always ends with a tilde."""
         return "~".join([self.issuer_signed, *(d.encoded for d in self.disclosures), ""])
 
     def present(self, digests: Collection[str]) -> "SdJwt":
@@ -528,7 +528,7 @@ def _digests(values: Any) -> list[str]:
 
 
 def _strip(value: Any) -> Any:
-    """The same value without anything that stands for a disclosure."""
+    """The same value without the digests of disclosures."""
     match value:
         case dict():
             return {name: _strip(member) for name, member in value.items() if name != "_sd"}

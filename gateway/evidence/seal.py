@@ -1,8 +1,8 @@
-"""A part of a case that only its addressee can open: a JWE to an organisation's encryption key.
+"""Sealed elements: a JWE to an organisation's encryption key, which only its addressee can open.
 
 Compact JWE (RFC 7516), ECDH-ES+A256KW on P-256 and A256GCM, nothing else; no compression, no
-critical extensions. The content is padded, so that its length tells little. A seal keeps a secret;
-it does not say who made it: that is the signature of the document around it.
+critical extensions. The content is padded, so that its length reveals little. A seal encrypts and
+does not authenticate: the signature of the document around it does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,11 +40,11 @@ _MEMBERS = frozenset({"format", "iss", "aud", "case", "id", "group", "type", "ca
 
 
 class SealError(ValueError):
-    """The text is not a seal as we make them, or does not open; the message says why."""
+    """The text is not a valid seal, or does not open; the message says why."""
 
 
 class NoMatchingKey(SealError):
-    """It is sealed to a key that is not at hand."""
+    """It is sealed to another key."""
 
 
 class OpeningKey(Protocol):
@@ -126,7 +126,7 @@ def _check_ephemeral(epk: Any) -> None:
 
 
 def decrypt(text: str, kid: str, key: EllipticCurvePrivateKey) -> bytes:
-    """The bytes under a seal to this key, filling included; SealError, NotAddressed."""
+    """The bytes under a seal to this key, filling included; SealError, NoMatchingKey."""
     if key_id(text) != kid:
         raise NoMatchingKey("it is sealed to another key")
     try:
@@ -140,18 +140,18 @@ def decrypt(text: str, kid: str, key: EllipticCurvePrivateKey) -> bytes:
 def open_sealed(text: str, keys: Mapping[str, OpeningKey]) -> SealedContent:
     """Open a seal with whichever of one's keys it is for, and judge what stands in it.
 
-    Raises NotAddressed when it is for none of them, SealError when it does not open, or when its
+    Raises NoMatchingKey when it is for none of them, SealError when it does not open, or when its
     content breaks a rule: it is not shown then.
     """
     key = keys.get(key_id(text))
     if key is None:
-        raise NoMatchingKey("it is sealed to a key that is not at hand")
+        raise NoMatchingKey("it is sealed to a key that you do not have")
     try:
         members = canonical.decode(key.decrypt(text))
     except SealError:
         raise
     except ValueError:
-        raise SealError("what was sealed is not content as we seal it") from None
+        raise SealError("the sealed content is not canonical JSON") from None
     return _contents(members)
 
 
@@ -176,16 +176,13 @@ def _is_element(value: Mapping[str, Any]) -> bool:
     return named and value.keys() == {"id", "sealed_to", "sealed"}
 
 
-def told(parts: Sequence[SealedElement]) -> str:
-    """For whom parts are sealed, as a clause; empty when none are."""
+def describe(parts: Sequence[SealedElement]) -> str:
+    """Who can open sealed elements, as a clause; empty when there are none."""
     if not parts:
         return ""
     owners = " and ".join(sorted({part.sealed_to for part in parts}))
-    verb = "is" if len(parts) == 1 else "are"
-    return (
-        f"{len(parts)} of them {verb} sealed to {owners}: nobody without a private key of "
-        f"{owners} can read that, the gateway's operator included"
-    )
+    elements = "1 sealed element" if len(parts) == 1 else f"{len(parts)} sealed elements"
+    return f"only {owners} can read {elements}: the gateway's operator cannot"
 
 
 def _members(contents: SealedContent) -> dict[str, Any]:
@@ -207,7 +204,7 @@ def _contents(members: Any) -> SealedContent:
         raise SealError(f"what was sealed is not of the format {FORMAT}")
     texts = ("iss", "aud", "case", "id", "type")
     if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:
-        raise SealError("what was sealed is of no type that we know")
+        raise SealError("the type of the sealed content is unknown")
     broken = validation_errors(members["type"], members["value"])
     if broken:
         places = ", ".join(sorted({pointer for pointer, _ in broken}))

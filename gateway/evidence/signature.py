@@ -151,7 +151,7 @@ def read_encryption_key(jwk: Any) -> tuple[str, EllipticCurvePublicKey]:
 def encryption_keys(key_set: Any) -> dict[str, EllipticCurvePublicKey]:
     """The keys of a JWK set (RFC 7517) with the ``use`` "enc", by their ``kid``; no others.
 
-    Raises ValueError as ``read_encryption_key`` does, and for what is no JWK set.
+    Raises ValueError as ``read_encryption_key`` does, and for anything that is not a JWK set.
     """
     if not isinstance(key_set, Mapping) or not isinstance(key_set.get("keys"), list):
         raise ValueError("not a JWK set: an object with a list of keys is expected")

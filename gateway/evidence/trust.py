@@ -17,8 +17,8 @@ class TrustAnchors:
 
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
     key id; ``organisations`` has the document keys of each organisation id, by key id.
-    ``registrations`` are receipts that tell where such keys came from, ``revocations`` when they
-    ended; they are not believed, but checked against the log.
+    ``registrations`` are receipts of the events that registered such keys, ``revocations`` of those
+    that revoked them; they are not believed, but checked against the log.
     """
 
     log_keys: Sequence[VerificationKey]
@@ -31,7 +31,7 @@ class TrustAnchors:
 
 @dataclass(frozen=True)
 class AuthoredDocument:
-    """A document with a good signature: whose word it is, and whether the gateway attests it."""
+    """A document whose signature is valid: its author, and whether the gateway signed for them."""
 
     document: SdJwt
     verified: VerifiedSdJwt
@@ -56,10 +56,10 @@ def read_unverified_claims(document: SdJwt) -> VerifiedSdJwt:
 
 
 def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDocument:
-    """Check a document with the keys of whom it says it is from: no others will do.
+    """Check a document with the keys of the author that it names, and no others.
 
-    Raises what sd_jwt.verify raises, StatementError when it does not say whose word it is, and
-    UnknownKey when no key was given for that organisation or for the gateway's attestations.
+    Raises what sd_jwt.verify raises, StatementError when it names no author, and UnknownKey when
+    no key was provided for that organisation or for the gateway's attestations.
     """
     claims = read_unverified_claims(document).claims
     author = handoff_documents.author(claims)
@@ -67,7 +67,7 @@ def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDoc
     keys = trust.gateway_keys if attested else trust.organisations.get(author)
     if not keys:
         owner = "what the gateway attests" if attested else f"documents of {author}"
-        raise UnknownKey(f"no key was given for {owner}")
+        raise UnknownKey(f"no key was provided for {owner}")
     verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
     return AuthoredDocument(document, verified, author, attested)
 
@@ -84,9 +84,12 @@ def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
 
 
 def attestation_note(documents: Sequence[AuthoredDocument]) -> str:
-    """The sentence that must stand beside documents which an organisation did not sign itself."""
+    """The sentence that goes with documents which an organisation did not sign itself."""
     authors = sorted({document.author for document in documents if document.attested})
     if not authors:
         return ""
     names = " and ".join(authors)
-    return f" What is attested for {names} rests on the word of the gateway's operator."
+    return (
+        f"The gateway signed documents on behalf of {names}; they are only as reliable as the "
+        "gateway's operator."
+    )

@@ -1,7 +1,7 @@
-"""Status statements: the gateway's dated word that an organisation takes part, as a trust mark.
+"""Membership attestations: the gateway's dated document that an organisation takes part.
 
-A JWS (RFC 7515) in the form of a trust mark of OpenID Federation 1.0 (section 7), good for a day
-at most. It says what was so when it was signed, and nothing of what became of it since.
+A JWS (RFC 7515) in the form of a trust mark of OpenID Federation 1.0 (section 7), valid for a day
+at most. It shows the state at its signature and no later change.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ _OPTIONAL = frozenset({"simulated_date"})
 
 @dataclass(frozen=True)
 class MembershipAttestation:
-    """What a status statement says; times are in UTC and whole seconds.
+    """A verified attestation; times are in UTC and whole seconds.
 
-    ``kind`` is ``member`` or ``observer``. ``simulated`` is the legal date of a demonstration.
+    ``kind`` is ``member`` or ``observer``. ``simulated`` is a demonstration's reference date.
     """
 
     issuer: str
@@ -44,13 +44,13 @@ class MembershipAttestation:
     kid: str
     simulated: date | None = None
 
-    def told(self) -> str:
-        """One clause: who says what of whom, when, and until when it is good."""
+    def describe(self) -> str:
+        """One clause: which gateway attests what about whom, when, and until when."""
         simulated = f", on the simulated date {self.simulated}" if self.simulated else ""
         return (
-            f"{self.issuer} said on {_spell(self.issued)} that {self.organisation} is "
-            f"{self.status}, as {self.kind} with the standing {self.standing}{simulated}; "
-            f"good until {_spell(self.ends)}"
+            f"{self.issuer} attested on {_spell(self.issued)} that {self.organisation} is "
+            f"{self.status}, as {self.kind} ({self.standing} membership){simulated}; "
+            f"valid until {_spell(self.ends)}"
         )
 
 
@@ -65,7 +65,7 @@ def issue(
     simulated: date | None,
     signer: Signer,
 ) -> str:
-    """Sign a statement about the organisation of that id; ``at`` and ``ends`` are aware times."""
+    """Sign an attestation for the organisation of that id; ``at`` and ``ends`` are aware times."""
     claims = {
         "iss": issuer,
         "sub": organisation_uri(issuer, organisation),
@@ -82,8 +82,8 @@ def issue(
     return f"{signed}.{base64url.encode(signer.sign(signed.encode('ascii')))}"
 
 
-def is_one(text: str) -> bool:
-    """Whether a text claims, in its header, to be such a statement; nothing is verified."""
+def looks_like(text: str) -> bool:
+    """Whether a text claims, in its header, to be an attestation; nothing is verified."""
     try:
         return sd_jwt.read_unverified(_document(text)).header.get("typ") == TYP
     except DocumentError:
@@ -91,24 +91,27 @@ def is_one(text: str) -> bool:
 
 
 def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
-    """Verify a statement against the gateway's attestation keys; its end is the caller's to judge.
+    """Verify an attestation with the gateway's keys; the caller judges whether it has expired.
 
     Raises DocumentError: another type, key or form, a bad signature, an organisation of another
-    gateway than the issuer, a type that does not fit the standing, more than a day's life.
+    gateway than the issuer, a type that does not fit the membership, valid for more than a day.
     """
     verified = sd_jwt.verify(_document(text), typ=TYP, keys=keys)
     claims = verified.claims
     if not _CLAIMS <= claims.keys() <= _CLAIMS | _OPTIONAL:
-        raise DocumentError("the statement does not have the claims of its type")
+        raise DocumentError("the attestation does not have the claims of its type")
     issuer, named = claims["iss"], read_organisation_uri(str(claims["sub"]))
     if named is None or named[0] != issuer:
-        raise DocumentError("a gateway states the status of its own organisations")
-    standing = _standing(claims["standing"])
+        raise DocumentError("a gateway attests its own organisations only")
+    try:
+        standing = MembershipClass(claims["standing"])
+    except ValueError:
+        raise DocumentError("the attestation names no class of membership") from None
     if claims["trust_mark_type"] != _type(issuer, standing):
-        raise DocumentError("the trust mark's type is not that of the standing")
+        raise DocumentError("the type of the attestation is not that of the membership")
     issued, ends = read_time(claims), read_time(claims, "exp")
     if not issued < ends <= issued + LIFETIME:
-        raise DocumentError("a status statement is good for a day at most")
+        raise DocumentError("an attestation is valid for a day at most")
     return MembershipAttestation(
         issuer=issuer,
         organisation=named[1],
@@ -123,21 +126,14 @@ def verify(text: str, keys: Mapping[str, PublicKey]) -> MembershipAttestation:
 
 
 def _document(text: str) -> str:
-    """The text in the form that `sd_jwt` reads: a signed part that has no disclosures."""
+    # `sd_jwt` reads a signed part that has no disclosures.
     if "~" in text:
-        raise DocumentError("a status statement has no disclosures")
+        raise DocumentError("an attestation has no disclosures")
     return f"{text}~"
 
 
 def _type(issuer: str, standing: MembershipClass) -> str:
     return f"{issuer}/trust-marks/{_KINDS[standing]}"
-
-
-def _standing(value: Any) -> MembershipClass:
-    try:
-        return MembershipClass(value)
-    except ValueError:
-        raise DocumentError("the statement names no standing") from None
 
 
 def _day(value: Any) -> date | None:

@@ -1,39 +1,28 @@
-"""Numbered verification of what a reader holds, ending in one plain sentence and an exit code.
+"""Verify a file in numbered steps, with a conclusion and an exit code.
 
 Exit codes::
 
      0  verified
-    10  the file is not of one of our formats
-    11  a signature is not that of the key that it names
-    12  the log does not prove that it holds an event, or a document here has no receipt
-    13  the parts do not belong together
-    14  a key or a log is unknown: the verifier was not given what it needs to decide
-    15  something is missing that should be there (streams and copies of the log)
-    16  two signed words of the gateway contradict each other (streams and copies of the log)
+    10  the format of the file is unknown
+    11  a signature is not valid
+    12  no valid proof that the log contains an event, or a document has no receipt
+    13  documents in the file do not match each other
+    14  cannot decide: a required key was not provided
+    15  evidence is missing (streams and copies of the log)
+    16  the gateway signed two incompatible documents (streams and copies of the log)
 
-No network, no clock: a verdict depends on the file and on the trusted keys alone.
+No network, no clock: a report depends only on the file and the trusted keys.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import (
-    bundle,
-    canonical,
-    key_registration,
-    key_revocation,
-    receipt,
-    sd_jwt,
-    seal,
-    trust_mark,
-)
-from gateway.evidence.event import DisclosedDetails
-from gateway.evidence.exchange import BundleVerification
+from gateway.evidence import bundle, canonical, key_history, receipt, sd_jwt, seal, trust_mark
+from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.evidence.receipt import (
     MalformedReceipt,
     NotInLog,
-    Receipt,
     ReceiptError,
     UnknownLog,
     UnmatchedDetail,
@@ -72,19 +61,17 @@ __all__ = [
     "verify_status",
 ]
 
-MAX_RECEIPT_BYTES = 512 * 1024
-"""A document of 16 KiB, its disclosures and a proof of 128 KiB, written as JSON, with room."""
-
 _TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
 
 
 def verify(data: bytes, trust: TrustAnchors) -> VerificationReport:
-    """Verify a file of any of our formats; its content tells which."""
+    """Verify a file of any format that Casegate writes."""
     if len(data) > bundle.MAX_BYTES:
         return _unknown(f"the file is longer than {bundle.MAX_BYTES} bytes")
     if not data.lstrip().startswith(b"{"):
-        stated = trust_mark.is_one(_text_of(data))
-        return verify_status(data, trust) if stated else verify_presentation(data, trust)
+        if trust_mark.looks_like(_text_of(data)):
+            return verify_status(data, trust)
+        return verify_presentation(data, trust)
     try:
         members = canonical.decode(data)
     except ValueError as error:
@@ -93,7 +80,7 @@ def verify(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
 
 def verify_bundle(data: bytes, trust: TrustAnchors) -> VerificationReport:
-    """Verify all that a bundle holds about one handoff, part by part and against each other."""
+    """Verify all documents and receipts of a bundle, each and against each other."""
     exchange = BundleVerification(data, trust)
     return run_steps("bundle", exchange.steps(), exchange.conclude)
 
@@ -101,7 +88,7 @@ def verify_bundle(data: bytes, trust: TrustAnchors) -> VerificationReport:
 def verify_receipt(data: bytes, trust: TrustAnchors) -> VerificationReport:
     """Verify a receipt file (JSON, with the members of receipt.to_json)."""
     try:
-        result: VerifiedReceipt | ReceiptError = confirm_receipt(_read_receipt(data), trust)
+        result: VerifiedReceipt | ReceiptError = confirm_receipt(receipt.parse(data), trust)
     except ReceiptError as error:
         result = error
 
@@ -117,9 +104,9 @@ def verify_receipt(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
     steps = [
         ("The file is a receipt", unless(MalformedReceipt, lambda c: f"event {c.event['id']}")),
-        ("The event is of a trusted log", unless(UnknownLog, lambda c: str(c.event["log"]))),
-        ("What is disclosed belongs to the event", unless(UnmatchedDetail, _disclosed)),
-        ("The log holds the event", unless(NotInLog, lambda c: f"entry {c.index}")),
+        ("The log of the event is trusted", unless(UnknownLog, lambda c: str(c.event["log"]))),
+        ("Every disclosure belongs to the event", unless(UnmatchedDetail, _disclosed)),
+        ("The log contains the event", unless(NotInLog, lambda c: f"entry {c.index}")),
     ]
     return run_steps("receipt", steps, unless(ReceiptError, _receipt_sentence))
 
@@ -128,23 +115,44 @@ def verify_presentation(data: bytes, trust: TrustAnchors) -> VerificationReport:
     """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
     presentation = DocumentVerification(data, trust)
     steps = [
-        ("The file is a signed document of ours", presentation.read),
-        ("The signature is good", presentation.check),
-        ("What is shown belongs to the document", presentation.show),
-        ("It is said where the key came from", presentation.trace_key),
-        ("What is not shown is counted", presentation.count_withheld),
+        ("The file is a signed document", presentation.read),
+        ("The signature is valid", presentation.check),
+        ("Every disclosure belongs to the document", presentation.show),
+        ("Origin of the key", presentation.trace_key),
+        ("Undisclosed elements are counted", presentation.count_withheld),
     ]
     return run_steps("presentation", steps, presentation.conclude)
 
 
 def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
-    """Verify the gateway's statement about the status of an organisation (a trust mark)."""
-    stated = AttestationVerification(_text_of(data), trust)
+    """Verify a membership attestation of the gateway."""
+    attestation: MembershipAttestation
+
+    def check() -> str:
+        nonlocal attestation
+        if not trust.gateway_keys:
+            raise UnknownKey("no key was provided for what the gateway attests")
+        attestation = trust_mark.verify(_text_of(data), trust.gateway_keys)
+        return f"attested by the gateway, key {attestation.kid}"
+
+    def describe() -> str:
+        return attestation.describe()
+
     steps = [
-        ("The statement has a good signature of the gateway's, and its form", stated.check),
-        ("It says of whom it is, and until when it is good", stated.told),
+        ("The gateway signed the attestation, and its form is valid", check),
+        (
+            "The attestation names an organisation and an expiry time",
+            describe,
+        ),
     ]
-    return run_steps("status", steps, stated.conclude)
+    return run_steps(
+        "status",
+        steps,
+        lambda: (
+            f"VERIFIED: {attestation.describe()}. Check that it has not expired. It cannot "
+            "show later changes, such as a suspension."
+        ),
+    )
 
 
 def _text_of(data: bytes) -> str:
@@ -157,34 +165,23 @@ def _unknown(detail: str) -> VerificationReport:
     def fail() -> str:
         raise VerificationFailed(Code.NOT_OURS, detail)
 
-    return run_steps("unknown", [("The file is of one of our formats", fail)], str)
-
-
-def _read_receipt(data: bytes) -> Receipt:
-    if len(data) > MAX_RECEIPT_BYTES:
-        raise MalformedReceipt(f"a receipt is not longer than {MAX_RECEIPT_BYTES} bytes")
-    try:
-        members = canonical.decode(data)
-    except ValueError as error:
-        raise MalformedReceipt(f"the file is not JSON as we write it: {error}") from None
-    return receipt.from_json(members)
+    return run_steps("unknown", [("The format of the file is known", fail)], str)
 
 
 def _receipt_sentence(confirmed: VerifiedReceipt) -> str:
     fields = confirmed.event
     simulated = fields.get("simulated_date")
-    legal = f", with the legal date set to {simulated} for a demonstration" if simulated else ""
+    details = pluralise(len(confirmed.opened.shown), "detail")
     return (
-        f"Verified: the log {fields['log']} holds {fields['typ']} ({fields['result']}) of "
-        f"{fields['ts']} as entry {confirmed.index} of {confirmed.checkpoint.size}{legal}; "
-        f"{_seals(confirmed.opened)}."
-    )
-
-
-def _seals(opened: DisclosedDetails) -> str:
-    return (
-        f"{pluralise(len(opened.shown), 'detail')} shown, {opened.withheld} sealed "
-        "(for other readers, erased, or only padding)"
+        f"VERIFIED: the log {fields['log']} contains {fields['typ']} ({fields['result']}) of "
+        f"{fields['ts']} as entry {confirmed.index} of {confirmed.checkpoint.size}. {details} "
+        f"disclosed, {confirmed.opened.withheld} not (for other readers, erased, or padding)."
+        + (
+            f" The reference date was simulated ({simulated}): this is not evidence of a real "
+            "exchange."
+            if simulated
+            else ""
+        )
     )
 
 
@@ -202,38 +199,14 @@ def _text(value: Any) -> str:
             return str(value)
 
 
-class AttestationVerification:
-    """The reading of one status statement, a method for each step."""
-
-    mark: MembershipAttestation
-
-    def __init__(self, text: str, trust: TrustAnchors) -> None:
-        self._text, self._trust = text, trust
-
-    def check(self) -> str:
-        if not self._trust.gateway_keys:
-            raise UnknownKey("no key was given for what the gateway attests")
-        self.mark = trust_mark.verify(self._text, self._trust.gateway_keys)
-        return f"attested by the gateway, key {self.mark.kid}"
-
-    def told(self) -> str:
-        return self.mark.told()
-
-    def conclude(self) -> str:
-        return (
-            f"Verified: {self.mark.told()}. Compare that end with the time: what came after the "
-            "signature, a suspension too, it cannot say."
-        )
-
-
 class DocumentVerification:
-    """The reading of one signed document, a method for each step."""
+    """One signed document; a method for each step."""
 
     document: SdJwt
     typ: str
     signed: AuthoredDocument
-    origins: list[key_registration.KeyRegistration]
-    revoked: list[key_revocation.KeyRevocation]
+    origins: list[key_history.KeyRegistration]
+    revoked: list[key_history.KeyRevocation]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
         self._data, self._trust = data, trust
@@ -242,7 +215,7 @@ class DocumentVerification:
         self.document = sd_jwt.parse(_text_of(self._data))
         self.typ = str(read_unverified_claims(self.document).header.get("typ"))
         if self.typ not in _TYPES:
-            raise DocumentError("the document is of no type that we know")
+            raise DocumentError("the type of the document is unknown")
         return f"{_TYPES[self.typ]}, digest {self.document.digest}"
 
     def check(self) -> str:
@@ -251,33 +224,33 @@ class DocumentVerification:
     def show(self) -> str:
         self.signed = open_document(self.document, self.typ, self._trust)
         names = ", ".join(placed.name for placed in self.signed.verified.placed)
-        return f"{names}; {self._sealed()}" if self._sealed() else names
+        return "; ".join(filter(None, [names, self._sealed()]))
 
     def _sealed(self) -> str:
-        return seal.told(seal.shown(self.signed.verified)) if self.typ == CASE_TYP else ""
+        return seal.describe(seal.shown(self.signed.verified)) if self.typ == CASE_TYP else ""
 
     def trace_key(self) -> str:
         signed, trust = [self.signed], self._trust
-        self.origins = key_registration.origins(signed, trust.registrations, trust)
-        self.revoked = key_revocation.revocations(signed, trust.revocations, trust)
-        ends = key_revocation.told(signed, self.revoked)
-        return "; ".join(filter(None, [key_registration.told(signed, self.origins), ends]))
-
-    def _revoked(self) -> str:
-        unshown = key_revocation.missing_revocation_note([self.signed], self.revoked)
-        return f"{unshown}{key_revocation.undated_revocation_note(self.revoked, self.revoked)}"
+        self.origins = key_history.registrations(signed, trust.registrations, trust)
+        self.revoked = key_history.revocations(signed, trust.revocations, trust)
+        return key_history.describe(signed, self.origins, self.revoked)
 
     def count_withheld(self) -> str:
         withheld = self.signed.verified.withheld
-        return f"digests without content here, padding included: {withheld}"
+        return f"digests without content in this file, padding included: {withheld}"
 
     def conclude(self) -> str:
-        shown = pluralise(len(self.signed.verified.placed), "part") + " shown"
-        told = f"{shown}; {self._sealed()}" if self._sealed() else shown
-        return (
-            f"Verified: this {_TYPES[self.typ]} is {self.signed.signature()}; {told}."
-            f"{attestation_note([self.signed])}{key_registration.missing_registration_note([self.signed], self.origins)}"
-            f"{self._revoked()}"
-            f" Alone it shows neither that it was logged nor to whom "
-            "it was offered: that takes the handoff's bundle."
+        sealed, shown = self._sealed(), pluralise(len(self.signed.verified.placed), "element")
+        return " ".join(
+            filter(
+                None,
+                [
+                    f"VERIFIED: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} "
+                    f"shown{f'; {sealed}' if sealed else ''}.",
+                    attestation_note([self.signed]),
+                    key_history.notes([self.signed], self.origins, self.revoked, self.revoked),
+                    "This file does not show whether the log contains the document, nor to whom it "
+                    "was offered: the evidence bundle of the handoff does.",
+                ],
+            )
         )

@@ -1,7 +1,7 @@
 """What an auditor reads under a grant: events with receipts, never content; each read is an event.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
-grants that changed meanwhile make it void. Nothing is told before its record is in the log, and
+grants that changed meanwhile make it void. Nothing is shown before its record is in the log, and
 nothing that its record does not name.
 """
 
@@ -17,7 +17,7 @@ from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.exchange.results import AuditedEvent, AuditedEventResult, Position
+from gateway.exchange.results import AuditedEventResult, AuditEntry, Position
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
@@ -134,21 +134,21 @@ class _Page:
 def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
     """Search the log under the caller's grants, and record that it was done.
 
-    Raises Stale when the grants changed while it was done, or since the first of the same requests:
-    what is told and what the record names are one.
+    Raises EditConflict when the grants changed while it was done, or since the first of the same
+    requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
-    page = look_up(ports, caller, request, lambda turn: _look(turn, reading))
+    page = look_up(ports, caller, request, lambda context: _look(context, reading))
 
-    def act(turn: RequestContext) -> Mapping[str, Any]:
-        if _covered(turn, reading) != page.coverage:
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        if _covered(context, reading) != page.coverage:
             raise EditConflict("your grants changed while the log was read: search again")
-        _record(turn, reading, page)
+        _record(context, reading, page)
         return {}
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         nonlocal page
-        _covered(turn, reading)
+        _covered(context, reading)
         page = page.until(_looked_until(logged))
         if page.package != event.read(logged.event.document).get("package"):
             raise EditConflict(
@@ -156,19 +156,19 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
             )
         return {}
 
-    written = transact(ports, caller, request, act, again)
-    return replace(written, result=_told(ports, page))
+    written = transact(ports, caller, request, act, replay)
+    return replace(written, result=_result(ports, page))
 
 
-def _covered(turn: RequestContext, reading: AuditSearch) -> Coverage:
+def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
     """What the caller's grants reach over now, once that has all that is asked for by name."""
-    grants = turn.organisation.audit_grants
-    found = coverage(grants, reading.by, turn.today.day, turn.now)
-    authorize(turn, LOG, {"covered": _reaches(turn, found, reading.filters)})
+    grants = context.organisation.audit_grants
+    found = coverage(grants, reading.by, context.today.day, context.now)
+    authorize(context, LOG, {"covered": _reaches(context, found, reading.filters)})
     return found
 
 
-def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
+def _reaches(context: RequestContext, found: Coverage, filters: Filters) -> bool:
     """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
     if found.empty:
         return False
@@ -176,34 +176,34 @@ def _reaches(turn: RequestContext, found: Coverage, filters: Filters) -> bool:
     return (
         # A covered case shows its events whoever takes part in them.
         (organisation is None or bool(found.cases) or found.reaches_member(organisation))
-        # A covered member shows what it took part in, whosever case it is.
+        # A covered member shows what it took part in, also in the cases of others.
         and (case is None or bool(found.members) or found.reaches_case(case))
-        and (filters.handoff is None or _reaches_handoff(turn, found, filters.handoff))
+        and (filters.handoff is None or _reaches_handoff(context, found, filters.handoff))
     )
 
 
-def _reaches_handoff(turn: RequestContext, found: Coverage, handoff: UUID) -> bool:
-    """A handoff that is not covered is told as one that is not there."""
+def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) -> bool:
+    """Whether a handoff is covered; one that does not exist is not."""
     if found.whole:
         return True
-    one = turn.work.handoffs.get(handoff)
+    one = context.work.handoffs.get(handoff)
     if one is None:
         return False
     parties = frozenset({one.originator, one.address.organisation})
     return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
 
 
-def _look(turn: RequestContext, reading: AuditSearch) -> _Page:
-    found = _covered(turn, reading)
-    head = turn.work.log.head()
+def _look(context: RequestContext, reading: AuditSearch) -> _Page:
+    found = _covered(context, reading)
+    head = context.work.log.head()
     before = head.size if reading.before is None else min(reading.before, head.size)
     events: list[VisibleEvent] = []
     last: int | None = reading.after
-    for looked, one in enumerate(_rows(turn, _query(found, reading, before))):
+    for looked, one in enumerate(_rows(context, _query(found, reading, before))):
         if len(events) == reading.limit or looked == ROWS_LOOKED_AT:
             break
         last = one.index
-        shown = _shown(turn, found, one)
+        shown = _shown(context, found, one)
         if shown is not None and _fits(shown, reading.filters):
             events.append(shown)
     else:
@@ -230,18 +230,18 @@ def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
     )
 
 
-def _rows(turn: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
+def _rows(context: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
     """All that a query finds, page by page as it is iterated."""
-    while rows := turn.work.log.search(query):
+    while rows := context.work.log.search(query):
         yield from rows
         if len(rows) < query.limit:
             return
         query = replace(query, after=rows[-1].index)
 
 
-def _shown(turn: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
+def _shown(context: RequestContext, found: Coverage, one: EventMatch) -> VisibleEvent | None:
     """An event with what is covered of its details; None once its document was erased."""
-    logged = turn.work.log.logged(one.event)
+    logged = context.work.log.logged(one.event)
     if logged is None:
         return None
     details = logged.event.disclosures
@@ -269,13 +269,13 @@ def _words(value: Any) -> tuple[str, ...]:
             return (str(value),)
 
 
-def _record(turn: RequestContext, reading: AuditSearch, page: _Page) -> None:
+def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     """Record who read and why, what was searched for, and exactly which details were shown."""
-    reader = frozenset({turn.caller.organisation})
+    reader = frozenset({context.caller.organisation})
     place = {"after": reading.after, "before": page.before}
     asked = {"filters": reading.filters.asked(), **place}
-    turn.record(
-        (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
+    context.record(
+        (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
         EventDetail("reason", f"{reading.reason_code}: {reading.reason}", reader),
         EventDetail("subject", canonical.encode(asked).decode(), reader),
         package=page.package,
@@ -289,11 +289,11 @@ def _looked_until(logged: LoggedEvent) -> int:
     return int(subject.get("before", logged.index))
 
 
-def _told(ports: Ports, page: _Page) -> AuditedEventResult:
+def _result(ports: Ports, page: _Page) -> AuditedEventResult:
     note = ports.notary.sign(page.head)
     return AuditedEventResult(
         events=[
-            AuditedEvent(one.logged.index, one.logged.event.id, _receipt(one, note))
+            AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
             for one in page.events
         ],
         next=None if page.last is None else Position(page.last, page.before),

@@ -30,7 +30,7 @@ from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
     Conditions,
-    ConsultedContent,
+    ContentPresentation,
     SealedReference,
     Submitted,
 )
@@ -102,12 +102,13 @@ class CaseStepRequest:
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
-    """Take a first or a further version of a case (contracts.md 7).
+    """Take a first or a further version of a case.
 
     The gateway attests it unless its originator signed it.
 
-    Raises Invalid, AlreadyExists (id or reference taken), Stale (not the next version, or
-    ``prev`` is not the current one's digest), Unconfirmed and SamePerson for its clearance.
+    Raises ValidationFailed, AlreadyExists (id or reference taken), EditConflict (not the next
+    version, or ``prev`` is not the current one's digest), UnconfirmedMatch and SecondPersonRequired
+    for its clearance.
     """
     own = submission.signed
     if own is None:
@@ -123,28 +124,24 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
 def assess(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """An analyst stands for the case's classification; Unconfirmed when a match is left (R18)."""
+    """Record an analyst's assessment; UnconfirmedMatch when a match is left (R18)."""
     confirmed = frozenset(confirmation.confirms)
 
-    def step(turn: RequestContext, case: Case) -> Case:
-        return cases.assess(case, confirmation.by, confirmed)
+    def step(_: RequestContext, found: Case) -> Case:
+        return cases.assess(found, confirmation.by, confirmed)
 
-    return _step(
-        ports, caller, key, action="case.assess", case=case, confirmation=confirmation, step=step
-    )
+    return _step(ports, caller, key, case, confirmation, action="case.assess", step=step)
 
 
 def clear(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """Another person releases the case for sharing; SamePerson when it is the analyst."""
+    """Another person releases the case for sharing; SecondPersonRequired when it is the analyst."""
 
-    def step(turn: RequestContext, case: Case) -> Case:
-        return cases.clear(case, confirmation.by)
+    def step(_: RequestContext, found: Case) -> Case:
+        return cases.clear(found, confirmation.by)
 
-    return _step(
-        ports, caller, key, action="case.clear", case=case, confirmation=confirmation, step=step
-    )
+    return _step(ports, caller, key, case, confirmation, action="case.clear", step=step)
 
 
 def close(
@@ -152,14 +149,12 @@ def close(
 ) -> WriteResult:
     """The originator ends its work; OpenHandoffs while a recipient still works on it."""
 
-    def step(turn: RequestContext, case: Case) -> Case:
-        if turn.work.handoffs.open_of(case.originator, case.id):
+    def step(context: RequestContext, found: Case) -> Case:
+        if context.work.handoffs.open_of(found.originator, found.id):
             raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
-        return cases.close(case)
+        return cases.close(found)
 
-    return _step(
-        ports, caller, key, action="case.close", case=case, confirmation=confirmation, step=step
-    )
+    return _step(ports, caller, key, case, confirmation, action="case.close", step=step)
 
 
 def consult(
@@ -168,51 +163,44 @@ def consult(
     """Open the content of one's own case, with person and reason (LED Art. 25)."""
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
-    def act(turn: RequestContext) -> ConsultedContent:
-        _, version = _authorized(turn, case, OWN)
-        shown = elements(sd_jwt.read_stored(version.document), turn.organisation)
-        originator = (Party(turn.caller.organisation, "originator"),)
+    def act(context: RequestContext) -> ContentPresentation:
+        _, version = _authorized(context, case, OWN)
+        shown = elements(sd_jwt.read_stored(version.document), context.organisation)
+        originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
-            turn, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
+            context, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
         )
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
-        _authorized(turn, case, OWN)
-        consultation = turn.work.handoffs.consultation(logged.event.id)
-        version = consultation and turn.work.cases.version(consultation.case_digest)
+    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+        _authorized(context, case, OWN)
+        consultation = context.work.handoffs.consultation(logged.event.id)
+        version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
             deny_as_not_found()
         return to_json(version, consultation.shown, ())
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     """The routing fields of one's own case; never its content."""
 
-    def look(turn: RequestContext) -> CaseSummary:
-        found, version = _authorized(turn, case)
+    def query(context: RequestContext) -> CaseSummary:
+        found, version = _authorized(context, case)
         return _view(ListedCase(found, version.assurance, version.event, version.summary))
 
-    return read(ports, caller, ActionRequest("case.read"), look)
+    return read(ports, caller, ActionRequest("case.read"), query)
 
 
 def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
     """A page of one's own cases by id, routing fields only."""
 
-    def look(turn: RequestContext) -> Page[CaseSummary]:
-        rows = partial(turn.work.cases.page, caller.organisation)
-        view = partial(_view_in_list, turn)
+    def query(context: RequestContext) -> Page[CaseSummary]:
+        rows = partial(context.work.cases.page, caller.organisation)
+        view = partial(_view_in_list, context)
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
-    return read(ports, caller, ActionRequest("case.read"), look)
-
-
-def case_attributes(
-    verified: VerifiedSdJwt, version: CaseVersion, state: CaseState, turn: RequestContext
-) -> CaseAttributes:
-    """What policy may know of a case version on the turn's legal date."""
-    return view_on(verified, version, state, turn.today.day)
+    return read(ports, caller, ActionRequest("case.read"), query)
 
 
 def view_on(
@@ -258,19 +246,19 @@ def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedR
 
 
 def find(
-    turn: RequestContext, case: UUID, known: CaseVersion | None = None
+    context: RequestContext, case: UUID, known: CaseVersion | None = None
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case and its current version; a denial when there is none.
 
     ``known`` is a version that was read before: it need not be read again while its digest,
     which names all that stands in it, is that of the case.
     """
-    found = turn.work.cases.get(turn.caller.organisation, case)
+    found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
     if known is not None and known.digest == found.digest:
         return found, known
-    version = turn.work.cases.version(found.digest)
+    version = context.work.cases.version(found.digest)
     return deny_as_not_found() if version is None else (found, version)
 
 
@@ -293,53 +281,53 @@ def _attest(
 
 
 def _submit(
-    submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, turn: RequestContext
+    submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, context: RequestContext
 ) -> Submitted:
     content = submission.content
-    check_signed(turn, submission.signed)
+    check_signed(context, submission.signed)
     version = CaseVersion(
-        originator=turn.caller.organisation,
+        originator=context.caller.organisation,
         case=UUID(content["case"]),
         version=content["version"],
         digest=document.digest,
         assurance=assurance(submission.signed),
-        event=turn.event,
+        event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),
     )
-    view = case_attributes(verified, version, CaseState.DRAFT, turn)
-    authorize(turn, case_entity(view, turn.entity()))
-    _check_qualifications(turn.organisation, content)
-    _check_seals(turn, content)
-    turn.about = EventSubject(case_digest=document.digest)
-    earlier = turn.work.cases.get(version.originator, version.case)
+    view = view_on(verified, version, CaseState.DRAFT, context.today.day)
+    authorize(context, case_entity(view, context.entity()))
+    _check_qualifications(context.organisation, content)
+    _check_seals(context, content)
+    context.about = EventSubject(case_digest=document.digest)
+    earlier = context.work.cases.get(version.originator, version.case)
     if content["version"] == 1:
-        case = _cleared(_first(turn, version, content), submission.clearance)
-        turn.work.cases.add(case, version)
+        case = _cleared(_first(context, version, content), submission.clearance)
+        context.work.cases.add(case, version)
     else:
-        case = _cleared(_next(turn, earlier, version, content), submission.clearance)
-        turn.work.cases.save(case, version)
-    turn.record(
+        case = _cleared(_next(context, earlier, version, content), submission.clearance)
+        context.work.cases.save(case, version)
+    context.record(
         (Party(version.originator, "originator"),),
         EventDetail(
             "purpose", tuple(content["marking"]["purpose"]), frozenset({version.originator})
         ),
         EventDetail("basis", _basis(content), frozenset({version.originator})),
     )
-    return _submitted(version, verified, turn.organisation, case.state)
+    return _submitted(version, verified, context.organisation, case.state)
 
 
 def validate_first_version(
-    turn: RequestContext, content: Mapping[str, Any], clearance: Clearance | None
+    context: RequestContext, content: Mapping[str, Any], clearance: Clearance | None
 ) -> CaseState:
     """What a first version must pass beside its form, as `submit` asks it; nothing is kept.
 
-    Raises Forbidden, Invalid, Unconfirmed, SamePerson.
+    Raises Forbidden, ValidationFailed, UnconfirmedMatch, SecondPersonRequired.
     """
-    _check_qualifications(turn.organisation, content)
-    _check_seals(turn, content)
+    _check_qualifications(context.organisation, content)
+    _check_seals(context, content)
     case = Case(
-        originator=turn.caller.organisation,
+        originator=context.caller.organisation,
         id=UUID(content["case"]),
         version=1,
         digest="",
@@ -350,26 +338,26 @@ def validate_first_version(
     return _cleared(case, clearance).state
 
 
-def _first(turn: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+def _first(context: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
     return Case(
         originator=version.originator,
         id=version.case,
         version=1,
         digest=version.digest,
-        originator_ref=reference(turn.ports, version.originator, content["originator_ref"]),
+        originator_ref=reference(context.ports, version.originator, content["originator_ref"]),
         unconfirmed=cases.unconfirmed_matches(content),
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
     )
 
 
 def reference(ports: Ports, originator: str, text: str) -> str:
-    """What stands for an originator's reference outside the encrypted content: equal for equal
-    ones, and telling nothing of them without the operator's key."""
+    """The keyed digest of an originator's reference, for use outside the encrypted content: equal
+    for equal references, and telling nothing of them without the operator's key."""
     return _keyed_digest(ports, {"originator": originator, "reference": text})
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
-    """What stands for the conditions of use of a case version, likewise."""
+    """The keyed digest of the conditions of use of a case version, likewise."""
     return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
 
 
@@ -379,7 +367,7 @@ def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
 
 
 def _next(
-    turn: RequestContext, case: Case | None, version: CaseVersion, content: Mapping[str, Any]
+    context: RequestContext, case: Case | None, version: CaseVersion, content: Mapping[str, Any]
 ) -> Case:
     """The case with its next version; ``prev`` ties it to the one that its author has read."""
     if case is None:
@@ -391,7 +379,7 @@ def _next(
             f"the case is at version {case.version}: a new version carries its number plus one "
             "and its digest as 'prev'"
         )
-    if case.originator_ref != reference(turn.ports, case.originator, content["originator_ref"]):
+    if case.originator_ref != reference(context.ports, case.originator, content["originator_ref"]):
         raise ValidationFailed(
             (("/originator_ref", "a case keeps its reference in every version"),)
         )
@@ -416,30 +404,32 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
     clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
     if any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
-            "only a police or judicial office qualifies a person as suspect or convicted: "
+            "only a police or judicial authority qualifies a person as suspect or convicted: "
             "send the person as unqualified or victim",
             ("R12.qualification",),
         )
 
 
-def _check_seals(turn: RequestContext, content: Mapping[str, Any]) -> None:
+def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:
     """Each seal is for a valid encryption key of the organisation that its element names."""
-    errors = [error for part in cases.sealed_parts(content) for error in _seal_errors(turn, part)]
+    errors = [
+        error for part in cases.sealed_parts(content) for error in _seal_errors(context, part)
+    ]
     if errors:
         raise ValidationFailed(tuple(errors))
 
 
-def _seal_errors(turn: RequestContext, part: SealedElement) -> Iterator[tuple[str, str]]:
+def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple[str, str]]:
     pointer = f"/content/{part.group}/{part.place}"
-    addressee = turn.see(part.sealed_to)
+    addressee = context.see(part.sealed_to)
     if addressee is None:
         yield f"{pointer}/sealed_to", "no organisation of this gateway has that id"
         return
     key = addressee.encryption_key(seal.key_id(part.text))
     if key is None:
         yield f"{pointer}/sealed", "is not sealed to a key of the organisation in sealed_to"
-    elif not key.holds(turn.now):
-        yield f"{pointer}/sealed", "is sealed to a key that was revoked: seal it anew"
+    elif not key.holds(context.now):
+        yield f"{pointer}/sealed", "is sealed to a revoked key: seal it to a valid one"
 
 
 def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -455,14 +445,14 @@ def _submitted(
     return Submitted(version.case, version.version, version.digest, state, version.document, groups)
 
 
-def _submitted_again(turn: RequestContext, logged: LoggedEvent) -> Submitted:
-    version = turn.work.cases.version(_case_digest(logged))
+def _submitted_again(context: RequestContext, logged: LoggedEvent) -> Submitted:
+    version = context.work.cases.version(_case_digest(logged))
     if version is None:
         deny_as_not_found()
-    cleared = turn.request.content["clearance"] is not None
+    cleared = context.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
     verified = sd_jwt.read_stored(version.document)
-    return _submitted(version, verified, turn.organisation, state)
+    return _submitted(version, verified, context.organisation, state)
 
 
 _STATES: Mapping[str, CaseState] = {
@@ -476,10 +466,10 @@ def _step(
     ports: Ports,
     caller: Caller,
     key: str,
-    *,
-    action: str,
     case: UUID,
     confirmation: CaseStepRequest,
+    *,
+    action: str,
     step: Callable[[RequestContext, Case], Case],
 ) -> WriteResult:
     """A person's step on a case, without a new version of it."""
@@ -487,22 +477,22 @@ def _step(
         action, confirmation.by, key, {"case": str(case), **confirmation.asked()}
     )
 
-    def act(turn: RequestContext) -> CaseStep:
-        found, version = _authorized(turn, case)
-        moved = replace(step(turn, found), revision=found.revision + 1)
-        turn.work.cases.save(moved)
+    def act(context: RequestContext) -> CaseStep:
+        found, version = _authorized(context, case)
+        moved = replace(step(context, found), revision=found.revision + 1)
+        context.work.cases.save(moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
-        turn.record((Party(found.originator, "originator"),), *reason)
+        context.record((Party(found.originator, "originator"),), *reason)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> CaseStep:
-        version = turn.work.cases.version(_case_digest(logged))
+    def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:
+        version = context.work.cases.version(_case_digest(logged))
         if version is None:
             deny_as_not_found()
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _case_digest(logged: LoggedEvent) -> str:
@@ -510,17 +500,18 @@ def _case_digest(logged: LoggedEvent) -> str:
 
 
 def _authorized(
-    turn: RequestContext, case: UUID, context: Mapping[str, Value] | None = None
+    context: RequestContext, case: UUID, facts: Mapping[str, Value] | None = None
 ) -> tuple[Case, CaseVersion]:
-    """The caller's own case, after policy allowed the turn's action on it."""
-    found, version = find(turn, case)
-    view = case_attributes(sd_jwt.read_stored(version.document), version, found.state, turn)
-    authorize(turn, case_entity(view, turn.entity()), context)
-    turn.about = EventSubject(case_digest=version.digest)
+    """The caller's own case, after policy allowed the request's action on it."""
+    found, version = find(context, case)
+    verified = sd_jwt.read_stored(version.document)
+    view = view_on(verified, version, found.state, context.today.day)
+    authorize(context, case_entity(view, context.entity()), facts)
+    context.about = EventSubject(case_digest=version.digest)
     return found, version
 
 
-def _view_in_list(turn: RequestContext, listed: ListedCase) -> CaseSummary | None:
+def _view_in_list(context: RequestContext, listed: ListedCase) -> CaseSummary | None:
     """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
 
     A case whose key is lost is left out as well: it keeps no other from its originator.
@@ -528,12 +519,13 @@ def _view_in_list(turn: RequestContext, listed: ListedCase) -> CaseSummary | Non
     case, claims = listed.case, listed.summary
     if claims is None:
         return None
-    attributes = _attributes(claims, case.id, listed.assurance, case.state, turn.today.day)
-    return _view(listed) if allows(turn, case_entity(attributes, turn.entity())) else None
+    attributes = _attributes(claims, case.id, listed.assurance, case.state, context.today.day)
+    return _view(listed) if allows(context, case_entity(attributes, context.entity())) else None
 
 
 def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
-    """Whether a case's key is there. Raises KeysUnavailable when that can be told of none."""
+    """Whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
+    answer."""
     key = work.cases.key_of(originator, case)
     return key is not None and key in ports.keys.states([key])
 

@@ -38,7 +38,7 @@ RUNS_PER_DAY = 20
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The first test offer is taken on under these conditions."""
+    """The acceptance of the first test offer, under these conditions."""
 
     by: str
     conditions: Mapping[str, Any]
@@ -83,41 +83,41 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     sandbox = sandboxes.make(ports, caller.organisation, made)
     request = ActionRequest("conformance.start", by, key, {"system": caller.system})
 
-    def act(turn: RequestContext) -> Mapping[str, Any]:
-        authorize(turn, turn.entity())
-        window = f"conformance/{turn.now:%Y%m%d}"
-        if not turn.work.budgets.spend(caller.organisation, window, RUNS_PER_DAY):
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, context.entity())
+        window = f"conformance/{context.now:%Y%m%d}"
+        if not context.work.budgets.consume(caller.organisation, window, RUNS_PER_DAY):
             raise TooManyAttempts("too many runs today: go on with the last one")
-        turn.event = made
+        context.event = made
         run = ConformanceRun(
-            made, caller.organisation, caller.system, turn.now + LIFE, sandbox.text()
+            made, caller.organisation, caller.system, context.now + LIFE, sandbox.text()
         )
-        turn.work.conformance.add(run)
-        turn.record(_parties(turn))
-        return _view(turn, run)
+        context.work.conformance.add(run)
+        context.record(_parties(context))
+        return _view(context, run)
 
-    return transact(ports, caller, request, act, _again)
+    return transact(ports, caller, request, act, _replay)
 
 
 def look_up(ports: Ports, caller: Caller, run: UUID) -> dict[str, Any]:
     """One of the organisation's own runs: its steps, and what there is to work on."""
 
-    def look(turn: RequestContext) -> dict[str, Any]:
-        authorize(turn, turn.entity())
-        return _view(turn, _own(turn, run))
+    def query(context: RequestContext) -> dict[str, Any]:
+        authorize(context, context.entity())
+        return _view(context, _own(context, run))
 
-    return read(ports, caller, ActionRequest("conformance.read"), look)
+    return read(ports, caller, ActionRequest("conformance.read"), query)
 
 
 def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submission) -> WriteResult:
-    """Hand in a test case, judged as a first version of a case is; it is not kept.
+    """Submit a test case, judged as a first version of a case is; it is not stored.
 
     Raises what cases.submit raises for its content, its persons and its signature.
     """
 
-    def check(turn: RequestContext, _: Sandbox) -> None:
-        check_signed(turn, submission.signed)
-        validate_first_version(turn, submission.content, submission.clearance)
+    def check(context: RequestContext, _: Sandbox) -> None:
+        check_signed(context, submission.signed)
+        validate_first_version(context, submission.content, submission.clearance)
 
     asked = {"run": str(run), **submission.asked()}
     return _answer(
@@ -132,7 +132,7 @@ def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submissi
 def accept(
     ports: Ports, caller: Caller, key: str, run: UUID, acceptance: Acceptance
 ) -> WriteResult:
-    """Accept the first test offer; ConditionsDiffer unless its conditions are repeated."""
+    """Accept the first test offer; ConditionsMismatch unless its conditions are repeated."""
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
         if acceptance.conditions != sandbox.offers[0].conditions:
@@ -154,7 +154,7 @@ def consult(
 def report(
     ports: Ports, caller: Caller, key: str, run: UUID, reading: ConsultationReport
 ) -> WriteResult:
-    """Say what was seen; Invalid where a digest is another one."""
+    """Say what was seen; ValidationFailed where a digest is another one."""
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
         errors = []
@@ -174,7 +174,7 @@ def report(
 
 
 def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptChecks) -> WriteResult:
-    """Judge the receipts; Invalid names those judged wrongly, and why.
+    """Judge the receipts; ValidationFailed names those judged wrongly, and why.
 
     Others are then drawn: a system shows that it verifies, not that it read the answer.
     """
@@ -231,47 +231,47 @@ Check = Callable[[RequestContext, Sandbox], None]
 def _answer(
     ports: Ports, caller: Caller, request: ActionRequest, mark: CompletedAction, check: Check
 ) -> WriteResult:
-    return transact(ports, caller, request, partial(_judged, mark, check), _again)
+    return transact(ports, caller, request, partial(_judged, mark, check), _replay)
 
 
-def _judged(mark: CompletedAction, check: Check, turn: RequestContext) -> Mapping[str, Any]:
+def _judged(mark: CompletedAction, check: Check, context: RequestContext) -> Mapping[str, Any]:
     """Judge an answer; with the last step the run is passed, in the same transaction."""
-    authorize(turn, turn.entity())
-    run = _own(turn, UUID(turn.request.content["run"]))
-    after = run.done(mark, turn.now)
-    check(turn, Sandbox.of(run.sandbox))
-    turn.work.conformance.save(after)
-    turn.record(_parties(turn))
+    authorize(context, context.entity())
+    run = _own(context, UUID(context.request.content["run"]))
+    after = run.done(mark, context.now)
+    check(context, Sandbox.of(run.sandbox))
+    context.work.conformance.save(after)
+    context.record(_parties(context))
     if after.passed_at is not None:
         events.record(
-            turn.work,
+            context.work,
             "conformance.pass",
             events.gateway_and(run.organisation),
-            event=turn.ports.new_id(),
-            simulated_date=turn.today.simulated_date,
+            event=context.ports.new_id(),
+            simulated_date=context.today.simulated_date,
         )
-    return _view(turn, after)
+    return _view(context, after)
 
 
-def _parties(turn: RequestContext) -> tuple[Party, ...]:
-    return (Party(turn.caller.organisation, "actor"), Party(GATEWAY, "gateway"))
+def _parties(context: RequestContext) -> tuple[Party, ...]:
+    return (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway"))
 
 
-def _own(turn: RequestContext, run: UUID) -> ConformanceRun:
+def _own(context: RequestContext, run: UUID) -> ConformanceRun:
     """A run of the caller's organisation; a denial when it has none of this id."""
-    found = turn.work.conformance.get(run)
-    if found is None or found.organisation != turn.caller.organisation:
+    found = context.work.conformance.get(run)
+    if found is None or found.organisation != context.caller.organisation:
         deny_as_not_found()
     return found
 
 
-def _again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-    run = turn.request.content.get("run")
-    return _view(turn, _own(turn, logged.event.id if run is None else UUID(run)))
+def _replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    run = context.request.content.get("run")
+    return _view(context, _own(context, logged.event.id if run is None else UUID(run)))
 
 
 def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
-    """Put other receipts in the place of those that were judged wrongly."""
+    """Replace the receipts that were judged wrongly."""
     with ports.begin(TransactionMode.READ) as work:
         found = work.conformance.get(run)
     if found is None:
@@ -282,14 +282,14 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
         work.commit()
 
 
-def _view(turn: RequestContext, run: ConformanceRun) -> dict[str, Any]:
+def _view(context: RequestContext, run: ConformanceRun) -> dict[str, Any]:
     """A run as its system sees it; content only once it was opened, verdicts never."""
     sandbox = Sandbox.of(run.sandbox)
     view: dict[str, Any] = {
         "run": str(run.id),
         "test": True,
         "system": run.system,
-        "state": run.state(turn.now),
+        "state": run.state(context.now),
         "expires_at": run.expires_at.isoformat(timespec="seconds"),
         "steps": [{"step": str(step), "passed": passed} for step, passed in run.steps.items()],
         "issuer": sandbox.issuer,

@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange.results import ConsultedContent
+from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
@@ -38,7 +38,7 @@ class ConsultationRequest:
 
 
 def record_consultation(
-    turn: RequestContext,
+    context: RequestContext,
     opening: ConsultationRequest,
     version: CaseVersion,
     *,
@@ -46,18 +46,18 @@ def record_consultation(
     withheld: Sequence[str],
     handoff: UUID | None,
     parties: tuple[Party, ...],
-) -> ConsultedContent:
+) -> ContentPresentation:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
     ``withheld`` names the groups of which something was kept back.
     """
-    reader = turn.caller.organisation
+    reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
-    turn.about = EventSubject(handoff=handoff, case_digest=version.digest)
-    turn.work.handoffs.add_consultation(
-        Consultation(turn.event, reader, handoff, version.digest, tuple(sorted(shown)))
+    context.about = EventSubject(handoff=handoff, case_digest=version.digest)
+    context.work.handoffs.add_consultation(
+        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)))
     )
-    turn.record(
+    context.record(
         parties,
         EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
@@ -68,9 +68,9 @@ def record_consultation(
 
 def to_json(
     version: CaseVersion, shown: Sequence[str], withheld: Sequence[str]
-) -> ConsultedContent:
+) -> ContentPresentation:
     """The answer to a consultation."""
-    return ConsultedContent(
+    return ContentPresentation(
         case=version.case,
         version=version.version,
         assurance=version.assurance,

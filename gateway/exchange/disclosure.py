@@ -35,7 +35,7 @@ def permitted_disclosures(
 
     Asks once for each distinct set of attributes, never once for each element.
     """
-    context: dict[str, Value] = {
+    facts: dict[str, Value] = {
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
         "reads_on": reader.reads_on,
@@ -46,7 +46,7 @@ def permitted_disclosures(
         kind = (part.group, part.category, part.marking, part.sealed_to)
         if kind not in answers:
             resource = disclosure_entity(part, originator, reader.organisation.id)
-            question = PolicyQuestion(reader.organisation, "case.disclose", resource, context)
+            question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
             answers[kind] = policy.decide(question).allowed
         if answers[kind]:
             permitted.append(digest)

@@ -82,7 +82,7 @@ CHANGE = ChangeType(
         free_text("reason", "Why, in up to 200 characters; no content.", 200),
     ),
     _erase_by_hand,
-    about="The originator has closed it. On its day of erasure the gateway does it by itself, or "
+    about="The originator has closed it. On its day of erasure the gateway erases it, or "
     "one person does. What is destroyed is the case's key: no copy of the database opens it any "
     "more, while receipts go on verifying. Backups of the keys database keep the key as long as "
     "you keep them.",
@@ -94,8 +94,8 @@ CHANGE = ChangeType(
 def erase_due(ports: Ports) -> int:
     """Erase cases whose day has come, as many as one transaction should; how many were.
 
-    Raises KeysUnavailable when their keys still have to be destroyed, Frozen, Busy; and whatever
-    is wrong with those that are left, once nothing else is.
+    Raises CaseKeysUnavailable when their keys still have to be destroyed, LogFrozen, Busy; and
+    whatever is wrong with those that are left, once nothing else is.
     """
     day = civil_day(ports, ports.now())
     with ports.begin(TransactionMode.READ) as work:
@@ -150,7 +150,7 @@ def _erase_singly(ports: Ports, due: Sequence[Case], day: date) -> int:
 def destroy_keys(ports: Ports) -> int:
     """Destroy the keys of erased cases that still stand; how many cases that were.
 
-    Raises KeysUnavailable; then this has to be done again.
+    Raises CaseKeysUnavailable; then this has to be done again.
     """
     done = 0
     while True:
@@ -169,7 +169,7 @@ def erase_restored(ports: Ports) -> int:
     """Erase cases that are there again though their key is destroyed; how many were.
 
     So it is after an older copy of the database was put in place: nothing of them can be read,
-    and this says so. Raises KeysUnavailable, Frozen.
+    and this says so. Raises CaseKeysUnavailable, LogFrozen.
     """
     day, after, done = civil_day(ports, ports.now()), None, 0
     while destroyed := ports.keys.destroyed(after, PAGE):
@@ -195,8 +195,8 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
 def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
     """Destroy keys that no case came to use; the newest key that was looked at.
 
-    Begin after the one that was returned the time before. Raises KeysUnavailable, Frozen: keys of
-    a newer database than the one at hand are not unused.
+    Begin after the one that was returned the time before. Raises CaseKeysUnavailable, LogFrozen:
+    keys of a newer database than this one are not unused.
     """
     while old := ports.keys.long_made(after, PAGE):
         after = old[-1]
@@ -218,8 +218,8 @@ def civil_day(ports: Ports, now: datetime) -> date:
 def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why) -> int:
     """Take a case's content away and record it; how many events that made.
 
-    The originator's is ``event``. Each office is told by one of its own for each handoff that it
-    was offered, in the words that it knows: the handoff, and the digest of that version.
+    The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
+    which names what it knows: the handoff, and the digest of that version.
     """
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
@@ -232,7 +232,7 @@ def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why)
         event=event,
         simulated_date=today,
         by=why.by or None,
-        details=(events.shared("subject", _told(erased, counted, why), parties),),
+        details=(events.shared("subject", _subject(erased, counted, why), parties),),
         case_digest=erased.digest,
     )
     for one in sent:
@@ -248,9 +248,9 @@ def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why)
     return 1 + len(sent)
 
 
-def _told(erased: Case, counted: Erasure, why: _Why) -> str:
+def _subject(erased: Case, counted: Erasure, why: _Why) -> str:
     """What was erased, by numbers; nothing of what it said."""
-    told = {
+    subject = {
         "organisation": erased.originator,
         "case": str(erased.id),
         "versions": counted.versions,
@@ -258,7 +258,7 @@ def _told(erased: Case, counted: Erasure, why: _Why) -> str:
         "why": why.code,
     }
     reason = {} if why.reason is None else {"reason": why.reason}
-    return canonical.encode({**told, **reason}).decode()
+    return canonical.encode({**subject, **reason}).decode()
 
 
 def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
@@ -270,6 +270,6 @@ def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
 def _destroyed_now(ports: Ports) -> str:
     try:
         destroy_keys(ports)
-    except Refusal:  # what was decided stands, and its receipt is told
+    except Refusal:  # what was decided stands, and its receipt is returned
         return "will be destroyed by maintenance"
     return "destroyed"

@@ -22,7 +22,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -33,7 +33,6 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
@@ -42,7 +41,7 @@ from gateway.exchange.disclosure import Reader, permitted_disclosures, with_stri
 from gateway.exchange.results import (
     Answered,
     Conditions,
-    ConsultedContent,
+    ContentPresentation,
     HandoffStatement,
     HandoffSummary,
     HandoffView,
@@ -89,14 +88,14 @@ def answer(
     The answer is signed before the transaction, from what never changes in a handoff, then
     decided and stored in it. What its author signed is held against the same.
 
-    Raises ConditionsDiffer when an acceptance does not repeat the conditions, Invalid for groups
-    that were not offered, WrongState, DocumentRefused, and the policy's denials.
+    Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
+    for groups that were not offered, WrongState, InvalidDocument, and the policy's denials.
     """
     content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, lambda turn: _offered(turn, handoff, asked))
+    offered = prepare(ports, caller, request, lambda context: _offered(context, handoff, asked))
     act = None
     if offered is not None:
         if asked.signed is not None:
@@ -113,17 +112,17 @@ def answer(
             )
         act = partial(_store, handoff, asked, document)
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Answered:
-        stored = turn.work.handoffs.answer_of(logged.event.id)
+    def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
+        stored = context.work.handoffs.answer_of(logged.event.id)
         return deny_as_not_found() if stored is None else _answered(stored)
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
-def _offered(turn: RequestContext, handoff: UUID, asked: AnswerRequest) -> Handoff:
+def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Handoff:
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
-    found = _party_to(turn, handoff)
-    _hide_barred(turn, found)
+    found = _party_to(context, handoff)
+    _hide_barred(context, found)
     if asked.signed is not None:
         bound = {
             "handoff": str(found.id),
@@ -138,13 +137,13 @@ def _offered(turn: RequestContext, handoff: UUID, asked: AnswerRequest) -> Hando
     if not asked.kind.accepts:
         return found
     repeated = conditions_digest(
-        turn.ports, found.case_digest, asked.fields.get("conditions") or {}
+        context.ports, found.case_digest, asked.fields.get("conditions") or {}
     )
     if repeated != found.conditions_digest:
         raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
     if "groups" in asked.fields:
-        verified = sd_jwt.read_stored(_version(turn, found).document)
-        parts = elements(verified, _organisation(turn, found.originator))
+        verified = sd_jwt.read_stored(_version(context, found).document)
+        parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
             raise ValidationFailed(
@@ -153,29 +152,31 @@ def _offered(turn: RequestContext, handoff: UUID, asked: AnswerRequest) -> Hando
     return found
 
 
-def _store(handoff: UUID, asked: AnswerRequest, document: SdJwt, turn: RequestContext) -> Answered:
-    check_signed(turn, asked.signed)
-    context: dict[str, Value] = {"assurance": assurance(asked.signed)}
+def _store(
+    handoff: UUID, asked: AnswerRequest, document: SdJwt, context: RequestContext
+) -> Answered:
+    check_signed(context, asked.signed)
+    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
-        context["conditions_accepted"] = "conditions" in asked.fields
-    found = _authorized(turn, handoff, context)
+        facts["conditions_accepted"] = "conditions" in asked.fields
+    found = _authorized(context, handoff, facts)
     if asked.kind.accepts:
-        _refuse_expired(turn, found)
+        _refuse_expired(context, found)
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    moved = move(found, step, turn.caller.organisation, groups=groups)
+    moved = move(found, step, context.caller.organisation, groups=groups)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
         move=step,
         state=moved.state,
-        author=turn.caller.organisation,
-        at=turn.now,
+        author=context.caller.organisation,
+        at=context.now,
         statement=document.compact(),
-        event=turn.event,
+        event=context.event,
     )
-    turn.work.handoffs.save(moved, stored)
-    turn.record(_parties(found), package=found.package, document_sha256=document.digest)
+    context.work.handoffs.save(moved, stored)
+    context.record(_parties(found), package=found.package, document_sha256=document.digest)
     return _answered(stored)
 
 
@@ -187,10 +188,10 @@ def consult(
         "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
     )
 
-    def act(turn: RequestContext) -> ConsultedContent:
-        found, version, shown, withheld = _readable(turn, handoff)
+    def act(context: RequestContext) -> ContentPresentation:
+        found, version, shown, withheld = _readable(context, handoff)
         return record_consultation(
-            turn,
+            context,
             opening,
             version,
             shown=shown,
@@ -199,18 +200,18 @@ def consult(
             parties=_parties(found),
         )
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> ConsultedContent:
-        _, version, shown, withheld = _readable(turn, handoff)
-        consultation = turn.work.handoffs.consultation(logged.event.id)
+    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+        _, version, shown, withheld = _readable(context, handoff)
+        consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
         return to_json(version, tuple(shown), withheld)
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _readable(
-    turn: RequestContext, handoff: UUID
+    context: RequestContext, handoff: UUID
 ) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
     """A handoff that may be opened now, the version offered, the parts to show by their digest,
     and the groups withheld.
@@ -219,28 +220,28 @@ def _readable(
     named as withheld: of what was never offered a reader learns nothing, which is what the decoys
     are for.
     """
-    found = _party_to(turn, handoff)
-    _hide_barred(turn, found)
-    turn.about = EventSubject(found.id, found.case_digest)
-    reads_on = _reads_on(turn, found)
+    found = _party_to(context, handoff)
+    _hide_barred(context, found)
+    context.about = EventSubject(found.id, found.case_digest)
+    reads_on = _reads_on(context, found)
     is_open = found.state in READABLE or reads_on
-    if turn.caller.organisation == found.recipient and not is_open:
+    if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(turn, _entity(turn, found, reads_on=reads_on), _barriers(turn, found))
-    _refuse_expired(turn, found)
-    version = _version(turn, found)
-    case = turn.work.cases.get(found.originator, found.case)
-    current = turn.work.cases.version(case.digest) if case else None
+    authorize(context, _entity(context, found, reads_on=reads_on), _barriers(context, found))
+    _refuse_expired(context, found)
+    version = _version(context, found)
+    case = context.work.cases.get(found.originator, found.case)
+    current = context.work.cases.version(case.digest) if case else None
     if current is None:
         deny_as_not_found()
     offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
     now = offered if same else sd_jwt.read_stored(current.document)
     # The day in the gateway's civil time zone: a simulated date puts off no erasure.
-    day = turn.now.date() if turn.today.simulated else turn.today.day
+    day = context.now.date() if context.today.simulated else context.today.day
     if day.isoformat() >= min(offered.claims["erase_on"], now.claims["erase_on"]):
         raise WrongState("the case is past the day of its erasure")
-    originator = _organisation(turn, found.originator)
+    originator = context.require(found.originator)
     parts = with_strictest_marking(offered, now, originator)
     accepted = {
         digest: part
@@ -248,27 +249,27 @@ def _readable(
         if digest in found.permitted
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
-    reader = Reader(turn.entity(), found.address.competence, found.purpose, reads_on)
+    reader = Reader(context.entity(), found.address.competence, found.purpose, reads_on)
     permitted, _ = permitted_disclosures(
-        turn.ports.policy, accepted, turn.entity(originator), reader
+        context.ports.policy, accepted, context.entity(originator), reader
     )
     shown = {digest: parts[digest] for digest in permitted}
     withheld = {parts[digest].group for digest in found.permitted if digest not in shown}
     return found, version, shown, sorted(withheld)
 
 
-def _reads_on(turn: RequestContext, handoff: Handoff) -> bool:
+def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
     """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
-    competence, today = handoff.address.competence, turn.today.day
-    if competence is None or competence in turn.organisation.competences_on(today):
+    competence, today = handoff.address.competence, context.today.day
+    if competence is None or competence in context.organisation.competences_on(today):
         return False
-    successions = turn.work.successions.from_office(turn.caller.organisation, competence)
-    taken_on = bool(successions) and was_accepted(turn.work.handoffs.answers(handoff.id))
+    successions = context.work.successions.from_office(context.caller.organisation, competence)
+    taken_on = bool(successions) and was_accepted(context.work.handoffs.answers(handoff.id))
     return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
 
 
-def _refuse_expired(turn: RequestContext, handoff: Handoff) -> None:
-    if handoff.until is not None and handoff.until <= turn.now:
+def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
+    if handoff.until is not None and handoff.until <= context.now:
         raise WrongState("the offer has ended: ask its originator for a new one")
 
 
@@ -278,9 +279,9 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     Shown are the routing presentation, the conditions, and each document as the caller may read it.
     """
 
-    def look(turn: RequestContext) -> HandoffView:
-        found = _authorized(turn, handoff)
-        version = _version(turn, found)
+    def query(context: RequestContext) -> HandoffView:
+        found = _authorized(context, handoff)
+        version = _version(context, found)
         verified = sd_jwt.read_stored(version.document)
         routing = frozenset(
             p.digest
@@ -289,10 +290,10 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         )
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.SUCCEEDED)
-        seals = left and turn.caller.organisation == found.originator
-        ended = turn.work.successions.moved_from(found.id)
-        made = turn.work.successions.moved_to(found.id)
-        answers, groups = turn.work.handoffs.answers(found.id), found.accepted_groups
+        seals = left and context.caller.organisation == found.originator
+        ended = context.work.successions.moved_from(found.id)
+        made = context.work.successions.moved_to(found.id)
+        answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
             **vars(_summary(found)),
             assurance=version.assurance,
@@ -300,32 +301,32 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted=sorted(found.permitted),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(turn, one) for one in answers],
+            answers=[_shown_answer(context, one) for one in answers],
             reseal=sealed_of(verified, found.permitted) if seals else None,
-            reissued_as=None if ended is None else _succeeded_by(turn, found, ended),
-            succeeds=None if made is None else _succeeds(turn, made),
+            reissued_as=None if ended is None else _succeeded_by(context, found, ended),
+            succeeds=None if made is None else _succeeds(context, made),
         )
 
-    return read(ports, caller, ActionRequest("handoff.read"), look)
+    return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _succeeded_by(turn: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
+def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
     """What a succession made of a handoff.
 
-    Where it went, its originator is told; the former recipient has no part in it.
+    Only the originator learns which handoff follows; the former recipient has no part in it.
     """
-    own = turn.caller.organisation == handoff.originator
+    own = context.caller.organisation == handoff.originator
     return SucceededBy(ended.succession, ended.became if own else None)
 
 
-def _succeeds(turn: RequestContext, made: ReissuedHandoff) -> Succeeds:
+def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
-    offer, *_ = turn.work.handoffs.answers(made.handoff)
+    offer, *_ = context.work.handoffs.answers(made.handoff)
     document = sd_jwt.parse(offer.statement).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
-def _shown_answer(turn: RequestContext, answer: HandoffAnswer) -> HandoffStatement:
+def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> HandoffStatement:
     """An answer as the caller may read it: of the other party's, not the person."""
     shown = HandoffStatement(
         sequence=answer.sequence,
@@ -336,23 +337,23 @@ def _shown_answer(turn: RequestContext, answer: HandoffAnswer) -> HandoffStateme
         event=answer.event,
         statement=answer.statement,
     )
-    if answer.author == turn.caller.organisation:
+    if answer.author == context.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.statement)
     readable = [d for d in document.disclosures if d.name != "by"]
     code = next((d.value for d in readable if d.name == "code"), None)
-    seen = None if code is None else _code_for(turn, answer, code)
-    if seen != code:  # every other field might give away the outcome (R5)
+    seen = None if code is None else _code_for(context, answer, code)
+    if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
     statement = document.present([d.digest for d in readable]).compact()
     return replace(shown, statement=statement, code=seen)
 
 
-def _code_for(turn: RequestContext, answer: HandoffAnswer, code: str) -> str:
-    author = _organisation(turn, answer.author)
+def _code_for(context: RequestContext, answer: HandoffAnswer, code: str) -> str:
+    author = context.require(answer.author)
     return outcome_code_for(
         code,
-        reader_is_police="led" in turn.organisation.regimes,
+        reader_is_police="led" in context.organisation.regimes,
         author_is_police="led" in author.regimes,
     )
 
@@ -368,47 +369,47 @@ def page(
 ) -> Page[HandoffSummary]:
     """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
 
-    def look(turn: RequestContext) -> Page[HandoffSummary]:
+    def query(context: RequestContext) -> Page[HandoffSummary]:
         wanted = None if state is None else str(state)
-        rows = partial(turn.work.handoffs.page, caller.organisation, box, wanted)
-        return collect_page(rows, attrgetter("id"), partial(_in_list, turn), after, limit)
+        rows = partial(context.work.handoffs.page, caller.organisation, box, wanted)
+        return collect_page(rows, attrgetter("id"), partial(_in_list, context), after, limit)
 
-    return read(ports, caller, ActionRequest("handoff.read"), look)
+    return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _in_list(turn: RequestContext, handoff: Handoff) -> HandoffSummary | None:
+def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
     """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
     try:
-        shows = allows(turn, _entity(turn, handoff), _barriers(turn, handoff))
+        shows = allows(context, _entity(context, handoff), _barriers(context, handoff))
     except CaseKeysUnavailable:
-        if has_key(turn.ports, turn.work, handoff.originator, handoff.case):
+        if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
         return None
     return _summary(handoff) if shows else None
 
 
-def _party_to(turn: RequestContext, handoff: UUID) -> Handoff:
+def _party_to(context: RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when the caller is one of its two parties; else there is none."""
-    found = turn.work.handoffs.get(handoff)
-    if found is None or turn.caller.organisation not in (found.originator, found.recipient):
+    found = context.work.handoffs.get(handoff)
+    if found is None or context.caller.organisation not in (found.originator, found.recipient):
         deny_as_not_found()
     return found
 
 
-def _hide_barred(turn: RequestContext, handoff: Handoff) -> None:
+def _hide_barred(context: RequestContext, handoff: Handoff) -> None:
     """Refuse as not found where an interest of its own bars the caller: the state or the
     conditions of a handoff would say that it is there."""
-    facts = _barriers(turn, handoff)
+    facts = _barriers(context, handoff)
     if facts.get("conflict"):
-        authorize(turn, _entity(turn, handoff), facts, "handoff.read")
+        authorize(context, _entity(context, handoff), facts, "handoff.read")
 
 
 def _authorized(
-    turn: RequestContext, handoff: UUID, context: Mapping[str, Value] | None = None
+    context: RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
 ) -> Handoff:
-    found = _party_to(turn, handoff)
-    turn.about = EventSubject(found.id, found.case_digest)
-    authorize(turn, _entity(turn, found), {**(context or {}), **_barriers(turn, found)})
+    found = _party_to(context, handoff)
+    context.about = EventSubject(found.id, found.case_digest)
+    authorize(context, _entity(context, found), {**(facts or {}), **_barriers(context, found)})
     return found
 
 
@@ -416,33 +417,33 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 """What a recipient may not do where something keeps the case from it; it can still refuse."""
 
 
-def _entity(turn: RequestContext, handoff: Handoff, *, reads_on: bool = False) -> PolicyEntity:
-    originator = turn.entity(_organisation(turn, handoff.originator))
-    recipient = turn.entity(_organisation(turn, handoff.recipient))
+def _entity(context: RequestContext, handoff: Handoff, *, reads_on: bool = False) -> PolicyEntity:
+    originator = context.entity(context.require(handoff.originator))
+    recipient = context.entity(context.require(handoff.recipient))
     return handoff_entity(handoff, originator, recipient, reads_on=reads_on)
 
 
-def _barriers(turn: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
     meets none. The case is read only for a reader that has declared something."""
-    if turn.request.action not in _BARRED:
+    if context.request.action not in _BARRED:
         return {}
-    reader, day = turn.organisation, turn.today.day
+    reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:
         return OWN
     declared = any(one.period.holds(day) for one in reader.interests)
-    conflict = declared and _conflict(turn, reader, handoff)
+    conflict = declared and _conflict(context, reader, handoff)
     return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
 
 
-def _conflict(turn: RequestContext, reader: Organisation, handoff: Handoff) -> bool:
+def _conflict(context: RequestContext, reader: Organisation, handoff: Handoff) -> bool:
     """Judged on the version that was offered and on the current one: a case may come to name a
     host later. What cannot be found counts as met."""
-    case = turn.work.cases.get(handoff.originator, handoff.case)
-    day, named = turn.today.day, f"{handoff.originator}/{handoff.case}"
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    day, named = context.today.day, f"{handoff.originator}/{handoff.case}"
     for digest in {handoff.case_digest, case.digest if case else handoff.case_digest}:
         try:
-            version = turn.work.cases.version(digest)
+            version = context.work.cases.version(digest)
         except CaseErased:
             content: Mapping[str, Any] = {}  # what is gone is kept from nobody
         else:
@@ -454,13 +455,8 @@ def _conflict(turn: RequestContext, reader: Organisation, handoff: Handoff) -> b
     return False
 
 
-def _organisation(turn: RequestContext, slug: str) -> Organisation:
-    found = turn.find(slug)
-    return deny_as_not_found() if found is None else found
-
-
-def _version(turn: RequestContext, handoff: Handoff) -> CaseVersion:
-    found = turn.work.cases.version(handoff.case_digest)
+def _version(context: RequestContext, handoff: Handoff) -> CaseVersion:
+    found = context.work.cases.version(handoff.case_digest)
     return deny_as_not_found() if found is None else found
 
 

@@ -13,7 +13,7 @@ from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, resolve_competence
+from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -22,13 +22,13 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.transfer import is_transfer_barred
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.cases import case_attributes, conditions_digest, elements, find, sealed_of
+from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
 from gateway.exchange.disclosure import Reader, permitted_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
     ActionRequest,
@@ -116,9 +116,14 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
-    _count_preview(ports, caller)
+    with ports.begin(TransactionMode.WRITE) as work:
+        require_caller(ports, work, caller)
+        window = f"previews/{ports.now():%Y%m%dT%H%M}"
+        if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
+            raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
+        work.commit()
     request = ActionRequest("handoff.offer", offer.by)
-    draft = read(ports, caller, request, lambda turn: _draft(turn, case, offer, PREVIEWED))
+    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
     return Preview(
@@ -133,25 +138,17 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     )
 
 
-def _count_preview(ports: Ports, caller: Caller) -> None:
-    with ports.begin(TransactionMode.WRITE) as work:
-        window = f"previews/{ports.now():%Y%m%dT%H%M}"
-        if not work.budgets.spend(caller.organisation, window, PREVIEWS_PER_MINUTE):
-            raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
-        work.commit()
-
-
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
     """Offer a cleared case to one recipient.
 
-    Raises Invalid, NoCompetence, SeveralCompetences, WrongState (not cleared, or ``until`` is
-    past), NothingToOffer, AlreadyExists (handoff id), Stale (something changed meanwhile),
-    DocumentRefused (a signed offer of something else than policy lets through now), and the
-    policy's denials.
+    Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
+    cleared, or ``until`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
+    (something has changed), InvalidDocument (a signed offer of something else than policy lets
+    through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
     word = assurance(wanted.signed)
-    draft = prepare(ports, caller, request, lambda turn: _draft(turn, case, wanted, word))
+    draft = prepare(ports, caller, request, lambda context: _draft(context, case, wanted, word))
     act = None
     if draft is not None:
         own = wanted.signed
@@ -160,14 +157,14 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     return transact(ports, caller, request, act, partial(_offered_again, wanted))
 
 
-def _draft(turn: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
-    found, version = find(turn, case)
+def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
+    found, version = find(context, case)
     verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(turn, found, wanted, word)
-    _authorize_offer(turn, verified, version, wanted, inputs)
+    inputs = _inputs(context, found, wanted, word)
+    _authorize_offer(context, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
-    parts = elements(verified, turn.organisation)
+    parts = elements(verified, context.organisation)
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
         raise ValidationFailed(
@@ -175,7 +172,9 @@ def _draft(turn: RequestContext, case: UUID, wanted: OfferRequest, word: str) ->
         )
     asked = _selected(parts, wanted)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
-    permitted, withheld = permitted_disclosures(turn.ports.policy, asked, inputs.originator, reader)
+    permitted, withheld = permitted_disclosures(
+        context.ports.policy, asked, inputs.originator, reader
+    )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
@@ -201,7 +200,7 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     claims = signed.verified.claims
     if claims["to"] != _to(draft.inputs.address):
         raise InvalidDocument(
-            "the offer names another office, or another event, than the competence is held by: "
+            "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
         )
     if sorted(claims["disclosures"]) != sorted(draft.permitted):
@@ -220,44 +219,44 @@ def _selected(parts: Mapping[str, Element], wanted: OfferRequest) -> dict[str, E
     }
 
 
-def _inputs(turn: RequestContext, case: Case, wanted: OfferRequest, word: str) -> SelectionInputs:
-    address = _resolve(turn, wanted)
-    recipient = turn.see(address.organisation)
+def _inputs(
+    context: RequestContext, case: Case, wanted: OfferRequest, word: str
+) -> SelectionInputs:
+    address = _resolve(context, wanted)
+    recipient = context.see(address.organisation)
     if recipient is None:
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.status is not Status.ACTIVE:
         raise WrongState("the recipient is not active in this gateway at present")
-    if recipient.slug == turn.caller.organisation:
+    if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    return SelectionInputs(case, turn.entity(), turn.entity(recipient), address, word)
+    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word)
 
 
-def _resolve(turn: RequestContext, wanted: OfferRequest) -> OfferAddress:
+def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
     """To whom the offer goes: a competence is resolved on the legal date, and recorded (R11)."""
     if wanted.competence is None:
         return OfferAddress(str(wanted.organisation))
     matter, territory = wanted.competence
-    receivers = turn.work.organisations.receivers(matter, territory)
-    competence = resolve_competence(receivers, matter, territory, turn.today.day)
+    receivers = context.work.organisations.receivers(matter, territory)
+    competence = resolve_competence(receivers, matter, territory, context.today.day)
     return OfferAddress(competence.organisation, competence.key, competence.registration_event)
 
 
 def _authorize_offer(
-    turn: RequestContext,
+    context: RequestContext,
     verified: VerifiedSdJwt,
     version: CaseVersion,
     wanted: OfferRequest,
     inputs: SelectionInputs,
 ) -> None:
     case = inputs.case
-    view = case_attributes(verified, version, case.state, turn)
+    view = view_on(verified, version, case.state, context.today.day)
     listed = verified.content.get("release_to") or ()
-    reader = turn.find(inputs.address.organisation)
-    if reader is None:
-        deny_as_not_found()
-    named = f"{turn.caller.organisation}/{case.id}"
+    reader = context.require(inputs.address.organisation)
+    named = f"{context.caller.organisation}/{case.id}"
     authorize(
-        turn,
+        context,
         case_entity(view, inputs.originator),
         {
             "recipient": inputs.recipient,
@@ -265,16 +264,18 @@ def _authorize_offer(
             "purpose": frozenset(wanted.purpose),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
-            "conflict": has_conflict_of_interest(reader, turn.today.day, named, verified.content),
-            "third_country": is_transfer_barred(reader, turn.today.day),
+            "conflict": has_conflict_of_interest(
+                reader, context.today.day, named, verified.content
+            ),
+            "third_country": is_transfer_barred(reader, context.today.day),
         },
     )
-    turn.about = EventSubject(case_digest=version.digest)
+    context.about = EventSubject(case_digest=version.digest)
     if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
-    if wanted.until is not None and wanted.until <= turn.now:
+    if wanted.until is not None and wanted.until <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'until'")
 
 
@@ -283,20 +284,20 @@ def _offer(
     wanted: OfferRequest,
     draft: PreparedOffer,
     signed: sd_jwt.SdJwt,
-    turn: RequestContext,
+    context: RequestContext,
 ) -> OfferResult:
-    check_signed(turn, wanted.signed)
-    found, version = find(turn, case, draft.version)
-    inputs = _inputs(turn, found, wanted, assurance(wanted.signed))
+    check_signed(context, wanted.signed)
+    found, version = find(context, case, draft.version)
+    inputs = _inputs(context, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
-    _authorize_offer(turn, verified, version, wanted, inputs)
+    _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
-        raise EditConflict("the case, the registry or the recipient changed meanwhile: ask again")
-    terms = conditions_digest(turn.ports, version.digest, conditions(verified.claims))
+        raise EditConflict("the case, the registry or the recipient has changed: send it again")
+    terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,
-        originator=turn.caller.organisation,
+        originator=context.caller.organisation,
         case=found.id,
         case_version=version.version,
         case_digest=version.digest,
@@ -306,8 +307,8 @@ def _offer(
         package=handoff_documents.package_digest(draft.permitted),
         offer_digest=signed.digest,
         conditions_digest=terms,
-        offered_at=turn.now,
-        due_at=answer_due_at(verified.content["urgency"], turn.now),
+        offered_at=context.now,
+        due_at=answer_due_at(verified.content["urgency"], context.now),
         until=wanted.until,
     )
     answer = HandoffAnswer(
@@ -316,32 +317,34 @@ def _offer(
         move=None,
         state=HandoffState.OFFERED,
         author=handoff.originator,
-        at=turn.now,
+        at=context.now,
         statement=signed.compact(),
-        event=turn.event,
+        event=context.event,
     )
-    turn.work.handoffs.add(handoff, answer)
-    _record(turn, handoff, signed)
+    context.work.handoffs.add(handoff, answer)
+    _record(context, handoff, signed)
     return _offered(handoff, answer, draft.withheld, draft.reseal)
 
 
-def _offered_again(wanted: OfferRequest, turn: RequestContext, logged: LoggedEvent) -> OfferResult:
-    answer = turn.work.handoffs.answer_of(logged.event.id)
-    handoff = answer and turn.work.handoffs.get(answer.handoff)
-    version = handoff and turn.work.cases.version(handoff.case_digest)
+def _offered_again(
+    wanted: OfferRequest, context: RequestContext, logged: LoggedEvent
+) -> OfferResult:
+    answer = context.work.handoffs.answer_of(logged.event.id)
+    handoff = answer and context.work.handoffs.get(answer.handoff)
+    version = handoff and context.work.cases.version(handoff.case_digest)
     if not answer or not handoff or not version:
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
-    asked = _selected(elements(verified, turn.organisation), wanted)
+    asked = _selected(elements(verified, context.organisation), wanted)
     withheld = {part.group for digest, part in asked.items() if digest not in handoff.permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
     return _offered(handoff, answer, tuple(withheld), reseal)
 
 
-def _record(turn: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
-    turn.about = EventSubject(handoff.id, handoff.case_digest)
+def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+    context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
-    turn.record(
+    context.record(
         (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
         EventDetail("purpose", handoff.purpose, both),
         package=handoff.package,

@@ -5,7 +5,7 @@ from uuid import UUID
 from gateway.domain.refusals import NotFound
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_head
-from gateway.exchange.results import EventPage, StreamEvent
+from gateway.exchange.results import EventPage, StreamEntry
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports, TransactionMode
@@ -23,14 +23,16 @@ from gateway.kernel.values import Caller, LoggedEvent, TreeHead
 def look_up(ports: Ports, caller: Caller, event: UUID) -> Receipt:
     """The receipt of an event for one of its parties, proved at the log's present head."""
 
-    def look(turn: RequestContext) -> LoggedEvent:
-        logged = turn.work.log.logged(event)
+    def query(context: RequestContext) -> LoggedEvent:
+        logged = context.work.log.logged(event)
         if logged is None:
             deny_as_not_found()
-        authorize(turn, LOG, {"party": _is_party(logged, caller.organisation)})
+        details = logged.event.disclosures
+        party = any(d.kind == "party" and caller.organisation in d.readers for d in details)
+        authorize(context, LOG, {"party": party})
         return logged
 
-    logged = read(ports, caller, ActionRequest("receipt.read"), look)
+    logged = read(ports, caller, ActionRequest("receipt.read"), query)
     return receipt_for(ports, logged, caller.organisation)
 
 
@@ -46,13 +48,13 @@ def of_gateway(ports: Ports, event: UUID) -> Receipt:
 def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
-    A stream without gaps from 1 to ``head`` is complete (contracts.md 8); ``statement`` is the
-    gateway's signed and dated word for it (evidence/stream).
+    A stream without gaps from 1 to ``head`` is complete; ``statement`` is the
+    gateway's signed and dated statement of it (evidence/stream).
     """
 
-    def look(turn: RequestContext) -> tuple[int, TreeHead, list[tuple[int, LoggedEvent]]]:
-        authorize(turn, LOG)
-        log = turn.work.log
+    def query(context: RequestContext) -> tuple[int, TreeHead, list[tuple[int, LoggedEvent]]]:
+        authorize(context, LOG)
+        log = context.work.log
         found = [
             (stream_number, logged)
             for stream_number, event in log.stream(caller.organisation, after, limit)
@@ -60,32 +62,23 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
         ]
         return log.counter(caller.organisation), log.head(), found
 
-    head, state, found = read(ports, caller, ActionRequest("events.read"), look)
+    head, state, found = read(ports, caller, ActionRequest("events.read"), query)
     note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
-    return EventPage(
-        head=head,
-        statement=_state_end(ports, caller.organisation, head, note),
-        events=[
-            StreamEvent(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
-            for stream_number, logged in found
-        ],
-        next=None,
-    )
-
-
-def _state_end(ports: Ports, organisation: str, head: int, note: str) -> str:
-    """Sign the end of a stream; ``note`` is the log's state that it is true of, signed."""
-    stated = issue_head(
+    statement = issue_head(
         issuer=ports.issuer,
-        organisation=organisation,
+        organisation=caller.organisation,
         stream_number=head,
         note=note,
         at=ports.now(),
         signer=ports.attester,
         random=ports.random,
     )
-    return stated.compact()
-
-
-def _is_party(logged: LoggedEvent, organisation: str) -> bool:
-    return any(d.kind == "party" and organisation in d.readers for d in logged.event.disclosures)
+    return EventPage(
+        head=head,
+        statement=statement.compact(),
+        events=[
+            StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
+            for stream_number, logged in found
+        ],
+        next=None,
+    )

@@ -61,7 +61,7 @@ class CaseSummary:
 
 
 @dataclass(frozen=True)
-class ConsultedContent:
+class ContentPresentation:
     """The presentation that a consultation shows; ``withheld`` names groups shown in part."""
 
     case: UUID
@@ -196,7 +196,7 @@ class HandoffView(HandoffSummary):
 
 
 @dataclass(frozen=True)
-class StreamEvent:
+class StreamEntry:
     """An event of an organisation's own stream."""
 
     stream_number: int
@@ -206,16 +206,17 @@ class StreamEvent:
 
 @dataclass(frozen=True)
 class EventPage:
-    """A page of a stream; ``statement`` is the gateway's signed word that it ends at ``head``."""
+    """A page of a stream; ``statement`` is the gateway's signed statement that it ends at
+    ``head``."""
 
     head: int
     statement: SignedText
-    events: Sequence[StreamEvent]
+    events: Sequence[StreamEntry]
     next: str | None
 
 
 @dataclass(frozen=True)
-class AuditedEvent:
+class AuditEntry:
     """An event that an audit access reaches."""
 
     index: int
@@ -235,5 +236,5 @@ class Position:
 class AuditedEventResult:
     """A page of a search of the log."""
 
-    events: Sequence[AuditedEvent]
+    events: Sequence[AuditEntry]
     next: Position | None

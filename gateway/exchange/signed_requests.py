@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.organisation import MemberDocumentKey, organisation_uri, parse_competence
+from gateway.domain.organisation import organisation_uri, parse_competence
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
+from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
 from gateway.evidence.handoff_documents import StatementError
 from gateway.evidence.heading import HEADING, Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
-from gateway.evidence.succession_approval import PLANNED, SUCCESSION_TYP
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
@@ -37,7 +37,7 @@ BINDING = ("handoff", "case_digest", "offer_digest", "package", "kind")
 
 @dataclass(frozen=True)
 class VerifiedRequest:
-    """A document with a good signature of its own organisation: key, id and what it says.
+    """A document with a valid signature of its own organisation: key, id and what it says.
 
     ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
     """
@@ -61,13 +61,16 @@ def open_signed(
 ) -> VerifiedRequest:
     """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
 
-    Raises DocumentRefused: no key of theirs, a bad signature, another type, issuer or audience,
-    words for another organisation (``attested_for``), a form that contracts.md 7 does not allow.
+    Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
+    audience, an attestation for another organisation (``attested_for``), a form that is not
+    allowed.
     """
-    known = read(ports, caller, ActionRequest(action), lambda turn: turn.organisation.document_keys)
+    registered = read(
+        ports, caller, ActionRequest(action), lambda context: context.organisation.document_keys
+    )
     issuer = organisation_uri(ports.issuer, caller.organisation)
     try:
-        keys = dict(read_document_key(_jwk(one)) for one in known)
+        keys = dict(read_document_key(canonical.decode(one.jwk.encode())) for one in registered)
         verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
         document = sd_jwt.parse(text)
         _check_form(document, verified)
@@ -82,12 +85,8 @@ def open_signed(
     return opened
 
 
-def _jwk(key: MemberDocumentKey) -> Any:
-    return canonical.decode(key.jwk.encode())
-
-
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
-    """Lists of digests are padded, and stand nowhere but at the top (contracts.md 7)."""
+    """Lists of digests are padded, and stand nowhere but at the top."""
     payload = sd_jwt.payload_of(document)
     sd_jwt.refuse_reserved([one.value for one in document.disclosures])
     for name, value in payload.items():
@@ -133,26 +132,26 @@ def attesting(ports: Ports, organisation: str) -> Heading:
     )
 
 
-def check_signed(turn: RequestContext, opened: VerifiedRequest | None) -> None:
+def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
-    Raises DocumentRefused and Forbidden (a denial of one that is locked to its signature).
+    Raises InvalidDocument and Forbidden (a denial of one that is locked to its signature).
     """
     if opened is None:
-        if turn.organisation.signed_only:
+        if context.organisation.signed_only:
             raise Forbidden(
                 "your organisation is locked to documents that it signs itself: sign this one "
                 "and send it as application/sd-jwt",
                 ("R2.signed_only",),
             )
         return
-    key = turn.organisation.document_key(opened.kid)
-    if key is None or not key.holds(turn.now):
+    key = context.organisation.document_key(opened.kid)
+    if key is None or not key.holds(context.now):
         raise InvalidDocument("the document's key was revoked: sign with a valid one")
 
 
 def assurance(opened: VerifiedRequest | None) -> str:
-    """How sure a reader can be of whose word a document is."""
+    """Whether the author signed a document, or the gateway attested it."""
     return "attested" if opened is None else "signed"
 
 

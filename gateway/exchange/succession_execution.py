@@ -2,8 +2,7 @@
 
 Whatever stops the work, what was moved is moved and the rest waits: the state of each handoff
 tells, so that going on, or beginning again, moves none twice. Documents are signed before the
-transaction that keeps them, which holds everything that they rest on against what it finds
-(contracts.md 6).
+transaction that stores them, which compares everything that they depend on with what it finds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,9 @@ from gateway.domain.handoff import (
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Organisation, Status, is_transfer_barred
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
-from gateway.domain.transfer import is_transfer_barred
+from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.cases import has_key, view_on
@@ -75,7 +73,7 @@ class Progress:
 
 
 def due_successions(ports: Ports) -> tuple[Succession, ...]:
-    """The successions whose day has come and that are not at their end."""
+    """The successions whose day has come and that are not over."""
     today = ports.reference_date(ports.now()).day
     with ports.begin(TransactionMode.READ) as work:
         return tuple(s for s in work.successions.all() if not s.over and s.day <= today)
@@ -88,16 +86,16 @@ def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     """
     today = ports.reference_date(ports.now())
     with ports.begin(TransactionMode.READ) as work:
-        found = must(work, succession)
+        found = require_succession(work, succession)
         if not found.may_apply(today.day):
             return Progress(0, 0, done=found.over)
         batch = _batch(ports, work, found, today.day, limit)
     moved = 0
-    for fate in batch.moving:
+    for disposition in batch.moving:
         with suppress(
             EditConflict
         ):  # somebody was faster, or something changed: the next call sees
-            _carry_out(ports, found, fate)
+            _carry_out(ports, found, disposition)
             moved += 1
     left = batch.more or batch.waiting or moved < len(batch.moving)
     done = False
@@ -133,24 +131,24 @@ def _batch(
     waiting = 0
     for handoff in _concerned(work, succession):
         try:
-            fate = disposition_of(ports, work, succession, handoff, day)
+            disposition = disposition_of(ports, work, succession, handoff, day)
         except CaseKeysUnavailable:
             if has_key(ports, work, handoff.originator, handoff.case):
                 raise
             waiting += 1  # what cannot be read holds up no other
             continue
-        if fate is None or fate.way is Disposition.STAY:
+        if disposition is None or disposition.way is Disposition.STAY:
             staying.add(handoff.id)
             continue
-        waiting += fate.way is Disposition.WAIT
-        if fate.way in _TO_MOVE:
+        waiting += disposition.way is Disposition.WAIT
+        if disposition.way in _TO_MOVE:
             if len(moving) == limit:
                 return _SuccessionBatch((*moving,), waiting, frozenset(staying), more=True)
-            moving.append(fate)
+            moving.append(disposition)
     return _SuccessionBatch((*moving,), waiting, frozenset(staying), more=False)
 
 
-def must(work: UnitOfWork, succession: UUID) -> Succession:
+def require_succession(work: UnitOfWork, succession: UUID) -> Succession:
     """A succession by its id. Raises NotFound."""
     found = work.successions.get(succession)
     if found is None:
@@ -158,7 +156,7 @@ def must(work: UnitOfWork, succession: UUID) -> Succession:
     return found
 
 
-# --- what becomes of each handoff
+# --- the disposition of each handoff
 
 
 def open_handoffs(work: UnitOfWork, organisation: str) -> Iterator[Handoff]:
@@ -175,9 +173,9 @@ def _concerned(work: UnitOfWork, succession: Succession) -> Iterator[Handoff]:
 def disposition_of(
     ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
 ) -> HandoffDisposition | None:
-    """The fate of a handoff; None when its case came to its end: nothing is left to move."""
+    """The disposition of a handoff; None when its case was erased: nothing is left to move."""
     try:
-        return _fate(ports, work, succession, handoff, day)
+        return _decide(ports, work, succession, handoff, day)
     except CaseErased:
         return None
 
@@ -193,7 +191,7 @@ def received(work: UnitOfWork, organisation: str, state: HandoffState | None) ->
 OF_ANOTHER = "it is not of this mandate"
 
 
-def _fate(
+def _decide(
     ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
 ) -> HandoffDisposition:
     version = work.cases.version(handoff.case_digest)
@@ -202,7 +200,7 @@ def _fate(
         raise EditConflict("the case of a handoff is gone")
     case = sd_jwt.read_stored(version.document)
     offer, *answers = work.handoffs.answers(handoff.id)
-    fate = HandoffDisposition(
+    disposition = HandoffDisposition(
         handoff=handoff,
         way=succession.way(handoff, case.content["matter"]),
         why="",
@@ -213,19 +211,19 @@ def _fate(
         version=version,
         case=case,
     )
-    if fate.way is Disposition.STAY:
-        return replace(fate, why=OF_ANOTHER)
+    if disposition.way is Disposition.STAY:
+        return replace(disposition, why=OF_ANOTHER)
     if succession.over:
-        why = "the plan was cancelled" if succession.cancelled else "the succession is at its end"
-        return replace(fate, way=Disposition.STAY, why=why)
+        why = "the plan was cancelled" if succession.cancelled else "the succession is over"
+        return replace(disposition, way=Disposition.STAY, why=why)
     if _taken_back(work, succession):
-        why = (
-            "the successor does not hold the mandate from its day on: cancel the plan, or grant it"
+        why = "the mandate is not the successor's from its day on: cancel the plan, or grant it"
+        return replace(disposition, way=Disposition.WAIT, why=why)
+    if disposition.way is Disposition.NEW_OFFER_NEEDED:
+        return replace(
+            disposition, why="it was offered to the organisation itself, and not to the mandate"
         )
-        return replace(fate, way=Disposition.WAIT, why=why)
-    if fate.way is Disposition.NEW_OFFER_NEEDED:
-        return replace(fate, why="it was offered to the office itself, and not to the mandate")
-    return _judged(ports, work, succession, fate, day)
+    return _judged(ports, work, succession, disposition, day)
 
 
 def _taken_back(work: UnitOfWork, succession: Succession) -> bool:
@@ -237,39 +235,45 @@ def _taken_back(work: UnitOfWork, succession: Succession) -> bool:
 
 
 def _judged(
-    ports: Ports, work: UnitOfWork, succession: Succession, fate: HandoffDisposition, day: date
+    ports: Ports,
+    work: UnitOfWork,
+    succession: Succession,
+    disposition: HandoffDisposition,
+    day: date,
 ) -> HandoffDisposition:
     """Whether what was offered to the mandate may be re-issued to the successor."""
     successor = work.organisations.get(succession.successor)
     if successor is None or successor.status is Status.LEFT:
-        return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
+        return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
     if not successor.active:
         return replace(
-            fate, way=Disposition.WAIT, why="the successor does not take part at present"
+            disposition, way=Disposition.WAIT, why="the successor does not take part at present"
         )
-    if fate.originator.status is Status.SUSPENDED:
-        return replace(fate, way=Disposition.WAIT, why="the originator is suspended")
-    obstacle = _obstacle(succession, fate, ports.now())
+    if disposition.originator.status is Status.SUSPENDED:
+        return replace(disposition, way=Disposition.WAIT, why="the originator is suspended")
+    obstacle = _obstacle(succession, disposition, ports.now())
     if obstacle:
-        return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
+        return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
-    for question in _questions(work, succession, fate, successor, day):
+    for question in _questions(work, succession, disposition, successor, day):
         decided = ports.policy.decide(question)
         if not decided.allowed:
             why = "policy does not let it be offered to the successor"
-            return replace(fate, way=Disposition.NEW_OFFER_NEEDED, why=why, rules=decided.rules)
+            return replace(
+                disposition, way=Disposition.NEW_OFFER_NEEDED, why=why, rules=decided.rules
+            )
         rules += decided.rules
     why = "it was offered to the mandate"
-    return replace(fate, why=why, rules=tuple(dict.fromkeys(rules)))
+    return replace(disposition, why=why, rules=tuple(dict.fromkeys(rules)))
 
 
-def _obstacle(succession: Succession, fate: HandoffDisposition, now: datetime) -> str:
-    """What keeps the gateway from speaking for the originator once more; empty if nothing."""
-    if fate.originator.slug == succession.successor:
+def _obstacle(succession: Succession, disposition: HandoffDisposition, now: datetime) -> str:
+    """What keeps the gateway from offering for the originator again; empty if nothing."""
+    if disposition.originator.slug == succession.successor:
         return "the successor is its originator"
-    if fate.originator.signed_only:
+    if disposition.originator.signed_only:
         return "its originator is bound by what it signs itself"
-    if fate.handoff.until is not None and fate.handoff.until <= now:
+    if disposition.handoff.until is not None and disposition.handoff.until <= now:
         return "the offer has ended"
     return ""
 
@@ -277,19 +281,19 @@ def _obstacle(succession: Succession, fate: HandoffDisposition, now: datetime) -
 def _questions(
     work: UnitOfWork,
     succession: Succession,
-    fate: HandoffDisposition,
+    disposition: HandoffDisposition,
     successor: Organisation,
     day: date,
 ) -> Iterator[PolicyQuestion]:
     """What an offer of the same to the successor would ask: of the version that was offered, and
     of the current one, in which its originator may let less of it go."""
-    handoff = fate.handoff
+    handoff = disposition.handoff
     case = work.cases.get(handoff.originator, handoff.case)
     if case is None:
         raise EditConflict("the case of a handoff is gone")
-    originator = organisation_entity(fate.originator, day)
+    originator = organisation_entity(disposition.originator, day)
     named = f"{handoff.originator}/{handoff.case}"
-    for version, verified in _versions(work, fate, case):
+    for version, verified in _versions(work, disposition, case):
         released = verified.content.get("release_to") or ()
         yield PolicyQuestion(
             originator,
@@ -308,11 +312,11 @@ def _questions(
 
 
 def _versions(
-    work: UnitOfWork, fate: HandoffDisposition, case: Case
+    work: UnitOfWork, disposition: HandoffDisposition, case: Case
 ) -> Iterator[tuple[CaseVersion, VerifiedSdJwt]]:
     """The version that was offered, and the current one where that is another."""
-    yield fate.version, fate.case
-    if case.digest != fate.version.digest:
+    yield disposition.version, disposition.case
+    if case.digest != disposition.version.digest:
         current = work.cases.version(case.digest)
         if current is None:
             raise EditConflict("the case of a handoff is gone")
@@ -344,30 +348,49 @@ class _ReissueDraft:
     followed_by: tuple[Handoff, HandoffAnswer] | None
 
 
-def _carry_out(ports: Ports, succession: Succession, fate: HandoffDisposition) -> None:
-    """End one handoff and re-issue it, in one transaction; Stale when anything is not as seen."""
+def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> None:
+    """End one handoff and re-issue it, in one transaction; EditConflict when anything is not as
+    seen."""
     today = ports.reference_date(ports.now())
-    draft = _draft(ports, succession, fate)
+    draft = _draft(ports, succession, disposition)
     with ports.begin(TransactionMode.WRITE) as work:
-        current = must(work, succession.id)
-        handoff = work.handoffs.get(fate.handoff.id)
+        current = require_succession(work, succession.id)
+        handoff = work.handoffs.get(disposition.handoff.id)
         if not current.may_apply(today.day) or handoff is None:
-            raise EditConflict("the succession is at its end")
-        if disposition_of(ports, work, current, handoff, today.day) != fate:
+            raise EditConflict("the succession is over")
+        if disposition_of(ports, work, current, handoff, today.day) != disposition:
             raise EditConflict("the handoff has changed")
+        subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
-        _record_ended(work, succession, fate, draft, today)
+        _record(
+            work,
+            "handoff.reissue" if draft.ending.move is HandoffAction.SUCCEED else "handoff.lapse",
+            disposition.handoff,
+            draft.ending,
+            shared={"subject": subject, "reason": disposition.why},
+            rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
+            today=today,
+        )
         became = None
         if draft.followed_by is not None:
-            work.handoffs.add(*draft.followed_by)
-            _record_reissued(work, succession, fate, draft.followed_by, today)
-            became = draft.followed_by[0].id
+            following, offer = draft.followed_by
+            became = following.id
+            work.handoffs.add(following, offer)
+            _record(
+                work,
+                "handoff.offer",
+                following,
+                offer,
+                shared={"subject": subject, "purpose": str(following.purpose)},
+                rules=disposition.rules,
+                today=today,
+            )
         work.successions.add_moved(
             ReissuedHandoff(
                 handoff=handoff.id,
                 succession=succession.id,
                 became=became,
-                taken_on=fate.taken_on,
+                taken_on=disposition.taken_on,
                 event=draft.ending.event,
                 at=draft.ending.at,
             )
@@ -375,9 +398,9 @@ def _carry_out(ports: Ports, succession: Succession, fate: HandoffDisposition) -
         work.commit()
 
 
-def _draft(ports: Ports, succession: Succession, fate: HandoffDisposition) -> _ReissueDraft:
-    step = HandoffAction.SUCCEED if fate.handoff.address.competence else HandoffAction.LAPSE
-    moved = move(fate.handoff, step, fate.handoff.recipient)
+def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> _ReissueDraft:
+    step = HandoffAction.SUCCEED if disposition.handoff.address.competence else HandoffAction.LAPSE
+    moved = move(disposition.handoff, step, disposition.handoff.recipient)
     at = ports.now()
     ending = HandoffAnswer(
         handoff=moved.id,
@@ -386,21 +409,25 @@ def _draft(ports: Ports, succession: Succession, fate: HandoffDisposition) -> _R
         state=moved.state,
         author=moved.recipient,
         at=at,
-        statement=_ending(ports, succession, fate, at).compact(),
+        statement=_ending(ports, succession, disposition, at).compact(),
         event=ports.new_id(),
     )
-    if fate.way is not Disposition.REISSUE:
+    if disposition.way is not Disposition.REISSUE:
         return _ReissueDraft(moved, ending, None)
-    return _ReissueDraft(moved, ending, _following(ports, succession, fate, at))
+    return _ReissueDraft(moved, ending, _following(ports, succession, disposition, at))
 
 
-def _ending(ports: Ports, succession: Succession, fate: HandoffDisposition, at: datetime) -> SdJwt:
+def _ending(
+    ports: Ports, succession: Succession, disposition: HandoffDisposition, at: datetime
+) -> SdJwt:
     """The predecessor's word that it gives the handoff up, on the ground of its approval."""
-    handoff, approved = fate.handoff, succession.by_predecessor
+    handoff, approved = disposition.handoff, succession.by_predecessor
     if approved is None:
         raise EditConflict("the predecessor did not approve")
-    reissued = fate.way is Disposition.REISSUE
-    next_step = "re-issued to it" if reissued else f"offer it anew: {fate.why}"
+    reissued = disposition.way is Disposition.REISSUE
+    next_step = "re-issued to it" if reissued else f"make a new offer: {disposition.why}"
+    # Where the predecessor signs its own documents, its end of a handoff rests on one of them.
+    ground = f"; as it signed in {sd_jwt.parse(approved.signed).digest}" if approved.signed else ""
     return handoff_documents.issue_answer(
         replace(attesting(ports, handoff.recipient), at=at),
         handoff=handoff.id,
@@ -410,39 +437,28 @@ def _ending(ports: Ports, succession: Succession, fate: HandoffDisposition, at: 
         kind="succession" if handoff.address.competence else "lapse",
         fields={
             "by": approved.by,
-            "reason": f"{_moving(succession)}; {next_step}{_ground(approved)}",
+            "reason": f"{succession.competence} moves from {succession.predecessor} to "
+            f"{succession.successor} on {succession.day.isoformat()} ({succession.legal_act}); "
+            f"{next_step}{ground}",
             "to": succession.successor,
         },
     )
 
 
-def _ground(approved: SuccessionApproval) -> str:
-    """What the predecessor signed itself, on which its end of a handoff rests."""
-    signed = approved.signed
-    return "" if signed is None else f"; as it signed in {sd_jwt.parse(signed).digest}"
-
-
-def _moving(succession: Succession) -> str:
-    return (
-        f"{succession.competence} moves from {succession.predecessor} to {succession.successor} "
-        f"on {succession.day.isoformat()} ({succession.legal_act})"
-    )
-
-
 def _following(
-    ports: Ports, succession: Succession, fate: HandoffDisposition, at: datetime
+    ports: Ports, succession: Succession, disposition: HandoffDisposition, at: datetime
 ) -> tuple[Handoff, HandoffAnswer]:
     """The same offer to the successor: same version, parts, purpose and end; nothing accepted."""
     address = OfferAddress(succession.successor, succession.competence, succession.mandate_event)
     fresh = ports.new_id()
-    offer = _offer(ports, succession, fate, fresh, at)
+    offer = _offer(ports, succession, disposition, fresh, at)
     handoff = replace(
-        fate.handoff,
+        disposition.handoff,
         id=fresh,
         address=address,
         offer_digest=offer.digest,
         offered_at=at,
-        due_at=answer_due_at(fate.case.content["urgency"], at),
+        due_at=answer_due_at(disposition.case.content["urgency"], at),
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
@@ -461,11 +477,11 @@ def _following(
 
 
 def _offer(
-    ports: Ports, succession: Succession, fate: HandoffDisposition, fresh: UUID, at: datetime
+    ports: Ports, succession: Succession, disposition: HandoffDisposition, fresh: UUID, at: datetime
 ) -> SdJwt:
-    before = sd_jwt.parse(fate.offer.statement)
+    before = sd_jwt.parse(disposition.offer.statement)
     said = {d.name: d.value for d in before.disclosures}
-    handoff = fate.handoff
+    handoff = disposition.handoff
     return handoff_documents.issue_offer(
         replace(attesting(ports, handoff.originator), at=at),
         handoff=fresh,
@@ -510,44 +526,20 @@ def subject_of(succession: Succession) -> str:
     return canonical.encode(named).decode()
 
 
-def _record_ended(
-    work: UnitOfWork,
-    succession: Succession,
-    fate: HandoffDisposition,
-    draft: _ReissueDraft,
-    today: ReferenceDate,
-) -> None:
-    action = "handoff.reissue" if draft.ending.move is HandoffAction.SUCCEED else "handoff.lapse"
-    rules = fate.rules if fate.way is Disposition.NEW_OFFER_NEEDED else ()
-    said = {"subject": subject_of(succession), "reason": fate.why}
-    _record(work, action, (fate.handoff, draft.ending), said, rules=rules, today=today)
-
-
-def _record_reissued(
-    work: UnitOfWork,
-    succession: Succession,
-    fate: HandoffDisposition,
-    following: tuple[Handoff, HandoffAnswer],
-    today: ReferenceDate,
-) -> None:
-    said = {"subject": subject_of(succession), "purpose": str(following[0].purpose)}
-    _record(work, "handoff.offer", following, said, rules=fate.rules, today=today)
-
-
 def _record(
     work: UnitOfWork,
     action: str,
-    of: tuple[Handoff, HandoffAnswer],
-    said: Mapping[str, str],
+    handoff: Handoff,
+    answer: HandoffAnswer,
     *,
+    shared: Mapping[str, str],
     rules: tuple[str, ...],
     today: ReferenceDate,
 ) -> None:
-    """Record what became of a handoff, for the gateway and both parties.
+    """Record the end or the reissue of a handoff, for the gateway and both parties.
 
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """
-    handoff, answer = of
     parties = (
         Party(GATEWAY, "gateway"),
         Party(handoff.originator, "originator"),
@@ -560,7 +552,7 @@ def _record(
         event=answer.event,
         simulated_date=today.simulated_date,
         rules=rules,
-        details=[events.shared(kind, value, parties) for kind, value in said.items()],
+        details=[events.shared(kind, value, parties) for kind, value in shared.items()],
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         package=handoff.package,
@@ -575,7 +567,7 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
     """
     today, event = ports.reference_date(ports.now()), ports.new_id()
     with ports.begin(TransactionMode.WRITE) as work:
-        current = must(work, succession.id)
+        current = require_succession(work, succession.id)
         new = any(handoff.id not in staying for handoff in _concerned(work, current))
         if new or not current.may_apply(today.day):
             return False

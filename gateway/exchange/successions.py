@@ -1,6 +1,6 @@
 """A succession as it is approved and seen: by its two offices, and by administrators.
 
-What becomes of each handoff is judged where it is carried out (succeeding.py).
+The disposition of each handoff is decided where it is carried out (succession_execution.py).
 """
 
 from collections import Counter
@@ -16,17 +16,17 @@ from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
-from gateway.evidence.succession_approval import planned
+from gateway.evidence.approval import planned
 from gateway.exchange.cases import has_key, sealed_of
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed
 from gateway.exchange.succession_execution import (
     OF_ANOTHER,
     HandoffDisposition,
     disposition_of,
-    must,
     open_handoffs,
     parties_of,
     received,
+    require_succession,
     subject_of,
 )
 from gateway.kernel.actors import GATEWAY
@@ -62,7 +62,7 @@ def approve(
 ) -> WriteResult:
     """Approve a succession for one's own office: both have to, before anything is re-issued.
 
-    Raises WrongState (approved before, or cancelled), DocumentRefused for one that approves
+    Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
     another plan, and the policy's denials. In a succession the gateway speaks in the
     predecessor's name: an office that is locked to what it signs itself signs its approval.
     """
@@ -70,62 +70,61 @@ def approve(
     asked = {"succession": str(succession), **own}
     request = ActionRequest("succession.approve", approval.by, key, asked)
 
-    def act(turn: RequestContext) -> Mapping[str, Any]:
-        found = _authorized(turn, succession)
-        check_signed(turn, approval.signed)
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        found = _authorized(context, succession)
+        check_signed(context, approval.signed)
         _check_plan(found, approval.signed)
-        given = SuccessionApproval(approval.by, turn.event, approval.kept)
+        given = SuccessionApproval(approval.by, context.event, approval.kept)
         approved = found.approve(caller.organisation, given)
-        turn.work.successions.save(approved)
-        _record(turn, approved, approval.signed)
-        return told(approved)
+        context.work.successions.save(approved)
+        _record(context, approved, approval.signed)
+        return to_json(approved)
 
-    def again(turn: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-        return told(_as_of(_authorized(turn, succession), logged.event.id))
+    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+        return to_json(_as_of(_authorized(context, succession), logged.event.id))
 
-    return transact(ports, caller, request, act, again)
+    return transact(ports, caller, request, act, replay)
 
 
 def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
     """What was signed is what was planned, each word of it."""
     if signed is None:
         return
-    said, wanted = planned(signed.verified.claims), planned(told(succession))
+    said, wanted = planned(signed.verified.claims), planned(to_json(succession))
     if canonical.encode(said) != canonical.encode(wanted):
-        raise InvalidDocument("the document approves another plan: read the succession anew")
+        raise InvalidDocument("the document approves another plan: read the succession again")
 
 
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
     """A succession as one of its two offices may see it."""
 
-    def look(turn: RequestContext) -> dict[str, Any]:
-        return told(_authorized(turn, succession))
+    def query(context: RequestContext) -> dict[str, Any]:
+        return to_json(_authorized(context, succession))
 
-    return read(ports, caller, ActionRequest("succession.read"), look)
+    return read(ports, caller, ActionRequest("succession.read"), query)
 
 
 def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """The successions in which the caller is one of the offices, oldest first: a handful."""
 
-    def look(turn: RequestContext) -> list[dict[str, Any]]:
-        found = turn.work.successions.of(caller.organisation)
-        return [told(one) for one in found if allows(turn, _entity(turn, one))]
+    def query(context: RequestContext) -> list[dict[str, Any]]:
+        found = context.work.successions.of(caller.organisation)
+        return [to_json(one) for one in found if allows(context, _entity(context, one))]
 
-    return read(ports, caller, ActionRequest("succession.read"), look)
+    return read(ports, caller, ActionRequest("succession.read"), query)
 
 
-def _authorized(turn: RequestContext, succession: UUID) -> Succession:
-    found = turn.work.successions.get(succession)
-    if found is None or turn.caller.organisation not in found.offices:
+def _authorized(context: RequestContext, succession: UUID) -> Succession:
+    found = context.work.successions.get(succession)
+    if found is None or context.caller.organisation not in found.offices:
         deny_as_not_found()
-    authorize(turn, _entity(turn, found))
+    authorize(context, _entity(context, found))
     return found
 
 
-def _entity(turn: RequestContext, succession: Succession) -> PolicyEntity:
-    offices = [turn.find(slug) for slug in succession.offices]
-    predecessor, successor = (turn.entity(one) if one else deny_as_not_found() for one in offices)
-    return succession_entity(succession, predecessor, successor)
+def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
+    offices = (context.entity(context.require(slug)) for slug in succession.offices)
+    return succession_entity(succession, *offices)
 
 
 def _as_of(succession: Succession, event: UUID) -> Succession:
@@ -143,16 +142,18 @@ def _as_of(succession: Succession, event: UUID) -> Succession:
     )
 
 
-def _record(turn: RequestContext, succession: Succession, signed: VerifiedRequest | None) -> None:
+def _record(
+    context: RequestContext, succession: Succession, signed: VerifiedRequest | None
+) -> None:
     """Record an approval for the gateway and both offices, with the digest of its document."""
-    turn.record(
+    context.record(
         parties_of(succession),
         EventDetail("subject", subject_of(succession), frozenset({GATEWAY, *succession.offices})),
         document_sha256=None if signed is None else signed.document.digest,
     )
 
 
-def told(succession: Succession) -> dict[str, Any]:
+def to_json(succession: Succession) -> dict[str, Any]:
     """A succession in words; who approved it stays with each office."""
     return {
         "succession": str(succession.id),
@@ -181,7 +182,7 @@ def told(succession: Succession) -> dict[str, Any]:
 def report(ports: Ports, succession: UUID) -> dict[str, Any]:
     """What moved, what is to move, what stays, and who may read what until when."""
     with ports.begin(TransactionMode.READ) as work:
-        return _report(ports, work, must(work, succession))
+        return _report(ports, work, require_succession(work, succession))
 
 
 def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
@@ -189,56 +190,58 @@ def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
     with ports.begin(TransactionMode.READ) as work:
         for office in planned.offices:
             if work.organisations.get(office) is None:
-                raise NotFound(f"there is no organisation {office}")
+                raise NotFound(f"no organisation has the id {office}")
         return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
 
 
 def list_all(ports: Ports) -> list[dict[str, Any]]:
     """All successions, oldest first."""
     with ports.begin(TransactionMode.READ) as work:
-        return [told(one) for one in work.successions.all()]
+        return [to_json(one) for one in work.successions.all()]
 
 
 def find(ports: Ports, succession: UUID) -> Succession:
     """A succession by its id. Raises NotFound."""
     with ports.begin(TransactionMode.READ) as work:
-        return must(work, succession)
+        return require_succession(work, succession)
 
 
 def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str, Any]:
     today = ports.reference_date(ports.now()).day
     day = max(today, succession.day)
     open_ = (
-        _told_open(ports, work, succession, handoff, day)
+        _view_of_open(ports, work, succession, handoff, day)
         for handoff in open_handoffs(work, succession.predecessor)
     )
     done = work.successions.moved(succession.id)
     return {
-        **told(succession),
+        **to_json(succession),
         "reference_date": today.isoformat(),
-        "moved": [_told_moved(work, succession, one) for one in done],
+        "moved": [_view_of_moved(work, succession, one) for one in done],
         "open": [one for one in open_ if one is not None],
         "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
     }
 
 
-def _told_open(
+def _view_of_open(
     ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
 ) -> dict[str, Any] | None:
-    """What becomes of an open handoff; None when its case was erased."""
+    """The disposition of an open handoff; None when its case was erased."""
     if not succession.concerns(handoff):
-        return _told_fate(handoff, Disposition.STAY, OF_ANOTHER)
+        return _open_view(handoff, Disposition.STAY, OF_ANOTHER)
     try:
-        fate = disposition_of(ports, work, succession, handoff, day)
+        disposition = disposition_of(ports, work, succession, handoff, day)
     except CaseKeysUnavailable:
         if has_key(ports, work, handoff.originator, handoff.case):
             raise
-        return _told_fate(handoff, Disposition.WAIT, _KEY_LOST)
-    if fate is None:
+        return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
+    if disposition is None:
         return None
-    to_seal_anew = 0 if fate.way is Disposition.STAY else _to_seal_anew(succession, fate)
-    reads_until = _reads_until(succession, fate)
-    return _told_fate(handoff, fate.way, fate.why, reads_until, to_seal_anew)
+    to_seal_anew = (
+        0 if disposition.way is Disposition.STAY else _to_seal_anew(succession, disposition)
+    )
+    reads_until = _reads_until(succession, disposition)
+    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_seal_anew)
 
 
 _KEY_LOST = (
@@ -246,7 +249,7 @@ _KEY_LOST = (
 )
 
 
-def _told_fate(
+def _open_view(
     handoff: Handoff,
     way: Disposition,
     why: str,
@@ -264,21 +267,23 @@ def _told_fate(
     }
 
 
-def _to_seal_anew(succession: Succession, fate: HandoffDisposition) -> int:
-    sealed = sealed_of(fate.case, fate.handoff.permitted)
+def _to_seal_anew(succession: Succession, disposition: HandoffDisposition) -> int:
+    sealed = sealed_of(disposition.case, disposition.handoff.permitted)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 
-def _reads_until(succession: Succession, fate: HandoffDisposition) -> str | None:
+def _reads_until(succession: Succession, disposition: HandoffDisposition) -> str | None:
     """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
-    if fate.way is Disposition.STAY or not fate.taken_on:
+    if disposition.way is Disposition.STAY or not disposition.taken_on:
         return None
-    if fate.handoff.address.competence is None:
+    if disposition.handoff.address.competence is None:
         return succession.day.isoformat()
     return succession.read_until.isoformat()
 
 
-def _told_moved(work: UnitOfWork, succession: Succession, moved: ReissuedHandoff) -> dict[str, Any]:
+def _view_of_moved(
+    work: UnitOfWork, succession: Succession, moved: ReissuedHandoff
+) -> dict[str, Any]:
     handoff = work.handoffs.get(moved.handoff)
     following = None if moved.became is None else work.handoffs.get(moved.became)
     by_mandate = handoff is not None and handoff.address.competence is not None
@@ -295,7 +300,7 @@ def _told_moved(work: UnitOfWork, succession: Succession, moved: ReissuedHandoff
 
 
 def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
-    """How many handoffs of the mandate were at their end by themselves, by state.
+    """How many handoffs of the mandate had ended without the succession, by state.
 
     The predecessor opens none of them from the day of the succession on; a plan that was cancelled
     ends nothing.

@@ -38,7 +38,8 @@ class ImportProfile:
     ``marking`` and ``legal_basis`` are as in the case JSON, without ``erase_on``: that is
     ``retention_days`` after the import. ``matter`` is added to what the report says. ``role``
     is the role in which statements and classifications are entered; ``source_reliability`` and
-    ``information_accuracy`` go with the sender's assessments; ``graphic`` with texts nobody has read yet.
+    ``information_accuracy`` go with the sender's assessments; ``graphic`` with texts that nobody
+    has read yet.
     """
 
     intake_channel: str

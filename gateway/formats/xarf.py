@@ -9,7 +9,7 @@ dropped field is reported.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
@@ -82,12 +82,10 @@ def import_xarf(
     for name, known in (("category", ("content",)), ("type", ("csam", "csem"))):
         if report.get(name) not in known:
             raise ImportRefused(f"/{name}: only content/csam and content/csem are imported")
-    made = XarfImporter(FieldReport(report), profile, lambda: str(new_id()), now.astimezone(UTC))
+    made = XarfImporter(report, profile, lambda: str(new_id()), now.astimezone(UTC))
     case = made.case()
-    made.sheet.drop_rest()
-    return Imported(
-        case, tuple(made.sheet.dropped), tuple(made.sheet.notes), tuple(made.sheet.mapped)
-    )
+    made.drop_rest()
+    return Imported(case, tuple(made.dropped), tuple(made.notes), tuple(made.mapped))
 
 
 def _refuse_evidence(report: Mapping[str, Any]) -> None:
@@ -106,75 +104,22 @@ _NAMES: Mapping[type, str] = {str: "text", bool: "true or false", int: "a whole 
 _NAMES = {**_NAMES, list: "a list", dict: "an object"}
 
 
-@dataclass
-class FieldReport:
-    """The report with the fate of each field: written while the case is made."""
-
-    report: dict[str, Any]
-    mapped: list[tuple[str, str]] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    done: set[str] = field(default_factory=set)
-
-    def get(self, name: str, kind: type[_T]) -> _T | None:
-        """A field of the report, None if absent; ImportRefused if it is not of ``kind``."""
-        value = self.report.get(name)
-        if value is not None and type(value) is not kind:
-            raise ImportRefused(f"/{name}: must be {_NAMES[kind]}")
-        return value
-
-    def need(self, name: str) -> str:
-        """A text that XARF requires."""
-        value = self.get(name, str)
-        if not value:
-            raise ImportRefused(f"/{name}: is required")
-        return value
-
-    def map(self, pointer: str, target: str) -> None:
-        """Record that a field went into the case."""
-        self.mapped.append((pointer, target))
-        self.done.add(pointer.split("/")[1])
-
-    def drop(self, pointer: str, why: str) -> None:
-        """Record that a field was left out."""
-        self.dropped.append(f"{pointer}: dropped, {why}")
-        self.done.add(pointer.split("/")[1])
-
-    def note(self, pointer: str, what: str) -> None:
-        """Record what a person should know about a field."""
-        self.notes.append(f"{pointer}: {what}")
-
-    def drop_rest(self) -> None:
-        """Record every field that nothing was done with."""
-        for name in self.report:
-            if name not in self.done:
-                self.drop(
-                    f"/{shown_name(name)}", _DROPPED.get(name, "the importer does not know it")
-                )
-
-
-_ABOUT_FILE = "it describes the file, not the case"
-_TECHNICAL = "it is technical detail that the case has no field for"
 _DROPPED: Mapping[str, str] = {
-    "xarf_version": _ABOUT_FILE,
-    "legacy_version": _ABOUT_FILE,
-    "_internal": "XARF says that it is never to leave the sender",
-    "reporter": "who complained, and how to reach them, stay out of the case",
-    "evidence": "it is empty",
-    "hash_values": "it is empty",
-    "file_hash": "it is empty",
-    "perpetrator_indicators": "it is empty",
-    "tags": "it is empty",
-    "screenshot_url": "the way to a picture is never taken (R1)",
-    "whois": "it may name persons",
-    "confidence": "there is no classification that it could belong to",
-    "source_port": "a port without an IP address says nothing",
-    "nameservers": _TECHNICAL,
-    "dns_records": _TECHNICAL,
-    "dns_response": _TECHNICAL,
-    "ssl_certificate": _TECHNICAL,
-    "attack_vector": "it does not apply to this kind of content",
-    "target_brand": "it does not apply to this kind of content",
+    name: reason
+    for reason, names in {
+        "it describes the file, not the case": "xarf_version legacy_version",
+        "XARF says that it is never to leave the sender": "_internal",
+        "who complained, and how to reach them, stay out of the case": "reporter",
+        "it is empty": "evidence hash_values file_hash perpetrator_indicators tags",
+        "the way to a picture is never taken (R1)": "screenshot_url",
+        "it may name persons": "whois",
+        "there is no classification that it could belong to": "confidence",
+        "a port without an IP address says nothing": "source_port",
+        "it is technical detail that the case has no field for": "nameservers dns_records "
+        "dns_response ssl_certificate",
+        "it does not apply to this kind of content": "attack_vector target_brand",
+    }.items()
+    for name in names.split()
 }
 
 # Fields that are retold, word by word, in the statement about the report.
@@ -217,17 +162,22 @@ _EMPTY = {name: hashlib.new(name, b"").hexdigest() for name in ("md5", "sha1", "
 
 
 class XarfImporter:
-    """One import: the sheet, the profile, and the parts of the case as they are made."""
+    """One import: the report, how each of its fields was used, and the parts of the case."""
 
     def __init__(
-        self, sheet: FieldReport, profile: ImportProfile, new_id: Callable[[], str], now: datetime
+        self,
+        report: Mapping[str, Any],
+        profile: ImportProfile,
+        new_id: Callable[[], str],
+        now: datetime,
     ) -> None:
-        self.sheet = sheet
-        self.profile = profile
-        self.new_id = new_id
-        self.now = now
-        self.sent_at = _moment("/timestamp", sheet.need("timestamp"))
-        verified = sheet.get("verified_at", str)
+        self.report, self.profile, self.new_id, self.now = report, profile, new_id, now
+        self.mapped: list[tuple[str, str]] = []
+        self.dropped: list[str] = []
+        self.notes: list[str] = []
+        self.used: set[str] = set()
+        self.sent_at = _moment("/timestamp", self.need("timestamp"))
+        verified = self.get("verified_at", str)
         self.seen_at = _moment("/verified_at", verified) if verified else self.sent_at
         self.tlp = self._strictest_tlp()
         self.items: list[dict[str, Any]] = []
@@ -263,36 +213,74 @@ class XarfImporter:
             "legal_basis": _plain(self.profile.legal_basis),
         }
 
+    # The fields of the report
+
+    def get(self, name: str, kind: type[_T]) -> _T | None:
+        """A field of the report, None if absent; ImportRefused if it is not of ``kind``."""
+        value = self.report.get(name)
+        if value is not None and type(value) is not kind:
+            raise ImportRefused(f"/{name}: must be {_NAMES[kind]}")
+        return value
+
+    def need(self, name: str) -> str:
+        """A text that XARF requires."""
+        value = self.get(name, str)
+        if not value:
+            raise ImportRefused(f"/{name}: is required")
+        return value
+
+    def map(self, pointer: str, target: str) -> None:
+        """Record that a field went into the case."""
+        self.mapped.append((pointer, target))
+        self.used.add(pointer.split("/")[1])
+
+    def drop(self, pointer: str, why: str) -> None:
+        """Record that a field was left out."""
+        self.dropped.append(f"{pointer}: dropped, {why}")
+        self.used.add(pointer.split("/")[1])
+
+    def note(self, pointer: str, what: str) -> None:
+        """Record what a person should know about a field."""
+        self.notes.append(f"{pointer}: {what}")
+
+    def drop_rest(self) -> None:
+        """Record every field that nothing was done with."""
+        for name in self.report:
+            if name not in self.used:
+                self.drop(
+                    f"/{shown_name(name)}", _DROPPED.get(name, "the importer does not know it")
+                )
+
     # Identity and marking
 
     def _report_id(self) -> str:
-        value = self.sheet.need("report_id")
+        value = self.need("report_id")
         try:
             known = str(UUID(value)) == value.lower()
         except ValueError:
             known = False
         if not known:
             raise ImportRefused("/report_id: must be a UUID")
-        self.sheet.map("/report_id", "/originator_ref")
+        self.map("/report_id", "/originator_ref")
         return value
 
     def _references(self) -> list[dict[str, Any]]:
-        value = self.sheet.get("ncmec_report_id", str)
-        fault = reference_fault(value) if value is not None else None
-        if value is None or fault:
-            if fault:
-                self.sheet.drop("/ncmec_report_id", f"it {fault}")
+        value = self.get("ncmec_report_id", str)
+        if value is None:
             return []
-        self.sheet.map("/ncmec_report_id", "/references/0/value")
+        if fault := reference_fault(value):
+            self.drop("/ncmec_report_id", f"it {fault}")
+            return []
+        self.map("/ncmec_report_id", "/references/0/value")
         return [{"id": self.new_id(), "scheme": "ncmec", "value": value}]
 
     def _matter(self) -> list[str]:
-        kind = self.sheet.get("exploitation_type", str)
+        kind = self.get("exploitation_type", str)
         matter = Matter.CSAM.value
-        if self.sheet.report["type"] == "csem" and kind not in _MATERIAL:
+        if self.report["type"] == "csem" and kind not in _MATERIAL:
             matter = kind if kind in _OWN_MATTERS else Matter.OTHER.value
         for name in ("category", "type"):
-            self.sheet.map(f"/{name}", "/matter/0")
+            self.map(f"/{name}", "/matter/0")
         return list(dict.fromkeys((matter, *self.profile.matter)))
 
     def _marking(self) -> dict[str, Any]:
@@ -303,18 +291,18 @@ class XarfImporter:
     def _strictest_tlp(self) -> str:
         """The profile's label, or a stricter one that the sender tagged the report with."""
         tlp = str(self.profile.marking["tlp"])
-        for index, tag in enumerate(self.sheet.get("tags", list) or []):
+        for index, tag in enumerate(self.get("tags", list) or []):
             pointer = f"/tags/{index}"
             space, _, label = str(tag).lower().partition(":")
             if space != "tlp":
-                self.sheet.drop(pointer, "it is a label of the sender's own")
+                self.drop(pointer, "it is a label of the sender's own")
                 continue
             label = label.replace("-", "+").replace("_", "+").upper()
             if label not in (*CASE_TLP, "CLEAR", "WHITE"):
                 raise ImportRefused(f"{pointer}: is no TLP label, so the sender's wish is unknown")
-            self.sheet.map(pointer, "/marking/tlp")
+            self.map(pointer, "/marking/tlp")
             if label in CASE_TLP and tlp_rank(label) > tlp_rank(tlp):
-                self.sheet.note(pointer, "is stricter than the profile, and holds")
+                self.note(pointer, "is stricter than the profile, and holds")
                 tlp = label
         return tlp
 
@@ -329,46 +317,45 @@ class XarfImporter:
         return f"/items/{len(self.items) - 1}/{name}"
 
     def _add_url(self) -> None:
-        url, secret = _without_credentials(self.sheet.need("url"))
-        fault = url_fault(url)
-        if fault:
+        url, secret = _without_credentials(self.need("url"))
+        if fault := url_fault(url):
             raise ImportRefused(f"/url: {fault}")
         item = self._add_item("url", url)
         item["is_source"] = True
-        self.sheet.map("/url", "/items/0/value")
+        self.map("/url", "/items/0/value")
         if secret:
-            self.sheet.drop("/url", "only as to its user name and password: credentials are sealed")
+            self.drop("/url", "only as to its user name and password: credentials are sealed")
         self._set_content_type(item)
         self._set_hosting(item)
         self._set_hashes(item)
         self._set_online(item)
 
     def _set_content_type(self, item: dict[str, Any]) -> None:
-        value = self.sheet.get("media_type", str)
+        value = self.get("media_type", str)
         if value in _MEDIA_TYPES:
             item["content_type"] = _MEDIA_TYPES[value]
-            self.sheet.map("/media_type", "/items/0/content_type")
+            self.map("/media_type", "/items/0/content_type")
         elif value is not None:
-            self.sheet.drop("/media_type", "it is not in XARF's list")
+            self.drop("/media_type", "it is not in XARF's list")
 
     def _set_hosting(self, item: dict[str, Any]) -> None:
         """Hosting needs a country; without one its parts are retold in the statement."""
-        country = self.sheet.get("country_code", str)
+        country = self.get("country_code", str)
         if country is None:
             return
         if not re.fullmatch("[A-Z]{2}", country, re.ASCII):
             raise ImportRefused("/country_code: must be two capitals")
         hosting: dict[str, Any] = {"country": country}
-        self.sheet.map("/country_code", "/items/0/hosting/0/country")
+        self.map("/country_code", "/items/0/hosting/0/country")
         for name, target in (("hosting_provider", "org"), ("registrar", "registrar")):
-            value = self.sheet.get(name, str)
+            value = self.get(name, str)
             if value is not None:
                 hosting[target] = _checked(f"/{name}", value)
-                self.sheet.map(f"/{name}", f"/items/0/hosting/0/{target}")
-        number = self.sheet.get("asn", int)
+                self.map(f"/{name}", f"/items/0/hosting/0/{target}")
+        number = self.get("asn", int)
         if number is not None:
             hosting["as_number"] = _within("/asn", number, 2**32 - 1)
-            self.sheet.map("/asn", "/items/0/hosting/0/as_number")
+            self.map("/asn", "/items/0/hosting/0/as_number")
         item["hosting"] = [{**hosting, "observed_at": self.seen_at, "method": "reported"}]
 
     def _set_hashes(self, item: dict[str, Any]) -> None:
@@ -380,90 +367,86 @@ class XarfImporter:
         perceptual = any(h["alg"] in PERCEPTUAL for h in found)
         if perceptual and tlp_rank(self.tlp) < tlp_rank(PERCEPTUAL_TLP):
             item["marking"] = {"tlp": PERCEPTUAL_TLP}
-            self.sheet.note("/hash_values", f"a perceptual hash makes the item {PERCEPTUAL_TLP}")
+            self.note("/hash_values", f"a perceptual hash makes the item {PERCEPTUAL_TLP}")
 
     def _hashes(self, name: str) -> Iterator[dict[str, str]]:
-        values = self.sheet.get(name, dict) or {}
+        values = self.get(name, dict) or {}
         for algorithm, value in values.items():
             pointer = f"/{name}/{shown_name(algorithm)}"
             if algorithm not in tuple(HashAlgorithm) or not isinstance(value, str):
-                self.sheet.drop(pointer, "it is no hash that the case has a name for")
+                self.drop(pointer, "it is no hash that the case has a name for")
                 continue
             digits = value.lower() if algorithm != HashAlgorithm.PHOTODNA else value
-            fault = hash_fault(algorithm, digits)
-            if fault:
-                self.sheet.drop(pointer, f"it {fault}")
+            if fault := hash_fault(algorithm, digits):
+                self.drop(pointer, f"it {fault}")
                 continue
             if digits == _EMPTY.get(algorithm):
-                self.sheet.note(
-                    pointer, "is the hash of an empty file: it stands for no content at all"
-                )
-            self.sheet.map(pointer, "/items/0/hash")
+                self.note(pointer, "is the hash of an empty file: it stands for no content at all")
+            self.map(pointer, "/items/0/hash")
             yield {"alg": algorithm, "value": digits}
 
     def _set_online(self, item: dict[str, Any]) -> None:
-        removed = self.sheet.get("content_removed", bool)
+        removed = self.get("content_removed", bool)
         if removed is None:
             return
         status = "offline" if removed else "online"
         item["online"] = [{"status": status, "checked_at": self.seen_at, "checks": 0}]
-        self.sheet.map("/content_removed", "/items/0/online/0/status")
+        self.map("/content_removed", "/items/0/online/0/status")
 
     def _add_source(self) -> None:
         """The source of the abuse: an address at a moment, a host, or something else."""
-        source = self.sheet.need("source_identifier")
-        port = self.sheet.get("source_port", int)
+        source = self.need("source_identifier")
+        port = self.get("source_port", int)
         address = _ip(source)
         if address:
             port = None if port is None else _within("/source_port", port, 65535)
             self._add_item("ip_event", ip_event(address, port, self.sent_at))
-            self.sheet.map("/timestamp", self._last_item())
+            self.map("/timestamp", self._last_item())
             if port is not None:
-                self.sheet.map("/source_port", self._last_item())
+                self.map("/source_port", self._last_item())
         elif not host_fault(source.lower()):
             self._add_item("host", source.lower())
         else:
             self._add_account("/source_identifier", source)
-            self.sheet.note("/source_identifier", "is no IP address and no host: put as an account")
+            self.note("/source_identifier", "is no IP address and no host: put as an account")
             return
-        self.sheet.map("/source_identifier", self._last_item())
+        self.map("/source_identifier", self._last_item())
 
     def _add_account(self, pointer: str, name: str) -> None:
-        fault = FAULTS["account"](name)
-        if fault:
+        if fault := FAULTS["account"](name):
             raise ImportRefused(f"{pointer}: {fault}")
         self._add_item("account", name)
-        self.sheet.map(pointer, self._last_item())
+        self.map(pointer, self._last_item())
 
     def _add_domain(self) -> None:
-        domain = self.sheet.get("domain", str)
+        domain = self.get("domain", str)
         if domain is None:
             return
         if domain.lower() == urlsplit(self.items[0]["value"]).hostname:
-            self.sheet.map("/domain", "/items/0/value")
+            self.map("/domain", "/items/0/value")
         elif host_fault(domain.lower()):
-            self.sheet.drop("/domain", "it is no domain name")
+            self.drop("/domain", "it is no domain name")
         else:
             self._add_item("host", domain.lower())
-            self.sheet.map("/domain", self._last_item())
-            self.sheet.note("/domain", "is not the host of /url")
+            self.map("/domain", self._last_item())
+            self.note("/domain", "is not the host of /url")
 
     # Classification
 
     def _classifications(self) -> list[dict[str, Any]]:
-        code = self.sheet.get("classification", str)
+        code = self.get("classification", str)
         if code is None:
             return []
         scheme = next((s for s in ("interpol_baseline", "ncmec_ab") if code in CODES[s]), None)
         method = self._method()
         if scheme is None or method is None:
             why = "its code is of no known scheme" if method else "nobody is said to have made it"
-            self.sheet.drop("/classification", f"{why}: a person must classify")
+            self.drop("/classification", f"{why}: a person must classify")
             return []
-        self.sheet.map("/classification", "/classifications/0/code")
-        self.sheet.map("/detection_method", "/classifications/0/method")
+        self.map("/classification", "/classifications/0/code")
+        self.map("/detection_method", "/classifications/0/method")
         if method != ClassificationMethod.HUMAN:
-            self.sheet.note(
+            self.note(
                 "/detection_method", "a match is not a finding: a person must confirm it (R18)"
             )
         made = {"id": self.new_id(), "about": self.items[0]["id"], "scheme": scheme, "code": code}
@@ -472,66 +455,64 @@ class XarfImporter:
 
     def _method(self) -> ClassificationMethod | None:
         """What the classification rests on; a user's report only if somebody verified it."""
-        detection = self.sheet.need("detection_method")
-        by_hand = self.sheet.get("verification_method", str) == "manual"
+        detection = self.need("detection_method")
+        by_hand = self.get("verification_method", str) == "manual"
         if detection == "user_report" and by_hand:
-            self.sheet.note("/detection_method", "a user reported it, the sender verified it")
+            self.note("/detection_method", "a user reported it, the sender verified it")
             return ClassificationMethod.HUMAN
         return _METHODS.get(detection)
 
     def _confidence(self) -> dict[str, int]:
-        value = self.sheet.report.get("confidence")
+        value = self.report.get("confidence")
         if value is None:
             return {}
         if type(value) not in (int, Decimal) or not 0 <= value <= 1:
             raise ImportRefused("/confidence: must be a number from 0 to 1")
         percent = int(value * 100)
-        self.sheet.map("/confidence", "/classifications/0/confidence")
+        self.map("/confidence", "/classifications/0/confidence")
         if percent != value * 100:
-            self.sheet.note("/confidence", f"is written as {percent} percent, rounded down")
+            self.note("/confidence", f"is written as {percent} percent, rounded down")
         return {"confidence": percent}
 
     # Statements
 
-    def _add_statement(self, kind: str, text: str, language: str, graphic: str) -> None:
-        self.statements.append(
-            {
-                "id": self.new_id(),
-                "kind": kind,
-                "text": text,
-                "language": language,
-                "made_by_role": self.profile.role,
-                "made_at": self.now.isoformat(timespec="seconds"),
-                "graphic": graphic,
-            }
-        )
-
-    def _last_statement(self) -> str:
+    def _add_statement(self, kind: str, text: str, language: str, graphic: str, **more: str) -> str:
+        """Add a statement; the pointer to its text."""
+        made_at = self.now.isoformat(timespec="seconds")
+        made = {"id": self.new_id(), "kind": kind, "text": text, "language": language}
+        made |= {"made_by_role": self.profile.role, "made_at": made_at, "graphic": graphic, **more}
+        self.statements.append(made)
         return f"/statements/{len(self.statements) - 1}/text"
+
+    def _add_text(self, kind: str, pointer: str, text: str, **more: str) -> None:
+        """Add a text of the sender's own as a statement."""
+        checked = _checked(pointer, text, longest=2000, lines=True)
+        profile = self.profile
+        self.map(
+            pointer, self._add_statement(kind, checked, profile.language, profile.graphic, **more)
+        )
 
     def _add_summary(self) -> None:
         """One fact in plain words: who sent the report, and what else it says in fixed words."""
-        sender = self.sheet.get("sender", dict) or {}
+        sender = self.get("sender", dict) or {}
         who = [_checked(f"/sender/{name}", sender.get(name)) for name in ("org", "domain")]
         told = [f"XARF report, sent by {who[0]} ({who[1]}), dated {self.sent_at}."]
         target = "/statements/0/text"
         for pointer in ("/sender/org", "/sender/domain", "/timestamp"):
-            self.sheet.map(pointer, target)
+            self.map(pointer, target)
         for name in (name for name in sender if name not in ("org", "domain")):
-            self.sheet.drop(
-                f"/sender/{shown_name(name)}", "how to reach a person stays out of the case"
-            )
+            self.drop(f"/sender/{shown_name(name)}", "how to reach a person stays out of the case")
         for name, label in _TOLD.items():
             words = self._retold(name)
             if words is not None:
                 told.append(f"{label}: {words}.")
-                self.sheet.map(f"/{name}", target)
+                self.map(f"/{name}", target)
         self._add_statement("fact", " ".join(told), language="en", graphic="none")
 
     def _retold(self, name: str) -> str | None:
         """A value in words; None if it is absent, or already where hosting has a field for it."""
-        value = self.sheet.report.get(name)
-        if value is None or (name in _HOSTING and name in self.sheet.done):
+        value = self.report.get(name)
+        if value is None or (name in _HOSTING and name in self.used):
             return None
         if isinstance(value, bool):
             return "yes" if value else "no"
@@ -541,15 +522,13 @@ class XarfImporter:
         return _checked(f"/{name}", ", ".join(str(part) for part in parts))
 
     def _add_description(self) -> None:
-        text = self.sheet.get("description", str)
+        text = self.get("description", str)
         if text is not None:
-            text = _checked("/description", text, longest=2000, lines=True)
-            self._add_statement("fact", text, self.profile.language, self.profile.graphic)
-            self.sheet.map("/description", self._last_statement())
+            self._add_text("fact", "/description", text)
 
     def _add_perpetrator(self) -> None:
         """Indicators about a person: addresses and accounts, and one assessment by the sender."""
-        told = self.sheet.get("perpetrator_indicators", dict) or {}
+        told = self.get("perpetrator_indicators", dict) or {}
         for name, value in told.items():
             pointer = f"/perpetrator_indicators/{shown_name(name)}"
             if name == "account_id" and isinstance(value, str):
@@ -557,9 +536,15 @@ class XarfImporter:
             elif name == "ip_addresses" and isinstance(value, list):
                 self._add_addresses(pointer, value)
             elif name == "pattern_of_behavior" and isinstance(value, str):
-                self._add_behaviour(pointer, value)
+                self._add_text(
+                    "assessment",
+                    pointer,
+                    value,
+                    source_reliability=self.profile.source_reliability,
+                    information_accuracy=self.profile.information_accuracy,
+                )
             else:
-                self.sheet.drop(pointer, "the importer does not know it")
+                self.drop(pointer, "the importer does not know it")
 
     def _add_addresses(self, pointer: str, values: list[Any]) -> None:
         for index, value in enumerate(values):
@@ -567,25 +552,16 @@ class XarfImporter:
             if address is None:
                 raise ImportRefused(f"{pointer}/{index}: must be an IP address")
             self._add_item("ip_event", address)
-            self.sheet.map(f"{pointer}/{index}", self._last_item())
-
-    def _add_behaviour(self, pointer: str, value: str) -> None:
-        text = _checked(pointer, value, longest=2000, lines=True)
-        self._add_statement("assessment", text, self.profile.language, self.profile.graphic)
-        self.statements[-1] |= {
-            "source_reliability": self.profile.source_reliability,
-            "information_accuracy": self.profile.information_accuracy,
-        }
-        self.sheet.map(pointer, self._last_statement())
+            self.map(f"{pointer}/{index}", self._last_item())
 
     # Evidence
 
     def _drop_evidence(self) -> None:
-        for index, part in enumerate(self.sheet.get("evidence", list) or []):
+        for index, part in enumerate(self.get("evidence", list) or []):
             pointer = f"/evidence/{index}"
-            self.sheet.drop(pointer, "parts are never carried, text neither (R1)")
+            self.drop(pointer, "parts are never carried, text neither (R1)")
             if not _hash_holds(part):
-                self.sheet.note(f"{pointer}/hash", "is not the hash of the part's payload")
+                self.note(f"{pointer}/hash", "is not the hash of the part's payload")
 
 
 # --- small readings ---
@@ -628,8 +604,7 @@ def _checked(
         raise ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
     if has_unsafe_characters(text, lines=lines):
         raise ImportRefused(f"{pointer}: holds control characters")
-    fault = find_media(text)
-    if fault:
+    if fault := find_media(text):
         raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
     return text
 

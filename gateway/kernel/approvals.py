@@ -2,7 +2,6 @@
 
 import hmac
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
@@ -26,7 +25,7 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
     """The approvals of exactly the change with this digest, by as many distinct persons.
 
     None of them is used up by this: see `consume`. ``context.persons`` are those whose signature
-    was good, also when the approval does not count: a refusal names them. Raises ApprovalRefused.
+    was good, also when the approval does not count: a refusal names them. Raises InvalidApproval.
     """
     found: list[AdminApproval] = []
     for text in approvals:
@@ -42,11 +41,12 @@ def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> l
 
 def consume(context: RequestContext, given: AdminApproval) -> None:
     """Use up an approval: it counts for the request's event, and never again."""
-    _use_up(context.ports, context.work, given, context.event)
+    fingerprint = hmac.digest(context.ports.fingerprint_key, given.change.encode(), "sha256")
+    context.work.retries.add(IdempotencyRecord(GATEWAY, _key(given), fingerprint, context.event))
 
 
 def require_unused(work: UnitOfWork, given: AdminApproval) -> None:
-    """Raise ApprovalRefused for an approval that was used, or voided."""
+    """Raise InvalidApproval for an approval that was used, or voided."""
     if _was_used(work, given):
         raise InvalidApproval("an approval was used before, or taken back: sign again")
 
@@ -59,7 +59,7 @@ def void(context: RequestContext, text: str) -> None:
 
 
 def key_of(person: Administrator) -> PublicKey:
-    """The key with which a person approves; ApprovalRefused when it is none."""
+    """The key with which a person approves; InvalidApproval when it is none."""
     try:
         (key,) = _keys_of(person).values()
     except ValueError:
@@ -91,11 +91,6 @@ def _was_used(work: UnitOfWork, given: AdminApproval) -> bool:
     return work.retries.get(GATEWAY, _key(given)) is not None
 
 
-def _use_up(ports: Ports, work: UnitOfWork, given: AdminApproval, event: UUID) -> None:
-    fingerprint = hmac.digest(ports.fingerprint_key, given.change.encode(), "sha256")
-    work.retries.add(IdempotencyRecord(GATEWAY, _key(given), fingerprint, event))
-
-
 def _key(given: AdminApproval) -> str:
     return f"approval/{given.person}/{given.jti}"
 
@@ -105,7 +100,7 @@ def _keys_of(person: Administrator) -> dict[str, PublicKey]:
 
 
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:
-    """Who signed an approval, and what it says; ApprovalRefused when that is nobody here."""
+    """Who signed an approval, and what it says; InvalidApproval when that is nobody here."""
     try:
         name = approval.person_of(text, ports.issuer)
         person = work.organisations.person(name)

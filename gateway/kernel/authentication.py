@@ -56,16 +56,15 @@ def require_standing(ports: Ports, work: UnitOfWork, client_id: str, shown: Cred
         raise NotAuthenticated("the organisation is not active, nor enrolled")
     if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
-    if shown.token is not None and _is_of_before(shown.issued, registered):
-        raise NotAuthenticated("the token is of before a key of its client was withdrawn")
+    valid_from = registered.tokens_valid_from
+    # A token tells its time in seconds: one of the second of the withdrawal counts as earlier.
+    if (
+        shown.token is not None
+        and valid_from is not None
+        and shown.issued <= int(valid_from.timestamp())
+    ):
+        raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
     return registered
-
-
-def _is_of_before(issued: int, system: System) -> bool:
-    """Seconds are all that a token tells: one of the second of the withdrawal is of before."""
-    return system.tokens_valid_from is not None and issued <= int(
-        system.tokens_valid_from.timestamp()
-    )
 
 
 def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
@@ -79,6 +78,7 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
     system = require_standing(ports, work, client_id, caller.credentials)
     if not caller.scopes <= system.scopes:
         raise NotAuthenticated("the system's scopes have changed")
+    caller.authenticated.append(system)
 
 
 def authenticate_client(
@@ -112,7 +112,7 @@ def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None
     except AssertionRefused as refused:
         raise NotAuthenticated(str(refused)) from refused
     with ports.begin(TransactionMode.WRITE) as work:
-        if not work.replay.spend(client_id, verified.jti, verified.ends):
+        if not work.replay.consume(client_id, verified.jti, verified.ends):
             raise NotAuthenticated("the assertion was used before")
         work.commit()
 

@@ -23,7 +23,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import approval, canonical
 from gateway.evidence.approval import AdminApproval
-from gateway.evidence.key_revocation import KEY
+from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
@@ -112,7 +112,8 @@ class ChangeContext:
         return self.found
 
     def read(self, name: str, reader: Callable[[Any], T]) -> T:
-        """A value whose form depends on other values, as ``reader`` understands it; Invalid."""
+        """A value whose form depends on other values, as ``reader`` understands it;
+        ValidationFailed."""
         try:
             return reader(self.values[name])
         except NOT_READ:
@@ -128,14 +129,6 @@ class ChangeContext:
     def save(self, organisation: Organisation) -> None:
         """Store the organisation's entry as the next version."""
         self.work.organisations.save(replace(organisation, version=organisation.version + 1))
-
-
-def _no_facts(_: ChangeContext) -> Mapping[str, Value]:
-    return {}
-
-
-def _nothing_after(_: Ports) -> Mapping[str, Any]:
-    return {}
 
 
 @dataclass(frozen=True)
@@ -154,8 +147,8 @@ class ChangeType:
     apply: Callable[[ChangeContext], Mapping[str, Any]]
     about: str = ""
     at_gateway: bool = False
-    facts: Callable[[ChangeContext], Mapping[str, Value]] = _no_facts
-    after: Callable[[Ports], Mapping[str, Any]] = _nothing_after
+    facts: Callable[[ChangeContext], Mapping[str, Value]] = lambda _: {}
+    after: Callable[[Ports], Mapping[str, Any]] = lambda _: {}
 
 
 ChangeTypes = Mapping[str, ChangeType]
@@ -219,7 +212,8 @@ def make(
     """Make an approved change now; the first approval is the proposer's.
 
     ``signed`` are compact documents of evidence/approval. Raises RecordedRefusal with its receipt
-    when policy, an approval or the registry says no; Invalid for what is not a change; Stale, Busy.
+    when policy, an approval or the registry says no; ValidationFailed for what is not a change;
+    EditConflict, Busy.
     """
     kind = require_type(types, change)
     step = _Step("make", change, tuple(signed), bearer)
@@ -310,7 +304,7 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
 
 
 def require_type(types: ChangeTypes, change: Change) -> ChangeType:
-    """The kind of a change; Invalid for what is not a change, which leaves no event."""
+    """The kind of a change; ValidationFailed for what is not a change, which leaves no event."""
     kind = types.get(change.action)
     if kind is None:
         raise ValidationFailed((("/action", "there is no such change of the registry"),))
@@ -323,7 +317,8 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
 
 
 def digest_of(change: Change) -> str:
-    """What an approval of the change must name; Invalid when the change cannot be spelled."""
+    """What an approval of the change must name; ValidationFailed when the change cannot be
+    spelled."""
     try:
         return approval.digest_of(change.action, change.organisation, change.values)
     except ValueError as error:

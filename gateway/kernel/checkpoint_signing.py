@@ -52,7 +52,8 @@ class _Batch:
 
 
 class CheckpointSigner:
-    """The Notary port: one Ed25519 key for one origin, and the mark that goes before it."""
+    """The CheckpointSigning port: one Ed25519 key for one origin, and the mark that goes before
+    it."""
 
     def __init__(self, signer: NoteSigner, mark: HighWaterMark, continuity: LogContinuity) -> None:
         """``signer`` bears the log's origin as its name; ``continuity`` is of the same mark."""
@@ -65,7 +66,7 @@ class CheckpointSigner:
         self._signed: SignedTreeHead | None = None
 
     def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
-        """See the port. Signing a head twice gives the same bytes."""
+        """Sign ``head``; signing it twice gives the same bytes."""
         signed = self._signed
         if base is not None and signed is not None and signed.head == head:
             return signed.note  # of a commit that several share, held against the mark as one
@@ -84,7 +85,6 @@ class CheckpointSigner:
         return self._note(head)
 
     def stored(self) -> str:
-        """See the port."""
         return self._read().note
 
     def adopt(self, head: TreeHead) -> None:
@@ -122,7 +122,7 @@ class CheckpointSigner:
             if self._mark.advance(seen, moved):
                 self._continuity.seen = moved
                 return moved
-            # Another node moved the mark meanwhile, often beyond our heads.
+            # Another node moved the mark, often beyond our heads.
 
     def _read(self) -> SignedTreeHead:
         marked = self._mark.read()

@@ -119,7 +119,7 @@ def _judge(claims: Mapping[str, Any], client_id: str, issuer: str, now: float) -
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise AssertionRefused("the assertion speaks of another client")
     if claims.get("aud") != issuer:  # the one string: no list, no other address (CVE-2025-27370)
-        raise AssertionRefused("the assertion is addressed to another than the issuer alone")
+        raise AssertionRefused("the assertion is not addressed to the issuer and nobody else")
     ends = _time(claims, "exp")
     if ends is None or ends <= now or ends > now + LIFE_SECONDS + SKEW_SECONDS:
         raise AssertionRefused("the assertion has ended, never does, or ends too late")

@@ -70,8 +70,8 @@ class Field:
 def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
     """Each value as its field reads it, and None for one that is left out.
 
-    Raises Invalid for what is missing, malformed, or not a value of these fields: a name that is
-    misspelt must not pass as one that is left out.
+    Raises ValidationFailed for what is missing, malformed, or not a value of these fields: a name
+    that is misspelt must not pass as one that is left out.
     """
     if not isinstance(values, Mapping):
         raise ValidationFailed((("", "must be an object"),))

@@ -3,7 +3,7 @@
 The mark is the largest head that was ever signed. It is kept outside the database and its
 backups, so a database that was restored from an older copy, or was written to behind the
 gateway's back, does not fit it any more. Such a log is read and never written or signed again:
-every further signature would show a second history (evidence.md L2).
+every further signature would show a second history.
 
 An older copy is noticed at the next write, wherever it comes from. A longer log that others wrote
 is noticed by the first write of a process, within a minute when it is put under a running one, and
@@ -27,7 +27,7 @@ CHECKED_EVERY = 60.0
 
 LOST = (
     "the log's high-water mark is missing, so nobody can tell whether the database is the newest: "
-    "the operator has to bring the mark back, or to adopt the database"
+    "the operator has to restore the high-water mark, or to adopt the database"
 )
 
 
@@ -49,14 +49,14 @@ class LogContinuity:
         """The mark as this process saw it last: it may have moved on."""
 
     def begin(self, mode: TransactionMode) -> AbstractContextManager[UnitOfWork]:
-        """Begin a Work; one that may write is refused when the log is frozen.
+        """Begin a transaction; one that may write is refused when the log is frozen.
 
-        Raises Frozen and MarkUnreachable, besides what the store raises.
+        Raises LogFrozen and HighWaterMarkUnavailable, besides what the store raises.
         """
         return self._begin(mode) if mode is TransactionMode.READ else self._begin_writing(mode)
 
     def check(self) -> None:
-        """Compare the whole beginning of the log; raises Frozen, MarkUnreachable."""
+        """Compare the whole beginning of the log; raises LogFrozen, HighWaterMarkUnavailable."""
         self.require(self._mark.read(), ())
 
     def require(self, seen: SignedTreeHead | None, heads: Collection[TreeHead]) -> None:
@@ -66,7 +66,7 @@ class LogContinuity:
 
     @contextmanager
     def _begin_writing(self, mode: TransactionMode) -> Iterator[UnitOfWork]:
-        self.seen = seen = self._mark.read()  # a Work finds the head when it begins
+        self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
         with self._begin(mode) as work:
             if work.first:  # who goes on in a transaction goes on from the same head
                 self._require_current(work, seen)
@@ -92,7 +92,7 @@ def require_prefixes(
 ) -> None:
     """Require that the mark, and all of ``heads``, are beginnings of the log that ``work`` sees.
 
-    Raises Frozen, with the reason.
+    Raises LogFrozen, with the reason.
     """
     current = work.log.head()
     read = cache(work.log.tile)

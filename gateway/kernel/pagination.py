@@ -34,11 +34,11 @@ def collect_page(
     after: Place,
     limit: int,
 ) -> Page[T]:
-    """The next ``limit`` of what ``view`` shows (it is None for a row that the caller sees not).
+    """The next ``limit`` of what ``view`` shows (None for a row that the caller may not see).
 
     ``rows`` reads the rows after a place, in order, up to a number; ``place`` is a row's own. A
-    page ends with one that is shown, but for one that has looked at all it may: then it names the
-    last row, so what a caller must not even know of is not to be among ``rows``.
+    page ends with one that is shown, unless it has looked at all it may: then it names the last
+    row, so what a caller must not even know of is not to be among ``rows``.
     """
     items: list[T] = []
     end: Any = after

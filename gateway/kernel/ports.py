@@ -1,7 +1,7 @@
 """What the actions need from outside: the sockets, and the contract of each.
 
 Adapters keep these promises and are tested against them on every store. Nothing here may be
-called outside the ``with`` block of its Work, and a Work belongs to one thread.
+called outside the ``with`` block of its transaction, and a transaction belongs to one thread.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -48,10 +48,10 @@ from gateway.kernel.values import (
 
 
 class TransactionMode(StrEnum):
-    """What a Work may do, and so what it locks.
+    """What a transaction may do, and so what it locks.
 
     READ takes no lock and cannot write. WRITE holds the registry still (shared lock). REGISTRY
-    changes organisations, systems, certificates or persons and waits for all WRITE Works.
+    changes organisations, systems, certificates or persons and waits for all WRITE transactions.
     """
 
     READ = "read"
@@ -60,7 +60,7 @@ class TransactionMode(StrEnum):
 
 
 class OrganisationStore(Protocol):
-    """The registry. Changes need a Work in REGISTRY mode."""
+    """The registry. Changes need a REGISTRY transaction."""
 
     def get(self, slug: str) -> Organisation | None:
         """The organisation with its seats and competences, as of this transaction."""
@@ -79,7 +79,7 @@ class OrganisationStore(Protocol):
         """Store a new organisation; AlreadyExists when the slug was ever used."""
 
     def save(self, organisation: Organisation) -> None:
-        """Replace the stored one, whose version must be one less; else Stale."""
+        """Replace the stored one, whose version must be one less; else EditConflict."""
 
     def system(self, organisation: str, name: str) -> System | None:
         """One registered system."""
@@ -91,16 +91,13 @@ class OrganisationStore(Protocol):
         """Register a system; AlreadyExists when the name is taken."""
 
     def save_system(self, system: System) -> None:
-        """Change whether a registered system is enabled, and its scopes."""
-
-    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
-        """Let a registered system's access tokens of before ``at`` hold no more."""
+        """Replace the stored one; EditConflict when it is not registered."""
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
-        """Put these in the place of a registered system's keys."""
+        """Replace the keys of a registered system."""
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """A certificate that this gateway issued."""
@@ -124,7 +121,7 @@ class OrganisationStore(Protocol):
         """Whom to reach at an organisation, by role."""
 
     def set_contact(self, contact: Contact) -> None:
-        """Put a contact in the place of the one in the same role, if there is one."""
+        """Store a contact; it replaces one in the same role."""
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""
@@ -140,7 +137,7 @@ class OrganisationStore(Protocol):
 
 
 class ProposalStore(Protocol):
-    """Changes of the registry that wait for another person. Changes need a REGISTRY Work."""
+    """Changes of the registry that wait for another person. Changes need a REGISTRY transaction."""
 
     def get(self, proposal: UUID) -> Proposal | None:
         """One proposal, made or not."""
@@ -157,30 +154,31 @@ class ProposalStore(Protocol):
         """Keep a proposal; AlreadyExists when its id is taken."""
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        """Remember by which event it was made; Stale when it is not there, made or withdrawn."""
+        """Remember by which event it was made; EditConflict when it is not there, made or
+        withdrawn."""
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
-        """Remember by which event it was withdrawn; Stale as for `close`."""
+        """Remember by which event it was withdrawn; EditConflict as for `close`."""
 
     def prune(self, until: datetime) -> None:
         """Forget the proposals that ended before ``until``."""
 
 
 class CaseStore(Protocol):
-    """Cases of originators and their versions. ``get`` in a WRITE Work locks the row.
+    """Cases of originators and their versions. ``get`` in a WRITE transaction locks the row.
 
     Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
-    that was erased gets Erased; where the key cannot be had, KeysUnavailable.
+    that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
 
     def get(self, originator: str, case: UUID) -> Case | None:
-        """The originator's case; in a writing Work its row is locked until the end."""
+        """The originator's case; in a writing transaction its row is locked until the end."""
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """Store a new case; AlreadyExists when its id or its reference is taken."""
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
-        """Replace the stored one, whose revision must be one less (else Stale), and add the
+        """Replace the stored one, whose revision must be one less (else EditConflict), and add the
         new version when there is one."""
 
     def version(self, digest: str) -> CaseVersion | None:
@@ -189,7 +187,7 @@ class CaseStore(Protocol):
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
         """The originator's cases with an id greater than ``after``, in order of id.
 
-        Raises KeysUnavailable when that of no case can be read."""
+        Raises CaseKeysUnavailable when that of no case can be read."""
 
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
@@ -216,13 +214,13 @@ class HandoffStore(Protocol):
     """Handoffs, their answers, and the consultations of content."""
 
     def get(self, handoff: UUID) -> Handoff | None:
-        """A handoff; in a writing Work its case is locked (shared) first, then its row."""
+        """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """Store a new handoff and its offer; AlreadyExists when the id is taken."""
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
-        """Replace the stored one, whose sequence must be one less (else Stale), and append
+        """Replace the stored one, whose sequence must be one less (else EditConflict), and append
         the answer."""
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
@@ -289,13 +287,13 @@ class IdempotencyStore(Protocol):
         """The write that used the key."""
 
     def add(self, retry: IdempotencyRecord) -> None:
-        """Remember a write; Stale when a concurrent request used the key first."""
+        """Remember a write; EditConflict when a concurrent request used the key first."""
 
 
 class RateLimits(Protocol):
     """Counts that limit callers, shared by all workers."""
 
-    def spend(self, organisation: str, window: str, limit: int) -> bool:
+    def consume(self, organisation: str, window: str, limit: int) -> bool:
         """Count one more in the window; False, and nothing counted, when ``limit`` is reached.
 
         ``window`` is ``<what>/<time>``, times of one length; the organisation's earlier windows
@@ -307,7 +305,7 @@ class RevokedTokenStore(Protocol):
     """Access tokens that ended before their time, each remembered until long after it."""
 
     def add(self, jti: str, expires_at: datetime) -> None:
-        """Revoke a token; once more is no error."""
+        """Revoke a token; revoking it twice is no error."""
 
     def has(self, jti: str) -> bool:
         """Whether the token was revoked."""
@@ -319,7 +317,7 @@ class RevokedTokenStore(Protocol):
 class AssertionReplayGuard(Protocol):
     """What may be used once by each client: the ids of its assertions."""
 
-    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
+    def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
         """Use an id; False, and nothing changed, when it was used before."""
 
     def prune(self, until: datetime) -> None:
@@ -346,22 +344,22 @@ class CertificateOrders(Protocol):
 
 
 class InvitationStore(Protocol):
-    """Invitations to enrol a system. Changes need a Work in REGISTRY mode."""
+    """Invitations to enrol a system. Changes need a REGISTRY transaction."""
 
     def add(self, invitation: Invitation) -> None:
         """Store a new one; AlreadyExists when its id or its token is taken."""
 
     def get(self, invitation: UUID) -> Invitation | None:
-        """One invitation, whatever became of it."""
+        """One invitation, used or not."""
 
     def by_token(self, token_sha256: str) -> Invitation | None:
-        """The invitation with this token, whatever became of it."""
+        """The invitation with this token, used or not."""
 
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
         """Those that can be used still at a moment, by id, from the one after ``after`` on."""
 
     def save(self, invitation: Invitation) -> None:
-        """Store what became of it; Stale when there is none with its id."""
+        """Replace the stored one; EditConflict when there is none with its id."""
 
 
 class ConformanceStore(Protocol):
@@ -374,7 +372,7 @@ class ConformanceStore(Protocol):
         """One run."""
 
     def save(self, run: ConformanceRun) -> None:
-        """Replace the stored one, whose revision must be one less; else Stale."""
+        """Replace the stored one, whose revision must be one less; else EditConflict."""
 
     def passed(self, organisation: str) -> bool:
         """Whether a system of the organisation has passed a run."""
@@ -386,7 +384,7 @@ class ConformanceStore(Protocol):
 class SuccessionStore(Protocol):
     """Mandates that move to another office, and the handoffs that they ended.
 
-    Planned in a REGISTRY Work; the rest is written in a WRITE Work.
+    Planned in a REGISTRY transaction; the rest is written in a WRITE transaction.
     """
 
     def get(self, succession: UUID) -> Succession | None:
@@ -406,7 +404,7 @@ class SuccessionStore(Protocol):
 
     def save(self, succession: Succession) -> None:
         """Replace approvals, end and cancellation of the stored one, whose version must be one
-        less; else Stale."""
+        less; else EditConflict."""
 
     def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
         """The handoffs that a succession ended, by id."""
@@ -456,7 +454,7 @@ class UnitOfWork(Protocol):
     ) -> None:
         """Roll back unless committed; release the connection.
 
-        Raises Busy when what this Work may have seen of others could not be kept.
+        Raises Busy when what this transaction may have seen of others could not be kept.
         """
 
     def commit(self) -> Sequence[LoggedEvent]:
@@ -480,7 +478,7 @@ class Policy(Protocol):
 class HighWaterMark(Protocol):
     """The log's high-water mark, kept apart from its database and outside its backups.
 
-    One for all processes and nodes of a gateway. All of it raises MarkUnreachable.
+    One for all processes and nodes of a gateway. All of it raises HighWaterMarkUnavailable.
     """
 
     def turn(self) -> AbstractContextManager[None]:
@@ -493,31 +491,32 @@ class HighWaterMark(Protocol):
         """The mark; None before the first head was signed, or when it was lost."""
 
     def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
-        """Put ``to`` in the place of ``seen``; durable when this returns True.
+        """Replace ``seen`` by ``to``; durable when this returns True.
 
         False, and nothing is changed, when the mark is not ``seen`` any more.
         """
 
 
 class CheckpointSigning(Protocol):
-    """Signs the log's heads, and only heads that are committed (evidence.md L1)."""
+    """Signs the log's heads, and only heads that are committed."""
 
     def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
         """The checkpoint of ``head`` as a signed note.
 
-        ``base`` is a head of which the caller knows that the log went from it to ``head``.
-        Raises Frozen when the log would show two histories, MarkUnreachable when nobody can tell.
+        ``base`` is a head of which the caller knows that the log went from it to ``head``. Raises
+        LogFrozen when the log would show two histories, HighWaterMarkUnavailable when nobody can
+        tell.
         """
 
     def stored(self) -> str:
         """The note of the largest head ever signed: what a frozen log still shows.
 
-        Raises Frozen when there is none, MarkUnreachable.
+        Raises LogFrozen when there is none, HighWaterMarkUnavailable.
         """
 
 
 class CaseKeys(Protocol):
-    """The keys of cases, kept apart from the database. All of it raises KeysUnavailable."""
+    """The keys of cases, kept apart from the database. All of it raises CaseKeysUnavailable."""
 
     def destroy(self, keys: Collection[UUID]) -> int:
         """Destroy keys for good, and record that they are; how many there were."""
@@ -535,8 +534,8 @@ class CaseKeys(Protocol):
 class KeyEncryptionProvider(Protocol):
     """Holds the key-encryption keys: a file now, a PKCS #11 token or a vault later.
 
-    All of it raises KeysUnavailable. Which key is the current one is written in the keys database,
-    so that all processes change over at one moment.
+    All of it raises CaseKeysUnavailable. Which key is the current one is written in the keys
+    database, so that all processes change over at one moment.
     """
 
     def known(self) -> Sequence[str]:

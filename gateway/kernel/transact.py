@@ -2,12 +2,13 @@
 
 `transact` changes something, `read` does not. Inside, the act asks policy (`authorize`) before it
 changes anything, and records one event. A refusal that is an event rolls the transaction back, and
-a second one records it; if that fails the answer is Unrecorded, never the refusal.
+a second one records it; if that fails the answer is AuditLogUnavailable, never the refusal.
 """
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
@@ -190,18 +191,18 @@ class RequestContext:
             case EnrollingSystem():
                 return self.actor.invitation.approved_by
 
-    def find(self, slug: str) -> Organisation | None:
-        """An organisation as of this transaction; each is read once."""
+    def require(self, slug: str) -> Organisation:
+        """An organisation as of this transaction, read once; a denial when there is none."""
         if slug not in self.known:
             found = self.work.organisations.get(slug)
             if found is None:
-                return None
+                deny_as_not_found()
             self.known[slug] = found
         return self.known[slug]
 
     def see(self, slug: str) -> Organisation | None:
-        """Likewise one that members may know of: not one that asked to take part, and never did."""
-        found = self.find(slug)
+        """One that members may know of: not one that asked to take part, and never did."""
+        found = self.known.get(slug) or self.work.organisations.get(slug)
         return None if found is None or found.status in UNSEEN else found
 
     def entity(self, organisation: Organisation | None = None) -> PolicyEntity:
@@ -241,7 +242,7 @@ class RequestContext:
             parties,
             event=event or self.event,
             simulated_date=self.today.simulated_date,
-            asked_in=_asked_in(self.actor),
+            asked_in=self.actor.organisation if isinstance(self.actor, Caller) else GATEWAY,
             by=self.by,
             rules=self.rules,
             details=details,
@@ -294,23 +295,31 @@ def transact(
     ``act`` loads, authorizes, decides, saves and records one event; without it the request must
     have been done before. ``replay`` finds the result of an earlier one; without it the first
     result was stored, which is for what holds no content of a case. Raises RecordedRefusal for
-    refusals that are events, and Refusal (KeyReused, Stale, Busy...) for those that are not.
+    refusals that are events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those
+    that are not.
     """
-    try:
-        with ports.begin(
-            TransactionMode.WRITE if isinstance(actor, Caller) else TransactionMode.REGISTRY
-        ) as work:
-            context = _admit(ports, work, actor, request)
-            previous = _guard(context, _previous)
-            if previous is not None:
-                logged, result = _guard(context, lambda c: _repeat(c, previous, replay))
-            elif act is None:
-                raise EditConflict("the result of the earlier request is gone: ask again")
-            else:
-                result = _guard(context, act)
-                logged = _commit(context, None if replay else result)
-    except _Denied as denial:
-        _refuse(ports, actor, request, denial)
+    mode = TransactionMode.WRITE if isinstance(actor, Caller) else TransactionMode.REGISTRY
+    for repeated in (False, True):
+        try:
+            with ports.begin(mode) as work:
+                context = _admit(ports, work, actor, request)
+                with _denials(context):
+                    previous = _previous(context)
+                    if previous is not None:
+                        logged, result = _repeat(context, previous, replay)
+                    elif act is None:
+                        raise EditConflict("the result of the earlier request is gone: ask again")
+                    else:
+                        result = act(context)
+                if previous is None:
+                    logged = _commit(context, None if replay else result)
+            break
+        except (_Denied, Refusal) as failure:
+            if not repeated and _was_done(ports, actor, request):
+                continue  # the same request was sent twice at once: its one result is both answers
+            if isinstance(failure, _Denied):
+                _refuse(ports, actor, request, failure)
+            raise
     return WriteResult(result, receipt_for(ports, logged, organisation_of(actor)))
 
 
@@ -320,7 +329,9 @@ def read(
     """Look something up; a refusal is recorded in a transaction of its own."""
     try:
         with ports.begin(TransactionMode.READ) as work:
-            return _guard(_admit(ports, work, actor, request), query)
+            context = _admit(ports, work, actor, request)
+            with _denials(context):
+                return query(context)
     except _Denied as denial:
         _refuse(ports, actor, request, denial)
 
@@ -396,11 +407,6 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     return logged.receipt(note, organisation)
 
 
-def _asked_in(actor: Actor) -> str:
-    """Whose side reads who asked. Who invited a system stays with the gateway."""
-    return actor.organisation if isinstance(actor, Caller) else GATEWAY
-
-
 def _key_owner(actor: Actor) -> OrganisationName:
     """Whose idempotency keys count: those of the system that brings the request."""
     if isinstance(actor, Administrators) and actor.system is not None:
@@ -415,9 +421,11 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
     active yet, is heard for what leads there alone.
     """
     known: dict[str, Organisation] = {}
+    system = actor.system if isinstance(actor, Administrators) else actor
+    if isinstance(system, Caller):
+        require_caller(ports, work, system)
     match actor:
         case Caller():
-            require_caller(ports, work, actor)
             organisation = work.organisations.get(OrganisationName(actor.organisation))
             if organisation is None:
                 deny_as_not_found()
@@ -425,15 +433,12 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
                 inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
-        case Administrators():
-            if actor.system is not None:
-                require_caller(ports, work, actor.system)
         case EnrollingSystem():
             member = work.organisations.get(actor.invitation.organisation)
             if member is None:
                 raise InvalidInvitation("no invitation has this name and token")
             known[member.slug] = member
-        case GatewayItself():
+        case Administrators() | GatewayItself():
             pass
     now = ports.now()
     return RequestContext(
@@ -448,10 +453,12 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
     )
 
 
-def _guard(context: RequestContext, step: Callable[[RequestContext], T]) -> T:
-    """Run a step of the request; refusals that are events leave as denials about what was known."""
+@contextmanager
+def _denials(context: RequestContext) -> Iterator[None]:
+    """Let refusals that are events leave as denials about what was known of the request."""
     try:
-        return step(context)
+        yield
+        return
     except _Denied as denial:
         denied = denial
     except Refusal as refusal:
@@ -467,8 +474,17 @@ def _guard(context: RequestContext, step: Callable[[RequestContext], T]) -> T:
     raise denied from denied.refusal.__cause__
 
 
+def _was_done(ports: Ports, actor: Actor, request: ActionRequest) -> bool:
+    """Whether a request with the same key was committed, perhaps while this one waited."""
+    if not request.key:
+        return False
+    with ports.begin(TransactionMode.READ) as work:
+        return work.retries.get(_key_owner(actor), request.key) is not None
+
+
 def _previous(context: RequestContext) -> IdempotencyRecord | None:
-    """The earlier request with the same key; KeyReused when it asked for something else."""
+    """The earlier request with the same key; IdempotencyKeyReused when it asked for something
+    else."""
     key = context.request.key
     previous = key and context.work.retries.get(_key_owner(context.actor), key)
     if not previous:
@@ -545,7 +561,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
                 event=event,
                 simulated_date=today.simulated_date,
                 result=denial.result,
-                asked_in=_asked_in(actor),
+                asked_in=owner if isinstance(actor, Caller) else GATEWAY,
                 by=request.by if isinstance(actor, Caller) else denial.by,
                 rules=denial.rules,
                 rules_shown=denial.result is not EventResult.NOT_FOUND
@@ -573,7 +589,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
 def spend_enrolment_refusal(ports: Ports, work: UnitOfWork, organisation: str) -> None:
     """Count a refused attempt with an organisation's invitation; TooManyAttempts beyond ten."""
     window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
-    if not work.budgets.spend(organisation, window, ENROLMENTS_REFUSED_PER_MINUTE):
+    if not work.budgets.consume(organisation, window, ENROLMENTS_REFUSED_PER_MINUTE):
         raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
 
 
@@ -582,7 +598,7 @@ def _spend_refusal(ports: Ports, work: UnitOfWork, actor: Actor, now: datetime) 
     owner = organisation_of(actor)
     if isinstance(actor, EnrollingSystem):
         spend_enrolment_refusal(ports, work, owner)
-    elif not work.budgets.spend(owner, f"denials/{now:%Y%m%dT%H%M}", ports.denials_per_minute):
+    elif not work.budgets.consume(owner, f"denials/{now:%Y%m%dT%H%M}", ports.denials_per_minute):
         raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
 
 

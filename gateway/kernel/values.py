@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId, Coverage
 from gateway.domain.case import Case
+from gateway.domain.organisation import System
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof
@@ -28,18 +29,20 @@ class Credentials:
 class Caller:
     """A partner's system, authenticated on this connection by certificate and bound token.
 
-    ``credentials`` are judged again in each transaction; None where no connection stands behind.
+    ``credentials`` are judged in each transaction, which adds to ``authenticated`` the system's
+    registration as it found it; None where no connection stands behind.
     """
 
     organisation: str
     system: str
     scopes: frozenset[str]
     credentials: Credentials | None = None
+    authenticated: list[System] = field(default_factory=list, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class ReferenceDate:
-    """The civil day on which memberships and mandates are judged (contracts.md 4).
+    """The civil day on which memberships and mandates are judged.
 
     ``simulated`` is true only when a demonstration's configuration set the day.
     """
@@ -218,8 +221,9 @@ class CertificateOrder:
 class Proposal:
     """A change that one person proposed, with their approval, until another one approves it.
 
-    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON; ``applied_event``
-    is the event by which it was made, ``withdrawal_event`` the one by which its proposer took it back.
+    ``id`` is the event that recorded it; ``values`` are those of the change, as JSON;
+    ``applied_event`` is the event by which it was made, ``withdrawal_event`` the one by which its
+    proposer took it back.
     """
 
     id: UUID

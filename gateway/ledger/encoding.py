@@ -6,7 +6,8 @@ verify where other implementations refuse one of them.
 """
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 
 # Sizes and indices fit a signed 64-bit integer: what databases and other implementations hold.
 MAX_SIZE = 2**63 - 1
@@ -16,7 +17,7 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 def encode_base64(data: bytes) -> str:
     """Write standard base64 with padding (RFC 4648 section 4)."""
-    return b64encode(data).decode("ascii")
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
 def decode_base64(text: str) -> bytes:

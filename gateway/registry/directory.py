@@ -9,12 +9,10 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain.audit import AuditAccess
-from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import receipt, trust_mark
-from gateway.evidence.key_registration import SUBJECT
-from gateway.evidence.key_revocation import KEY
+from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.pagination import Page, collect_page
@@ -108,12 +106,8 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
 
     def query(context: RequestContext) -> dict[str, Any]:
         authorize(context, LOG)
-        found = context.find(slug)
-        return (
-            deny_as_not_found()
-            if found is None or found.status in UNSEEN
-            else _view(found, context)
-        )
+        found = context.see(slug)
+        return deny_as_not_found() if found is None else _view(found, context)
 
     return read(ports, caller, ActionRequest("directory.read"), query)
 
@@ -134,17 +128,14 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises Frozen, MarkUnreachable.
+    organisation does not take part now, or holds no seat. Raises LogFrozen,
+    HighWaterMarkUnavailable.
     """
 
     def query(context: RequestContext) -> _Status:
         authorize(context, LOG)
-        found = context.find(slug)
-        return (
-            deny_as_not_found()
-            if found is None or found.status in UNSEEN
-            else _status(context, found)
-        )
+        found = context.see(slug)
+        return deny_as_not_found() if found is None else _status(context, found)
 
     status = read(ports, caller, ActionRequest("directory.read"), query)
     ports.notary.sign(status.head)  # a frozen gateway states nothing
@@ -194,15 +185,14 @@ def _end_of(
 def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
     """Where a member's document key came from: the event that registered it, with its subject.
 
-    With it goes the event that revoked the key, if one did, which shows the key alone. Everybody
-    who takes part may check both (gateway.evidence.key_registration, revocation). Who else they concerned,
+    With it goes the event that revoked the key, if one did, which shows the key alone. Every
+    member may check both (gateway.evidence.key_history). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
     def query(context: RequestContext) -> tuple[LoggedEvent, LoggedEvent | None]:
         authorize(context, LOG)
-        found = context.find(slug)
-        key = None if found is None else found.document_key(kid)
+        key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
             deny_as_not_found()

@@ -69,9 +69,10 @@ def redeem_invitation(
     """Ask for a system's certificate by an invitation; the result names the request.
 
     ``name`` is a client id, or an organisation's. Repeated with the same key it gives the same
-    request, so that who was interrupted goes on. Raises NotInvited, TooManyAttempts, Invalid, and
-    RecordedRefusal for what is an event: an invitation of another system, used before for another
-    key, expired or withdrawn, a first document key where there is one, or a policy's no.
+    request, so that who was interrupted goes on. Raises InvalidInvitation, TooManyAttempts,
+    ValidationFailed, and RecordedRefusal for what is an event: an invitation of another system,
+    used before for another key, expired or withdrawn, a first document key where there is one, or a
+    policy's no.
     """
     invitation = _invited(ports, name, token)
 
@@ -188,7 +189,7 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
         window = f"renewals.{caller.system}/{context.now:%Y%m%d}"
-        if not context.work.budgets.spend(caller.organisation, window, RENEWALS_PER_DAY):
+        if not context.work.budgets.consume(caller.organisation, window, RENEWALS_PER_DAY):
             raise TooManyAttempts("too many certificates for this system today: use the last one")
         client_id = f"{caller.organisation}.{caller.system}"
         context.work.signing.add(

@@ -55,7 +55,8 @@ def _verify_declaration(
 ) -> KeyDeclaration:
     """What the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this gateway.
 
-    Raises Invalid when it is missing, or says anything else, or of another key than ``kid``.
+    Raises ValidationFailed when it is missing, or says anything else, or of another key than
+    ``kid``.
     """
     if context.values[name] is None:
         raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))

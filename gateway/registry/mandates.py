@@ -5,14 +5,14 @@ given for that day before stands, and so does what was changed since. Days that 
 they were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import chain
 from typing import Any
 
 from gateway.domain.lifecycle import FINAL, ended_by
-from gateway.domain.mandate_timeline import Segment, overlapping, timelines
+from gateway.domain.mandate_timeline import CompetenceTimeline, Segment, overlapping, timelines
 from gateway.domain.organisation import (
     Mandate,
     Organisation,
@@ -24,7 +24,7 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
-from gateway.registry.mandate_report import organisations
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.registry.members import end
 
 # --- Legal mandates are given and ended -----------------------------------------------------------
@@ -77,9 +77,6 @@ def end_mandate(context: ChangeContext) -> Mapping[str, Any]:
 
 # --- A mandate is planned to move to another office, in one change; or the plan is cancelled -----
 
-LONGEST_ACT = 200
-"""Characters of a legal act's name: it stands in every statement that the succession makes."""
-
 _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 
 
@@ -88,7 +85,8 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     predecessor = context.organisation
     key, day = context.values["competence"], context.values["on"]
     successor = _known(context, context.values["successor"])
-    _require_new(context, predecessor.slug, key)
+    if any(not one.over for one in context.work.successions.from_office(predecessor.slug, key)):
+        raise WrongState("a succession of this mandate is planned already: cancel that first")
     if successor.status not in _MAY_SUCCEED:
         raise WrongState(f"the successor is {successor.status}: it cannot be given a mandate")
     ended, former_end = _ended(predecessor, key, day)
@@ -126,12 +124,6 @@ def _known(context: ChangeContext, organisation: str) -> Organisation:
     if found is None:
         raise NotFound(UNKNOWN)
     return found
-
-
-def _require_new(context: ChangeContext, predecessor: str, key: str) -> None:
-    planned = context.work.successions.from_office(predecessor, key)
-    if any(not one.over for one in planned):
-        raise WrongState("a succession of this mandate is planned already: cancel that first")
 
 
 def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation, date | None]:
@@ -263,7 +255,12 @@ def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
     held = [c for one in organisations(context.work) for c in one.competences]
     found = timelines(c for c in held if c.key == planned.competence)
-    coming = [s for one in found for s in one.stretches if _comes(s, context.today)]
+    coming = [
+        s
+        for one in found
+        for s in one.stretches
+        if s.period.end is None or s.period.end > context.today
+    ]
     several = {who for s in coming if len(s.holders) > 1 for who in s.holders}
     nobody = [max(s.period.start, context.today) for s in coming if not s.holders]
     told: dict[str, Any] = {}
@@ -274,5 +271,47 @@ def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     return told
 
 
-def _comes(stretch: Segment, today: date) -> bool:
-    return stretch.period.end is None or stretch.period.end > today
+# --- All mandates over time: where several organisations hold one, and where none does ------------
+
+
+def report(ports: Ports) -> dict[str, Any]:
+    """Every competence from its first day on, stretch by stretch, whatever its holders' status.
+
+    ``inactive`` names the holders that do not take part at present: nothing reaches them.
+    """
+    now = ports.now()
+    with ports.begin(TransactionMode.READ) as work:
+        found = list(organisations(work))
+    held = [competence for one in found for competence in one.competences]
+    holders = {competence.organisation for competence in held}
+    return {
+        "reference_date": ports.reference_date(now).day.isoformat(),
+        "competences": [_timeline_json(mandate) for mandate in timelines(held)],
+        "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
+    }
+
+
+def organisations(work: UnitOfWork) -> Iterator[Organisation]:
+    """All organisations, by id, read by page."""
+    after = ""
+    while page := work.organisations.page(after, 100):
+        yield from page
+        after = page[-1].slug
+
+
+def _timeline_json(mandate: CompetenceTimeline) -> dict[str, Any]:
+    return {
+        "competence": mandate.competence,
+        "stretches": [_stretch(one) for one in mandate.stretches],
+        "overlaps": [_stretch(one) for one in mandate.overlaps],
+        "gaps": [_stretch(one) for one in mandate.gaps],
+    }
+
+
+def _stretch(stretch: Segment) -> dict[str, Any]:
+    period = stretch.period
+    return {
+        "from": period.start.isoformat(),
+        "until": period.end.isoformat() if period.end else None,
+        "holders": list(stretch.holders),
+    }

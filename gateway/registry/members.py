@@ -109,7 +109,10 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     if organisation.application is None:
         raise WrongState("the organisation has no application to decide")
     decided_on = context.values["decided_on"]
-    _require_sequence(organisation.application.received_on, decided_on, context.today)
+    if not organisation.application.received_on <= decided_on <= context.today:
+        raise ValidationFailed(
+            (("/decided_on", "lies between the day of the application and today"),)
+        )
     resolution = AdmissionDecision(
         reference=context.values["decision_ref"],
         decided_on=decided_on,
@@ -119,12 +122,6 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     application = replace(organisation.application, resolution=resolution)
     context.save(replace(decided, application=application))
     return _status(context, decided.status)
-
-
-def _require_sequence(received: date, decided: date, today: date) -> None:
-    if not received <= decided <= today:
-        told = "lies between the day of the application and today"
-        raise ValidationFailed((("/decided_on", told),))
 
 
 def activate(context: ChangeContext) -> Mapping[str, Any]:
@@ -221,15 +218,14 @@ def declare_interest(context: ChangeContext) -> Mapping[str, Any]:
         kind=context.values["kind"],
         period=context.period(),
     )
-    if any(_same(made, other) for other in organisation.interests):
+    if any(
+        (made.scope, made.subject, made.kind) == (other.scope, other.subject, other.kind)
+        and made.period.overlaps(other.period)
+        for other in organisation.interests
+    ):
         raise WrongState("that interest is declared in that period already")
     context.save(replace(organisation, interests=(*organisation.interests, made)))
     return {"organisation": organisation.slug, "interest": str(made.id)}
-
-
-def _same(one: DeclaredInterest, other: DeclaredInterest) -> bool:
-    said = (one.scope, one.subject, one.kind) == (other.scope, other.subject, other.kind)
-    return said and one.period.overlaps(other.period)
 
 
 # --- What members agreed to, with its legal reference, for a time ---------------------------------

@@ -96,8 +96,8 @@ def consult(
 ) -> WriteResult:
     """Open an organisation's contacts, which is an event: for personal data has readers.
 
-    ``asked`` says ``by`` whom, and the ``reason``. Raises Stale for a repetition once the contacts
-    have changed: who reads the new ones is recorded anew.
+    ``asked`` says ``by`` whom, and the ``reason``. Raises EditConflict for a repetition once the
+    contacts have changed: who reads the new ones is recorded anew.
     """
     by, reason = asked["by"], asked["reason"]
     content = {"organisation": slug, "reason": reason}

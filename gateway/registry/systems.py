@@ -1,6 +1,6 @@
 """Members' machines: their scopes, keys and certificates, and invitations to enrol them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,6 @@ from gateway.domain.refusals import InvitationUnusable, NotFound, ValidationFail
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM
 from gateway.kernel.values import CertificateOrder
-
-# --- Members' machines: their scopes, client keys and certificates --------------------------------
 
 
 def register(context: ChangeContext) -> Mapping[str, Any]:
@@ -25,44 +23,37 @@ def register(context: ChangeContext) -> Mapping[str, Any]:
 
 def set_keys(context: ChangeContext) -> Mapping[str, Any]:
     """Replace the keys with which a system authenticates; none: its certificate is enough."""
-    organisation = context.organisation
-    name, keys = context.values["system"], context.values["keys"]
-    if context.work.organisations.system(organisation.slug, name) is None:
-        raise NotFound("the organisation has no system of that name: register it first")
-    _end_tokens_of_withdrawn(context, organisation.slug, name, keys)
-    context.work.organisations.set_client_keys(organisation.slug, name, keys)
-    return {"client_id": f"{organisation.slug}.{name}", "keys": len(keys)}
-
-
-def _end_tokens_of_withdrawn(
-    context: ChangeContext, slug: str, system: str, keys: Sequence[str]
-) -> None:
-    """A key that is withdrawn may be in other hands: what was had by it ends with it."""
-    if not set(context.work.organisations.client_keys(slug, system)) <= set(keys):
-        context.work.organisations.end_tokens(slug, system, context.now)
+    system, keys = _system(context), context.values["keys"]
+    registry = context.work.organisations
+    if not {*registry.client_keys(system.organisation, system.name)} <= {*keys}:
+        # A withdrawn key may be in other hands: the tokens that it obtained end with it.
+        registry.save_system(replace(system, tokens_valid_from=context.now))
+    registry.set_client_keys(system.organisation, system.name, keys)
+    return {"client_id": system.client_id, "keys": len(keys)}
 
 
 def switch(context: ChangeContext, *, on: bool) -> Mapping[str, Any]:
     """Stop a system at its next request, or let it work again with tokens of from then on."""
-    system = _system(context, context.organisation)
+    system = _system(context)
     if system.enabled is on:
         raise WrongState(f"the system is {'enabled' if on else 'disabled'} already")
-    context.work.organisations.save_system(replace(system, enabled=on))
-    context.work.organisations.end_tokens(system.organisation, system.name, context.now)
+    switched = replace(system, enabled=on, tokens_valid_from=context.now)
+    context.work.organisations.save_system(switched)
     return {"client_id": system.client_id, "enabled": on}
 
 
 def entrust(context: ChangeContext) -> Mapping[str, Any]:
     """Give a system the scopes of the operator, or take them away with an empty list."""
-    system = _system(context, context.organisation)
+    system = _system(context)
     given = context.values["scopes"]
     scopes = system.scopes - frozenset(ADMIN_SCOPES) | given
     context.work.organisations.save_system(replace(system, scopes=scopes))
     return {"client_id": system.client_id, "scopes": sorted(scopes)}
 
 
-def _system(context: ChangeContext, organisation: Organisation) -> System:
-    system = context.work.organisations.system(organisation.slug, context.values["system"])
+def _system(context: ChangeContext) -> System:
+    slug, name = context.organisation.slug, context.values["system"]
+    system = context.work.organisations.system(slug, name)
     if system is None:
         raise NotFound("the organisation has no system of that name: register it first")
     return system
@@ -70,12 +61,14 @@ def _system(context: ChangeContext, organisation: Organisation) -> System:
 
 def order_certificate(context: ChangeContext) -> Mapping[str, Any]:
     """Order a certificate of whoever holds the issuing key, for the key of a request."""
-    organisation = context.organisation
-    system = context.values["system"]
-    if context.work.organisations.system(organisation.slug, system) is None:
-        raise NotFound("the organisation has no system of that name: register it first")
-    csr = context.values["csr"]
-    request = CertificateOrder(context.event, organisation.slug, system, csr, context.persons[0])
+    system = _system(context)
+    request = CertificateOrder(
+        id=context.event,
+        organisation=system.organisation,
+        system=system.name,
+        csr=context.values["csr"],
+        approved_by=context.persons[0],
+    )
     context.work.signing.add(request)
     return {"request": str(request.id)}
 
@@ -91,7 +84,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
             (("/system", "is for all certificates of a system: name that, or one"),)
         )
     if context.values["system"] is not None:
-        system = _system(context, organisation)
+        system = _system(context)
         revoked = _standing(context, system)
         if not revoked:
             raise WrongState("the system has no certificate that stands")
@@ -129,14 +122,11 @@ def _standing(context: ChangeContext, system: System) -> list[Certificate]:
 
 def invite(context: ChangeContext) -> Mapping[str, Any]:
     """Store an invitation; its token stays with who proposed it, we get the SHA-256 of it."""
-    organisation = context.organisation
-    system = context.values["system"]
-    if context.work.organisations.system(organisation.slug, system) is None:
-        raise NotFound("the organisation has no system of that name: register it first")
+    system = _system(context)
     made = Invitation(
         id=context.event,
-        organisation=organisation.slug,
-        system=system,
+        organisation=system.organisation,
+        system=system.name,
         token_sha256=context.values["token_sha256"],
         approved_by=context.persons,
         expires_at=context.now + LIFE,
@@ -144,7 +134,7 @@ def invite(context: ChangeContext) -> Mapping[str, Any]:
     context.work.invitations.add(made)
     return {
         "invitation": str(made.id),
-        "client_id": f"{organisation.slug}.{system}",
+        "client_id": system.client_id,
         "expires_at": made.expires_at.isoformat(timespec="seconds"),
     }
 

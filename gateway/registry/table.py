@@ -47,8 +47,8 @@ from gateway.registry import keys, mandates, members, systems
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
-_SYSTEM = organisation_id("system", "Which system.", option="NAME")
-_DECISION = free_text("decision_ref", "Reference of the decision.", option="--decision")
+_SYSTEM = organisation_id("system", "Which system.", option="SYSTEM")
+_DECISION = free_text("decision_ref", "Reference of the decision.")
 _RESOLUTION = (
     _DECISION,
     date("decided_on", "Day of the decision."),
@@ -56,7 +56,7 @@ _RESOLUTION = (
         "document_sha256",
         "The decision; only its digest is stored.",
         given=Given.DIGEST_OF_FILE,
-        option="--document",
+        option="--decision-document",
     ),
 )
 _ENTRY = (
@@ -108,7 +108,7 @@ CHANGES: Mapping[str, ChangeType] = {
             one_of("standing", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
             free_text("about", "What it does."),
-            date("received_on", "Day of the application.", option="--received"),
+            date("received_on", "Day of the application."),
             _CONTACTS,
         ),
         members.apply,
@@ -162,13 +162,13 @@ CHANGES: Mapping[str, ChangeType] = {
     "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",
         1,
-        (signed_document("statement", "What it signed, from `casegate keys lock`."),),
+        (signed_document("statement", "What it signed, from `casegate key require-signed`."),),
         partial(keys.set_lock, locked=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
-        (signed_document("statement", "What it signed, from `casegate keys unlock`."),),
+        (signed_document("statement", "What it signed, from `casegate key allow-attested`."),),
         partial(keys.set_lock, locked=False),
     ),
     "contact.set": ChangeType(
@@ -207,7 +207,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
             _RECEIVING,
-            date("on", "First day of the successor's mandate."),
+            date("on", "First day of the successor's mandate.", option="--effective-on"),
             date("read_until", "First day on which the predecessor opens none of it any more."),
             free_text("legal_act", "The act that moves the mandate.", 200),
             boolean(
@@ -337,12 +337,12 @@ CHANGES: Mapping[str, ChangeType] = {
             optional(signed_document("countersignature", "By a document key, if there is one.")),
         ),
         keys.register,
-        about="Made by `casegate keys new` or `casegate keys encryption`.",
+        about="Made by `casegate key create`.",
     ),
     "key.revoke": ChangeType(
         "Revoke a member's document or encryption key.",
         1,
-        (any_text("kid", "The key's id.", option="KID"), _REASON),
+        (any_text("kid", "The key's id.", option="KEY_ID"), _REASON),
         keys.revoke,
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),
@@ -361,11 +361,14 @@ CHANGES: Mapping[str, ChangeType] = {
         "Let an organisation read events of the log for a time.",
         2,
         (
-            one_of(
-                "reach",
-                "The whole log, one member's events, or one case.",
-                CoverageKind,
-                CoverageKind,
+            replace(
+                one_of(
+                    "reach",
+                    "The whole log, one member's events, or one case.",
+                    CoverageKind,
+                    CoverageKind,
+                ),
+                option="--coverage",
             ),
             optional(organisation_id("member", "Whose events; for a case, its originator.")),
             optional(identifier("case", "Which case.")),

@@ -128,6 +128,6 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWate
             raise
     except DBAPIError as error:
         raise UnsuitableDatabase(
-            f"the log's high-water mark cannot be opened ({error.orig}): see [mark] url"
+            f"the log's high-water mark cannot be opened ({error.orig}): see [high_water_mark] url"
         ) from error
     return SqlMark(engine, origin)

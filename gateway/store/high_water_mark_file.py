@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -87,7 +88,7 @@ class HighWaterMarkFile:
         try:
             self.read()
         except HighWaterMarkUnavailable as error:
-            raise UnsuitableDatabase(f"{error.detail}: see [mark] url") from error
+            raise UnsuitableDatabase(f"{error.detail}: see [high_water_mark] url") from error
 
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
@@ -113,7 +114,8 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise UnsuitableDatabase(
-            f"the log's high-water mark cannot be opened ({error.strerror}): see [mark] url"
+            f"the log's high-water mark cannot be opened ({error.strerror}): "
+            "see [high_water_mark] url"
         ) from error
     mark = HighWaterMarkFile(file, origin)
     mark.require_sound()
@@ -156,6 +158,7 @@ def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
+@lru_cache(maxsize=4)  # the two slots are read for each token, and rarely change
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")

@@ -63,7 +63,7 @@ class SqlBudgets:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def spend(self, organisation: str, window: str, limit: int) -> bool:
+    def consume(self, organisation: str, window: str, limit: int) -> bool:
         self._transaction.require_writing()
         what, _, _ = window.partition("/")
         earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
@@ -96,8 +96,8 @@ class SqlReplay:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def spend(self, client: str, jti: str, expires_at: datetime) -> bool:
-        """One statement, so that of two workers one alone spends it."""
+    def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
+        """One statement, so that only one of two workers spends it."""
         self._transaction.require_writing()
         values = {"client": client, "jti": jti, "expires_at": expires_at}
         return self._transaction.changed(_USE, values)

@@ -383,7 +383,7 @@ class SqlKeyring:
 
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
-        with _told():
+        with _translating():
             connection = self._readers.take()
             try:
                 yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
@@ -393,7 +393,7 @@ class SqlKeyring:
     @contextmanager
     def _changing(self, *, held: bool = False) -> Iterator[Transaction]:
         """A writing transaction, committed at the end; ``held`` when this thread has the turn."""
-        with _told(), nullcontext() if held else self._writing, self._queue():
+        with _translating(), nullcontext() if held else self._writing, self._queue():
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
@@ -417,7 +417,7 @@ class SqlKeyring:
 
     def _empty_journal(self) -> None:
         """Leave nothing of what was overwritten in SQLite's journal; it must not just age there."""
-        with _told(), self._writing, self._queue():
+        with _translating(), self._writing, self._queue():
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
@@ -431,7 +431,7 @@ class SqlKeyring:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     """Tell every failure of the database in the port's words."""
     try:
         yield
@@ -449,7 +449,7 @@ def _commit(connection: Connection) -> None:
 
 def _ring(row: Any) -> str:
     if row is None:
-        raise CaseKeysUnavailable("the keys database is not this gateway's: see [keys] url")
+        raise CaseKeysUnavailable("the keys database is not this gateway's: see [case_keys] url")
     return str(row.kek)
 
 
@@ -483,7 +483,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     if not begun:
         raise UnsuitableDatabase(
             "the keys database has keys of this gateway, and their key-encryption key is not here:"
-            " bring keys/kek-* back, or name another database in [keys] url for a new gateway"
+            " bring keys/kek-* back, or name another database in [case_keys] url for a new gateway"
         )
 
 
@@ -528,9 +528,9 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
         engine.dispose()
 
 
-_BRING_BACK = "is [keys] url right? Bring the newest copy back"
+_BRING_BACK = "is [case_keys] url right? Bring the newest copy back"
 
 
 def _unopened(error: Exception) -> UnsuitableDatabase:
     reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", error)
-    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [keys] url")
+    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [case_keys] url")

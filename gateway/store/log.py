@@ -19,10 +19,9 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import Busy, CaseErased
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
-from gateway.evidence.sd_jwt import read_stored_disclosure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
-from gateway.ledger import edge, tiles, tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
@@ -119,12 +118,12 @@ class AppendResult:
 
     events: Sequence[EventDocument]
     base: TreeHead
-    grown: edge.Growth
+    grown: tree.Growth
 
     @classmethod
     def nothing(cls) -> "AppendResult":
         """What a transaction without events added."""
-        return cls((), TreeHead(0, tree.EMPTY_ROOT), edge.Growth(0, {}))
+        return cls((), TreeHead(0, tree.EMPTY_ROOT), tree.Growth(0, {}))
 
     def prove(self, first: int, count: int) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head.
@@ -182,13 +181,13 @@ class SqlLog:
         row = locked().one()
         counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
         base = TreeHead(row.size, row.root)
-        if edge.grow(row.edge, base.size, ()).root != base.root:
+        if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         at = self._letterhead.now()
         events, parties = self._compose(at, base.size, counted)
         entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]
-        grown = edge.grow(row.edge, base.size, leaves)
+        grown = tree.grow(row.edge, base.size, leaves)
         run.execute(_ADD_EVENTS, self._rows(base.size, events, entries, keys))
         key = self._letterhead.person_key
         numbered = enumerate(self.facts, base.size)
@@ -216,6 +215,8 @@ class SqlLog:
         )
         disclosures = tuple(one for one in opened if one is not None)
         head = self.head()
+        if row.idx >= head.size:  # committed after this transaction saw the head
+            raise Busy("the first of these requests was stored just now: repeat this one")
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
         proof = tuple(self._proofs.of(row.idx))
@@ -350,9 +351,7 @@ class SqlLog:
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except CaseErased:
                 return None
-        read = read_stored_disclosure(text)
-        name, value = str(read.name), read.value
-        return EventDisclosure(read.encoded, read.digest, name, value, frozenset(readers))
+        return EventDisclosure(text, frozenset(readers))
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

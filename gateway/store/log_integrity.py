@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 
 from gateway.kernel.values import TreeHead
-from gateway.ledger import edge, tiles, tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile
@@ -117,7 +117,7 @@ def _checked(row: Row[Any], index: int) -> bytes:
 
 def _require_edge(work: SqlUnitOfWork, head: TreeHead) -> None:
     try:
-        kept = edge.grow(work.rows(_EDGE, {})[0].edge, head.size, ())
+        kept = tree.grow(work.rows(_EDGE, {})[0].edge, head.size, ())
         whole = kept.root == head.root
     except (ValueError, TypeError):
         whole = False

@@ -98,15 +98,11 @@ _SAVE_SYSTEM = (
         system.c.organisation == bindparam("of_organisation"),
         system.c.name == bindparam("of_name"),
     )
-    .values(scopes=bindparam("scopes"), enabled=bindparam("enabled"))
-)
-_END_TOKENS = (
-    update(system)
-    .where(
-        system.c.organisation == bindparam("of_organisation"),
-        system.c.name == bindparam("of_name"),
+    .values(
+        scopes=bindparam("scopes"),
+        enabled=bindparam("enabled"),
+        tokens_valid_from=bindparam("tokens_valid_from"),
     )
-    .values(tokens_valid_from=bindparam("at"))
 )
 
 _KEYS = (
@@ -216,11 +212,11 @@ class SqlOrganisations:
 
     def get(self, slug: str) -> Organisation | None:
 
-        def look() -> Organisation | None:
+        def find() -> Organisation | None:
             found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
             return found[0] if found else None
 
-        return self._remembered(("organisation", slug), look)
+        return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
@@ -228,12 +224,12 @@ class SqlOrganisations:
 
     def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
 
-        def look() -> tuple[Mandate, ...]:
+        def find() -> tuple[Mandate, ...]:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
             return tuple(_competence(row, row.organisation) for row in rows)
 
-        return self._remembered(("receivers", matter, territory), look)
+        return self._remembered(("receivers", matter, territory), find)
 
     def add(self, organisation: Organisation) -> None:
         self._transaction.require_registry()
@@ -252,12 +248,12 @@ class SqlOrganisations:
 
     def system(self, organisation: str, name: str) -> System | None:
 
-        def look() -> System | None:
+        def find() -> System | None:
             values = {"organisation": organisation, "name": name}
             row = self._transaction.execute(_SYSTEM, values).first()
             return row and System(*row)
 
-        return self._remembered(("system", organisation, name), look)
+        return self._remembered(("system", organisation, name), find)
 
     def systems(self, organisation: str) -> Sequence[System]:
         rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
@@ -276,14 +272,10 @@ class SqlOrganisations:
             "of_name": system.name,
             "scopes": system.scopes,
             "enabled": system.enabled,
+            "tokens_valid_from": system.tokens_valid_from,
         }
         if not self._transaction.changed(_SAVE_SYSTEM, values):
             raise EditConflict("this system is not registered")
-
-    def end_tokens(self, organisation: str, system: str, at: datetime) -> None:
-        self._transaction.require_registry()
-        named = {"of_organisation": organisation, "of_name": system, "at": at}
-        self._transaction.execute(_END_TOKENS, named)
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         values = {"organisation": organisation, "system": system}
@@ -302,11 +294,11 @@ class SqlOrganisations:
 
     def certificate(self, thumbprint: str) -> Certificate | None:
 
-        def look() -> Certificate | None:
+        def find() -> Certificate | None:
             row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
             return row and Certificate(*row)
 
-        return self._remembered(("certificate", thumbprint), look)
+        return self._remembered(("certificate", thumbprint), find)
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """The newest is the one recorded last."""
@@ -368,13 +360,13 @@ class SqlOrganisations:
         if not self._transaction.changed(_SAVE_PERSON, values):
             raise EditConflict("there is no person with this id")
 
-    def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+    def _remembered(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What was found before at this version; who changes the registry always looks."""
         if self._transaction.mode is TransactionMode.REGISTRY:
-            return look()
+            return find()
         found: T | None = self._entries.get(key)
         if found is None:
-            found = look()
+            found = find()
             if found and len(self._entries) < MOST_REMEMBERED:
                 self._entries[key] = found
         return found

@@ -2,8 +2,8 @@
 
 Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
 a case or a handoff is replaced only by comparing its counter; log tables are only added to,
-except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
-entries that commit to them stay.
+except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL):
+the entries that commit to them stay.
 
 What cases, answers and reasons say is encrypted by the key of their case
 (`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
@@ -317,7 +317,8 @@ handoff = Table(
     Index("handoff_in_by_state", "recipient", "state", "id"),
     Index("handoff_out", "originator", "id"),
     Index("handoff_out_by_state", "originator", "state", "id"),
-    Index("handoff_of_case", "originator", "case"),
+    # With the id, by which they are ordered: SQLite would else read all of the originator's.
+    Index("handoff_of_case", "originator", "case", "id"),
 )
 
 answer = Table(
@@ -479,8 +480,8 @@ log_tile = Table(
     PrimaryKeyConstraint("level", "n"),
 )
 
-# Each organisation's own stream: stream_number is 1, 2, 3... without a gap,
-# counted under the head's lock.
+# Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the
+# head's lock.
 party = Table(
     "party",
     metadata,

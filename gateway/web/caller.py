@@ -1,17 +1,20 @@
 """Who calls: the connection's certificate, then the token bound to it, then the registry.
 
-The order is that of access.md 4.4, for each request: certificate, token, binding, registry, scope.
+The order, for each request: certificate, token, binding, registry, scope.
 """
 
 import hmac
 import re
+from dataclasses import replace
 
 from flask import Request, g
 
-from gateway.kernel.authentication import authenticate
+from gateway.domain.organisation import system_of
+from gateway.kernel.authentication import NotAuthenticated, authenticate
+from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, Credentials
 from gateway.web.context import AppContext, PresentedCertificate
-from gateway.web.inputs import MalformedRequest, read_pairs
+from gateway.web.inputs import read_query
 from gateway.web.problems import (
     ClientCertificateRefused,
     InsufficientScope,
@@ -47,27 +50,42 @@ def peer_of(gate: AppContext, request: Request) -> PresentedCertificate | None:
     return peer
 
 
-def authenticate_request(gate: AppContext, tokens: Tokens, request: Request, scope: str) -> Caller:
-    """The system behind a request, with its scopes of this moment.
+def claimed_caller(gate: AppContext, tokens: Tokens, request: Request) -> Caller:
+    """The system that a request's token names, on the certificate that the token is bound to.
 
-    Raises the refusals of `problems` and NotAuthenticated. ``scope`` may be ANY_SCOPE.
+    The registry was not asked: the action's own transaction asks it, or `registered_caller`.
+    Raises the refusals of `problems` and NotAuthenticated.
     """
     peer = peer_of(gate, request)
     token = tokens.read(_bearer(request))
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise InvalidToken("the token is bound to another certificate than the connection's")
+    names = system_of(token.client_id)
+    if names is None:
+        raise NotAuthenticated("the client id is not of the form organisation.system")
     shown = Credentials(peer.thumbprint, peer.san_uris, token.jti, token.issued)
-    system = authenticate(gate.ports, token.client_id, shown)  # RS1: not revoked; RS5
-    scopes = token.scopes & system.scopes
-    if scope != ANY_SCOPE and scope not in scopes:
+    return Caller(*names, token.scopes, shown)
+
+
+def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
+    """The same caller with the scopes that the registry grants at this moment (RS5).
+
+    ``scope`` may be ANY_SCOPE. Raises NotAuthenticated (RS1: revoked), InsufficientScope.
+    """
+    if claimed.credentials is None:
+        raise NotAuthenticated("no connection stands behind the caller")
+    client_id = f"{claimed.organisation}.{claimed.system}"
+    system = authenticate(ports, client_id, claimed.credentials)
+    scopes = claimed.scopes & system.scopes
+    if scope not in (ANY_SCOPE, *scopes):
         raise InsufficientScope(scope)
-    return Caller(system.organisation, system.name, scopes, shown)
+    return replace(claimed, scopes=scopes, authenticated=[system])
 
 
 def _bearer(request: Request) -> str:
-    """The token, from the header alone (RS1); NoCredentials when there is none (RS3)."""
-    if request.query_string:
-        _refuse_in_query(request.query_string)
+    """The token, only from the header (RS1); NoCredentials when there is none (RS3)."""
+    if request.query_string and "access_token" in read_query(request):
+        raise TokenInQuery("send the access token only in the Authorization header")
     sent = request.headers.get("Authorization")
     found = _BEARER.fullmatch(sent or "")
     if found:
@@ -75,12 +93,3 @@ def _bearer(request: Request) -> str:
     if sent and sent.lower().startswith("bearer"):
         raise InvalidToken("the token is not of the form that tokens have")
     raise NoCredentials("send an access token in the Authorization header")
-
-
-def _refuse_in_query(query: bytes) -> None:
-    try:
-        fields = read_pairs(query)
-    except ValueError:
-        raise MalformedRequest("the query cannot be read, or gives a field twice") from None
-    if "access_token" in fields:
-        raise TokenInQuery("send the access token in the Authorization header alone")

@@ -57,8 +57,8 @@ class AppContext:
     ``require_newest_log`` raises Frozen, MarkUnreachable or DatabaseUnreachable where the registry
     may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
-    ``answered`` hears of each answer: its route's template, method, status and seconds; ``told``
-    of each problem: the last part of its type.
+    ``answered`` hears of each answer: its route's template, method, status and seconds;
+    ``problem_sent`` of each problem: the last part of its type.
     """
 
     ports: Ports
@@ -82,7 +82,7 @@ class AppContext:
     body_bytes: int = BODY_BYTES
     patience: float = 5.0
     answered: Callable[[str, str, int, float], None] = _ignore
-    told: Callable[[str], None] = _ignore
+    problem_sent: Callable[[str], None] = _ignore
 
     @property
     def issuer(self) -> str:

@@ -17,7 +17,7 @@ from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest,
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
-from gateway.web.caller import authenticate_request
+from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
 from gateway.web.context import AppContext
 from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
 from gateway.web.responses import json_response
@@ -49,16 +49,16 @@ class Call(NamedTuple):
     query: Mapping[str, Any]
     signed: VerifiedRequest | None = None
 
-    def do(
+    def write(
         self,
         action: Callable[Concatenate[Ports, Caller, str, P], WriteResult],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> WriteResult:
-        """Do a write under the call's retry key."""
+        """Do a write under the call's idempotency key."""
         return action(self.ports, self.caller, self.key, *args, **kwargs)
 
-    def ask(
+    def read(
         self,
         action: Callable[Concatenate[Ports, Caller, P], R],
         *args: P.args,
@@ -76,12 +76,12 @@ class Endpoint:
     """One method of one address.
 
     ``path`` is a rule of Flask. ``action`` is the policy's, ``scope`` the token's; both are None
-    unless ``access`` is TOKEN. ``writes`` says that a retry key is needed and that the answer is
-    a result with its receipt. ``media`` is what a good answer is, with ``status``; ``gives`` names
-    the shape of what is in it, ``form`` that of a body that is a form, ``takes`` the media of one
-    that is neither. ``signed`` is the document that may come in the place of a body;
-    ``status_later`` says that 202 may ask to come again, ``waits`` names the shape of a 202 that
-    says what it waits for.
+    unless ``access`` is TOKEN. ``writes``: an idempotency key is needed, and the answer is a
+    result with its receipt. ``media`` is what a good answer is, with ``status``, and ``response``
+    names the shape of what is in it. ``form`` names the shape of a body that is a form, ``takes``
+    the media of one that is neither form nor JSON; ``signed`` is the document that may replace a
+    body. ``status_later``: 202 may ask to come again; ``waits`` names the shape of a 202 that says
+    what it waits for.
     """
 
     method: str
@@ -95,7 +95,7 @@ class Endpoint:
     writes: bool = False
     status: int = 200
     media: tuple[str, ...] = ("application/json",)
-    gives: str | None = None
+    response: str | None = None
     form: str | None = None
     signed: SignedRequestType | None = None
     takes: str | None = None
@@ -114,77 +114,28 @@ class Endpoint:
 
 
 def endpoint(
-    rule: str,
-    *,
-    action: str,
-    scope: str,
-    gives: str,
-    body: Schema | None = None,
-    query: Schema = NOTHING,
-    writes: bool = False,
-    status: int = 200,
-    media: tuple[str, ...] = ("application/json",),
-    signed: SignedRequestType | None = None,
-    waits: str | None = None,
+    rule: str, *, action: str, scope: str, response: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
-    The view takes a Call and the parts of the path, and returns a result, a Written or a Response.
+    The view takes a Call and the parts of the path, and returns a result, a WriteResult or a
+    Response. ``more`` are other fields of `Endpoint`.
     """
     method, _, path = rule.partition(" ")
-
-    def declare(view: View) -> Endpoint:
-        return Endpoint(
-            method=method,
-            path=path,
-            view=view,
-            access=EndpointAccess.TOKEN,
-            action=action,
-            scope=scope,
-            body=body,
-            query=query,
-            writes=writes,
-            status=status,
-            media=media,
-            gives=gives,
-            signed=signed,
-            waits=waits,
-        )
-
-    return declare
+    more |= {"action": action, "scope": scope, "response": response}
+    return lambda view: Endpoint(method, path, view, EndpointAccess.TOKEN, **more)
 
 
 def unauthenticated(
     rule: str,
     *,
-    media: str = "application/json",
     access: EndpointAccess = EndpointAccess.ANYBODY,
-    form: str | None = None,
-    gives: str | None = None,
-    body: Schema | None = None,
-    takes: str | None = None,
-    writes: bool = False,
-    status_later: bool = False,
+    media: str = "application/json",
+    **more: Any,
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint that asks for no token; its view gets what its app is registered with."""
     method, _, path = rule.partition(" ")
-
-    def declare(view: View) -> Endpoint:
-        return Endpoint(
-            method,
-            path,
-            view,
-            access,
-            body=body,
-            writes=writes,
-            media=(media,),
-            gives=gives,
-            form=form,
-            takes=takes,
-            status_later=status_later,
-        )
-
-    return declare
+    return lambda view: Endpoint(method, path, view, access, media=(media,), **more)
 
 
 def register(app: Flask, endpoints: Iterable[Endpoint], gate: AppContext, tokens: Tokens) -> None:
@@ -217,28 +168,44 @@ def _add(app: Flask, one: Endpoint, view: Callable[..., Any]) -> None:
 
 
 def _serve(one: Endpoint, gate: AppContext, tokens: Tokens, **path: Any) -> Response:
-    """Authenticate, then read what came, then let the view translate it."""
-    caller = authenticate_request(gate, tokens, request, one.scope or "")
+    """Answer a request of a system with a token.
+
+    The transaction of the action authenticates the caller. Where none did, because something was
+    refused before or the view needs none, the registry is asked here: who calls is decided first.
+    """
+    scope = one.scope or ""
+    caller = claimed_caller(gate, tokens, request)
+    if scope not in (ANY_SCOPE, *caller.scopes):
+        caller = registered_caller(gate.ports, caller, scope)
+    try:
+        response = _perform(one, gate, caller, path)
+    except Exception:
+        if caller.authenticated:
+            raise
+        registered = registered_caller(gate.ports, caller, scope)
+        if registered.scopes == caller.scopes:
+            raise
+        return _perform(one, gate, registered, path)
+    if not caller.authenticated:
+        registered_caller(gate.ports, caller, scope)
+    return response
+
+
+def _perform(one: Endpoint, gate: AppContext, caller: Caller, path: Mapping[str, Any]) -> Response:
+    """Read what came, then let the view translate it."""
     signed = one.signed if is_signed(request) else None
     key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:
         query = one.query.load(read_query(request))
     call = Call(gate.ports, caller, key, {}, query)
-    if signed is not None and one.body is not None:
-        call = _open(one, signed, call)
+    if one.body is not None and signed is not None:
+        # A signed document is verified, then held to the schema of the body that it replaces.
+        document, action = read_document(request), one.action or ""
+        opened = open_signed(gate.ports, caller, document, typ=signed.typ, action=action, key=key)
+        body = one.body.load(signed.body(opened))
+        call = call._replace(key=opened.jti, body=body, signed=opened)
     elif one.body is not None:
         call = call._replace(body=one.body.load(read_json(request)))
     answer = one.view(call, **path)
-    if isinstance(answer, Response):
-        return answer
-    return json_response(answer, one.status)
-
-
-def _open(one: Endpoint, form: SignedRequestType, call: Call) -> Call:
-    """The call that a signed document stands for: verified, then held to the same schema."""
-    text, action = read_document(request), one.action or ""
-    opened = open_signed(call.ports, call.caller, text, typ=form.typ, action=action, key=call.key)
-    said = form.body(opened)
-    body: Mapping[str, Any] = {} if one.body is None else one.body.load(said)
-    return call._replace(key=opened.jti, body=body, signed=opened)
+    return answer if isinstance(answer, Response) else json_response(answer, one.status)

@@ -1,4 +1,4 @@
-"""Refusals, schema errors and failures of an app, told as problems (RFC 9457) and noted."""
+"""Refusals, schema errors and failures of an app as problem documents (RFC 9457)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +54,7 @@ def install(app: Flask, gate: AppContext) -> None:
 def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None) -> Response:
     problem = problem_of(refusal)
     members: dict[str, Any] = {}
-    if problem.tells and refusal.detail:
+    if problem.show_detail and refusal.detail:
         members["detail"] = refusal.detail
     if isinstance(refusal, ValidationFailed):
         members["errors"] = [
@@ -64,7 +64,7 @@ def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None) -> Res
         members["rules"] = list(refusal.rules)
     if receipt is not None:
         members["receipt"] = receipts.to_json(receipt)
-    if problem.noted:
+    if problem.security_logged:
         _note(gate, problem, refusal)
     return _answer(gate, problem, members, _headers(gate, problem, refusal))
 
@@ -72,7 +72,7 @@ def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None) -> Res
 def _note(gate: AppContext, problem: ProblemType, refusal: Refusal | None = None) -> None:
     """A line for the operator, who alone may read what the caller is not told."""
     fields = {"kind_of": type(refusal).__name__} if refusal else {}
-    if refusal and not problem.tells:
+    if refusal and not problem.show_detail:
         fields["reason"] = refusal.detail
     gate.log.refuse(
         problem.slug,
@@ -85,7 +85,7 @@ def _note(gate: AppContext, problem: ProblemType, refusal: Refusal | None = None
 
 def _http(gate: AppContext, error: HTTPException) -> Response:
     problem = of_status(error.code or 0)
-    if problem.noted:
+    if problem.security_logged:
         _note(gate, problem)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
     if error.code == 413:
@@ -102,7 +102,7 @@ def _headers(gate: AppContext, problem: ProblemType, refusal: Refusal) -> dict[s
     if problem.basic:
         headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
     if problem.status == 401:
-        # A client whose rights have ended must not keep a connection open (access.md 3).
+        # A client whose rights have ended must not keep a connection open.
         headers["Connection"] = "close"
     return headers
 
@@ -124,6 +124,6 @@ def _answer(
     status: int | None = None,
 ) -> Response:
     """The answer to a request that a problem came of."""
-    gate.told(problem.slug)
+    gate.problem_sent(problem.slug)
     body = {**document(gate.issuer, problem, g.request_id, status), **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

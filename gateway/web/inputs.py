@@ -15,7 +15,7 @@ MAX_FIELDS = 32
 """Fields of a form or a query; the longest of ours has six."""
 
 MAX_ERRORS = 100
-"""Errors that one answer lists: enough to mend a document, too few to make answers a burden."""
+"""Errors that one answer lists: enough to correct a document, too few to make answers a burden."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _JSON = re.compile(r"application/json(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.IGNORECASE)
@@ -40,7 +40,7 @@ def read_body(request: Request) -> bytes:
     A body without a stated length is cut at the limit by the framework, not refused: whatever
     fills the limit is taken for one that was cut.
     """
-    data = request.get_data(cache=False)
+    data = request.get_data()
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge

@@ -1,6 +1,6 @@
 """Which endpoints each listener serves."""
 
-from gateway.web import metadata, oauth
+from gateway.web import certificates, log, metadata, oauth, problem_pages
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
     audit,
@@ -11,10 +11,8 @@ from gateway.web.partners import (
     events,
     handoffs,
     registry,
-    renewal,
     successions,
 )
-from gateway.web.public import certificates, enrolment, keys, log, pages
 
 PARTNERS: tuple[Endpoint, ...] = (
     *directory.ENDPOINTS,
@@ -31,7 +29,7 @@ PARTNERS: tuple[Endpoint, ...] = (
 
 PARTNERS_OPEN: tuple[Endpoint, ...] = (
     *metadata.PARTNERS,
-    *renewal.ENDPOINTS,
+    *certificates.PARTNERS,
     log.health,
     log.readiness,
 )
@@ -42,11 +40,9 @@ TOKEN: tuple[Endpoint, ...] = oauth.ENDPOINTS
 
 PUBLIC: tuple[Endpoint, ...] = (
     *metadata.PUBLIC,
-    *keys.ENDPOINTS,
     *log.ENDPOINTS,
-    *certificates.ENDPOINTS,
-    *enrolment.ENDPOINTS,
-    *pages.ENDPOINTS,
+    *certificates.PUBLIC,
+    *problem_pages.ENDPOINTS,
 )
 """What anybody may read, and where an invitation becomes a certificate; the description of all
 this is added by the app."""

@@ -1,4 +1,4 @@
-"""What clients find out by themselves: the two metadata documents (RFC 8414, RFC 9728)."""
+"""What clients find out by themselves: metadata (RFC 8414, RFC 9728) and the public keys."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import Response
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
 from gateway.kernel.client_assertion import ALGORITHMS
-from gateway.web.context import AppContext
+from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS
 from gateway.web.responses import json_response
@@ -71,5 +71,24 @@ def protected_resource(gate: AppContext) -> Response:
     return json_response(resource_document(gate), headers=KEPT)
 
 
-PUBLIC = (authorization_server, openid_configuration)
+JWK_SET = "application/jwk-set+json"  # RFC 7517 section 8.5.2
+
+
+def _set(keys: JwkSet) -> Response:
+    return json_response(keys, headers=KEPT, media_type=JWK_SET)
+
+
+@unauthenticated("GET /jwks.json", media=JWK_SET)
+def token_keys(gate: AppContext) -> Response:
+    """Get the keys of access tokens, the next one included before it is used."""
+    return _set(gate.token_keys)
+
+
+@unauthenticated("GET /keys/attest", media=JWK_SET)
+def attest_keys(gate: AppContext) -> Response:
+    """Get the keys by which the gateway attests documents for organisations."""
+    return _set(gate.attest_keys)
+
+
+PUBLIC = (authorization_server, openid_configuration, token_keys, attest_keys)
 PARTNERS = (protected_resource,)

@@ -302,7 +302,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         return self._refuse("token-not-issued", error)
 
     def _refuse(self, kind: str, error: OAuth2Error) -> Response:
-        self._gate.told(f"oauth:{error.error}")
+        self._gate.problem_sent(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,
@@ -324,7 +324,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
 
 
 @unauthenticated(
-    "POST /oauth/token", access=EndpointAccess.CERTIFICATE, form="TokenRequest", gives="Token"
+    "POST /oauth/token", access=EndpointAccess.CERTIFICATE, form="TokenRequest", response="Token"
 )
 def token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
@@ -336,7 +336,10 @@ def token(server: TokenServer) -> Response:
 
 
 @unauthenticated(
-    "POST /oauth/revoke", access=EndpointAccess.CERTIFICATE, form="TokenQuestion", gives="Revoked"
+    "POST /oauth/revoke",
+    access=EndpointAccess.CERTIFICATE,
+    form="TokenQuestion",
+    response="Revoked",
 )
 def revocation(server: TokenServer) -> Response:
     """End an access token of your own before its time (RFC 7009).
@@ -351,7 +354,7 @@ def revocation(server: TokenServer) -> Response:
     "POST /oauth/introspect",
     access=EndpointAccess.CERTIFICATE,
     form="TokenQuestion",
-    gives="TokenState",
+    response="TokenState",
 )
 def introspection(server: TokenServer) -> Response:
     """Ask what an access token of your own is worth now (RFC 7662).

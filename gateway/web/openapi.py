@@ -283,8 +283,8 @@ def _parameters(one: Endpoint) -> list[Any]:
 
 def _responses(one: Endpoint) -> dict[str, Any]:
     good: Any = {"type": "object"} if one.media[0].endswith("json") else {"type": "string"}
-    if one.gives:
-        good = one_of(one.gives)
+    if one.response:
+        good = one_of(one.response)
     if one.writes:
         good = _with_receipt(good)
     refused, media = ("TokenError", "application/json") if one.form else ("Problem", PROBLEM)

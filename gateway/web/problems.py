@@ -49,11 +49,11 @@ class ProxyHeaderRefused(Refusal):
 class ProblemType:
     """How one kind of refusal is sent to the caller.
 
-    ``meaning`` and ``remedy`` are the page's paragraphs. ``tells``: the refusal's own sentence is
-    sent. ``retry_after`` is in seconds. ``challenge`` is the error code of
+    ``meaning`` and ``remedy`` are the page's paragraphs. ``show_detail``: the refusal's own
+    sentence is sent. ``retry_after`` is in seconds. ``challenge`` is the error code of
     ``WWW-Authenticate`` (RFC 6750 section 3.1), empty for a challenge without a code, None for no
-    challenge; ``basic`` challenges for a name and token (RFC 7617). ``noted``: it is not an event,
-    so the security log has it.
+    challenge; ``basic`` challenges for a name and token (RFC 7617). ``security_logged``: it is
+    not an event, so the security log has it.
     """
 
     status: int
@@ -61,11 +61,11 @@ class ProblemType:
     title: str
     meaning: str
     remedy: str
-    tells: bool = True
+    show_detail: bool = True
     retry_after: int | None = None
     challenge: str | None = None
     basic: bool = False
-    noted: bool = False
+    security_logged: bool = False
 
 
 _NOT_FOUND = ProblemType(
@@ -76,7 +76,7 @@ _NOT_FOUND = ProblemType(
     "answer on purpose.",
     "Check the id and the address. If a partner gave you the id, ask whether you are the "
     "recipient.",
-    tells=False,
+    show_detail=False,
 )
 _MALFORMED = ProblemType(
     400,
@@ -85,7 +85,7 @@ _MALFORMED = ProblemType(
     "The HTTP request, the JSON or the query is malformed. JSON is UTF-8 without repeated keys, "
     "without fractions, and at most 12 levels deep; a query names each field once.",
     "Correct the request. Sending it again unchanged gives the same answer.",
-    noted=True,
+    security_logged=True,
 )
 _TOO_LARGE = ProblemType(
     413,
@@ -94,7 +94,7 @@ _TOO_LARGE = ProblemType(
     "A request body may have 256 kB unless the operator has set another limit.",
     "Send less in one request. A case holds metadata only; put further material into the next "
     "version or another case.",
-    noted=True,
+    security_logged=True,
 )
 _METHOD = ProblemType(
     405,
@@ -102,7 +102,7 @@ _METHOD = ProblemType(
     "This method is not allowed here",
     "The address exists, but not with this HTTP method. The header Allow lists the allowed ones.",
     "Use one of the methods in Allow; /openapi.json on the public address describes them.",
-    tells=False,
+    show_detail=False,
 )
 _REFUSED = ProblemType(
     400,
@@ -110,8 +110,8 @@ _REFUSED = ProblemType(
     "The request is not accepted",
     "The request breaks a rule of HTTP that has no page of its own; the status says which.",
     "Look up the status in RFC 9110, and correct the request.",
-    tells=False,
-    noted=True,
+    show_detail=False,
+    security_logged=True,
 )
 FAILED = ProblemType(
     500,
@@ -121,7 +121,7 @@ FAILED = ProblemType(
     "`instance` and is never sent to callers.",
     "Repeat a write under the same Idempotency-Key: it is done once, however often you send it. "
     "If it fails again, give the operator the request id.",
-    tells=False,
+    show_detail=False,
 )
 _TOKEN = ProblemType(
     401,
@@ -132,9 +132,9 @@ _TOKEN = ProblemType(
     "active. Only the operator sees which of these applies.",
     "Request a new token on this connection. If that is refused too, check when your certificate "
     "expires, and ask the operator.",
-    tells=False,
+    show_detail=False,
     challenge="invalid_token",
-    noted=True,
+    security_logged=True,
 )
 
 PROBLEMS: Mapping[type[Refusal], ProblemType] = {
@@ -186,7 +186,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Its signature, its key or its form breaks a rule of signed documents.",
         "Sign with a key of your organisation that is registered and valid, for this gateway, in "
         "the form of the document's type. `detail` names the rule.",
-        noted=True,
+        security_logged=True,
     ),
     refusals.ValidationFailed: ProblemType(
         422,
@@ -195,7 +195,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "The member `errors` lists every invalid field by JSON pointer (RFC 6901).",
         "Correct every field listed. A case is metadata: media, and anything that could carry it, "
         "is never accepted.",
-        noted=True,
+        security_logged=True,
     ),
     refusals.NoCompetentOrganisation: ProblemType(
         409,
@@ -267,9 +267,9 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "organisation's id, and the token of the invitation file.",
         "Check that the file is for this gateway and complete. Otherwise ask the gateway's "
         "administrators for a new invitation.",
-        tells=False,
+        show_detail=False,
         basic=True,
-        noted=True,
+        security_logged=True,
     ),
     refusals.InvitationUnusable: ProblemType(
         403,
@@ -288,7 +288,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "and day.",
         "Stop, find out which program repeats the request, and use the certificate that you have.",
         retry_after=60,
-        noted=True,
+        security_logged=True,
     ),
     refusals.TooManyDenials: ProblemType(
         429,
@@ -298,7 +298,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "recorded.",
         "Stop for a minute, find out which system repeats a denied request, and correct it.",
         retry_after=60,
-        noted=True,
+        security_logged=True,
     ),
     refusals.TooManyPreviews: ProblemType(
         429,
@@ -307,7 +307,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Your organisation requested more previews in this minute than a person can read.",
         "Stop for a minute. A program should make the offer and read what was withheld.",
         retry_after=60,
-        noted=True,
+        security_logged=True,
     ),
     refusals.Busy: ProblemType(
         503,
@@ -316,7 +316,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "More writes wait for the log than this gateway allows. Nothing was done.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=1,
-        noted=True,
+        security_logged=True,
     ),
     refusals.DatabaseUnavailable: ProblemType(
         503,
@@ -326,7 +326,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Nothing was done, or a repeated request returns the result.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=5,
-        noted=True,
+        security_logged=True,
     ),
     refusals.AuditLogUnavailable: ProblemType(
         503,
@@ -336,7 +336,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Nothing was done.",
         "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
         retry_after=5,
-        noted=True,
+        security_logged=True,
     ),
     refusals.LogFrozen: ProblemType(
         503,
@@ -350,7 +350,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "when the operator announces that the log continues. If the log cannot continue, the "
         "operator announces its new name.",
         retry_after=300,
-        noted=True,
+        security_logged=True,
     ),
     refusals.HighWaterMarkUnavailable: ProblemType(
         503,
@@ -361,7 +361,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Repeat the request under the same Idempotency-Key after the time in Retry-After: it is "
         "done once, whether it was already done or not.",
         retry_after=5,
-        noted=True,
+        security_logged=True,
     ),
     refusals.CaseErased: ProblemType(
         410,
@@ -381,7 +381,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Repeat the request under the same Idempotency-Key after the time in Retry-After. If the "
         "problem persists, give the operator the request id.",
         retry_after=30,
-        noted=True,
+        security_logged=True,
     ),
     NotAuthenticated: _TOKEN,
     InvalidToken: _TOKEN,
@@ -394,7 +394,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "its Authorization header.",
         "Request a token at the token endpoint that the header WWW-Authenticate names.",
         challenge="",
-        noted=True,
+        security_logged=True,
     ),
     TokenInQuery: ProblemType(
         400,
@@ -404,7 +404,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "the Authorization header.",
         "Remove it from the query, and request a new one: this one may have been seen.",
         challenge="invalid_request",
-        noted=True,
+        security_logged=True,
     ),
     InsufficientScope: ProblemType(
         403,
@@ -415,7 +415,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Request a token with the scope named in WWW-Authenticate. If that is refused, the system "
         "is not registered for it; ask the operator.",
         challenge="insufficient_scope",
-        noted=True,
+        security_logged=True,
     ),
     ProxyHeaderRefused: ProblemType(
         400,
@@ -424,8 +424,8 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "The request has a client certificate in a header. Only the gateway's own proxy may set "
         "it.",
         "Present the certificate in TLS, and send no Client-Cert header.",
-        tells=False,
-        noted=True,
+        show_detail=False,
+        security_logged=True,
     ),
     inputs.IdempotencyKeyRequired: ProblemType(
         400,
@@ -435,7 +435,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "same key gives the same result and the same receipt.",
         "Choose a new random key for each new request, keep it with the request, and repeat both "
         "together.",
-        noted=True,
+        security_logged=True,
     ),
     inputs.MalformedRequest: _MALFORMED,
     inputs.UnsupportedMediaType: ProblemType(
@@ -444,7 +444,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "This media type is not accepted here",
         "This address accepts one media type, and the header Content-Type names another or none.",
         "Send the body in the media type that `detail` names.",
-        noted=True,
+        security_logged=True,
     ),
 }
 """The problem of every refusal that a caller can meet."""

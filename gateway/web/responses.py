@@ -6,12 +6,14 @@ from dataclasses import fields
 from datetime import date
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Response
 
 from gateway.evidence import receipt
 from gateway.evidence.receipt import Receipt
+from gateway.kernel.pagination import Page
 
 
 @cache
@@ -21,7 +23,7 @@ def _optional(kind: type[Any]) -> frozenset[str]:
 
 
 def _members(value: Any) -> Any:
-    """What is no JSON by itself: results of actions, ids, times."""
+    """Values that JSON lacks: results of actions, ids, times."""
     if isinstance(value, Receipt):
         return receipt.to_json(value)
     if isinstance(value, UUID):
@@ -80,3 +82,14 @@ def _with_security(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     if all(name.lower() != "cache-control" for name, _ in kept):
         kept.append(("Cache-Control", "no-store"))
     return [*kept, *ALWAYS.items()]
+
+
+def page(path: str, found: Page[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A page and the address of the next one, which is asked for with the same query fields."""
+    ended = found.after is None
+    return {"items": [*found.items], "next": None if ended else following(path, asked, found.after)}
+
+
+def following(path: str, asked: Mapping[str, Any], after: Any) -> str:
+    """The address of the page after an entry, relative to the listener's."""
+    return f"{path}?{urlencode({**asked, 'after': after})}"

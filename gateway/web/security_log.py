@@ -5,15 +5,13 @@ the request's id, the endpoint, the refusal, and the certificate's thumbprint wh
 Hostile callers can cause lines, so each kind has a budget; the next line tells what was left out.
 """
 
-import logging
+import json
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, TextIO
-
-import structlog
 
 LINES = 60
 """Lines a minute of one kind in one worker."""
@@ -26,40 +24,35 @@ class SecurityLog:
     """Writes lines to a stream; threads share it."""
 
     def __init__(self, stream: TextIO, now: Callable[[], datetime], lines: int = LINES) -> None:
-        """``lines`` is the budget of each kind of line in a minute, but for what was granted."""
+        """``lines`` is the budget of each kind of refusal or failure in a minute."""
         self._now = now
         self._lines = lines
         self._lock = Lock()
         self._minute = ""
         self._written: dict[str, int] = {}
         self._left_out: dict[str, int] = {}
-        # Wrapped here, not configured globally: two gateways in one process each have their own.
-        self._logger = structlog.wrap_logger(
-            structlog.WriteLogger(stream),
-            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        )
+        self._stream = stream
 
     def note(self, kind: str, **fields: Any) -> None:
         """Write what was granted, as a token issued; never left out."""
-        self._logger.info(kind, at=self._stamp(), **fields)
+        self._write("info", kind, {"at": self._stamp(), **fields})
 
     def refuse(self, kind: str, **fields: Any) -> None:
         """Write a refusal within its budget; beyond it, only count."""
         if (counted := self._counted(kind)) is not None:
-            self._logger.warning(kind, **fields, **counted)
+            self._write("warning", kind, {**fields, **counted})
 
     def fail(self, kind: str, error: BaseException, **fields: Any) -> None:
         """Write where something unexpected happened, within the budget of its kind.
 
-        Its message stays out: those of a database or a parser repeat the values at hand.
+        Its message stays out: those of a database or a parser repeat the values they got.
         """
         if (counted := self._counted(kind)) is None:
             return
         frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
         where = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
         name = f"{type(error).__module__}.{type(error).__qualname__}"
-        self._logger.error(kind, error=name, where=where, **fields, **counted)
+        self._write("error", kind, {"error": name, "where": where, **fields, **counted})
 
     def _counted(self, kind: str) -> Mapping[str, Any] | None:
         """What a line says of its time, and of those that were left out before it.
@@ -77,6 +70,11 @@ class SecurityLog:
             self._written[kind] = written + 1
             left_out = self._left_out.pop(kind, 0)
         return {"at": at, "left_out": left_out} if left_out else {"at": at}
+
+    def _write(self, level: str, kind: str, fields: Mapping[str, Any]) -> None:
+        """One line in one call, so that the lines of threads and processes do not mix."""
+        self._stream.write(json.dumps({**fields, "event": kind, "level": level}) + "\n")
+        self._stream.flush()
 
     def _stamp(self) -> str:
         return self._now().isoformat(timespec="milliseconds")

@@ -62,8 +62,8 @@ class Tokens:
     ) -> tuple[str, str]:
         """Write a token for a client on a certificate; the token, and its ``jti``.
 
-        ``ended`` is when the client's tokens ended last (`System.tokens_valid_from`): a new one says a
-        later second, for seconds are all that tokens tell.
+        ``ended`` is when the client's tokens ended last (`System.tokens_valid_from`): a new one has
+        a later second, for tokens state whole seconds.
         """
         now = int(self._gate.ports.now().timestamp())
         issued = now if ended is None else max(now, int(ended.timestamp()) + 1)

@@ -9,16 +9,10 @@ from bench.workload import (
     RECIPIENT,
     Handoffs,
     Ids,
-    Inbox,
     Posts,
-    Submissions,
     case_content,
     filled_id,
-    signed_cases,
 )
-from gateway.evidence import sd_jwt
-from gateway.evidence.handoff_documents import CASE_TYP
-from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.web.partners.case_document import load_case
 
 
@@ -59,33 +53,6 @@ def test_a_handoff_goes_on_only_from_what_was_answered():
     accept = flow.next(RECIPIENT)
     assert accept.kind == "accept" and f"/handoffs/{offer.id}/acceptance".encode() in accept.data
     assert b"Bearer b" in accept.data and b"Bearer a" in offer.data
-
-
-def test_attested_submissions_never_end_and_carry_a_retry_key():
-    flow = Submissions.attested(3, "127.0.0.1:1", "a")
-    first, second = flow.next("any"), flow.next("any")
-    assert first.id != second.id
-    assert f"Idempotency-Key: submit.{first.id}".encode() in first.data
-
-
-def test_signed_submissions_are_signed_cases_and_end(tmp_path):
-    key = generate_key(KeyPurpose.DOCUMENT)
-    write_key(tmp_path / "document.pem", key)
-    documents = signed_cases(0, 2, "https://gateway.example", tmp_path / "document.pem")
-    flow = Submissions.signed(documents, "127.0.0.1:1", "a")
-    request = flow.next("any")
-    head, _, body = request.data.partition(b"\r\n\r\n")
-    assert f"Content-Length: {len(body)}".encode() in head
-    verified = sd_jwt.verify(body.decode(), typ=CASE_TYP, keys={key.kid: key.public_key})
-    assert verified.claims["case"] == request.id == documents[0][0]
-    assert flow.next("any") is not None and flow.next("any") is None
-
-
-def test_pages_of_the_inbox_begin_within_what_was_filled_in():
-    flow = Inbox.of("127.0.0.1:1", "b", spread=100)
-    places = {UUID(flow.next("any").id) for _ in range(200)}
-    assert places <= {filled_id(number, 1) for number in range(80)}
-    assert len(places) > 20
 
 
 def test_what_is_filled_in_comes_before_every_run():

@@ -324,7 +324,7 @@ def test_a_policy_that_is_unsound_or_unnamed_refuses_to_start(
 
 
 def test_two_policies_of_one_name_refuse_to_start(folder: Callable[..., Path]) -> None:
-    with pytest.raises(InvalidPolicies, match=r"R2\.open: another policy has the same @id"):
+    with pytest.raises(InvalidPolicies, match=r"R2\.consult: another policy has the same @id"):
         CedarPolicy.load(folder(written(), written("forbid", "when { !context.safe }")))
 
 

@@ -1,4 +1,4 @@
-"""`casegate admin key` and the lock: a member's key and word, two administrators, one receipt."""
+"""`casegate admin member-key`: a member's key, its declarations, two administrators."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import keys
+from gateway.cli import system as key_commands
 from gateway.keys import KeyPurpose, load_key
 from tests.cli.test_admin import ADMISSION, confirmed
 from tests.operating import ISSUER, MARTIN, Operator, operator, said
@@ -24,13 +24,18 @@ def gw(tmp_path: Path) -> Operator:
 def new_key(gw: Operator, name: str, *more: object) -> Path:
     """A key that the member makes on its own host; the folder with its files."""
     folder = gw.folder.parent / name
-    assert gw.type("keys", "new", folder, *WHOSE, *more).exit_code == 0
+    assert gw.type("key", "create", "--use", "signing", folder, *WHOSE, *more).exit_code == 0
     return folder
 
 
 def files(folder: Path) -> list[object]:
-    found: list[object] = ["--jwk", folder / keys.JWK_FILE, "--proof", folder / keys.PROOF_FILE]
-    countersignature = folder / keys.COUNTERSIGNATURE_FILE
+    found: list[object] = [
+        "--jwk",
+        folder / key_commands.JWK_FILE,
+        "--proof",
+        folder / key_commands.PROOF_FILE,
+    ]
+    countersignature = folder / key_commands.COUNTERSIGNATURE_FILE
     return [
         *found,
         *(["--countersignature", countersignature] if countersignature.exists() else []),
@@ -38,18 +43,18 @@ def files(folder: Path) -> list[object]:
 
 
 def kid(folder: Path) -> str:
-    return load_key(folder / keys.KEY_FILE, KeyPurpose.DOCUMENT).kid
+    return load_key(folder / key_commands.KEY_FILE, KeyPurpose.DOCUMENT).kid
 
 
 def registered(gw: Operator, name: str = "first") -> Path:
     folder = new_key(gw, name)
-    gw.done("key", "register", "ofmin", *files(folder))
+    gw.done("member-key", "register", "ofmin", *files(folder))
     return folder
 
 
 def statement(gw: Operator, what: str, folder: Path) -> Path:
-    """What `casegate keys lock` or `unlock` prints, in a file."""
-    told = gw.type("keys", what, folder / keys.KEY_FILE, *WHOSE)
+    """What `casegate key require-signed` or `unlock` prints, in a file."""
+    told = gw.type("key", what, folder / key_commands.KEY_FILE, *WHOSE)
     assert told.exit_code == 0, told.output
     file = folder / what
     file.write_text(told.stdout)
@@ -65,27 +70,29 @@ def do(gw: Operator, typ: str, *words: object) -> dict[str, Any]:
 
 def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
     first = new_key(gw, "first")
-    result = do(gw, "key.registered", "key", "register", "ofmin", *files(first))
+    result = do(gw, "key.registered", "member-key", "register", "ofmin", *files(first))
     assert (result["organisation"], result["kid"]) == ("ofmin", kid(first))
-    second = new_key(gw, "second", "--previous", first / keys.KEY_FILE)
-    do(gw, "key.registered", "key", "register", "ofmin", *files(second))
-    gone = do(gw, "key.revoked", "key", "revoke", "ofmin", kid(first), "--reason", "replaced")
+    second = new_key(gw, "second", "--document-key", first / key_commands.KEY_FILE)
+    do(gw, "key.registered", "member-key", "register", "ofmin", *files(second))
+    gone = do(
+        gw, "key.revoked", "member-key", "revoke", "ofmin", kid(first), "--reason", "replaced"
+    )
     assert gone["kid"] == kid(first)
 
 
 def test_a_person_reads_which_key_was_registered(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    first, second = gw.done("key", "register", "ofmin", *files(folder)).splitlines()
+    first, second = gw.done("member-key", "register", "ofmin", *files(folder)).splitlines()
     assert first == f"key.register: organisation ofmin, kid {kid(folder)}"
     assert second.startswith("  recorded as event ")
 
 
 def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    result = gw.admin("key", "register", "ofmin", *files(folder), persons=(MARTIN,))
+    result = gw.admin("member-key", "register", "ofmin", *files(folder), persons=(MARTIN,))
     assert "waits" in result.stdout
-    gw.done("key", "register", "ofmin", *files(folder))
-    words = ("key", "revoke", "ofmin", kid(folder), "--reason", "lost")
+    gw.done("member-key", "register", "ofmin", *files(folder))
+    words = ("member-key", "revoke", "ofmin", kid(folder), "--reason", "lost")
     gw.done(*words, persons=(MARTIN,))
     assert "revoked already" in said(gw.admin(*words))
 
@@ -93,20 +100,20 @@ def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
 def test_a_second_key_needs_the_word_of_the_first(gw: Operator) -> None:
     registered(gw)
     second = new_key(gw, "second")
-    assert "countersignature" in said(gw.admin("key", "register", "ofmin", *files(second)))
+    assert "countersignature" in said(gw.admin("member-key", "register", "ofmin", *files(second)))
 
 
 def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
     first, second = new_key(gw, "first"), new_key(gw, "second")
-    mixed = ["--jwk", first / keys.JWK_FILE, "--proof", second / keys.PROOF_FILE]
-    assert "proof" in said(gw.admin("key", "register", "ofmin", *mixed))
+    mixed = ["--jwk", first / key_commands.JWK_FILE, "--proof", second / key_commands.PROOF_FILE]
+    assert "proof" in said(gw.admin("member-key", "register", "ofmin", *mixed))
 
 
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
-    (folder / keys.JWK_FILE).write_text("no JSON")
-    assert "is not JSON" in said(gw.admin("key", "register", "ofmin", *files(folder)))
-    unknown = ("key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
+    (folder / key_commands.JWK_FILE).write_text("no JSON")
+    assert "is not JSON" in said(gw.admin("member-key", "register", "ofmin", *files(folder)))
+    unknown = ("member-key", "revoke", "ofmin", "-" + "A" * 42, "--reason", "lost")
     assert "no such key" in said(gw.admin(*unknown))
 
 
@@ -117,7 +124,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "require-signed",
         "ofmin",
         "--statement",
-        statement(gw, "lock", folder),
+        statement(gw, "require-signed", folder),
     )
     assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
@@ -126,7 +133,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "allow-attested",
         "ofmin",
         "--statement",
-        statement(gw, "unlock", folder),
+        statement(gw, "allow-attested", folder),
     )
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
@@ -135,7 +142,7 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
 
 def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operator) -> None:
     folder = registered(gw)
-    unlock, stranger = statement(gw, "unlock", folder), new_key(gw, "stranger")
-    for word in (unlock, statement(gw, "lock", stranger), folder / keys.JWK_FILE):
+    unlock, stranger = statement(gw, "allow-attested", folder), new_key(gw, "stranger")
+    for word in (unlock, statement(gw, "require-signed", stranger), folder / key_commands.JWK_FILE):
         result = gw.admin("organisation", "require-signed", "ofmin", "--statement", word)
         assert "statement" in said(result)

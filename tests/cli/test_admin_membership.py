@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.cli.admin import proposal
+from gateway.cli.admin import administrators
 from gateway.cli.system import make_csr
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
@@ -41,11 +41,18 @@ def file_of(folder: Path, content: Any) -> str:
 
 def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(gw, tmp_path):
     words = ("organisation", "apply", "hotline-new", file_of(tmp_path, APPLICATION))
-    said_ = gw.done(*words, "--received", "2026-01-02", persons=(DUBOIS,))
+    said_ = gw.done(*words, "--received-on", "2026-01-02", persons=(DUBOIS,))
     assert "status applied" in said_
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"minutes")
-    decision = ("--decision", "board 12", "--decided-on", "2026-01-03", "--document", str(document))
+    decision = (
+        "--decision-ref",
+        "board 12",
+        "--decided-on",
+        "2026-01-03",
+        "--decision-document",
+        str(document),
+    )
     result = gw.admin("organisation", "approve", "hotline-new", *decision, persons=(DUBOIS,))
     assert "waits" in result.stdout
     assert "status approved" in gw.done("organisation", "approve", "hotline-new", *decision)
@@ -77,7 +84,7 @@ def test_a_contact_is_set_from_a_file(gw, tmp_path):
 def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
     file = tmp_path / "said.json"
     file.write_text(content)
-    more = ("--received", "2026-01-02") if "apply" in words else ()
+    more = ("--received-on", "2026-01-02") if "apply" in words else ()
     assert "JSON" in said(gw.admin(*words, str(file), *more))
 
 
@@ -130,8 +137,10 @@ def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
     assert json.loads(gw.done("organisation", "list", "--json", persons=()))["items"]
     nobody = gw.done("organisation", "list", "--status", "suspended", "--json", persons=())
     assert json.loads(nobody) == {"items": []}
-    assert "dubois" in gw.done("admin", "list", persons=())
-    assert {one["person"] for one in json.loads(gw.done("admin", "list", "--json"))["items"]} == {
+    assert "dubois" in gw.done("administrator", "list", persons=())
+    assert {
+        one["person"] for one in json.loads(gw.done("administrator", "list", "--json"))["items"]
+    } == {
         "martin",
         "dubois",
     }
@@ -143,18 +152,18 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
     with gw.opened() as gateway:
         named = ("--person", "bernard", "--issuer", gateway.ports.issuer)
     for wrong in (("--person", "../x", *named[2:]), (*named[:2], "--issuer", "nonsense")):
-        assert gw.admin("admin", "key", own, *wrong).exit_code == 2
+        assert gw.admin("administrator", "create-key", own, *wrong).exit_code == 2
     assert not own.exists()
-    assert "hand over key.jwk and key.proof" in gw.done("admin", "key", own, *named)
+    assert "key.jwk and key.proof" in gw.done("administrator", "create-key", own, *named)
     assert (own / "key.pem").stat().st_mode & 0o777 == 0o600
-    added = ("admin", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
+    added = ("administrator", "add", "bernard", "--name", "C. Bernard", "--jwk", own / "key.jwk")
     added = (*added, "--proof", own / "key.proof")
     assert "waits" in gw.done(*added, persons=(DUBOIS,))
     gw.done(*added)
-    elsewhere = ("--key", f"bernard={own / 'key.pem'}")
+    elsewhere = ("--approver-key", f"bernard={own / 'key.pem'}")
     admit = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     gw.done(*elsewhere, *admit, persons=("bernard", DUBOIS))
-    gw.done("admin", "disable", "bernard", "--reason", "left", persons=("martin", DUBOIS))
+    gw.done("administrator", "disable", "bernard", "--reason", "left", persons=("martin", DUBOIS))
     stop = (*elsewhere, "organisation", "suspend", "abc", "--reason", "x")
     assert "administers nothing any more" in said(gw.admin(*stop, persons=("bernard",)))
     own.joinpath("key.jwk").write_text("{")
@@ -177,7 +186,7 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
-    words = (*seat, "--decision", "board")
+    words = (*seat, "--decision-ref", "board")
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
     told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
     named = told["result"]["proposal"]
@@ -202,7 +211,7 @@ def proposed(gw):
     """The end of a membership that one person signed; its id."""
     gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     seat = ("membership", "grant", "abc", "--standing", "full", "--from", "2026-01-01")
-    gw.done(*seat, "--decision", "board")
+    gw.done(*seat, "--decision-ref", "board")
     words = ("--json", "membership", "end", "abc", "--until", "2030-01-02")
     return json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
 
@@ -220,8 +229,8 @@ def test_who_approves_a_certificate_is_shown_which_key_it_is_for(gw, tmp_path):
 
 
 def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):
-    monkeypatch.setattr(proposal, "interactive", lambda: True)
-    who = ("admin", "--folder", gw.folder, "--as", "martin", "proposal", "approve", proposed)
+    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", proposed)
     size = gw.size()
     refused = gw.type(*who, input="n\n")
     assert (refused.exit_code, gw.size()) == (1, size)
@@ -235,7 +244,7 @@ def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
     size = gw.size()
     refused = gw.admin(*words, "proposal", "approve", proposed, persons=("martin",))
     assert (refused.exit_code, gw.size()) == (2, size)
-    assert "say --yes" in refused.output
+    assert "--yes" in refused.output
 
 
 def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
@@ -249,7 +258,7 @@ def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
 
 
 def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
-    monkeypatch.setattr(proposal, "PAGE", 2)
+    monkeypatch.setattr(administrators, "PAGE", 2)
     words = ("membership", "end", "abc", "--until", "2030-01-03")
     for _ in range(4):
         gw.done(*words, persons=(DUBOIS,))
@@ -270,10 +279,14 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
     change = {"action": "organisation.suspend", "organisation": "abc", "values": {"reason": "x"}}
     key = gw.config.people / "martin.pem"
     words = ("--person", "martin", "--key", key, "--issuer", gw.config.issuer)
-    signed = gw.done("admin", "sign", file_of(tmp_path, change), *words, persons=()).strip()
+    signed = gw.done("administrator", "sign", file_of(tmp_path, change), *words, persons=()).strip()
     with gw.opened() as gateway:
         meant = Change(change["action"], change["organisation"], change["values"])
         make_change(gateway.ports, meant, [signed])
-    machine = gw.done("admin", "sign", file_of(tmp_path, change), *words, "--json", persons=())
+    machine = gw.done(
+        "administrator", "sign", file_of(tmp_path, change), *words, "--json", persons=()
+    )
     assert json.loads(machine).keys() == {"approval"}
-    assert "is no change" in said(gw.admin("admin", "sign", file_of(tmp_path, []), *words))
+    assert "is not a change" in said(
+        gw.admin("administrator", "sign", file_of(tmp_path, []), *words)
+    )

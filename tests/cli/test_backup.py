@@ -34,13 +34,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def backup(gw: Operator, name: str = "backup") -> Path:
     target = gw.folder.parent / name
-    result = gw.type("backup", "--folder", gw.folder, target)
+    result = gw.type("backup", "--home", gw.folder, target)
     assert result.exit_code == 0, result.output
     return target
 
 
 def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result:
-    return gw.type("restore", source, "--folder", gw.folder, *words, **kwargs)
+    return gw.type("restore", source, "--home", gw.folder, *words, **kwargs)
 
 
 def grow(gw: Operator) -> None:
@@ -50,7 +50,7 @@ def grow(gw: Operator) -> None:
 
 
 def mark(gw: Operator, *words: object) -> Result:
-    return gw.type("mark", *words, "--folder", gw.folder)
+    return gw.type("log", *words, "--home", gw.folder)
 
 
 def tamper(source: Path, statement: str) -> None:
@@ -122,7 +122,7 @@ def test_a_backup_is_on_disk_before_it_has_its_name(
 
 
 def test_a_backup_says_what_is_not_in_it(gw: Operator) -> None:
-    result = gw.type("backup", "--folder", gw.folder, gw.folder.parent / "backup")
+    result = gw.type("backup", "--home", gw.folder, gw.folder.parent / "backup")
     assert "1 entry" in result.stdout
     assert "keys/, issuing/, people/, offline/" in result.stdout
     assert "high-water mark" in result.stdout
@@ -157,7 +157,7 @@ def test_a_backup_of_a_gateway_that_writes_is_of_one_moment(gw: Operator) -> Non
 def test_nothing_is_overwritten_by_a_backup(gw: Operator) -> None:
     made = backup(gw)
     before = digest(made / "backup.json")
-    assert "is not overwritten" in said(gw.type("backup", "--folder", gw.folder, made))
+    assert "is not overwritten" in said(gw.type("backup", "--home", gw.folder, made))
     assert digest(made / "backup.json") == before
 
 
@@ -165,19 +165,19 @@ def test_a_damaged_log_gives_no_backup(gw: Operator) -> None:
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
         connection.execute("UPDATE log_head SET root = zeroblob(32)")
     target = gw.folder.parent / "backup"
-    assert "the log is damaged" in said(gw.type("backup", "--folder", gw.folder, target))
+    assert "the log is damaged" in said(gw.type("backup", "--home", gw.folder, target))
     assert [path.name for path in gw.folder.parent.iterdir()] == ["gw"]
 
 
 def test_a_backup_that_was_cut_off_is_named(gw: Operator) -> None:
     (gw.folder.parent / ".backup.part").mkdir()
     target = gw.folder.parent / "backup"
-    assert ".backup.part exists" in said(gw.type("backup", "--folder", gw.folder, target))
+    assert ".backup.part exists" in said(gw.type("backup", "--home", gw.folder, target))
 
 
 def test_for_postgresql_the_command_to_run_is_told_without_its_password(gw: Operator) -> None:
     gw.set("database", "url", '"postgresql+psycopg://gw:hunter2@db.example/cases"')
-    result = gw.type("backup", "--folder", gw.folder, gw.folder.parent / "my backup")
+    result = gw.type("backup", "--home", gw.folder, gw.folder.parent / "my backup")
     assert result.exit_code == 1
     assert "pg_dump --format=custom" in result.stderr
     assert "postgresql://gw@db.example/cases" in result.stderr
@@ -203,7 +203,7 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     grow(gw)
     result = restore(gw, made, "--yes")
     assert result.exit_code == 0, result.output
-    assert "FROZEN: the database has 1 entry of the log, but 2 were signed" in result.stdout
+    assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
     assert gw.size() == 1
     admitted = (
         "organisation",
@@ -217,11 +217,11 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
         "FR",
     )
     assert "older copy" in said(gw.admin(*admitted))
-    assert mark(gw, "show").exit_code == 1
+    assert mark(gw, "status").exit_code == 1
     assert gw.size() == 1
     (aside,) = gw.folder.glob("casegate.db.before-*Z")
     shutil.move(aside, gw.folder / "casegate.db")
-    assert mark(gw, "show").exit_code == 0
+    assert mark(gw, "status").exit_code == 0
     grow(gw)
     assert gw.size() == 3
 
@@ -391,8 +391,8 @@ def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_p
     for name in ("keys", "issuing", "people"):
         shutil.copytree(gw.folder / name, new.folder / name)
     shutil.copyfile(gw.folder / "keys.db", new.folder / "keys.db")
-    assert "mark is missing" in mark(new, "show").stdout
-    assert mark(new, "adopt", "--seen", 1).exit_code == 0
+    assert "no high-water mark" in mark(new, "status").stdout
+    assert mark(new, "adopt-mark", "--largest-size", 1).exit_code == 0
     grow(new)
     assert new.size() == 2
 
@@ -401,12 +401,12 @@ def test_the_keys_of_cases_are_never_in_a_backup_and_are_copied_alone(gw: Operat
     made = backup(gw)
     assert "keys.db" not in {file.name for file in made.rglob("*")}
     copy = gw.folder.parent / "keys-today.db"
-    result = gw.type("backup", "--folder", gw.folder, "--keys", copy)
+    result = gw.type("backup-keys", "--home", gw.folder, copy)
     assert result.exit_code == 0, result.output
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM key_ring").fetchone() == (1,)
-    assert "is not overwritten" in said(gw.type("backup", "--folder", gw.folder, "--keys", copy))
+    assert "is not overwritten" in said(gw.type("backup-keys", "--home", gw.folder, copy))
 
 
 def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_path: Path) -> None:
@@ -422,9 +422,9 @@ def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_pat
 
 def test_the_mark_is_shown_beside_the_database(gw: Operator) -> None:
     grow(gw)
-    result = mark(gw, "show")
-    assert (result.exit_code, "They fit." in result.stdout) == (0, True)
-    shown = json.loads(mark(gw, "show", "--json").stdout)
+    result = mark(gw, "status")
+    assert (result.exit_code, "They agree." in result.stdout) == (0, True)
+    shown = json.loads(mark(gw, "status", "--json").stdout)
     assert shown["mark"]["size"] == shown["database"]["size"] == 2
     assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n2\n")
     assert shown["frozen"] is None
@@ -436,16 +436,16 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     grow(gw)
     for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
-    assert "older copy" in said(mark(gw, "adopt", "--seen", 3))
-    assert json.loads(mark(gw, "show", "--json").stdout)["mark"] is None
-    result = mark(gw, "adopt", "--seen", 2)
+    assert "older copy" in said(mark(gw, "adopt-mark", "--largest-size", 3))
+    assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
+    result = mark(gw, "adopt-mark", "--largest-size", 2)
     assert result.exit_code == 0, result.output
     grow(gw)
 
 
 def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
     grow(gw)
-    assert "nobody may set it back" in said(mark(gw, "adopt", "--seen", 0))
+    assert "nobody may set it back" in said(mark(gw, "adopt-mark", "--largest-size", 0))
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
@@ -453,7 +453,7 @@ def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
         connection.execute("UPDATE log_event SET document = 'x'")
-    assert "the log is damaged" in said(mark(gw, "adopt", "--seen", 1))
+    assert "the log is damaged" in said(mark(gw, "adopt-mark", "--largest-size", 1))
 
 
 def said_last(result: Result) -> str:

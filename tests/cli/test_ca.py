@@ -11,8 +11,8 @@ from click.testing import Result
 from cryptography import x509
 
 from gateway import maintenance, wiring
-from gateway.cli import ca
-from gateway.cli.admin import own_keys
+from gateway.cli.admin import gateway_keys
+from gateway.cli.admin import gateway_keys as ca
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.rotation import AuthorityStage, kept
@@ -35,7 +35,7 @@ def passphrase(tmp_path: Path) -> Path:
 
 def rotate(gw: Operator, *words: object, persons: tuple[str, ...] = (MARTIN, DUBOIS)) -> Result:
     who = [word for person in persons for word in ("--as", person)]
-    return gw.type("ca", "rotate", "--folder", gw.folder, *who, *words)
+    return gw.type("ca", "rotate", "--home", gw.folder, *who, *words)
 
 
 def rotated(gw: Operator, *words: object) -> Any:
@@ -100,7 +100,7 @@ def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
     gw: Operator, passphrase: Path
 ) -> None:
     rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)
-    steps = [rotated(gw, "--at-once", "--step", step) for step in ("use", "retire")]
+    steps = [rotated(gw, "--no-wait", "--step", step) for step in ("use", "retire")]
     assert [(one["step"], one["waited"]) for one in steps] == [("use", "no"), ("retire", "no")]
     assert len(chain(gw)) == 1
 
@@ -108,7 +108,7 @@ def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
 def test_a_step_that_is_repeated_takes_no_further_one(
     gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("--at-once", "--step", "publish", "--root-passphrase-file", passphrase)
+    words = ("--no-wait", "--step", "publish", "--root-passphrase-file", passphrase)
     with maintenance.holding(gw.config):
         monkeypatch.setattr(ca, "WAIT_SECONDS", 0.2)
         assert "did not publish it yet" in said(rotate(gw, *words))
@@ -130,13 +130,13 @@ def test_a_script_names_the_step_and_a_person_is_asked(
         2,
         True,
     )
-    monkeypatch.setattr(own_keys, "interactive", lambda: True)
+    monkeypatch.setattr(gateway_keys, "interactive", lambda: True)
     who = ("--as", MARTIN, "--as", DUBOIS)
-    typed = ("ca", "rotate", "--folder", gw.folder, *who, *words)
+    typed = ("ca", "rotate", "--home", gw.folder, *who, *words)
     assert gw.type(*typed, input="n\n").exit_code == 1
     assert gw.size() == 1
     assert "step publish" in gw.type(*typed, input="y\n").stdout
-    assert rotate(gw, "--json", "--at-once").exit_code == 2
+    assert rotate(gw, "--json", "--no-wait").exit_code == 2
 
 
 def test_without_anybody_to_type_the_passphrase_its_file_is_asked_for(gw: Operator) -> None:
@@ -190,15 +190,15 @@ def test_the_authorities_are_listed_and_shown_with_the_next_step(
 ) -> None:
     (old,) = chain(gw)
     new = rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)["authority"]
-    listed = gw.type("ca", "list", "--folder", gw.folder, "--json")
+    listed = gw.type("ca", "list", "--home", gw.folder, "--json")
     told = json.loads(listed.stdout)["items"]
     assert [(one["id"], one["place"]) for one in told] == [(new, "next"), (old, "current")]
     assert all(datetime.fromisoformat(one["revocation_list_ends"]).tzinfo for one in told)
-    table = gw.type("ca", "list", "--folder", gw.folder)
+    table = gw.type("ca", "list", "--home", gw.folder)
     assert table.stdout.splitlines()[1].startswith(f"{new}  next")
-    shown = json.loads(gw.type("ca", "show", "--folder", gw.folder, "--json").stdout)
+    shown = json.loads(gw.type("ca", "show", "--home", gw.folder, "--json").stdout)
     assert (shown["id"], shown["next_step"]) == (old, "use")
-    other = gw.type("ca", "show", new, "--folder", gw.folder)
+    other = gw.type("ca", "show", new, "--home", gw.folder)
     assert "next" in other.stdout
-    missing = gw.type("ca", "show", "0" * 16, "--folder", gw.folder)
+    missing = gw.type("ca", "show", "0" * 16, "--home", gw.folder)
     assert "there is no issuing authority" in said(missing)

@@ -17,7 +17,7 @@ def test_a_case_is_handed_in_step_by_step(desks: Desks) -> None:
     output = desks.done("case", "submit", str(file), "--by", "intake-1")
     assert f"Done: case {case}, version 1, is draft; digest " in output
     assert "receipt verified" in output
-    match = ("--confirm", element_id("match"))
+    match = ("--confirm-match", element_id("match"))
     assert "is assessed" in desks.done("case", "assess", case, "--by", "analyst-1", *match)
     assert "is cleared" in desks.done("case", "clear", case, "--by", "approver-1")
     assert "is closed" in desks.done("case", "close", case, "--by", "intake-1", "--reason", "done")
@@ -56,14 +56,14 @@ def test_opened_content_has_codes_first_and_statements_folded(desks: Desks) -> N
     output = desks.done("case", "consult", case, *reason)
     assert output.index("Codes") < output.index("Items") < output.index("Statements")
     assert "iccam: national-csam" in output
-    assert "folded: --full shows it" in output
+    assert "hidden: --show-text" in output
     assert "was online" not in output
     assert "hxxps://content[.]example[.]org/page" in output
     assert "://content.example" not in output
     assert "recorded as event" in output
-    full = desks.done("case", "consult", case, *reason, "--full")
+    full = desks.done("case", "consult", case, *reason, "--show-text")
     assert "The page was online when it was checked." in full
-    assert "folded" not in full
+    assert "hidden" not in full
 
 
 def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
@@ -79,7 +79,7 @@ def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
 def test_presentation_and_receipt_are_kept_where_asked(desks: Desks) -> None:
     case = desks.submitted()
     reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
-    kept = ("--save", "presentation.txt", "--save-receipt", "receipt.json")
+    kept = ("--presentation-out", "presentation.txt", "--receipt-out", "receipt.json")
     desks.done("case", "consult", case, *reason, *kept)
     assert sd_jwt.parse((desks.folder / "presentation.txt").read_text().removesuffix("\n"))
     assert "proof" in json.loads((desks.folder / "receipt.json").read_text())
@@ -88,7 +88,7 @@ def test_presentation_and_receipt_are_kept_where_asked(desks: Desks) -> None:
 CONSULT = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
 
 
-@pytest.mark.parametrize("option", ["--save", "--save-receipt"])
+@pytest.mark.parametrize("option", ["--presentation-out", "--receipt-out"])
 def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) -> None:
     case = desks.submitted()
     before = desks.stage.gateway.size()
@@ -102,7 +102,7 @@ def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) 
 
 def test_a_receipt_that_cannot_be_kept_stops_a_write_before_it_is_sent(desks: Desks) -> None:
     before = desks.stage.gateway.size()
-    words = (str(desks.case_file()), "--by", "intake-1", "--save-receipt", "nowhere/r.json")
+    words = (str(desks.case_file()), "--by", "intake-1", "--receipt-out", "nowhere/r.json")
     assert desks.run("case", "submit", *words).exit_code == 2
     assert desks.stage.gateway.size() == before
 
@@ -115,7 +115,7 @@ def test_a_disk_that_fails_later_hides_nothing_that_was_done(
 
     case = desks.submitted()
     monkeypatch.setattr("gateway.cli.partner_command.write_new", full)
-    kept = ("--save", "p.txt", "--save-receipt", "r.json")
+    kept = ("--presentation-out", "p.txt", "--receipt-out", "r.json")
     result = desks.run("case", "consult", case, *CONSULT, *kept)
     assert result.exit_code == 6
     assert "hxxps://content[.]example[.]org/page" in result.stdout
@@ -149,7 +149,7 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
     assert result.exit_code == 1
     assert result.stderr == ""
     error = json.loads(result.stdout)["error"]
-    assert (error["kind"], error["slug"], error["status"]) == ("Refused", "not-found", 404)
+    assert (error["kind"], error["status"]) == ("not-found", 404)
     assert "proof" in error["receipt"]
 
 
@@ -158,9 +158,9 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
     [
         ("no JSON", "not JSON as cases are written"),
         ('{"case": "x", "case": "y"}', "repeats a key"),
-        ("[]", "holds no case"),
-        ('{"case": 5}', "holds no case"),
-        ('{"case": "abc"}', "holds no case"),
+        ("[]", "is not a case"),
+        ('{"case": 5}', "is not a case"),
+        ('{"case": "abc"}', "is not a case"),
         ("x" * (256 * 1024 + 1), "at most 262144 bytes"),
     ],
 )
@@ -180,7 +180,7 @@ def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> Non
         assert result.exit_code == 2
         error = json.loads(result.stdout)["error"]
         assert (error["kind"], "stands in clear in a signed" in error["message"]) == (
-            "NotACase",
+            "invalid-case",
             True,
         )
 

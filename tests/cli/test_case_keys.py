@@ -33,7 +33,7 @@ def gw(tmp_path: Path) -> Operator:
     )
     made.done(
         "membership", "grant", HOTLINE, "--standing", "full", "--from", "2020-01-01",
-        "--decision", "d",
+        "--decision-ref", "d",
     )  # fmt: skip
     return made
 
@@ -85,7 +85,7 @@ def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operat
     with gw.opened() as gateway:
         gateway.keyring.activate(made)
     assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
-    gw.done("gateway", "rekey", "--purpose", "kek", "--step", "withdraw")
+    gw.done("gateway-key", "rotate", "--key", "key-encryption", "--step", "withdraw")
     assert finding(gw, Level.WARNING) == ""
 
 
@@ -108,9 +108,9 @@ def test_a_key_of_an_erased_case_that_still_stands_is_found(
 
 def test_a_case_that_is_there_again_without_its_key_is_found(gw: Operator) -> None:
     case = submitted(gw)
-    gw.type("backup", "--folder", gw.folder, gw.folder.parent / "backup")
+    gw.type("backup", "--home", gw.folder, gw.folder.parent / "backup")
     gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
-    restored = gw.type("restore", gw.folder.parent / "backup", "--folder", gw.folder, "--yes")
+    restored = gw.type("restore", gw.folder.parent / "backup", "--home", gw.folder, "--yes")
     assert restored.exit_code == 0, restored.output
     told = finding(gw, Level.WARNING)
     assert "1 cases are there again whose keys were destroyed" in told
@@ -127,7 +127,7 @@ def test_nothing_starts_without_the_keys_database_and_none_is_made(gw: Operator)
 
 
 def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> None:
-    gw.type("backup", "--folder", gw.folder, "--keys", gw.folder.parent / "older.db")
+    gw.type("backup-keys", "--home", gw.folder, gw.folder.parent / "older.db")
     case = submitted(gw)
     for file in gw.folder.glob("keys.db*"):
         file.unlink()

@@ -49,8 +49,8 @@ def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
     assert "verify   failed" in result.output
     assert "does not verify and was taken" in result.output
     assert "receive  passed" in result.output
-    run = result.output.split("--continue ")[1].strip()
-    again = newcomers.done("conformance", "run", *BY, "--continue", run, at=NEWCOMER)
+    run = result.output.split("--run ")[1].strip()
+    again = newcomers.done("conformance", "run", *BY, "--run", run, at=NEWCOMER)
     assert "Passed" in again
 
 

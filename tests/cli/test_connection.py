@@ -15,21 +15,21 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.keys import generate_encryption_key
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.cli.desks import Desks
-from tests.client import desk as desk_module
-from tests.client.desk import Desk, Fault, answer, cut, passing
+from tests.client import client_fixture as desk_module
+from tests.client.client_fixture import Fault, MemberClient, answer, cut, passing
 from tests.client.test_connection import written
 from tests.founding import ORIGIN, note_signer
 
 
 def failing(desks: Desks, monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
     """Let the next desk meet faults."""
-    whole = Desk.__init__
+    whole = MemberClient.__init__
 
-    def begin(self: Desk, *args: object, **kwargs: object) -> None:
+    def begin(self: MemberClient, *args: object, **kwargs: object) -> None:
         whole(self, *args, **kwargs)  # type: ignore[arg-type]
         self.wire.faults = list(faults)
 
-    monkeypatch.setattr(desk_module.Desk, "__init__", begin)
+    monkeypatch.setattr(desk_module.MemberClient, "__init__", begin)
 
 
 def test_no_answer_is_told_as_something_to_repeat(
@@ -51,7 +51,7 @@ def test_a_write_without_an_answer_is_told_as_something_to_resume(
     result = desks.run("case", "submit", file, "--by", "intake-1")
     (kept,) = (tmp_path / "spool").iterdir()
     assert result.exit_code == 3
-    assert "casegate system resume sends it again; do not repeat it" in result.stderr
+    assert "casegate outbox resend sends it again; do not repeat it" in result.stderr
     assert f"case.submit /cases, key {kept.stem}" in result.stderr
     told = json.loads(desks.run("case", "submit", file, "--by", "intake-1", "--json").stdout)
     assert told["error"]["write"]["kept"] is True
@@ -91,7 +91,7 @@ def test_a_false_receipt_is_told_as_an_alarm(desks: Desks) -> None:
     desks.changes["trust"] = TrustAnchors((key,), (key.name,))
     result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
     assert result.exit_code == 5
-    assert result.stderr.startswith("EVIDENCE FALSE: the receipt does not verify")
+    assert result.stderr.startswith("EVIDENCE DOES NOT VERIFY: the receipt does not verify")
 
 
 def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path) -> None:
@@ -102,10 +102,12 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     submit = ("case", "submit", "--by", "intake-1")
     result = desks.run(*submit, str(desks.case_file()))
     assert result.exit_code == 5
-    assert result.stderr.startswith("EVIDENCE FALSE: the log shows a smaller tree than before")
+    assert result.stderr.startswith(
+        "EVIDENCE DOES NOT VERIFY: the log shows a smaller tree than before"
+    )
     assert result.stderr.count(ORIGIN) >= 2
     told = json.loads(desks.run(*submit, str(desks.case_file()), "--json").stdout)
-    assert told["error"]["kind"] == "LogForked"
+    assert told["error"]["kind"] == "log-forked"
     assert told["error"]["checkpoints"][0] == note
 
 
@@ -147,7 +149,7 @@ def test_no_command_of_partners_needs_the_servers_packages() -> None:
     heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
     program = (
         "import sys\n"
-        f"sys.modules.update(dict.fromkeys({(*heavy, 'structlog', 'psycopg')!r}))\n"
+        f"sys.modules.update(dict.fromkeys({(*heavy, 'psycopg')!r}))\n"
         "from gateway.cli import ANYONE, PARTNERS, SUBCOMMANDS\n"
         "for one in SUBCOMMANDS.values():\n"
         "    if one.audience in (ANYONE, PARTNERS):\n"

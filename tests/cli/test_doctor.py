@@ -56,7 +56,7 @@ def the(found: list[Finding], check: str, level: Level) -> str:
 
 
 def test_a_new_gateway_has_no_error(gw: Operator) -> None:
-    result = gw.type("doctor", "--folder", gw.folder)
+    result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 1, result.output
     lines = result.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok", "warning"}
@@ -66,16 +66,16 @@ def test_a_new_gateway_has_no_error(gw: Operator) -> None:
 
 def add_bernard(gw: Operator, own: Path) -> None:
     """Take on a third administrator, whose key is made in a new folder."""
-    gw.done("admin", "key", own, "--person", "bernard", "--issuer", ISSUER)
+    gw.done("administrator", "create-key", own, "--person", "bernard", "--issuer", ISSUER)
     given = ("--jwk", own / "key.jwk", "--proof", own / "key.proof")
-    gw.done("admin", "add", "bernard", "--name", "C. Bernard", *given)
+    gw.done("administrator", "add", "bernard", "--name", "C. Bernard", *given)
 
 
 def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(gw.config.offline)
     monkeypatch.setattr(doctor, "_listeners_run_as", lambda: {54321})
     add_bernard(gw, gw.folder.parent / "own")
-    result = gw.type("doctor", "--folder", gw.folder)
+    result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 0, result.output
 
 
@@ -83,7 +83,7 @@ def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path:
     assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
     add_bernard(gw, tmp_path / "own")
     assert "3 administrators" in the(findings(gw), "administrators", Level.OK)
-    gw.done("admin", "disable", "bernard", "--reason", "left")
+    gw.done("administrator", "disable", "bernard", "--reason", "left")
     assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
 
 
@@ -93,7 +93,7 @@ def test_every_check_says_something(gw: Operator) -> None:
 
 def test_machines_get_json_and_the_worst(gw: Operator) -> None:
     (gw.folder / "high-water-mark").unlink()
-    result = gw.type("doctor", "--folder", gw.folder, "--json")
+    result = gw.type("doctor", "--home", gw.folder, "--json")
     assert result.exit_code == 2
     said = json.loads(result.stdout)
     assert said["worst"] == "error"
@@ -101,10 +101,10 @@ def test_machines_get_json_and_the_worst(gw: Operator) -> None:
 
 
 def test_settings_that_cannot_be_read_are_an_error(gw: Operator) -> None:
-    gw.set("limits", "body_bytes", "1")
-    result = gw.type("doctor", "--folder", gw.folder)
+    gw.set("limits", "max_body_bytes", "1")
+    result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 2
-    assert "[limits] body_bytes" in result.stdout
+    assert "[limits] max_body_bytes" in result.stdout
 
 
 def test_nothing_is_changed(gw: Operator) -> None:
@@ -317,7 +317,7 @@ def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) 
     gw.done(*admitted, "--country", "FR")
     assert "(2 of 2)" in the(findings(gw), "log", Level.OK)
     (gw.folder / "casegate.db").write_bytes(before)
-    assert "FROZEN" in the(findings(gw), "log", Level.ERROR)
+    assert "log frozen" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
@@ -334,7 +334,7 @@ def test_a_mark_that_does_not_answer_is_an_error(
         raise HighWaterMarkUnavailable("the log's high-water mark cannot be read")
 
     monkeypatch.setattr(doctor, "read_mark", away)
-    assert "see [mark] url" in the(findings(gw), "log", Level.ERROR)
+    assert "see [high_water_mark] url" in the(findings(gw), "log", Level.ERROR)
 
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:

@@ -7,8 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import main
-from gateway.cli.output import wants_json
+from gateway.cli import main, wants_json
 from tests.cli.desks import Desks
 
 NOWHERE = "018f0000-0000-7000-8000-000000000001"
@@ -17,16 +16,16 @@ NOWHERE = "018f0000-0000-7000-8000-000000000001"
 @pytest.mark.parametrize(
     ("words", "kind", "code"),
     [
-        (("case", "show", NOWHERE), "Refused", 1),
-        (("case", "show", "x"), "UsageError", 2),
-        (("case", "show"), "UsageError", 2),
-        (("case", "vanish"), "UsageError", 2),
-        (("vanish",), "UsageError", 2),
-        (("directory", "--status"), "UsageError", 2),
-        (("directory", "ofmin", "--save-keys", "x.json"), "Error", 1),
-        (("audit", "complete", ".", "--log-key", "x"), "UsageError", 2),
-        (("ca", "list"), "Error", 1),
-        (("case", "import", "report", "--profile", "none", "--out", "x"), "UsageError", 2),
+        (("case", "show", NOWHERE), "not-found", 1),
+        (("case", "show", "x"), "usage-error", 2),
+        (("case", "show"), "usage-error", 2),
+        (("case", "vanish"), "usage-error", 2),
+        (("vanish",), "usage-error", 2),
+        (("directory", "keys"), "usage-error", 2),
+        (("directory", "keys", "ofmin", "--out", "x.json"), "error", 1),
+        (("audit", "check-stream", ".", "--log-key", "x"), "usage-error", 2),
+        (("ca", "list"), "error", 1),
+        (("case", "import", "report", "--profile", "none", "--out", "x"), "usage-error", 2),
     ],
 )
 def test_a_failure_is_one_value_of_one_shape(
@@ -45,7 +44,7 @@ def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path: Path) -> None
     missing = str(tmp_path / "connection.toml")
     result = CliRunner().invoke(main, ["case", "list", "--json", "-c", missing])
     assert result.exit_code == 4
-    assert json.loads(result.stdout)["error"]["kind"] == "SettingsError"
+    assert json.loads(result.stdout)["error"]["kind"] == "settings-error"
 
 
 @pytest.mark.parametrize("stop", [click.Abort, KeyboardInterrupt, EOFError])
@@ -55,10 +54,10 @@ def test_a_command_that_is_stopped_says_so_too(
     def stopped(*_: object) -> None:
         raise stop
 
-    monkeypatch.setattr("gateway.cli.policy.check_folder", stopped)
+    monkeypatch.setattr("gateway.cli.doctor.check_folder", stopped)
     result = CliRunner().invoke(main, ["policy", "check", "--json"])
     assert (result.exit_code, result.stderr) == (1, "")
-    told = {"kind": "Error", "message": "stopped before its end"}
+    told = {"kind": "error", "message": "interrupted"}
     assert json.loads(result.stdout) == {"error": told}
 
 

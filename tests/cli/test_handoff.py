@@ -9,7 +9,7 @@ from gateway.cli import handoff as commands
 from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
-from tests.client.desk import trust_of
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")
@@ -36,7 +36,7 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
     case = desks.submitted()
     output = desks.done(
         "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
-        "--group", "items", "--competence", "csam/FR", "--until", "2026-06-01T12:00:00+02:00",
+        "--group", "items", "--competence", "csam/FR", "--expires-at", "2026-06-01T12:00:00+02:00",
         "--note", "please look",
     )  # fmt: skip
     assert f"offered to organisation {OFMIN}, competence receive/csam/FR" in output
@@ -84,7 +84,9 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     )  # fmt: skip
     result = desks.run(*asked, "submitted.json")
     assert result.exit_code == 5
-    assert "EVIDENCE FALSE: the preview names parts that were not selected" in result.stderr
+    assert (
+        "EVIDENCE DOES NOT VERIFY: the preview names parts that were not selected" in result.stderr
+    )
     assert desks.told("handoff", "list", "--box", "out") == {"items": []}
     assert "case submit --json" in desks.run(*asked, "other.json").output
 
@@ -104,10 +106,10 @@ def test_what_policy_holds_back_is_told(desks: Desks) -> None:
     [
         (("--group", "items"), "one of --to and --competence"),
         (("--group", "items", "--to", "a-b", "--competence", "csam/FR"), "one of --to"),
-        (("--to", "a-b"), "--group or --digest"),
+        (("--to", "a-b"), "--group or --disclosure"),
         (("--group", "items", "--competence", "csam"), "as in csam/FR"),
         (("--group", "pictures", "--to", "a-b"), "is not one of"),
-        (("--group", "items", "--to", "a-b", "--until", "2026-06-01"), "not a time with its"),
+        (("--group", "items", "--to", "a-b", "--expires-at", "2026-06-01"), "not a time with its"),
     ],
 )
 def test_an_offer_that_says_too_little_is_an_error_of_use(
@@ -131,7 +133,7 @@ def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: De
     handoff = desks.offered("--note", "see https://x.example/")
     desks.done("handoff", "accept", handoff, *BY, "--yes", "--group", "items", at=OFMIN)
     desks.done(
-        "handoff", "outcome", handoff, *BY, "--code", "case_opened",
+        "handoff", "report-outcome", handoff, *BY, "--code", "case_opened",
         "--item", element_id("url"), at=OFMIN,
     )  # fmt: skip
     output = desks.done("handoff", "show", handoff)
@@ -152,11 +154,11 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     handoff = desks.offered()
     unattended = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
     assert unattended.exit_code == 2
-    assert "say --yes" in unattended.stderr
+    assert "--yes" in unattended.stderr
 
     monkeypatch.setattr(commands, "interactive", lambda: True)
     machine = desks.run("handoff", "accept", handoff, *BY, "--json", at=OFMIN, input="y\n")
-    assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "UsageError")
+    assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "usage-error")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
     assert "permitted_actions  ask_first" in declined.stdout
@@ -167,8 +169,8 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("verb", "more", "state"),
     [
-        ("refuse", ("--reason", "no capacity"), "refused"),
-        ("redirect", ("--reason", "abroad", "--to", "the office in Belgium"), "redirected"),
+        ("decline", ("--reason", "no capacity"), "refused"),
+        ("redirect", ("--reason", "abroad", "--suggest", "the office in Belgium"), "redirected"),
     ],
 )
 def test_a_recipient_declines_or_redirects(
@@ -194,10 +196,10 @@ def test_what_was_offered_and_not_taken_on_is_named_as_withheld(desks: Desks) ->
 def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> None:
     handoff = accepted(desks)
     output = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
-    assert "by point-de-contact (attested by the gateway)" in output
+    assert "by point-de-contact (attested)" in output
     assert "Withheld" not in output
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
-    told = desks.done("handoff", "outcome", handoff, *BY, *more, at=OFMIN)
+    told = desks.done("handoff", "report-outcome", handoff, *BY, *more, at=OFMIN)
     assert f"handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
@@ -259,7 +261,7 @@ def test_an_export_opens_nothing_when_it_could_not_be_written(desks: Desks) -> N
 def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
     handoff = desks.offered()
     desks.done(
-        "handoff", "refuse", handoff, *BY, "--reason", "no", "--save-receipt", "r.json", at=OFMIN
+        "handoff", "decline", handoff, *BY, "--reason", "no", "--receipt-out", "r.json", at=OFMIN
     )
     data = (desks.folder / "r.json").read_bytes()
     assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}

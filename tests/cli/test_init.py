@@ -74,8 +74,8 @@ def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
     result = typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     folder = tmp_path / "gw"
     assert f"Move {folder}/offline off this machine" in result.stdout
-    assert f"casegate run --folder {folder}" in result.stdout
-    assert f"casegate admin --folder {folder} --as martin --as dubois organisation" in result.stdout
+    assert f"casegate run --home {folder}" in result.stdout
+    assert f"casegate admin --home {folder} --as martin --as dubois organisation" in result.stdout
 
 
 def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
         (("--issuer", "http://gateway.example.org"), "[gateway] issuer"),
         (("--name", "Example"), "[gateway] name"),
         (("--public-bind", "everywhere"), "[public] bind"),
-        (("--database", "mysql://user@db.example/x"), "[database] url"),
+        (("--database-url", "mysql://user@db.example/x"), "[database] url"),
     ],
 )
 def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(
@@ -137,7 +137,7 @@ def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path: Path) -> None:
     made = operator(tmp_path)
     before = below(tmp_path)
     sentence = said(typed(made.folder))
-    assert f"start it with `casegate run --folder {made.folder}`" in sentence
+    assert f"start it with `casegate run --home {made.folder}`" in sentence
     assert below(tmp_path) == before
 
 
@@ -253,7 +253,7 @@ def test_a_database_of_another_gateway_is_refused_and_left_alone(
 ) -> None:
     other = operator(tmp_path)
     size, database = other.size(), other.config.database_file
-    given = ("--database", f"sqlite:///{database}", "--root-passphrase-file", passphrase_file)
+    given = ("--database-url", f"sqlite:///{database}", "--root-passphrase-file", passphrase_file)
     assert said(typed(tmp_path / "second", *given)) == "the gateway was founded before"
     moved = ("--issuer", "https://elsewhere.example.org")
     assert "this is the database of the log" in said(typed(tmp_path / "second", *given, *moved))
@@ -265,7 +265,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
     tmp_path: Path, passphrase_file: Path
 ) -> None:
     other = operator(tmp_path)
-    given = ("--mark", f"file:{other.config.mark_file}")
+    given = ("--high-water-mark-url", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
     assert other.size() == 1
@@ -320,7 +320,7 @@ def test_no_secret_is_an_argument() -> None:
     assert not any("password" in str(parameter.name) for parameter in init.params)
 
 
-@pytest.mark.parametrize("option", ["--database", "--mark", "--keys"])
+@pytest.mark.parametrize("option", ["--database-url", "--high-water-mark-url", "--case-keys-url"])
 @pytest.mark.parametrize("place", ["gw:hunter2@db.example/gw", "gw@db.example/gw?password=hunter2"])
 def test_a_password_in_an_address_is_refused_and_not_repeated(
     tmp_path: Path, passphrase_file: Path, option: str, place: str
@@ -330,7 +330,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(
     refused = typed(folder, *words)
     assert refused.exit_code == 2
     assert "leave the password out" in refused.stderr
-    assert "CASEGATE_DATABASE" in refused.stderr
+    assert "CASEGATE_DATABASE_URL" in refused.stderr
     assert "hunter2" not in refused.output
     assert not folder.exists()
 

@@ -1,4 +1,4 @@
-"""`casegate admin gateway rekey --purpose kek`: announced, used, withdrawn; cut off, finished."""
+"""`casegate admin gateway-key rotate --key key-encryption`: each step; interrupted, finished."""
 
 import json
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from gateway import wiring
-from gateway.cli.admin import own_keys
+from gateway.cli.admin import gateway_keys
 from gateway.kek import FileKeyEncryption
 from gateway.keys import RotationStep
 from gateway.store.keyring import BATCH, SqlKeyring
 from tests.cli.test_admin import confirmed
 from tests.operating import MARTIN, Operator, operator, said
 
-REKEY = ("gateway", "rekey", "--purpose", "kek")
+REKEY = ("gateway-key", "rotate", "--key", "key-encryption")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_was_cut_off_in_the_midst_is_finished(
 ) -> None:
     key = taken(gw)
     rekey(gw, "publish")
-    monkeypatch.setattr(own_keys, "AT_ONCE", 10)
+    monkeypatch.setattr(gateway_keys, "AT_ONCE", 10)
     rewrap = SqlKeyring.rewrap
     calls = iter(range(3))
 
@@ -114,9 +114,9 @@ def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
     ("step", "cut"),
     [
         ("publish", (FileKeyEncryption, "make")),
-        ("publish", (own_keys, "_recorded")),
+        ("publish", (gateway_keys, "_recorded")),
         ("publish", (SqlKeyring, "publish")),
-        ("use", (own_keys, "_recorded")),
+        ("use", (gateway_keys, "_recorded")),
         ("use", (SqlKeyring, "activate")),
         ("use", (SqlKeyring, "rewrap")),
         ("use", (FileKeyEncryption, "remove")),

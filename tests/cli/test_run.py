@@ -24,7 +24,7 @@ def gw(tmp_path: Path) -> Operator:
 
 
 def command(gw: Operator, *words: str) -> list[str]:
-    return [sys.executable, "-m", "gateway.cli", "run", "--folder", str(gw.folder), *words]
+    return [sys.executable, "-m", "gateway.cli", "run", "--home", str(gw.folder), *words]
 
 
 def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_once_belongs_to_maintain(gw: Operator) -> None:
     for words in (("--once",), ("--only", "public", "--once")):
-        result = gw.type("run", "--folder", gw.folder, *words)
+        result = gw.type("run", "--home", gw.folder, *words)
         assert result.exit_code == 2
         assert "--once goes with --only maintain" in result.stderr
 
@@ -59,7 +59,7 @@ def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operato
     (gw.config.published / "root.pem").unlink()
     program = (
         "import logging, sys\nfrom gateway.cli import main\n"
-        "main(['run', '--folder', sys.argv[1], '--only', 'maintain', '--once'],"
+        "main(['run', '--home', sys.argv[1], '--only', 'maintain', '--once'],"
         " standalone_mode=False)\n"
         "logging.getLogger('gateway.cedar').error('a decision was not reached')\n"
         "logging.getLogger('gateway.cedar').info('not shown')\n"
@@ -112,7 +112,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
     gw.set("demo", "simulated_reference_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):
         file.unlink()  # as after a long pause
-    result = gw.type("run", "--folder", gw.folder)
+    result = gw.type("run", "--home", gw.folder)
     assert result.exit_code == 0, result.output
     assert supervised == ["public", "partners", "maintain"]
     public, partners, day = result.stdout.splitlines()
@@ -162,12 +162,12 @@ def test_a_missing_issuing_key_is_said(gw: Operator) -> None:
 
 def test_a_wrong_setting_is_said(gw: Operator) -> None:
     gw.set("listeners", "workers", "0")
-    result = gw.type("run", "--folder", gw.folder)
+    result = gw.type("run", "--home", gw.folder)
     assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
 
 
 def test_a_folder_without_a_gateway_is_said(tmp_path: Path) -> None:
-    assert "`casegate init` makes one" in said(Operator(tmp_path).type("run", "--folder", tmp_path))
+    assert "`casegate init` makes one" in said(Operator(tmp_path).type("run", "--home", tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import keys, main
+from gateway.cli import main
+from gateway.cli import system as key_commands
 from gateway.evidence import signature
 from gateway.keys import load_encryption_key, load_encryption_keys
 from tests.cli.desks import CLEARED, Desks
@@ -51,7 +52,7 @@ def plain_file(desks: Desks, plain: object = PLAIN) -> Path:
 
 def sealed_file(desks: Desks, *more: str) -> Path:
     out = desks.folder / "sealed.json"
-    asked = ("--plain", plain_file(desks), "--to", OFMIN, "--out", out, *more)
+    asked = ("--contents", plain_file(desks), "--to", OFMIN, "--out", out, *more)
     told = desks.done("case", "seal", desks.case_file(), *asked)
     assert f"2 sealed to {OFMIN}" in told
     return out
@@ -76,7 +77,7 @@ def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing: Desks) -> None:
     assert "hidden.example" not in text
     assert json.loads(text)["subjects"][-1]["sealed_to"] == OFMIN
     again = sealing.run(
-        "case", "seal", sealing.case_file(), "--plain", plain_file(sealing), "--to", OFMIN,
+        "case", "seal", sealing.case_file(), "--contents", plain_file(sealing), "--to", OFMIN,
         "--out", out,
     )  # fmt: skip
     assert again.exit_code == 2
@@ -87,13 +88,13 @@ def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing: Desks) -> None:
 def test_a_file_that_is_no_plain_content_is_an_error_of_use(sealing: Desks, plain: str) -> None:
     file = sealing.folder / "plain.json"
     file.write_text(plain)
-    asked = ("--plain", file, "--to", OFMIN, "--out", sealing.folder / "x.json")
+    asked = ("--contents", file, "--to", OFMIN, "--out", sealing.folder / "x.json")
     assert sealing.run("case", "seal", sealing.case_file(), *asked).exit_code == 2
 
 
 def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
     out = sealing.folder / "x.json"
-    plain = ("--plain", plain_file(sealing))
+    plain = ("--contents", plain_file(sealing))
     case = "018f0000-0000-7000-8000-000000000001"
     offer = ("--by", "x1", "--purpose", "identify_victim", "--group", "items")
     why = ("--by", "x1", "--reason-code", "quality", "--reason", "x")
@@ -105,7 +106,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
         ("handoff", "preview", case, *offer, "--to", "OFMIN"),
         (
             "audit",
-            "events",
+            "search",
             *why[:2],
             "--reason-code",
             "lawfulness",
@@ -122,7 +123,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
 def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing: Desks) -> None:
     out = sealing.folder / "x.json"
     for plain, to in ((PLAIN, ABROAD), ({PERSON: {"type": "picture", "value": {}}}, OFMIN)):
-        asked = ("--plain", plain_file(sealing, plain), "--to", to, "--out", out)
+        asked = ("--contents", plain_file(sealing, plain), "--to", to, "--out", out)
         result = sealing.run("case", "seal", sealing.case_file(), *asked)
         assert result.exit_code == 1
         assert not out.exists()
@@ -132,9 +133,9 @@ def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealin
     _, handoff = accepted(sealing)
     output = sealing.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert f"Sealed to {OFMIN}: subjects {PERSON}" in output
-    assert "closed: --unseal opens it" in output
+    assert "closed: --open-sealed opens it" in output
     assert "N. N." not in output
-    output = sealing.done("handoff", "consult", handoff, *OPENING, "--unseal", at=OFMIN)
+    output = sealing.done("handoff", "consult", handoff, *OPENING, "--open-sealed", at=OFMIN)
     assert "identity (identity)" in output
     assert "name: N. N." in output
     assert "value: hxxps://hidden[.]example/x" in output
@@ -144,7 +145,7 @@ def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealin
 
 def test_for_machines_opened_seals_stand_beside_the_result(sealing: Desks) -> None:
     _, handoff = accepted(sealing)
-    told = sealing.told("handoff", "consult", handoff, *OPENING, "--unseal", at=OFMIN)
+    told = sealing.told("handoff", "consult", handoff, *OPENING, "--open-sealed", at=OFMIN)
     values = {one["id"]: one["value"] for one in told["unsealed"]}
     assert values == {name: said["value"] for name, said in PLAIN.items()}
     told = sealing.told("handoff", "consult", handoff, *OPENING, at=OFMIN)
@@ -153,7 +154,7 @@ def test_for_machines_opened_seals_stand_beside_the_result(sealing: Desks) -> No
 
 def test_the_originator_cannot_open_what_it_sealed_for_another(sealing: Desks) -> None:
     case, _ = accepted(sealing)
-    told = sealing.told("case", "consult", case, *OPENING, "--unseal")
+    told = sealing.told("case", "consult", case, *OPENING, "--open-sealed")
     assert {one["fault"] for one in told["unsealed"]} == {f"it is sealed to {OFMIN}"}
 
 
@@ -167,7 +168,7 @@ def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing: Desks
     sealing.stage.gateway.register_encryption_key(HOTLINE, later)
     jwks = {"keys": [later.public_jwk()]}
     sealing.changes["seal_to"] = {HOTLINE: signature.encryption_keys(jwks)}
-    asked = ("--plain", plain_file(sealing), "--from", OFMIN, "--to", HOTLINE, *OPENING)
+    asked = ("--contents", plain_file(sealing), "--from", OFMIN, "--to", HOTLINE, *OPENING)
     output = sealing.done("case", "reseal", case, *asked, *CLEARED)
     assert "version 2, is cleared" in output
 
@@ -187,14 +188,14 @@ WHOSE = ("--organisation", OFMIN, "--gateway", ISSUER)
 
 
 def test_a_new_encryption_key_is_registered_as_it_was_made(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(keys, "now", lambda: START)
+    monkeypatch.setattr(key_commands, "now", lambda: START)
     gateway = founded()
     signer = document_key("ofmin")
     gateway.register_key(OFMIN, signer)
     (tmp_path / "document.pem").write_bytes(signer.pem())
     (tmp_path / "document.pem").chmod(0o600)
     folder = tmp_path / "keys"
-    asked = ["keys", "encryption", str(folder), *WHOSE]
+    asked = ["key", "create", "--use", "encryption", str(folder), *WHOSE]
     made = CliRunner().invoke(main, [*asked, "--document-key", str(tmp_path / "document.pem")])
     assert made.exit_code == 0, made.output
     private = folder / "encryption.pem"

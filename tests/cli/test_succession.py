@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.cli.admin import succession as commands
+from gateway.cli.admin import organisation as commands
 from gateway.exchange import succession_execution, successions
 from tests.cli.desks import Desks
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
@@ -20,7 +20,7 @@ WORDS = (
     "ofmin",
     "--competence",
     "receive/csam/FR",
-    "--on",
+    "--effective-on",
     "2023-08-31",
     "--read-until",
     "2023-12-01",
@@ -51,7 +51,7 @@ def test_a_succession_is_planned_by_two_persons_and_ends_the_gap(gw: Operator) -
     assert "waits" in result.stdout
     planned(gw)
     report = gw.done("mandate", "report", persons=())
-    assert "one office on every day since 2006-05-08" in report
+    assert "one holder on every day since 2006-05-08" in report
 
 
 def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw: Operator) -> None:
@@ -112,7 +112,7 @@ def test_what_is_no_succession_is_an_error_of_use(gw: Operator, words: tuple[str
 def test_a_due_succession_waits_for_the_offices_and_says_so(gw: Operator) -> None:
     one = planned(gw)
     told = gw.done("succession", "apply", persons=())
-    waits = "not at its end: it waits for the approval of ocrvp, ofmin"
+    waits = "not finished: it waits for the approval of ocrvp, ofmin"
     assert told == f"succession {one}: moved 0, waiting 0; {waits}\n"
     (item,) = json.loads(gw.done("succession", "apply", "--json", persons=()))["items"]
     assert item == {"succession": one, "moved": 0, "waiting": 0, "state": waits}
@@ -140,9 +140,9 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     gateway.day = DAY
     monkeypatch.setattr(succession_execution.apply, "__defaults__", (2,))
     told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
-    assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "at its end")
+    assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "finished")
     report: dict[str, Any] = successions.report(gateway.ports, one)
-    commands._show(report, as_json=False)
+    commands._print_succession(report, as_json=False)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4
     assert "moved" in out

@@ -22,13 +22,13 @@ from gateway.keys import KeyPurpose, load_key
 from gateway.pki.end_entity import issue_client, read_request
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
+from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.conftest import authorities, real_now
-from tests.client.desk import Desk, answer, cut, lose_answer, passing
 from tests.founding import case_content
 
 
 def request(*arguments: str) -> str:
-    result = CliRunner().invoke(main, ["system", "request", *arguments])
+    result = CliRunner().invoke(main, ["system", "create-request", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -83,10 +83,10 @@ def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) ->
 
 def test_the_connection_file_says_what_is_still_missing(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
-    request(str(folder), *IDS, "--partners", "https://partners.example.org")
+    request(str(folder), *IDS, "--api-url", "https://partners.example.org")
     settings = tomllib.loads((folder / "connection.toml").read_text())
     assert settings["client_id"] == "point-de-contact.desk"
-    assert settings["partners"] == "https://partners.example.org"
+    assert settings["api_url"] == "https://partners.example.org"
     checked = CliRunner().invoke(
         main, ["system", "check", "--connection", str(folder / "connection.toml")]
     )
@@ -99,7 +99,7 @@ def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
     request(str(folder), *IDS)
     before = (folder / "key.pem").read_bytes()
-    again = CliRunner().invoke(main, ["system", "request", str(folder), *IDS])
+    again = CliRunner().invoke(main, ["system", "create-request", str(folder), *IDS])
     assert again.exit_code == 1
     assert " exists. " in again.stderr
     assert (folder / "key.pem").read_bytes() == before
@@ -107,14 +107,14 @@ def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
 
 def test_ids_are_checked_before_anything_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
-    wrong = ["system", "request", str(folder), "--organisation", "A B", "--system", "desk"]
+    wrong = ["system", "create-request", str(folder), "--organisation", "A B", "--system", "desk"]
     assert CliRunner().invoke(main, wrong).exit_code == 2
     ids = ("--organisation", "abc", "--system", "desk")
-    wrong = ["system", "request", str(folder), *ids, "--issuer", "gateway.example.org"]
+    wrong = ["system", "create-request", str(folder), *ids, "--issuer", "gateway.example.org"]
     assert CliRunner().invoke(main, wrong).exit_code == 2
     assert not folder.exists()
     (tmp_path / "file").touch()
-    for words in (("request", *ids), ("key",)):
+    for words in (("create-request", *ids), ("create-key",)):
         below = ["system", words[0], str(tmp_path / "file" / "x"), *words[1:]]
         result = CliRunner().invoke(main, below)
         assert (result.exit_code, "cannot be made" in result.stderr) == (1, True)
@@ -142,12 +142,12 @@ def test_a_check_warns_of_what_needs_attention(
     checked: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     checked.changes["spool"] = tmp_path / "spool"
-    desk = Desk(checked.stage, spool=tmp_path / "spool")
+    desk = MemberClient(checked.stage, spool=tmp_path / "spool")
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(checked.stage.gateway.new_id()), "intake-1")
     monkeypatch.setattr(system, "now", lambda: real_now() + timedelta(days=21))
-    monkeypatch.setattr(Desk, "greet", lambda self: -73.0)
+    monkeypatch.setattr(MemberClient, "greet", lambda self: -73.0)
     checked.stage.gateway.day = real_now().date()
     output = checked.done("system", "check")
     assert "differ by 73 s" in output
@@ -243,11 +243,11 @@ def test_a_connection_file_that_cannot_be_written_names_the_new_files(
 GONE = [cut] * (len(PAUSES) + 1)
 
 
-def left(desks: Desks, spool: Path, *asks: Callable[[Desk], object]) -> list[str]:
+def left(desks: Desks, spool: Path, *asks: Callable[[MemberClient], object]) -> list[str]:
     """Ask for writes that are not answered; their keys."""
     desks.changes["spool"] = spool
     for ask in asks:
-        desk = Desk(desks.stage, spool=spool)
+        desk = MemberClient(desks.stage, spool=spool)
         desk.wire.faults = [passing, *GONE]
         with pytest.raises(GatewayUnavailable):
             ask(desk)
@@ -257,37 +257,37 @@ def left(desks: Desks, spool: Path, *asks: Callable[[Desk], object]) -> list[str
 def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     desks.changes["spool"] = spool
-    assert desks.done("system", "resume") == "Nothing waited.\n"
+    assert desks.done("outbox", "resend") == "Nothing waited.\n"
     new_id = desks.stage.gateway.new_id
-    desk = Desk(desks.stage, spool=spool)
+    desk = MemberClient(desks.stage, spool=spool)
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(new_id()), "intake-1")
     left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
     keys = [file.stem for file in sorted(spool.iterdir())]
-    output = desks.done("system", "resume")
+    output = desks.done("outbox", "resend")
     for key in keys:
         assert f"case.submit /cases, key {key}: done, event" in output
     assert output.endswith("Nothing waits any more.\n")
-    told = json.loads(desks.done("system", "resume", "--json"))
+    told = json.loads(desks.done("outbox", "resend", "--json"))
     assert told == {"set_aside": [], "resent": []}
 
 
 def test_what_is_refused_when_resumed_is_named_and_no_success(desks: Desks, tmp_path: Path) -> None:
     handoff = desks.stage.gateway.new_id()
-    ask = lambda desk: desk.answer("refuse", handoff, "officer-1", reason="no capacity")  # noqa: E731
+    ask = lambda desk: desk.answer("decline", handoff, "officer-1", reason="no capacity")  # noqa: E731
     (key,) = left(desks, tmp_path / "spool", ask)
-    result = desks.run("system", "resume")
+    result = desks.run("outbox", "resend")
     assert result.exit_code == 1
     named = f"handoff.decline /handoffs/{handoff}/refusal, key {key}"
     assert f"{named}: refused: Not found, or not visible to you" in result.stdout
     assert "receipt verified" in result.stdout
     left(desks, tmp_path / "spool", ask)
-    result = desks.run("system", "resume", "--json")
+    result = desks.run("outbox", "resend", "--json")
     assert result.exit_code == 1
     (resent,) = json.loads(result.stdout)["resent"]
     assert resent["path"] == f"/handoffs/{handoff}/refusal"
-    assert resent["error"]["slug"] == "not-found"
+    assert resent["error"]["kind"] == "not-found"
     assert resent["event"] is None
 
 
@@ -299,13 +299,13 @@ def test_what_was_not_heard_when_resumed_is_kept_and_said_to_be(
     keys = left(desks, spool, lambda desk: desk.submit(case_content(new_id()), "intake-1"))
     with monkeypatch.context() as busy:
         failing(desks, busy, passing, answer(429))
-        result = desks.run("system", "resume", "--json")
+        result = desks.run("outbox", "resend", "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["resent"]) == (1, [])
     assert (told["error"]["status"], told["error"]["write"]["kept"]) == (429, True)
     assert told["error"]["write"]["key"] == keys[0]
     assert [file.stem for file in sorted(spool.iterdir())] == keys
-    assert desks.done("system", "resume").count(": done, event") == 2
+    assert desks.done("outbox", "resend").count(": done, event") == 2
 
 
 def test_an_offer_that_is_resumed_is_named_by_its_handoff(desks: Desks, tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_an_offer_that_is_resumed_is_named_by_its_handoff(desks: Desks, tmp_path
     )
     (file,) = (tmp_path / "spool").iterdir()
     handoff = json.loads(file.read_text())["handoff"]
-    output = desks.done("system", "resume")
+    output = desks.done("outbox", "resend")
     assert f"handoff.offer /cases/{case}/handoffs, handoff {handoff}, key {key}: done" in output
 
 
@@ -329,15 +329,15 @@ def stuck(desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     new_id = desks.stage.gateway.new_id
     submit = lambda desk: desk.submit(case_content(new_id()), "intake-1")  # noqa: E731
     keys = left(desks, tmp_path / "spool", submit, submit, submit)
-    begin = Desk.__init__
+    begin = MemberClient.__init__
 
-    def tampered(self: Desk, *args: Any, **kwargs: Any) -> None:
+    def tampered(self: MemberClient, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
         self.wire.tamper = lambda request, members: (
             members | {"receipt": {}} if request.headers["idempotency-key"] == keys[1] else None
         )
 
-    monkeypatch.setattr(Desk, "__init__", tampered)
+    monkeypatch.setattr(MemberClient, "__init__", tampered)
     return desks, keys
 
 
@@ -345,12 +345,12 @@ def test_what_was_resumed_is_told_with_the_error_that_ended_it(
     stuck: tuple[Desks, list[str]],
 ) -> None:
     desks, keys = stuck
-    result = desks.run("system", "resume")
+    result = desks.run("outbox", "resend")
     assert result.exit_code == 5
     assert f"key {keys[0]}: done" in result.stdout
-    assert "EVIDENCE FALSE" in result.stderr
+    assert "EVIDENCE DOES NOT VERIFY" in result.stderr
     assert f"case.submit /cases, key {keys[1]}" in result.stderr
-    result = desks.run("system", "resume", "--json")
+    result = desks.run("outbox", "resend", "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["resent"]) == (5, [])
     assert told["error"]["write"]["key"] == keys[1]
@@ -360,12 +360,14 @@ def test_a_write_that_is_never_confirmed_is_set_aside_and_blocks_nothing(
     stuck: tuple[Desks, list[str]], tmp_path: Path
 ) -> None:
     desks, keys = stuck
-    assert desks.run("system", "resume", "--skip", "no-such-key").exit_code == 2
-    half = desks.run("system", "resume", "--skip", keys[1], "--skip", "no-such-key", "--json")
+    assert desks.run("outbox", "resend", "--set-aside", "no-such-key").exit_code == 2
+    half = desks.run(
+        "outbox", "resend", "--set-aside", keys[1], "--set-aside", "no-such-key", "--json"
+    )
     told = json.loads(half.stdout)
-    assert (half.exit_code, told["error"]["kind"]) == (2, "UsageError")
+    assert (half.exit_code, told["error"]["kind"]) == (2, "usage-error")
     assert [one["key"] for one in told["set_aside"]] == [keys[1]]
-    told = json.loads(desks.done("system", "resume", "--json"))
+    told = json.loads(desks.done("outbox", "resend", "--json"))
     assert [one["key"] for one in told["resent"]] == [keys[0], keys[2]]
     assert [file.name for file in (tmp_path / "spool").iterdir()] == [f"{keys[1]}.set-aside"]
-    assert desks.done("system", "resume") == "Nothing waited.\n"
+    assert desks.done("outbox", "resend") == "Nothing waited.\n"

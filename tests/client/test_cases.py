@@ -1,14 +1,18 @@
 """One's own cases: their steps by two persons, their versions, their content."""
 
+from typing import Any
+
 import pytest
 
 from gateway.client import EvidenceMismatch, RequestRefused
-from gateway.evidence import handoff_documents, receipt
+from gateway.evidence import handoff_documents, receipt, sd_jwt
 from tests import founding
-from tests.client import liar
-from tests.client.desk import Desk
-from tests.client.story import (
+from tests.client import false_gateway
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import (
     CLEARED,
+    accepted,
+    disbelieved,
     members_of,
     replay,
     submit,
@@ -23,7 +27,7 @@ from tests.web.listening import Listening
 
 
 def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     content = case_content(case, classifications=[machine_match()])
     submitted = desk.submit(content, "intake-1")
     assert submitted.result["state"] == "draft"
@@ -40,17 +44,17 @@ def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
 
 
 def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     first = desk.submit(case_content(case), "intake-1")
     second = case_content(case, version=2, prev=first.result["digest"], urgency="normal")
     assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
     with pytest.raises(RequestRefused) as refused:
         desk.revise(second, "intake-1")
-    assert refused.value.slug == "stale"
+    assert refused.value.slug == "edit-conflict"
 
 
 def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     case = submit(desk, stage)
     opened = desk.consult_case(case, "analyst-1", "quality", "second look")
     assert opened.content == case_content(case)
@@ -58,7 +62,7 @@ def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
 
 
 def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     content = case_content(stage.gateway.new_id(), urgency="now", matter=[])
     with pytest.raises(RequestRefused) as refused:
         desk.submit(content, "intake-1")
@@ -70,7 +74,7 @@ def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
 
 
 def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     asked, other = submit(desk, stage), submit(desk, stage)
     genuine = members_of(desk.consult_case(other, "x1", "quality", "check").written)
     desk.wire.faults = [replay(genuine)]
@@ -80,12 +84,69 @@ def test_a_consultation_of_another_own_case_is_refused(stage: Listening) -> None
 
 def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     """A gateway that signs a document of others under an id of ours, and logs what it did."""
-    document = liar.case_document(ABROAD)
+    document = false_gateway.case_document(ABROAD)
     package = handoff_documents.package_digest(d.digest for d in document.disclosures)
-    event = liar.logged("case.consult", HOTLINE, "x1", case_digest=document.digest, package=package)
+    event = false_gateway.logged(
+        "case.consult", HOTLINE, "x1", case_digest=document.digest, package=package
+    )
     result = {"presentation": document.compact(), "withheld": []}
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.whoami()
     desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]
     with pytest.raises(EvidenceMismatch):
-        desk.consult_case(liar.CASE, "x1", "quality", "check")
+        desk.consult_case(false_gateway.CASE, "x1", "quality", "check")
+
+
+# --- Opened content is believed only when presentation, receipt and offer agree ---
+
+
+def test_a_presentation_beyond_the_offer_is_refused(stage: Listening) -> None:
+    """Even one that verifies: the originator's own shows all, the offer names only the items."""
+    hotline, office, handoff = accepted(stage, groups=["items"])
+    case = hotline.handoff(handoff)["case"]
+    whole = hotline.consult_case(case, "liaison-1", "quality", "check").presentation
+
+    def show_all(members: dict[str, Any]) -> None:
+        if "result" in members:
+            members["result"]["presentation"] = whole
+
+    def consult() -> None:
+        office.consult(handoff, "officer-1", "investigation", "first look")
+
+    disbelieved(office, show_all, consult, "shows more than its offer names")
+
+
+def test_a_presentation_of_less_than_was_opened_is_refused(stage: Listening) -> None:
+    _, office, handoff = accepted(stage)
+
+    def show_less(members: dict[str, Any]) -> None:
+        if "result" in members:
+            document = sd_jwt.parse(members["result"]["presentation"])
+            members["result"]["presentation"] = document.present(()).compact()
+
+    def consult() -> None:
+        office.consult(handoff, "officer-1", "investigation", "first look")
+
+    disbelieved(office, show_less, consult, "another set of parts")
+
+
+def test_a_presentation_of_another_case_is_refused(stage: Listening) -> None:
+    hotline, office, handoff = accepted(stage)
+    other = submit(hotline, stage)
+    presentation = hotline.consult_case(other, "x1", "quality", "check").presentation
+
+    def show_other(members: dict[str, Any]) -> None:
+        if "result" in members:
+            members["result"]["presentation"] = presentation
+
+    def consult() -> None:
+        office.consult(handoff, "officer-1", "investigation", "first look")
+
+    disbelieved(office, show_other, consult, "another version")
+    mine = submit(hotline, stage)
+    disbelieved(
+        hotline,
+        show_other,
+        lambda: hotline.consult_case(mine, "x1", "quality", "check"),
+        "another version of the case|another set of parts",
+    )

@@ -11,21 +11,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.client import PartnerConnection, SettingsError
 from gateway.client import connection as connections
-from gateway.client.connection import read_organisation_keys, renamed, render
+from gateway.client.connection import read_organisations, renamed, render
 from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
 from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
 
 VALUES = {
-    "partners": "https://partners.example.org:8444",
+    "api_url": "https://partners.example.org:8444",
     "issuer": "https://gateway.example.org",
     "client_id": "point-de-contact.desk",
     "certificate": "certificate.pem",
     "key": "key.pem",
     "ca": "ca.pem",
     "log_key": str(note_signer().key),
-    "attest_keys": "gateway-keys.json",
+    "attestation_keys": "gateway-keys.json",
 }
 
 
@@ -39,8 +39,10 @@ def written(folder: Path, **changes: str | None) -> Path:
 
 
 def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None:
-    read = PartnerConnection.read(written(tmp_path, state="newest", spool="/var/spool/casegate"))
-    assert (read.partners, read.issuer) == (VALUES["partners"], VALUES["issuer"])
+    read = PartnerConnection.read(
+        written(tmp_path, checkpoint_file="newest", outbox="/var/spool/casegate")
+    )
+    assert (read.partners, read.issuer) == (VALUES["api_url"], VALUES["issuer"])
     assert (read.client_id, read.organisation) == ("point-de-contact.desk", "point-de-contact")
     assert (read.certificate, read.key) == (tmp_path / "certificate.pem", tmp_path / "key.pem")
     assert (read.state, read.spool) == (tmp_path / "newest", Path("/var/spool/casegate"))
@@ -50,14 +52,14 @@ def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None
 
 
 def test_what_is_optional_is_absent(tmp_path: Path) -> None:
-    read = PartnerConnection.read(written(tmp_path, state="", spool=None))
+    read = PartnerConnection.read(written(tmp_path, checkpoint_file="", outbox=None))
     assert (read.state, read.spool, read.trust.organisations) == (None, None, {})
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as told:
-        PartnerConnection.read(written(tmp_path, partners=None, log_key=""))
-    assert "partners (the address" in str(told.value)
+        PartnerConnection.read(written(tmp_path, api_url=None, log_key=""))
+    assert "api_url (the address" in str(told.value)
     assert "log_key (the log's" in str(told.value)
     assert "operator" in str(told.value)
 
@@ -65,15 +67,15 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("partners", "http://partners.example.org", "partners must be https://host"),
-        ("partners", "https://partners.example.org/", "partners must be https://host"),
-        ("partners", "https://x@partners.example.org", "partners must be https://host"),
-        ("partners", "https://PARTNERS.example.org", "partners must be https://host"),
+        ("api_url", "http://partners.example.org", "api_url must be https://host"),
+        ("api_url", "https://partners.example.org/", "api_url must be https://host"),
+        ("api_url", "https://x@partners.example.org", "api_url must be https://host"),
+        ("api_url", "https://PARTNERS.example.org", "api_url must be https://host"),
         ("issuer", "https://gateway.example.org/x", "issuer must be https://host"),
         ("client_id", "point-de-contact", "client_id must be"),
         ("log_key", "gateway.example.org", "not a verifier key"),
-        ("attest_keys", "missing.json", "cannot be read"),
-        ("attest_keys", "connection.toml", "JWK set"),
+        ("attestation_keys", "missing.json", "cannot be read"),
+        ("attestation_keys", "connection.toml", "JWK set"),
         ("password", "x", "do not exist: password"),
     ],
 )
@@ -84,7 +86,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, told: s
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("partners =", "not TOML"), ("partners = 5", "text in quotes"), ('key = "a\\nb"', "quotes")],
+    [("api_url =", "not TOML"), ("api_url = 5", "text in quotes"), ('key = "a\\nb"', "quotes")],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "connection.toml"
@@ -109,8 +111,8 @@ def test_a_log_key_of_a_kind_that_signs_no_checkpoints_here_is_refused(tmp_path:
 
 
 def test_a_rendered_file_reads_as_its_values_and_explains_each(tmp_path: Path) -> None:
-    text = render({**VALUES, "state": "newest", "spool": "spo\\ol"})
-    assert tomllib.loads(text) == {**VALUES, "state": "newest", "spool": "spo\\ol"}
+    text = render({**VALUES, "checkpoint_file": "newest", "outbox": "spo\\ol"})
+    assert tomllib.loads(text) == {**VALUES, "checkpoint_file": "newest", "outbox": "spo\\ol"}
     settings = [line for line in text.split("\n") if " = " in line]
     explained = [line for line in text.split("\n") if line.startswith("# ") and " = " not in line]
     assert len(explained) == len(settings) + 1
@@ -121,7 +123,7 @@ def test_a_rendered_file_reads_as_its_values_and_explains_each(tmp_path: Path) -
 
 def test_what_is_unknown_when_rendered_is_asked_for_when_read(tmp_path: Path) -> None:
     file = tmp_path / "connection.toml"
-    file.write_text(render({**VALUES, "partners": ""}))
+    file.write_text(render({**VALUES, "api_url": ""}))
     with pytest.raises(SettingsError):
         PartnerConnection.read(file)
     with pytest.raises(KeyError):
@@ -137,7 +139,7 @@ def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
     assert {slug: set(keys) for slug, keys in read.trust.organisations.items()} == {
         "ofmin": {key.kid}
     }
-    assert read_organisation_keys(None) == {}
+    assert read_organisations(None).organisations == {}
 
 
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.client.desk import Desk
+from tests.client.client_fixture import MemberClient
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -13,7 +13,7 @@ from tests.web.listening import Listening
 
 
 def test_the_directory_is_read_page_by_page(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     found = [one["organisation"] for one in desk.organisations()]
     assert found == sorted([ABROAD, HOTLINE, OCRVP, OFMIN])
     assert desk.organisation(OFMIN)["competences"][0]["competence"] == "receive/csam/FR"

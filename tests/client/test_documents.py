@@ -17,8 +17,8 @@ from gateway.client import (
 )
 from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
-from tests.client.desk import Desk, passing, trust_of
-from tests.client.story import CLEARED, accepted, disbelieved, members_of, offer, replay, submit
+from tests.client.client_fixture import MemberClient, passing, trust_of
+from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, offer, replay, submit
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -39,25 +39,25 @@ def test_a_receipt_of_another_log_is_refused(stage: Listening) -> None:
         origins=("other.example/log",),
     )
     with pytest.raises(EvidenceMismatch):
-        Desk(stage, trust=other).submit(case_content(stage.gateway.new_id()), "intake-1")
+        MemberClient(stage, trust=other).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
 def test_a_receipt_under_another_key_of_the_same_name_is_refused(stage: Listening) -> None:
     key = NoteSigner(ORIGIN, Ed25519PrivateKey.generate()).key
     trust = replace(trust_of(stage.gateway), log_keys=(key,))
     with pytest.raises(EvidenceMismatch):
-        Desk(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
+        MemberClient(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
 def test_an_attestation_under_an_unknown_key_is_refused(stage: Listening) -> None:
     trust = replace(trust_of(stage.gateway), gateway_keys={})
     with pytest.raises(EvidenceMismatch):
-        Desk(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
+        MemberClient(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 
 def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
     """A replayed answer is genuine, but it is not of this request."""
-    desk, case = Desk(stage), stage.gateway.new_id()
+    desk, case = MemberClient(stage), stage.gateway.new_id()
     earlier = members_of(desk.submit(case_content(stage.gateway.new_id()), "intake-1", CLEARED))
     for ask, match in (
         (lambda: desk.submit(case_content(case), "intake-1", CLEARED), "not the one that was sub"),
@@ -71,7 +71,7 @@ def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
 
 
 def test_a_receipt_of_a_refusal_does_not_pass_for_a_deed(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     with pytest.raises(RequestRefused) as refused:
         desk.close_case(stage.gateway.new_id(), "intake-1")
     case = submit(desk, stage)
@@ -86,7 +86,7 @@ def test_a_receipt_of_a_refusal_does_not_pass_for_a_deed(stage: Listening) -> No
 
 
 def test_a_receipt_without_its_persons_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
 
     def hide(members: dict[str, Any]) -> None:
         members["receipt"]["disclosures"] = []
@@ -101,7 +101,7 @@ def test_a_receipt_without_its_persons_is_refused(stage: Listening) -> None:
 
 @pytest.mark.parametrize("part", ["digest", "document"])
 def test_a_case_that_was_signed_as_another_is_refused(stage: Listening, part: str) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     other = desk.submit(case_content(stage.gateway.new_id()), "intake-1").result[part]
     disbelieved(
         desk,
@@ -112,7 +112,7 @@ def test_a_case_that_was_signed_as_another_is_refused(stage: Listening, part: st
 
 
 def test_a_step_on_another_case_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     other = desk.case(submit(desk, stage))["digest"]
     case = submit(desk, stage)
     disbelieved(
@@ -125,7 +125,7 @@ def test_a_step_on_another_case_is_refused(stage: Listening) -> None:
 
 def test_an_offer_that_was_signed_otherwise_is_refused(stage: Listening) -> None:
     """Each genuine offer of another wording is refused in the place of the one asked for."""
-    desk, case = Desk(stage), submit(Desk(stage), stage)
+    desk, case = MemberClient(stage), submit(MemberClient(stage), stage)
     asked: dict[str, Any] = {
         "purpose": ["identify_victim"],
         "competence": CSAM_FR,
@@ -158,7 +158,7 @@ def test_an_offer_that_was_signed_otherwise_is_refused(stage: Listening) -> None
 
 
 def _substituted(
-    desk: Desk, genuine: dict[str, Any], handoff: UUID, match: str, ask: Callable[..., Any]
+    desk: MemberClient, genuine: dict[str, Any], handoff: UUID, match: str, ask: Callable[..., Any]
 ) -> None:
     """Ask for a handoff whose answer was given before to another wish: as a liar would."""
     desk.wire.faults = [replay(genuine)]
@@ -167,15 +167,15 @@ def _substituted(
 
 
 def test_an_answer_that_was_signed_otherwise_is_refused(stage: Listening) -> None:
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = offer(hotline, stage)
-    genuine = members_of(office.answer("refuse", handoff, "officer-1", reason="no capacity"))
+    genuine = members_of(office.answer("decline", handoff, "officer-1", reason="no capacity"))
     _substituted(
         office,
         genuine,
         UUID(handoff),
         "does not say what was asked",
-        lambda handoff: office.answer("refuse", handoff, "officer-1", reason="not our matter"),
+        lambda handoff: office.answer("decline", handoff, "officer-1", reason="not our matter"),
     )
 
 
@@ -195,7 +195,7 @@ def test_a_statement_that_the_log_does_not_record_is_refused(stage: Listening) -
 
 
 def test_a_refusal_with_a_foreign_receipt_is_not_told(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     genuine = members_of(desk.submit(case_content(stage.gateway.new_id()), "intake-1"))["receipt"]
     with pytest.raises(RequestRefused) as refused:
         desk.case(stage.gateway.new_id())
@@ -215,7 +215,7 @@ def test_a_refusal_with_a_foreign_receipt_is_not_told(stage: Listening) -> None:
 
 
 def test_a_refusal_by_another_person_is_not_ours(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     with pytest.raises(RequestRefused) as refused:
         desk.close_case(stage.gateway.new_id(), "intake-2")
     assert refused.value.receipt is not None
@@ -290,7 +290,7 @@ def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])
 def test_an_answer_that_is_not_one_json_object_is_refused(stage: Listening, body: bytes) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
 
     def speak(request: httpx.Request, response: httpx.Response | None) -> httpx.Response:
         return httpx.Response(200, headers={"Content-Type": "application/json"}, content=body)
@@ -301,7 +301,7 @@ def test_an_answer_that_is_not_one_json_object_is_refused(stage: Listening, body
 
 
 def test_an_answer_without_a_result_or_a_list_is_refused(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.tamper = lambda request, members: {"receipt": {}}
     with pytest.raises(UnexpectedAnswer, match="without its result"):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")

@@ -1,22 +1,34 @@
 """One's own stream of events: complete, in order, each with its own receipt."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.client import RequestRefused
-from gateway.evidence import receipt
+from gateway.client import (
+    AuditFilters,
+    EvidenceMismatch,
+    OutdatedVersion,
+    RequestRefused,
+    UnexpectedAnswer,
+)
+from gateway.client.events import audited
+from gateway.evidence import bundle, receipt, sd_jwt, verification
 from gateway.evidence.stream import read_head
-from tests.client.desk import Desk, trust_of
-from tests.client.story import (
+from gateway.evidence.trust import TrustAnchors
+from tests.client.client_fixture import MemberClient, trust_of
+from tests.client.scenario import (
+    CLEARED,
     Tamper,
     accepted,
     disbelieved,
+    offer,
     submit,
 )
 from tests.founding import (
     ABROAD,
     HOTLINE,
+    OFMIN,
     case_content,
 )
 from tests.web.listening import Listening
@@ -39,7 +51,7 @@ def test_ones_own_events_are_complete_and_each_is_proved(stage: Listening) -> No
 
 
 def test_a_stream_of_many_pages_goes_on(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     for _ in range(21):
         submit(desk, stage)
     assert len(list(desk.events())) > 21
@@ -75,12 +87,12 @@ def _drop(members: dict[str, Any], number: int) -> None:
 def test_a_stream_with_a_gap_or_a_swap_is_refused(
     stage: Listening, tamper: Tamper, match: str
 ) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     disbelieved(desk, tamper, lambda: list(desk.events()), match)
 
 
 def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     ends: list[Any] = []
     entries = list(desk.events(0, lambda text, end: ends.append((text, end))))
     ((text, end),) = ends
@@ -89,7 +101,7 @@ def test_the_end_of_a_stream_is_stated_on_every_page(stage: Listening) -> None:
 
 
 def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> None:
-    desk, other = Desk(stage), Desk(stage, ABROAD)
+    desk, other = MemberClient(stage), MemberClient(stage, ABROAD)
     told: list[str] = []
     list(other.events(0, lambda text, end: told.append(text)))
     disbelieved(
@@ -101,7 +113,7 @@ def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> Non
 
 
 def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -> None:
-    hotline, abroad = Desk(stage), Desk(stage, ABROAD)
+    hotline, abroad = MemberClient(stage), MemberClient(stage, ABROAD)
     event = hotline.submit(case_content(stage.gateway.new_id()), "x1").confirmed.event["id"]
     with pytest.raises(RequestRefused) as refused:
         abroad.receipt(event)
@@ -109,7 +121,7 @@ def test_a_receipt_of_an_event_that_is_not_ours_is_not_found(stage: Listening) -
 
 
 def test_another_events_receipt_is_not_taken_for_the_one_asked_for(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     first, second = (desk.submit(case_content(stage.gateway.new_id()), "x1") for _ in range(2))
     other = receipt.to_json(first.receipt)
     disbelieved(
@@ -118,3 +130,154 @@ def test_another_events_receipt_is_not_taken_for_the_one_asked_for(stage: Listen
         lambda: desk.receipt(second.confirmed.event["id"]),
         "of another event",
     )
+
+
+# --- Events of others under a grant: verified, as recorded, and no others than were asked for ---
+
+
+@pytest.fixture
+def auditor(stage: Listening) -> MemberClient:
+    """A member with a grant over the whole log, after a handoff was accepted."""
+    accepted(stage)
+    stage.gateway.administer(
+        "audit_access.grant",
+        ABROAD,
+        reach="all",
+        start="2026-03-01",
+        until="2026-04-01",
+        decision_ref="board 2026-02",
+    )
+    return MemberClient(stage, ABROAD)
+
+
+def audit(desk: MemberClient, **filters: Any) -> list[Any]:
+    return list(desk.audit("auditor-1", "lawfulness", "yearly", AuditFilters(**filters)))
+
+
+def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: MemberClient) -> None:
+    found = audit(auditor, action="handoff.accept")
+    (one,) = found
+    assert one.parties == (HOTLINE, OFMIN)
+    assert one.details["by"] == "officer-1"
+    assert one.confirmed.event["typ"] == "handoff.accepted"
+    assert audit(auditor, person="nobody") == []
+
+
+def test_an_audit_of_many_pages_goes_on(
+    auditor: MemberClient, stage: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.client.events.AUDIT_PAGE", 7)
+    size = stage.gateway.size()
+    found = audit(auditor)
+    assert [one.index for one in found] == list(range(size))
+    reads = audit(auditor, action="audit.search")
+    assert len(reads) == -(-size // 7)
+
+
+def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
+    desk = MemberClient(stage, ABROAD, spool=tmp_path)
+    with pytest.raises(RequestRefused) as refused:
+        audit(desk)
+    assert refused.value.rules == ("R2.audit.coverage",)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _events(members: dict[str, Any]) -> list[Any]:
+    events: list[Any] = members["result"]["events"]
+    return events
+
+
+@pytest.mark.parametrize(
+    ("tamper", "match"),
+    [
+        (lambda members: _events(members).pop(), "names other details than were shown"),
+        (lambda members: _events(members).reverse(), "not in the log's order"),
+        (lambda members: _events(members)[0]["receipt"]["disclosures"].pop(), "other details"),
+        (lambda members: _events(members)[0].update(index=99), "of another event"),
+        (lambda members: _events(members).append("x"), "expected form"),
+        (lambda members: members["result"].update(events=None), "no list of events"),
+    ],
+)
+def test_an_audit_that_shows_other_than_its_record_is_refused(
+    auditor: MemberClient, tamper: Tamper, match: str
+) -> None:
+    auditor.wire.tamper = lambda request, members: tamper(members) and None
+    with pytest.raises((EvidenceMismatch, UnexpectedAnswer), match=match):
+        audit(auditor)
+
+
+def test_events_that_were_not_asked_for_are_refused(auditor: MemberClient) -> None:
+    """A gateway that answers, and records, another search than ours."""
+    asked = {"action": "handoff.accept"}
+    others = [{"action": "handoff.offer"}, {}]
+    answers = [
+        auditor._exchange.write("audit.search", "/audit/searches", _search(one)) for one in others
+    ]
+    for written in answers:
+        with pytest.raises(EvidenceMismatch):
+            audited(written, asked, auditor.connection)
+    with pytest.raises(EvidenceMismatch):
+        audited(answers[0], {"person": "nobody"}, auditor.connection)
+
+
+def _search(filters: dict[str, str]) -> dict[str, Any]:
+    return {"by": "a-1", "reason_code": "security", "reason": "x", "filters": filters}
+
+
+# --- A handoff in one file: what both parties can prove, and nothing that was not opened for it ---
+
+
+def trusted(stage: Listening) -> TrustAnchors:
+    return trust_of(stage.gateway)
+
+
+def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: Listening) -> None:
+    hotline, office, handoff = accepted(stage, groups=["items"])
+    office.answer("outcome", handoff, "officer-1", code="case_opened")
+    for data in (
+        office.export(handoff, "officer-1", "for the file"),
+        hotline.export(handoff, "liaison-1", "for the file"),
+        hotline.export(handoff),
+    ):
+        found = verification.verify(data, trusted(stage))
+        assert (found.kind, found.code) == ("bundle", 0), found.sentence
+    shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).case
+    names = {d.name for d in sd_jwt.parse(shown).disclosures}
+    assert "reporter" not in names, "the originator's file shows no more than the offer"
+
+
+def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
+    handoff = offer(hotline, stage)
+    office.answer("decline", handoff, "officer-1", reason="no capacity")
+    before, told = stage.gateway.size(), []
+    data = hotline.export(handoff, progress=lambda done, of: told.append((done, of)))
+    assert stage.gateway.size() == before
+    assert told == [(1, 2), (2, 2)]
+    case = sd_jwt.read_unverified(bundle.parse(data).case)
+    assert {placed.name for placed in case.placed} == {"matter", "urgency"}
+
+
+def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
+    hotline = MemberClient(stage)
+    case = stage.gateway.new_id()
+    first = hotline.submit(case_content(case), "intake-1", CLEARED)
+    handoff = offer(hotline, stage, case=case)
+    second = case_content(case, version=2, prev=first.result["digest"])
+    hotline.revise(second, "intake-1")
+    before = stage.gateway.size()
+    with pytest.raises(OutdatedVersion):
+        hotline.export(handoff, "liaison-1", "for the file")
+    assert stage.gateway.size() == before
+    assert verification.verify(hotline.export(handoff), trusted(stage)).code == 0
+
+
+def test_a_bundle_that_does_not_verify_is_not_returned(stage: Listening) -> None:
+    _, office, handoff = accepted(stage)
+    offered = office.handoff(handoff)["answers"][0]["event"]
+
+    def point_elsewhere(members: dict[str, Any]) -> None:
+        if "answers" in members:
+            members["answers"][1]["event"] = offered
+
+    disbelieved(office, point_elsewhere, lambda: office.export(handoff), "does not verify")

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.client import UnexpectedAnswer
-from tests.client.desk import Desk, answer
+from tests.client.client_fixture import MemberClient, answer
 from tests.founding import (
     HOTLINE,
 )
@@ -11,7 +11,7 @@ from tests.web.listening import Listening
 
 
 def test_the_gateway_says_who_it_is_and_who_asks(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     assert desk.greet() is None, "no server adds a Date header here"
     told = desk.whoami()
     assert told["organisation"]["organisation"] == HOTLINE
@@ -20,14 +20,14 @@ def test_the_gateway_says_who_it_is_and_who_asks(stage: Listening) -> None:
 
 def test_another_gateway_at_the_address_is_refused(stage: Listening) -> None:
     for change in ({"resource": "https://elsewhere.example"}, {"authorization_servers": []}):
-        desk = Desk(stage)
+        desk = MemberClient(stage)
         desk.wire.tamper = lambda request, members, change=change: members | change
         with pytest.raises(UnexpectedAnswer, match="not the one of the connection file"):
             desk.greet()
 
 
 def test_another_listener_at_the_address_is_told_so_too(stage: Listening) -> None:
-    desk = Desk(stage)
+    desk = MemberClient(stage)
     desk.wire.faults = [answer(404)]
     with pytest.raises(UnexpectedAnswer, match="check its addresses"):
         desk.greet()

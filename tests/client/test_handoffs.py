@@ -5,20 +5,26 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.client import RequestRefused
+from gateway.evidence import receipt
 from tests import founding
-from tests.client.desk import Desk
-from tests.client.story import (
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import (
     offer,
+    submit,
 )
 from tests.founding import (
     ABROAD,
+    CSAM_FR,
+    OCRVP,
     OFMIN,
+    ORIGIN,
+    note_signer,
 )
 from tests.web.listening import Listening
 
 
 def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     until = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
     handoff = offer(hotline, stage, until=until, note="please look")
     assert [one["handoff"] for one in office.inbox("offered")] == [handoff]
@@ -48,7 +54,7 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
 
 
 def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = offer(hotline, stage)
     written = office.accept(office.handoff(handoff), "officer-1", ["items"])
     assert written.result["state"] == "partially_accepted"
@@ -58,10 +64,10 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
 
 
 def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> None:
-    hotline, office = Desk(stage), Desk(stage, OFMIN)
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     refused, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
     assert (
-        office.answer("refuse", refused, "officer-1", reason="no capacity").result["state"]
+        office.answer("decline", refused, "officer-1", reason="no capacity").result["state"]
         == "refused"
     )
     redirection = office.answer(
@@ -75,9 +81,9 @@ def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> No
 
 
 def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
-    hotline, abroad = Desk(stage), Desk(stage, ABROAD)
+    hotline, abroad = MemberClient(stage), MemberClient(stage, ABROAD)
     handoff = offer(hotline, stage)
-    for ask in (abroad.handoff, lambda h: abroad.answer("refuse", h, "someone", reason="no")):
+    for ask in (abroad.handoff, lambda h: abroad.answer("decline", h, "someone", reason="no")):
         with pytest.raises(RequestRefused) as refused:
             ask(handoff)
         assert refused.value.slug == "not-found"
@@ -86,12 +92,57 @@ def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
 
 @pytest.mark.parametrize(
     ("command", "fields"),
-    [("acept", {}), ("succeed", {}), ("refuse", {"reasons": "no"}), ("close", {"code": "removed"})],
+    [
+        ("acept", {}),
+        ("succeed", {}),
+        ("decline", {"reasons": "no"}),
+        ("close", {"code": "removed"}),
+    ],
 )
 def test_an_answer_that_no_party_gives_is_not_sent(
     stage: Listening, command: str, fields: dict[str, str]
 ) -> None:
-    office = Desk(stage, OFMIN)
+    office = MemberClient(stage, OFMIN)
     with pytest.raises(ValueError, match=command):
         office.answer(command, stage.gateway.new_id(), "officer-1", **fields)
     assert not office.wire.requests
+
+
+# --- Offers: previewed, to one recipient, refused by policy with the proof of it ---
+
+
+def test_a_preview_keeps_nothing_and_has_no_key(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    case = submit(desk, stage)
+    before = stage.gateway.size()
+    found = desk.preview(
+        case, "liaison-1", purpose=["remove"], organisation=ABROAD, groups=["items"]
+    )
+    assert found["to"] == {"organisation": ABROAD}
+    assert stage.gateway.size() == before
+    assert "idempotency-key" not in desk.wire.requests[-1].headers
+
+
+def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    for to in ({}, {"organisation": OFMIN, "competence": CSAM_FR}):
+        with pytest.raises(ValueError, match="one of the two"):
+            desk.offer(stage.gateway.new_id(), "x", purpose=["remove"], **to)
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001
+    with pytest.raises(ValueError, match="with its zone"):
+        desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, until=naive)
+    assert desk.wire.requests == []
+
+
+def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    case = submit(desk, stage)
+    with pytest.raises(RequestRefused) as refused:
+        desk.offer(
+            case, "liaison-1", purpose=["identify_victim"], organisation=OCRVP, groups=["items"]
+        )
+    assert (refused.value.status, refused.value.slug) == (403, "policy-denied")
+    assert refused.value.rules == ("R3.membership",)
+    assert refused.value.receipt is not None
+    told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)
+    assert told.event["result"] == "denied"

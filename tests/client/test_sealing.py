@@ -12,7 +12,7 @@ from gateway.domain.sealed import SealedContent
 from gateway.evidence import key_declaration, sd_jwt, seal, signature
 from gateway.evidence.verification import Code, verify_bundle, verify_presentation
 from gateway.keys import DecryptionKey, jwk_set
-from tests.client.desk import Desk, connection_of, trust_of
+from tests.client.client_fixture import MemberClient, connection_of, trust_of
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -61,13 +61,13 @@ def stage() -> Listening:
 
 
 @pytest.fixture
-def hotline(stage) -> Desk:
-    return Desk(stage, seal_to=kept())
+def hotline(stage) -> MemberClient:
+    return MemberClient(stage, seal_to=kept())
 
 
-def office(stage, slug=OFMIN, *keys: DecryptionKey) -> Desk:
+def office(stage, slug=OFMIN, *keys: DecryptionKey) -> MemberClient:
     held = keys or (KEYS[slug],)
-    return Desk(stage, slug, encryption_keys={key.kid: key for key in held})
+    return MemberClient(stage, slug, encryption_keys={key.kid: key for key in held})
 
 
 def content(stage, **changes):
@@ -106,7 +106,7 @@ def test_what_is_sealed_is_opened_by_its_addressee_after_a_recorded_consultation
 def test_a_signed_case_carries_seals_too(stage):
     key = document_key("hotline")
     stage.gateway.register_key(HOTLINE, key)
-    hotline = Desk(stage, document_key=key, seal_to=kept())
+    hotline = MemberClient(stage, document_key=key, seal_to=kept())
     case = hotline.seal(content(stage), PLAIN, OFMIN)
     hotline.submit(case, "intake-1", CLEARED)
     own = hotline.consult_case(case["case"], "intake-1", "quality", "what did we seal?")
@@ -118,7 +118,7 @@ def test_one_can_seal_a_copy_to_oneself(stage):
     key = encryption_key("hotline")
     stage.gateway.register_encryption_key(HOTLINE, key)
     own = {HOTLINE: signature.encryption_keys({"keys": [key.public_jwk()]})}
-    hotline = Desk(stage, seal_to=own, encryption_keys={key.kid: key})
+    hotline = MemberClient(stage, seal_to=own, encryption_keys={key.kid: key})
     case = hotline.seal(content(stage), PLAIN, HOTLINE)
     hotline.submit(case, "intake-1", CLEARED)
     read = hotline.consult_case(case["case"], "intake-1", "quality", "what did we seal?")
@@ -175,7 +175,7 @@ def test_a_sealed_element_takes_the_place_of_the_open_one_of_its_id(stage, hotli
 
 def test_a_key_that_only_the_gateway_tells_of_is_not_sealed_to(stage):
     with pytest.raises(SealingFailed, match=KEYS[OFMIN].kid):
-        Desk(stage).seal(content(stage), PLAIN, OFMIN)
+        MemberClient(stage).seal(content(stage), PLAIN, OFMIN)
 
 
 def test_a_key_that_a_kept_document_key_vouches_for_is_sealed_to(stage):
@@ -185,7 +185,7 @@ def test_a_key_that_a_kept_document_key_vouches_for_is_sealed_to(stage):
     case = content(stage)
     for known, trusted in ((signer, True), (stranger, False)):
         theirs = {OFMIN: signature.public_keys(jwk_set([known]))}
-        hotline = Desk(stage, trust=replace(trust_of(stage.gateway), organisations=theirs))
+        hotline = MemberClient(stage, trust=replace(trust_of(stage.gateway), organisations=theirs))
         if trusted:
             sealed = hotline.seal(case, PLAIN, OFMIN)
             assert seal.key_id(sealed["subjects"][-1]["sealed"]) == new.kid
@@ -233,7 +233,7 @@ def test_of_two_keys_the_newest_that_is_kept_is_taken_and_the_older_one_still_op
     stage.gateway.register_encryption_key(OFMIN, later)
     both = [KEYS[OFMIN].public_jwk(), later.public_jwk()]
     for keys, expected in ((both[:1], KEYS[OFMIN]), (both, later)):
-        hotline = Desk(stage, seal_to={OFMIN: signature.encryption_keys({"keys": keys})})
+        hotline = MemberClient(stage, seal_to={OFMIN: signature.encryption_keys({"keys": keys})})
         case = hotline.seal(content(stage), PLAIN, OFMIN)
         assert seal.key_id(case["subjects"][-1]["sealed"]) == expected.kid
         hotline.submit(case, "intake-1", CLEARED)
@@ -245,7 +245,7 @@ def test_of_two_keys_the_newest_that_is_kept_is_taken_and_the_older_one_still_op
 def test_one_key_does_not_sign_and_open(stage):
     key = KEYS[OFMIN]
     with pytest.raises(SettingsError):
-        Desk(stage, OFMIN, document_key=key.prover, encryption_keys={key.kid: key})
+        MemberClient(stage, OFMIN, document_key=key.prover, encryption_keys={key.kid: key})
 
 
 # --- what may not be sealed ---
@@ -333,7 +333,7 @@ def test_without_the_key_nothing_opens(stage, hotline):
     hotline.submit(case, "intake-1", CLEARED)
     police = office(stage, OFMIN, KEYS[OCRVP])
     found = police.unseal(opened(police, offered(hotline, case["case"])))
-    assert {one.fault for one in found} == {"it is sealed to a key that is not at hand"}
+    assert {one.fault for one in found} == {"it is sealed to a key that you do not have"}
 
 
 def test_the_gateway_refuses_what_is_no_seal_by_its_place(stage, hotline):
@@ -357,16 +357,16 @@ def test_a_verdict_says_what_is_sealed_to_whom_and_that_the_operator_cannot_read
     police.accept(police.handoff(handoff), "officer-1")
     verdict = verify_bundle(police.export(handoff, "officer-1", "file"), trust_of(stage.gateway))
     assert verdict.code == Code.VERIFIED
-    assert f"2 of them are sealed to {OFMIN}" in verdict.sentence
-    assert "the gateway's operator included" in verdict.sentence
-    assert any("are sealed to" in step.detail for step in verdict.steps)
+    assert f"nly {OFMIN} can read 2 sealed elements" in verdict.sentence
+    assert "the gateway's operator cannot" in verdict.sentence
+    assert any("sealed element" in step.detail for step in verdict.steps)
 
 
 def test_a_presentation_alone_says_it_too(stage, hotline):
     case = hotline.seal(content(stage), {PERSON: PLAIN[PERSON]}, OFMIN)
     document = hotline.submit(case, "intake-1", CLEARED).result["document"]
     verdict = verify_presentation(document.encode(), trust_of(stage.gateway))
-    assert f"1 of them is sealed to {OFMIN}" in verdict.sentence
+    assert f"only {OFMIN} can read 1 sealed element" in verdict.sentence
     unsealed = [d.digest for d in sd_jwt.parse(document).disclosures if d.name]
     bare = sd_jwt.parse(document).present(unsealed).compact()
     assert "sealed" not in verify_presentation(bare.encode(), trust_of(stage.gateway)).sentence

@@ -11,15 +11,15 @@ import pytest
 
 from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, key_revocation, sd_jwt, signature
+from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_registration import verify_registration
+from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
-from tests.client.desk import Desk, cut, lose_answer, passing, trust_of
+from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
 from tests.founding import ABROAD, CSAM_FR, HOTLINE, OFMIN, case_content, check_log, document_key
 from tests.web.listening import Listening, listening
 
@@ -41,8 +41,10 @@ def trust(stage: Listening) -> TrustAnchors:
     return replace(trust_of(stage.gateway), organisations=known)
 
 
-def desk(stage: Listening, slug: str = HOTLINE, key: SigningKey | None = None, **more) -> Desk:
-    return Desk(stage, slug, trust=trust(stage), document_key=key or KEYS[slug], **more)
+def desk(
+    stage: Listening, slug: str = HOTLINE, key: SigningKey | None = None, **more
+) -> MemberClient:
+    return MemberClient(stage, slug, trust=trust(stage), document_key=key or KEYS[slug], **more)
 
 
 def content(stage: Listening, **changes):
@@ -74,7 +76,9 @@ def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)
     hotline.submit(case, "intake-1", CLEARED)
-    offer = Desk(stage, HOTLINE, trust=trust(stage)).offer(case["case"], "liaison-1", **WANTED)
+    offer = MemberClient(stage, HOTLINE, trust=trust(stage)).offer(
+        case["case"], "liaison-1", **WANTED
+    )
     handoff = offer.result["handoff"]
     office.accept(office.handoff(handoff), "officer-1")
     made = office.export(handoff, "officer-1", "for the file")
@@ -93,7 +97,7 @@ def test_a_bundle_of_two_that_sign_all_themselves_needs_no_word_of_the_operator(
     verdict = verify_bundle(office.export(handoff, "officer-1", "for the file"), trust(stage))
     assert verdict.code is Code.VERIFIED
     assert "attested" not in " ".join([verdict.sentence, *(s.detail for s in verdict.steps)])
-    offer = next(step for step in verdict.steps if step.title.startswith("The offer has"))
+    offer = next(step for step in verdict.steps if step.number == 3)
     assert offer.detail == f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}"
 
 
@@ -113,10 +117,10 @@ def step(verdict: VerificationReport, words: str) -> str:
 def test_a_bundle_tells_where_each_key_came_from_by_the_log(stage):
     events = [stage.gateway.organisation(s).document_keys[0].registration_event for s in KEYS]
     verdict = verify_bundle(bundled(stage)[0], trust(stage))
-    told = step(verdict, "own key came from")
+    told = step(verdict, "Origin of each member")
     for slug, event in zip(KEYS, events, strict=True):
         assert f"key {KEYS[slug].kid} of {slug}: registered on 2026-03-02 by event {event}" in told
-    assert "with no key to countersign" in told
+    assert "without a countersignature" in told
     assert "key file" not in verdict.sentence
 
 
@@ -129,10 +133,14 @@ def test_a_key_that_followed_another_names_it(stage):
     data = office.export(handoff, "officer-1", "for the file")
     both = {**KEYS, OFMIN: successor}
     one = {slug: signature.public_keys(jwk_set([key])) for slug, key in both.items()}
-    told = step(verify_bundle(data, replace(trust(stage), organisations=one)), "own key came")
-    assert f"countersigned with key {KEYS[OFMIN].kid}, which was not given" in told
+    told = step(
+        verify_bundle(data, replace(trust(stage), organisations=one)), "Origin of each member"
+    )
+    assert f"countersigned with key {KEYS[OFMIN].kid} (not checked" in told
     one[OFMIN] |= signature.public_keys(jwk_set([KEYS[OFMIN]]))
-    told = step(verify_bundle(data, replace(trust(stage), organisations=one)), "own key came")
+    told = step(
+        verify_bundle(data, replace(trust(stage), organisations=one)), "Origin of each member"
+    )
     assert f"countersigned with key {KEYS[OFMIN].kid};" in f"{told};"
 
 
@@ -141,8 +149,11 @@ def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stag
     del members["registrations"]
     verdict = verify_bundle(json.dumps(members).encode(), trust(stage))
     assert verdict.code is Code.VERIFIED
-    assert "the key file that you gave vouches for it alone" in step(verdict, "own key came from")
-    assert f"the key of {OFMIN} and {HOTLINE} is theirs, your key file alone" in verdict.sentence
+    assert "only your key file confirms it" in step(verdict, "Origin of each member")
+    assert (
+        f"Only your key file confirms that the key of {OFMIN} and {HOTLINE} is theirs."
+        in verdict.sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +172,7 @@ def test_a_false_registration_fails_the_bundle(stage, change, code):
 
 
 def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
-    """Shown is which key, and when; why, and on whose word, stays with its owner."""
+    """The receipt shows which key and when; only the owner sees why and who approved it."""
     hotline, office = desk(stage), desk(stage, OFMIN)
     handoff = signed_offer(stage, hotline)
     office.accept(office.handoff(handoff), "officer-1")
@@ -170,12 +181,14 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     data = office.export(handoff, "officer-1", "for the file")
     assert b"train" not in data
     (end,) = json.loads(data)["revocations"]
-    found = key_revocation.trace(receipts.from_json(end), trust(stage))
+    found = key_history.verify_revocation(receipts.from_json(end), trust(stage))
     assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
     verdict = verify_bundle(data, trust(stage))
-    assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(verdict, "own key came from")
+    assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(
+        verdict, "Origin of each member"
+    )
     assert f"The key of {HOTLINE} was revoked by entry" in verdict.sentence
-    assert f"Whether the key of {OFMIN} was revoked before" in verdict.sentence
+    assert f"whether the key of {OFMIN} had been revoked" in verdict.sentence
     hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
     with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
@@ -222,7 +235,7 @@ def test_an_export_goes_on_without_a_registration_that_is_not_shown(stage):
     assert "registrations" not in members
 
 
-def signed_offer(stage: Listening, hotline: Desk, **changes) -> str:
+def signed_offer(stage: Listening, hotline: MemberClient, **changes) -> str:
     """An offer, signed, of a new case."""
     case = content(stage)
     parts = hotline.submit(case, "intake-1", CLEARED).result["groups"]

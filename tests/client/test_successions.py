@@ -9,7 +9,7 @@ from gateway.client.errors import EvidenceMismatch
 from gateway.evidence import sd_jwt
 from gateway.evidence.verification import verify_bundle
 from gateway.exchange import succession_execution
-from tests.client.desk import Desk, trust_of
+from tests.client.client_fixture import MemberClient, trust_of
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
 from tests.web.listening import Listening, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -26,52 +26,50 @@ def moved(stage: Listening) -> tuple[str, str]:
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     succession = planned.result["succession"]
     for slug in (OFMIN, OCRVP):
-        with Desk(stage, slug) as office:
+        with MemberClient(stage, slug) as office:
             (listed,) = office.successions()
             assert listed == office.succession(succession)
             written = office.approve_succession(succession, "officer-3")
             assert slug not in written.result["waits_for"]
     stage.gateway.day = DAY
     assert succession_execution.apply(stage.gateway.ports, UUID(succession)).done
-    with Desk(stage, HOTLINE) as hotline:
+    with MemberClient(stage, HOTLINE) as hotline:
         return str(handoff), hotline.handoff(handoff)["reissued_as"]["handoff"]
 
 
 def test_every_party_verifies_what_it_is_shown(stage: Listening) -> None:
     old, new = moved(stage)
-    with Desk(stage, OFMIN) as before:
+    with MemberClient(stage, OFMIN) as before:
         assert before.handoff(old)["answers"][-1]["kind"] == "succeed"
         assert before.consult(old, "officer-1", "quality", "to hand it over").content["items"]
-    with Desk(stage, OCRVP) as after:
+    with MemberClient(stage, OCRVP) as after:
         view = after.handoff(new)
         after.accept(view, "officer-7")
         assert after.consult(new, "officer-7", "investigation", "first look").content["items"]
     for slug in (HOTLINE, OFMIN, OCRVP):
-        with Desk(stage, slug) as party:
+        with MemberClient(stage, slug) as party:
             assert list(party.events())[-1].confirmed
 
 
 def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: Listening) -> None:
     _, new = moved(stage)
     for slug in (OCRVP, HOTLINE):
-        with Desk(stage, slug) as party:
+        with MemberClient(stage, slug) as party:
             if slug == OCRVP:
                 party.accept(party.handoff(new), "officer-7")
             data = party.export(new)
         told = verify_bundle(data, trust_of(stage.gateway)).sentence
         assert ("(Decree 2026-1; entry " in told) is (slug == OCRVP)
-        assert f"It came by succession: the mandate moved from {OFMIN} to {OCRVP}" in told
-        assert "the offer before it, attested by the gateway for point-de-contact" in told
+        assert f"because the mandate moved from {OFMIN} to {OCRVP}" in told
+        assert "the original offer, attested by the gateway for point-de-contact" in told
 
 
 def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) -> None:
     old, _ = moved(stage)
     for slug in (OFMIN, HOTLINE):
-        with Desk(stage, slug) as party:
+        with MemberClient(stage, slug) as party:
             data = party.export(old)
-        assert (
-            "the handoff stood succeeded" in verify_bundle(data, trust_of(stage.gateway)).sentence
-        )
+        assert " was succeeded." in verify_bundle(data, trust_of(stage.gateway)).sentence
 
 
 def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) -> None:
@@ -79,7 +77,7 @@ def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) 
     stage.gateway.register_key(OFMIN, key)
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     succession = planned.result["succession"]
-    with Desk(stage, OFMIN, document_key=key) as office:
+    with MemberClient(stage, OFMIN, document_key=key) as office:
         written = office.approve_succession(succession, "officer-3")
         (shown,) = office.succession(succession)["approvals"]
     signed = sd_jwt.parse(shown["statement"])
@@ -92,7 +90,7 @@ def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: List
     key = document_key("office")
     stage.gateway.register_key(OFMIN, key)
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
-    with Desk(stage, OFMIN, document_key=key) as office:
+    with MemberClient(stage, OFMIN, document_key=key) as office:
         office.wire.tamper = lambda _, members: {**members, "succession": "another"}
         with pytest.raises(EvidenceMismatch):
             office.approve_succession(planned.result["succession"], "officer-3")
@@ -102,7 +100,7 @@ def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: List
 
 def test_a_stranger_is_refused(stage: Listening) -> None:
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
-    with Desk(stage, HOTLINE) as hotline:
+    with MemberClient(stage, HOTLINE) as hotline:
         assert hotline.successions() == []
         with pytest.raises(RequestRefused):
             hotline.approve_succession(planned.result["succession"], "liaison-1")

@@ -92,14 +92,14 @@ def desk(folder: Path, port: int) -> Gateway:
     """A member's client with the files of ``folder``, and no patience."""
     (folder / "keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
     settings = {
-        "partners": f"https://localhost:{port}",
+        "api_url": f"https://localhost:{port}",
         "issuer": "https://gateway.example.org",
         "client_id": "point-de-contact.desk",
         "certificate": "certificate.pem",
         "key": "key.pem",
         "ca": "ca.pem",
         "log_key": str(note_signer().key),
-        "attest_keys": "keys.json",
+        "attestation_keys": "keys.json",
     }
     file = folder / "connection.toml"
     file.write_text(render(settings))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from gateway.evidence import bundle
 from gateway.evidence.bundle import Bundle, BundleError
 from tests.each import each
-from tests.evidence.story import Story
+from tests.evidence.scenario import Scenario
 
-GOOD = json.loads(Story().told("acceptance").file())
+GOOD = json.loads(Scenario().told("acceptance").file())
 
 
 def written(members) -> bytes:
@@ -19,7 +19,9 @@ def written(members) -> bytes:
 
 
 def test_a_bundle_reads_back():
-    whole = Story().told("acceptance", "outcome").bundle(keys={"https://a.example": {"keys": []}})
+    whole = (
+        Scenario().told("acceptance", "outcome").bundle(keys={"https://a.example": {"keys": []}})
+    )
     assert bundle.parse(bundle.encode(whole)) == whole
 
 

@@ -14,7 +14,6 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 ORIGIN = "log.example.org"
 SIGNER = signer_of(ORIGIN)
 TRUST = TrustAnchors((SIGNER.key,), (ORIGIN,))
-STEPS = ("signed the checkpoint", "makes its leaf", "made of the tiles below", "signed root")
 
 
 def check(log: Served, trust: TrustAnchors = TRUST) -> VerificationReport:
@@ -24,7 +23,6 @@ def check(log: Served, trust: TrustAnchors = TRUST) -> VerificationReport:
 def refused(verdict: VerificationReport, code: Code, step: int, words: str) -> None:
     (failed,) = [one for one in verdict.steps if one.outcome is StepResult.FAILED]
     assert (verdict.code, failed.number) == (code, step), verdict
-    assert STEPS[step - 1] in failed.title
     assert words in failed.detail, failed
     assert failed.detail in verdict.sentence
 
@@ -34,7 +32,7 @@ def test_a_whole_copy_is_whole(size):
     verdict = check(Served(SIGNER, size))
     assert verdict.code == Code.VERIFIED, verdict
     assert verdict.kind == "log"
-    assert verdict.sentence.startswith("Whole: this copy has all ")
+    assert verdict.sentence.startswith("VERIFIED: this copy has all ")
     assert ("1 entry" if size == 1 else f"{size} entries") in verdict.sentence
 
 
@@ -101,7 +99,7 @@ DEFECTS = {
     ),
     "the checkpoint is missing": (
         lie(600, "checkpoint", lambda d: None),
-        (Code.NOT_OURS, 1, "no copy of a log"),
+        (Code.NOT_OURS, 1, "not a copy of a log"),
     ),
     "the checkpoint says another size": (
         lie(600, "checkpoint", lambda d: d.replace(b"\n600\n", b"\n601\n")),
@@ -117,11 +115,11 @@ DEFECTS = {
     ),
     "the checkpoint is of an unknown log": (
         lie(600, "checkpoint", lambda d: Served(signer_of("other.example"), 9).note()),
-        (Code.UNKNOWN, 1, "no key was given"),
+        (Code.UNKNOWN, 1, "no key was provided"),
     ),
     "the checkpoint is not text": (
         lie(600, "checkpoint", lambda d: b"\xff\xfe"),
-        (Code.UNKNOWN, 1, "no key was given"),
+        (Code.UNKNOWN, 1, "no key was provided"),
     ),
 }  # fmt: skip
 
@@ -139,4 +137,4 @@ def test_an_entry_changed_with_its_leaf_is_seen_at_the_tile_above():
         log.lies[path] = other.fetch(path)
     refused(check(log), Code.MISMATCH, 3, "the first bad index is 256")
     log.lies[TOP] = other.fetch(TOP)
-    refused(check(log), Code.NOT_IN_LOG, 4, "another root than the log signed")
+    refused(check(log), Code.NOT_IN_LOG, 4, "the log signed another root")

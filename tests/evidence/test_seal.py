@@ -321,7 +321,7 @@ def element(**changes):
 def test_a_verifier_counts_seals_and_names_their_addressees():
     text, trust = presentation(element(), element(sealed_to="police-b"))
     verdict = verify_presentation(text.encode(), trust)
-    assert "2 of them are sealed to police-a and police-b" in verdict.sentence
+    assert "only police-a and police-b can read 2 sealed elements" in verdict.sentence
 
 
 @each(

@@ -1,19 +1,29 @@
 """The statement of a stream's end: what it says, and how nobody else can say it."""
 
+import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.evidence import sd_jwt, stream
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.evidence import log_copy, receipt, sd_jwt, stream
+from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import NotInLog, UnknownLog
+from gateway.evidence.report import Code, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
+from gateway.evidence.stream import InputFile
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger import tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.entry import entry_commitment
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
+from tests.ledger.copies import Served
 
 GATEWAY = "https://gateway.example.org"
 ATTEST = es256("attest")
@@ -87,16 +97,16 @@ def test_a_document_of_another_type_states_no_end():
 @pytest.mark.parametrize(
     ("claims", "match"),
     [
-        ({"stream_number": "1"}, "stream_number is not a number"),
-        ({"stream_number": -1}, "stream_number is not a number"),
-        ({"stream_number": True}, "stream_number is not a number"),
-        ({"iat": None}, "iat is not a number"),
-        ({"iat": 2**52}, "no year"),
-        ({"checkpoint": 1}, "no checkpoint"),
-        ({"aud": "police"}, "about no organisation"),
-        ({"aud": 1}, "about no organisation"),
-        ({"aud": "https://other.example.org/organisations/police"}, "about no organisation"),
-        ({"iss": "https://other.example.org"}, "about no organisation"),
+        ({"stream_number": "1"}, "not a number"),
+        ({"stream_number": -1}, "not a number"),
+        ({"stream_number": True}, "not a number"),
+        ({"iat": None}, "not a number"),
+        ({"iat": 2**52}, "year"),
+        ({"checkpoint": 1}, "checkpoint"),
+        ({"aud": "police"}, "no organisation"),
+        ({"aud": 1}, "no organisation"),
+        ({"aud": "https://other.example.org/organisations/police"}, "no organisation"),
+        ({"iss": "https://other.example.org"}, "no organisation"),
     ],
 )
 def test_a_statement_has_its_claims(claims, match):
@@ -109,3 +119,397 @@ def test_a_checkpoint_in_it_is_the_logs_own():
         stream.read_head(claimed(checkpoint=NOTE.replace(ORIGIN, "elsewhere.example")), TRUST)
     with pytest.raises(NotInLog):
         stream.read_head(claimed(checkpoint=NOTE.replace("\n0\n", "\n1\n")), TRUST)
+
+
+# --- Completeness: what is whole is proved, and each way of not being whole is named ---
+
+
+POLICE, HOTLINE = "police", "hotline"
+
+
+class Rising(dict):
+    """Counters that go on whenever one is looked at."""
+
+    def __getitem__(self, name: str) -> int:
+        self["seen"] = self.get("seen", 0) + 1
+        return self.get("seen", 0)
+
+
+class Book(Logbook):
+    """A log whose gateway states ends of streams, truly or not."""
+
+    def happen(self, *parties: str) -> int:
+        """One more event of these parties; its entry."""
+        made = AuditEvent(
+            id=UUID(int=len(self.events)),
+            action="handoff.offer",
+            result=EventResult.ALLOWED,
+            parties=tuple(Party(name, "actor") for name in parties),
+            details=(EventDetail("by", "staff-1", frozenset({HOTLINE})),),
+        )
+        return self.record(made, AT)
+
+    def set_counter(self, organisation: str, to: int) -> None:
+        """Lie: the organisation's next event gets the number after ``to``."""
+        self._counters[organisation] = to
+
+    def end(
+        self, organisation: str = POLICE, stream_number: int | None = None, **changes
+    ) -> InputFile:
+        """The statement of an end, of today unless another note is given."""
+        size = len(self.events)
+        note = sign_checkpoint(Checkpoint(self.origin, size, self._root), self.signer)
+        said = {
+            "issuer": GATEWAY,
+            "organisation": organisation,
+            "stream_number": self._counters.get(organisation, 0)
+            if stream_number is None
+            else stream_number,
+            "note": note,
+            "at": AT,
+            "signer": ATTEST,
+            "random": chance("end"),
+        }
+        return InputFile(f"end-{size}", stream.issue_head(**said | changes).compact().encode())
+
+    def part(self, index: int, reader: str | None = POLICE) -> InputFile:
+        """A receipt's file, proved by the log of today."""
+        members = receipt.to_json(self.receipt(index, reader))
+        return InputFile(f"{index}.json", json.dumps(members).encode())
+
+    def parts(self, organisation: str = POLICE) -> list[InputFile]:
+        """All receipts of an organisation."""
+        return [
+            self.part(index, organisation)
+            for index, one in enumerate(self.events)
+            if one.shown_to(organisation)
+        ]
+
+
+BOOK_TRUST = TrustAnchors(log_keys=Book().keys, origins=(ORIGIN,), gateway_keys=ATTEST.keys())
+
+
+def prove(
+    statements: Iterable[InputFile], receipts: Iterable[InputFile], trust: TrustAnchors = BOOK_TRUST
+) -> VerificationReport:
+    return stream.verify_stream(list(statements), receipts, trust)
+
+
+def refused(verdict: VerificationReport, code: Code, step: int, words: str) -> None:
+    """Exactly one step failed, and its words make the sentence."""
+    (failed,) = [step for step in verdict.steps if step.outcome is StepResult.FAILED]
+    assert (verdict.code, failed.number) == (code, step), verdict
+    assert words in failed.detail, verdict
+    assert failed.detail in verdict.sentence
+
+
+def story(rounds: int = 4) -> Book:
+    """A log in which every other event is the police's, too."""
+    book = Book()
+    for number in range(2 * rounds):
+        book.happen(*((HOTLINE, POLICE) if number % 2 else (HOTLINE,)))
+    return book
+
+
+def test_a_whole_stream_is_proved_complete():
+    book = story()
+    verdict = prove([book.end()], book.parts())
+    assert verdict.code == Code.VERIFIED, verdict
+    assert verdict.kind == "stream"
+    assert [step.number for step in verdict.steps] == list(range(1, 8))
+    assert verdict.sentence.startswith("VERIFIED: these are all 4 events of police in the log")
+    assert "2026-03-02T09:00:00Z (8 entries)" in verdict.sentence
+
+
+def test_the_order_of_files_does_not_matter_and_a_file_may_be_there_twice():
+    book = story()
+    parts = book.parts()
+    verdict = prove([book.end()], [*reversed(parts), parts[1]])
+    assert verdict.code == Code.VERIFIED, verdict
+    assert "1 repeated receipt" in verdict.steps[3].detail
+
+
+def test_a_stream_without_events_is_complete():
+    book = story()
+    verdict = prove([book.end("observer")], [])
+    assert verdict.sentence.startswith("VERIFIED: observer has no events in the log"), verdict
+
+
+@given(st.data())
+def test_any_set_of_receipts_but_the_whole_is_named_incomplete(data):
+    """Whatever is left out, the verdict names the first number that is missing."""
+    parties = data.draw(
+        st.lists(st.sampled_from([(HOTLINE,), (POLICE,), (HOTLINE, POLICE)]), max_size=12)
+    )
+    book = Book()
+    for names in parties:
+        book.happen(*names)
+    parts = book.parts()
+    kept = data.draw(st.sets(st.sampled_from(range(len(parts))) if parts else st.nothing()))
+    verdict = prove([book.end()], [parts[number] for number in sorted(kept)])
+    missing = sorted(set(range(len(parts))) - kept)
+    if not missing:
+        assert verdict.code == Code.VERIFIED, verdict
+        return
+    refused(verdict, Code.INCOMPLETE, 7, f"number {missing[0] + 1}")
+
+
+@given(cut=st.integers(0, 4), more=st.integers(0, 3))
+def test_a_receipt_after_the_statement_asks_for_a_newer_one(cut, more):
+    book = story(cut)
+    before = book.end()
+    for _ in range(more):
+        book.happen(POLICE)
+    verdict = prove([before], book.parts())
+    if more:
+        refused(verdict, Code.INCOMPLETE, 7, f"to number {cut + more} at least")
+    else:
+        assert verdict.code == Code.VERIFIED, verdict
+    assert prove([before, book.end()], book.parts()).code == Code.VERIFIED
+
+
+def test_receipts_proved_by_logs_of_several_sizes_are_one_stream():
+    book = story(2)
+    early = book.parts()
+    book.happen(POLICE)
+    verdict = prove([book.end()], [*early, book.part(4)])
+    assert verdict.code == Code.VERIFIED, verdict
+    assert "2 sizes" in verdict.steps[5].detail
+
+
+def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
+    book = story(2)
+    assert "fork" not in prove([book.end()], book.parts()).sentence, "one size is one root"
+    early = book.parts()
+    book.happen(POLICE)
+    receipts = [*early, book.part(4)]
+    verdict = prove([book.end()], receipts)
+    assert "needs a copy of the log" in verdict.steps[5].detail
+    assert "not checked for a fork" in verdict.sentence
+    _, copy = log_copy.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
+    proved = stream.verify_stream([book.end()], receipts, BOOK_TRUST, copy)
+    assert (proved.code, "fork" in proved.sentence) == (Code.VERIFIED, False)
+
+
+def test_a_stated_end_of_any_size_costs_its_reader_nothing():
+    book = story()
+    verdict = prove([book.end(stream_number=2**53 - 1)], book.parts())
+    refused(verdict, Code.INCOMPLETE, 7, "number 5, 6, 7, 8, 9 and more")
+    assert f"{2**53 - 5} of" in verdict.sentence
+
+
+def test_without_a_statement_nothing_is_complete():
+    refused(prove([], story().parts()), Code.INCOMPLETE, 1, "missing")
+
+
+def test_two_events_with_one_number_are_a_contradiction():
+    book = story()
+    book.set_counter(POLICE, 3)
+    book.happen(POLICE)
+    verdict = prove([book.end()], book.parts())
+    refused(verdict, Code.CONTRADICTION, 4,
+            "the number 4 belongs to 2 events (entries 7, 8)")  # fmt: skip
+
+
+def test_one_event_with_two_numbers_is_a_contradiction():
+    book = Book()
+    made = AuditEvent(
+        id=UUID(int=1),
+        action="handoff.offer",
+        result=EventResult.ALLOWED,
+        parties=(Party(POLICE, "actor"), Party("police-2", "actor")),
+    )
+    # No honest gateway makes such a fact; the one here counts between the two.
+    object.__setattr__(made, "parties", (Party(POLICE, "actor"), Party(POLICE, "recipient")))
+    book._counters = Rising()
+    book.record(made, AT)
+    verdict = prove([book.end(stream_number=2)], [book.part(0)])
+    refused(verdict, Code.CONTRADICTION, 4, "has the numbers 1, 2")
+
+
+@each("stream_number", [2, 3])
+def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(stream_number):
+    book = story()
+    verdict = prove([book.end(stream_number=stream_number)], book.parts())
+    refused(
+        verdict,
+        Code.CONTRADICTION,
+        5,
+        f"signed that {stream_number} is the last number",
+    )
+
+
+def test_a_number_that_was_counted_before_its_event_is_a_contradiction():
+    book = story(2)
+    early = book.end(stream_number=3)
+    book.happen(POLICE)
+    refused(prove([early], book.parts()), Code.CONTRADICTION, 5, "entry 4 is number 3")
+
+
+def test_numbers_that_run_against_the_log_are_a_contradiction():
+    book = Book()
+    book.set_counter(POLICE, 1)
+    book.happen(POLICE)
+    book.set_counter(POLICE, 0)
+    book.happen(POLICE)
+    verdict = prove([book.end(stream_number=2)], book.parts())
+    refused(verdict, Code.CONTRADICTION, 5, "comes before number 1")
+
+
+def test_two_statements_of_one_state_with_two_ends_are_a_contradiction():
+    book = story()
+    verdict = prove([book.end(), book.end(stream_number=9)], book.parts())
+    refused(verdict, Code.CONTRADICTION, 1, "signed 4 as the last number among 8 entries")
+
+
+def test_an_end_that_goes_back_is_a_contradiction():
+    book = story()
+    before = book.end()
+    book.happen(HOTLINE)
+    verdict = prove([book.end(stream_number=3), before], book.parts())
+    refused(verdict, Code.CONTRADICTION, 1, "and 3 among 9 entries")
+
+
+def test_two_histories_of_one_log_are_a_contradiction():
+    """The receipts are of one history, the statement of another of the same size."""
+    book, other = story(), Book()
+    for number in range(8):
+        other.happen(*((POLICE, HOTLINE) if number % 2 else (HOTLINE,)))
+    verdict = prove([other.end()], book.parts())
+    refused(verdict, Code.CONTRADICTION, 6, "two roots for 8 entries")
+
+
+def test_statements_of_two_streams_do_not_belong_together():
+    book = story()
+    verdict = prove([book.end(), book.end(HOTLINE)], [])
+    refused(verdict, Code.MISMATCH, 1, "several streams")
+
+
+def test_the_receipt_of_another_party_gives_no_number():
+    book = story()
+    verdict = prove([book.end()], [book.part(0, HOTLINE)])
+    refused(verdict, Code.MISMATCH, 3, "0.json")
+    bare = {**json.loads(book.part(1).data), "disclosures": []}
+    verdict = prove([book.end()], [InputFile("bare", json.dumps(bare).encode())])
+    refused(verdict, Code.MISMATCH, 3, "does not name police as a party")
+
+
+def test_a_receipt_that_the_log_does_not_prove_is_named():
+    book = story()
+    false = json.loads(book.part(1).data)
+    false["document"] = false["document"].replace('"allowed"', '"denied"')
+    verdict = prove([book.end()], [InputFile("false.json", json.dumps(false).encode())])
+    refused(verdict, Code.NOT_IN_LOG, 2, "false.json")
+
+
+def test_a_file_that_is_no_receipt_is_named():
+    book = story()
+    for data in (b"", b"[1]", b"\xff", b" " * (receipt.MAX_BYTES + 1)):
+        verdict = prove([book.end()], [InputFile("junk.json", data)])
+        refused(verdict, Code.NOT_OURS, 2, "junk.json")
+
+
+def test_a_statement_that_is_none_is_named():
+    refused(prove([InputFile("x.sd-jwt", b"\xff~")], []), Code.NOT_OURS, 1, "x.sd-jwt")
+    book = story()
+    forged = book.end(signer=SoftwareSigner(ATTEST.kid, ATTEST.alg, es256("other").private))
+    refused(prove([forged], []), Code.BAD_SIGNATURE, 1, "end-8")
+
+
+def test_without_keys_nothing_is_decided():
+    book = story()
+    no_gateway = TrustAnchors(BOOK_TRUST.log_keys, BOOK_TRUST.origins)
+    no_log = TrustAnchors((), (), gateway_keys=BOOK_TRUST.gateway_keys)
+    for trust in (no_gateway, no_log):
+        verdict = prove([book.end()], book.parts(), trust)
+        refused(verdict, Code.UNKNOWN, 1, "end-8")
+
+
+def test_a_receipt_of_another_trusted_log_does_not_belong_here():
+    book, other = story(), Book("other.example.org/log")
+    other.happen(POLICE)
+    trust = TrustAnchors([*BOOK_TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    verdict = prove([book.end()], other.parts(), trust)
+    refused(verdict, Code.MISMATCH, 2, "another log")
+
+
+def test_a_page_in_one_file_is_read_as_its_parts():
+    book = story()
+    members = {
+        "head": 4,
+        "statement": book.end().data.decode(),
+        "events": [{"receipt": json.loads(part.data)} for part in book.parts()],
+    }
+    statements, receipts = stream.of_page(json.dumps(members).encode())
+    assert prove(statements, receipts).code == Code.VERIFIED
+
+
+@each("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
+                                  b'{"statement": "x", "events": [1]}'])  # fmt: skip
+def test_what_is_no_page_is_refused(data):
+    with pytest.raises(ValueError, match=r"."):
+        stream.of_page(data)
+
+
+def test_an_end_is_signed_over_what_it_says():
+    """Each part of the signed text counts."""
+    body = story().end().data.rstrip(b"~")
+    for place in range(0, len(body), 41):
+        changed = bytearray(body)
+        changed[place] ^= 1
+        assert prove([InputFile("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
+
+
+def copied(book: Book, size: int) -> VerifiedReplica:
+    """A whole copy of another log of the same key, that shows events of its own."""
+    served = Served(book.signer, size)
+    verdict, copy = log_copy.open_copy(served.fetch, BOOK_TRUST)
+    assert copy is not None, verdict
+    return copy
+
+
+class Twin(Served):
+    """A server of the very entries of a book."""
+
+    def __init__(self, book: Book, size: int) -> None:
+        self._book = book
+        super().__init__(book.signer, size)
+
+    def grow(self, by: int) -> None:
+        made = [entry_commitment(one.document, one.nonce) for one in self._book.events[: by or 0]]
+        self.entries = made
+        self._tiles, self._root = tiles.append(self._tile, 0, [tree.leaf_hash(one) for one in made])
+
+
+def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
+    book = story(2)
+    early, before = book.parts(), book.end()
+    for _ in range(3):
+        book.happen(POLICE)
+    verdict, copy = log_copy.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
+    assert copy is not None, verdict
+    late = [book.part(index) for index in (4, 5, 6)]
+    proved = stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copy)
+    assert proved.code == Code.VERIFIED, proved
+    assert "1 of them are those of the copy, 1 beyond it" in proved.steps[5].detail
+    refused(
+        stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copied(book, 5)),
+        Code.CONTRADICTION,
+        6,
+        "another root for 4 entries than the copy has",
+    )
+
+
+def test_a_copy_of_another_log_does_not_belong_here():
+    book, other = story(), Book("other.example.org/log")
+    trust = TrustAnchors([*BOOK_TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
+    _, copy = log_copy.open_copy(Served(other.signer, 3).fetch, trust)
+    verdict = stream.verify_stream([book.end()], book.parts(), trust, copy)
+    refused(verdict, Code.MISMATCH, 6, "another log")
+
+
+def test_a_copy_that_is_not_whole_is_not_opened():
+    served = Served(story().signer, 3)
+    served.lies["tile/0/000.p/3"] = b"x" * 96
+    verdict, copy = log_copy.open_copy(served.fetch, BOOK_TRUST)
+    assert (verdict.code, copy) == (Code.MISMATCH, None)

@@ -12,7 +12,7 @@ from gateway.evidence import base64url, handoff_documents, sd_jwt, trust_mark, v
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from tests.each import each
-from tests.evidence.story import GATEWAY, SIGNERS, TRUST, Story
+from tests.evidence.scenario import GATEWAY, SIGNERS, TRUST, Scenario
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEYS = SIGNERS["gateway"].keys()
@@ -72,7 +72,7 @@ def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(standing, kind)
 
 def test_a_simulated_date_is_said():
     found = trust_mark.verify(mark(simulated=date(2023, 11, 2)), KEYS)
-    assert "on the simulated date 2023-11-02" in found.told()
+    assert "on the simulated date 2023-11-02" in found.describe()
 
 
 def test_other_keys_and_changed_bytes_are_refused():
@@ -110,7 +110,7 @@ def test_a_statement_of_another_form_is_refused_however_well_signed(claims):
 def test_no_other_document_of_the_same_key_is_taken_for_one():
     with pytest.raises(DocumentError):
         trust_mark.verify(signed_anew(mark(), {"typ": handoff_documents.CASE_TYP}), KEYS)
-    case = Story(attested=True).case
+    case = Scenario(attested=True).case
     with pytest.raises(DocumentError):
         trust_mark.verify(case.compact(), KEYS)
     with pytest.raises(DocumentError):
@@ -120,9 +120,9 @@ def test_no_other_document_of_the_same_key_is_taken_for_one():
 def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
     found = verification.verify(mark().encode() + b"\n", TRUST)
     assert (found.kind, found.code) == ("status", Code.VERIFIED)
-    assert "that ofmin is active, as observer with the standing observer" in found.sentence
-    assert "good until 2026-03-03 09:00:00Z" in found.sentence
-    assert "it cannot say" in found.sentence
+    assert "that ofmin is active, as observer (observer membership)" in found.sentence
+    assert "valid until 2026-03-03 09:00:00Z" in found.sentence
+    assert "cannot show later changes" in found.sentence
 
 
 def test_verify_refuses_a_false_statement_and_needs_the_gateways_key():

@@ -212,13 +212,13 @@ def test_a_retry_after_the_end_of_the_grant_gives_nothing(gateway, handoff):
 
 def test_a_grant_ended_between_the_look_and_the_record_gives_nothing(gateway, handoff, monkeypatch):
     granted = grant(gateway)
-    write = audit.write
+    write = audit.transact
 
     def late(*args):
         end(gateway, granted)
         return write(*args)
 
-    monkeypatch.setattr(audit, "write", late)
+    monkeypatch.setattr(audit, "transact", late)
     assert isinstance(refused(gateway).refusal, Forbidden)
 
 
@@ -230,13 +230,13 @@ def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
     granted = grant(gateway)
     grant(gateway, **{**narrower, **({"person": "auditor-2"} if len(narrower) == 1 else {})})
     grant(gateway, reach="member", member=OCRVP)
-    write, size = audit.write, gateway.size()
+    write, size = audit.transact, gateway.size()
 
     def late(*args):
         end(gateway, granted)
         return write(*args)
 
-    monkeypatch.setattr(audit, "write", late)
+    monkeypatch.setattr(audit, "transact", late)
     with pytest.raises(EditConflict):
         read(gateway)
     assert gateway.size() == size + 1  # the end of the grant alone
@@ -269,14 +269,14 @@ def test_what_is_logged_between_the_look_and_the_record_is_not_in_a_retry_either
     gateway, handoff, monkeypatch
 ):
     grant(gateway)
-    key, write = gateway.key(), audit.write
+    key, write = gateway.key(), audit.transact
 
     def late(*args):
         submitted(gateway)
         return write(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(audit, "write", late)
+        patch.setattr(audit, "transact", late)
         first = read(gateway, key=key)
     again = read(gateway, key=key)
     assert [one["id"] for one in found(again)] == [one["id"] for one in found(first)]

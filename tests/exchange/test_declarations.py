@@ -1,6 +1,5 @@
 """Interests, agreements, administrators, and systems switched: values, periods, and undoing."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -240,13 +239,3 @@ def test_a_system_is_entrusted_with_the_operators_scopes_by_two_and_keeps_its_ow
     change = Change("system.set_admin_scopes", HOTLINE, {"system": DESK, "scopes": ["admin"]})
     told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     assert told.refusal.rules == ("R10.two_persons",)
-
-
-def test_what_is_stored_of_a_system_is_replaced_in_its_switch_and_scopes_alone(gateway):
-    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        found = work.organisations.system(HOTLINE, DESK)
-        work.organisations.save_system(
-            replace(found, enabled=False, tokens_valid_from=gateway.clock())
-        )
-        work.commit()
-    assert system(gateway) == replace(found, enabled=False)

@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import key_registration
+from gateway.evidence import key_history
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.authentication import NotAuthenticated
@@ -132,7 +132,7 @@ def test_the_registration_of_the_first_key_is_traced_as_any_other(
     told = organisations.look_up_key(gateway.ports, caller(HOTLINE), NEWCOMER, key.kid)
     from gateway.evidence import receipt  # noqa: PLC0415
 
-    found = key_registration.verify_registration(
+    found = key_history.verify_registration(
         receipt.from_json(told["receipt"]), TrustAnchors([gateway.notary.signer.key], [ORIGIN])
     )
     assert (found.organisation, found.kid) == (NEWCOMER, key.kid)

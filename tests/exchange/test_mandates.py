@@ -1,6 +1,6 @@
 """The report of mandates over time, and the warning when one is given twice."""
 
-from gateway.registry import mandate_report as mandates
+from gateway.registry import mandates
 from tests.founding import ABROAD, OCRVP, OFMIN
 
 MANDATE = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}

@@ -12,7 +12,7 @@ from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult
-from gateway.registry import mandate_report as mandates
+from gateway.registry import mandates
 from tests.answers import to_json
 from tests.exchange.test_succession import (
     DAY,

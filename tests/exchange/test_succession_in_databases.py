@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,15 +79,15 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
     held = [accepted(gateway) for _ in range(3)]
     succession = agreed(gateway)
     gateway.day = DAY
-    record, calls = succession_execution._record_reissued, []
+    record, calls = succession_execution._record, []
 
-    def crash(*arguments: object) -> object:
+    def crash(*arguments: Any, **named: Any) -> None:
         calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt  # in the middle of the second transaction
-        return record(*arguments)  # type: ignore[arg-type]
+        if len(calls) == 4:
+            raise KeyboardInterrupt  # in the middle of the second transaction: two events each
+        record(*arguments, **named)
 
-    monkeypatch.setattr(succession_execution, "_record_reissued", crash)
+    monkeypatch.setattr(succession_execution, "_record", crash)
     with pytest.raises(KeyboardInterrupt):
         succession_execution.apply(gateway.ports, succession)
     assert sorted(gateway.handoff(one).state for one in held) == [

@@ -30,11 +30,6 @@ def test_a_target_holds_on_many_changes_of_its_seeds(name: str) -> None:
         module.check(data)
 
 
-def test_every_target_of_the_folder_is_named() -> None:
-    files = {file.stem for file in target.Path(target.__file__).parent.glob("*.py")}
-    assert files - {"__main__", "envelope", "target", "test_targets"} == set(target.NAMES)
-
-
 def test_the_same_chance_makes_the_same_mutants() -> None:
     once, again = (
         list(islice(target.mutants([b"one", b"other"], random.Random(1)), 50)) for _ in range(2)

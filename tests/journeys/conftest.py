@@ -12,9 +12,6 @@ from tests.journeys.harness import running
 @pytest.fixture(scope="session")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway with members that shows its numbers and has nothing before it."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     folder = tmp_path_factory.mktemp("journey")
     with running(folder, metrics_bind=f"127.0.0.1:{free_ports()[0]}") as started:
         yield started
@@ -31,9 +28,6 @@ def stage(
     if request.param is Front.DIRECT:
         yield request.getfixturevalue("direct")
         return
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     require_haproxy()
     with running(tmp_path_factory.mktemp("journey"), request.param) as started:
         yield started

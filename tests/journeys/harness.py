@@ -1,16 +1,23 @@
 """A gateway as shipped, with members, and a check of its whole log from outside."""
 
+import json
 import ssl
+import tomllib
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from click.testing import CliRunner
+from pytest_socket import enable_socket
+
 from gateway import wiring
-from gateway.cli.demo.environment import MEMBERS, DemoEnvironment
+from gateway.cli import main
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
 from gateway.config import Config
+from gateway.domain.case import GROUPS
 from gateway.evidence import event as events
 from gateway.formats.profile import read_profile
 from gateway.formats.xarf import import_xarf
@@ -23,6 +30,7 @@ from gateway.setting_validators import host_and_port
 from tests.journeys.front import Front
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
+CONTENT = [group for group in GROUPS if group != "routing"]
 
 
 def admit_members(stage: DemoEnvironment) -> None:
@@ -58,6 +66,7 @@ def running(
     folder: Path, front: Front = Front.DIRECT, **settings: Any
 ) -> Iterator[DemoEnvironment]:
     """A gateway with its members, as `casegate run` starts it, behind what ends the TLS."""
+    enable_socket()  # a fixture is set up before its test is let out
     with DemoEnvironment(folder, **front.settings(folder), **settings) as stage:
         stage.build()
         admit_members(stage)
@@ -69,8 +78,6 @@ def running(
 def case_content() -> dict[str, Any]:
     """A valid case with fresh ids: the XARF sample, imported as the demonstration does."""
     demo = Path(__file__).parents[2] / "gateway/cli/demo"
-    import tomllib  # noqa: PLC0415
-
     profile = read_profile(tomllib.loads((demo / "profile.toml").read_text(encoding="utf-8")))
     report = (demo / "content-csam.json").read_bytes()
     case = import_xarf(report, profile, wiring.new_id, wiring.now()).case
@@ -81,6 +88,45 @@ def clearance(content: dict[str, Any]) -> dict[str, Any]:
     """Two persons who assessed and cleared the case, confirming every match."""
     confirms = [c["id"] for c in content["classifications"]]
     return {"assessed_by": "pdc-1", "cleared_by": "pdc-2", "confirms": confirms}
+
+
+def offered(
+    stage: DemoEnvironment, content: dict[str, Any] | None = None, groups: Sequence[str] = CONTENT
+) -> str:
+    """A case of the hotline (a new one when none is given), offered to the mandate; the handoff."""
+    content = content or case_content()
+    with stage.client(HOTLINE) as hotline:
+        hotline.submit(content, "pdc-1", clearance(content))
+        written = hotline.offer(
+            content["case"],
+            "pdc-2",
+            competence=("csam", "FR"),
+            groups=groups,
+            purpose=["investigate"],
+        )
+    return str(written.result["handoff"])
+
+
+def accepted(stage: DemoEnvironment, content: dict[str, Any] | None = None) -> str:
+    """The same, accepted by OFMIN; the handoff."""
+    handoff = offered(stage, content)
+    with stage.client(OFMIN) as office:
+        office.accept(office.handoff(handoff), "ofmin-1")
+    return handoff
+
+
+def casegate(*words: object, status: int = 0) -> Any:
+    """Type `casegate WORDS`, which ends with ``status``; its result, read if it is JSON."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == status, result.output
+    text = result.output if status else result.stdout
+    return json.loads(text) if "--json" in words else text
+
+
+def admin(stage: DemoEnvironment, *words: object, status: int = 0) -> Any:
+    """Type `casegate admin WORDS` as both administrators."""
+    who = [word for person, _ in ADMINS for word in ("--as", person)]
+    return casegate("admin", "--home", stage.operator, *who, *words, status=status)
 
 
 def config_of(stage: DemoEnvironment) -> Config:

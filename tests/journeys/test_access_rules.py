@@ -1,7 +1,6 @@
 """The rules of access that TLS, a proxy or several workers decide; the others are in tests/web."""
 
 import base64
-import hashlib
 import http.client
 import json
 import ssl
@@ -23,7 +22,7 @@ from jwt.algorithms import ECAlgorithm
 
 from gateway.cli import main
 from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.harness import ABROAD, HOTLINE, config_of, fetch
+from tests.journeys.harness import ABROAD, HOTLINE, config_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
@@ -150,7 +149,7 @@ def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
     former, following = (stage.folder / ABROAD / name for name in ("former", "following"))
     public = []
     for folder in (former, following):
-        made = CliRunner().invoke(main, ["system", "key", str(folder)])
+        made = CliRunner().invoke(main, ["system", "create-key", str(folder)])
         assert made.exit_code == 0, made.output
         public.append(json.loads((folder / "client.jwk").read_text()))
 
@@ -160,7 +159,7 @@ def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
     def check(key: Path) -> int:
         settings = (stage.folder / ABROAD / "connection.toml").read_text(encoding="utf-8")
         file = stage.folder / ABROAD / f"{key.name}.toml"
-        named = f'\nclient_key = "{key.name}/client.pem"\n'
+        named = f'\nassertion_key = "{key.name}/client.pem"\n'
         file.write_text(settings + named, encoding="utf-8")
         return CliRunner().invoke(main, ["system", "check", "-c", str(file)]).exit_code
 
@@ -202,85 +201,11 @@ def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoin
     line.close()
 
 
-def test_k2_the_token_is_rfc_9068_bound_to_the_certificate_and_lives_five_minutes(
-    stage: DemoEnvironment, hotline: Wire
-) -> None:
-    answer = hotline.token(scope="directory.read")
-    token = answer.json["access_token"]
-    keys = jwt.PyJWKSet.from_dict(json.loads(fetch(stage, "/jwks.json")))
-    header = jwt.get_unverified_header(token)
-    claims = jwt.decode(
-        token,
-        keys[header["kid"]],
-        algorithms=["ES256"],
-        audience=hotline.url,
-        issuer=config_of(stage).issuer,
-    )
-    assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
-    assert claims["sub"] == claims["client_id"] == hotline.client_id
-    assert claims["exp"] - claims["iat"] == 300 == answer.json["expires_in"]
-    assert claims["scope"] == "directory.read"
-    assert claims["jti"]
-    pem = (hotline.home / "certificate.pem").read_bytes()
-    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
-    digest = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
-    assert claims["cnf"] == {"x5t#S256": digest}
-
-
-def test_k5_the_token_type_is_bearer(hotline: Wire) -> None:
-    assert hotline.token().json["token_type"] == "Bearer"
-
-
 def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline: Wire, abroad: Wire) -> None:
     answer = abroad.ask("GET", "/whoami", Authorization=f"Bearer {hotline.granted()}")
     assert answer.status == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
     assert answer.headers["connection"] == "close"  # nobody who is refused stays connected
-
-
-@pytest.mark.parametrize(
-    ("path", "told"), [("/healthz", {"status": "ok"}), ("/readyz", {"status": "ready"})]
-)
-def test_both_listeners_tell_how_they_are(
-    stage: DemoEnvironment, hotline: Wire, path: str, told: dict[str, str]
-) -> None:
-    assert hotline.ask("GET", path).json == told
-    assert json.loads(fetch(stage, path)) == told
-
-
-@pytest.mark.parametrize(
-    "path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
-)
-def test_m1_the_metadata_name_the_issuer_the_grant_and_the_aliases(
-    stage: DemoEnvironment, path: str
-) -> None:
-    told = json.loads(fetch(stage, path))
-    config = config_of(stage)
-    assert told["issuer"] == config.issuer
-    assert "client_credentials" in told["grant_types_supported"]
-    methods = ["tls_client_auth", "private_key_jwt"]
-    assert told["token_endpoint_auth_methods_supported"] == methods
-    assert told["tls_client_certificate_bound_access_tokens"] is True
-    ends = {"token": "token", "revocation": "revoke", "introspection": "introspect"}
-    for name, end in ends.items():
-        address = f"{config.partners_url}/oauth/{end}"
-        assert told[f"{name}_endpoint"] == address
-        assert told["mtls_endpoint_aliases"][f"{name}_endpoint"] == address
-
-
-@pytest.mark.parametrize("path", ["/jwks.json", "/keys/attest"])
-def test_m4_every_key_has_a_thumbprint_as_its_id_a_use_and_an_algorithm(
-    stage: DemoEnvironment, path: str
-) -> None:
-    keys = json.loads(fetch(stage, path))["keys"]
-    assert keys
-    assert len({key["kid"] for key in keys}) == len(keys)
-    for key in keys:
-        members = {name: key[name] for name in ("crv", "kty", "x", "y")}
-        text = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
-        assert (key["kid"], key["use"], key["alg"]) == (digest, "sig", "ES256")
-        assert "d" not in key
 
 
 def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: DemoEnvironment) -> None:

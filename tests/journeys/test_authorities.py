@@ -1,7 +1,6 @@
 """A new issuing authority takes its place under running listeners; nobody restarts anything."""
 
 import http.client
-import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -9,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.cli import main
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, check_log, config_of, running
+from tests.journeys.harness import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    casegate,
+    check_log,
+    config_of,
+    running,
+)
 from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("authorities")]
@@ -32,9 +37,6 @@ def rotating(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DemoEnvironment]:
     """A gateway of its own, for its authorities come and go."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     if request.param is Front.HAPROXY:
         require_haproxy()
     with running(tmp_path_factory.mktemp("authorities"), request.param) as stage:
@@ -44,11 +46,9 @@ def rotating(
 def rotate(stage: DemoEnvironment, *words: str) -> Any:
     """Take the next step, as both administrators."""
     who = [word for person, _ in ADMINS for word in ("--as", person)]
-    root = ["--root-passphrase-file", str(stage.operator / "offline" / "passphrase")]
-    command = ["ca", "rotate", "--folder", str(stage.operator), "--json", *root, *who, *words]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)["result"]
+    root = ("--root-passphrase-file", stage.operator / "offline" / "passphrase")
+    rotate = ("ca", "rotate", "--home", stage.operator, "--json")
+    return casegate(*rotate, *root, *who, *words)["result"]
 
 
 def renew(stage: DemoEnvironment, slug: str) -> Path:
@@ -106,7 +106,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     new = rotate(stage, "--step", "publish")["authority"]
     with stage.client(HOTLINE) as hotline:
         assert hotline.whoami()["organisation"]["active"] is True
-    assert rotate(stage, "--at-once", "--step", "use")["step"] == "use"
+    assert rotate(stage, "--no-wait", "--step", "use")["step"] == "use"
     before = renew(stage, HOTLINE)
     assert (authority_of(before), authority_of(stage.folder / HOTLINE)) == (first, new)
     eventually(stage, stage.folder / HOTLINE, taken=True)  # a proxy is given the bundle first
@@ -120,7 +120,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     eventually(stage, stage.folder / ABROAD, taken=False)
     assert shakes_hands(stage, stage.folder / OFMIN)
 
-    assert rotate(stage, "--at-once", "--step", "retire")["authority"] == first
+    assert rotate(stage, "--no-wait", "--step", "retire")["authority"] == first
     eventually(stage, before, taken=False)  # although it sends the retired authority along
     eventually(stage, stage.folder / OFMIN, taken=False)
     assert shakes_hands(stage, stage.folder / HOTLINE)

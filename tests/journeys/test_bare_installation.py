@@ -45,7 +45,7 @@ def test_no_server_package_comes_along(bare: Path) -> None:
 
 def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
     demo = tmp_path / "demo"
-    _run(sys.executable, "-m", "gateway.cli", "demo", "--folder", str(demo), cwd=ROOT)
+    _run(sys.executable, "-m", "gateway.cli", "demo", "--out", str(demo), cwd=ROOT)
     connection = str(demo / "point-de-contact" / "connection.toml")
     told = _casegate(
         bare, "verify", str(demo / "handoff.bundle.json"), "--connection", connection, "--json"
@@ -55,17 +55,17 @@ def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
 
 def test_what_is_sealed_is_opened(bare: Path) -> None:
     whose = ("--organisation", "ofmin", "--gateway", "https://gateway.example.org")
-    _casegate(bare, "keys", "encryption", str(bare / "sealed-to-us"), *whose)
+    _casegate(bare, "key", "create", "--use", "encryption", str(bare / "sealed-to-us"), *whose)
     program = (
         "import json, pathlib\n"
-        "from gateway.domain.sealed import Contents\n"
+        "from gateway.domain.sealed import SealedContent\n"
         "from gateway.evidence import seal, signature\n"
         "from gateway.keys import load_encryption_keys\n"
         f"folder = pathlib.Path({str(bare / 'sealed-to-us')!r})\n"
         "jwk = json.loads((folder / 'encryption.jwk').read_text())\n"
-        "made = Contents('a', 'b', 'c', 'd', 'reporter', {'name': 'N. N.'})\n"
-        "text = seal.close(made, *signature.read_encryption_key(jwk))\n"
-        "print(seal.open_seal(text, load_encryption_keys(folder)).value['name'])\n"
+        "made = SealedContent('a', 'b', 'c', 'd', 'reporter', {'name': 'N. N.'})\n"
+        "text = seal.seal(made, *signature.read_encryption_key(jwk))\n"
+        "print(seal.open_sealed(text, load_encryption_keys(folder)).value['name'])\n"
     )
     told = _run(str(bare / "venv" / "bin" / "python"), "-c", program)
     assert told.strip() == "N. N."

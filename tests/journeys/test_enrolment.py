@@ -5,27 +5,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from cryptography import x509
 
-from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, DemoEnvironment
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.domain.organisation import SCOPES
-from tests.journeys.harness import HOTLINE, check_log
+from tests.journeys.harness import HOTLINE, admin, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
-
-
-def admin(stage: DemoEnvironment, *words: object) -> Result:
-    who = [word for person, _ in ADMINS for word in ("--as", person)]
-    return run("admin", "--folder", stage.operator, *who, *words)
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 @pytest.fixture
@@ -33,17 +23,12 @@ def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Pa
     """An invitation of a new system of the hotline's."""
     name = f"desk-{os.urandom(3).hex()}"
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
-    made = admin(
-        stage, "invitation", "create", HOTLINE, name, "--out", tmp_path / "invitation.json"
-    )
-    assert made.exit_code == 0, made.output
+    admin(stage, "invitation", "create", HOTLINE, name, "--out", tmp_path / "invitation.json")
     yield name, tmp_path / "invitation.json"
 
 
-def enrolled(file: Path, folder: Path) -> dict[str, object]:
-    done = run("enroll", file, "--folder", folder, "--no-document-key", "--json")
-    assert done.exit_code == 0, done.output
-    found: dict[str, object] = json.loads(done.output)
+def enrolled(file: Path, folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = casegate("enrol", file, "--out", folder, "--no-document-key", "--json")
     return found
 
 
@@ -53,10 +38,9 @@ def test_an_invitation_becomes_a_connection_in_one_command(
     name, file = invitation
     assert file.stat().st_mode & 0o777 == 0o600
     told = enrolled(file, tmp_path / "desk")
-    assert told["whoami"]["system"] == name  # type: ignore[index]
+    assert told["whoami"]["system"] == name
     assert (tmp_path / "desk" / "key.pem").stat().st_mode & 0o777 == 0o600
-    checked = run("system", "check", "--connection", tmp_path / "desk" / "connection.toml")
-    assert checked.exit_code == 0, checked.output
+    casegate("system", "check", "--connection", tmp_path / "desk" / "connection.toml")
     check_log(stage)
 
 
@@ -82,26 +66,18 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     stage.administer("organisation.apply", slug, APPLICATION)
     stage.administer("organisation.approve", slug, DECISION)
     stage.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
-    made = admin(stage, "invitation", "create", slug, "desk", "--out", file)
-    assert made.exit_code == 0, made.output
+    admin(stage, "invitation", "create", slug, "desk", "--out", file)
 
-    done = run("enroll", file, "--folder", home)
-    assert done.exit_code == 0, done.output
-    assert f"{slug}, enrolled" in done.output
+    assert f"{slug}, enrolled" in casegate("enrol", file, "--out", home)
     settings = home / "connection.toml"
     assert PartnerConnection.read(settings).document_key == home / "keys" / "document.pem"
-    closed = run("directory", "--connection", settings)
-    assert closed.exit_code == 1
-    assert "R2.inactive" in closed.output
-    early = admin(stage, "organisation", "activate", slug, "--reason", "in a hurry")
-    assert "conformance run" in early.output
+    assert "R2.inactive" in casegate("directory", "list", "--connection", settings, status=1)
+    admin(stage, "organisation", "activate", slug, "--reason", "in a hurry", status=1)
 
-    shown = run("conformance", "run", "--connection", settings, "--by", "intake-1")
-    assert shown.exit_code == 0, shown.output
-    active = admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
-    assert active.exit_code == 0, active.output
-    assert run("directory", slug, "--connection", settings).exit_code == 0
-    events = run("events", "--connection", settings).output
+    casegate("conformance", "run", "--connection", settings, "--by", "intake-1")
+    admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
+    casegate("directory", "show", slug, "--connection", settings)
+    events = casegate("event", "list", "--connection", settings)
     for typ in (
         "invitation.redeemed",
         "key.registered",
@@ -130,14 +106,11 @@ def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
 ) -> None:
     _, file = invitation
     enrolled(file, tmp_path / "desk")
-    again = run("enroll", file, "--folder", tmp_path / "thief", "--no-document-key")
-    assert again.exit_code == 1
-    assert "used before" in again.output
+    casegate("enrol", file, "--out", tmp_path / "thief", "--no-document-key", status=1)
     assert not (tmp_path / "thief" / "connection.toml").exists()
-    events = run("events", "-c", tmp_path / "desk" / "connection.toml")
-    assert [line for line in events.output.splitlines() if "invitation.redeemed" in line][-1].count(
-        "denied"
-    )
+    events = casegate("event", "list", "-c", tmp_path / "desk" / "connection.toml")
+    redeemed = [line for line in events.splitlines() if "invitation.redeemed" in line]
+    assert "denied" in redeemed[-1]
 
 
 def test_a_gateway_that_shows_another_root_gets_no_token(
@@ -148,9 +121,7 @@ def test_a_gateway_that_shows_another_root_gets_no_token(
     members["root_sha256"] = "00" * 32
     (tmp_path / "false.json").write_text(json.dumps(members))
     (tmp_path / "false.json").chmod(0o600)
-    told = run("enroll", tmp_path / "false.json", "--folder", tmp_path / "desk")
-    assert told.exit_code == 4
-    assert "root certificate" in told.output
+    casegate("enrol", tmp_path / "false.json", "--out", tmp_path / "desk", status=4)
     enrolled(file, tmp_path / "other")
 
 
@@ -160,8 +131,7 @@ def test_an_invitation_that_others_can_read_is_not_used(
     _, file = invitation
     shutil.copy(file, tmp_path / "open.json")
     (tmp_path / "open.json").chmod(0o644)
-    told = run("enroll", tmp_path / "open.json", "--folder", tmp_path / "desk")
-    assert told.exit_code == 1
+    casegate("enrol", tmp_path / "open.json", "--out", tmp_path / "desk", status=1)
     assert not (tmp_path / "desk").exists()
 
 
@@ -170,11 +140,8 @@ def test_a_withdrawn_invitation_is_refused(
 ) -> None:
     _, file = invitation
     identifier = json.loads(file.read_text())["invitation"]
-    done = admin(stage, "invitation", "withdraw", HOTLINE, identifier, "--reason", "lost")
-    assert done.exit_code == 0, done.output
-    told = run("enroll", file, "--folder", tmp_path / "desk", "--no-document-key")
-    assert told.exit_code == 1
-    assert "withdrawn" in told.output
+    admin(stage, "invitation", "withdraw", HOTLINE, identifier, "--reason", "lost")
+    casegate("enrol", file, "--out", tmp_path / "desk", "--no-document-key", status=1)
 
 
 def test_a_system_renews_its_certificate_by_itself(
@@ -184,8 +151,7 @@ def test_a_system_renews_its_certificate_by_itself(
     enrolled(file, tmp_path / "desk")
     settings = tmp_path / "desk" / "connection.toml"
     before = PartnerConnection.read(settings)
-    done = run("system", "renew", "-c", settings)
-    assert done.exit_code == 0, done.output
+    casegate("system", "renew", "-c", settings)
     after = PartnerConnection.read(settings)
     assert after.certificate != before.certificate
     assert after.key != before.key
@@ -193,5 +159,4 @@ def test_a_system_renews_its_certificate_by_itself(
         x509.load_pem_x509_certificate(one.certificate.read_bytes()) for one in (before, after)
     )
     assert first.public_key() != second.public_key()
-    checked = run("system", "check", "--connection", settings)
-    assert checked.exit_code == 0, checked.output
+    casegate("system", "check", "--connection", settings)

@@ -7,10 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from click.testing import CliRunner
 
 from gateway import wiring
-from gateway.cli import main
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import PartnerConnection, RequestRefused
 from gateway.domain.refusals import CaseErased
@@ -19,9 +17,11 @@ from gateway.kernel.ports import TransactionMode
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
+    accepted,
+    admin,
     case_content,
+    casegate,
     check_log,
-    clearance,
     config_of,
     running,
 )
@@ -32,14 +32,9 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         case, handoff, digest = _life(stage)
-        _casegate("backup", "--folder", stage.operator, tmp_path / "backup")
+        casegate("backup", "--home", stage.operator, tmp_path / "backup")
         before = _receipts(stage)
-        told = json.loads(
-            _casegate(
-                "admin", "--folder", stage.operator, *_both(stage), "--json",
-                "case", "erase", HOTLINE, case, "--reason", "a journey",
-            )
-        )  # fmt: skip
+        told = admin(stage, "case", "erase", HOTLINE, case, "--reason", "a journey", "--json")
         assert told["result"]["key"] == "destroyed"
         _opens_nowhere(stage, case, handoff)
         after = _receipts(stage)
@@ -51,7 +46,7 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         check_log(stage)
         assert stage.stop() == 0
 
-        told = _casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         assert "FROZEN" in told
         with (
             closing(wiring.connect(config_of(stage))) as gateway,
@@ -67,21 +62,13 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
 def _life(stage: DemoEnvironment) -> Any:
     """A case from the submission to its end; its id, its handoff, its document's digest."""
     content = case_content()
+    handoff = accepted(stage, content)
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
-        submitted = hotline.submit(content, "pdc-1", clearance(content))
-        offered = hotline.offer(
-            content["case"],
-            "pdc-2",
-            competence=("csam", "FR"),
-            groups=["items", "statements"],
-            purpose=["investigate"],
-        )
-        handoff = str(offered.result["handoff"])
-        office.accept(office.handoff(handoff), "ofmin-1")
         office.consult(handoff, "ofmin-1", "investigation", "a first look")
         office.answer("close", handoff, "ofmin-1", reason="done")
         hotline.close_case(content["case"], "pdc-1", "done")
-    return UUID(content["case"]), UUID(handoff), submitted.result["digest"]
+        digest = hotline.handoff(handoff)["case_digest"]
+    return UUID(content["case"]), UUID(handoff), digest
 
 
 def _receipts(stage: DemoEnvironment) -> dict[str, Any]:
@@ -106,14 +93,3 @@ def _opens_nowhere(stage: DemoEnvironment, case: Any, handoff: Any) -> None:
             assert refused.value.status == 410
         assert str(case) not in [one["case"] for one in hotline.cases()]
         assert str(handoff) in [one["handoff"] for one in office.inbox()]
-
-
-def _both(stage: DemoEnvironment) -> list[str]:
-    people = sorted(file.stem for file in config_of(stage).people.glob("*.pem"))
-    return [word for person in people[:2] for word in ("--as", person)]
-
-
-def _casegate(*words: object) -> str:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result.stdout

@@ -8,14 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, DemoEnvironment
+from gateway.cli.demo.environment import DemoEnvironment
 from gateway.domain.organisation import SCOPES, system_uri
-from tests.journeys.harness import HOTLINE, check_log, config_of
+from tests.journeys.harness import HOTLINE, admin, check_log, config_of
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("gateway")]
 
@@ -57,12 +55,7 @@ def request(folder: Path, name: str) -> tuple[Path, Path]:
 def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
     """The token of an invitation for a new system."""
     stage.administer("system.register", HOTLINE, {"system": name, "scopes": sorted(SCOPES)})
-    who = [word for person, _ in ADMINS for word in ("--as", person)]
-    words = ["invitation", "create", HOTLINE, name, "--out", folder / "invitation.json"]
-    done = CliRunner().invoke(
-        main, [str(w) for w in ("admin", "--folder", stage.operator, *who, *words)]
-    )
-    assert done.exit_code == 0, done.output
+    admin(stage, "invitation", "create", HOTLINE, name, "--out", folder / "invitation.json")
     token: str = json.loads((folder / "invitation.json").read_text())["token"]
     return token
 

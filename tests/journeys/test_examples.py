@@ -27,9 +27,6 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A gateway at which both members sign, and the hotline's folder as the examples want it."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     with running(tmp_path_factory.mktemp("examples")) as stage:
         stage.register_key(HOTLINE)
         stage.register_key(OFMIN)

@@ -80,9 +80,6 @@ def public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
     """A gateway at which the hotline has a certificate, and the hotline abroad a key as well."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     source = Path(__file__).parent / "foreign"
     what = "the comparison with other OAuth software"
     programs = installed(source, tmp_path_factory.mktemp("programs"), what)

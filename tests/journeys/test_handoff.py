@@ -7,20 +7,20 @@ import pytest
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import RequestRefused
-from gateway.domain.case import GROUPS
 from gateway.evidence import receipt, verification
 from tests.journeys.harness import (
     ABROAD,
+    CONTENT,
     HOTLINE,
     OCRVP,
     OFMIN,
     case_content,
     check_log,
     clearance,
+    offered,
 )
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
-CONTENT = [group for group in GROUPS if group != "routing"]
 
 
 def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_tree(
@@ -32,16 +32,16 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
         receipts.append(hotline.submit(content, "pdc-1", clearance(content)).receipt)
         sizes.append(check_log(stage).size)
-        offered = hotline.offer(
+        offer = hotline.offer(
             content["case"],
             "pdc-2",
             competence=("csam", "FR"),
             groups=CONTENT,
             purpose=["investigate"],
         )
-        receipts.append(offered.receipt)
+        receipts.append(offer.receipt)
         sizes.append(check_log(stage).size)
-        handoff = offered.result["handoff"]
+        handoff = offer.result["handoff"]
         assert handoff in [view["handoff"] for view in office.inbox("offered")]
         view = office.handoff(handoff)
         receipts.append(office.accept(view, "ofmin-1").receipt)
@@ -91,17 +91,10 @@ def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_rece
 
 def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: DemoEnvironment) -> None:
     content = case_content()
-    with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
-        hotline.submit(content, "pdc-1", clearance(content))
-        offered = hotline.offer(
-            content["case"],
-            "pdc-2",
-            competence=("csam", "FR"),
-            groups=CONTENT,
-            purpose=["investigate"],
-        )
+    handoffs = offered(stage, content), content["case"]
+    with stage.client(ABROAD) as stranger:
         answers = []
-        for handoff in (offered.result["handoff"], content["case"]):
+        for handoff in handoffs:
             with pytest.raises(RequestRefused) as refused:
                 stranger.handoff(handoff)
             problem = refused.value.problem
@@ -117,11 +110,11 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     content["statements"][0]["marking"] = {"handling": ["H1"]}
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
-        offered = hotline.offer(
+        offer = hotline.offer(
             content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
         )
-        assert "statements" in offered.result["withheld"]
-        handoff = offered.result["handoff"]
+        assert "statements" in offer.result["withheld"]
+        handoff = offer.result["handoff"]
         abroad.accept(abroad.handoff(handoff), "be-1")
         opened = abroad.consult(handoff, "be-1", "take_down", "to ask the host")
         assert opened.content["items"] == content["items"]

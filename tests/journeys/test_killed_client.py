@@ -4,57 +4,51 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.harness import HOTLINE, case_content, check_log
+from gateway.client.local_state import CheckpointStore, Outbox
+from gateway.client.session import Session
+from tests.journeys.harness import HOTLINE, case_content, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 DYING = """
-import os, signal, sys
+import importlib, os, signal, sys
 from gateway.cli import main
-from gateway.client.session import Exchange
-from gateway.client.checkpoint_store import Sightings
-from gateway.client.outbox import Spool
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-{place} = die
+setattr(importlib.import_module("{}").{}, "{}", die)
 main(sys.argv[1:])
 """
 
 
-def killed_at(place: str, *words: object) -> None:
-    """Type `casegate WORDS`; the process is killed where it comes to ``place``."""
-    command = [sys.executable, "-c", DYING.format(place=place), *map(str, words)]
+def killed_at(place: Callable[..., Any], *words: object) -> None:
+    """Type `casegate WORDS`; the process is killed where it comes to ``place``, a method."""
+    owner, _, method = place.__qualname__.partition(".")
+    program = DYING.format(place.__module__, owner, method)
+    command = [sys.executable, "-c", program, *map(str, words)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-
-
-def resumed(connection: Path) -> list[dict[str, Any]]:
-    """What `casegate system resume` sent again."""
-    command = [sys.executable, "-m", "gateway.cli", "system", "resume", "--json"]
-    done = subprocess.run([*command, "-c", str(connection)], capture_output=True, check=True)
-    sent: list[dict[str, Any]] = json.loads(done.stdout)["resent"]
-    return sent
 
 
 @pytest.mark.parametrize(
     ("place", "kept", "done"),
     [
-        ("Spool.keep", False, False),
-        ("Exchange.send", True, False),
-        ("Exchange._granted", True, True),
-        ("Sightings.observe", True, True),
-        ("Spool.drop", True, True),
+        (Outbox.keep, False, False),
+        (Session.send, True, False),
+        (Session._granted, True, True),
+        (CheckpointStore.observe, True, True),
+        (Outbox.drop, True, True),
     ],
 )
 def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
-    stage: DemoEnvironment, tmp_path: Path, place: str, kept: bool, done: bool
+    stage: DemoEnvironment, tmp_path: Path, place: Callable[..., Any], kept: bool, done: bool
 ) -> None:
     connection, content = stage.folder / HOTLINE / "connection.toml", case_content()
     case = tmp_path / "case.json"
@@ -62,9 +56,10 @@ def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
     before = check_log(stage).size
     killed_at(place, "case", "submit", case, "--by", "pdc-1", "-c", connection)
     assert check_log(stage).size == before + done
-    sent = resumed(connection)
+    resume = ("outbox", "resend", "--json", "-c", connection)
+    sent = casegate(*resume)["resent"]
     assert [one["error"] for one in sent] == [None] * kept
     assert check_log(stage).size == before + kept
-    assert resumed(connection) == []
+    assert casegate(*resume)["resent"] == []
     with stage.client(HOTLINE) as hotline:
         assert (content["case"] in [one["case"] for one in hotline.cases()]) is kept

@@ -19,9 +19,6 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("pr
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
     """A gateway behind the proxy."""
-    from pytest_socket import enable_socket  # noqa: PLC0415 - set-up runs before the test's own
-
-    enable_socket()
     require_haproxy()
     with running(tmp_path_factory.mktemp("proxy"), Front.HAPROXY) as stage:
         yield stage

@@ -14,13 +14,14 @@ from gateway import wiring
 from gateway.cli import main
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
-from gateway.domain.case import GROUPS
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
+    accepted,
     case_content,
+    casegate,
     check_log,
     clearance,
     config_of,
@@ -31,50 +32,26 @@ from tests.journeys.harness import (
 )
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
-CONTENT = [group for group in GROUPS if group != "routing"]
 
 
 def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
     tmp_path: Path,
 ) -> None:
     with running(tmp_path) as stage:
-        accepted = _hand_over(stage)
-        _casegate("backup", "--folder", stage.operator, tmp_path / "backup")
-        _hand_over(stage)  # receipts that the backup knows nothing of
+        handoff = accepted(stage)
+        casegate("backup", "--home", stage.operator, tmp_path / "backup")
+        accepted(stage)  # receipts that the backup knows nothing of
         newest = fetch(stage, "/checkpoint").decode()
         assert stage.stop() == 0
-        told = _casegate("restore", tmp_path / "backup", "--folder", stage.operator, "--yes")
+        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         assert "FROZEN" in told
         stage.start()
-        _check_frozen(stage, accepted, newest)
+        _check_frozen(stage, handoff, newest)
         assert stage.stop() == 0
-        assert "FROZEN: the database has" in (tmp_path / "gateway.log").read_text()
+        assert "log frozen: the database has" in (tmp_path / "gateway.log").read_text()
         _bring_back_the_newer(stage)
         stage.start()
         _check_going_on(stage, newest)
-
-
-def _hand_over(stage: DemoEnvironment) -> str:
-    """Submit, offer and accept a case; the handoff."""
-    content = case_content()
-    with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
-        hotline.submit(content, "pdc-1", clearance(content))
-        offered = hotline.offer(
-            content["case"],
-            "pdc-2",
-            competence=("csam", "FR"),
-            groups=CONTENT,
-            purpose=["investigate"],
-        )
-        handoff = str(offered.result["handoff"])
-        office.accept(office.handoff(handoff), "ofmin-1")
-    return handoff
-
-
-def _casegate(*words: object) -> str:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 def _check_frozen(stage: DemoEnvironment, handoff: str, newest: str) -> None:
@@ -108,8 +85,8 @@ def _unready(stage: DemoEnvironment) -> Any:
 
 def _size(stage: DemoEnvironment) -> int:
     """The size of the log in the database, as the operator's command tells it."""
-    shown = CliRunner().invoke(main, ["mark", "show", "--json", "--folder", str(stage.operator)])
-    return int(json.loads(shown.stdout)["database"]["size"])
+    result = CliRunner().invoke(main, ["log", "status", "--json", "--home", str(stage.operator)])
+    return int(json.loads(result.stdout)["database"]["size"])
 
 
 def _bring_back_the_newer(stage: DemoEnvironment) -> None:
@@ -127,7 +104,7 @@ def _check_going_on(stage: DemoEnvironment, newest: str) -> None:
         assert resent.write.action == "case.submit"
         assert resent.written is not None
         assert list(hotline.resume()) == []
-    _hand_over(stage)
+    accepted(stage)
     final = check_log(stage)
     key = log_key(stage)
     known = open_checkpoint(newest, [key], key.name)

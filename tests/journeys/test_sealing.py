@@ -1,30 +1,20 @@
 """What is sealed goes from the hotline's hand to the office's, and is nowhere in between."""
 
 import json
-import subprocess
-import sys
 from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.evidence import verification
-from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log
+from tests.journeys.harness import HOTLINE, OFMIN, case_content, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 SECRET = "Quillfeather Underbridge"
 PERSON = "018f0000-0000-7000-8000-0000000000e1"
-
-
-def casegate(*arguments: object) -> Any:
-    command = [sys.executable, "-m", "gateway.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
 def connection_with(home: Path, **settings: str) -> Path:
@@ -47,7 +37,9 @@ def registered_key(stage: DemoEnvironment) -> Path:
     """The folder of a new encryption key of the office's, which the administrators registered."""
     folder = stage.folder / OFMIN / "sealed-to-us"
     issuer = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").issuer
-    casegate("keys", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer)
+    casegate(
+        "key", "create", "--use", "encryption", folder, "--organisation", OFMIN, "--gateway", issuer
+    )
     jwk = json.loads((folder / "encryption.jwk").read_text())
     proof = (folder / "encryption.proof").read_text()
     stage.administer("key.register", OFMIN, {"jwk": jwk, "proof": proof})
@@ -69,9 +61,9 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     content = case_content()
     case.write_text(json.dumps(content))
     plain.write_text(json.dumps({PERSON: {"type": "reporter", "value": {"name": SECRET}}}))
-    casegate("case", "seal", case, "--plain", plain, "--to", OFMIN, "--out", sealed, *ours)
+    casegate("case", "seal", case, "--contents", plain, "--to", OFMIN, "--out", sealed, *ours)
     cleared = ("--assessed-by", "pdc-2", "--cleared-by", "pdc-3")
-    confirms = [x for c in content["classifications"] for x in ("--confirm", c["id"])]
+    confirms = [x for c in content["classifications"] for x in ("--confirm-match", c["id"])]
     casegate("case", "submit", sealed, "--by", "pdc-1", *cleared, *confirms, *ours)
     offer = casegate(
         "handoff", "offer", content["case"], "--by", "pdc-2", "--competence", "csam/FR",
@@ -80,7 +72,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     handoff = offer["result"]["handoff"]
     casegate("handoff", "accept", handoff, "--by", "ofmin-1", "--yes", *theirs)
     opening = ("--by", "ofmin-1", "--reason-code", "protection", "--reason", "whom to ask")
-    opened = casegate("handoff", "consult", handoff, *opening, "--unseal", "--json", *theirs)
+    opened = casegate("handoff", "consult", handoff, *opening, "--open-sealed", "--json", *theirs)
     assert [one["value"] for one in opened["unsealed"]] == [{"name": SECRET}]
     bundle = tmp_path / "bundle.json"
     casegate(
@@ -88,8 +80,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
         *theirs,
     )  # fmt: skip
     trust = PartnerConnection.read(office / "connection.toml").trust
-    found = verification.verify(bundle.read_bytes(), trust)
-    assert f"sealed to {OFMIN}: nobody without a private key of {OFMIN}" in found.sentence
+    assert verification.verify(bundle.read_bytes(), trust).code == 0
     check_log(stage)
     assert holds(bundle, content["items"][0]["value"])
     files = [file for file in stage.operator.rglob("*") if file.is_file()]

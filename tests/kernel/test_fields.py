@@ -286,7 +286,7 @@ def test_a_denial_tells_what_was_denied_and_by_which_rules(gateway):
 NO_EVENTS = {
     refusals.EditConflict,  # somebody else was faster: asked again, it is judged anew
     refusals.TooManyDenials,  # the budget of events is used up
-    refusals.IdempotencyKeyReused,  # another request came under this retry key; that one has its event
+    refusals.IdempotencyKeyReused,  # that key's first request has its event
     refusals.CaseKeysUnavailable,  # nothing was judged
 }
 
@@ -304,7 +304,7 @@ def raised(*modules: ModuleType) -> Iterator[type[Refusal]]:
 def test_every_refusal_of_a_change_is_an_event_or_is_known_to_be_none():
     rules = (keys, mandates, members, systems)
     parts = (approvals, changes, erasure)
-    lives = (domain.membership, domain.invitation, domain.succession)
+    lives = (domain.lifecycle, domain.invitation, domain.succession)
     found = set(raised(*rules, *parts, *lives))
     assert refusals.InvitationUnusable in found
     assert found <= {*recorded_refusals(Administrators(())), *NO_EVENTS}

@@ -1,5 +1,6 @@
 """The partners' commands use the policy's words: a verb for each action, and no verb of its own."""
 
+from collections.abc import Iterator
 from itertools import chain
 
 import click
@@ -9,6 +10,9 @@ from gateway.cli import PARTNERS, SUBCOMMANDS
 from gateway.cli.admin import admin
 from gateway.domain.audit_event import EVENT_TYPES
 from tests.each import each
+
+LONGEST_SUMMARY = 70
+"""Characters: with its indentation a summary fits 80 columns."""
 
 READS = {"list", "show"}
 """How people say ``read``: all of a kind, or one."""
@@ -26,14 +30,24 @@ MORE = {
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},
+    "directory": {
+        "attestation": "directory.read, the gateway's attestation of a member",
+        "keys": "directory.read, a member's keys into a file",
+    },
 }
 """Verbs beside those of the policy, each with the action that it asks for."""
 
 
+OTHER_VERBS = {"report-outcome": "outcome"}
+OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
+"""Words of the command line that differ from the policy's."""
+
+
 def verbs(noun: str) -> set[str]:
-    """The subcommands of a noun; the noun itself where it is a command."""
-    command = SUBCOMMANDS[noun].load()
-    return set(command.commands) if isinstance(command, click.Group) else {"read"}
+    """The subcommands of a noun, as the policy calls them."""
+    command = SUBCOMMANDS[OTHER_NOUNS.get(noun, noun)].load()
+    assert isinstance(command, click.Group)
+    return {OTHER_VERBS.get(verb, verb) for verb in command.commands}
 
 
 NOT_ASKED = {
@@ -70,9 +84,9 @@ def test_every_further_verb_stands_for_actions() -> None:
 
 def test_partners_have_no_noun_that_the_policy_does_not_know() -> None:
     nouns = {name for name, one in SUBCOMMANDS.items() if one.audience == PARTNERS}
-    assert nouns - {"system", "keys", "enroll"} <= {
-        action.partition(".")[0] for action in EVENT_TYPES
-    }
+    known = {action.partition(".")[0] for action in EVENT_TYPES}
+    own = {"system", "outbox", "key", "enrol"}
+    assert {"events" if noun == "event" else noun for noun in nouns - own} <= known
 
 
 def test_every_partner_command_explains_its_options_and_its_exit_status() -> None:
@@ -93,8 +107,26 @@ def test_every_change_has_its_command_which_takes_all_its_values() -> None:
     by_file = {"organisation.apply", "contact.set", "certificate.approve", "invitation.create"}
     for action, kind in CHANGES.items():
         noun, _, verb = action.replace("_", "-").partition(".")
-        group = admin.commands[noun]
+        group = admin.commands[OTHER_NOUNS.get(noun, noun)]
         assert isinstance(group, click.Group)
         taken = {parameter.name for parameter in group.commands[verb].params}
         if action not in by_file | {"system.set_keys"}:
             assert {field.name for field in kind.fields} <= taken, action
+
+
+def described(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from described(below, f"{path} {name}")
+
+
+@each("name", sorted(SUBCOMMANDS))
+def test_every_command_and_option_has_help_and_its_first_line_is_short(name: str) -> None:
+    assert len(SUBCOMMANDS[name].about) <= LONGEST_SUMMARY
+    for path, command in described(SUBCOMMANDS[name].load(), name):
+        first = (command.help or "").strip().split("\n")[0]
+        assert 0 < len(first) <= LONGEST_SUMMARY, path
+        assert len(command.short_help or "") <= LONGEST_SUMMARY, path
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        assert [one.opts for one in options if not one.help] == [], path

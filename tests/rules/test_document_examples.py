@@ -44,7 +44,7 @@ from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems
-from tests.client.desk import Desk, Wire, connection_of
+from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each
 from tests.founding import HOTLINE, OFMIN, accepted, founded
 from tests.web.listening import Listening, listening
@@ -168,7 +168,7 @@ def test_the_page_for_contributors_draws_the_layers_that_are_enforced() -> None:
 
 def test_the_first_page_names_every_command() -> None:
     listed = next(b for b in blocks("../README.md") if b.startswith("casegate init"))
-    named = set(re.findall(r"[a-z]+", listed))
+    named = set(re.findall(r"[a-z-]+", listed))
     assert not set(main.list_commands(click.Context(main))) - named
 
 
@@ -358,7 +358,7 @@ def test_the_client_s_example_hands_a_case_over(
     printed = capsys.readouterr().out
     assert "'competence': 'receive/csam/FR'" in printed
     assert "https://content.example.org/page" in printed
-    (handoff,) = Desk(line, OFMIN).inbox()
+    (handoff,) = MemberClient(line, OFMIN).inbox()
     assert handoff["state"] == "accepted"
 
 
@@ -369,7 +369,7 @@ def wire_the_client(line: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
         PartnerConnection, "read", lambda file: connection_of(line, members[file.parent.name])
     )
     monkeypatch.setattr(
-        "gateway.client.gateway.Line",
+        "gateway.client.gateway.HttpTransport",
         lambda connection, now, sleep, transport: HttpTransport(
             connection, now, sleep, Wire(line, connection.organisation)
         ),
@@ -597,7 +597,7 @@ def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
     assert "User=casegate" in lines
     assert "InaccessiblePaths=/srv/casegate" in lines
     assert "NoNewPrivileges=yes" in lines
-    assert f"--folder /srv/casegate-listeners --only {unit}" in text
+    assert f"--home /srv/casegate-listeners --only {unit}" in text
 
 
 def test_the_page_of_numbers_lists_what_is_counted_and_nothing_else() -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -> None:
     rows = re.findall(
-        r"^\| `([a-z.]+)` \| `([a-z.]+)` \| ([a-z_]+) \|",
+        r"^\| `([a-z._]+)` \| `([a-z._]+)` \| ([a-z_]+) \|",
         (ROOT / "docs/audit-events.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
@@ -30,7 +30,7 @@ def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -
 def test_the_list_of_audit_events_says_how_many_administrators_policy_asks_for() -> None:
     table = (ROOT / "docs/audit-events.md").read_text(encoding="utf-8")
     rows = re.findall(
-        r"^\| `[a-z.]+` \| `([a-z.]+)` \| [a-z_]+ \| (one|two)\b[^|]*\|", table, re.MULTILINE
+        r"^\| `[a-z._]+` \| `([a-z._]+)` \| [a-z_]+ \| (one|two)\b[^|]*\|", table, re.MULTILINE
     )
     listed = dict(rows)
     assert listed.keys() == CHANGES.keys() | STEPS.keys()

@@ -96,7 +96,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/crl.pem"),
     ("GET", "/crl/{authority}.crl"),
     ("GET", "/problems"),
-    ("GET", "/problems/{slug}"),
+    ("GET", "/problems/{name}"),
     ("GET", "/openapi.json"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -5,7 +5,7 @@ from types import ModuleType
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.evidence import handoff_history
+from gateway.evidence import bundle_verification
 from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
@@ -103,5 +103,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
-    assert handoff_history.MOVES_OF_EVENTS.keys() <= types
-    assert len(handoff_history.MOVES_OF_EVENTS) == len(ANSWERS)
+    assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
+    assert len(bundle_verification.MOVES_OF_EVENTS) == len(ANSWERS)

@@ -134,10 +134,10 @@ WRITES: dict[str, Operation] = {
     "remember": lambda w, a, b, c: w.retries.add(
         IdempotencyRecord(SLUGS[a], str(b), b"f", numbered(c))
     ),
-    "spend": lambda w, a, b, c: w.budgets.spend(SLUGS[a], "12:00", c),
+    "spend": lambda w, a, b, c: w.budgets.consume(SLUGS[a], "12:00", c),
     "revoke token": lambda w, a, b, c: w.revoked_tokens.add(str(a), NOON + timedelta(days=b)),
     "prune tokens": lambda w, a, b, c: w.revoked_tokens.prune(NOON + timedelta(days=a)),
-    "spend once": lambda w, a, b, c: w.replay.spend(SLUGS[a], str(b), NOON + timedelta(days=c)),
+    "spend once": lambda w, a, b, c: w.replay.consume(SLUGS[a], str(b), NOON + timedelta(days=c)),
     "prune spent": lambda w, a, b, c: w.replay.prune(NOON + timedelta(days=a)),
     "ask to sign": lambda w, a, b, c: w.signing.add(request(a)),
     "sign": lambda w, a, b, c: w.signing.save(request(a, certificate="pem" if b else None)),

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from gateway.domain.refusals import AlreadyExists
 from gateway.evidence.event import EventError, read
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger import edge, tree
+from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
 from gateway.store import tables
@@ -136,13 +136,13 @@ def test_an_event_is_logged_once_and_its_repetition_undoes_the_work(store):
     made = fact()
     recorded(store, made)
     with store.begin(TransactionMode.WRITE) as work:
-        work.budgets.spend("hotline", "12:00", 1)
+        work.budgets.consume("hotline", "12:00", 1)
         work.log.record(fact("police"))
         work.log.record(replace(made, action="case.assess"))
         with pytest.raises(AlreadyExists):
             work.commit()
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.budgets.spend("hotline", "12:00", 1)
+        assert work.budgets.consume("hotline", "12:00", 1)
     assert check_log(store) == 1
 
 
@@ -185,7 +185,7 @@ def _lay(place, store, laid, root, leaves):
         for (level, n), data in laid.items()
         if level > 0 or len(data) == TILE_BYTES
     ]
-    right = edge.grow(b"", 0, leaves).edge
+    right = tree.grow(b"", 0, leaves).edge
     with place.connected() as connection:
         for table in (tables.log_event, tables.log_facet):
             connection.execute(table.insert(), [_laid(table, n) for n in range(size)])

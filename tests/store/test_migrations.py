@@ -4,8 +4,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from gateway.ledger.tree import EMPTY_ROOT
@@ -67,7 +69,7 @@ def test_an_upgrade_of_a_current_database_changes_nothing(url):
     upgrade(url)
     revision = current(url)
     upgrade(url)
-    assert current(url) == revision == migrations.newest()
+    assert current(url) == revision == migrations.REVISIONS[-1]
 
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path):
@@ -77,17 +79,21 @@ def test_a_new_file_is_for_its_owner_alone(tmp_path):
 
 def test_a_failing_migration_changes_nothing(url, monkeypatch):
     def fail(config, revision):
-        command = migrations.command
         monkeypatch.undo()
         command.upgrade(config, revision)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(migrations.command, "upgrade", fail)
+    monkeypatch.setattr(command, "upgrade", fail)
     with pytest.raises(ZeroDivisionError):
         upgrade(url)
     assert current(url) is None
     upgrade(url)
-    assert current(url) == migrations.newest()
+    assert current(url) == migrations.REVISIONS[-1]
+
+
+def test_the_migrations_of_the_package_are_those_it_names():
+    walked = ScriptDirectory(str(migrations.FOLDER)).walk_revisions()
+    assert [one.revision for one in walked][::-1] == migrations.REVISIONS
 
 
 def test_migrations_travel_with_the_package():

@@ -105,8 +105,8 @@ def test_a_system_and_a_person_are_switched_and_nothing_else_of_them_changes(sto
     with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_system(made)
         work.organisations.add_person(who)
-        off = replace(made, enabled=False, scopes=frozenset({"admin"}))
-        work.organisations.save_system(replace(off, tokens_valid_from=NOON))
+        off = replace(made, enabled=False, scopes=frozenset({"admin"}), tokens_valid_from=NOON)
+        work.organisations.save_system(off)
         work.organisations.save_person(replace(who, enabled=False, name="Another"))
         for save, unknown in (
             (work.organisations.save_system, replace(made, name="other")),

@@ -213,8 +213,8 @@ def test_of_two_cases_with_one_reference_the_second_exists_already(store):
 
 def test_the_last_of_a_budget_is_spent_once(store):
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.budgets.spend("hotline", "12:00", 1)
-        other = in_work(store, lambda w: w.budgets.spend("hotline", "12:00", 1))
+        assert work.budgets.consume("hotline", "12:00", 1)
+        other = in_work(store, lambda w: w.budgets.consume("hotline", "12:00", 1))
         assert other.is_waiting()
         work.commit()
     assert other.join() is False

@@ -61,36 +61,36 @@ def test_a_budget_is_spent_to_its_limit_in_each_window(store):
     spent = []
     for _ in range(2):
         with store.begin(TransactionMode.WRITE) as work:
-            spent += [work.budgets.spend("hotline", "denials/1200", 3) for _ in range(2)]
+            spent += [work.budgets.consume("hotline", "denials/1200", 3) for _ in range(2)]
             work.commit()
     assert spent == [True, True, True, False]
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.budgets.spend("hotline", "previews/1200", 3)
-        assert work.budgets.spend("abroad", "denials/1200", 3)
-        assert not work.budgets.spend("police", "denials/1200", 0)
-        assert work.budgets.spend("hotline", "denials/1200", 4)
+        assert work.budgets.consume("hotline", "previews/1200", 3)
+        assert work.budgets.consume("abroad", "denials/1200", 3)
+        assert not work.budgets.consume("police", "denials/1200", 0)
+        assert work.budgets.consume("hotline", "denials/1200", 4)
 
 
 def test_a_window_forgets_the_earlier_ones_of_the_same_thing_alone(store):
     for window in ("denials/1200", "previews/1200", "denials/1201"):
         with store.begin(TransactionMode.WRITE) as work:
-            assert work.budgets.spend("hotline", window, 1)
+            assert work.budgets.consume("hotline", window, 1)
             work.commit()
     with store.begin(TransactionMode.WRITE) as work:
-        assert not work.budgets.spend("hotline", "denials/1201", 1)
-        assert not work.budgets.spend("hotline", "previews/1200", 1)
-        assert work.budgets.spend("hotline", "denials/1200", 1)  # begun anew: it was forgotten
+        assert not work.budgets.consume("hotline", "denials/1201", 1)
+        assert not work.budgets.consume("hotline", "previews/1200", 1)
+        assert work.budgets.consume("hotline", "denials/1200", 1)  # begun anew: it was forgotten
 
 
 def test_what_a_rolled_back_work_spent_is_not_spent(store):
     for _ in range(3):
         with store.begin(TransactionMode.WRITE) as work:
-            assert work.budgets.spend("hotline", "12:00", 1)
+            assert work.budgets.consume("hotline", "12:00", 1)
 
 
 def test_a_reading_work_spends_and_remembers_nothing(store):
     with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
-            work.budgets.spend("hotline", "12:00", 1)
+            work.budgets.consume("hotline", "12:00", 1)
         with pytest.raises(RuntimeError, match="reading"):
             work.retries.add(retry())

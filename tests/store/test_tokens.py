@@ -63,7 +63,7 @@ def test_a_reading_work_revokes_and_prunes_nothing(store):
 
 def spend(store, client="hotline.desk", jti="one", at=SOON):
     with store.begin(TransactionMode.WRITE) as work:
-        fresh = work.replay.spend(client, jti, at)
+        fresh = work.replay.consume(client, jti, at)
         work.commit()
     return fresh
 
@@ -86,7 +86,7 @@ def test_of_many_that_spend_one_id_at_once_in_two_nodes_one_does(database):
 
 def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.replay.spend("hotline.desk", "one", SOON)
+        assert work.replay.consume("hotline.desk", "one", SOON)
     assert spend(store)
 
 
@@ -102,6 +102,6 @@ def test_pruning_forgets_ids_that_have_ended_and_no_others(store):
 def test_a_reading_work_spends_no_id(store):
     with store.begin(TransactionMode.READ) as work:
         with pytest.raises(RuntimeError, match="reading"):
-            work.replay.spend("hotline.desk", "one", SOON)
+            work.replay.consume("hotline.desk", "one", SOON)
         with pytest.raises(RuntimeError, match="reading"):
             work.replay.prune(SOON)

@@ -1,7 +1,9 @@
 """Who is taken for the caller, request by request: the rules RS (RFC 6750, 8705, 9068, 9728)."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +11,10 @@ from gateway.domain.organisation import Status
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.client_certificate import CertificateRefused
-from gateway.web import caller
+from gateway.web import listeners
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import endpoint, register
+from gateway.web.tokens import Tokens
 from tests.founding import HOTLINE, OFMIN
 from tests.web.listening import (
     PARTNERS,
@@ -191,15 +196,46 @@ def test_rs5_a_revoked_certificate_s_live_token_is_dead_at_once(gateway, hotline
     assert_invalid_token(hotline.get("/whoami"))
 
 
-def test_rs5_a_scope_that_the_registry_no_longer_grants_is_gone_from_the_token(
-    gateway, hotline, monkeypatch
-):
+def test_rs5_a_scope_that_the_registry_no_longer_grants_is_gone_from_the_token(gateway, hotline):
     held = hotline.token()
-    real = caller.authenticate
-    narrowed = frozenset({"directory.read"})
-    monkeypatch.setattr(caller, "authenticate", lambda *args: replace(real(*args), scopes=narrowed))
-    assert hotline.get("/cases", token=held).status_code == 403
+    with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        organisation, name = hotline.client_id.split(".")
+        system = work.organisations.system(organisation, name)
+        work.organisations.save_system(replace(system, scopes=frozenset({"directory.read"})))
+        work.commit()
+    answer = hotline.get("/cases", token=held)
+    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (
+        403,
+        "insufficient-scope",
+    )
     assert hotline.get("/whoami", token=held).json["scopes"] == ["directory.read"]
+    assert hotline.get("/organisations", token=held).status_code == 200
+    assert hotline.get("/organisations?limit=0", token=held).status_code == 422
+
+
+def test_rs5_no_endpoint_answers_a_suspended_member_whatever_it_sends(gateway, hotline):
+    held = hotline.token()
+    gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
+    for one in listeners.PARTNERS:
+        path = re.sub("<uuid:.*?>", str(UUID(int=0)), one.path)
+        path = re.sub("<.*?>", HOTLINE, path)
+        for body in ({}, {"by": "analyst-7", "reason_code": "assessment", "reason": "a test"}):
+            headers = {"Idempotency-Key": "key-12345"}
+            sent = body if one.body is not None else None
+            answer = hotline.call(one.method, path, token=held, json=sent, headers=headers)
+            assert_invalid_token(answer)
+
+
+def test_rs5_a_view_without_a_transaction_answers_registered_systems_only(gateway, hotline):
+    @endpoint("GET /constant", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
+    def constant(call):
+        return {"constant": True}
+
+    register(gateway.partners, [constant], gateway.gate, Tokens(gateway.gate))
+    held = hotline.token()
+    assert hotline.get("/constant", token=held).json == {"constant": True}
+    gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
+    assert_invalid_token(hotline.get("/constant", token=held))
 
 
 # --- what the operator reads ---

@@ -189,7 +189,7 @@ def test_c4_the_type_of_the_newer_draft_is_taken(gateway, hotline):
     ids=str,
 )
 def test_c4_the_audience_is_the_issuer_as_one_string(gateway, hotline, aud):
-    refused(gateway, hotline, signed(claims(gateway, aud=aud)), "issuer alone")
+    refused(gateway, hotline, signed(claims(gateway, aud=aud)), "not addressed to the issuer")
 
 
 @pytest.mark.parametrize("changes", [

@@ -42,7 +42,7 @@ def sample(cls: type[Refusal]) -> Refusal:
     match cls.__name__:
         case "Forbidden":
             return Forbidden("Ask the originator.", ("R4.release_list",))
-        case "Invalid":
+        case "ValidationFailed":
             return ValidationFailed((("/items/0", "is wrong"),))
         case "InsufficientScope":
             return InsufficientScope("cases.read")
@@ -61,7 +61,7 @@ def test_every_refusal_has_the_one_shape(line, cls):
     assert answer.json["type"] == f"{ISSUER}/problems/{row.slug}"
     assert answer.json["title"] == row.title
     assert answer.json["instance"].startswith("urn:uuid:")
-    assert ("detail" in answer.json) == row.tells
+    assert ("detail" in answer.json) == row.show_detail
     assert answer.headers.get("Retry-After") == (
         str(row.retry_after) if row.retry_after is not None else None
     )
@@ -163,8 +163,8 @@ def test_a_refusal_without_a_row_is_a_failure(line):
 
 
 def test_refusals_that_are_no_events_stand_in_the_security_log(line):
-    noted = {cls.__name__ for cls, row in PROBLEMS.items() if row.noted}
-    assert {"Invalid", "TooManyDenials", "NotAuthenticated", "NoCredentials"} <= noted
+    noted = {cls.__name__ for cls, row in PROBLEMS.items() if row.security_logged}
+    assert {"ValidationFailed", "TooManyDenials", "NotAuthenticated", "NoCredentials"} <= noted
     answer_to(line, ValidationFailed((("/a", "is wrong"),)))
     answer_to(line, refusals.TooManyDenials("slow down"))
     answer_to(line, NotAuthenticated("the certificate is unknown here, or revoked"))

@@ -71,7 +71,7 @@ def test_no_token_is_given_or_called_active_or_revoked_while_the_log_is_frozen(
     """An older registry has forgotten what was revoked since."""
     partner = before(line, HOTLINE)
     marking.freeze()
-    refuses_all_about_tokens(partner, partner.held, "frozen")
+    refuses_all_about_tokens(partner, partner.held, "log-frozen")
 
 
 def test_no_token_is_given_or_called_active_or_revoked_without_the_mark(line, marking) -> None:
@@ -110,7 +110,7 @@ def test_a_write_is_answered_with_the_problem_and_leaves_nothing(line, marking) 
     assert answer.headers["Retry-After"] == "300"
     assert "receipt" not in answer.json
     assert marking.node.head() == head
-    assert line.lines()[-1]["event"] == "frozen"
+    assert line.lines()[-1]["event"] == "log-frozen"
 
 
 def test_reads_without_receipts_go_on_for_who_has_a_token_and_content_stays_closed(
@@ -124,7 +124,7 @@ def test_reads_without_receipts_go_on_for_who_has_a_token_and_content_stays_clos
     assert police.get(f"/handoffs/{handoff}").status_code == 200
     opening = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
     answer = police.post(f"/handoffs/{handoff}/consultations", opening)
-    assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
+    assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
 
 
 def test_receipts_are_answered_with_the_problem(line, marking) -> None:
@@ -133,14 +133,14 @@ def test_receipts_are_answered_with_the_problem(line, marking) -> None:
     marking.freeze()
     for path in ("/events", f"/receipts/{event}"):
         answer = partner.get(path)
-        assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
+        assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
 
 
 def test_a_refusal_is_not_told_before_it_can_be_recorded(line, marking) -> None:
     partner = before(line, OFMIN)
     marking.freeze()
     answer = partner.get(f"/cases/{marking.gateway.new_id()}")
-    assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
+    assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
 
 
 def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
@@ -159,7 +159,7 @@ def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
 def test_a_lost_mark_leaves_no_checkpoint_to_serve(line, marking) -> None:
     marking.mark.marked = None
     answer = line.anybody().get("/checkpoint")
-    assert (answer.status_code, answer.json["type"][-6:]) == (503, "frozen")
+    assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
 
 
 def test_the_listener_lives_while_the_log_is_frozen(line, marking) -> None:

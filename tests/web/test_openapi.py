@@ -90,7 +90,7 @@ def test_what_is_sent_may_have_no_other_fields(described):
 def test_words_and_forms_of_fields_are_described(described):
     schemas = described["components"]["schemas"]
     assert "case_opened" in schemas["OutcomeBody"]["properties"]["code"]["enum"]
-    assert schemas["OpeningBody"]["properties"]["reason"]["maxLength"] == 200
+    assert schemas["ConsultationBody"]["properties"]["reason"]["maxLength"] == 200
     assert schemas["OfferBody"]["properties"]["handoff"]["format"] == "uuid"
     assert "case" not in schemas["OfferBody"]["properties"]
     assert "case" in schemas["PreviewBody"]["properties"]

@@ -12,24 +12,26 @@ import click
 
 from gateway.changes import CHANGES
 from gateway.cli.admin import (
-    admins,
+    administrators,
     certificate,
-    invitation,
+    gateway_keys,
     organisation,
-    own_keys,
-    proposal,
-    succession,
 )
 from gateway.cli.admin.certificate import served
-from gateway.cli.admin.generated import make_command
-from gateway.cli.admin.session import AdminSession, approve, key_files_option, persons_option
-from gateway.cli.home import folder_option
+from gateway.cli.admin.session import (
+    AdminSession,
+    approve,
+    key_files_option,
+    make_command,
+    persons_option,
+)
+from gateway.cli.arguments import home_option
 
 __all__ = ["admin", "approve", "served"]
 
 
 @click.group()
-@folder_option
+@home_option
 @persons_option
 @key_files_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
@@ -41,13 +43,13 @@ def admin(
     key_files: Mapping[str, Path],
     as_json: bool,
 ) -> None:
-    """Change the registry: organisations, standings, competences, systems, invitations, keys.
+    """Manage members, memberships, mandates, systems, invitations and keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Where policy asks for two persons (R10), give --as twice; with one, the change waits as a
     proposal until another person approves it.
 
-    As in: casegate admin --folder gw --as martin --as dubois organisation admit ofmin --name OFMIN
+    As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
     context.obj = AdminSession(folder.absolute(), persons, key_files, as_json)
@@ -78,32 +80,35 @@ def _take_json(command: click.Command) -> None:
 GROUPS = {
     "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
-    "agreement": "Record agreements. One of the kind `transfer` opens the way to a third country "
-    "(R15).",
-    "key": "Register and revoke members' own keys.",
+    "agreement": "Record and end agreements (R15).",
+    "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "case": "Erase cases before their day.",
 }
 """Nouns whose commands are all made from the table of changes."""
 
-for _noun in (
+NOUNS = {"admin": "administrator", "key": "member-key"}
+"""Nouns that are called otherwise than their actions."""
+
+for _made in (
     organisation.organisation,
     organisation.contact,
     organisation.mandate,
     organisation.system,
-    organisation.receipt,
-    admins.admins,
-    proposal.proposal,
-    succession.succession,
-    own_keys.own_keys,
+    organisation.event,
+    administrators.admins,
+    administrators.proposal,
+    organisation.succession,
+    gateway_keys.own_keys,
     certificate.certificate,
-    invitation.invitation,
+    certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),
 ):
-    admin.add_command(_noun)
+    admin.add_command(_made)
 
 for _action, _kind in CHANGES.items():
-    _group = admin.commands[_action.partition(".")[0].replace("_", "-")]
+    _noun, _, _ = _action.partition(".")
+    _group = admin.commands[NOUNS.get(_noun, _noun.replace("_", "-"))]
     _command = make_command(_action, _kind)
     if isinstance(_group, click.Group) and _command.name not in _group.commands:
         _group.add_command(_command)

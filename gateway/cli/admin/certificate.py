@@ -1,5 +1,7 @@
 """`casegate admin certificate`: certificates of members' systems, issued and revoked."""
 
+import io
+import secrets
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,11 +10,23 @@ from uuid import UUID
 
 import click
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import maintenance, wiring
-from gateway.cli.admin.session import AdminSession, opened, show, submit, without_receipt
-from gateway.cli.output import new_file
+from gateway.cli.admin.session import (
+    AdminSession,
+    make,
+    opened,
+    read_only,
+    show,
+    submit,
+    without_receipt,
+)
+from gateway.cli.arguments import NewFile
+from gateway.cli.output import new_file, print_items
+from gateway.client.enrolment import InvitationFile
+from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.exchange import receipts
@@ -21,8 +35,9 @@ from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder
 from gateway.pki.end_entity import RENEW_BEFORE, CsrRefused, read_request
+from gateway.registry import queries as entries
 
-WAIT_SECONDS = 5.0  # for `maintain` to serve a certificate request (contracts.md 2)
+WAIT_SECONDS = 5.0  # for `maintain` to issue a certificate
 
 
 @click.group()
@@ -31,8 +46,8 @@ def certificate() -> None:
 
 
 @certificate.command("approve", short_help="Issue a certificate for a system.")
-@click.argument("slug")
-@click.argument("name")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
 @click.option(
     "--csr",
     required=True,
@@ -48,12 +63,12 @@ def certificate() -> None:
 def issue_certificate(
     session: AdminSession, slug: str, name: str, csr: Path, out: Path | None
 ) -> None:
-    """Issue a certificate for the system NAME of SLUG; name and use come from the registry.
+    """Issue a certificate for SYSTEM of ORGANISATION.
 
-    Two persons are needed (R10): whoever holds its key acts as the member. The same request once
-    more gives the certificate that was made of it, or waits for it again, as long as that is not
-    revoked and lasts for ten days: nothing is approved anew. So it is after a proposal was
-    approved, too.
+    Its name and use come from the registry. Two persons are needed (R10), because the holder of
+    the key acts as the member. To repeat the command with the same request, for example after a
+    proposal was approved, gives the same certificate without a new approval, until it is revoked
+    or has less than ten days left.
     """
     values = {"system": name, "csr": _request(csr)}
     with opened(session) as gateway:
@@ -89,7 +104,7 @@ def _request(file: Path) -> str:
 
 
 def key_of(csr: str) -> str | None:
-    """The id of a request's key, as the member reads it out; None for what is no request."""
+    """The key id of a certificate request; None when it cannot be read."""
     try:
         return read_request(csr.encode()).key
     except CsrRefused:
@@ -104,7 +119,7 @@ def _approve(
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
-        advice = "give the same command again for the certificate, once that is mended"
+        advice = "give the same command again for the certificate when this is repaired"
         raise without_receipt(refusal, advice) from refusal
 
 
@@ -151,3 +166,94 @@ def served(gateway: wiring.GatewayRuntime, request: UUID) -> CertificateOrder:
                 "again, which waits for the same certificate"
             )
         time.sleep(0.1)
+
+
+# --- Invitations ---
+
+
+@click.group()
+def invitation() -> None:
+    """Invite members' systems to enrol themselves."""
+
+
+@invitation.command("create", short_help="Invite a system to enrol itself.")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
+@click.option(
+    "--out",
+    required=True,
+    type=NewFile(),
+    help="New file for the invitation, which enrols one system once.",
+)
+@click.pass_obj
+def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> None:
+    """Invite SYSTEM of ORGANISATION, which must be registered, for 72 hours.
+
+    The file holds a token of which the gateway stores only the digest. Send it over a channel that
+    only the member reads. It also lets the member register its first document key: two persons
+    invite (R10).
+    """
+    token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
+    digest = base64url.digest(token.encode())
+    change = Change("invitation.create", slug, {"system": name, "token_sha256": digest})
+    with opened(session) as gateway, new_file(out, mode=0o600) as file:
+        try:
+            written = make(session, gateway, change)
+        except Refusal as refusal:
+            if refusal.recorded is not None:  # it may stand: then its token is kept
+                _write(gateway, file, refusal.recorded, token)
+            raise
+        made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
+        show(session, "invitation.create", written)
+        if made is not None and not session.as_json:
+            click.echo(f"  invitation in {out}: send it so that only the member reads it")
+            click.echo(
+                f"  the root's fingerprint, to confirm out of band: {_grouped(made.root_sha256)}"
+            )
+
+
+def _write(
+    gateway: wiring.GatewayRuntime, file: io.FileIO, invitation: UUID, token: str
+) -> InvitationFile | None:
+    """Write what was invited to; None, and nothing, when there is no such invitation."""
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        stands = work.invitations.get(invitation)
+    if stands is None:
+        return None
+    config = gateway.config
+    root = x509.load_pem_x509_certificate((config.published / "root.pem").read_bytes())
+    made = InvitationFile(
+        gateway=config.name,
+        issuer=config.issuer,
+        partners=config.partners_url,
+        root_sha256=root.fingerprint(hashes.SHA256()).hex(),
+        log_key=gateway.keys.log.vkey,
+        organisation=stands.organisation,
+        system=stands.system,
+        invitation=str(stands.id),
+        token=token,
+        expires_at=stands.expires_at.isoformat(timespec="seconds"),
+    )
+    try:
+        file.write(made.render())
+    except OSError as error:
+        raise click.ClickException(
+            f"the file cannot be written ({error.strerror}), and its token is lost: withdraw "
+            f"invitation {stands.id} of {stands.organisation}, and create a new invitation"
+        ) from error
+    return made
+
+
+@invitation.command("list")
+@click.pass_obj
+def list_invitations(session: AdminSession) -> None:
+    """List the invitations that can still be used. Tokens are not stored."""
+    with read_only(session) as gateway:
+        found = entries.open_invitations(gateway.ports)
+    rows = [tuple(one.values()) for one in found]
+    print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)
+
+
+def _grouped(digest: str) -> str:
+    """Hex digits in fours, to be read aloud."""
+    return " ".join(digest[place : place + 4] for place in range(0, len(digest), 4))

@@ -7,15 +7,32 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.admin.generated import DAY, FILE, day, read_json
-from gateway.cli.admin.session import AdminSession, change_registry, looked_at
+from gateway.cli.admin.session import (
+    DAY,
+    FILE,
+    AdminSession,
+    change_registry,
+    day,
+    read_json,
+    read_only,
+)
 from gateway.cli.arguments import organisation_id
-from gateway.cli.events import proved
-from gateway.cli.output import colour, format_value, print_fields, print_json, print_table
-from gateway.domain.organisation import Status
+from gateway.cli.audit import proved
+from gateway.cli.directory import approved_by, print_successions
+from gateway.cli.output import (
+    colour,
+    format_value,
+    print_fields,
+    print_items,
+    print_json,
+    print_table,
+)
+from gateway.domain.organisation import Status, parse_competence
+from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
-from gateway.exchange import receipts
-from gateway.registry import mandate_report, queries
+from gateway.exchange import receipts, succession_execution, successions
+from gateway.kernel.ports import Ports
+from gateway.registry import mandates, queries
 
 
 @click.group()
@@ -27,32 +44,30 @@ def organisation() -> None:
 
 
 @organisation.command("list")
-@click.option("--status", type=click.Choice([str(s) for s in Status]), help="Of this status alone.")
+@click.option(
+    "--status", type=click.Choice([str(s) for s in Status]), help="Only those of this status."
+)
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
-    """List the organisations of any status, applicants too.
-
-    Nobody approves a look.
-    """
-    with looked_at(session) as gateway:
+    """List organisations of any status."""
+    with read_only(session) as gateway:
         found = queries.index(gateway.ports, None if status is None else Status(status))
-    if session.as_json:
-        print_json({"items": found})
-        return
     columns = ("organisation", "status", "kind", "name")
-    print_table(columns, [[one[column] for column in columns] for one in found])
+    print_items(
+        session.as_json, found, columns, [[one[column] for column in columns] for one in found]
+    )
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
-@click.argument("slug", callback=organisation_id)
+@click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
 @click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
 @click.pass_obj
 def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
-    """Show all that is recorded of SLUG, but for its contacts; a look that nobody approves.
+    """Show all that is recorded of ORGANISATION, except its contacts.
 
-    With it stand the ids by which interests, agreements, grants, keys and certificates are ended.
+    The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = queries.report(gateway.ports, slug, None if at is None else at.date())
     if session.as_json:
         print_json(found)
@@ -85,16 +100,15 @@ def _has_rows(value: Any) -> bool:
 def _read_object(file: Path) -> dict[str, Any]:
     said = read_json(file)
     if not isinstance(said, dict):
-        raise click.ClickException(f"{file} is no JSON object")
+        raise click.ClickException(f"{file} is not a JSON object")
     return said
 
 
 @organisation.command("apply", short_help="Record an application.")
-@click.argument("slug")
+@click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
 @click.option(
-    "--received",
-    "received_on",
+    "--received-on",
     required=True,
     help="Day of the application.",
     type=DAY,
@@ -102,10 +116,10 @@ def _read_object(file: Path) -> dict[str, Any]:
 )
 @click.pass_obj
 def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
-    """Record the application in FILE under the id SLUG, which is never used again.
+    """Record the application in FILE under the id ORGANISATION.
 
-    FILE is JSON, as the organisation fills it in: name, kind, public_authority, regimes, country,
-    standing, purposes, about, contacts.
+    The id is never used again. FILE is JSON, as the organisation fills it in;
+    docs/administrators.md lists its fields.
     """
     said = {**_read_object(file), "received_on": day(received_on)}
     change_registry(session, "organisation.apply", slug, said)
@@ -116,12 +130,12 @@ def contact() -> None:
     """Change whom to reach at a member."""
 
 
-@contact.command("set", short_help="Put a contact in the place of the last in its role.")
-@click.argument("slug")
+@contact.command("set", short_help="Set the contact for a role.")
+@click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
-    """Take on the contact in FILE for SLUG: JSON with role, name and address."""
+    """Set a contact of ORGANISATION from FILE (JSON: role, name, address)."""
     change_registry(session, "contact.set", slug, _read_object(file))
 
 
@@ -131,32 +145,31 @@ def mandate() -> None:
 
 
 @mandate.command("report")
-@click.option("--all", "everything", is_flag=True, help="Also the days on which one office holds.")
+@click.option("--all", "everything", is_flag=True, help="Also the days with exactly one holder.")
 @click.pass_obj
 def report_competences(session: AdminSession, everything: bool) -> None:
-    """Tell on which days several offices hold a competence, or none.
+    """Report days on which a competence has no holder, or several.
 
-    A look at the registry: nobody has to approve it, and it is no event. On days of several
-    holders of a `receive`, and of none, offers to the competence are refused.
+    Read-only; needs no approval. On such days offers to a `receive` competence are refused.
     """
-    with looked_at(session) as gateway:
-        found = mandate_report.report(gateway.ports)
+    with read_only(session) as gateway:
+        found = mandates.report(gateway.ports)
     if session.as_json:
         print_json(found)
         return
     for one in found["competences"]:
         _print_mandate(one, everything)
     for slug in found["inactive"]:
-        click.echo(f"{slug} holds competences and does not take part at present")
+        click.echo(f"{slug} holds mandates and is not active")
 
 
 def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
     days = [_days(one) for one in mandate["stretches"]]
     if not everything:
         days = [
-            *(f"SEVERAL {_days(one)}" for one in mandate["overlaps"]),
-            *(f"NOBODY {_days(one)}" for one in mandate["gaps"]),
-        ] or [f"one office on every day since {mandate['stretches'][0]['from']}"]
+            *(f"several holders {_days(one)}" for one in mandate["overlaps"]),
+            *(f"no holder {_days(one)}" for one in mandate["gaps"]),
+        ] or [f"one holder on every day since {mandate['stretches'][0]['from']}"]
     click.echo(mandate["competence"])
     for line in days:
         click.echo(f"  {line}")
@@ -164,7 +177,7 @@ def _print_mandate(mandate: Mapping[str, Any], everything: bool) -> None:
 
 def _days(stretch: Mapping[str, Any]) -> str:
     until = f" until {stretch['until']}" if stretch["until"] else " on"
-    holders = ", ".join(stretch["holders"]) or "no office"
+    holders = ", ".join(stretch["holders"]) or "none"
     return f"from {stretch['from']}{until}: {holders}"
 
 
@@ -174,41 +187,47 @@ def system() -> None:
 
 
 @system.command("set-keys", short_help="Change the keys by which a system authenticates.")
-@click.argument("slug")
-@click.argument("name")
+@click.argument("slug", metavar="ORGANISATION")
+@click.argument("name", metavar="SYSTEM")
 @click.option(
     "--key",
     "files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Public key, a JWK with a kid; twice while one takes the place of the other.",
+    help="Public key, a JWK with a kid; twice while one replaces the other.",
 )
-@click.option("--certificate-alone", is_flag=True, help="No key: the certificate is enough again.")
+@click.option(
+    "--certificate-only", is_flag=True, help="Remove the keys: the certificate is enough again."
+)
 @click.pass_obj
 def set_keys(
-    session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_alone: bool
+    session: AdminSession, slug: str, name: str, files: tuple[Path, ...], certificate_only: bool
 ) -> None:
-    """Put these keys in the place of those of the system NAME of SLUG; two persons (R10).
+    """Replace the keys by which SYSTEM of ORGANISATION authenticates.
 
-    With keys it must send an assertion (`private_key_jwt`) beside its certificate.
+    Two persons approve (R10). With keys it must send an assertion (`private_key_jwt`) as well as
+    its certificate.
     """
-    if bool(files) is certificate_alone:
-        raise click.UsageError("Give --key once or twice, or --certificate-alone.")
+    if bool(files) is certificate_only:
+        raise click.UsageError("Give --key once or twice, or --certificate-only.")
     values = {"system": name, "keys": [read_json(file) for file in files]}
     change_registry(session, "system.set_keys", slug, values)
 
 
-@click.command()
+@click.group()
+def event() -> None:
+    """Show events as the gateway recorded them."""
+
+
+@event.command("show")
 @click.argument("event", type=click.UUID)
 @click.pass_obj
-def receipt(session: AdminSession, event: UUID) -> None:
-    """Show what was recorded as EVENT, as the gateway reads it.
+def show_event(session: AdminSession, event: UUID) -> None:
+    """Show what was recorded as EVENT; with --json its receipt.
 
-    With --json it is the receipt.
-
-    For a change that was made when the log could not be signed, so that it had no receipt yet.
+    Use it for a change that had no receipt because the log could not be signed.
     """
-    with looked_at(session) as gateway:
+    with read_only(session) as gateway:
         found = receipts.of_gateway(gateway.ports, event)
         if session.as_json:
             print_json(documents.to_json(found))
@@ -216,3 +235,203 @@ def receipt(session: AdminSession, event: UUID) -> None:
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
         click.echo(f"{colour('Verified', 'green')}: event {event}")
         print_fields(proved(confirmed))
+
+
+# --- Successions ---
+
+
+_competence = click.option(
+    "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
+)
+_on = click.option(
+    "--effective-on",
+    "on",
+    required=True,
+    help="First day of the successor's mandate.",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+)
+_read_until = click.option(
+    "--read-until",
+    required=True,
+    help="End date of the predecessor's read access (that day not included).",
+    type=DAY,
+    metavar="YYYY-MM-DD",
+)
+
+
+@click.group()
+def succession() -> None:
+    """Move a mandate and its open handoffs."""
+
+
+@succession.command("preview", short_help="Show what a succession would do, without storing it.")
+@click.argument("predecessor")
+@click.argument("successor")
+@_competence
+@_on
+@_read_until
+@click.pass_obj
+def preview_succession(
+    session: AdminSession,
+    predecessor: str,
+    successor: str,
+    competence: str,
+    on: Any,
+    read_until: Any,
+) -> None:
+    """Show which open handoffs would move, stay, or need a new offer.
+
+    Nothing is changed.
+    """
+    if parse_competence(competence) is None:
+        raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
+    try:
+        planned = Succession(
+            id=succession_execution.UNPLANNED,
+            predecessor=predecessor,
+            successor=successor,
+            competence=competence,
+            day=on.date(),
+            read_until=read_until.date(),
+            legal_act="",
+            consents=False,
+            mandate_event=succession_execution.UNPLANNED,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with read_only(session) as gateway:
+        found = successions.preview(gateway.ports, planned)
+    _print_succession(found, session.as_json)
+
+
+@succession.command("cancel", short_help="Cancel a planned succession before anything has moved.")
+@click.argument("succession", type=click.UUID)
+@click.option("--reason", required=True, help="Reason; both organisations read it.")
+@click.pass_obj
+def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> None:
+    """Cancel SUCCESSION permanently. Needs two approvals (R10).
+
+    The predecessor holds the mandate again; after the day of the succession, from today on. It is
+    refused when a handoff has moved.
+    """
+    with read_only(session) as gateway:
+        planned = successions.find(gateway.ports, succession)
+    values = {"succession": str(succession), "reason": reason}
+    change_registry(session, "succession.cancel", planned.predecessor, values)
+
+
+@succession.command("list")
+@click.pass_obj
+def list_successions(session: AdminSession) -> None:
+    """List all successions, and what each of them waits for."""
+    with read_only(session) as gateway:
+        found = successions.list_all(gateway.ports)
+    print_successions(session.as_json, found)
+
+
+@succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
+@click.argument("succession", type=click.UUID)
+@click.pass_obj
+def show_succession(session: AdminSession, succession: UUID) -> None:
+    """Show what moved, what stays, and who can read until when."""
+    with read_only(session) as gateway:
+        found = successions.report(gateway.ports, succession)
+    _print_succession(found, session.as_json)
+
+
+@succession.command(
+    "apply", short_help="Move the handoffs that are due now, before maintenance does."
+)
+@click.argument("succession", type=click.UUID, required=False)
+@click.pass_obj
+def apply_succession(session: AdminSession, succession: UUID | None) -> None:
+    """Move the handoffs of SUCCESSION, or of all that are due.
+
+    Maintenance does the same each minute. It can be interrupted and repeated: no handoff moves
+    twice. Nothing happens before the day, or before both organisations have approved.
+    """
+    with read_only(session) as gateway:
+        if succession is None:
+            named = succession_execution.due_successions(gateway.ports)
+        else:
+            named = (_not_cancelled(gateway.ports, succession),)
+        told = [_apply(gateway.ports, one) for one in named]
+    if session.as_json:
+        print_json({"items": told})
+        return
+    for one in told:
+        counts = f"moved {one['moved']}, waiting {one['waiting']}"
+        click.echo(f"succession {one['succession']}: {counts}; {one['state']}")
+    if not told:
+        click.echo("no succession is due")
+
+
+def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
+    found = successions.find(ports, succession)
+    if found.cancelled is not None:
+        raise click.ClickException("this succession was cancelled: nothing of it moves")
+    return found
+
+
+def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
+    """Call after call, until one moves nothing more."""
+    moved = 0
+    while True:
+        progress = succession_execution.apply(ports, succession.id)
+        moved += progress.moved
+        if progress.done or progress.moved == 0:
+            break
+    return {
+        "succession": str(succession.id),
+        "moved": moved,
+        "waiting": progress.waiting,
+        "state": "finished" if progress.done else _unfinished(succession),
+    }
+
+
+def _unfinished(succession: Succession) -> str:
+    if succession.missing:
+        return f"not finished: it waits for the approval of {format_value(succession.missing)}"
+    return f"not finished: it begins on {succession.day}"
+
+
+def _print_succession(found: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    lists = ("moved", "open", "approvals")
+    fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
+    print_fields({**fields, "approved by": format_value(approved_by(found))})
+    if found["moved"]:
+        click.echo("\nmoved")
+        headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")
+        print_table(headings, [_moved(one) for one in found["moved"]])
+    if found["open"]:
+        click.echo("\nopen")
+        headings = ("handoff", "originator", "state", "way", "predecessor reads until", "why")
+        print_table(headings, [_open(one) for one in found["open"]])
+
+
+def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    became = one["became"] or "new offer needed"
+    return (
+        one["handoff"],
+        one["originator"],
+        became,
+        one["state"] or "",
+        one["at"],
+        one["predecessor_reads_until"],
+    )
+
+
+def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    sealed = f"; {one['to_seal_anew']} to reseal" if one["to_seal_anew"] else ""
+    return (
+        one["handoff"],
+        one["originator"],
+        one["state"],
+        one["way"],
+        one["predecessor_reads_until"] or "",
+        one["why"] + sealed,
+    )

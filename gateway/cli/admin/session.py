@@ -1,5 +1,6 @@
 """The session of administrators: who approves with which key, a change, and its receipt."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -10,15 +11,18 @@ import click
 
 from gateway import keys, wiring
 from gateway.changes import CHANGES
-from gateway.cli.home import sentence_of, told_plainly
-from gateway.cli.output import CommandFailed, format_value, print_json
+from gateway.cli import CommandFailed
+from gateway.cli.arguments import sentence_of, told_plainly
+from gateway.cli.output import format_value, print_json
 from gateway.config import Config
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal
-from gateway.evidence import approval, event, receipt
+from gateway.evidence import approval, base64url, canonical, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
-from gateway.kernel.changes import Change
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change, ChangeType
+from gateway.kernel.fields import Field, Given, text
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.keys import KeyPurpose
@@ -57,7 +61,7 @@ persons_option: Callable[[Any], Any] = click.option(
     help="Who approves; the first proposes. Give it twice where two persons are needed.",
 )
 key_files_option: Callable[[Any], Any] = click.option(
-    "--key",
+    "--approver-key",
     "key_files",
     multiple=True,
     metavar="PERSON=FILE",
@@ -81,7 +85,9 @@ class AdminSession:
         """Refuse a key of somebody who is not asked to approve."""
         for person in self.elsewhere:
             if person not in self.persons:
-                raise click.UsageError(f"--key is for who approves: --as {person} is missing")
+                raise click.UsageError(
+                    f"--approver-key is for who approves: --as {person} is missing"
+                )
 
     def key_file(self, config: Config, person: str) -> Path:
         """Where a person's key is."""
@@ -98,28 +104,28 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
             with _connected(session) as gateway:
                 yield gateway
         except RecordedRefusal as refused:
-            told = {"kind": "Refused", "receipt": receipt.to_json(refused.receipt)}
+            told = {"kind": "refused", "receipt": receipt.to_json(refused.receipt)}
             raise CommandFailed(
                 f"refused, and recorded: {sentence_of(refused.refusal)}", told
             ) from refused
         except Refusal as refusal:
             if refusal.recorded is None:
                 raise
-            advice = "do not repeat it: `casegate admin receipt` shows what was recorded"
+            advice = "do not repeat it: `casegate admin event show` shows what was recorded"
             raise without_receipt(refusal, advice) from refusal
 
 
 def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
-    """What to tell of a change that stands, though its receipt cannot be had now."""
+    """The failure of a change that was recorded and has no receipt yet."""
     return CommandFailed(
         f"recorded as event {refusal.recorded}, but no receipt yet ({refusal.detail}); {advice}",
-        {"kind": "WithoutReceipt", "event": str(refusal.recorded)},
+        {"kind": "without-receipt", "event": str(refusal.recorded)},
     )
 
 
 @contextmanager
-def looked_at(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
-    """The gateway of the folder for a look that changes nothing, so that nobody approves."""
+def read_only(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
+    """The gateway of the folder, for reading: nothing is changed or approved."""
     with told_plainly(), _connected(session) as gateway:
         yield gateway
 
@@ -163,7 +169,7 @@ def record_step(
     except Refusal as refusal:
         if refusal.recorded is None:
             raise
-        advice = "the step was not taken: give the command again once that is mended"
+        advice = "the step was not taken: give the command again when this is repaired"
         raise without_receipt(refusal, advice) from refusal
 
 
@@ -173,7 +179,7 @@ def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Cha
     for person, file in files.items():
         if not file.exists():
             raise PrivateFileError(
-                f"{file} does not exist: --key {person}=FILE says where the key is"
+                f"{file} does not exist: --approver-key {person}=FILE says where the key is"
             )
     return [approve(gateway.ports, files[p], p, change) for p in session.persons]
 
@@ -221,13 +227,13 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
         )
     if result.get("left"):
         yield (
-            "what is left still lets the system in; whoever had its key may have renewed by it "
-            "(certificate revoke ID --system NAME)"
+            "other certificates still let the system in; its key may have been used to renew one "
+            "(certificate revoke ORGANISATION --system SYSTEM)"
         )
     if result.get("document_keys"):
         yield (
             "the invitation was used: revoke the document key that came by it, if one did "
-            "(key revoke ID KID)"
+            "(member-key revoke ORGANISATION KEY_ID)"
         )
     if day := result.get("nobody_from"):
         yield f"nobody holds it on {day}; offers to it are refused then"
@@ -235,3 +241,102 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _words(value: Any) -> str:
     return " ".join(value) or "none" if isinstance(value, list) else format_value(value)
+
+
+# --- Commands from the table of changes ---
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+ORGANISATIONS = {"succession": "PREDECESSOR", "case": "ORIGINATOR"}
+"""What the organisation of a change is called on the command line, where it has a part in it."""
+
+
+def read_json(file: Path) -> Any:
+    """What is in a JSON file, for the registry to judge; ClickException for what is not JSON."""
+    try:
+        return canonical.decode(file.read_bytes())
+    except ValueError as error:
+        raise click.ClickException(f"{file} is not JSON: {error}") from error
+
+
+def _text_in(file: Path) -> str:
+    return file.read_text(encoding="ascii", errors="replace").strip()
+
+
+def _digest_of(file: Path) -> str:
+    return base64url.encode(hashlib.sha256(file.read_bytes()).digest())
+
+
+_TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
+    Given.TEXT: (click.STRING, str),
+    Given.DATE: (DAY, lambda day: day.date().isoformat()),
+    Given.ID: (click.UUID, str),
+    Given.FLAG: (click.BOOL, bool),
+    Given.JSON_FILE: (FILE, read_json),
+    Given.TEXT_FILE: (FILE, _text_in),
+    Given.DIGEST_OF_FILE: (FILE, _digest_of),
+}
+"""How each kind of value is taken from the command line, and what is signed of it."""
+
+
+def day(value: Any) -> str | None:
+    """A day of the command line as changes of the registry spell it."""
+    return None if value is None else value.date().isoformat()
+
+
+def make_command(action: str, kind: ChangeType) -> click.Command:
+    """The command that makes a change, or lets it wait for a second person."""
+    noun, _, verb = action.partition(".")
+
+    def run(session: AdminSession, organisation: str = GATEWAY, **given: Any) -> None:
+        values = {field.name: _value(field, given[field.name]) for field in kind.fields}
+        change_registry(session, action, organisation, values)
+
+    about = ORGANISATIONS.get(noun, "ORGANISATION")
+    named: list[click.Parameter] = [click.Argument(["organisation"], metavar=about)]
+    persons = "Two persons approve (R10)." if kind.persons == 2 else "One person suffices."
+    return click.Command(
+        verb.replace("_", "-"),
+        callback=click.pass_obj(run),
+        params=[*([] if kind.at_gateway else named), *map(_parameter, kind.fields)],
+        help="\n\n".join(part for part in (kind.summary, kind.about, persons) if part),
+        short_help=kind.summary,
+        # A thumbprint may begin with "-", or with "-h": it is no option then.
+        context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
+        if any(one.option.isupper() and one.read is text for one in kind.fields)
+        else {},
+    )
+
+
+def _parameter(field: Field) -> click.Parameter:
+    kind: click.ParamType[Any] = (
+        click.Choice(field.words) if field.words else _TYPES[field.given][0]
+    )
+    if field.option.isupper():
+        return click.Argument(
+            [field.name], metavar=field.option, type=kind, required=field.required
+        )
+    name = field.option or "--" + field.name.replace("_", "-")
+    if field.given is Given.FLAG:
+        return click.Option([name, field.name], is_flag=True, help=field.about)
+    if field.several:
+        return click.Option([name, field.name], multiple=True, type=kind, help=field.about)
+    default = {} if field.default is None else {"default": field.default, "show_default": True}
+    return click.Option(
+        [name, field.name],
+        type=kind,
+        required=field.required and field.default is None,
+        metavar="YYYY-MM-DD" if field.given is Given.DATE else None,
+        help=field.about,
+        **default,
+    )
+
+
+def _value(field: Field, given: Any) -> Any:
+    if field.several:
+        return sorted(set(given)) or field.default
+    if given is None or field.words:
+        return given
+    return _TYPES[field.given][1](given)

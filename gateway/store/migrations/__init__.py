@@ -1,14 +1,12 @@
-"""The schema's history: brings a database to the tables of this version, in one transaction."""
+"""The schema's history: brings a database to the tables of this version, in one transaction.
+
+Alembic is imported by who upgrades, so that no worker has it in memory.
+"""
 
 import os
-from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.database import (
@@ -20,6 +18,8 @@ from gateway.store.database import (
 )
 
 FOLDER = Path(__file__).parent
+REVISIONS = ["first_tables"]
+"""The migrations in ``versions``, the oldest first; a test compares them."""
 
 
 def upgrade(url: str) -> None:
@@ -28,6 +28,9 @@ def upgrade(url: str) -> None:
     Two upgrades at once follow one another, and Works wait; one that fails changes nothing.
     Raises UnsuitableDatabase when the database cannot be opened.
     """
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415
+
     file = _file(url)
     if file is not None:
         _make_sure_of(file)
@@ -38,7 +41,10 @@ def upgrade(url: str) -> None:
                 _hold_postgresql(connection)
             else:
                 connection.exec_driver_sql(BEGIN_WRITING)
-            command.upgrade(_config(connection), "head")
+            config = Config()
+            config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
     finally:
         engine.dispose()
 
@@ -61,22 +67,9 @@ def current(url: str) -> str | None:
 
 def revision_of(connection: Connection) -> str | None:
     """The revision of the schema that a connection sees; None when it was never set up."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-@cache
-def newest() -> str | None:
-    """The revision of this version of the product."""
-    return _history().get_current_head()
-
-
-def knows(revision: str) -> bool:
-    """Whether a revision is in this version's history; one of a newer version is not."""
-    return any(one.revision == revision for one in _history().walk_revisions())
-
-
-def _history() -> ScriptDirectory:
-    return ScriptDirectory(str(FOLDER))
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _make_sure_of(file: Path) -> None:
@@ -105,10 +98,3 @@ def _hold_postgresql(connection: Connection) -> None:
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTRY_LOCK})
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config

@@ -19,7 +19,7 @@ from gateway.web.partners.schema_fields import StrictSchema
 LARGEST_INDEX = 2**53 - 1
 
 
-class CaseNameBody(StrictSchema):
+class CaseIdBody(StrictSchema):
     """A case by its originator and its id."""
 
     originator = field.slug()
@@ -32,7 +32,7 @@ class FiltersBody(StrictSchema):
     organisation = field.slug(required=False)
     person = field.staff(required=False)
     rule = field.rule(required=False)
-    case = fields.Nested(CaseNameBody())
+    case = fields.Nested(CaseIdBody())
     handoff = field.uuid(required=False)
     action = field.word(sorted(EVENT_TYPES), required=False)
     result = field.word(EventResult, required=False)
@@ -46,7 +46,7 @@ class FiltersBody(StrictSchema):
             raise ValidationError("must be after since", "until")
 
 
-class PlaceBody(StrictSchema):
+class CursorBody(StrictSchema):
     """Where a search goes on: the `next` of the page before."""
 
     after = field.whole(-1, LARGEST_INDEX)
@@ -60,7 +60,7 @@ class SearchBody(StrictSchema):
     reason_code = field.word(REASON_CODES)
     reason = field.free(200)
     filters = fields.Nested(FiltersBody())
-    page = fields.Nested(PlaceBody())
+    page = fields.Nested(CursorBody())
     limit = field.whole(1, field.LARGEST_LIMIT, required=False)
 
 
@@ -68,7 +68,7 @@ class SearchBody(StrictSchema):
     "POST /audit/searches",
     action="audit.search",
     scope="audit.search",
-    gives="Audited",
+    response="AuditedEventResult",
     body=SearchBody(),
     writes=True,
 )
@@ -89,7 +89,7 @@ def search(call: Call) -> WriteResult:
         before=page.get("before"),
         limit=body.get("limit", field.DEFAULT_LIMIT),
     )
-    return call.do(audit.read, reading)
+    return call.write(audit.read, reading)
 
 
 def _filters(body: Mapping[str, Any]) -> Filters:

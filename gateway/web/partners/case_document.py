@@ -95,7 +95,7 @@ class Embargo(StrictSchema):
 
 
 class CaseMarking(StrictSchema):
-    """How recipients may handle the case (model.md 2.6)."""
+    """How recipients may handle the case."""
 
     tlp = StrictString(validators.tlp)
     handling = field.words(Handling)
@@ -137,7 +137,7 @@ def _seal_fault(value: str) -> str | None:
     return None
 
 
-class SealedElement(StrictSchema):
+class SealedElementBody(StrictSchema):
     """An element that only one organisation can open (R17): what can be told from outside."""
 
     id = field.uuid()
@@ -145,7 +145,7 @@ class SealedElement(StrictSchema):
     sealed = StrictString(Validator(_seal_fault))
 
 
-SEALED = SealedElement()
+SEALED = SealedElementBody()
 
 
 class Sealable(fields.Nested):
@@ -173,7 +173,7 @@ def _sealable(schema: type[StrictSchema]) -> StrictArray:
 
 
 class LegalBasis(StrictSchema):
-    """A ground on which the originator shares (model.md 2.7)."""
+    """A ground on which the originator shares."""
 
     regime = field.word(Regime)
     article = field.free(100, lines=False)
@@ -235,7 +235,7 @@ class Online(StrictSchema):
 
 
 class Item(StrictSchema):
-    """Something reported: metadata only (model.md 2.3)."""
+    """Something reported: metadata only."""
 
     id = field.uuid()
     kind = field.word(ItemKind)
@@ -292,7 +292,7 @@ class Statement(StrictSchema):
 
 
 class Subject(StrictSchema):
-    """A person, without a name (model.md 2.5)."""
+    """A person, without a name."""
 
     id = field.uuid()
     category = field.word(SubjectCategory)
@@ -561,7 +561,7 @@ def _check_source(case: Mapping[str, Any]) -> Iterator[Error]:
 
 
 def _check_perceptual(case: Mapping[str, Any]) -> Iterator[Error]:
-    """A perceptual hash travels under AMBER+STRICT at least (model.md 2.3)."""
+    """A perceptual hash travels under AMBER+STRICT at least."""
     for pointer, item in _elements(case, "items"):
         hashes = item.get("hash")
         perceptual = any(

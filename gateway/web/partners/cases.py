@@ -21,8 +21,8 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 
 class ClearanceBody(StrictSchema):
@@ -51,7 +51,7 @@ class Content(fields.Nested):
 
 
 class SubmissionBody(StrictSchema):
-    """A case version, and who in the organisation hands it in."""
+    """A case version, and who in the organisation submits it."""
 
     by = field.staff()
     content = Content()
@@ -59,21 +59,21 @@ class SubmissionBody(StrictSchema):
 
 
 class AssessmentBody(StrictSchema):
-    """An analyst stands for the case and for the matches of machines named here."""
+    """An analyst assesses the case and confirms the automated matches named here."""
 
     by = field.staff()
     confirms = field.several(field.uuid())
     reason = field.free(300, required=False)
 
 
-class StepBody(StrictSchema):
+class CaseStepBody(StrictSchema):
     """A person takes a step, with or without a reason."""
 
     by = field.staff()
     reason = field.free(300, required=False)
 
 
-class OpeningBody(StrictSchema):
+class ConsultationBody(StrictSchema):
     """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
 
     by = field.staff()
@@ -136,22 +136,22 @@ class CasesQuery(StrictSchema):
     limit = field.limit()
 
 
-OPENING_BODY = OpeningBody()
-STEP_BODY = StepBody()
+CONSULTATION_BODY = ConsultationBody()
+STEP_BODY = CaseStepBody()
 
 
 @endpoint(
     "POST /cases",
     action="case.submit",
     scope="cases.write",
-    gives="Submitted",
+    response="Submitted",
     body=SubmissionBody(),
     writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
 def submit(call: Call) -> WriteResult:
-    """Hand in the first version of a case.
+    """Submit the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
     document and the digests of its parts by group. A case that the caller signed itself
@@ -162,21 +162,21 @@ def submit(call: Call) -> WriteResult:
         raise ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return call.do(cases.submit, handed_in)
+    return call.write(cases.submit, handed_in)
 
 
 @endpoint(
     "POST /cases/<uuid:case>/versions",
     action="case.submit",
     scope="cases.write",
-    gives="Submitted",
+    response="Submitted",
     body=SubmissionBody(),
     writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
-    """Hand in a further version of a case; `prev` is the digest of the version before."""
+    """Submit a further version of a case; `prev` is the digest of the previous one."""
     handed_in = submission(call)
     errors = []
     if handed_in.content["case"] != str(case):
@@ -185,11 +185,11 @@ def revise(call: Call, case: UUID) -> WriteResult:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise ValidationFailed(errors)
-    return call.do(cases.submit, handed_in)
+    return call.write(cases.submit, handed_in)
 
 
 def submission(call: Call) -> Submission:
-    """The case of a call, with who hands it in and who cleared it."""
+    """The case of a call, with who submits it and who cleared it."""
     body, opened = call.body, call.signed
     content, clearance = body["content"], body.get("clearance")
     if opened is not None and encode(content) != encode(
@@ -208,50 +208,52 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     "POST /cases/<uuid:case>/assessment",
     action="case.assess",
     scope="cases.write",
-    gives="CaseStep",
+    response="CaseStep",
     body=AssessmentBody(),
     writes=True,
 )
 def assess(call: Call, case: UUID) -> WriteResult:
-    """An analyst stands for the case; a machine's match needs a person's word (R18)."""
-    return call.do(cases.assess, case, _confirmation(call.body))
+    """Record an analyst's assessment; a person must confirm each automated match (R18)."""
+    return call.write(cases.assess, case, _confirmation(call.body))
 
 
 @endpoint(
     "POST /cases/<uuid:case>/clearance",
     action="case.clear",
     scope="cases.write",
-    gives="CaseStep",
+    response="CaseStep",
     body=STEP_BODY,
     writes=True,
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
-    return call.do(cases.clear, case, _confirmation(call.body))
+    return call.write(cases.clear, case, _confirmation(call.body))
 
 
 @endpoint(
     "POST /cases/<uuid:case>/closure",
     action="case.close",
     scope="cases.write",
-    gives="CaseStep",
+    response="CaseStep",
     body=STEP_BODY,
     writes=True,
 )
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
-    return call.do(cases.close, case, _confirmation(call.body))
+    return call.write(cases.close, case, _confirmation(call.body))
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
     return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirms", ())))
 
 
-@endpoint("GET /cases", action="case.read", scope="cases.read", gives="Cases", query=CasesQuery())
+@endpoint(
+    "GET /cases", action="case.read", scope="cases.read", response="Cases", query=CasesQuery()
+)
 def index(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
-    found = call.ask(cases.page, UUID(after) if after else None, call.query["limit"])
+    found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)
 
 
@@ -259,24 +261,24 @@ def index(call: Call) -> dict[str, Any]:
     "GET /cases/<uuid:case>",
     action="case.read",
     scope="cases.read",
-    gives="CaseSummary",
+    response="CaseSummary",
 )
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
-    return call.ask(cases.look_up, case)
+    return call.read(cases.look_up, case)
 
 
 @endpoint(
     "POST /cases/<uuid:case>/consultations",
     action="case.consult",
     scope="cases.read",
-    gives="ConsultedContent",
-    body=OPENING_BODY,
+    response="ContentPresentation",
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
-    return call.do(cases.consult, case, opening(call.body))
+    return call.write(cases.consult, case, opening(call.body))
 
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
@@ -288,7 +290,7 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     "POST /cases/<uuid:case>/handoffs",
     action="handoff.offer",
     scope="handoffs.offer",
-    gives="Offered",
+    response="OfferResult",
     body=OfferBody(),
     writes=True,
     status=201,
@@ -302,21 +304,21 @@ def offer(call: Call, case: UUID) -> WriteResult:
     exactly that list, which the preview shows.
     """
     wanted = _offer(call.body, UUID(call.body["handoff"]))
-    return call.do(offers.offer, case, replace(wanted, signed=call.signed))
+    return call.write(offers.offer, case, replace(wanted, signed=call.signed))
 
 
 @endpoint(
     "POST /handoffs/preview",
     action="handoff.offer",
     scope="handoffs.offer",
-    gives="Preview",
+    response="Preview",
     body=PreviewBody(),
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     case = UUID(call.body["case"])
     wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
-    return call.ask(offers.preview, case, wanted)
+    return call.read(offers.preview, case, wanted)
 
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:

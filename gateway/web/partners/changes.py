@@ -18,9 +18,8 @@ from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
-from gateway.web.responses import json_response
+from gateway.web.responses import json_response, page
 
 SCOPE = "admin"
 
@@ -58,7 +57,7 @@ class ProposalsQuery(StrictSchema):
     "POST /admin/changes",
     action="proposal.create",
     scope=SCOPE,
-    gives="Changed",
+    response="Changed",
     waits="Proposal",
     writes=True,
     body=ChangeBody(),
@@ -85,7 +84,7 @@ def submit(call: Call) -> WriteResult | Response:
     "POST /admin/changes/<uuid:proposal>/approvals",
     action="proposal.create",
     scope=SCOPE,
-    gives="Changed",
+    response="Changed",
     writes=True,
     body=ChangeApprovalBody(),
 )
@@ -99,7 +98,7 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     "POST /admin/changes/<uuid:proposal>/withdrawal",
     action="proposal.withdraw",
     scope=SCOPE,
-    gives="Changed",
+    response="Changed",
     writes=True,
     body=ChangeApprovalBody(),
 )
@@ -115,7 +114,7 @@ def withdraw(call: Call, proposal: UUID) -> WriteResult:
     "GET /admin/changes",
     action="registry.read",
     scope=SCOPE,
-    gives="Proposals",
+    response="Proposals",
     query=ProposalsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def index(call: Call) -> dict[str, Any]:
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
     waiting = asked.get("state") != "all"
-    found = call.ask(changes.page, after, asked["limit"], waiting=waiting)
+    found = call.read(changes.page, after, asked["limit"], waiting=waiting)
     return page("/admin/changes", found, asked)
 
 
@@ -131,11 +130,11 @@ def index(call: Call) -> dict[str, Any]:
     "GET /admin/changes/<uuid:proposal>",
     action="registry.read",
     scope=SCOPE,
-    gives="ProposalInFull",
+    response="ProposalInFull",
 )
 def show(call: Call, proposal: UUID) -> dict[str, Any]:
     """Read a change that waits, with its values: what the second person signs."""
-    return call.ask(changes.look_up, proposal)
+    return call.read(changes.look_up, proposal)
 
 
 def _bearer(call: Call) -> Bearer:

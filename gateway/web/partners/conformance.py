@@ -21,7 +21,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, SubmissionBody, opening, submission
+from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, opening, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -35,8 +35,8 @@ class StartBody(StrictSchema):
     by = field.staff()
 
 
-class TestAcceptanceBody(StrictSchema):
-    """The first test offer is taken on under these conditions."""
+class SampleAcceptanceBody(StrictSchema):
+    """The conditions under which the first test offer is accepted."""
 
     by = field.staff()
     conditions = fields.Nested(
@@ -44,7 +44,7 @@ class TestAcceptanceBody(StrictSchema):
     )
 
 
-class ReadingBody(StrictSchema):
+class ConsultationReportBody(StrictSchema):
     """What was seen: the digest of the document, and the name of the parts shown."""
 
     by = field.staff()
@@ -52,7 +52,7 @@ class ReadingBody(StrictSchema):
     package = field.digest()
 
 
-class VerdictsBody(StrictSchema):
+class ReceiptChecksBody(StrictSchema):
     """For each receipt of the run, by its name, whether it verifies."""
 
     by = field.staff()
@@ -72,7 +72,7 @@ SEND_BODY = SubmissionBody()
     f"POST {RUNS}",
     action="conformance.start",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
+    response="ConformanceRun",
     body=StartBody(),
     writes=True,
 )
@@ -81,51 +81,51 @@ def start(call: Call) -> WriteResult:
 
     Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
     """
-    return call.do(conformance.start, call.body["by"])
+    return call.write(conformance.start, call.body["by"])
 
 
-@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, gives="ConformanceRun")
+@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, response="ConformanceRun")
 def show(call: Call, run: UUID) -> dict[str, Any]:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
-    return call.ask(conformance.look_up, run)
+    return call.read(conformance.look_up, run)
 
 
 @endpoint(
     f"POST {RUN}/cases",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
+    response="ConformanceRun",
     body=SEND_BODY,
     writes=True,
     signed=CASE,
 )
 def send(call: Call, run: UUID) -> WriteResult:
-    """Step send: hand in a test case, in the body of `POST /cases`. It is judged, and not kept."""
+    """Check `send`: submit a test case, in the body of `POST /cases`. It is checked, not stored."""
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
         raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
-    return call.do(conformance.send, run, handed_in)
+    return call.write(conformance.send, run, handed_in)
 
 
 @endpoint(
     f"POST {RUN}/acceptance",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
-    body=TestAcceptanceBody(),
+    response="ConformanceRun",
+    body=SampleAcceptanceBody(),
     writes=True,
 )
 def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
-    return call.do(conformance.accept, run, Acceptance(**call.body))
+    return call.write(conformance.accept, run, Acceptance(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/consultations",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
-    body=OPENING_BODY,
+    response="ConformanceRun",
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, run: UUID) -> WriteResult:
@@ -133,28 +133,28 @@ def consult(call: Call, run: UUID) -> WriteResult:
 
     The answer has the `presentation`: verify it with the run's `keys`.
     """
-    return call.do(conformance.consult, run, opening(call.body))
+    return call.write(conformance.consult, run, opening(call.body))
 
 
 @endpoint(
     f"POST {RUN}/reading",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
-    body=ReadingBody(),
+    response="ConformanceRun",
+    body=ConsultationReportBody(),
     writes=True,
 )
 def report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    return call.do(conformance.report, run, ConsultationReport(**call.body))
+    return call.write(conformance.report, run, ConsultationReport(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/verdicts",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
-    body=VerdictsBody(),
+    response="ConformanceRun",
+    body=ReceiptChecksBody(),
     writes=True,
 )
 def verify(call: Call, run: UUID) -> WriteResult:
@@ -162,20 +162,20 @@ def verify(call: Call, run: UUID) -> WriteResult:
 
     After a wrong verdict the run has other receipts: read it again.
     """
-    return call.do(conformance.verify, run, ReceiptChecks(**call.body))
+    return call.write(conformance.verify, run, ReceiptChecks(**call.body))
 
 
 @endpoint(
     f"POST {RUN}/refusal",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    gives="ConformanceRun",
+    response="ConformanceRun",
     body=BODIES["refusal"],
     writes=True,
 )
 def refuse(call: Call, run: UUID) -> WriteResult:
     """Step refuse: decline the second test offer, with a reason."""
-    return call.do(conformance.refuse, run, SampleDecline(**call.body))
+    return call.write(conformance.refuse, run, SampleDecline(**call.body))
 
 
 ENDPOINTS = (start, show, send, accept, consult, report, verify, refuse)

@@ -10,8 +10,8 @@ from gateway.registry.directory import DirectoryFilter
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 
 class OrganisationsQuery(StrictSchema):
@@ -23,24 +23,24 @@ class OrganisationsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, gives="Whoami")
+@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
 def whoami(call: Call) -> dict[str, Any]:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
-    return call.ask(organisations.whoami)
+    return call.read(organisations.whoami)
 
 
 @endpoint(
     "GET /organisations",
     action="directory.read",
     scope="directory.read",
-    gives="Organisations",
+    response="Organisations",
     query=OrganisationsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
     """List the organisations with their standing and competences on the legal date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
-    found = call.ask(organisations.page, asked.get("after", ""), asked["limit"], wanted)
+    found = call.read(organisations.page, asked.get("after", ""), asked["limit"], wanted)
     return page("/organisations", found, asked)
 
 
@@ -48,20 +48,20 @@ def index(call: Call) -> dict[str, Any]:
     "GET /organisations/<organisation>",
     action="directory.read",
     scope="directory.read",
-    gives="Organisation",
+    response="Organisation",
 )
 def show(call: Call, organisation: str) -> dict[str, Any]:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.ask(organisations.look_up, organisation)
+    return call.read(organisations.look_up, organisation)
 
 
 @endpoint(
     "GET /organisations/<organisation>/status",
     action="directory.read",
     scope="directory.read",
-    gives="Status",
+    response="Status",
 )
 def show_status(call: Call, organisation: str) -> dict[str, Any]:
     """Read a signed statement that an organisation takes part, as member or as observer.
@@ -71,25 +71,25 @@ def show_status(call: Call, organisation: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.ask(organisations.issue_attestation, organisation)
+    return call.read(organisations.issue_attestation, organisation)
 
 
 @endpoint(
     "GET /organisations/<organisation>/keys/<kid>",
     action="directory.read",
     scope="directory.read",
-    gives="KeyRegistration",
+    response="KeyRegistration",
 )
 def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """Read the receipt of the event that registered a member's document key.
 
-    Its `subject` has the key, the proof that its private half was at hand, and the word of the
-    key before it. `revocations` has the receipt of the event that revoked the key, if one did,
-    with nothing but its `key`. Whoever has the log's key can check all of it.
+    Its `subject` has the key, the proof of possession, and the declaration by the previous key.
+    `revocations` has the receipt of the event that revoked the key, if one did, which shows only
+    the key. The log's key is enough to check all of it.
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
-    return call.ask(organisations.look_up_key, organisation, kid)
+    return call.read(organisations.look_up_key, organisation, kid)
 
 
 ENDPOINTS = (whoami, index, show, show_status, show_key)

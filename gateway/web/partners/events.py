@@ -11,9 +11,8 @@ from gateway.exchange.results import EventPage
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import following
 from gateway.web.partners.schema_fields import StrictSchema
-from gateway.web.responses import json_response
+from gateway.web.responses import following, json_response
 
 PROOF = "text/plain"
 LARGEST_COUNTER = 10**15 - 1
@@ -27,7 +26,7 @@ class EventsQuery(StrictSchema):
 
 
 @endpoint(
-    "GET /events", action="events.read", scope=ANY_SCOPE, gives="EventPage", query=EventsQuery()
+    "GET /events", action="events.read", scope=ANY_SCOPE, response="EventPage", query=EventsQuery()
 )
 def index(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
@@ -35,7 +34,7 @@ def index(call: Call) -> EventPage:
     A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
     dated word that `head` is its end.
     """
-    stream = call.ask(receipts.stream, call.query["after"], call.query["limit"])
+    stream = call.read(receipts.stream, call.query["after"], call.query["limit"])
     last = call.query["after"] + call.query["limit"]
     more = last < stream.head
     return replace(stream, next=following("/events", call.query, last) if more else None)
@@ -45,7 +44,7 @@ def index(call: Call) -> EventPage:
     "GET /receipts/<uuid:event>",
     action="receipt.read",
     scope=ANY_SCOPE,
-    gives="Receipt",
+    response="Receipt",
     media=("application/json", PROOF),
 )
 def show(call: Call, event: UUID) -> Response:
@@ -53,7 +52,7 @@ def show(call: Call, event: UUID) -> Response:
 
     With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
     """
-    found = call.ask(receipts.look_up, event)
+    found = call.read(receipts.look_up, event)
     varies = {"Vary": "Accept"}
     if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
         return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")

@@ -17,9 +17,9 @@ from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import OPENING_BODY, opening
-from gateway.web.partners.pages import page
+from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 
 class ConditionsBody(StrictSchema):
@@ -67,14 +67,14 @@ def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
         said = dict(call.body)
         asked = AnswerRequest(kind, said.pop("by"), said, call.signed)
-        return call.do(handoffs.answer, handoff, asked)
+        return call.write(handoffs.answer, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
     return endpoint(
         f"POST /handoffs/<uuid:handoff>/{kind.path}",
         action=kind.action,
         scope="handoffs.answer",
-        gives="Answered",
+        response="Answered",
         body=BODIES[kind.name],
         writes=True,
         signed=ANSWER,
@@ -85,8 +85,8 @@ def _answer(kind: AnswerKind) -> Endpoint:
     "POST /handoffs/<uuid:handoff>/consultations",
     action="case.consult",
     scope="handoffs.answer",
-    gives="ConsultedContent",
-    body=OPENING_BODY,
+    response="ContentPresentation",
+    body=CONSULTATION_BODY,
     writes=True,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
@@ -94,21 +94,21 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
 
     What is shown is decided each time, on today's markings and rights.
     """
-    return call.do(handoffs.consult, handoff, opening(call.body))
+    return call.write(handoffs.consult, handoff, opening(call.body))
 
 
 @endpoint(
     "GET /handoffs",
     action="handoff.read",
     scope="handoffs.read",
-    gives="Handoffs",
+    response="Handoffs",
     query=HandoffsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
     after, state = call.query.get("after"), call.query.get("state")
     asked = {"box": "in", **call.query}
-    found = call.ask(
+    found = call.read(
         handoffs.page,
         box=asked["box"],
         state=HandoffState(state) if state else None,
@@ -122,11 +122,11 @@ def index(call: Call) -> dict[str, Any]:
     "GET /handoffs/<uuid:handoff>",
     action="handoff.read",
     scope="handoffs.read",
-    gives="HandoffView",
+    response="HandoffView",
 )
 def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
-    return call.ask(handoffs.look_up, handoff)
+    return call.read(handoffs.look_up, handoff)
 
 
 ENDPOINTS = (

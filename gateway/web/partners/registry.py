@@ -10,8 +10,8 @@ from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.pages import page
 from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
 
 SCOPE = "admin"
 
@@ -48,14 +48,14 @@ class ContactsBody(StrictSchema):
     "GET /admin/organisations",
     action="registry.read",
     scope=SCOPE,
-    gives="Entries",
+    response="Entries",
     query=EntriesQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
-    found = call.ask(entries.page, asked.get("after", ""), asked["limit"], status)
+    found = call.read(entries.page, asked.get("after", ""), asked["limit"], status)
     return page("/admin/organisations", found, asked)
 
 
@@ -63,7 +63,7 @@ def index(call: Call) -> dict[str, Any]:
     "GET /admin/organisations/<organisation>",
     action="registry.read",
     scope=SCOPE,
-    gives="Entry",
+    response="Entry",
     query=EntryQuery(),
 )
 def show(call: Call, organisation: str) -> dict[str, Any]:
@@ -74,41 +74,41 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     """
     _require_slug(organisation)
     at = parse_date(call.query["at"]) if "at" in call.query else None
-    return call.ask(entries.look_up, organisation, at)
+    return call.read(entries.look_up, organisation, at)
 
 
 @endpoint(
     "POST /admin/organisations/<organisation>/contacts/consultations",
     action="registry.consult",
     scope=SCOPE,
-    gives="Contacts",
+    response="Contacts",
     body=ContactsBody(),
     writes=True,
 )
 def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
-    return call.do(entries.consult, organisation, call.body)
+    return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, gives="Admins")
+@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Admins")
 def admins(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
-    return {"items": call.ask(entries.admins)}
+    return {"items": call.read(entries.admins)}
 
 
 @endpoint(
     "GET /admin/invitations",
     action="registry.read",
     scope=SCOPE,
-    gives="OpenInvitations",
+    response="OpenInvitations",
     query=InvitationsQuery(),
 )
 def invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
-    return page("/admin/invitations", call.ask(entries.invitations, after, asked["limit"]), asked)
+    return page("/admin/invitations", call.read(entries.invitations, after, asked["limit"]), asked)
 
 
 def _require_slug(organisation: str) -> None:

@@ -169,7 +169,7 @@ class StrictSchema(Schema):
 
         def read(data: Any) -> dict[str, Any]:
             if type(data) is not dict:
-                raise ValidationError("is no object")
+                raise ValidationError("must be an object")
             made: dict[str, Any] = {}
             absent = 0
             for name, reader, required, default in steps:

@@ -22,36 +22,36 @@ class ApprovalBody(StrictSchema):
     "GET /successions",
     action="succession.read",
     scope="handoffs.read",
-    gives="Successions",
+    response="Successions",
 )
 def index(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
-    return {"items": call.ask(successions.index)}
+    return {"items": call.read(successions.index)}
 
 
 @endpoint(
     "GET /successions/<uuid:succession>",
     action="succession.read",
     scope="handoffs.read",
-    gives="Succession",
+    response="Succession",
 )
 def show(call: Call, succession: UUID) -> dict[str, Any]:
     """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
-    return call.ask(successions.look_up, succession)
+    return call.read(successions.look_up, succession)
 
 
 @endpoint(
     "POST /successions/<uuid:succession>/approval",
     action="succession.approve",
     scope="handoffs.answer",
-    gives="Succession",
+    response="Succession",
     body=ApprovalBody(),
     writes=True,
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own office; nothing is re-issued before both have."""
-    return call.do(
+    return call.write(
         successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
     )
 

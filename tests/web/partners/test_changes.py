@@ -359,6 +359,6 @@ def test_contacts_that_changed_are_not_told_under_the_record_of_an_earlier_openi
     assert operator.post(path, body, key="contacts-once").status_code == 200
     line.gateway.administer("contact.set", ABROAD, **{**contact, "name": "E. Two"})
     again = operator.post(path, body, key="contacts-once")
-    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "stale")
+    assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "edit-conflict")
     anew = operator.post(path, body, key="contacts-twice")
     assert anew.json["result"]["contacts"][0]["name"] == "E. Two"

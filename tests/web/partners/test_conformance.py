@@ -37,7 +37,7 @@ def test_an_enrolled_system_gets_a_token_sees_itself_and_nothing_else(newcomer):
     assert newcomer.get("/whoami").json["status"] == "enrolled"
     for path in ("/organisations", "/cases", "/handoffs", "/events"):
         answer = newcomer.get(path)
-        assert (answer.status_code, slug_of(answer)) == (403, "forbidden"), path
+        assert (answer.status_code, slug_of(answer)) == (403, "policy-denied"), path
         assert answer.json["rules"] == ["R2.inactive"]
 
 

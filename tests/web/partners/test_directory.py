@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.evidence import key_registration, key_revocation, receipt, trust_mark
-from tests.client.desk import trust_of
+from gateway.evidence import key_history, receipt, trust_mark
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
 
@@ -73,7 +73,7 @@ def test_everybody_may_check_where_a_key_came_from(line, hotline):
     shown = hotline.get(f"/organisations/{OFMIN}").json["document_keys"]
     answer = hotline.get(f"/organisations/{OFMIN}/keys/{shown[0]['kid']}")
     assert (answer.json["organisation"], answer.json["kid"]) == (OFMIN, key.kid)
-    found = key_registration.verify_registration(
+    found = key_history.verify_registration(
         receipt.from_json(answer.json["receipt"]), trust_of(line.gateway)
     )
     assert (found.organisation, found.kid, found.key) == (OFMIN, key.kid, key.public_key)
@@ -86,9 +86,7 @@ def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotli
     line.gateway.register_key(OFMIN, key)
     for reader in (hotline, line.partner(OFMIN)):
         told = reader.get(f"/organisations/{OFMIN}/keys/{key.kid}").json["receipt"]
-        found = key_registration.verify_registration(
-            receipt.from_json(told), trust_of(line.gateway)
-        )
+        found = key_history.verify_registration(receipt.from_json(told), trust_of(line.gateway))
         assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
 
 
@@ -100,7 +98,9 @@ def test_a_revoked_key_keeps_its_origin(line, hotline):
     line.gateway.administer("key.revoke", OFMIN, kid=key.kid, reason="replaced")
     told = hotline.get(path).json
     assert told["receipt"]
-    found = key_revocation.trace(receipt.from_json(told["revocations"][0]), trust_of(line.gateway))
+    found = key_history.verify_revocation(
+        receipt.from_json(told["revocations"][0]), trust_of(line.gateway)
+    )
     assert (found.organisation, found.kid) == (OFMIN, key.kid)
     assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
 

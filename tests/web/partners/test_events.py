@@ -4,7 +4,7 @@ import pytest
 
 from gateway.evidence import receipt, stream
 from gateway.ledger import proof
-from tests.client.desk import trust_of
+from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OFMIN, offered
 from tests.web.listening import Listening, Partner, listening
 

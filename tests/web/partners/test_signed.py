@@ -409,11 +409,11 @@ def test_a_signed_answer_has_the_fields_of_its_kind(line, office, handoff):
     assert {e["pointer"] for e in answer.json["errors"]} == {"/by", "/surprise"}
 
 
-def test_conditions_arerepeated_in_a_signed_acceptance(line, office, handoff):
+def test_conditions_are_repeated_in_a_signed_acceptance(line, office, handoff):
     shown = office.get(f"/handoffs/{handoff}").json["conditions"]
     document = reply(office, handoff, conditions={**shown, "tlp": "CLEAR"})
     answer = send(office, f"/handoffs/{handoff}/acceptance", document)
-    assert answer.json["type"].endswith("/conditions-differ")
+    assert answer.json["type"].endswith("/conditions-mismatch")
 
 
 def test_the_originators_key_gives_no_answer_of_the_recipient(line, office, handoff):

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from gateway.evidence import canonical, receipt, sd_jwt
+from gateway.evidence.approval import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
-from gateway.evidence.succession_approval import SUCCESSION_TYP, planned
 from gateway.exchange import succession_execution
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
 from tests.signing import heading
@@ -167,7 +167,7 @@ def test_an_approval_of_another_succession_is_none_of_this_one(line, office, suc
     shown = office.get(path).json
     line.gateway.administer("succession.cancel", OFMIN, succession=succession, reason="postponed")
     document = approval(line.gateway, shown)
-    assert send(office, f"{path}/approval", document).json["type"].endswith("/wrong-state")
+    assert send(office, f"{path}/approval", document).json["type"].endswith("/invalid-state")
     second = line.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
     document = approval(line.gateway, shown)
     assert "another plan" in refused(send(office, f"/successions/{second}/approval", document))

@@ -8,9 +8,8 @@ from cryptography import x509
 from gateway.evidence.signature import public_keys
 from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.web import openapi
+from gateway.web import certificates, openapi
 from gateway.web.problems import all_problems
-from gateway.web.public import certificates
 from tests import founding
 from tests.each import each
 from tests.founding import ISSUER

@@ -1,0 +1,361 @@
+"""`python -m bench.inside`: what one request costs in one thread, without TLS, server and queue.
+
+The partners' app is asked in this process, over real databases on disk, and the processor time of
+this thread is taken. It also tells what starting costs, and the memory of a running gateway.
+
+`--cases` fills the store first, as it is after years. Each filled case is the copy of one that went
+through the gateway, under ids and a digest of its own, kept by the store as everything is kept.
+Only the signatures are of another case: what opens one would see that, and none is opened.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from statistics import mean
+from typing import Any
+from uuid import UUID
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from flask import Flask
+
+from bench import machine
+from bench.baselines import LEAN_FILE, bare_app, lean_app, lean_database
+from bench.servers import NotStarted, Site, gateway_process, opened, register_key, site
+from bench.workload import (
+    CONDITIONS,
+    HANDOFF,
+    ORIGINATOR,
+    RECIPIENT,
+    SYSTEM,
+    Handoffs,
+    Posts,
+    filled_id,
+    submission,
+)
+from gateway import apps, wiring
+from gateway.client.documents import DocumentSigner
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.case import Case
+from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.evidence import base64url
+from gateway.exchange import erasure
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.values import CaseVersion
+from gateway.keys import KeyPurpose, load_key
+
+_BATCH = 200  # filled cases of one transaction
+_FEWER = 10  # times as few reads as writes
+_ERASED = 1_000  # cases after which erasure has been measured
+_PAGES = {
+    "GET /cases, 20": (ORIGINATOR, "/cases?limit=20"),
+    "GET /handoffs, 20": (RECIPIENT, "/handoffs?box=in&limit=20"),
+    "GET /events, 100": (ORIGINATOR, "/events?limit=100"),
+}
+_FITS_NOTHING = {
+    "search by person": {"person": "nobody-1"},
+    "search by action": {"action": "succession.approve"},
+    "search by member": {"organisation": "nobody"},
+}
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A connection as far as the app looks at it: whose certificate was shown."""
+
+    certificate: bytes
+
+    def getpeercert(self, binary_form: bool) -> bytes:
+        return self.certificate
+
+
+class Inside:
+    """The partners' app of a gateway in this process, and two members who ask it."""
+
+    def __init__(self, made: Site, gateway: wiring.GatewayRuntime) -> None:
+        """Ask for a token for each member."""
+        with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its log
+            self.app = apps.make_app(apps.Audience.PARTNERS, gateway)
+        self._sockets = {}
+        for member in (ORIGINATOR, RECIPIENT):
+            pem = (made.stage.folder / member / "certificate.pem").read_bytes()
+            leaf = x509.load_pem_x509_certificates(pem)[0]
+            self._sockets[member] = _Socket(leaf.public_bytes(Encoding.DER))
+        self.tokens = {member: self.token(member)[1] for member in self._sockets}
+        self.flow = Handoffs.of(0, "localhost", self.tokens)
+
+    def call(self, member: str, path: str, body: bytes | None = None, **fields: str) -> Any:
+        """Ask as a member: microseconds and the answer's JSON; NotAnswered when refused."""
+        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        shown = {"gunicorn.socket": self._sockets[member]}
+        took, answer = machine.call(self.app, path, headers, body, **shown)
+        return took, json.loads(answer)
+
+    def token(self, member: str) -> tuple[float, Any]:
+        """A new token of a member's system."""
+        form = f"grant_type=client_credentials&client_id={member}.{SYSTEM}".encode()
+        kind = "application/x-www-form-urlencoded"
+        took, answer = self.call(member, "/oauth/token", form, Content_Type=kind)
+        return took, str(answer["access_token"])
+
+    def ask(self, member: str, path: str, body: bytes | None = None, **fields: str) -> Any:
+        """The same with the member's token."""
+        token = f"Bearer {self.tokens[member]}"
+        return self.call(member, path, body, Authorization=token, **fields)
+
+    def handoff(self) -> dict[str, float]:
+        """Microseconds of each request of one whole handoff."""
+        took: dict[str, float] = {}
+        for member in (ORIGINATOR, ORIGINATOR, RECIPIENT):
+            request = self.flow.next(member)
+            assert request is not None  # noqa: S101 - what it would wait for was answered
+            head, _, body = request.data.partition(b"\r\n\r\n")
+            first, *lines = head.decode("ascii").split("\r\n")
+            fields = dict(line.split(": ", 1) for line in lines)
+            took[request.kind], _ = self.call(member, first.split()[1], body, **fields)
+            self.flow.done(request)
+        return took
+
+    def search(self, filters: Mapping[str, str]) -> float:
+        """Microseconds of an audit search, all of its pages."""
+        search: dict[str, Any] = {"by": "auditor-1", "reason_code": "security", "reason": "bench"}
+        took, search["filters"] = 0.0, filters
+        while True:
+            body, key = json.dumps(search).encode(), str(wiring.new_id())
+            page, answer = self.ask(RECIPIENT, "/audit/searches", body, Idempotency_Key=key,
+                                    Content_Type="application/json")  # fmt: skip
+            took += float(page)
+            if not (following := answer["result"].get("next")):
+                return took
+            search["page"] = following
+
+
+@contextlib.contextmanager
+def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.GatewayRuntime]]:
+    """A site, and its gateway in this process."""
+    with site(database) as made:
+        today = wiring.now().date()
+        days = {"from": str(today), "until": str(today + timedelta(days=300))}
+        access = {"reach": "all", "decision_ref": "bench", **days}
+        made.stage.administer("audit_access.grant", RECIPIENT, access)
+        with opened(made.stage.operator) as gateway:
+            yield Inside(made, gateway), made, gateway
+
+
+def handoffs(app: Inside, rounds: int) -> dict[str, float]:
+    """Typical microseconds of each request of a handoff, and of a token."""
+    values = [app.handoff() | {"token": app.token(ORIGINATOR)[0]} for _ in range(rounds)]
+    return {kind: machine.typical(value[kind] for value in values) for kind in values[0]}
+
+
+def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any]) -> None:
+    """Add cases, each offered to ``recipient``; ``filled`` hears how many each transaction added.
+
+    Raises LookupError when it was offered none before, through the gateway.
+    """
+    pattern = _pattern(ports, recipient)
+    for first in range(0, cases, _BATCH):
+        numbers = range(first, min(first + _BATCH, cases))
+        with ports.begin(TransactionMode.WRITE) as work:
+            for number in numbers:
+                case, version, handoff, offer = _copy(pattern, number)
+                work.cases.add(case, version)
+                work.log.record(_event("case.submit", version.event, version.digest, None,
+                                       Party(case.originator, "actor")))  # fmt: skip
+                work.handoffs.add(handoff, offer)
+                work.log.record(_event("handoff.offer", offer.event, version.digest, handoff.id,
+                                       Party(handoff.originator, "originator"),
+                                       Party(handoff.recipient, "recipient")))  # fmt: skip
+            work.commit()
+        filled(len(numbers))
+
+
+_Pattern = tuple[Case, CaseVersion, Handoff, HandoffAnswer]
+
+
+def _pattern(ports: Ports, recipient: str) -> _Pattern:
+    with ports.begin(TransactionMode.READ) as work:
+        for handoff in work.handoffs.page(recipient, "in", None, None, 1):
+            case = work.cases.get(handoff.originator, handoff.case)
+            version = work.cases.version(handoff.case_digest)
+            if case is not None and version is not None:
+                return case, version, handoff, work.handoffs.answers(handoff.id)[0]
+    raise LookupError("no handoff to copy: let one through the gateway first")
+
+
+def _copy(pattern: _Pattern, number: int) -> _Pattern:
+    case, version, handoff, offer = pattern
+    case_id, handoff_id, submitted, offered = (filled_id(number, kind) for kind in range(4))
+    digest = base64url.encode(hashlib.sha256(case_id.bytes).digest())
+    return (
+        replace(case, id=case_id, originator_ref=str(case_id), digest=digest, revision=1),
+        replace(version, case=case_id, digest=digest, event=submitted),
+        replace(handoff, id=handoff_id, case=case_id, case_digest=digest, state=offer.state,
+                sequence=offer.sequence, accepted_groups=None),
+        replace(offer, handoff=handoff_id, event=offered),
+    )  # fmt: skip
+
+
+def _event(
+    action: str, event: UUID, digest: str, handoff: UUID | None, *parties: Party
+) -> AuditEvent:
+    return AuditEvent(
+        id=event,
+        action=action,
+        result=EventResult.ALLOWED,
+        parties=parties,
+        details=(EventDetail("by", "approver-2", frozenset({parties[0].organisation})),),
+        handoff=handoff,
+        case_digest=digest,
+    )
+
+
+def erase(ports: Ports) -> float:
+    """Microseconds of the erasure of one case on its day, the keys destroyed, as maintenance does.
+
+    The clock is put past the day on which all of them end.
+    """
+    after = datetime.fromisoformat(CONDITIONS["erase_on"]).replace(tzinfo=UTC, day=2)
+    late, erased, began = replace(ports, now=lambda: after), 0, time.thread_time_ns()
+    while erased < _ERASED and (cases := erasure.erase_due(late)):
+        erased += cases
+    return (time.thread_time_ns() - began) / 1000 / erased
+
+
+def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
+    """Typical microseconds of each kind of request, with so many cases in the store before."""
+    with inside(database) as (app, made, gateway):
+        app.handoff()
+        if cases:
+            with click.progressbar(
+                length=cases, label=f"filling in {cases:,}", file=sys.stderr
+            ) as bar:
+                fill(gateway.ports, RECIPIENT, cases, bar.update)
+        with contextlib.closing(lean_database(made.stage.folder / LEAN_FILE)) as lean:
+            figures = {
+                "BARE beside it": _baseline(bare_app(), rounds),
+                "LEAN beside it": _baseline(lean_app(lean), rounds),
+            }
+        figures |= handoffs(app, rounds)
+        figures["mean of the three"] = mean(figures[kind] for kind in HANDOFF)
+        before = machine.family_seconds(*made.databases)
+        for _ in range(rounds):
+            app.handoff()
+        spent = machine.family_seconds(*made.databases) - before
+        figures["PostgreSQL beside it"] = spent / rounds / len(HANDOFF) * 1e6
+        signed = _signed(made, gateway.config.issuer)
+        measures: dict[str, Callable[[], float]] = {
+            "submit, signed": lambda: app.ask(
+                ORIGINATOR, "/cases", signed(), Content_Type="application/sd-jwt"
+            )[0],
+            **{name: partial(_page, app, *page) for name, page in _PAGES.items()},
+            **{name: partial(app.search, filters) for name, filters in _FITS_NOTHING.items()},
+        }
+        for name, measure in measures.items():
+            times = max(5, rounds // _FEWER)
+            figures[name] = machine.typical(measure() for _ in range(times))
+        figures["erasure of a case"] = erase(gateway.ports)
+        return figures
+
+
+def _baseline(app: Flask, rounds: int) -> float:
+    """Typical microseconds of a post to a baseline in this thread: by them machines compare."""
+    flow = Posts.of(0, "localhost")
+    headers = {"Content-Type": "application/json"}
+    bodies = (flow.next("").data.partition(b"\r\n\r\n")[2] for _ in range(rounds))
+    return machine.typical(machine.call(app, "/cases", headers, body)[0] for body in bodies)
+
+
+def _page(app: Inside, member: str, path: str) -> float:
+    return float(app.ask(member, path)[0])
+
+
+def _signed(made: Site, issuer: str) -> Callable[[], bytes]:
+    """New cases that their originator signed itself."""
+    author = DocumentSigner(
+        issuer,
+        ORIGINATOR,
+        load_key(register_key(made.stage), KeyPurpose.DOCUMENT),
+        wiring.now,
+        wiring.new_id,
+        secrets.token_bytes,
+    )
+    return lambda: author.case(submission(str(wiring.new_id()))).compact().encode()
+
+
+def start_up(*arguments: str) -> float:
+    """Processor microseconds of a command of the product: the least of six."""
+    took = []
+    for _ in range(6):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "gateway.cli", *arguments]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(took) * 1e6
+
+
+def memory() -> list[tuple[str, float]]:
+    """Megabytes of each process of `casegate run`; pages that they share count by their share."""
+    with site() as made, gateway_process(made.stage) as supervisor:
+        time.sleep(5)  # until every worker stands
+        return [
+            (" ".join(machine.command(pid)[-2:]), machine.proportional_megabytes(pid))
+            for pid in sorted(machine.family(supervisor))
+        ]
+
+
+@click.command()
+@click.option(
+    "--cases",
+    "levels",
+    type=click.IntRange(0),
+    multiple=True,
+    default=(0,),
+    show_default=True,
+    help="Cases that the store is filled with first; repeat it to see what growth costs.",
+)
+@click.option("--rounds", type=click.IntRange(20), default=200, show_default=True)
+@click.option(
+    "--db",
+    "database",
+    type=click.Choice(["sqlite", "postgresql"]),
+    default="sqlite",
+    show_default=True,
+)
+def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
+    """Print processor microseconds: of a request in one thread, of starting; memory in MB.
+
+    Exit code 2 when nothing could be measured.
+    """
+    try:
+        columns = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
+        processes = memory()
+    except (NotStarted, machine.NotAnswered) as trouble:
+        click.echo(f"{type(trouble).__name__}: {trouble}", err=True)
+        sys.exit(2)
+    click.echo(f"{machine.describe()}, {database}\n")
+    click.echo(f"{'CPU us, with so many cases':26}" + "".join(f"{n:>12,}" for n in columns))
+    for name in columns[min(columns)]:
+        values = "".join(f"{figures[name]:12,.0f}" for figures in columns.values())
+        click.echo(f"{name:26}{values}")
+    for arguments in (("--help",), ("verify", "--help")):
+        click.echo(f"casegate {' '.join(arguments):17}{start_up(*arguments):12,.0f}")
+    click.echo(f"\nmemory of casegate run {sum(size for _, size in processes):15,.0f} MB")
+    for name, size in processes:
+        click.echo(f"    {name:22}{size:12,.0f}")
+
+
+if __name__ == "__main__":
+    bench()

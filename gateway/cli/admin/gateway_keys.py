@@ -1,0 +1,413 @@
+"""`casegate admin gateway-key`: the gateway's own keys."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+
+from gateway import files, keys, maintenance, wiring
+from gateway.cli.admin.session import (
+    AdminSession,
+    as_told,
+    key_files_option,
+    opened,
+    persons_option,
+    record_step,
+    show,
+)
+from gateway.cli.arguments import home_option, json_option, told_plainly
+from gateway.cli.gateway_setup import read_passphrase
+from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
+from gateway.config import Config
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
+from gateway.kernel.transact import WriteResult
+from gateway.keys import KeyPurpose, RotationStep
+from gateway.pki import publication, rotation
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    authority_id,
+    load_authority,
+    make_issuing,
+)
+from gateway.pki.rotation import AuthorityStage, AuthorityStep, StoredAuthority
+
+KEK = "kek"
+"""The purpose of the key that wraps the keys of cases."""
+
+_KEYS: Mapping[str, str] = {"access-token": KeyPurpose.TOKEN, "key-encryption": KEK}
+"""What the command line calls the keys, and the purpose that is recorded."""
+
+AT_ONCE = 256
+"""Keys of cases that are wrapped anew in one transaction of the keys database."""
+
+
+@click.group("gateway-key")
+def own_keys() -> None:
+    """Change the gateway's own keys."""
+
+
+@own_keys.command("rotate", short_help="Take the next step to a new token or key-encryption key.")
+@click.option(
+    "--key",
+    "chosen",
+    type=click.Choice([*_KEYS]),
+    default="access-token",
+    show_default=True,
+    help="Which key: that of access tokens, or the one that wraps the keys of cases.",
+)
+@click.option(
+    "--step",
+    "named",
+    type=click.Choice([str(one) for one in RotationStep]),
+    help="The step that you mean; on a terminal asked for when not given, else required.",
+)
+@click.pass_obj
+def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
+    """Take the next step to a new token or key-encryption key.
+
+    Access tokens: a new key is published, then it signs, then the previous key is withdrawn, each
+    a day after the previous step. Restart the listeners after each step.
+
+    Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
+    all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
+    (use). No restart is needed. --step withdraw finishes what was interrupted.
+    """
+    with opened(session) as gateway:
+        if _KEYS[chosen] == KEK:
+            _show_steps(session, gateway, _rekey_cases(session, gateway, named))
+            return
+        folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
+        turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
+        require_meant(turn.step, named, as_json=session.as_json)
+        written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
+        keys.perform_step(folder, turn, now)
+        show(session, "gateway_key.rotate", written)
+        if not session.as_json:
+            click.echo("  restart the listeners now, and take the next step after a day")
+
+
+def _rekey_cases(
+    session: AdminSession, gateway: wiring.GatewayRuntime, named: str | None
+) -> list[WriteResult]:
+    """The step that is due: what is announced in the keys database is used, else one is made."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    coming, done = ring.coming(), list[WriteResult]()
+    unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
+    due = (
+        RotationStep.USE
+        if coming
+        else RotationStep.WITHDRAW
+        if unfinished
+        else RotationStep.PUBLISH
+    )
+    require_meant(due, named, as_json=session.as_json)
+    if coming is not None:
+        kek.require(coming)
+        done.append(_recorded(session, gateway, KEK, RotationStep.USE, coming))
+        ring.activate(coming)
+    old = [one for one in kek.known() if one != ring.current()]
+    if coming is not None or old or ring.left():
+        return [*done, *_withdraw(session, gateway, old)]
+    made = kek.make()
+    done.append(_recorded(session, gateway, KEK, RotationStep.PUBLISH, made))
+    ring.publish(made)
+    return done
+
+
+def _withdraw(
+    session: AdminSession, gateway: wiring.GatewayRuntime, old: Sequence[str]
+) -> Iterator[WriteResult]:
+    """Wrap what is left by the current key, and destroy those that nothing needs then."""
+    ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
+    total = done = ring.left()
+    with progress("wrapping") as tell:
+        while wrapped := ring.rewrap(AT_ONCE):
+            done -= wrapped
+            tell(total - max(done, 0), total)
+    for one in old:
+        yield _recorded(session, gateway, KEK, RotationStep.WITHDRAW, one)
+        kek.remove(one)
+
+
+def _show_steps(
+    session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
+) -> None:
+    """Print every step that one command took; for machines, as one object."""
+    if session.as_json:
+        print_json({"steps": [as_told(one) for one in done]})
+        return
+    for one in done:
+        show(session, "gateway_key.rotate", one)
+    last = done[-1].result if done else {"step": RotationStep.WITHDRAW}
+    if last["step"] == RotationStep.PUBLISH:
+        file = wiring.key_encryption(gateway.config).file(str(last["key"]))
+        click.echo(f"  back up {file}, and put it into keys/ of every other node;")
+        click.echo("  then take --step use")
+    else:
+        click.echo("  remove it from the other nodes, and from its backups once the older")
+        click.echo("  copies of the keys database are gone, which need it")
+
+
+def _recorded(
+    session: AdminSession,
+    gateway: wiring.GatewayRuntime,
+    purpose: str,
+    step: RotationStep,
+    key: str,
+) -> WriteResult:
+    values = {"purpose": str(purpose), "step": str(step), "key": key}
+    change = Change("gateway_key.rotate", GATEWAY, values)
+    return record_step(session, gateway, change)
+
+
+def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
+    """End unless the step that comes next is the one that is meant.
+
+    ``named`` was given as --step; without it a person is asked, and a script refused. A command
+    that is repeated after some trouble takes no further step so.
+    """
+    if named is None:
+        if as_json or not interactive():
+            raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
+        click.confirm(f"The next step is '{due}'. Take it?", abort=True)
+    elif named != due:
+        raise click.ClickException(
+            f"nothing was done: the next step is '{due}', so '{named}' was taken before, or is to "
+            "come"
+        )
+
+
+WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
+
+_DONE: Mapping[AuthorityStep, str] = {
+    AuthorityStep.PUBLISH: "it is published; activate it with --step use, a day from now",
+    AuthorityStep.USE: "it signs now; the previous one is trusted until its last certificate ends",
+    AuthorityStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
+}
+
+
+@click.group()
+def ca() -> None:
+    """List issuing certificate authorities and rotate to a new one.
+
+    The ceremonies are in certs/README.md.
+    """
+
+
+@ca.command("list")
+@home_option
+@json_option
+def list_authorities(folder: Path, as_json: bool) -> None:
+    """List the issuing authorities: next, current, former, retired."""
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        told = [_fields(config, one) for one in rotation.kept(config.issuing)]
+    if as_json:
+        print_json({"items": [_for_machines(one) for one in told]})
+        return
+    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in told]
+    print_table(("authority", "is", "since", "ends"), rows)
+
+
+@ca.command("show")
+@home_option
+@click.argument("authority", required=False)
+@json_option
+def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
+    """Show an issuing AUTHORITY, and which step comes next.
+
+    By default the one in use.
+    """
+    with told_plainly():
+        config = wiring.load_config(folder.absolute())
+        found = _named(rotation.kept(config.issuing), authority)
+        turn = rotation.next_turn(config.issuing, wiring.now())
+    told = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
+    if as_json:
+        print_json(_for_machines(told))
+        return
+    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in told.items()}
+    print_fields({name.replace("_", " "): value for name, value in shown.items()})
+
+
+def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredAuthority:
+    for one in found:
+        if one.id == authority or (authority is None and one.place is AuthorityStage.CURRENT):
+            return one
+    raise AuthorityError(f"there is no issuing authority {authority}: see `casegate ca list`")
+
+
+def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
+    listed = publication.ends(config.published).get(f"revocation list {one.id}")
+    return {
+        "id": one.id,
+        "place": str(one.place),
+        "since": one.since,
+        "begins": one.certificate.not_valid_before_utc,
+        "ends": one.certificate.not_valid_after_utc,
+        "revocation_list_ends": listed,
+    }
+
+
+def _for_machines(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in told.items()}
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+@ca.command("rotate")
+@home_option
+@persons_option
+@key_files_option
+@click.option(
+    "--root",
+    "root_folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where root.pem and root.key are, when they are not in the folder's offline/.",
+)
+@click.option(
+    "--root-passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the passphrase of the root key on its one line; asked for when not given.",
+)
+@click.option(
+    "--step",
+    "named",
+    type=click.Choice([str(one) for one in AuthorityStep]),
+    help="The step that you mean; on a terminal asked for when not given, else required.",
+)
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Skip the waiting period, for example when the issuing key may be compromised.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+def rotate_authority(
+    folder: Path,
+    persons: tuple[str, ...],
+    key_files: Mapping[str, Path],
+    root_folder: Path | None,
+    root_passphrase_file: Path | None,
+    named: str | None,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Take the next step to a new issuing authority.
+
+    Two persons approve it (R10). The root signs a new authority, which is published; a day later
+    it signs; a month and a day after that the previous one is retired. The listeners follow each
+    step without a restart.
+    """
+    session = AdminSession(folder.absolute(), persons, key_files, as_json)
+    with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
+        root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
+        rotation.forget_retired_keys(gateway.config.issuing)
+        _step(session, gateway, root, named, no_wait=no_wait)
+
+
+@dataclass(frozen=True)
+class _Root:
+    """Where the root is, and how it is opened: in the one step that needs it."""
+
+    folder: Path
+    passphrase_file: Path | None
+
+    def load(self, config: Config) -> CertificateAuthority:
+        """Open it; AuthorityError when it is not the root that partners know."""
+        certificate = self.folder / "root.pem"
+        if not certificate.exists():
+            raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
+        private = files.read_private(self.folder / "root.key")
+        passphrase = read_passphrase(self.passphrase_file).encode()
+        root = load_authority(certificate.read_bytes(), private, passphrase)
+        known = (config.published / publication.ROOT_FILE).read_bytes()
+        if root.certificate != x509.load_pem_x509_certificate(known):
+            raise AuthorityError(f"{certificate} is not the root of this gateway")
+        return root
+
+
+def _step(
+    session: AdminSession,
+    gateway: wiring.GatewayRuntime,
+    root: _Root,
+    named: str | None,
+    *,
+    no_wait: bool,
+) -> None:
+    """Record the step, take it, and see it published."""
+    config, now = gateway.config, gateway.ports.now()
+    turn = rotation.next_turn(config.issuing, now)
+    require_meant(turn.step, named, as_json=session.as_json)
+    if now < turn.due and not no_wait:
+        raise AuthorityError(
+            f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
+        )
+    authority = turn.of or make_issuing(config.name, root.load(config), now)
+    values = {
+        "step": str(turn.step),
+        "authority": authority.id,
+        "waited": "no" if now < turn.due else "yes",
+    }
+    change = Change("ca.rotate", GATEWAY, values)
+    written = record_step(session, gateway, change)
+    _take(config, turn.step, authority, now)
+    _see_published(gateway)
+    show(session, "ca.rotate", written)
+    if not session.as_json:
+        click.echo(f"  {_DONE[turn.step]}")
+
+
+def _take(
+    config: Config,
+    step: AuthorityStep,
+    authority: StoredAuthority | CertificateAuthority,
+    now: datetime,
+) -> None:
+    if isinstance(authority, CertificateAuthority):
+        rotation.publish(config.issuing, authority, now)
+    elif step is AuthorityStep.USE:
+        rotation.use(config.issuing, authority, now)
+    else:
+        rotation.retire(config.issuing, authority, now)
+
+
+def _see_published(gateway: wiring.GatewayRuntime) -> None:
+    """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
+    config = gateway.config
+    try:
+        with maintenance.holding(config):
+            maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
+    except maintenance.AlreadyRunning:
+        pass
+    ends = time.monotonic() + WAIT_SECONDS
+    while not _is_published(config):
+        if time.monotonic() > ends:
+            raise click.ClickException(
+                "the step is recorded and taken, but maintenance did not publish it yet: see its "
+                "log; do not take the next step before `casegate doctor` is content"
+            )
+        time.sleep(0.1)
+
+
+def _is_published(config: Config) -> bool:
+    """Whether chain, lists and listeners' certificates are those of the authorities in place."""
+    found = [
+        one for one in rotation.kept(config.issuing) if one.place is not AuthorityStage.RETIRED
+    ]
+    chain = (config.published / publication.CHAIN_FILE).read_bytes()
+    issuing = {authority_id(c) for c in x509.load_pem_x509_certificates(chain)[1:]}
+    listed = {file.stem for file in config.published.glob("*.crl")}
+    (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
+    return issuing == listed == {one.id for one in found} and all(
+        current.certificate in x509.load_pem_x509_certificates(file.read_bytes())
+        for file in config.server.glob("*.pem")
+    )

@@ -1,0 +1,343 @@
+"""`casegate enrol` and `conformance`: from an invitation to an active organisation."""
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway import files
+from gateway.cli.arguments import json_option
+from gateway.cli.output import colour, print_fields, print_json, print_table, sanitise
+from gateway.cli.partner_command import (
+    EPILOG,
+    REFUSED,
+    Failure,
+    by_option,
+    connected,
+    new_id,
+    now,
+    partner,
+)
+from gateway.cli.system import KEY_FILE, make_csr, private_pem
+from gateway.client import ClientError, Gateway, RequestRefused, SettingsError
+from gateway.client.conformance import CheckResult, ConformanceRunner
+from gateway.client.connection import new_settings, read_file, render
+from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
+from gateway.domain.organisation import organisation_uri
+from gateway.evidence import key_declaration
+from gateway.files import PrivateFileError
+from gateway.keys import (
+    KeyPurpose,
+    SigningKey,
+    generate_key,
+    load_key,
+    write_key,
+)
+
+CONNECTION_FILE = "connection.toml"
+
+
+@dataclass(frozen=True)
+class SystemFolder:
+    """The folder of one system, filled step by step; what is there from an earlier try is kept."""
+
+    folder: Path
+    invitation: InvitationFile
+
+    def keep_root(self, pem: bytes) -> Path:
+        """Pin the root, whose fingerprint was compared."""
+        file = self.folder / "ca.pem"
+        files.replace(file, pem, mode=0o644)
+        return file
+
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """The system's private key; made at the first try."""
+        file = self.folder / "key.pem"
+        if not file.exists():
+            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
+        found = serialization.load_pem_private_key(files.read_private(file), None)
+        if not isinstance(found, ec.EllipticCurvePrivateKey):
+            raise SettingsError(f"{file} is not a key of this command: choose another folder")
+        return found
+
+    def document_key(self) -> SigningKey:
+        """The organisation's first document key; made at the first try."""
+        file = self.folder / "keys" / KEY_FILE
+        if not file.exists():
+            write_key(file, generate_key(KeyPurpose.DOCUMENT))
+        return load_key(file, KeyPurpose.DOCUMENT)
+
+    def proof(self, key: SigningKey) -> dict[str, Any]:
+        """The public half of the document key, and the proof that the other one is here."""
+        said = key_declaration.issue(
+            organisation=organisation_uri(self.invitation.issuer, self.invitation.organisation),
+            audience=self.invitation.issuer,
+            says=key_declaration.POSSESSION,
+            kid=key.kid,
+            at=now(),
+            jti=new_id(),
+            signer=key,
+            random=secrets.token_bytes,
+        )
+        return {"jwk": key.public_jwk(), "proof": said.compact()}
+
+    def keep(self, certificate: bytes, attest_keys: bytes, *, signs: bool) -> Path:
+        """Write what the partners' commands read; the connection file last."""
+        files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
+        files.replace(self.folder / "gateway-keys.json", attest_keys, mode=0o644)
+        settings = new_settings(
+            self.invitation.client_id,
+            partners=self.invitation.partners,
+            issuer=self.invitation.issuer,
+            log_key=self.invitation.log_key,
+        )
+        if signs:
+            settings["document_key"] = f"keys/{KEY_FILE}"
+        file = self.folder / CONNECTION_FILE
+        files.replace(file, render(settings).encode())
+        return file
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="New folder for this system; by default its name, as hotline.desk.",
+)
+@click.option(
+    "--no-document-key",
+    is_flag=True,
+    help="Make none: your organisation has one, or wants the gateway to attest.",
+)
+@json_option
+def enrol(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
+    """Enrol this system with an invitation and configure its connection.
+
+    Makes the system's key and the organisation's first document key, compares the gateway's root
+    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. If it is
+    interrupted, run it again with the same folder: the same keys get the same certificate.
+    """
+    try:
+        invitation = _read(file)
+        home = SystemFolder(folder or Path(invitation.client_id), invitation)
+        connection, done, key = _enrol(home, signs=not no_document_key)
+    except ClientError as error:
+        raise Failure(error) from error
+    except PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
+    with connected(connection) as gateway:
+        _tell(home, done, key, gateway.whoami(), as_json=as_json)
+
+
+def _read(file: Path) -> InvitationFile:
+    if not file.exists():
+        raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
+    invitation = InvitationFile.read(files.read_private(file))
+    if invitation.ended(now()):
+        raise SettingsError(
+            f"the invitation expired at {invitation.expires_at}."
+            " Ask the administrators for a new one."
+        )
+    return invitation
+
+
+def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | None]:
+    invitation = home.invitation
+    if (home.folder / CONNECTION_FILE).exists():
+        raise SettingsError(
+            f"{home.folder} is a connection already: casegate system check, or another --out"
+        )
+    enrolment = Enrolment(invitation, now, time.sleep)
+    root = home.keep_root(enrolment.fetch_root())
+    key = home.document_key() if signs else None
+    csr = make_csr(home.key(), invitation.organisation, invitation.system)
+    try:
+        done = enrolment.enrol(root, csr, None if key is None else home.proof(key))
+    except RequestRefused as refused:
+        if refused.slug == "already-exists":
+            raise SettingsError(f"{refused} (--no-document-key)") from refused
+        raise
+    attest_keys = enrolment.attest_keys(root)
+    return home.keep(done.certificate, attest_keys, signs=signs), done, key
+
+
+def _tell(
+    home: SystemFolder,
+    done: Enrolled,
+    key: SigningKey | None,
+    told: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    connection = home.folder / CONNECTION_FILE
+    if as_json:
+        found = {
+            "connection": str(connection),
+            "event": done.event,
+            "document_key": key and key.kid,
+        }
+        print_json({**found, "whoami": told})
+        return
+    invitation = home.invitation
+    click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
+    print_fields(
+        {
+            "recorded as": f"event {done.event}; receipt verified",
+            "organisation": f"{invitation.organisation}, {told['status']}",
+            "scopes": told["scopes"],
+            "certificate until": [one["not_after"] for one in told["certificates"]],
+            "document key": key and key.kid,
+            "connection": str(connection),
+        }
+    )
+    click.echo(f"Next: {sanitise(_next(told['status'], connection))}")
+
+
+def _next(status: str, connection: Path) -> str:
+    if status == "active":
+        return f"casegate system check --connection {connection}"
+    return f"casegate conformance run --by PSEUDONYM --connection {connection}"
+
+
+# --- `casegate conformance`: the test that comes before activation ---
+
+
+@click.group(epilog=EPILOG)
+def conformance() -> None:
+    """Run the conformance test and show its result.
+
+    An organisation that is enrolled becomes active after it. All of it is test data, apart from
+    every real case.
+    """
+
+
+@conformance.command(epilog=EPILOG)
+@by_option
+@click.option("--run", "earlier", type=click.UUID, metavar="RUN", help="Continue this run.")
+@click.option(
+    "--case",
+    "case_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A test case (JSON) as your own system makes it; by default a small sample.",
+)
+@partner
+def run(
+    gateway: Gateway, as_json: bool, by: str, earlier: UUID | None, case_file: Path | None
+) -> None:
+    """Do each step of a run that is not passed yet.
+
+    Where one fails it says what to correct.
+
+    The client does what it does every day: it submits a case, accepts and opens an offer,
+    verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
+    is not passed.
+    """
+    runs = gateway.conformance
+    begun = earlier or str(runs.start(by).result["run"])
+    told = runs.show(begun)
+    case = _sample() if case_file is None else _read_case(case_file)
+    outcomes = list(ConformanceRunner(runs, by, case).steps(told))
+    after = runs.show(str(told["run"]))
+    if as_json:
+        print_json({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)})
+    else:
+        _show(after, outcomes)
+    if not all(outcome.passed for outcome in outcomes):
+        raise SystemExit(REFUSED)
+
+
+def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
+    for outcome in outcomes:
+        word = colour("passed", "green") if outcome.passed else colour("failed", "red")
+        click.echo(f"{outcome.step.ljust(8)} {word}")
+        if outcome.refused is None:
+            continue
+        click.echo(f"  {sanitise(outcome.refused)}")
+        for pointer, message in outcome.refused.errors:
+            click.echo(f"  {sanitise(pointer or '/')}: {sanitise(message)}")
+    if run["state"] == "passed":
+        click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
+        click.echo("Next, where you are not active yet: the gateway's administrators activate you")
+    else:
+        click.echo(f"Correct what failed, then: --run {sanitise(run['run'])}")
+
+
+def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": outcome.step,
+            "passed": outcome.passed,
+            "detail": outcome.refused and str(outcome.refused),
+            "errors": [
+                {"pointer": p, "message": m}
+                for p, m in (outcome.refused.errors if outcome.refused else ())
+            ],
+        }
+        for outcome in outcomes
+    ]
+
+
+@conformance.command(epilog=EPILOG)
+@click.argument("identifier", metavar="RUN", type=click.UUID)
+@partner
+def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
+    """Show which steps of a run are passed."""
+    found = gateway.conformance.show(identifier)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(
+        f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
+    )
+    rows = [(one["step"], "passed" if one["passed"] else "open") for one in found["steps"]]
+    print_table(("step", "state"), rows)
+
+
+def _read_case(file: Path) -> dict[str, Any]:
+    try:
+        case = json.loads(read_file(file))
+    except ValueError as error:
+        raise SettingsError(f"{file} is not JSON: {error}") from None
+    if not isinstance(case, dict):
+        raise SettingsError(f"{file} is not a case: a JSON object is expected")
+    return case
+
+
+def _sample() -> dict[str, Any]:
+    """A small case that says that it is a test."""
+    page, at = str(new_id()), now().isoformat(timespec="seconds")
+    return {
+        "case": str(new_id()),
+        "version": 1,
+        "originator_ref": "conformance-run",
+        "received_at": at,
+        "intake_channel": "web_form",
+        "reporter": {"anonymous": True, "feedback_requested": False},
+        "matter": ["csam"],
+        "urgency": "normal",
+        "items": [{"id": page, "kind": "url", "value": "https://page.test/", "is_source": True}],
+        "statements": [],
+        "classifications": [],
+        "marking": {
+            "tlp": "AMBER",
+            "handling": [],
+            "permitted_actions": "ask_first",
+            "attribution": "may",
+            "release_to": [],
+            "onward": "ask_originator",
+            "erase_on": f"{now().year + 1}-01-01",
+            "purpose": ["identify_victim"],
+        },
+        "legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}],
+    }

@@ -1,0 +1,271 @@
+"""When a member's document key was registered and revoked: two events, each proved by its log.
+
+The registration's ``subject`` holds all that was registered: organisation, key, the proof of
+possession, and the countersignature of the earlier key. The revocation's ``key`` detail names
+organisation and key only, so every participant may see it. Both rest on the log's key; a file
+without a revocation cannot show that there was none.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.domain.audit_event import EventResult
+from gateway.domain.organisation import SLUG, organisation_uri
+from gateway.evidence import canonical, key_declaration, sd_jwt
+from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.report import Code, VerificationFailed
+from gateway.evidence.sd_jwt import BadSignature, DocumentError
+from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
+from gateway.evidence.trust import AuthoredDocument, TrustAnchors, confirm_receipt
+
+REGISTERED = "key.registered"
+REVOKED = "key.revoked"
+SUBJECT = "subject"
+KEY = "key"
+"""The kind of the detail that names a revoked key: a list of organisation id and key id."""
+
+
+@dataclass(frozen=True)
+class KeyRegistration:
+    """A key as its registration shows it.
+
+    ``issuer`` is the organisation's URI. ``countersigned_by`` is the earlier key that agreed;
+    ``countersignature_checked`` whether the verifier has that key.
+    """
+
+    organisation: str
+    issuer: str
+    kid: str
+    key: DocumentKey
+    confirmed: VerifiedReceipt
+    countersigned_by: str | None
+    countersignature_checked: bool
+
+    def describe(self) -> str:
+        """One clause: date, event, log entry, and who countersigned."""
+        if self.countersigned_by is None:
+            countersigned = "the organisation's first key, without a countersignature"
+        else:
+            checked = "" if self.countersignature_checked else " (not checked: key not provided)"
+            countersigned = f"countersigned with key {self.countersigned_by}{checked}"
+        return f"{_recorded(self, 'registered')}, {countersigned}"
+
+
+@dataclass(frozen=True)
+class KeyRevocation:
+    """A key that is no longer valid from an entry of the log on."""
+
+    organisation: str
+    kid: str
+    confirmed: VerifiedReceipt
+
+    def of(self, signed: AuthoredDocument) -> bool:
+        """Whether the key signed a document."""
+        mine = (self.organisation, self.kid) == (signed.author, signed.kid)
+        return mine and not signed.attested
+
+    def describe(self) -> str:
+        """One clause: date, event and log entry."""
+        return _recorded(self, "revoked")
+
+
+def _recorded(one: KeyRegistration | KeyRevocation, verb: str) -> str:
+    event = one.confirmed.event
+    return (
+        f"key {one.kid} of {one.organisation}: {verb} on {event['ts'][:10]} by event "
+        f"{event['id']}, entry {one.confirmed.index} of the log {event['log']}"
+    )
+
+
+def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistration:
+    """Check the registration that a receipt proves, all but the names of the administrators.
+
+    Raises what `trust.confirm_receipt` raises; VerificationFailed for an event that registers no
+    key, or registers it on an invalid proof of possession or countersignature.
+    """
+    confirmed = _confirm(receipt, trust, REGISTERED, "registers no key")
+    try:
+        return _registration(confirmed, trust)
+    except BadSignature:
+        raise VerificationFailed(
+            Code.BAD_SIGNATURE, "a key was registered on a proof that it did not sign"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise VerificationFailed(
+            Code.MISMATCH, f"the registration of a key is not valid: {error}"
+        ) from None
+
+
+def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
+    confirmed = confirm_receipt(receipt, trust)
+    event = confirmed.event
+    if event["typ"] != typ or event["result"] != EventResult.ALLOWED:
+        raise VerificationFailed(Code.MISMATCH, f"{event['typ']} ({event['result']}) {otherwise}")
+    return confirmed
+
+
+def _registration(confirmed: VerifiedReceipt, trust: TrustAnchors) -> KeyRegistration:
+    texts = [value for kind, value in confirmed.opened.shown if kind == SUBJECT]
+    if len(texts) != 1 or not isinstance(texts[0], str):
+        raise ValueError("the receipt does not disclose what was registered")
+    subject = canonical.decode(texts[0].encode())
+    if not isinstance(subject, dict):
+        raise ValueError("the subject is not a JSON object")
+    organisation, (kid, key) = subject["organisation"], read_document_key(subject["jwk"])
+    if not isinstance(organisation, str) or not SLUG.fullmatch(organisation):
+        raise ValueError("it names no organisation")
+    issuer = _check(subject["proof"], key_declaration.POSSESSION, organisation, kid, {kid: key})
+    countersigned_by, checked = None, False
+    countersignature = subject.get("countersignature")
+    if countersignature is not None:
+        countersigned_by = str(sd_jwt.read_unverified(countersignature).header.get("kid"))
+        keys = trust.organisations.get(organisation, {})
+        if countersigned_by in keys:
+            _check(countersignature, key_declaration.SUCCESSION, organisation, kid, keys)
+            checked = True
+    return KeyRegistration(organisation, issuer, kid, key, confirmed, countersigned_by, checked)
+
+
+def _check(text: str, says: str, organisation: str, kid: str, keys: Mapping[str, PublicKey]) -> str:
+    """The URI of the organisation that signed exactly this declaration about the key."""
+    gateway = sd_jwt.read_unverified(text).claims.get("aud")
+    if not isinstance(gateway, str):
+        raise DocumentError("it is for no gateway")
+    issuer = organisation_uri(gateway, organisation)
+    key_declaration.read(text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys)
+    return issuer
+
+
+def verify_revocation(receipt: Receipt, trust: TrustAnchors) -> KeyRevocation:
+    """Check the revocation that a receipt proves.
+
+    Raises what `trust.confirm_receipt` raises; VerificationFailed for an event that revokes no
+    key, or does not disclose which.
+    """
+    confirmed = _confirm(receipt, trust, REVOKED, "revokes no key")
+    match [value for kind, value in confirmed.opened.shown if kind == KEY]:
+        case [[str(organisation), str(kid)]]:
+            return KeyRevocation(organisation, kid, confirmed)
+        case _:
+            raise VerificationFailed(Code.MISMATCH, "the receipt does not disclose which key")
+
+
+def registrations(
+    documents: Sequence[AuthoredDocument], receipts: Iterable[Receipt], trust: TrustAnchors
+) -> list[KeyRegistration]:
+    """The registrations of the keys that signed ``documents``, each checked against its key.
+
+    Leaves out those of other keys, and of logs whose keys were not provided. Raises
+    VerificationFailed for one of another key under the same id.
+    """
+    used = {(one.author, one.kid): one for one in documents if not one.attested}
+    found: dict[tuple[str, str], KeyRegistration] = {}
+    for receipt in receipts:
+        try:
+            one = verify_registration(receipt, trust)
+        except UnknownLog:
+            continue  # without the log's key it proves nothing
+        signed = used.get((one.organisation, one.kid))
+        if signed is None:
+            continue
+        if one.key != trust.organisations[one.organisation][one.kid]:
+            raise VerificationFailed(
+                Code.MISMATCH, f"another key was registered under the id {one.kid}"
+            )
+        if one.issuer != signed.verified.claims.get("iss"):
+            raise VerificationFailed(
+                Code.MISMATCH, "a key was registered for another gateway than it signs for"
+            )
+        found.setdefault((one.organisation, one.kid), one)
+    return [found[name] for name in sorted(found)]
+
+
+def revocations(
+    documents: Sequence[AuthoredDocument], receipts: Iterable[Receipt], trust: TrustAnchors
+) -> list[KeyRevocation]:
+    """The revocations of the keys that signed ``documents``, the first of each key in each log.
+
+    Leaves out those of other keys, and of logs whose keys were not provided.
+    """
+    used = _used_keys(documents)
+    found: dict[tuple[str, str, str], KeyRevocation] = {}
+    for receipt in receipts:
+        try:
+            one = verify_revocation(receipt, trust)
+        except UnknownLog:
+            continue  # without the log's key it proves nothing
+        if (one.organisation, one.kid) not in used:
+            continue
+        name = one.organisation, one.kid, one.confirmed.checkpoint.origin
+        if one.confirmed.index <= found.setdefault(name, one).confirmed.index:
+            found[name] = one
+    return [found[name] for name in sorted(found)]
+
+
+def describe(
+    documents: Sequence[AuthoredDocument],
+    registered: Sequence[KeyRegistration],
+    revoked: Sequence[KeyRevocation],
+) -> str:
+    """The origin of each key that signed one of the documents, and its revocation: clauses."""
+    used = _used_keys(documents)
+    if not used:
+        return "no document here is signed with a member's own key"
+    by_name = {(one.organisation, one.kid): one for one in registered}
+    return "; ".join(
+        [
+            *(
+                by_name[organisation, kid].describe()
+                if (organisation, kid) in by_name
+                else f"key {kid} of {organisation}: only your key file confirms it, no "
+                "registration is proved"
+                for organisation, kid in sorted(used)
+            ),
+            *(one.describe() for one in revoked),
+            *(
+                f"key {kid} of {organisation}: no evidence whether it was revoked"
+                for organisation, kid in sorted(used - _names(revoked))
+            ),
+        ]
+    )
+
+
+def notes(
+    documents: Sequence[AuthoredDocument],
+    registered: Sequence[KeyRegistration],
+    revoked: Sequence[KeyRevocation],
+    undated: Collection[KeyRevocation],
+) -> str:
+    """The sentences about keys that a conclusion must carry; empty when there are none.
+
+    ``undated`` are the revocations before which some document of the key is not shown to be in
+    the log.
+    """
+    used = _used_keys(documents)
+    sentences = []
+    if unproved := _owners(used - _names(registered)):
+        sentences.append(f"Only your key file confirms that the key of {unproved} is theirs.")
+    if unshown := _owners(used - _names(revoked)):
+        sentences.append(f"This file does not show whether the key of {unshown} had been revoked.")
+    for one in revoked:
+        logged = (
+            "This file does not show that the log contained its documents before that."
+            if one in undated
+            else "The log contained its documents before that."
+        )
+        index = one.confirmed.index
+        sentences.append(f"The key of {one.organisation} was revoked by entry {index}. {logged}")
+    return " ".join(sentences)
+
+
+def _used_keys(documents: Sequence[AuthoredDocument]) -> set[tuple[str, str]]:
+    """The members' own keys that signed, by organisation and key id."""
+    return {(one.author, one.kid) for one in documents if not one.attested}
+
+
+def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str, str]]:
+    return {(one.organisation, one.kid) for one in recorded}
+
+
+def _owners(keys: set[tuple[str, str]]) -> str:
+    return " and ".join(sorted({organisation for organisation, _ in keys}))

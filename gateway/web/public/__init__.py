@@ -1,1 +1,0 @@
-"""What anybody may read without a certificate: keys, the log, authorities, explanations."""

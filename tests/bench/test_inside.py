@@ -1,0 +1,60 @@
+"""What is asked in this process: a filled store, the baselines, and a WSGI app's whole answer."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from bench import machine
+from bench.baselines import bare_app, lean_app, lean_database
+from bench.inside import fill
+from bench.workload import Posts, filled_id
+from gateway.kernel.ports import TransactionMode
+from gateway.ledger import tree
+from tests.founding import HOTLINE, OFMIN, founded, offered, submitted
+
+
+def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
+    gateway = founded()
+    offered(gateway, submitted(gateway))
+    size, filled = gateway.size(), []
+    fill(gateway.ports, OFMIN, 250, filled.append)
+    assert filled == [200, 50]
+    assert gateway.size() == size + 500
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        head = work.log.head()
+        leaves = [tree.leaf_hash(entry) for entry in work.log.entries(0, head.size)]
+        assert tree.root(leaves) == head.root
+        page = work.handoffs.page(OFMIN, "in", "offered", None, 1000)
+        assert len({handoff.case_digest for handoff in page}) == 251
+        assert all(work.cases.version(handoff.case_digest) for handoff in page)
+        assert work.cases.get(HOTLINE, filled_id(249, 0)) is not None
+
+
+def test_nothing_is_filled_in_before_a_handoff_went_through():
+    with pytest.raises(LookupError):
+        fill(founded().ports, OFMIN, 10, lambda _: None)
+
+
+def test_lean_keeps_each_case_with_an_entry_and_the_head(tmp_path):
+    flow, events = Posts.of(0, "localhost"), []
+    with closing(lean_database(tmp_path / "lean.db")) as connection:
+        app = lean_app(connection)
+        for _ in range(3):
+            body = flow.next("any").data.partition(b"\r\n\r\n")[2]
+            took, answer = machine.call(app, "/cases", {"Content-Type": "application/json"}, body)
+            assert took > 0
+            events.append((json.loads(answer)["event"],))
+        assert connection.execute("SELECT event FROM entries ORDER BY place").fetchall() == events
+        assert connection.execute("SELECT count(*) FROM cases").fetchone() == (3,)
+        assert connection.execute("SELECT size FROM head").fetchall() == [(3,)]
+
+
+def test_a_request_that_is_not_answered_well_is_told():
+    with pytest.raises(machine.NotAnswered):
+        machine.call(bare_app(), "/elsewhere", {}, b"")
+
+
+def test_the_processor_time_of_processes_counts_and_never_falls():
+    first = machine.family_seconds(1)
+    assert 0 <= first <= machine.family_seconds(1) <= machine.machine_seconds()[0]

@@ -1,0 +1,27 @@
+"""The commands of the bench from end to end: whatever they measure, they measure it."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_every_server_is_measured_and_every_answer_found_stored(database):
+    command = [sys.executable, "-m", "bench", "--quick", "--db", database]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+
+
+def test_requests_in_one_process_are_measured():
+    command = [sys.executable, "-m", "bench.inside", "--rounds", "20", "--cases", "100"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wrong_usage_is_told_by_exit_code_two():
+    for module in ("bench", "bench.inside", "bench.peers"):
+        command = [sys.executable, "-m", module, "--nothing-like-it"]
+        assert subprocess.run(command, check=False, capture_output=True).returncode == 2

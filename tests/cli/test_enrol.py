@@ -1,0 +1,60 @@
+"""`casegate enrol`: what goes wrong on this side is one sentence, before the token is used."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import enrol, main
+from gateway.client.enrolment import Enrolment
+from tests.client.test_enrolment import MADE
+from tests.founding import START
+
+
+@pytest.fixture
+def invitation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An invitation that is good now, of a gateway that shows the right root."""
+    file = tmp_path / "invitation.json"
+    file.touch(mode=0o600)
+    file.write_bytes(MADE.render())
+    monkeypatch.setattr(enrol, "now", lambda: START)
+    monkeypatch.setattr(Enrolment, "fetch_root", lambda _: b"root")
+    return file
+
+
+def typed(file: Path, *words: object) -> Result:
+    return CliRunner().invoke(main, ["enrol", str(file), *(str(word) for word in words)])
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
+    invitation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Enrolment, "enrol", lambda *_: pytest.fail("the token was used"))
+    below = tmp_path / "invitation.json" / "desk"
+    result = typed(invitation, "--out", below)
+    assert (result.exit_code, "Not a directory" in result.stderr) == (4, True)
+    told = json.loads(typed(invitation, "--out", below, "--json").stdout)
+    assert told["error"]["kind"] == "settings-error"
+
+
+def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path: Path) -> None:
+    result = typed(tmp_path / "none.json")
+    assert result.exit_code == 4
+    assert "the gateway's administrators hand one over" in result.stderr
+
+
+def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path) -> None:
+    over = replace(MADE, expires_at=START.isoformat())
+    invitation.write_bytes(over.render())
+    result = typed(invitation, "--out", tmp_path / "desk")
+    assert (result.exit_code, "for a new one" in result.stderr) == (4, True)
+    assert not (tmp_path / "desk").exists()
+
+
+def test_a_connection_that_is_there_is_not_made_anew(invitation: Path, tmp_path: Path) -> None:
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / enrol.CONNECTION_FILE).touch()
+    result = typed(invitation, "--out", tmp_path / "desk")
+    assert (result.exit_code, "is a connection already" in result.stderr) == (4, True)

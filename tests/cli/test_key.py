@@ -1,0 +1,109 @@
+"""`casegate key`: a document key of one's own, and what it says about itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main, partner_command
+from gateway.cli import system as key_commands
+from gateway.kernel.changes import Change
+from tests.founding import HOTLINE, ISSUER, START, founded, make_change
+
+WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(main, ["key", *map(str, arguments), *WHOSE])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def values(folder: Path) -> dict[str, object]:
+    said = {"jwk": json.loads((folder / key_commands.JWK_FILE).read_text())}
+    for name in ("proof", "countersignature"):
+        file = folder / f"document.{name}"
+        if file.exists():
+            said[name] = file.read_text().strip()
+    return said
+
+
+def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(key_commands, "now", lambda: START)
+    gateway = founded()
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert "keep document.pem" in run("create", first, "--use", "signing")
+    run("create", second, "--use", "signing", "--document-key", first / key_commands.KEY_FILE)
+    for folder in (first, second):
+        assert (folder / key_commands.KEY_FILE).stat().st_mode & 0o777 == 0o600
+        assert b"PRIVATE" not in (folder / key_commands.JWK_FILE).read_bytes()
+        gateway.administer("key.register", HOTLINE, **values(folder))
+    held = gateway.organisation(HOTLINE).document_keys
+    assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
+    lock = run("require-signed", second / key_commands.KEY_FILE).strip()
+    gateway.administer("organisation.require_signed", HOTLINE, statement=lock)
+    unlock = run("allow-attested", first / key_commands.KEY_FILE).strip()
+    change = Change("organisation.allow_attested", HOTLINE, {"statement": unlock})
+    gateway.do(make_change, change, gateway.approve(change))
+    assert not gateway.organisation(HOTLINE).signed_only
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+    run("create", tmp_path / "a", "--use", "signing")
+    again = CliRunner().invoke(
+        main, ["key", "create", "--use", "signing", str(tmp_path / "a"), *WHOSE]
+    )
+    assert again.exit_code == 1
+    assert " exists. " in again.output
+
+
+def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    below = str(tmp_path / "file" / "folder")
+    for words in (("key", "create", "--use", "signing"), ("key", "create", "--use", "encryption")):
+        result = CliRunner().invoke(main, [*words, below, *WHOSE])
+        assert result.exit_code == 1
+        assert "cannot be made: Not a directory" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
+def test_what_is_no_address_of_a_gateway_gets_no_proof(tmp_path: Path, address: str) -> None:
+    folder = tmp_path / "a"
+    asked = [
+        "key",
+        "create",
+        "--use",
+        "signing",
+        str(folder),
+        "--organisation",
+        "abc",
+        "--gateway",
+        address,
+    ]
+    assert CliRunner().invoke(main, asked).exit_code == 2
+    assert not folder.exists()
+
+
+def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
+    asked = [
+        "key",
+        "create",
+        "--use",
+        "signing",
+        str(tmp_path / "a"),
+        "--organisation",
+        "A",
+        "--gateway",
+        ISSUER,
+    ]
+    assert CliRunner().invoke(main, asked).exit_code == 2
+    (tmp_path / "x.pem").write_text("nothing")
+    (tmp_path / "x.pem").chmod(0o600)
+    result = CliRunner().invoke(main, ["key", "require-signed", str(tmp_path / "x.pem"), *WHOSE])
+    assert result.exit_code == 1
+    assert "no private key" in result.output
+
+
+def test_the_clock_is_the_systems_own() -> None:
+    assert key_commands.now is partner_command.now

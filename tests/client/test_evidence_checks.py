@@ -1,0 +1,298 @@
+"""A gateway that lies with its own good keys: every lie in a signed answer is found.
+
+Each test tells the truth in all places but one.
+"""
+
+from typing import Any
+
+import pytest
+
+from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
+from gateway.client.local_state import PendingWrite
+from gateway.client.session import body_of
+from gateway.domain import case as cases
+from gateway.domain.audit_event import EventResult, Party
+from gateway.domain.marking import conditions
+from gateway.evidence import handoff_documents
+from gateway.evidence.sd_jwt import SdJwt
+from tests.client.false_gateway import (
+    CONTENT,
+    HANDOFF,
+    HOTLINES,
+    OFMINS,
+    OTHER,
+    PARTS,
+    ROUTING,
+    TRUE_CASE,
+    TRUE_OFFER,
+    answer_document,
+    case_document,
+    logged,
+    offer_document,
+)
+from tests.founding import ABROAD, HOTLINE, OFMIN, START
+
+# --- Submitting ----------------------------------------------------------------------------------
+
+SUBMIT = PendingWrite(
+    "case.submit", "/cases", "a-good-key", body_of({"by": "x1", "content": CONTENT})
+)
+
+
+def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: Any) -> None:
+    document = document or TRUE_CASE
+    told = {"document": document.compact(), "digest": document.digest, **(result or {})}
+    fact = {"case_digest": document.digest} | changes
+    receipt = logged("case.submit", HOTLINE, "x1", **fact)
+    evidence_checks.confirm_write(SUBMIT, told, receipt, HOTLINES)
+
+
+def test_a_true_answer_to_a_submission_is_believed() -> None:
+    submitted()
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (lambda: submitted(case_document(ABROAD)), "signed for somebody else"),
+        (lambda: submitted(case_document(case=str(OTHER))), "not the one that was submitted"),
+        (lambda: submitted(case_document(tlp="GREEN")), "not the one that was submitted"),
+        (lambda: submitted(case_document(aud="https://other.example")), "for another gateway"),
+        (
+            lambda: submitted(
+                case_document(
+                    iss="https://other.example",
+                    attested_for=f"https://other.example/organisations/{HOTLINE}",
+                )
+            ),
+            "attested by another gateway",
+        ),
+        (lambda: submitted(case_digest=answer_document().digest), "differ in case_digest"),
+        (lambda: submitted(case_digest=None), "differ in case_digest"),
+        (lambda: submitted(result={"digest": PARTS[0]}), "differ in digest"),
+        (lambda: submitted(handoff=HANDOFF), "of another handoff"),
+        (lambda: submitted(action="case.close"), "another kind of request"),
+        (lambda: submitted(result={"document": None}), "is missing"),
+    ],
+)
+def test_a_lie_about_a_submission_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+# --- Offering ------------------------------------------------------------------------------------
+
+ASKED_OFFER = {
+    "by": "liaison-1",
+    "handoff": str(HANDOFF),
+    "to": {"organisation": OFMIN},
+    "groups": ["items"],
+    "purpose": ["identify_victim"],
+}
+OFFER = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(ASKED_OFFER), str(HANDOFF))
+
+
+def offered(document: SdJwt | None = None, *, permitted: Any = PARTS, **changes: Any) -> None:
+    document = document or TRUE_OFFER
+    fact = {
+        "handoff": HANDOFF,
+        "case_digest": TRUE_CASE.digest,
+        "package": handoff_documents.package_digest(PARTS),
+        "document_sha256": document.digest,
+    }
+    receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
+    result = {"offer": document.compact(), "permitted": permitted}
+    evidence_checks.confirm_write(OFFER, result, receipt, HOTLINES)
+
+
+def test_a_true_answer_to_an_offer_is_believed() -> None:
+    offered()
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (lambda: offered(offer_document(ABROAD)), "signed for somebody else"),
+        (lambda: offered(offer_document(handoff=OTHER)), "of another handoff"),
+        (lambda: offered(offer_document(to={"organisation": ABROAD})), "to somebody else"),
+        (
+            lambda: offered(
+                offer_document(to={"organisation": OFMIN, "competence": "receive/x/FR"})
+            ),
+            "to somebody else",
+        ),
+        (lambda: offered(offer_document(by="liaison-2")), "another by"),
+        (lambda: offered(offer_document(until=START)), "ends at another time"),
+        (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
+        (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
+        (lambda: offered(package=PARTS[0]), "differ in package"),
+        (lambda: offered(permitted=PARTS[1:]), "differ in permitted"),
+        (lambda: offered(result=EventResult.DENIED), "of a refused request"),
+        (lambda: offered(answer_document()), "not of the type"),
+    ],
+)
+def test_a_lie_about_an_offer_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+# --- Answering -----------------------------------------------------------------------------------
+
+REFUSE = PendingWrite(
+    "handoff.decline",
+    "/x",
+    "a-good-key",
+    body_of({"by": "officer-1", "reason": "no capacity"}),
+    str(HANDOFF),
+)
+
+
+def answered(document: SdJwt | None = None, **changes: Any) -> None:
+    document = document or answer_document()
+    fact = {
+        "handoff": HANDOFF,
+        "case_digest": TRUE_CASE.digest,
+        "package": handoff_documents.package_digest(PARTS),
+        "document_sha256": document.digest,
+    }
+    receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
+    evidence_checks.confirm_write(REFUSE, {"statement": document.compact()}, receipt, OFMINS)
+
+
+def test_a_true_answer_to_an_answer_is_believed() -> None:
+    answered()
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (lambda: answered(answer_document(HOTLINE)), "signed for somebody else"),
+        (lambda: answered(answer_document(kind="redirection")), "of another kind"),
+        (lambda: answered(answer_document(handoff=OTHER)), "differ in handoff"),
+        (lambda: answered(answer_document(note="and more")), "does not say what was asked"),
+        (lambda: answered(answer_document(reason=None)), "does not say what was asked"),
+        (lambda: answered(answer_document(by="officer-2")), "does not say what was asked"),
+        (lambda: answered(document_sha256=PARTS[0]), "differ in document_sha256"),
+        (lambda: answered(package=PARTS[0]), "differ in package"),
+        (lambda: answered(case_digest=PARTS[0]), "differ in case_digest"),
+        (lambda: answered(details=()), "by somebody else"),
+        (lambda: answered(parties=(Party(HOTLINE, "originator"),)), "does not name this"),
+    ],
+)
+def test_a_lie_about_an_answer_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+# --- Refusing ------------------------------------------------------------------------------------
+
+
+def refused(*, write: PendingWrite | None = REFUSE, by: str = "officer-1", **changes: Any) -> None:
+    receipt = logged("handoff.decline", OFMIN, by, **{"result": EventResult.WRONG_STATE} | changes)
+    evidence_checks.confirm_refusal("handoff.decline", receipt, OFMINS, write)
+
+
+def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
+    refused()
+    refused(handoff=HANDOFF)
+    refused(write=None, by="anybody", handoff=OTHER)
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (lambda: refused(handoff=OTHER), "of another handoff"),
+        (lambda: refused(by="officer-2"), "by somebody else"),
+        (lambda: refused(result=EventResult.ALLOWED), "says that it was allowed"),
+        (lambda: refused(action="handoff.close"), "another kind of request"),
+        (lambda: refused(parties=(Party(HOTLINE, "actor"),)), "does not name this"),
+        (lambda: refused(write=None, parties=(Party(HOTLINE, "actor"),)), "does not name this"),
+    ],
+)
+def test_a_lie_about_a_refusal_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+def test_an_event_of_others_is_not_shown_as_ours() -> None:
+    receipt = logged("handoff.close", ABROAD, "x1")
+    event = "018f0000-0000-7000-8000-0000000000ee"
+    evidence_checks.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
+    with pytest.raises(EvidenceMismatch):
+        evidence_checks.confirm_event(event, receipt, OFMINS)
+
+
+# --- Showing -------------------------------------------------------------------------------------
+
+
+def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
+    """A handoff as its recipient sees it after a refusal; ``changes`` are to what is shown."""
+    case = TRUE_CASE
+    shown: dict[str, Any] = {
+        "handoff": str(HANDOFF),
+        "originator": HOTLINE,
+        "recipient": OFMIN,
+        "competence": None,
+        "case_digest": case.digest,
+        "permitted": PARTS,
+        "routing": case.present(ROUTING).compact(),
+        "conditions": conditions(cases.undisclosable_claims(CONTENT)),
+        "answers": [
+            {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()},
+            {"kind": "refuse", "author": OFMIN, "statement": answer_document().compact()},
+        ],
+    }
+    documents.check_view(shown | changes, connection)
+
+
+def with_answer(document: SdJwt, author: str = OFMIN, kind: str = "refuse") -> dict[str, Any]:
+    offer = {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()}
+    return {"answers": [offer, {"kind": kind, "author": author, "statement": document.compact()}]}
+
+
+def test_a_handoff_shown_truly_is_believed() -> None:
+    view()
+    withdrawal = answer_document(HOTLINE, kind="withdrawal")
+    view(**with_answer(withdrawal, HOTLINE, "withdraw"))
+
+
+def _beyond_the_offer() -> None:
+    """The routing part shows content that the signed offer does not name."""
+    offer = offer_document(disclosures=ROUTING)
+    view(
+        permitted=sorted(ROUTING),
+        routing=TRUE_CASE.compact(),
+        answers=[{"kind": "offer", "author": HOTLINE, "statement": offer.compact()}],
+    )
+
+
+def _by_another_originator() -> None:
+    """The routing part is of the very version offered, but attested for somebody else."""
+    case = case_document(ABROAD)
+    offer = offer_document(case_digest=case.digest)
+    view(
+        case_digest=case.digest,
+        routing=case.present(ROUTING).compact(),
+        answers=[{"kind": "offer", "author": HOTLINE, "statement": offer.compact()}],
+    )
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (_beyond_the_offer, "more than its offer names"),
+        (lambda: view(routing=case_document(tlp="GREEN").compact()), "another version"),
+        (_by_another_originator, "by somebody else"),
+        (lambda: view(**with_answer(answer_document(HOTLINE), HOTLINE)), "party that may give it"),
+        (
+            lambda: view(**with_answer(answer_document(kind="withdrawal"), OFMIN, "withdraw")),
+            "party that may give it",
+        ),
+        (lambda: view(**with_answer(answer_document(offer_digest=PARTS[0]))), "not about this"),
+        (lambda: view(**with_answer(answer_document(package=PARTS[0]))), "not about this"),
+        (lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))), "not about this"),
+    ],
+)
+def test_a_lie_about_a_handoff_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()

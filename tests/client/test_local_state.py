@@ -1,0 +1,239 @@
+"""Writes on disk before they are sent: whole, private, in order, and gone when answered."""
+
+import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from gateway.client import LogForked, SettingsError
+from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite
+from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import NoteError
+from tests.founding import ORIGIN, Ids, note_signer
+
+
+def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) -> PendingWrite:
+    parts = {
+        "action": "handoff.close",
+        "path": "/handoffs/x/closure",
+        "key": key,
+        "body": '{"by":"officer-1","reason":"fermé \u2603"}',
+        "handoff": "x",
+    }
+    return PendingWrite(**parts | changes)  # type: ignore[arg-type]
+
+
+def test_a_kept_write_comes_back_as_it_was(tmp_path: Path) -> None:
+    Outbox(tmp_path).keep(write())
+    assert list(Outbox(tmp_path).waiting()) == [write()]
+
+
+def test_a_write_is_on_disk_before_it_has_its_name_and_its_name_when_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a power cut after the sending leaves it whole."""
+    forced: list[tuple[bool, list[str]]] = []
+    fsync = os.fsync
+
+    def force(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        forced.append((is_folder, [file.name for file in tmp_path.glob("*.json")]))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", force)
+    Outbox(tmp_path).keep(write())
+    assert forced == [(False, []), (True, [f"{write().key}.json"])]
+
+
+def test_folder_and_files_are_their_owners_alone(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        folder = tmp_path / "deep" / "spool"
+        Outbox(folder).keep(write())
+    finally:
+        os.umask(old)
+    (file,) = folder.iterdir()
+    assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_writes_wait_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    spool, ids = Outbox(tmp_path), Ids()
+    keys = [str(ids()) for _ in range(5)]
+    for key in reversed(keys):
+        spool.keep(write(key))
+    assert [one.key for one in spool.waiting()] == keys
+
+
+def test_an_answered_write_is_gone_and_may_be_gone_already(tmp_path: Path) -> None:
+    spool = Outbox(tmp_path)
+    spool.keep(write())
+    spool.drop(write().key)
+    spool.drop(write().key)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_file_of_a_crash_is_not_a_write_and_does_no_harm(tmp_path: Path) -> None:
+    spool = Outbox(tmp_path)
+    (tmp_path / f"{write().key}.part").write_text('{"action":')
+    assert list(spool.waiting()) == []
+    spool.keep(write())
+    assert list(spool.waiting()) == [write()]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "another-key-than-the-name"},
+        {"action": "case.destroy"},
+        {"path": "https://elsewhere.example/"},
+        {"body": "[]"},
+        {"body": "{"},
+        {"handoff": 5},
+        {"extra": "x"},
+    ],
+)
+def test_a_file_that_is_no_write_of_ours_stops_the_resuming(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    members = {"action": "case.close", "path": "/x", "key": "a-good-key", "body": '{"by":"x"}'}
+    file = tmp_path / "a-good-key.json"
+    file.write_text(json.dumps({**members, "handoff": None} | change))
+    with pytest.raises(SettingsError):
+        list(Outbox(tmp_path).waiting())
+    file.write_text(json.dumps({**members, "handoff": None}))
+    assert len(list(Outbox(tmp_path).waiting())) == 1
+
+
+def test_where_nothing_can_be_kept_nothing_is_sent(tmp_path: Path) -> None:
+    spool = Outbox(tmp_path / "spool")
+    (tmp_path / "spool").rmdir()
+    (tmp_path / "spool").touch()
+    with pytest.raises(SettingsError):
+        spool.keep(write())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError):
+        Outbox(tmp_path / "file" / "spool")
+
+
+# --- What the log has shown: a smaller tree or another root is an alarm, with its proof ---
+
+
+KEY = note_signer().key
+
+
+def note(size: int, root: int = 1, origin: str = ORIGIN) -> str:
+    return sign_checkpoint(Checkpoint(origin, size, bytes([root]) * 32), note_signer(origin))
+
+
+def size_of(sightings: CheckpointStore) -> int:
+    newest = sightings.newest()
+    assert newest is not None
+    return newest.checkpoint.size
+
+
+def test_a_growing_log_is_remembered_at_its_newest() -> None:
+    sightings = CheckpointStore(KEY)
+    assert sightings.newest() is None
+    for size in (3, 3, 7):
+        sightings.observe(note(size, size), sightings.newest())
+    assert size_of(sightings) == 7
+
+
+def test_a_smaller_tree_than_before_is_an_alarm_with_both_checkpoints() -> None:
+    sightings = CheckpointStore(KEY)
+    sightings.observe(note(7), None)
+    with pytest.raises(LogForked, match=r"smaller tree.*7 entries known, 6 shown") as alarm:
+        sightings.observe(note(6), sightings.newest())
+    assert alarm.value.notes == (note(7), note(6))
+
+
+def test_another_root_at_the_same_size_is_an_alarm() -> None:
+    sightings = CheckpointStore(KEY)
+    sightings.observe(note(7, 1), None)
+    with pytest.raises(LogForked):
+        sightings.observe(note(7, 2), sightings.newest())
+
+
+def test_another_root_is_an_alarm_also_for_an_answer_that_was_overtaken() -> None:
+    sightings = CheckpointStore(KEY)
+    sightings.observe(note(7, 1), None)
+    with pytest.raises(LogForked):
+        sightings.observe(note(7, 2), None)
+
+
+def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
+    sightings = CheckpointStore(KEY)
+    sightings.observe(note(5), None)
+    asked_at_five = sightings.newest()
+    sightings.observe(note(9), asked_at_five)
+    sightings.observe(note(6), asked_at_five)
+    assert size_of(sightings) == 9
+
+
+def test_a_later_process_knows_what_an_earlier_one_has_seen(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    CheckpointStore(KEY, file).observe(note(7), None)
+    assert file.read_text() == note(7)
+    assert file.stat().st_mode & 0o777 == 0o600
+    later = CheckpointStore(KEY, file)
+    with pytest.raises(LogForked):
+        later.observe(note(6), later.newest())
+
+
+def test_processes_that_run_together_share_what_they_see(tmp_path: Path) -> None:
+    one, other = (CheckpointStore(KEY, tmp_path / "newest.checkpoint") for _ in range(2))
+    one.observe(note(7), one.newest())
+    assert size_of(other) == 7
+    other.observe(note(8, 8), other.newest())
+    assert size_of(one) == 8
+
+
+def test_clients_of_one_process_that_write_at_once_leave_a_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    size = count(1)
+
+    def write() -> None:
+        sightings = CheckpointStore(KEY, file)
+        for _ in range(20):
+            sightings.observe(note(next(size)), None)
+
+    with ThreadPoolExecutor(4) as clients:
+        for done in [clients.submit(write) for _ in range(4)]:
+            done.result()
+    assert size_of(CheckpointStore(KEY, file)) > 1
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    sightings = CheckpointStore(KEY, file)
+    sightings.observe(note(7), None)
+    with pytest.raises(LogForked, match=r"newest\.checkpoint\.forked"):
+        sightings.observe(note(6), sightings.newest())
+    assert (tmp_path / "newest.checkpoint.forked").read_text() == f"{note(7)}\n{note(6)}"
+    assert file.read_text() == note(7), "the known checkpoint stays"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "rubbish", note(7).replace("\n7\n", "\n9\n"), note(7, origin="other.example")]
+)
+def test_a_state_that_the_log_did_not_sign_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "newest.checkpoint"
+    file.write_text(content)
+    with pytest.raises(SettingsError):
+        CheckpointStore(KEY, file).newest()
+
+
+def test_a_checkpoint_of_another_log_is_never_taken_in() -> None:
+    with pytest.raises(NoteError):
+        CheckpointStore(KEY).observe(note(7, origin="other.example"), None)
+
+
+def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "newest").mkdir()
+    with pytest.raises(SettingsError):
+        CheckpointStore(KEY, tmp_path / "newest").observe(note(7), None)

@@ -1,0 +1,170 @@
+"""A handoff from offer to answers, made of real parts, from which tests take what they need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.evidence import bundle, handoff_documents, sd_jwt
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.trust import TrustAnchors
+from tests import answers
+from tests.evidence.ingredients import chance, es256
+from tests.evidence.logbook import ORIGIN, Logbook
+
+GATEWAY = "https://gw.example.org"
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
+SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
+ACTIONS = {
+    "acceptance": "handoff.accept",
+    "refusal": "handoff.decline",
+    "redirection": "handoff.redirect",
+    "outcome": "handoff.outcome",
+    "withdrawal": "handoff.withdraw",
+    "closure": "handoff.close",
+    "succession": "handoff.reissue",
+    "lapse": "handoff.lapse",
+}
+TRUST = TrustAnchors(
+    log_keys=tuple(Logbook().keys),
+    origins=(ORIGIN,),
+    gateway_keys=SIGNERS["gateway"].keys(),
+    organisations={name: SIGNERS[name].keys() for name in ("hotline", "police")},
+)
+
+
+def uri(organisation: str) -> str:
+    return f"{GATEWAY}/organisations/{organisation}"
+
+
+def word_of(organisation: str, attested: bool) -> dict[str, Any]:
+    """Issuer and signer: the organisation itself, or the gateway for it."""
+    if attested:
+        return {
+            "issuer": GATEWAY,
+            "attested_for": uri(organisation),
+            "signer": SIGNERS["gateway"],
+        }
+    return {"issuer": uri(organisation), "attested_for": None, "signer": SIGNERS[organisation]}
+
+
+def case_version(organisation: str = "hotline", attested: bool = False, seed: str = "") -> SdJwt:
+    word = word_of(organisation, attested)
+    claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": "c-1", "tlp": "AMBER"}
+    if attested:
+        claims["attested_for"] = word["attested_for"]
+    return sd_jwt.issue(
+        typ=handoff_documents.CASE_TYP,
+        claims=claims,
+        properties=[("matter", ["csam"]), ("urgency", "normal"), ("reporter", {"anonymous": True})],
+        arrays=[("items", [{"kind": "url", "n": n} for n in range(3)]), ("subjects", [])],
+        signer=word["signer"],
+        random=chance(f"case {organisation} {attested} {seed}"),
+    )
+
+
+@dataclass
+class Scenario:
+    """One handoff in one log. ``log`` may hold more events than the handoff's own.
+
+    ``own_case`` lets the originator sign the case itself, whoever attests the rest.
+    """
+
+    attested: bool = False
+    own_case: bool = False
+    handoff: UUID = HANDOFF
+    originator: str = "hotline"
+    recipient: str = "police"
+    log: Logbook = field(default_factory=Logbook)
+    competence: Mapping[str, str] = field(default_factory=dict)
+    indexes: list[int] = field(default_factory=list)
+    answers: list[SdJwt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        attested = self.attested and not self.own_case
+        self.case = case_version(self.originator, attested, str(self.handoff))
+        self.permitted = [d.digest for d in self.case.disclosures if d.name != "reporter"]
+        self.package = handoff_documents.package_digest(self.permitted)
+        self.offer = answers.issue_offer(
+            **word_of(self.originator, self.attested),
+            audience=GATEWAY,
+            at=AT,
+            jti="offer",
+            handoff=self.handoff,
+            to={"organisation": self.recipient, **self.competence},
+            case_digest=self.case.digest,
+            disclosures=self.permitted,
+            purpose=["identify_victim"],
+            until=None,
+            by="staff-1",
+            note=None,
+            random=chance(f"offer {self.handoff}"),
+        )
+        self.record("handoff.offer", self.offer.digest)
+
+    def record(self, action: str, digest: str | None, **changes: Any) -> int:
+        """Log an event of the handoff; ``changes`` are to the fact."""
+        number = len(self.log.events)
+        fact = AuditEvent(
+            id=UUID(int=(7 << 76) + number),
+            action=action,
+            result=EventResult.ALLOWED,
+            parties=(Party(self.originator, "actor"), Party(self.recipient, "recipient")),
+            details=(EventDetail("by", "staff-1", frozenset({self.originator})),),
+            handoff=self.handoff,
+            case_digest=self.case.digest,
+            package=self.package,
+            document_sha256=digest,
+        )
+        index = self.log.record(replace(fact, **changes), AT + timedelta(seconds=number))
+        self.indexes.append(index)
+        return index
+
+    def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
+        """Sign an answer without logging it; ``changes`` are to its claims."""
+        author = by or (self.originator if kind == "withdrawal" else self.recipient)
+        claims = {
+            "audience": GATEWAY,
+            "at": AT,
+            "jti": f"answer {len(self.answers)}",
+            "handoff": self.handoff,
+            "case_digest": self.case.digest,
+            "offer_digest": self.offer.digest,
+            "package": self.package,
+            "kind": kind,
+            "by": "staff-7",
+        }
+        word = word_of(author, self.attested)
+        seed = f"answer {self.handoff} {len(self.answers)}"
+        return answers.issue(**word | claims | changes, random=chance(seed))
+
+    def say(self, kind: str, **changes: Any) -> SdJwt:
+        """Sign an answer and log it."""
+        document = self.answer(kind, **changes)
+        self.answers.append(document)
+        self.record(ACTIONS[kind], document.digest)
+        return document
+
+    def told(self, *kinds: str) -> "Scenario":
+        """The same story after some answers."""
+        for kind in kinds:
+            self.say(kind)
+        return self
+
+    def bundle(self, reader: str | None = None, **changes: Any) -> Bundle:
+        """What a reader can prove; ``changes`` replace parts of the bundle."""
+        whole = Bundle(
+            case=self.case.present(self.permitted).compact(),
+            offer=self.offer.compact(),
+            answers=tuple(document.compact() for document in self.answers),
+            receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),
+        )
+        return replace(whole, **changes)
+
+    def file(self, reader: str | None = None, **changes: Any) -> bytes:
+        """The bundle as a file."""
+        return bundle.encode(self.bundle(reader, **changes))

@@ -1,0 +1,291 @@
+"""The course of a handoff: what is shown is lawful, and a gap is seen as one."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.answers import MOVES
+from gateway.domain.audit_event import EventDetail, EventResult
+from gateway.domain.handoff import HandoffAction, HandoffState
+from gateway.evidence import bundle, bundle_verification, handoff_documents, sd_jwt, verification
+from gateway.evidence.bundle_verification import History
+from gateway.evidence.handoff_documents import ReissueReference, StatementError
+from gateway.evidence.report import Code, VerificationFailed
+from gateway.evidence.sd_jwt import SdJwt
+from tests import answers
+from tests.each import each
+from tests.evidence.ingredients import chance
+from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, word_of
+
+ACCEPTED = bundle_verification.MOVES_OF_EVENTS["handoff.accepted"]
+
+
+def test_a_bare_offer_stands_offered():
+    assert bundle_verification.replay([]) == History(frozenset({HandoffState.OFFERED}), 0)
+
+
+def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
+    assert bundle_verification.replay([ACCEPTED]).states == {
+        HandoffState.ACCEPTED,
+        HandoffState.PARTIALLY_ACCEPTED,
+    }
+    assert bundle_verification.replay([{HandoffAction.ACCEPT_PARTLY}]).states == {
+        HandoffState.PARTIALLY_ACCEPTED
+    }
+    assert bundle_verification.replay(
+        [ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]
+    ) == History(frozenset({HandoffState.CLOSED}), 0)
+
+
+def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
+    followed = bundle_verification.replay([{HandoffAction.OUTCOME}])
+    assert followed == History(
+        frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED}), 1
+    )
+
+
+@each("final", [HandoffAction.REFUSE, HandoffAction.REDIRECT, HandoffAction.WITHDRAW])
+@each("then", sorted(HandoffAction))
+def test_nothing_follows_a_final_state(final, then):
+    with pytest.raises(VerificationFailed):
+        bundle_verification.replay([{final}, {then}])
+
+
+def test_an_acceptance_cannot_follow_another():
+    with pytest.raises(VerificationFailed):
+        bundle_verification.replay([ACCEPTED, ACCEPTED])
+
+
+@given(st.data())
+def test_any_lawful_course_is_followed_and_any_part_of_it_is_possible(data):
+    state, moves = HandoffState.OFFERED, []
+    for _ in range(data.draw(st.integers(0, 6))):
+        lawful = sorted(m for s, m in MOVES if s == state)
+        if not lawful:
+            break
+        moves.append(data.draw(st.sampled_from(lawful)))
+        state = MOVES[state, moves[-1]]
+    assert bundle_verification.replay([{m} for m in moves]) == History(frozenset({state}), 0)
+    part = [m for m in moves if data.draw(st.booleans())]
+    bundle_verification.replay([{m} for m in part])
+
+
+def test_every_move_is_recorded_by_some_event():
+    assert set().union(*bundle_verification.MOVES_OF_EVENTS.values()) == set(HandoffAction)
+
+
+# --- The bundle of a handoff that came by succession: what it proves, and says in words ---
+
+
+PLANNED = UUID("01890000-0000-7000-8000-00000000000a")
+BEFORE = UUID("01890000-0000-7000-8000-00000000000b")
+MANDATE = {"competence": "receive/csam/FR", "mandate_event": str(PLANNED)}
+
+
+def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
+    asked = {
+        **word_of(story.originator, attested),
+        "audience": GATEWAY,
+        "at": AT,
+        "jti": "offer",
+        "handoff": BEFORE,
+        "to": {"organisation": "old-police", "competence": "receive/csam/FR", "mandate_event": "x"},
+        "case_digest": story.case.digest,
+        "disclosures": story.permitted,
+        "purpose": ["identify_victim"],
+        "until": None,
+        "by": "staff-1",
+        "note": None,
+        "random": chance("an offer"),
+    }
+    return answers.issue_offer(**{**asked, **changes})
+
+
+def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
+    """A handoff that was re-issued to the police, and the offer to the office before it."""
+    story = Scenario()
+    before = offer(story, attested=False, **changes)
+    story.offer = offer(
+        story,
+        attested=True,
+        handoff=story.handoff,
+        to={"organisation": story.recipient, **MANDATE},
+        succeeds=ReissueReference("old-police", BEFORE, before.digest, PLANNED),
+    )
+    story.log = type(story.log)()
+    story.indexes.clear()
+    story.record("handoff.offer", story.offer.digest)
+    return story.told("acceptance"), before
+
+
+def found(story: Scenario, before: SdJwt | None) -> verification.VerificationReport:
+    shown = before and before.present(()).compact()
+    return verification.verify(story.file(succeeded_offer=shown), TRUST)
+
+
+def test_a_re_issued_handoff_verifies_and_says_how_it_came():
+    told = found(*succeeded())
+    assert told.code == Code.VERIFIED, told.sentence
+    assert (
+        f"The gateway re-issued handoff {BEFORE} because the mandate moved from old-police to "
+        f"police by event {PLANNED}, planned by event {PLANNED}; the original offer, signed by "
+        "hotline itself, key hotline-key, has the same terms."
+    ) in told.sentence
+    assert "on behalf of hotline" in told.sentence
+
+
+def test_without_the_offer_before_it_is_said_that_it_is_missing():
+    story, _ = succeeded()
+    told = found(story, None)
+    assert told.code == Code.VERIFIED
+    assert "the original offer is not in this file" in told.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"handoff": UUID(int=5)}, "handoff"),
+        ({"to": {"organisation": "stranger", **MANDATE}}, "predecessor"),
+        ({"to": {"organisation": "old-police"}}, "competence"),
+        ({**word_of("police", False)}, "originator"),
+        ({"case_digest": "A" * 43}, "case version"),
+        ({"disclosures": ["A" * 43]}, "package"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_an_earlier_offer_that_says_something_else_is_a_mismatch(changes, what):
+    told = found(*succeeded(**changes))
+    assert told.code == Code.MISMATCH
+    assert f"the earlier offer is of another {what}" in told.sentence
+
+
+def test_another_earlier_offer_than_the_one_named_is_a_mismatch():
+    story, _ = succeeded()
+    other = offer(story, attested=False, random=chance("another"))
+    assert "another offer" in found(story, other).sentence
+
+
+def test_an_earlier_offer_where_none_is_followed_is_a_mismatch():
+    story = Scenario().told("acceptance")
+    told = found(story, offer(story, attested=False))
+    assert told.code == Code.MISMATCH
+
+
+def test_an_earlier_offer_with_a_false_signature_is_refused():
+    story, before = succeeded()
+    head, payload, _ = before.issuer_signed.split(".")
+    false = replace(before, issuer_signed=f"{head}.{payload}.{'A' * 86}")
+    assert found(story, false).code == Code.BAD_SIGNATURE
+
+
+def test_nobody_but_the_gateway_re_issues():
+    story = Scenario()
+    own = offer(
+        story, attested=False, succeeds=ReissueReference("old-police", BEFORE, "A" * 43, PLANNED)
+    )
+    with pytest.raises(StatementError):
+        handoff_documents.read_offer(sd_jwt.read_unverified(own.compact()))
+
+
+@each(
+    "said",
+    [
+        "old-police",
+        {"predecessor": "old-police"},
+        {"predecessor": "X", "handoff": str(BEFORE), "offer": "A" * 43, "event": str(PLANNED)},
+        {"predecessor": "old-police", "handoff": "b", "offer": "A" * 43, "event": str(PLANNED)},
+        {"predecessor": "old-police", "handoff": str(BEFORE), "offer": "A", "event": str(PLANNED)},
+    ],
+)
+def test_what_a_re_issued_offer_follows_has_its_form(said):
+    story, _ = succeeded()
+    claims = dict(sd_jwt.read_unverified(story.offer.compact()).claims) | {"succeeds": said}
+    made = sd_jwt.issue(
+        typ=handoff_documents.OFFER_TYP,
+        claims=claims,
+        properties=(),
+        arrays=(),
+        signer=SIGNERS["gateway"],
+        random=chance("malformed"),
+    )
+    with pytest.raises(StatementError):
+        handoff_documents.read_offer(sd_jwt.read_unverified(made.compact()))
+
+
+@each("kind", ["succession", "lapse"])
+def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
+    told = verification.verify(Scenario().told("acceptance", kind).file(), TRUST)
+    assert told.code == Code.VERIFIED
+    state = "succeeded" if kind == "succession" else "withdrawn"
+    assert f"was {state}." in told.sentence
+
+
+def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
+    story, before = succeeded()
+    data = story.file(succeeded_offer=before.compact())
+    assert bundle.parse(data).succeeded_offer == before.compact()
+    with pytest.raises(bundle.BundleError):
+        bundle.parse(data.replace(f'"{before.compact()}"'.encode(), b"5"))
+
+
+SUBJECT = {
+    "organisation": "old-police",
+    "successor": "police",
+    "competence": "receive/csam/FR",
+    "legal_act": "Decree 1",
+}
+
+
+def with_plan(**changes: Any) -> verification.VerificationReport:
+    """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact."""
+    story, before = succeeded()
+    subject = changes.pop("subject", SUBJECT)
+    fact: dict[str, Any] = {
+        "id": PLANNED,
+        "handoff": None,
+        "case_digest": None,
+        "package": None,
+        "details": (EventDetail("subject", json.dumps(subject), frozenset({"police"})),),
+        **changes,
+    }
+    index = story.record(fact.pop("action", "succession.plan"), None, **fact)
+    story.indexes.remove(index)
+    plan = story.log.receipt(index)
+    return verification.verify(story.file(succeeded_offer=before.compact(), succession=plan), TRUST)
+
+
+def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
+    told = with_plan()
+    assert told.code == Code.VERIFIED, told.sentence
+    assert f"planned by event {PLANNED} (Decree 1; entry 2 of the log " in told.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"id": UUID(int=9)}, "event"),
+        ({"action": "mandate.grant"}, "kind"),
+        ({"result": EventResult.DENIED}, "kind"),
+        ({"subject": {**SUBJECT, "organisation": "another"}}, "predecessor"),
+        ({"subject": {**SUBJECT, "successor": "another"}}, "successor"),
+        ({"subject": {**SUBJECT, "competence": "receive/csam/BE"}}, "competence"),
+        ({"subject": []}, "predecessor"),
+        ({"details": ()}, "predecessor"),
+    ],
+    ids=str,
+)
+def test_the_plan_of_another_succession_is_a_mismatch(changes, what):
+    told = with_plan(**changes)
+    assert told.code == Code.MISMATCH
+    assert f"is of another {what}" in told.sentence
+
+
+def test_a_plan_where_nothing_moved_is_a_mismatch():
+    story = Scenario().told("acceptance")
+    told = verification.verify(story.file(succession=story.log.receipt(0)), TRUST)
+    assert told.code == Code.MISMATCH
