@@ -57,7 +57,7 @@ class FileKeyEncryption:
         files.destroy(self.file(kek))
 
     def require(self, kek: str) -> None:
-        """Raise KeysUnavailable unless the key is there and can be read."""
+        """Raise CaseKeysUnavailable unless the key is there and can be read."""
         self._cipher(kek)
 
     def file(self, kek: str) -> Path:

@@ -90,15 +90,13 @@ _HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases:
-    """Cases in SQL; the contract is that of `gateway.kernel.ports.Cases`."""
+    """Cases in SQL; the contract is that of `gateway.kernel.ports.CaseStore`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
         self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
-        """See the port."""
         locking = (
             self._transaction.locks_rows
             # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
@@ -112,7 +110,7 @@ class SqlCases:
         return Case(*row[:_CASE_FIELDS])
 
     def add(self, case: Case, version: CaseVersion) -> None:
-        """See the port. RuntimeError when the version's document is stored for another case."""
+        """RuntimeError when the version's document is stored for another case."""
         self._transaction.require_writing()
         key = self._cipher.new_key()
         if not self._transaction.changed(_ADD, {**vars(case), "content_key": key}):
@@ -120,7 +118,7 @@ class SqlCases:
         self._add_version(version, key)
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
-        """See the port. The reference never changes; RuntimeError as for ``add``."""
+        """The reference never changes; RuntimeError as for ``add``."""
         self._transaction.require_writing()
         values = dict(vars(case))
         del values["originator_ref"]
@@ -135,7 +133,6 @@ class SqlCases:
             self._add_version(version, self.key_of(case.originator, case.id))
 
     def version(self, digest: str) -> CaseVersion | None:
-        """See the port."""
         row = self._transaction.execute(_VERSION, {"digest": digest}).first()
         if row is None:
             return None
@@ -146,14 +143,13 @@ class SqlCases:
         return CaseVersion(**row._asdict() | opened)
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """See the port."""
         values = {"originator": originator, "after": after or _NO_ID, "limit": limit}
         rows = self._transaction.execute(_PAGE, values).all()
         there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
         return [self._listed(row, readable=row.content_key in there) for row in rows]
 
     def erase(self, case: Case) -> Erasure:
-        """See the port. What is overwritten was encrypted: the key's end is what erases it."""
+        """What is overwritten was encrypted: the key's end is what erases it."""
         self.save(case)
         self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
@@ -164,28 +160,23 @@ class SqlCases:
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
-        """See the port."""
         rows = self._transaction.execute(_DUE, {"day": day, "limit": limit})
         return [Case(*row) for row in rows]
 
     def doomed(self, limit: int) -> Sequence[UUID]:
-        """See the port."""
         return [row.content_key for row in self._transaction.execute(_DOOMED, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
-        """See the port."""
         self._transaction.require_writing()
         for key in keys:
             self._transaction.execute(_FORGET_KEY, {"of_key": key})
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
-        """See the port."""
         values = {"originator": originator, "case": case}
         key: UUID | None = self._transaction.execute(_KEY_OF, values).scalar()
         return key
 
     def having(self, key: UUID) -> Case | None:
-        """See the port."""
         row = self._transaction.execute(_HAVING, {"key": key}).first()
         return row and Case(*row)
 

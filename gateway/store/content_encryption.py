@@ -22,7 +22,7 @@ NONCE_BYTES = 12  # SP 800-38D 8.2.2: the length for which random nonces are mea
 TAG_BYTES = 16
 
 ERASED = b""
-"""What is stored in the place of a text that was erased."""
+"""What is stored instead of a text that was erased."""
 
 GONE = "the case was erased: nothing of its content is left"
 
@@ -90,14 +90,14 @@ class Keyring(Protocol):
         """A new key, which is durable already."""
 
     def key(self, id_: UUID, /) -> bytes:
-        """The key of that id. Raises Erased, KeysUnavailable."""
+        """The key of that id. Raises CaseErased, CaseKeysUnavailable."""
 
     def keys(self, ids: Collection[UUID], /) -> Mapping[UUID, bytes]:
-        """Those of these keys that are there. Raises KeysUnavailable."""
+        """Those of these keys that are there. Raises CaseKeysUnavailable."""
 
 
 class NoContentKeys:
-    """For who reads a database without its content."""
+    """A keyring for reading a database without its content: every key is refused."""
 
     def random(self, count: int, /) -> bytes:
         """Refuse: content is neither read nor written."""
@@ -133,7 +133,7 @@ class ContentCipher:
         """The key ids of cases that this transaction has read; None for an erased one."""
 
     def new_key(self) -> UUID:
-        """The key of a new case. Raises KeysUnavailable."""
+        """The key of a new case. Raises CaseKeysUnavailable."""
         id_, key = self._keyring.take()
         self._keys[id_] = key
         return id_
@@ -143,7 +143,7 @@ class ContentCipher:
         self.case_keys[originator, case] = None if state is CaseState.ERASED else key
 
     def fetch(self, ids: Collection[UUID]) -> Collection[UUID]:
-        """Read several keys at once; which of them are there. Raises KeysUnavailable."""
+        """Read several keys at once; which of them are there. Raises CaseKeysUnavailable."""
         found = self._keyring.keys(ids)
         self._keys.update(found)
         return found.keys()
@@ -151,7 +151,7 @@ class ContentCipher:
     def encrypt(self, text: str, key: UUID | None, cell: CellRef) -> bytes:
         """A text as it is stored in a cell; ``key`` is its case's, None when that was erased.
 
-        Raises Erased, KeysUnavailable.
+        Raises CaseErased, CaseKeysUnavailable.
         """
         if key is None:
             raise CaseErased(GONE)
@@ -160,7 +160,8 @@ class ContentCipher:
     def decrypt(self, stored: bytes, cell: CellRef) -> str:
         """The text that is stored in a cell.
 
-        Raises Erased, KeysUnavailable; EnvelopeError when the cell holds what was not put there.
+        Raises CaseErased, CaseKeysUnavailable; EnvelopeError when the cell holds what was not put
+        there.
         """
         if stored == ERASED:
             raise CaseErased(GONE)

@@ -43,8 +43,8 @@ REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
 SERVING_LOCK = int.from_bytes(b"casecert", "big")
 
 # For a connection that has just been opened; the second of each pair is what it must then be.
-# FULL, because NORMAL may lose the last commits, and with them events whose receipts are out (L5).
-# secure_delete overwrites what was erased (L29).
+# FULL, because NORMAL may lose the last commits, and with them events whose receipts are out;
+# secure_delete overwrites what was erased.
 _SQLITE_SETTINGS: Mapping[str, tuple[str, Any]] = {
     "journal_mode": ("WAL", "wal"),
     "synchronous": ("FULL", 2),
@@ -53,7 +53,7 @@ _SQLITE_SETTINGS: Mapping[str, tuple[str, Any]] = {
     "busy_timeout": ("5000", 5000),
 }
 
-# A worker that is stopped in the middle of a transaction must not hold the log's lock for ever.
+# A worker that is stopped in the middle of a transaction must not keep holding the log's lock.
 _POSTGRESQL_SETTINGS: Mapping[str, str] = {
     "application_name": "casegate",
     "synchronous_commit": "on",
@@ -113,7 +113,7 @@ def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database
     """Connect to the database named by a SQLAlchemy URL and check that it is fit.
 
     ``lock_path`` is the file before which SQLite's writers queue; ``waiters`` of this process may
-    wait. Raises Unfit.
+    wait. Raises UnsuitableDatabase.
     """
     if _is_sqlite(url):
         if lock_path is None:
@@ -141,7 +141,7 @@ def _is_sqlite(url: str) -> bool:
 
 
 class ConnectionPool:
-    """Connections of an engine that are at hand: they stay out of the engine between uses.
+    """Idle connections of an engine, kept outside the engine's own pool between uses.
 
     The engine's way from the pool and back costs more than a transaction's own statements.
     """
@@ -158,7 +158,7 @@ class ConnectionPool:
         return self.engine.connect()
 
     def give_back(self, connection: Connection) -> None:
-        """Roll back what is open on a connection, and have it at hand again."""
+        """Roll back what is open on a connection, and keep it for the next use."""
         try:
             if connection.in_transaction():
                 connection.rollback()  # what the engine began
@@ -225,7 +225,6 @@ class Sqlite:
         _require_fit(self, self._check)
 
     def begin(self, mode: TransactionMode) -> Begun:
-        """See Database."""
         if mode is TransactionMode.READ:
             return _begin(self._readers, "BEGIN")
         self._lock.acquire()
@@ -236,7 +235,6 @@ class Sqlite:
             raise
 
     def end(self, connection: Connection, mode: TransactionMode) -> None:
-        """See Database."""
         if mode is TransactionMode.READ:
             self._readers.give_back(connection)
             return
@@ -246,23 +244,19 @@ class Sqlite:
             self._lock.release()
 
     def enter(self) -> None:
-        """See Database."""
         self._turnstile.enter()
 
     def leave(self) -> None:
-        """See Database."""
         self._turnstile.leave()
 
     def hand_over(self) -> bool:
-        """See Database."""
         return self._turnstile.hand_over()
 
     def turn(self) -> AbstractContextManager[None]:
-        """See Database. A file belongs to one host, where maintenance has a lock file."""
+        """A file belongs to one host, where maintenance has a lock file."""
         return nullcontext()
 
     def close(self) -> None:
-        """See Database."""
         self._writers.close()
         self._readers.close()
 
@@ -287,13 +281,13 @@ class Postgresql:
         _require_fit(self, self._check)
 
     def begin(self, mode: TransactionMode) -> Begun:
-        """See Database. All of it goes to the server in one message."""
+        """All of it goes to the server in one message."""
         if mode is TransactionMode.READ:
             return _begin(self._readers, _BEGIN_READING)
         return _begin(self._writers, f"{_BEGIN_BESIDE}; {_REGISTRY_LOCKS[mode]}")
 
     def end(self, connection: Connection, mode: TransactionMode) -> None:
-        """See Database. What only read is committed: at ROLLBACK the driver forgets statements."""
+        """What only read is committed: at ROLLBACK the driver forgets statements."""
         if mode is not TransactionMode.READ:
             self._writers.give_back(connection)
             return
@@ -303,20 +297,18 @@ class Postgresql:
         self._readers.give_back(connection)
 
     def enter(self) -> None:
-        """See Database."""
         self._turnstile.enter()
 
     def leave(self) -> None:
-        """See Database."""
         self._turnstile.leave()
 
     def hand_over(self) -> bool:
-        """See Database. Writers work side by side here: nobody waits for another's commit."""
+        """Writers work side by side here: nobody waits for another's commit."""
         return False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """See Database. The server frees the lock of a node that dies."""
+        """The server frees the lock of a node that dies."""
         locks = f"{_BEGIN_BESIDE}; SELECT pg_advisory_xact_lock({SERVING_LOCK})"
         begun = _begin(self._writers, locks)
         try:
@@ -325,7 +317,6 @@ class Postgresql:
             self._writers.give_back(begun.connection)
 
     def close(self) -> None:
-        """See Database."""
         self._writers.close()
         self._readers.close()
 
@@ -337,7 +328,7 @@ class Postgresql:
 def require_durable(connection: Connection) -> None:
     """Require that what PostgreSQL says is committed is; SQLite's connections check themselves.
 
-    Raises Unfit.
+    Raises UnsuitableDatabase.
     """
     if connection.dialect.name == "sqlite":
         return
@@ -363,7 +354,7 @@ _STATE = "SELECT registry.version, log_head.size, log_head.root FROM registry, l
 def _begin(connections: ConnectionPool, first: str) -> Begun:
     """Begin a transaction by its first statements and look at the state of the database.
 
-    Nothing was done yet: where a connection that was at hand has been lost, as after a restart of
+    Nothing was done yet: where an idle connection has been lost, as after a restart of
     the server, a new one takes its place.
     """
     try:
@@ -404,8 +395,8 @@ def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
-        # Never a queue for a connection: writers wait at the Turnstile, and a thread holds one
-        # reading Work. What the pool does not keep is opened again when it is needed.
+        # Never a queue for a connection: writers wait at the limiter, and a thread holds
+        # one reading unit of work. What the pool does not keep is opened again when it is needed.
         pool_size=SQLITE_KEPT,
         max_overflow=-1,
         hide_parameters=True,

@@ -2,12 +2,12 @@
 
 A row has the words that an event is found by: its type, its result, parties, persons and rules,
 each between bars and with its kind. Once 256 entries are there, the words of all of them are
-written once more in one row, shortened to four bytes each: a search passes over blocks that lack a
-word it asks for, and walks the other rows in the log's order until its page is full. No index
-costs a write anything.
+also written together in one row, shortened to four bytes each: a search passes over blocks
+that lack a word it asks for, and walks the other rows in the log's order until its page is full.
+No index costs a write anything.
 
-Persons stand here as HMACs under a key that is not in the database: who has only the database
-cannot try out pseudonyms.
+Persons stand here as HMACs under a key that is not in the database: the database alone does not
+let anybody try out pseudonyms.
 """
 
 import hmac

@@ -4,7 +4,7 @@ In SQLite one transaction writes at a time. What each costs beyond its own state
 BEGIN, the right edge of the log's tree and the wait for the disk, is paid once for all that stand
 in line together: who is done hands the open transaction to the next in line, and the last one
 commits for all. Nobody leaves before that; if it fails, nothing of it happened, for nobody
-(contracts.md 6, ADR 0019).
+(ADR 0019).
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ ROUND_WRITERS = 32
 """Writers of one round at most."""
 
 ROUND_SECONDS = 0.05
-"""How long a round takes on further writers: other processes wait for its end."""
+"""How long a round lets further writers in: other processes wait for its end."""
 
 Took = Callable[[str, float], None]
 """Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
@@ -40,7 +40,7 @@ def ignore(_step: str, _seconds: float) -> None:
 
 @dataclass
 class CommitGroup:
-    """One open transaction, the facts of those who are done in it, and what became of it.
+    """One open transaction, the facts of those who are done in it, and its result.
 
     ``begun`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
     that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
@@ -117,7 +117,7 @@ class GroupCommit:
         found.last = mode is TransactionMode.REGISTRY
         try:
             found.run("SAVEPOINT part")
-        except BaseException:  # whoever leaves without a word keeps the line for ever
+        except BaseException:  # otherwise nobody behind this writer could go on
             self.undo(found, broken=True)
             raise
         if found.broken:
@@ -140,7 +140,7 @@ class GroupCommit:
         """Take a writer's part back; the others' stands.
 
         ``broken`` when nothing of the round can be trusted any more. A statement that the database
-        refused is no such thing while its transaction is open: SQLite takes back to the savepoint
+        refused does not break it while the transaction is open: SQLite takes back to the savepoint
         whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
         them, and raises Busy when nothing of them could be kept.
         """
@@ -203,7 +203,7 @@ class GroupCommit:
     def _outcome(self, round_: CommitGroup) -> AppendResult:
         """What the round added to the log, once it is durable."""
         if not round_.over.wait(PATIENCE_SECONDS):
-            raise Busy("what became of this request is not known yet: repeat it")
+            raise Busy("it is not known yet whether this request was stored: repeat it")
         if round_.failure is not None:
             if not round_.shared:
                 raise round_.failure

@@ -90,16 +90,14 @@ _ADD_CONSULTATION = insert_new(consultation)
 
 
 class SqlHandoffs:
-    """Handoffs in SQL; the contract is that of `gateway.kernel.ports.Handoffs`."""
+    """Handoffs in SQL; the contract is that of `gateway.kernel.ports.HandoffStore`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
         self._cipher = cipher
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
-        """See the port."""
         values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
             row = self._transaction.execute(_GET, values).first()
@@ -123,7 +121,7 @@ class SqlHandoffs:
         return row and _handoff(row)
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
-        """See the port. RuntimeError when the offer's event recorded another answer."""
+        """RuntimeError when the offer's event recorded another answer."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
@@ -131,7 +129,7 @@ class SqlHandoffs:
         self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
-        """See the port. What was offered stays as it was: only the state, the groups accepted,
+        """What was offered stays as it was: only the state, the groups accepted,
         the terms and the sequence are replaced. RuntimeError as for ``add``."""
         self._transaction.require_writing()
         values = {
@@ -148,19 +146,16 @@ class SqlHandoffs:
         self._add_answer(answer)
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        """See the port."""
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
-        """See the port."""
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
         return row and self._answer(row)
 
     def page(
         self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
     ) -> Sequence[Handoff]:
-        """See the port."""
         values = {"organisation": organisation, "after": after or _NO_ID, "limit": limit}
         if state is not None:
             values["state"] = state
@@ -168,24 +163,21 @@ class SqlHandoffs:
         return [_handoff(row) for row in rows]
 
     def open_of(self, originator: str, case: UUID) -> int:
-        """See the port."""
         values = {"originator": originator, "case": case}
         return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
 
     def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
-        """See the port."""
         values = {"originator": originator, "case": case}
         rows = self._transaction.execute(_SENT_OF, values)
         return [SentHandoff(row.id, row.recipient, row.case_digest) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
-        """See the port; AlreadyExists when its event recorded another one."""
+        """AlreadyExists when its event recorded another one."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD_CONSULTATION, vars(consultation)):
             raise AlreadyExists("this consultation is recorded already")
 
     def consultation(self, event: UUID) -> Consultation | None:
-        """See the port."""
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
         return row and Consultation(
             event=row.event,

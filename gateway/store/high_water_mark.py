@@ -61,7 +61,7 @@ _UNREACHABLE = (*DRIVER_ERRORS, Busy)
 
 
 class SqlMark:
-    """The Mark port. Each statement is a transaction of its own."""
+    """The HighWaterMark port. Each statement is a transaction of its own."""
 
     def __init__(self, engine: Engine, origin: str) -> None:
         """``engine`` begins no transactions by itself."""
@@ -69,11 +69,10 @@ class SqlMark:
         self._origin = origin
 
     def turn(self) -> AbstractContextManager[None]:
-        """See the port. Nodes do without: a move that comes too late finds another mark."""
+        """Nodes do without: a move that comes too late finds another mark."""
         return nullcontext()
 
     def read(self) -> SignedTreeHead | None:
-        """See the port."""
         try:
             with self._run(_READ, {"origin": self._origin}) as found:
                 row = found.first()
@@ -82,7 +81,6 @@ class SqlMark:
         return row and SignedTreeHead(TreeHead(row.size, row.root), row.note)
 
     def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
-        """See the port."""
         values = {**vars(to.head), "note": to.note}
         if seen is None:
             return self._move(_FIRST, {"origin": self._origin, **values})
@@ -112,9 +110,10 @@ class SqlMark:
 
 
 def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWaterMarkFile:
-    """Open the mark of the log ``origin`` in ``file``, or in PostgreSQL at ``url``. Raises Unfit.
+    """Open the mark of the log ``origin`` in ``file``, or in PostgreSQL at ``url``.
 
     Where it is missing, its place is made: a mark that is not there is a frozen log, not an error.
+    Raises UnsuitableDatabase.
     """
     if file is not None:
         return open_file(file, origin)

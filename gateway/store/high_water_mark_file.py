@@ -29,7 +29,7 @@ _DIGEST_HEX = 64
 
 
 class HighWaterMarkFile:
-    """The Mark port over a file; one thread of one process at a time compares and writes."""
+    """The HighWaterMark port over a file; one thread at a time compares and writes."""
 
     def __init__(self, file: Path, origin: str) -> None:
         """Name the file, which `open_file` has made."""
@@ -40,7 +40,6 @@ class HighWaterMarkFile:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """See the port."""
         try:
             self._lock.acquire()
         except OSError as error:
@@ -51,7 +50,7 @@ class HighWaterMarkFile:
             self._lock.release()
 
     def read(self) -> SignedTreeHead | None:
-        """See the port; None, too, when the file is gone."""
+        """None, too, when the file is gone."""
         try:
             descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -67,7 +66,6 @@ class HighWaterMarkFile:
         return marked
 
     def advance(self, seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
-        """See the port."""
         try:
             with self._guard, _locked(self._file) as descriptor:
                 number, marked = self._newest(descriptor)
@@ -86,7 +84,7 @@ class HighWaterMarkFile:
         """Nothing is held between uses."""
 
     def require_sound(self) -> None:
-        """Raise Unfit when the file is damaged, or that of another log."""
+        """Raise UnsuitableDatabase when the file is damaged, or that of another log."""
         try:
             self.read()
         except HighWaterMarkUnavailable as error:
@@ -110,7 +108,7 @@ class HighWaterMarkFile:
 def open_file(file: Path, origin: str) -> HighWaterMarkFile:
     """Open the mark of the log ``origin`` in a file, made for its owner alone when it is missing.
 
-    A mark that is not there is a frozen log, not an error. Raises Unfit.
+    A mark that is not there is a frozen log, not an error. Raises UnsuitableDatabase.
     """
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

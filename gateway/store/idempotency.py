@@ -1,4 +1,4 @@
-"""What is done once, or so often only: retry keys, budgets, revoked tokens, used assertions."""
+"""Done once, or so often only: idempotency keys, rate limits, revoked tokens, used assertions."""
 
 from datetime import datetime
 
@@ -39,33 +39,31 @@ _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bind
 
 
 class SqlRetries:
-    """Retries in SQL; the contract is that of `gateway.kernel.ports.Retries`."""
+    """Retries in SQL; the contract is that of `gateway.kernel.ports.IdempotencyStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
-        """See the port."""
         row = self._transaction.execute(_GET, {"organisation": organisation, "key": key}).first()
         return row and IdempotencyRecord(*row)
 
     def add(self, retry: IdempotencyRecord) -> None:
-        """See the port. PostgreSQL waits here for a concurrent request with the same key."""
+        """PostgreSQL waits here for a concurrent request with the same key."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, vars(retry)):
-            raise EditConflict("another request with this retry key was faster: repeat this one")
+            raise EditConflict(
+                "another request with this idempotency key was faster: repeat this one"
+            )
 
 
 class SqlBudgets:
-    """Budgets in SQL; the contract is that of `gateway.kernel.ports.Budgets`."""
+    """Budgets in SQL; the contract is that of `gateway.kernel.ports.RateLimits`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def consume(self, organisation: str, window: str, limit: int) -> bool:
-        """See the port."""
         self._transaction.require_writing()
         what, _, _ = window.partition("/")
         earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
@@ -75,41 +73,35 @@ class SqlBudgets:
 
 
 class SqlRevokedTokens:
-    """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokens`."""
+    """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokenStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def add(self, jti: str, expires_at: datetime) -> None:
-        """See the port."""
         self._transaction.require_writing()
         self._transaction.execute(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
 
     def has(self, jti: str) -> bool:
-        """See the port."""
         return self._transaction.execute(_IS_REVOKED, {"jti": jti}).first() is not None
 
     def prune(self, until: datetime) -> None:
-        """See the port."""
         self._transaction.require_writing()
         self._transaction.execute(_PRUNE_REVOKED, {"until": until})
 
 
 class SqlReplay:
-    """Used assertions in SQL; the contract is that of `gateway.kernel.ports.Replay`."""
+    """Used assertions in SQL, by the contract of `gateway.kernel.ports.AssertionReplayGuard`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
-        """See the port. One statement, so that of two workers one alone spends it."""
+        """One statement, so that only one of two workers spends it."""
         self._transaction.require_writing()
         values = {"client": client, "jti": jti, "expires_at": expires_at}
         return self._transaction.changed(_USE, values)
 
     def prune(self, until: datetime) -> None:
-        """See the port."""
         self._transaction.require_writing()
         self._transaction.execute(_PRUNE_USED, {"until": until})

@@ -53,7 +53,7 @@ class KeyInventory:
 
 
 def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
-    """Require that the keys are not older than the content. Raises KeysUnavailable.
+    """Require that the keys are not older than the content. Raises CaseKeysUnavailable.
 
     Keys are numbered as time passes: an older copy of the keys database lacks the newest.
     """
@@ -64,7 +64,7 @@ def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
 
 
 def has_content(url: str) -> bool:
-    """Whether the database of a SQLAlchemy URL holds content of cases. Raises Unfit."""
+    """Whether the database at a URL holds content of cases. Raises UnsuitableDatabase."""
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
@@ -78,7 +78,7 @@ def has_content(url: str) -> bool:
 
 
 def take_inventory(work: SqlUnitOfWork, keyring: SqlKeyring) -> KeyInventory:
-    """Compare every case with content with the keys. Raises KeysUnavailable."""
+    """Compare every case with content with the keys. Raises CaseKeysUnavailable."""
     counts = {True: 0, False: 0}
     lost: list[str] = []
     for rows in _pages(work):

@@ -2,8 +2,8 @@
 
 Content lies in the first database in envelopes. The key of each case lies here, wrapped by the
 key-encryption key, so that a copy of the first database alone opens nothing, and destroying a key
-erases the case in every copy of it (ADR 0012). A destroyed key leaves its row without the key: so
-"erased" and "the keys database is too old" are told apart.
+erases the case in every copy of it (ADR 0012). A destroyed key leaves its row without the key:
+this distinguishes "erased" from "the keys database is too old".
 
 Keys are made ahead, in batches that are durable before one is used: a case never exists without
 its key, and a key that no case came to use is harmless.
@@ -63,7 +63,7 @@ BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
 
 LOW = 16
-"""Keys at hand below which the next writer makes more, before it waits for the write lock."""
+"""Unused keys below which the next writer makes more, before it waits for the write lock."""
 
 USED_WITHIN = timedelta(hours=1)
 """How long a process keeps a key that it made for no case yet."""
@@ -194,14 +194,14 @@ class SqlKeyring:
         self._restocked_from = now()
 
     def guard(self, check: Callable[[], None]) -> None:
-        """Have ``check`` run before keys are made: it raises KeysUnavailable when none may be."""
+        """Have ``check`` run before keys are made: CaseKeysUnavailable when none may be."""
         self._check = check
 
     def restock(self) -> None:
         """Make keys ahead where this process uses some: before the caller waits for other locks.
 
         When none can be made this says nothing, and tries again only after a while: not all that
-        is written needs one, and who does is told by `take`.
+        is written needs one, and `take` raises for what does.
         """
         if not self._used or len(self._stock) >= LOW or self._now() < self._restocked_from:
             return
@@ -211,7 +211,7 @@ class SqlKeyring:
             self._restocked_from = self._now() + RESTOCKED_AFTER
 
     def take(self) -> tuple[UUID, bytes]:
-        """A new key for a new case, durable in its wrapped form. Raises KeysUnavailable."""
+        """A new key for a new case, durable in its wrapped form. Raises CaseKeysUnavailable."""
         self._used = True
         while True:
             try:
@@ -223,13 +223,13 @@ class SqlKeyring:
                 return made.id, self.key(made.id)
 
     def key(self, id_: UUID) -> bytes:
-        """The key of a case. Raises Erased when it was destroyed, KeysUnavailable."""
+        """The key of a case. Raises CaseErased when it was destroyed, CaseKeysUnavailable."""
         return self._unwrap_current(id_, self._find(id_))
 
     def keys(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
         """The keys of several cases, without those that were destroyed or are missing.
 
-        Raises KeysUnavailable.
+        Raises CaseKeysUnavailable.
         """
         return {
             id_: self._unwrap_current(id_, row)
@@ -241,7 +241,7 @@ class SqlKeyring:
         """Destroy keys for good, also in the journal; how many there were.
 
         Where a key is not there at all, that it was destroyed is recorded all the same. Raises
-        KeysUnavailable; then this has to be done again.
+        CaseKeysUnavailable; then this has to be done again.
         """
         at = self._now()
         destroyed = 0
@@ -256,7 +256,7 @@ class SqlKeyring:
         return destroyed
 
     def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """Ids of destroyed keys, greater than ``after``, in order. Raises KeysUnavailable."""
+        """Ids of destroyed keys, greater than ``after``, in order. Raises CaseKeysUnavailable."""
         return self._ids(_DESTROYED, after, limit)
 
     def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
@@ -264,11 +264,11 @@ class SqlKeyring:
         return self._ids(_OLD, after, limit, before=self._now() - UNUSED_AFTER)
 
     def states(self, ids: Collection[UUID]) -> Mapping[UUID, bool]:
-        """Of those keys that are known here: whether each still opens. Raises KeysUnavailable."""
+        """Of the keys known here: whether each still opens. Raises CaseKeysUnavailable."""
         return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
 
     def current(self) -> str:
-        """The id of the key-encryption key that wraps new keys. Raises KeysUnavailable."""
+        """The id of the key-encryption key that wraps new keys. Raises CaseKeysUnavailable."""
         with self._reading() as transaction:
             return _ring(transaction.execute(_RING, {"origin": self._origin}).first())
 
@@ -300,7 +300,7 @@ class SqlKeyring:
     def rewrap(self, limit: int = 256) -> int:
         """Wrap up to ``limit`` of those keys by the current one; how many were.
 
-        What was done stays done, so it may be interrupted anywhere. Raises KeysUnavailable.
+        What was done stays done, so it may be interrupted anywhere. Raises CaseKeysUnavailable.
         """
         with self._changing() as transaction:
             kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
@@ -383,7 +383,7 @@ class SqlKeyring:
 
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
-        with _told():
+        with _translating():
             connection = self._readers.take()
             try:
                 yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
@@ -393,7 +393,7 @@ class SqlKeyring:
     @contextmanager
     def _changing(self, *, held: bool = False) -> Iterator[Transaction]:
         """A writing transaction, committed at the end; ``held`` when this thread has the turn."""
-        with _told(), nullcontext() if held else self._writing, self._queue():
+        with _translating(), nullcontext() if held else self._writing, self._queue():
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
@@ -409,7 +409,7 @@ class SqlKeyring:
         if self._lock is None:
             yield
             return
-        self._lock.acquire()  # SQLite's own waiting starves some (evidence.md L4)
+        self._lock.acquire()  # SQLite's own waiting starves some
         try:
             yield
         finally:
@@ -417,7 +417,7 @@ class SqlKeyring:
 
     def _empty_journal(self) -> None:
         """Leave nothing of what was overwritten in SQLite's journal; it must not just age there."""
-        with _told(), self._writing, self._queue():
+        with _translating(), self._writing, self._queue():
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
@@ -431,7 +431,7 @@ class SqlKeyring:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     """Tell every failure of the database in the port's words."""
     try:
         yield
@@ -443,7 +443,7 @@ def _commit(connection: Connection) -> None:
     try:
         driver_of(connection).commit()
     except BaseException:
-        connection.invalidate()  # what became of it is unknown: nobody goes on with this connection
+        connection.invalidate()  # whether it was committed is unknown: it is not used again
         raise
 
 
@@ -454,7 +454,7 @@ def _ring(row: Any) -> str:
 
 
 def _autocommit(engine: Engine) -> Engine:
-    """Each statement its own transaction: so SQLite's engine is made, and psycopg's is told."""
+    """Each statement its own transaction: SQLite's engine is made so, psycopg's is set to it."""
     if engine.dialect.name == "sqlite":
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -464,7 +464,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     """Make the keys database of a new gateway.
 
     One that is there for this log is begun anew as long as it has no keys: a first attempt left
-    it. Raises Unfit when it has, by another key-encryption key.
+    it. Raises UnsuitableDatabase when it has, by another key-encryption key.
     """
     try:
         if file is not None:
@@ -506,9 +506,10 @@ def open_keyring(
 
 
 def require_keys(url: str, *, file: Path | None, origin: str) -> None:
-    """Require that there is a keys database of this log. Raises Unfit, which says what to do.
+    """Require that there is a keys database of this log.
 
-    Nothing is made: new keys in the place of lost ones would hide the loss.
+    Nothing is made: new keys instead of lost ones would hide the loss. Raises UnsuitableDatabase,
+    which says what to do.
     """
     if file is not None and not file.exists():
         raise UnsuitableDatabase(f"the keys of cases are missing ({file}): {_BRING_BACK}")

@@ -1,6 +1,6 @@
 """Waiting in line: threads of one process in order of arrival, processes by a lock file.
 
-SQLite's own waiting is a lottery in which some writers starve (evidence.md L4). Here the kernel
+SQLite's own waiting is a lottery in which some writers starve. Here the kernel
 queues processes at an flock, and each process sends one thread at a time there.
 """
 

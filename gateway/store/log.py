@@ -1,6 +1,6 @@
 """The audit log: appended under the head's lock as the last thing of a transaction, and read.
 
-An entry's index is the size of the tree as read under that lock, nothing else (evidence.md L6):
+An entry's index is the size of the tree as read under that lock, nothing else:
 so indices have no gap when a transaction rolls back, and their order is the order of commits.
 Counters of organisations are counted under the same lock.
 """
@@ -139,7 +139,7 @@ class AppendResult:
 
 
 class SqlLog:
-    """The log in SQL; the contract is that of `gateway.kernel.ports.Log`."""
+    """The log in SQL; the contract is that of `gateway.kernel.ports.LogStore`."""
 
     def __init__(
         self,
@@ -160,7 +160,6 @@ class SqlLog:
         self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: AuditEvent) -> None:
-        """See the port."""
         self._transaction.require_writing()
         self.facts.append(fact)
 
@@ -168,7 +167,7 @@ class SqlLog:
         """Write the recorded facts to the log: the last statements before COMMIT.
 
         Raises LookupError when the head is not that of the tree's right edge. An event that the
-        log has already breaks a rule of the table, here or, in a pipeline, at its end.
+        log has already breaks a rule of the table, here or, in a pipeline, when it closes.
         """
         if not self.facts:
             return AppendResult.nothing()
@@ -201,7 +200,7 @@ class SqlLog:
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
-        """See the port; None, too, when its document was erased.
+        """None, too, when its document was erased.
 
         Raises Busy for an event of this very moment, which is not in the log yet.
         """
@@ -226,19 +225,16 @@ class SqlLog:
         )
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
-        """See the port."""
         values = {"organisation": organisation, "after": after, "limit": limit}
         return [
             (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
         ]
 
     def counter(self, organisation: str) -> int:
-        """See the port."""
         last = self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar_one()
         return last or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
-        """See the port."""
         found: list[EventMatch] = []
         key, size = self._letterhead.person_key, self._begun_at.size
         for statement, values in event_index.search(query, key, size):
@@ -250,12 +246,10 @@ class SqlLog:
         return found
 
     def head(self) -> TreeHead:
-        """See the port."""
         self._transaction.require_open()
         return self._begun_at
 
     def tile(self, level: int, n: int) -> bytes:
-        """See the port."""
         stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
         if stored is not None or level > 0:
             return stored or b""
@@ -265,7 +259,6 @@ class SqlLog:
         return self._last_tile[n]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
-        """See the port."""
         rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
@@ -293,7 +286,7 @@ class SqlLog:
         return events, parties
 
     def _content_keys(self) -> Mapping[str, UUID]:
-        """The keys of the cases whose content is told, by their versions' digests."""
+        """The keys of the cases whose content the facts repeat, by their versions' digests."""
         telling = (f for f in self.facts if any(d.kind in CONTENT for d in f.details))
         digests = {fact.case_digest for fact in telling if fact.case_digest is not None}
         found = {d: self._transaction.execute(_KEY_OF, {"digest": d}).scalar() for d in digests}

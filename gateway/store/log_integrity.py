@@ -1,6 +1,6 @@
 """Whether a stored log is whole: every document, entry, tile and the head belong together.
 
-Run after whatever moved a database (evidence.md L8): a log that lost or changed a row must be
+Run after whatever moved a database: a log that lost or changed a row must be
 found before it is written to again.
 """
 

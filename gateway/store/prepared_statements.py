@@ -24,7 +24,7 @@ Convert = Callable[[Any], Any]
 
 
 class Rows:
-    """What a statement gave, read to its end; named as the engine's own results are."""
+    """All rows that a statement gave; named as the engine's own results are."""
 
     __slots__ = ("_rows", "rowcount")
 

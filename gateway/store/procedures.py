@@ -45,21 +45,18 @@ _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("unt
 
 
 class SqlProposals:
-    """Proposals in SQL; the contract is that of `gateway.kernel.ports.Proposals`."""
+    """Proposals in SQL; the contract is that of `gateway.kernel.ports.ProposalStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def get(self, proposal: UUID) -> Proposal | None:
-        """See the port."""
         row = self._transaction.execute(_PROPOSAL, {"proposal": proposal}).first()
         return row and Proposal(*row)
 
     def page(
         self, before: UUID | None, limit: int, waiting: datetime | None = None
     ) -> Sequence[Proposal]:
-        """See the port."""
         values = {"before": before or _LAST_ID, "limit": limit}
         if waiting is None:
             rows = self._transaction.execute(_PROPOSALS, values)
@@ -68,25 +65,21 @@ class SqlProposals:
         return [Proposal(*row) for row in rows]
 
     def add(self, proposal: Proposal) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_PROPOSAL, vars(proposal)):
             raise AlreadyExists("there is a proposal with this id")
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
-        """See the port."""
         self._transaction.require_registry()
         self._transaction.execute(_PRUNE_PROPOSALS, {"until": until})
 
@@ -111,35 +104,30 @@ _SAVE_INVITATION = update(invitation).where(invitation.c.id == bindparam("invita
 
 
 class SqlInvitations:
-    """Invitations in SQL; the contract is that of `gateway.kernel.ports.Invitations`."""
+    """Invitations in SQL; the contract is that of `gateway.kernel.ports.InvitationStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def add(self, invitation: Invitation) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_INVITATION, vars(invitation)):
             raise AlreadyExists("there is an invitation with this id or token")
 
     def get(self, invitation: UUID) -> Invitation | None:
-        """See the port."""
         row = self._transaction.execute(_INVITATION, {"invitation": invitation}).first()
         return row and Invitation(*row)
 
     def by_token(self, token_sha256: str) -> Invitation | None:
-        """See the port."""
         row = self._transaction.execute(_BY_TOKEN, {"token": token_sha256}).first()
         return row and Invitation(*row)
 
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
-        """See the port."""
         values = {"now": now, "after": after or _NO_ID, "limit": limit}
         return [Invitation(*row) for row in self._transaction.execute(_OPEN_INVITATIONS, values)]
 
     def save(self, invitation: Invitation) -> None:
-        """See the port; who was invited, by whom and until when stays."""
+        """Who was invited, by whom and until when stays."""
         self._transaction.require_registry()
         values = {
             "invitation": invitation.id,
@@ -175,37 +163,33 @@ _SAVE_REQUEST = update(signing_request).where(signing_request.c.id == bindparam(
 
 
 class SqlSigning:
-    """Signing requests in SQL; the contract is that of `gateway.kernel.ports.Signing`."""
+    """Signing requests in SQL; the contract is that of `gateway.kernel.ports.CertificateOrders`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def add(self, request: CertificateOrder) -> None:
-        """See the port; AlreadyExists when the id is taken."""
+        """AlreadyExists when the id is taken."""
         self._transaction.require_writing()
         values = {**vars(request), "served": _is_served(request)}
         if not self._transaction.changed(_ADD_REQUEST, values):
             raise AlreadyExists("there is a signing request with this id")
 
     def get(self, request: UUID) -> CertificateOrder | None:
-        """See the port."""
         row = self._transaction.execute(_REQUEST, {"request": request}).first()
         return row and CertificateOrder(*row)
 
     def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
-        """See the port."""
         values = {"organisation": organisation, "system": system, "csr": csr}
         row = self._transaction.execute(_OF_CSR, values).first()
         return row and CertificateOrder(*row)
 
     def pending(self, limit: int) -> list[CertificateOrder]:
-        """See the port."""
         rows = self._transaction.execute(_PENDING, {"limit": limit})
         return [CertificateOrder(*row) for row in rows]
 
     def save(self, request: CertificateOrder) -> None:
-        """See the port; Stale when there is no such request."""
+        """Raises EditConflict when there is no such request."""
         self._transaction.require_writing()
         values = {
             "request": request.id,
@@ -245,25 +229,22 @@ _PRUNE_RUNS = delete(conformance_run).where(
 
 
 class SqlConformance:
-    """Runs in SQL; the contract is that of `gateway.kernel.ports.Conformance`."""
+    """Runs in SQL; the contract is that of `gateway.kernel.ports.ConformanceStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def add(self, run: ConformanceRun) -> None:
-        """See the port."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD_RUN, vars(run)):
             raise AlreadyExists("there is a conformance run with this id")
 
     def get(self, run: UUID) -> ConformanceRun | None:
-        """See the port."""
         row = self._transaction.execute(_RUN, {"run": run}).first()
         return row and ConformanceRun(*row)
 
     def save(self, run: ConformanceRun) -> None:
-        """See the port; whose run it is and when it ends stays."""
+        """Whose run it is and when it ends stays."""
         self._transaction.require_writing()
         values = {
             "run": run.id,
@@ -277,12 +258,10 @@ class SqlConformance:
             raise EditConflict("the run has changed: read it again")
 
     def passed(self, organisation: str) -> bool:
-        """See the port."""
         values = {"of_organisation": organisation}
         return self._transaction.execute(_PASSED, values).first() is not None
 
     def prune(self, until: datetime) -> None:
-        """See the port."""
         self._transaction.require_writing()
         self._transaction.execute(_PRUNE_RUNS, {"until": until})
 
@@ -327,39 +306,33 @@ _REPLACED_IN_SUCCESSIONS = (
 
 
 class SqlSuccessions:
-    """Successions in SQL; the contract is that of `gateway.kernel.ports.Successions`."""
+    """Successions in SQL; the contract is that of `gateway.kernel.ports.SuccessionStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        """Work in this transaction."""
         self._transaction = transaction
 
     def get(self, succession: UUID) -> Succession | None:
-        """See the port."""
         row = self._transaction.execute(_SUCCESSION, {"succession": succession}).first()
         return row and _succession(row)
 
     def all(self) -> Sequence[Succession]:
-        """See the port."""
         return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS)]
 
     def of(self, organisation: str) -> Sequence[Succession]:
-        """See the port."""
         rows = self._transaction.execute(_SUCCESSIONS_OF, {"organisation": organisation})
         return [_succession(row) for row in rows]
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
-        """See the port."""
         values = {"predecessor": predecessor, "competence": competence}
         return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS_FROM, values)]
 
     def add(self, succession: Succession) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_SUCCESSION, _succession_row(succession)):
             raise AlreadyExists("there is a succession with this id")
 
     def save(self, succession: Succession) -> None:
-        """See the port. What was planned stays; approvals and end are replaced."""
+        """What was planned stays; approvals and end are replaced."""
         self._transaction.require_writing()
         row = _succession_row(succession)
         values = {name: row[name] for name in _REPLACED_IN_SUCCESSIONS}
@@ -368,22 +341,18 @@ class SqlSuccessions:
             raise EditConflict("the succession has changed: read it again")
 
     def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
-        """See the port."""
         rows = self._transaction.execute(_MOVED, {"succession": succession})
         return [ReissuedHandoff(*row) for row in rows]
 
     def moved_from(self, handoff: UUID) -> ReissuedHandoff | None:
-        """See the port."""
         row = self._transaction.execute(_MOVED_FROM, {"handoff": handoff}).first()
         return row and ReissuedHandoff(*row)
 
     def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
-        """See the port."""
         row = self._transaction.execute(_MOVED_TO, {"handoff": handoff}).first()
         return row and ReissuedHandoff(*row)
 
     def add_moved(self, moved: ReissuedHandoff) -> None:
-        """See the port."""
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD_MOVED, vars(moved)):
             raise AlreadyExists("the handoff was moved before")

@@ -198,7 +198,7 @@ class RegistryCache:
 
 
 class SqlOrganisations:
-    """The registry in SQL; the contract is that of `gateway.kernel.ports.Organisations`."""
+    """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
 
     def __init__(self, transaction: Transaction, cache: RegistryCache, version: int) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
@@ -211,38 +211,33 @@ class SqlOrganisations:
         self._transaction.execute(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
-        """See the port."""
 
-        def look() -> Organisation | None:
+        def find() -> Organisation | None:
             found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
             return found[0] if found else None
 
-        return self._remembered(("organisation", slug), look)
+        return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
-        """See the port."""
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return _organisations(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
-        """See the port."""
 
-        def look() -> tuple[Mandate, ...]:
+        def find() -> tuple[Mandate, ...]:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
             return tuple(_competence(row, row.organisation) for row in rows)
 
-        return self._remembered(("receivers", matter, territory), look)
+        return self._remembered(("receivers", matter, territory), find)
 
     def add(self, organisation: Organisation) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD, _organisation_row(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
         self._add_competences(organisation)
 
     def save(self, organisation: Organisation) -> None:
-        """See the port."""
         self._transaction.require_registry()
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
@@ -252,28 +247,25 @@ class SqlOrganisations:
         self._add_competences(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
-        """See the port."""
 
-        def look() -> System | None:
+        def find() -> System | None:
             values = {"organisation": organisation, "name": name}
             row = self._transaction.execute(_SYSTEM, values).first()
             return row and System(*row)
 
-        return self._remembered(("system", organisation, name), look)
+        return self._remembered(("system", organisation, name), find)
 
     def systems(self, organisation: str) -> Sequence[System]:
-        """See the port."""
         rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
         return [System(*row) for row in rows]
 
     def add_system(self, system: System) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
 
     def save_system(self, system: System) -> None:
-        """See the port; Stale when it is not registered."""
+        """Raises EditConflict when it is not registered."""
         self._transaction.require_registry()
         values = {
             "of_organisation": system.organisation,
@@ -286,12 +278,10 @@ class SqlOrganisations:
             raise EditConflict("this system is not registered")
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
-        """See the port."""
         values = {"organisation": organisation, "system": system}
         return [row.jwk for row in self._transaction.execute(_KEYS, values)]
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
-        """See the port."""
         self._transaction.require_registry()
         named = {"of_organisation": organisation, "of_system": system}
         self._transaction.execute(_DROP_KEYS, named)
@@ -303,27 +293,25 @@ class SqlOrganisations:
             self._transaction.execute(_ADD_KEYS, rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
-        """See the port."""
 
-        def look() -> Certificate | None:
+        def find() -> Certificate | None:
             row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
             return row and Certificate(*row)
 
-        return self._remembered(("certificate", thumbprint), look)
+        return self._remembered(("certificate", thumbprint), find)
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
-        """See the port; the newest is the one recorded last."""
+        """The newest is the one recorded last."""
         values = {"organisation": organisation, "system": system}
         return [Certificate(*row) for row in self._transaction.execute(_CERTIFICATES, values)]
 
     def add_certificate(self, certificate: Certificate) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_CERTIFICATE, vars(certificate)):
             raise AlreadyExists("this certificate is recorded already")
 
     def save_certificate(self, certificate: Certificate) -> None:
-        """See the port; Stale when it is not recorded. Only end, revocation, reminder change."""
+        """Raises EditConflict when it is not recorded. Only end, revocation, reminder change."""
         self._transaction.require_registry()
         values = {
             "of_thumbprint": certificate.thumbprint,
@@ -335,55 +323,50 @@ class SqlOrganisations:
             raise EditConflict("this certificate is not recorded")
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
-        """See the port; in order of their ends."""
+        """In order of their ends."""
         values = {"after": after, "until": until}
         return [Certificate(*row) for row in self._transaction.execute(_EXPIRING, values)]
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
-        """See the port; in order of revocation."""
+        """In order of revocation."""
         return [Certificate(*row) for row in self._transaction.execute(_REVOKED, {"after": after})]
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
-        """See the port."""
         rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
         return [Contact(*row) for row in rows]
 
     def set_contact(self, contact: Contact) -> None:
-        """See the port."""
         self._transaction.require_registry()
         named = {"of_organisation": contact.organisation, "of_role": contact.role}
         self._transaction.execute(_DROP_CONTACT, named)
         self._transaction.execute(_ADD_CONTACT, [vars(contact)])
 
     def person(self, person: str) -> Administrator | None:
-        """See the port."""
         row = self._transaction.execute(_PERSON, {"person": person}).first()
         return row and Administrator(*row)
 
     def persons(self) -> Sequence[Administrator]:
-        """See the port."""
         return [Administrator(*row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
-        """See the port."""
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
 
     def save_person(self, person: Administrator) -> None:
-        """See the port; Stale when there is none of that id."""
+        """Raises EditConflict when there is none of that id."""
         self._transaction.require_registry()
         values = {"of_id": person.id, "enabled": person.enabled}
         if not self._transaction.changed(_SAVE_PERSON, values):
             raise EditConflict("there is no person with this id")
 
-    def _remembered(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+    def _remembered(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What was found before at this version; who changes the registry always looks."""
         if self._transaction.mode is TransactionMode.REGISTRY:
-            return look()
+            return find()
         found: T | None = self._entries.get(key)
         if found is None:
-            found = look()
+            found = find()
             if found and len(self._entries) < MOST_REMEMBERED:
                 self._entries[key] = found
         return found

@@ -1,9 +1,9 @@
-"""Every table on one page, and who owns what is in it.
+"""Every table on one page, and the owner of its rows.
 
 Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
-a case or a handoff is replaced only by comparing its counter; log tables are only added to, but
-for the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL): the
-entries that commit to them stay.
+a case or a handoff is replaced only by comparing its counter; log tables are only added to,
+except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL):
+the entries that commit to them stay.
 
 What cases, answers and reasons say is encrypted by the key of their case
 (`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
@@ -62,7 +62,7 @@ registry = Table(
 organisation = Table(
     "organisation",
     metadata,
-    Column("slug", TEXT, primary_key=True),  # for ever: a slug is never used again
+    Column("slug", TEXT, primary_key=True),  # permanent: a slug is never used again
     Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
     # All other fields but the competences, by name, as JSON.
@@ -136,7 +136,7 @@ certificate = Table(
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
     Column("not_after", Instant, nullable=False),
     Column("revoked_at", Instant),
-    Column("reminded", Integer),  # days before the end at which its organisation was told last
+    Column("reminded", Integer),  # days before the end at which its organisation was reminded last
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     UniqueConstraint("organisation", "system", "ordinal"),
     sqlite_with_rowid=False,
@@ -196,7 +196,7 @@ Index(
     postgresql_where=signing_request.c.served == false(),
 )
 
-# The token is not here: only its SHA-256. What became of it is written once.
+# The token is not here: only its SHA-256. Its end is written once.
 invitation = Table(
     "invitation",
     metadata,

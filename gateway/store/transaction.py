@@ -184,7 +184,7 @@ class Transaction:
         try:
             self._commit_now()
         except BaseException as error:
-            # What became of the transaction is unknown, and a pooled connection must not carry it
+            # Whether it was committed is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
             if isinstance(error, DRIVER_ERRORS):

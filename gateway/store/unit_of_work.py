@@ -49,7 +49,7 @@ from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
 
 class SqlUnitOfWork:
-    """A Work in SQL; the contract is that of `gateway.kernel.ports.Work`."""
+    """A Work in SQL; the contract is that of `gateway.kernel.ports.UnitOfWork`."""
 
     organisations: OrganisationStore
     proposals: ProposalStore
@@ -89,7 +89,6 @@ class SqlUnitOfWork:
         self._reading: Connection | None = None
 
     def __enter__(self) -> Self:
-        """See the port."""
         if self._mode is TransactionMode.READ:
             begun = self._database.begin(self._mode)
             self._reading = begun.connection
@@ -120,7 +119,6 @@ class SqlUnitOfWork:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """See the port."""
         self._transaction.end()
         if self._reading is not None:
             reading, self._reading = self._reading, None
@@ -130,7 +128,7 @@ class SqlUnitOfWork:
             self._rounds.undo(abandoned)
 
     def commit(self) -> Sequence[LoggedEvent]:
-        """See the port. A crash before COMMIT leaves nothing, one after it everything.
+        """A crash before COMMIT leaves nothing, one after it everything.
 
         The locks go at once: proofs are made from what is in hand.
         """
@@ -180,7 +178,7 @@ class Store:
     def __init__(
         self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
     ) -> None:
-        """Check that the database was set up, and for this log. Raises Unfit."""
+        """Check that the database was set up, and for this log. Raises UnsuitableDatabase."""
         self._took = took
         self._keyring = keyring
         self._database = database
@@ -197,8 +195,7 @@ class Store:
     def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
         """A Work of this mode, for one thread.
 
-        Raises RuntimeError in a child process: connections and locks do not survive a fork
-        (evidence.md L31).
+        Raises RuntimeError in a child process: connections and locks do not survive a fork.
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
@@ -244,7 +241,7 @@ class Store:
             origin = connection.scalar(select(log_head.c.origin).select_from(log_head))
         finally:
             self._database.end(connection, TransactionMode.READ)
-        # One origin names one tree for ever (evidence.md L28).
+        # One origin names one tree, always.
         if origin not in (None, self._letterhead.origin):
             raise UnsuitableDatabase(
                 f"this is the database of the log {origin}, not {self._letterhead.origin}"
@@ -269,9 +266,9 @@ def open_store(
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
-    searched for; at most ``waiters`` writers of this process wait, the next is told Busy;
-    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit. Raises Unfit
-    when the database cannot hold evidence or was not set up.
+    searched for; at most ``waiters`` writers of this process wait, the next gets Busy;
+    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit.
+    Raises UnsuitableDatabase when the database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
     letterhead = EventHeader(origin, policy_revision, now, random, person_key)
@@ -280,9 +277,9 @@ def open_store(
 
 @contextmanager
 def open_for_reading(url: str, origin: str) -> Iterator[Store]:
-    """Open the database of the log ``origin`` to look at it only, not at content. Raises Unfit.
+    """Open the database of the log ``origin`` to read it, without content.
 
-    A SQLite file gets its journals beside it, as whenever it is open.
+    A SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
     store = open_store(
         url,

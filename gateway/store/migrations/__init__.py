@@ -26,7 +26,7 @@ def upgrade(url: str) -> None:
     """Bring the database to the newest revision; a new SQLite file is made for its owner alone.
 
     Two upgrades at once follow one another, and Works wait; one that fails changes nothing.
-    Raises Unfit when the database cannot be opened.
+    Raises UnsuitableDatabase when the database cannot be opened.
     """
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415
@@ -52,7 +52,7 @@ def upgrade(url: str) -> None:
 def current(url: str) -> str | None:
     """The revision of the database's schema; None when it was never set up.
 
-    Raises Unfit when the database cannot be opened.
+    Raises UnsuitableDatabase when the database cannot be opened.
     """
     file = _file(url)
     if file is not None and not file.exists():
