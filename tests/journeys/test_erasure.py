@@ -46,8 +46,7 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         check_log(stage)
         assert stage.stop() == 0
 
-        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
-        assert "FROZEN" in told
+        casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         with (
             closing(wiring.connect(config_of(stage))) as gateway,
             gateway.store.begin(TransactionMode.READ) as work,

@@ -43,8 +43,7 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         accepted(stage)  # receipts that the backup knows nothing of
         newest = fetch(stage, "/checkpoint").decode()
         assert stage.stop() == 0
-        told = casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
-        assert "FROZEN" in told
+        casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         stage.start()
         _check_frozen(stage, handoff, newest)
         assert stage.stop() == 0
