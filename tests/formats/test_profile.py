@@ -15,7 +15,7 @@ matter = ["csam"]
 feedback_requested = true
 role = "liaison"
 language = "fr"
-graphic = "mild"
+content_warning = "mild"
 source_reliability = "B"
 information_accuracy = "3"
 
