@@ -42,7 +42,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
 
     told = casegate("audit", "search", *WHO, "--handoff", handoff, "--json", *ours)
     (offer,) = told["events"]
-    assert offer["event"]["typ"] == "handoff.offered"
+    assert offer["event"]["type"] == "handoff.offered"
     assert (offer["parties"], offer["details"]["by"]) == ([HOTLINE], "pdc-2")
     denied = casegate("audit", "search", *WHO, "--organisation", OFMIN, *ours, status=1)
     assert "R2.audit.coverage" in denied

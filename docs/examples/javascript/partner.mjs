@@ -113,10 +113,10 @@ const OF_CASE = [
 ];
 const ARRAYS = ["items", "statements", "subjects", "classifications", "references"];
 
-const confirms = (content.classifications ?? []).map((one) => one.id);
+const confirmed = (content.classifications ?? []).map((one) => one.id);
 const persons = {
   by: "intake-1",
-  clearance: { assessed_by: "analyst-1", cleared_by: "approver-1", confirms },
+  clearance: { assessed_by: "analyst-1", cleared_by: "approver-1", confirmed_matches: confirmed },
 };
 const caseDocument = await sign(
   "casegate-case+sd-jwt",
@@ -148,7 +148,8 @@ const preview = await call(
 const caseDigest = digestOf(caseDocument.split("~")[0]);
 const selected = [...asked.groups, "routing"].flatMap((group) => submitted.result.groups[group] ?? []);
 assert.equal(submitted.result.digest, caseDigest);
-assert.ok(preview.permitted.every((digest) => selected.includes(digest)), "more than was selected");
+const permitted = preview.permitted_disclosures;
+assert.ok(permitted.every((digest) => selected.includes(digest)), "more than was selected");
 assert.equal(preview.to.competence, "receive/csam/FR");
 
 const offer = await sign(
@@ -157,7 +158,7 @@ const offer = await sign(
     handoff: newId(),
     to: preview.to,
     case_digest: caseDigest,
-    disclosures: [...preview.permitted].sort(),
+    disclosures: [...permitted].sort(),
     purpose: asked.purpose,
   },
   { by: asked.by },
@@ -222,10 +223,10 @@ function proved(receipt) {
 }
 
 const submission = proved(submitted.receipt);
-assert.equal(submission.typ, "case.submitted");
+assert.equal(submission.type, "case.submitted");
 assert.equal(submission.case_digest, caseDigest);
 const event = proved(offered.receipt);
-assert.equal(event.typ, "handoff.offered");
+assert.equal(event.type, "handoff.offered");
 assert.equal(event.document_sha256, digestOf(offer.split("~")[0]), "another offer was recorded");
 assert.equal(offered.result.offer, offer);
 
