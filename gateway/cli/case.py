@@ -551,7 +551,8 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
         f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
-        f"graphic: {one['content_warning']}{_marked(one)}{'' if full else ' (hidden: --show-text)'}"
+        f"content warning: {one['content_warning']}{_marked(one)}"
+        f"{'' if full else ' (hidden: --show-text)'}"
     )
     if full:
         yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))

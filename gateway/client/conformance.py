@@ -16,7 +16,7 @@ from gateway.evidence.signature import public_keys
 from gateway.ledger.note import NoteError, VerificationKey
 
 TEST_TYP = "casegate-test+sd-jwt"
-STEPS = ("send", "receive", "verify", "refuse")
+STEPS = ("send", "receive", "verify", "decline")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ConformanceRunner:
             "send": self._send,
             "receive": self._receive,
             "verify": self._verify,
-            "refuse": self._refuse,
+            "decline": self._decline,
         }
         for step in STEPS:
             if step in passed:
@@ -107,13 +107,14 @@ class ConformanceRunner:
             run, "consultations", self.by, reason_code="quality", reason="conformance run"
         )
         digest, package_digest = read_presentation(opened.result, self.runs.organisation)
-        self.runs.answer(run, "reading", self.by, case_digest=digest, package_digest=package_digest)
+        seen = {"case_digest": digest, "package_digest": package_digest}
+        self.runs.answer(run, "consultation-report", self.by, **seen)
 
     def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
         verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
-        self.runs.answer(run, "verdicts", self.by, verdicts=verdicts)
+        self.runs.answer(run, "receipt-checks", self.by, verdicts=verdicts)
 
-    def _refuse(self, run: str, _: Mapping[str, Any]) -> None:
+    def _decline(self, run: str, _: Mapping[str, Any]) -> None:
         self.runs.answer(run, "decline", self.by, reason="not ours: conformance run")
 
 

@@ -220,7 +220,7 @@ def _check_filters(one: AuditedEvent, asked: Mapping[str, Any]) -> None:
     wanted = {
         "handoff": asked.get("handoff"),
         "result": asked.get("result"),
-        "typ": EVENT_TYPES[asked["action"]][0] if "action" in asked else None,
+        "type": EVENT_TYPES[asked["action"]][0] if "action" in asked else None,
     }
     fits = all(value is None or event.get(name) == value for name, value in wanted.items())
     sealed = (

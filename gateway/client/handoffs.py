@@ -41,7 +41,7 @@ class HandoffClient(ClientBase):
         return self.answer("accept", view["handoff"], by, conditions=conditions, groups=named)
 
     def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
-        """Answer a handoff: refuse, redirect, outcome, withdraw or close.
+        """Answer a handoff: decline, redirect, report_outcome, withdraw or close.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
         are None are left out. ValueError for another command or field.

@@ -42,7 +42,7 @@ def test_every_part_of_a_complete_case_is_shown() -> None:
         "suspect, minor: no, age not-categorised, qualified by police-a [H2]",
         "iccam_report 1234567",
         "assessment A3 by analyst",
-        "graphic: mild [TLP:RED]",
+        "content warning: mild [TLP:RED]",
         "  | la page était en ligne.",
         "reporter: anonymous yes",
         "regime gdpr",

@@ -169,7 +169,7 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("verb", "more", "state"),
     [
-        ("decline", ("--reason", "no capacity"), "refused"),
+        ("decline", ("--reason", "no capacity"), "declined"),
         ("redirect", ("--reason", "abroad", "--suggest", "the office in Belgium"), "redirected"),
     ],
 )

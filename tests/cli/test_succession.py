@@ -180,4 +180,4 @@ def test_a_moved_handoff_is_shown_with_where_it_went(desks: Desks) -> None:
     assert f"{new}, by succession {one}" in desks.done("handoff", "show", str(handoff))
     shown = desks.done("handoff", "show", new, at=OCRVP)
     assert f"handoff {handoff}, by succession {one}" in shown
-    assert "succeed by ofmin (attested)" in desks.done("handoff", "show", str(handoff))
+    assert "reissue by ofmin (attested)" in desks.done("handoff", "show", str(handoff))

@@ -55,14 +55,14 @@ def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
 def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
     tmp_path: Path,
 ) -> None:
-    result = CliRunner().invoke(main, ["system", "set-keys", str(tmp_path / "next")])
+    result = CliRunner().invoke(main, ["system", "create-key", str(tmp_path / "next")])
     assert result.exit_code == 0, result.output
     private, public = tmp_path / "next" / "client.pem", tmp_path / "next" / "client.jwk"
     assert private.stat().st_mode & 0o777 == 0o600
     (kept,) = read_keys([json.loads(public.read_text())])
     assert '"d"' not in kept
     assert load_key(private, KeyPurpose.CLIENT).kid == json.loads(kept)["kid"]
-    again = CliRunner().invoke(main, ["system", "set-keys", str(tmp_path / "next")])
+    again = CliRunner().invoke(main, ["system", "create-key", str(tmp_path / "next")])
     assert again.exit_code == 1
     assert " exists. " in again.stderr
 

@@ -181,7 +181,7 @@ def test_an_answer_that_was_signed_otherwise_is_refused(stage: Listening) -> Non
 
 def test_a_statement_that_the_log_does_not_record_is_refused(stage: Listening) -> None:
     _, office, handoff = accepted(stage)
-    first = office.answer("outcome", handoff, "officer-1", code="received")
+    first = office.answer("report_outcome", handoff, "officer-1", code="received")
 
     def swap(members: dict[str, Any]) -> None:
         members["result"]["statement"] = first.result["statement"]
@@ -189,7 +189,7 @@ def test_a_statement_that_the_log_does_not_record_is_refused(stage: Listening) -
     disbelieved(
         office,
         swap,
-        lambda: office.answer("outcome", handoff, "officer-1", code="received"),
+        lambda: office.answer("report_outcome", handoff, "officer-1", code="received"),
         "document_sha256",
     )
 
@@ -258,7 +258,7 @@ def test_a_handoff_that_is_shown_otherwise_is_refused(
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"kind": "refuse"}, "as something else"),
+        ({"kind": "decline"}, "as something else"),
         ({"author": HOTLINE}, "as something else"),
         ({"kind": "gesture"}, "as something else"),
         ({"statement": ""}, "does not verify"),

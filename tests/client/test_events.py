@@ -233,7 +233,7 @@ def trusted(stage: Listening) -> TrustAnchors:
 
 def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: Listening) -> None:
     hotline, office, handoff = accepted(stage, groups=["items"])
-    office.answer("outcome", handoff, "officer-1", code="case_opened")
+    office.answer("report_outcome", handoff, "officer-1", code="case_opened")
     for data in (
         office.export(handoff, "officer-1", "for the file"),
         hotline.export(handoff, "liaison-1", "for the file"),

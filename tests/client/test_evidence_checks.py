@@ -241,13 +241,13 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "conditions": conditions(cases.undisclosable_claims(CONTENT)),
         "answers": [
             {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()},
-            {"kind": "refuse", "author": OFMIN, "statement": answer_document().compact()},
+            {"kind": "decline", "author": OFMIN, "statement": answer_document().compact()},
         ],
     }
     documents.check_view(shown | changes, connection)
 
 
-def with_answer(document: SdJwt, author: str = OFMIN, kind: str = "refuse") -> dict[str, Any]:
+def with_answer(document: SdJwt, author: str = OFMIN, kind: str = "decline") -> dict[str, Any]:
     offer = {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()}
     return {"answers": [offer, {"kind": kind, "author": author, "statement": document.compact()}]}
 

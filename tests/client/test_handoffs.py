@@ -34,7 +34,7 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert opened.content["items"][0]["value"] == "https://content.example.org/page"
     outcome = office.answer(
-        "outcome",
+        "report_outcome",
         handoff,
         "officer-1",
         code="case_opened",
@@ -63,12 +63,12 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
     assert "statements" in opened.withheld
 
 
-def test_an_offer_can_be_refused_redirected_or_withdrawn(stage: Listening) -> None:
+def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> None:
     hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
-    refused, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
+    declined, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
     assert (
-        office.answer("decline", refused, "officer-1", reason="no capacity").result["state"]
-        == "refused"
+        office.answer("decline", declined, "officer-1", reason="no capacity").result["state"]
+        == "declined"
     )
     redirection = office.answer(
         "redirect", redirected, "officer-1", reason="abroad", to="the office in Belgium"
@@ -94,7 +94,7 @@ def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
     ("command", "fields"),
     [
         ("acept", {}),
-        ("succeed", {}),
+        ("reissue", {}),
         ("decline", {"reasons": "no"}),
         ("close", {"code": "removed"}),
     ],

@@ -66,7 +66,7 @@ def test_two_members_sign_all_of_their_own_words(stage):
     office.accept(office.handoff(handoff), "officer-1")
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert (opened.author, opened.assurance) == (HOTLINE, "signed")
-    office.answer("outcome", handoff, "officer-1", code="removed", note="it is gone")
+    office.answer("report_outcome", handoff, "officer-1", code="removed", note="it is gone")
     office.answer("close", handoff, "officer-1")
     assert len(hotline.handoff(handoff)["answers"]) == 4
     check_log(stage.gateway)

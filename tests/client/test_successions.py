@@ -40,7 +40,7 @@ def moved(stage: Listening) -> tuple[str, str]:
 def test_every_party_verifies_what_it_is_shown(stage: Listening) -> None:
     old, new = moved(stage)
     with MemberClient(stage, OFMIN) as before:
-        assert before.handoff(old)["answers"][-1]["kind"] == "succeed"
+        assert before.handoff(old)["answers"][-1]["kind"] == "reissue"
         assert before.consult(old, "officer-1", "quality", "to hand it over").content["items"]
     with MemberClient(stage, OCRVP) as after:
         view = after.handoff(new)
@@ -64,12 +64,12 @@ def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: List
         assert "the original offer, attested by the gateway for point-de-contact" in told
 
 
-def test_a_bundle_of_the_old_handoff_says_that_it_succeeded(stage: Listening) -> None:
+def test_a_bundle_of_the_old_handoff_says_that_it_was_reissued(stage: Listening) -> None:
     old, _ = moved(stage)
     for slug in (OFMIN, HOTLINE):
         with MemberClient(stage, slug) as party:
             data = party.export(old)
-        assert " was succeeded." in verify_bundle(data, trust_of(stage.gateway)).sentence
+        assert " was reissued." in verify_bundle(data, trust_of(stage.gateway)).sentence
 
 
 def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) -> None:

@@ -316,7 +316,7 @@ class Scenario:
             )
             if code:
                 outcome = recipient.answer(
-                    "outcome", handoff, by, code=code, evidence_ref="2023/0001"
+                    "report_outcome", handoff, by, code=code, evidence_ref="2023/0001"
                 )
                 self.wrote(slug, f"reports an outcome: {code}", outcome)
 
