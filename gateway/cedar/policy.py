@@ -188,9 +188,9 @@ def _decision(allowed: bool, spoke: Sequence[Rule]) -> PolicyDecision:
 
 def policy_folder() -> Path:
     """The policies that come with the product: in the installed package, or in the source tree."""
-    package_digest = Path(str(importlib.resources.files("gateway")))
-    shipped = package_digest / "_policies"
-    return shipped if shipped.is_dir() else package_digest.parent / "policies"
+    package = Path(str(importlib.resources.files("gateway")))
+    shipped = package / "_policies"
+    return shipped if shipped.is_dir() else package.parent / "policies"
 
 
 # --- Questions, spelled for Cedar --------------------------------------------------------------

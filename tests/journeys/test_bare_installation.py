@@ -39,7 +39,7 @@ def _casegate(folder: Path, *arguments: str) -> str:
 
 def test_no_server_package_comes_along(bare: Path) -> None:
     listed = _run(str(bare / "venv" / "bin" / "python"), "-m", "pip", "list", "--format", "json")
-    names = {package_digest["name"].lower() for package_digest in json.loads(listed)}
+    names = {package["name"].lower() for package in json.loads(listed)}
     assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy", "authlib", "marshmallow"}
 
 

@@ -38,7 +38,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
     tmp_path: Path, database: str
 ) -> None:
     folder = tmp_path / "a demonstration"
-    played = casegate("demo", "--out", folder, "--database-url", database)
+    played = casegate("demo", "--out", folder, "--database", database)
     assert played.returncode == 0, played.stdout + played.stderr
     assert "\x1b[" not in played.stdout  # colours only on a terminal
     assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
@@ -59,7 +59,7 @@ def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("database", ["postgresql+psycopg://nobody@127.0.0.1:1/none", "postgres"])
 def test_a_database_that_cannot_be_used_is_an_error_in_words(tmp_path: Path, database: str) -> None:
-    played = casegate("demo", "--out", tmp_path / "demo", "--database-url", database)
+    played = casegate("demo", "--out", tmp_path / "demo", "--database", database)
     assert played.returncode == 1
     assert played.stderr.startswith("Error: ")
     assert "Traceback" not in played.stderr

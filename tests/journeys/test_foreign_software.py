@@ -406,7 +406,7 @@ def test_an_assertion_that_was_used_is_refused_by_both(targets: tuple[Target, Ta
 
 def test_the_programs_pin_what_they_install() -> None:
     folder = Path(__file__).parent / "foreign"
-    package_digest = json.loads((folder / "package.json").read_text())
-    for version in package_digest["dependencies"].values():
+    package = json.loads((folder / "package.json").read_text())
+    for version in package["dependencies"].values():
         assert version.replace(".", "").isdigit()
     assert not list(folder.glob("*lock*"))

@@ -91,7 +91,7 @@ class Hit:
     text: str
 
     @property
-    def package_digest(self) -> str:
+    def package(self) -> str:
         """Where the hit is counted: its top folder, or the pages beside them."""
         parts = Path(self.path).parts
         return parts[0] if len(parts) > 1 else "pages"
@@ -322,7 +322,7 @@ def counts(found: Iterable[Hit]) -> dict[str, int]:
     """Hits by list and package, as in ``A docs``."""
     return dict(
         sorted(
-            Counter(f"{hit.list} {hit.package_digest}" for hit in found if hit.list != "D").items()
+            Counter(f"{hit.list} {hit.package}" for hit in found if hit.list != "D").items()
         )
     )
 
@@ -337,7 +337,7 @@ def above_baseline(found: list[Hit]) -> list[Hit]:
     """The hits of every package that has more than its baseline allows in a list."""
     known = allowed()
     over = {name for name, count in counts(found).items() if count > known.get(name, 0)}
-    return [hit for hit in found if f"{hit.list} {hit.package_digest}" in over]
+    return [hit for hit in found if f"{hit.list} {hit.package}" in over]
 
 
 def main(arguments: list[str]) -> int:
