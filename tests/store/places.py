@@ -170,7 +170,8 @@ def _sqlite_template() -> Path:
 def _postgresql_engine() -> Engine:
     url = new_database()
     upgrade(url)
-    engine = create_engine(url)
+    # A test may end all sessions of the server, so each connection is tried before it is used.
+    engine = create_engine(url, pool_pre_ping=True)
     atexit.register(engine.dispose)
     return engine
 
