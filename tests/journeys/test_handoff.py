@@ -51,7 +51,9 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         sizes.append(check_log(stage).size)
         assert opened.content["items"] == content["items"]
         assert opened.withheld == ()
-        receipts.append(office.answer("report_outcome", handoff, "ofmin-1", code="preserved").receipt)
+        receipts.append(
+            office.answer("report_outcome", handoff, "ofmin-1", code="preserved").receipt
+        )
         sizes.append(check_log(stage).size)
         receipts.append(office.answer("close", handoff, "ofmin-1").receipt)
         sizes.append(check_log(stage).size)
