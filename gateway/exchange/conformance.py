@@ -1,4 +1,4 @@
-"""The conformance run: a system walks through send, receive, verify and refuse on test data.
+"""The conformance run: a system walks through send, receive, verify and decline on test data.
 
 Each answer is judged by the validators of the real interface. What is answered well is an event;
 nothing of the sandbox enters the cases, handoffs and consultations of the exchange.
@@ -166,7 +166,7 @@ def report(
                 "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
                 "in base64url"
             )
-            errors.append(("/package", told))
+            errors.append(("/package_digest", told))
         if errors:
             raise ValidationFailed(tuple(errors))
 

@@ -216,7 +216,7 @@ def test_a_document_that_is_not_exactly_ours_is_refused(document):
 
 
 def test_a_document_with_other_good_values_is_read():
-    assert event.read(changed(sd=[D1, D2, D3, D4], typ="handoff.offered"))
+    assert event.read(changed(sd=[D1, D2, D3, D4], type="handoff.offered"))
 
 
 def test_a_disclosure_of_another_event_is_refused():

@@ -416,7 +416,7 @@ def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
     result = verified(story.file(answers=kept))
     assert result.sentence.startswith("VERIFIED, INCOMPLETE:")
     assert "Not in this file: the document of handoff.declined, entry 2." in result.sentence
-    assert "was refused" in result.sentence
+    assert "was declined" in result.sentence
 
 
 def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():

@@ -97,7 +97,7 @@ def _accept(gateway: Founded) -> Errand:
 
 def _refuse(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    return Errand(answers.refuse, caller(OFMIN), (handoff, answers.said("officer-1", "not ours")))
+    return Errand(answers.decline, caller(OFMIN), (handoff, answers.said("officer-1", "not ours")))
 
 
 def _redirect(gateway: Founded) -> Errand:

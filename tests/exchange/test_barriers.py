@@ -110,7 +110,7 @@ def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_gi
     refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
     assert isinstance(refused.refusal, NotFound)
     reply = answers.said("officer-1", reason="we are funded by the provider")
-    gateway.do(answers.refuse, caller(OFMIN), gateway.key(), handoff, reply)
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, reply)
 
 
 def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
@@ -152,7 +152,7 @@ def test_a_case_goes_to_a_third_country_only_under_a_transfer_tool(gateway):
     refused = offer_refused(gateway, "far")
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R15.transfer.offer",)
-    tool(gateway, kind="membership")
+    tool(gateway, kind="accession")
     assert offer_refused(gateway, "far").refusal.rules == ("R15.transfer.offer",)
     tool(gateway)
     offered(gateway, to="far")
@@ -179,5 +179,5 @@ def test_a_tool_that_ended_stops_acceptance_and_opening_and_nothing_gets_stuck(g
         assert gateway.refusal(action, me, *asked).refusal.rules == ("R15.transfer",)
     assert to_json(handoffs.look_up(gateway.ports, me, open_))["state"] == "offered"
     gateway.do(
-        answers.refuse, me, gateway.key(), open_, answers.said("officer-1", reason="no tool")
+        answers.decline, me, gateway.key(), open_, answers.said("officer-1", reason="no tool")
     )

@@ -100,10 +100,10 @@ def test_a_system_that_does_all_four_steps_has_passed(gateway: Founded) -> None:
     one = Candidate(gateway)
     assert one.passed() == []
     for step, so_far in (
-        (one.refuse, ["refuse"]),
-        (one.verify, ["verify", "refuse"]),
-        (one.send, ["send", "verify", "refuse"]),
-        (one.receive, ["send", "receive", "verify", "refuse"]),
+        (one.refuse, ["decline"]),
+        (one.verify, ["verify", "decline"]),
+        (one.send, ["send", "verify", "decline"]),
+        (one.receive, ["send", "receive", "verify", "decline"]),
     ):
         with gateway.ports.begin(TransactionMode.READ) as work:
             assert not work.conformance.passed(NEWCOMER)

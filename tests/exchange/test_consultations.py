@@ -78,7 +78,7 @@ def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
 
 
 @pytest.mark.parametrize(
-    ("step", "party"), [("refuse", OFMIN), ("redirect", OFMIN), ("withdraw", HOTLINE)]
+    ("step", "party"), [("decline", OFMIN), ("redirect", OFMIN), ("withdraw", HOTLINE)]
 )
 def test_content_closes_when_a_handoff_is_given_back_or_taken_back(gateway, step, party):
     handoff = accepted(gateway)

@@ -369,7 +369,7 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     refused = gateway.refusal(
-        answers.refuse, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
+        answers.decline, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
     )
     assert isinstance(refused.refusal, CaseErased)
 

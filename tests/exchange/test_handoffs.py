@@ -67,7 +67,7 @@ def said_in(gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP
 # --- answers -------------------------------------------------------------------------------------
 
 ANSWERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
-    "decline": ("refuse", {"reason": "not ours"}, "refused", "handoff.declined"),
+    "decline": ("decline", {"reason": "not ours"}, "declined", "handoff.declined"),
     "redirection": (
         "redirect",
         {"reason": "not ours", "to": "another office"},
@@ -188,9 +188,9 @@ def final(make: Callable[[Founded], UUID]) -> Callable[[Founded], UUID]:
 
 
 @final
-def refused(gateway: Founded) -> UUID:
+def declined(gateway: Founded) -> UUID:
     handoff = accepted(gateway)
-    answer(gateway, "refuse", handoff, reason="given back")
+    answer(gateway, "decline", handoff, reason="given back")
     return handoff
 
 
@@ -216,7 +216,7 @@ def closed(gateway: Founded) -> UUID:
 
 
 @pytest.mark.parametrize("state", FINAL)
-@pytest.mark.parametrize("step", ["accept", "refuse", "redirect", "outcome", "close", "withdraw"])
+@pytest.mark.parametrize("step", ["accept", "decline", "redirect", "outcome", "close", "withdraw"])
 def test_what_is_final_is_moved_by_nobody(gateway, state, step):
     handoff = FINAL[state](gateway)
     organisation = HOTLINE if step == "withdraw" else OFMIN
@@ -246,7 +246,7 @@ def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     assert isinstance(refusal.refusal, WrongState)
-    assert answer(gateway, "refuse", handoff, reason="too late").result["state"] == "refused"
+    assert answer(gateway, "decline", handoff, reason="too late").result["state"] == "declined"
 
 
 # --- mandates ------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_a_box_is_read_by_page_and_by_state(gateway):
 
 def test_the_moves_of_these_tests_are_all_there_are():
     steps = {step for step, *_ in ANSWERS.values()} | {"accept", "accept_partly", "withdraw"}
-    the_gateways = {"succeed", "lapse"}  # tests/actions/test_succession.py
+    the_gateways = {"reissue", "lapse"}  # tests/exchange/test_succession.py
     assert steps | the_gateways == {move.value for move in HandoffAction}
 
 

@@ -341,13 +341,13 @@ def test_two_recipients_never_share_a_state(gateway):
     case = submitted(gateway)
     one, other = offered(gateway, case), offered(gateway, case, to=ABROAD)
     gateway.do(
-        answers.refuse,
+        answers.decline,
         caller(OFMIN),
         gateway.key(),
         UUID(one.result["handoff"]),
         answers.said("officer-1", "not ours"),
     )
-    assert gateway.handoff(UUID(one.result["handoff"])).state == "refused"
+    assert gateway.handoff(UUID(one.result["handoff"])).state == "declined"
     assert gateway.handoff(UUID(other.result["handoff"])).state == "offered"
 
 

@@ -88,7 +88,7 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
 
 
 PARTIES = st.sampled_from([HOTLINE, OFMIN, ABROAD, OCRVP])
-STEPS = st.sampled_from(["accept", "accept_partly", "refuse", "redirect", "outcome", "close"])
+STEPS = st.sampled_from(["accept", "accept_partly", "decline", "redirect", "outcome", "close"])
 READABLE = {"accepted", "partially_accepted", "closed"}
 
 

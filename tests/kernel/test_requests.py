@@ -145,7 +145,7 @@ def test_a_refusal_leaves_its_key_free(gateway):
     handoff = accepted(gateway)
     wrong = (caller(OFMIN), "once", handoff, answers.said("officer-1", "too late"))
     gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
-    assert isinstance(gateway.refusal(answers.refuse, *wrong).refusal, WrongState)
+    assert isinstance(gateway.refusal(answers.decline, *wrong).refusal, WrongState)
     right = ERRANDS["accept a handoff"](gateway)
     assert right.do(gateway, "once").result["state"] == "accepted"
 
@@ -154,7 +154,7 @@ def test_a_repeated_consultation_is_authorised_anew(gateway):
     due = ERRANDS["consult a handoff"](gateway)
     due.do(gateway, "once")
     reply = answers.said("officer-1", "given back")
-    gateway.do(answers.refuse, caller(OFMIN), gateway.key(), due.rest[0], reply)
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), due.rest[0], reply)
     refused = gateway.refusal(handoffs.consult, *due.arguments("once"))
     assert isinstance(refused.refusal, WrongState)
 
@@ -234,7 +234,7 @@ HANDOFF_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
         answers.accept,
         lambda g, c, h: (c, g.key(), h, answers.said("x-1", conditions={})),
     ),
-    "refuse": (answers.refuse, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
+    "decline": (answers.decline, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
     "redirect": (answers.redirect, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
     "outcome": (
         answers.outcome,
@@ -253,7 +253,7 @@ def without_place(refused: RecordedRefusal) -> tuple[Any, ...]:
     told = shown(refused.receipt)
     for party in told["party"]:
         del party["stream_number"]
-    clear = {name: v for name, v in fields.items() if name not in {"id", "ts", "sd"}}
+    clear = {name: v for name, v in fields.items() if name not in {"id", "time", "sd"}}
     return type(refused.refusal), refused.refusal.detail, clear, len(fields["sd"]), told
 
 
@@ -297,7 +297,7 @@ def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
     assert isinstance(foreign.refusal, NotFound)
 
 
-@pytest.mark.parametrize("step", ["accept", "refuse", "redirect", "outcome", "close"])
+@pytest.mark.parametrize("step", ["accept", "decline", "redirect", "outcome", "close"])
 def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
     action, arguments = HANDOFF_QUESTIONS[step]

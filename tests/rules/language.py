@@ -321,9 +321,7 @@ def hits(paths: Iterable[Path] = (ROOT,), *, long: bool = False) -> list[Hit]:
 def counts(found: Iterable[Hit]) -> dict[str, int]:
     """Hits by list and package, as in ``A docs``."""
     return dict(
-        sorted(
-            Counter(f"{hit.list} {hit.package}" for hit in found if hit.list != "D").items()
-        )
+        sorted(Counter(f"{hit.list} {hit.package}" for hit in found if hit.list != "D").items())
     )
 
 

@@ -17,7 +17,8 @@ def row(kind: AnswerKind) -> str:
     after = {target: None for way in ways for state, target in way.items() if state != target}
     states = "open" if before == OPEN else " or ".join(sorted(before))
     then = " or ".join(after) or "as before"
-    return f"| `{kind.command}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"
+    verb = kind.command.replace("_", "-")
+    return f"| `{verb}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"
 
 
 def test_the_page_for_partners_has_the_table_of_answers():

@@ -219,8 +219,11 @@ def tell_of_a_run(story: Story) -> None:
     answer("acceptance", conditions=run["offers"][0]["conditions"])
     opened = answer("consultations", reason_code="quality", reason="a look")
     digest, package_digest = read_presentation(opened, HOTLINE)
-    answer("reading", case_digest=digest, package_digest=package_digest)
-    answer("verdicts", verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]})
+    answer("consultation-report", case_digest=digest, package_digest=package_digest)
+    answer(
+        "receipt-checks",
+        verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]},
+    )
     answer("decline", reason="not ours")
     assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"
 

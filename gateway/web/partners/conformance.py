@@ -137,7 +137,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
 
 
 @endpoint(
-    f"POST {RUN}/reading",
+    f"POST {RUN}/consultation-report",
     action="conformance.submit",
     scope=ANY_SCOPE,
     response="ConformanceRun",
@@ -150,7 +150,7 @@ def report(call: Call, run: UUID) -> WriteResult:
 
 
 @endpoint(
-    f"POST {RUN}/verdicts",
+    f"POST {RUN}/receipt-checks",
     action="conformance.submit",
     scope=ANY_SCOPE,
     response="ConformanceRun",
@@ -166,7 +166,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
 
 
 @endpoint(
-    f"POST {RUN}/refusal",
+    f"POST {RUN}/decline",
     action="conformance.submit",
     scope=ANY_SCOPE,
     response="ConformanceRun",

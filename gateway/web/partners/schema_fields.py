@@ -256,7 +256,11 @@ class Number(fields.Integer):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
         low, high = self.bounds
-        if not _DIGITS.fullmatch(value) or not low <= int(value) <= high:
+        if (
+            not isinstance(value, str)
+            or not _DIGITS.fullmatch(value)
+            or not low <= int(value) <= high
+        ):
             raise ValidationError(f"must be a whole number from {low} to {high}")
         return int(value)
 

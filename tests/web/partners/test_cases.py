@@ -103,7 +103,7 @@ def test_all_errors_of_body_and_content_come_at_once(line, hotline):
     assert {
         "/by",
         "/clearance/cleared_by",
-        "/clearance/confirms/0",
+        "/clearance/confirmed_matches/0",
         "/content/items/0/kind",
         "/content/matter",
         "/content/surprise",

@@ -84,7 +84,7 @@ def test_conditions_that_differ_are_refused(office, handoff):
 
 
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
-    ("decline", {"by": "officer-1", "reason": "not ours"}, "refused"),
+    ("decline", {"by": "officer-1", "reason": "not ours"}, "declined"),
     ("redirection", {"by": "officer-1", "reason": "not ours", "to": "the other office"},
      "redirected"),
     ("redirection", {"by": "officer-1", "reason": "not ours"}, "redirected"),

@@ -107,14 +107,14 @@ def test_an_attested_answer_is_a_denial_and_changes_nothing(line, hotline, offic
     path = f"/handoffs/{before['handoff']}"
     conditions = office.get(path).json["conditions"]
     why = {"by": "officer-1", "reason": "not ours"}
-    denied(office.post(f"{path}/refusal", why), "R2.signed.answer")
+    denied(office.post(f"{path}/decline", why), "R2.signed.answer")
     denied(office.post(f"{path}/redirection", why), "R2.signed.answer")
     body = {"by": "officer-1", "conditions": conditions}
     denied(office.post(f"{path}/acceptance", body), "R2.signed.answer")
     denied(hotline.post(f"{path}/withdrawal", why), "R2.signed.answer")
     assert office.get(path).json["state"] == "offered"
     stranger = line.partner("hotline-abroad")
-    assert stranger.post(f"{path}/refusal", why).status_code == 404
+    assert stranger.post(f"{path}/decline", why).status_code == 404
     check_log(line.gateway)
 
 
@@ -123,4 +123,4 @@ def test_a_signed_answer_to_what_was_attested_before_is_taken(line, office, befo
     said = {"by": "officer-1", "reason": "not ours"}
     view = office.get(path).json
     reply = signed_answer(line.gateway, OFMIN, OFFICES, view, "decline", **said)
-    assert send(office, f"{path}/refusal", reply).status_code == 200
+    assert send(office, f"{path}/decline", reply).status_code == 200
