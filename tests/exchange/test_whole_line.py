@@ -193,7 +193,7 @@ class Exchange(RuleBasedStateMachine):
         assert written.result["state"] == target
         known.state = target
         if step == "accept_partly":
-            known.groups = frozenset(reply.groups)
+            known.groups = frozenset(reply.fields["groups"])
         return told
 
     def conditions(self, known: Known) -> dict[str, Any]:
