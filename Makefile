@@ -71,7 +71,7 @@ check: $(VENV)/dev.stamp ## Lint, types, layers, policies, language, generated d
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/casegate policy check
-	@$(BIN)/python -m tests.rules.language --check
+	@$(BIN)/python -m tests.rules.language
 	@$(BIN)/python -m gateway.web.openapi --check docs/openapi.json
 
 format: $(VENV)/dev.stamp ## Format the code
