@@ -326,7 +326,7 @@ class MemberEncryptionKey(MemberKey):
 class Organisation:
     """A participant with its seats and competences, past and present.
 
-    ``kind`` is from model.md 2.1 (``hotline``, ``police_office``...); ``regimes`` is a subset of
+    ``kind`` is one of KINDS (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
