@@ -2,7 +2,8 @@
 
 Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
 ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
-`WWW-Authenticate: Basic`, tokens without a binding). Rule names C, K are those of docs/security-flow.md.
+`WWW-Authenticate: Basic`, tokens without a binding). Rule names C, K are those of
+docs/security-flow.md.
 """
 
 import re
