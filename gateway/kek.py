@@ -20,7 +20,8 @@ _NONCE_BYTES = 12
 
 
 class FileKeyEncryption:
-    """The KeyEncryption port over files ``kek-<id>``, each a secret of 32 bytes for its owner."""
+    """The KeyEncryptionProvider port over files ``kek-<id>``, each a secret of 32 bytes for its
+    owner."""
 
     def __init__(self, folder: Path, random: Callable[[int], bytes]) -> None:
         """Nothing is read before a key is needed."""

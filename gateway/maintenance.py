@@ -293,7 +293,7 @@ def issue_certificates(upkeep: Maintenance, now: datetime) -> DutyReport:
 def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None:
     """Make the certificates that were approved, as the only one of all nodes meanwhile.
 
-    Raises Busy, Frozen, MarkUnreachable.
+    Raises Busy, LogFrozen, HighWaterMarkUnavailable.
     """
     with gateway.store.turn():
         issue_approved_certificates(gateway.ports, authority)
@@ -372,7 +372,8 @@ def upgrade_schema(config: Config) -> bool:
     """Bring the database to the tables of this version; True when there was something to do.
 
     A database of a newer version is left alone: an older version may go on with it (see the
-    changelog). Raises Unfit when the database holds no gateway: only `casegate init` begins one,
+    changelog). Raises UnsuitableDatabase when the database holds no gateway: only `casegate init`
+    begins one,
     for an empty log instead of a lost one would be a second history.
     """
     found = migrations.current(config.database_url)

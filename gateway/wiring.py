@@ -134,7 +134,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
-    read. Raises PrivateFileError, PolicyBroken, Unfit.
+    read. Raises PrivateFileError, InvalidPolicies, UnsuitableDatabase.
     """
     file = config.database_file
     if file is not None and not file.exists():

@@ -132,7 +132,7 @@ class CedarPolicy:
     def load(cls, folder: Path, optional: Sequence[str] = ()) -> "CedarPolicy":
         """Parse and validate the policies of a folder, and those of the ``optional`` ones in it.
 
-        PolicyBroken unless all of it is sound.
+        InvalidPolicies unless all of it is sound.
         """
         files = _read(folder)
         for name in optional:
@@ -272,7 +272,7 @@ def _read(folder: Path) -> dict[str, bytes]:
 
 
 def _read_optional(folder: Path, name: str) -> dict[str, bytes]:
-    """The policies of an optional folder by their paths; PolicyBroken when there are none."""
+    """The policies of an optional folder by their paths; InvalidPolicies when there are none."""
     place = folder / OPTIONAL / name
     try:
         found = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(place.glob("*.cedar"))}
@@ -294,7 +294,8 @@ def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
 def _sound(
     files: tuple[tuple[str, bytes], ...],
 ) -> tuple[cedarpy.PolicySet, cedarpy.Schema, Mapping[str, Rule], str]:
-    """What a `CedarPolicy` is made of, the same for the same bytes; PolicyBroken unless sound."""
+    """What a `CedarPolicy` is made of, the same for the same bytes; InvalidPolicies unless
+    sound."""
     texts = _decode(dict(files))
     schema = _parse_schema(texts.pop(SCHEMA_FILE))
     policies, rules = _parse_policies(texts)

@@ -145,7 +145,7 @@ def read_cases(folder: Path, place: Path | None = None) -> tuple[PolicyCase, ...
 
     ``entities.json`` is in Cedar's own form. Every other file is a table of cases: each names its
     ``decision`` (ALLOW or DENY), the ``rules`` that must decide it, and a question; its own
-    ``entities`` replace those of the same name. PolicyBroken lists every case that is malformed.
+    ``entities`` replace those of the same name. InvalidPolicies lists every case that is malformed.
     """
     tests, own = folder / "tests", (place or folder) / "tests"
     try:

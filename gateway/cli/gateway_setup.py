@@ -97,7 +97,8 @@ def make(
 
     ``folder`` is absolute and its parent exists; ``settings`` is the text of its configuration;
     ``persons`` are ids and names of the first administrators. Raises FileExistsError when
-    something is there; Unfit, WrongState or AlreadyExists when a database cannot be that of a new
+    something is there; UnsuitableDatabase, WrongState or AlreadyExists when a database cannot be
+    that of a new
     gateway; OSError.
     """
     require_free(folder)
@@ -175,7 +176,8 @@ def _make_keys(config: Config) -> None:
 def _make_case_keys(config: Config) -> None:
     """Make the key-encryption key, and the keys database that it wraps.
 
-    Raises Unfit when the gateway's database, one of the operator's own, has content: new keys
+    Raises UnsuitableDatabase when the gateway's database, one of the operator's own, has content:
+    new keys
     would hide that its keys are lost.
     """
     if has_content(config.database_url):

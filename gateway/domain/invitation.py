@@ -36,7 +36,7 @@ class Invitation:
     withdrawn_at: datetime | None = None
 
     def use(self, key: str, request: UUID, now: datetime) -> "Invitation":
-        """The invitation once used for a key; InvitationRefused when it cannot be used so.
+        """The invitation once used for a key; InvitationUnusable when it cannot be used so.
 
         For the key that it was used for already it stays as it is: who was interrupted goes on.
         """
@@ -54,7 +54,7 @@ class Invitation:
         return self
 
     def withdraw(self, now: datetime, *, served: bool) -> "Invitation":
-        """The invitation once withdrawn; InvitationRefused when there is nothing to withdraw.
+        """The invitation once withdrawn; InvitationUnusable when there is nothing to withdraw.
 
         ``served`` tells whether a certificate came of it already.
         """

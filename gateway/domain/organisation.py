@@ -463,7 +463,8 @@ def resolve_competence(
 ) -> Mandate:
     """Find the only organisation that receives a matter in a territory on a day.
 
-    Raises NoCompetence or SeveralCompetences: a case is never sent on a guess (R11).
+    Raises NoCompetentOrganisation or SeveralCompetentOrganisations: a case is never sent on a
+    guess (R11).
     """
     wanted = format_competence("receive", matter, territory)
     found = [c for c in competences if c.key == wanted and c.period.holds(day)]

@@ -63,7 +63,8 @@ def _row(level: int | None, count: int, known: int) -> Iterator[TileAddress]:
 
 
 def read_file(read: ReadFile, address: TileAddress) -> bytes:
-    """A file of the copy; Missing when it is not there, Damaged for a tile of another length."""
+    """A file of the copy; ReplicaIncomplete when it is not there, ReplicaCorrupt for a tile of
+    another length."""
     path, first = tiles.path_of(address), first_index(address)
     try:
         data = read(path)

@@ -53,7 +53,7 @@ class StoredLogCorrupt(Exception):
 def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHead:
     """Build the whole log again from its documents and entries; its head when all of it agrees.
 
-    ``tell`` hears how many entries of how many are done. Raises Unsound.
+    ``tell`` hears how many entries of how many are done. Raises StoredLogCorrupt.
     """
     head = work.log.head()
     grown: dict[tuple[int, int], bytes] = {}

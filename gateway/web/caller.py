@@ -34,7 +34,7 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.ASCII | re.IGNORECASE
 def peer_of(gate: AppContext, request: Request) -> PresentedCertificate | None:
     """The client of the connection, its certificate checked; None when it showed none.
 
-    Raises PeerRefused, and ProxyHeaderRefused for a header that may not be believed.
+    Raises ClientCertificateRefused, and ProxyHeaderRefused for a header that may not be believed.
     """
     try:
         der = gate.peer_der(request.environ)

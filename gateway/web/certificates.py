@@ -74,14 +74,15 @@ _LOOK_EVERY = 0.1
 
 
 def read_pkcs10(gate: AppContext, sent: Request) -> CertificateRequest:
-    """The request in the body, base64 of DER (RFC 8951 3.1); WrongMedia and Invalid otherwise."""
+    """The request in the body, base64 of DER (RFC 8951 3.1); UnsupportedMediaType and Invalid
+    otherwise."""
     if sent.headers.get("Content-Type", "").partition(";")[0].strip().lower() != PKCS10:
         raise UnsupportedMediaType(f"send the certificate request as {PKCS10}")
     return checked(gate, read_body(sent))
 
 
 def checked(gate: AppContext, data: bytes) -> CertificateRequest:
-    """A certificate request once read; Invalid when it is none, or not by its own key."""
+    """A certificate request once read; ValidationFailed when it is none, or not by its own key."""
     try:
         return gate.read_request(data)
     except gate.request_refused as error:

@@ -54,7 +54,8 @@ class AppContext:
     ``read_request`` reads a certificate request, PEM, DER or base64, and raises
     ``request_refused``; ``certs_only`` makes of a PEM file what EST carries; ``patience`` is how
     many seconds a certificate is waited for.
-    ``require_newest_log`` raises Frozen, MarkUnreachable or DatabaseUnreachable where the registry
+    ``require_newest_log`` raises LogFrozen, HighWaterMarkUnavailable or DatabaseUnavailable where
+    the registry
     may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     ``answered`` hears of each answer: its route's template, method, status and seconds;

@@ -50,7 +50,7 @@ def read_body(request: Request) -> bytes:
 def read_json(request: Request) -> Any:
     """The body as JSON with one meaning for every reader (see ``canonical.decode``).
 
-    Raises WrongMedia and Malformed; the body's size is bounded by the app.
+    Raises UnsupportedMediaType and MalformedRequest; the body's size is bounded by the app.
     """
     if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
         raise UnsupportedMediaType("send the body as application/json")
@@ -71,7 +71,7 @@ def is_signed(request: Request) -> bool:
 
 
 def read_document(request: Request) -> str:
-    """The body as the text of a signed document; Malformed when it is not ASCII."""
+    """The body as the text of a signed document; MalformedRequest when it is not ASCII."""
     try:
         return read_body(request).decode("ascii")
     except UnicodeError:
@@ -99,7 +99,7 @@ def read_pairs(data: bytes) -> dict[str, str]:
 
 
 def read_query(request: Request) -> dict[str, str]:
-    """The fields of the query; Malformed when they cannot be read in one way."""
+    """The fields of the query; MalformedRequest when they cannot be read in one way."""
     try:
         return read_pairs(request.query_string)
     except ValueError:
@@ -107,7 +107,8 @@ def read_query(request: Request) -> dict[str, str]:
 
 
 def read_key(request: Request, *, optional: bool = False) -> str:
-    """The retry key of a write (header ``Idempotency-Key``); KeyRequired when it has none.
+    """The retry key of a write (header ``Idempotency-Key``); IdempotencyKeyRequired when it has
+    none.
 
     Empty where it is ``optional`` and not there.
     """

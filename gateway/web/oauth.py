@@ -163,7 +163,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
     def answer(self, sent: Request) -> Response:
         """The answer to a token request; refusals are those of RFC 6749 section 5.2.
 
-        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
         """
         self._gate.require_newest_log()
         try:
@@ -191,7 +191,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
     def introspect(self, sent: Request) -> Response:
         """What a token is worth to the caller who holds it (RFC 7662 2.2; M2).
 
-        Raises Frozen, MarkUnreachable, DatabaseUnreachable.
+        Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
         """
         self._gate.require_newest_log()
         try:

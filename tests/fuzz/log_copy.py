@@ -1,4 +1,5 @@
-"""Copies of a log: a bundle and the tile beside it, of outside bytes, raise Damaged and no more.
+"""Copies of a log: a bundle and the tile beside it, of outside bytes, raise ReplicaCorrupt and no
+more.
 
 Oracle: a bundle that is accepted is written again to the same bytes, and each of its entries has
 its leaf hash in the tile.

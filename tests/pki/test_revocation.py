@@ -1,4 +1,4 @@
-"""Revocation lists."""
+"""KeyRevocation lists."""
 
 from datetime import timedelta
 
