@@ -115,7 +115,8 @@ def settings(config: Config, now: datetime) -> Findings:
     if config.simulated_reference_date is not None:
         yield (
             Level.WARNING,
-            "the legal date is simulated: take [demo] simulated_reference_date out in operation",
+            "the reference date is simulated: "
+            "remove [demo] simulated_reference_date before operation",
         )
     else:
         yield Level.OK, f"the settings of {config.name} can be read"

@@ -340,7 +340,7 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
         f"{event['log']}; receipt verified"
     )
     if "simulated_date" in event:
-        click.echo(f"  legal date set to {event['simulated_date']} for a demonstration")
+        click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
 
 
 def save_json(file: Path, members: Any) -> None:

@@ -170,7 +170,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
-            "legal date": told["reference_date"],
+            "reference date": told["reference_date"],
         }
     )
     for warning in warnings:
@@ -259,7 +259,7 @@ def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str,
     if waiting:
         found.append(f"{waiting} writes wait for their answer: casegate outbox resend")
     if told["reference_date_simulated"]:
-        found.append("the gateway's legal date is set for a demonstration")
+        found.append("the gateway's reference date is set for a demonstration")
     return found
 
 

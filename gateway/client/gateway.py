@@ -130,7 +130,8 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         return clock_difference(reply, self._now())
 
     def whoami(self) -> dict[str, Any]:
-        """This system as the gateway sees it: organisation, scopes, certificates, legal date."""
+        """This system as the gateway sees it: organisation, scopes, certificates, reference
+        date."""
         return self._exchange.read("whoami.read", "/whoami")
 
     def resume(self) -> Iterator[Resent]:

@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.marking import Marking, marking_of, strictest
+from gateway.domain.marking import CONDITIONS, Marking, marking_of, strictest
 from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 
 PROFILE = "casegate-case/1"
 
-CLEAR_MARKING = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
-"""Fields of ``marking`` that stand in clear in the signed document."""
+CLEAR_MARKING = CONDITIONS
+"""Fields of ``marking`` that stand in clear in the signed document: the conditions of use."""
 
 PROPERTIES: Mapping[str, str] = {
     "matter": "routing",

@@ -72,7 +72,7 @@ _entities: dict[tuple[int, date], tuple[Organisation, PolicyEntity]] = {}
 
 
 def organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
-    """An organisation as it stands on the legal date."""
+    """An organisation as it stands on the reference date."""
     kept = _entities.get((id(organisation), day))
     if kept is not None and kept[0] is organisation:
         return kept[1]

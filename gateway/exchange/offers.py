@@ -234,7 +234,8 @@ def _inputs(
 
 
 def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
-    """To whom the offer goes: a competence is resolved on the legal date, and recorded (R11)."""
+    """To whom the offer goes: a competence is resolved on the reference date, and recorded
+    (R11)."""
     if wanted.competence is None:
         return OfferAddress(str(wanted.organisation))
     matter, territory = wanted.competence

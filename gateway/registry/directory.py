@@ -1,4 +1,4 @@
-"""The directory: who takes part, with which standing and competences, on the legal date."""
+"""The directory: who takes part, with which memberships and mandates, on the reference date."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ MINUTE = timedelta(minutes=1)
 class DirectoryFilter:
     """Which organisations are looked for; what is None is not asked for.
 
-    ``competence`` is a key such as receive/csam/FR, to be held on the legal date.
+    ``competence`` is a key such as receive/csam/FR, to be held on the reference date.
     """
 
     kind: str | None = None

@@ -432,7 +432,7 @@ log_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row; its lock is the log's
     Column("size", NUMBER, nullable=False),
     Column("root", LargeBinary, nullable=False),
-    Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/edge.py)
+    Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )

@@ -599,7 +599,7 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
 def _print(timeline: Sequence[TimelineEntry]) -> None:
     """The timeline as the log has it: in order of index."""
     click.echo()
-    click.secho("Timeline (place in the log, legal date, who and what)", bold=True)
+    click.secho("Timeline (place in the log, reference date, who and what)", bold=True)
     for line in timeline:
         day = line.event.get("simulated_date", "-")
         place = proof.parse(line.receipt.proof).index

@@ -91,7 +91,7 @@ class DemoEnvironment:
         text = file.read_text(encoding="utf-8")
         head, marker, _ = text.partition("simulated_reference_date =")
         if not marker:
-            raise RuntimeError("the configuration has no place for the legal date")
+            raise RuntimeError("the configuration has no place for the reference date")
         file.write_text(
             f"{head.rstrip('# ')}simulated_reference_date = {day.isoformat()}\n", encoding="utf-8"
         )

@@ -82,7 +82,7 @@ class ConsultationBody(StrictSchema):
 
 
 class CompetenceAddress(StrictSchema):
-    """A mandate by matter and territory; the gateway finds who holds it on the legal date."""
+    """A mandate by matter and territory; the gateway finds who holds it on the reference date."""
 
     matter = field.word(Matter)
     territory = field.territory()

@@ -37,7 +37,7 @@ def whoami(call: Call) -> dict[str, Any]:
     query=OrganisationsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
-    """List the organisations with their standing and competences on the legal date."""
+    """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
     found = call.read(organisations.page, asked.get("after", ""), asked["limit"], wanted)

@@ -35,7 +35,6 @@ def several(shape: Shape) -> Shape:
 
 
 TEXTS = several(TEXT)
-DIGESTS = several(DIGEST)
 
 
 def one_of(name: str) -> Shape:
