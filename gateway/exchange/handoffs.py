@@ -136,6 +136,8 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
     if not asked.kind.accepts:
         return found
+    if not found.conditions_digest:
+        raise CaseErased("the case was erased: nothing is left to accept")
     repeated = conditions_digest(
         context.ports, found.case_digest, asked.fields.get("conditions") or {}
     )

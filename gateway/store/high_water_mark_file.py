@@ -74,8 +74,14 @@ class HighWaterMarkFile:
                 slot = _written(self._origin, number + 1, to)
                 if marked is None:
                     _make_room(descriptor, self._file)
-                os.pwrite(descriptor, slot, (number + 1) % 2 * SLOT_BYTES)
-                os.fdatasync(descriptor)
+                place = (number + 1) % 2 * SLOT_BYTES
+                os.pwrite(descriptor, slot, place)
+                try:
+                    os.fdatasync(descriptor)
+                except OSError:
+                    # What is not on disk must not be read: a note signed on it would outlive it.
+                    os.pwrite(descriptor, bytes(SLOT_BYTES), place)
+                    raise
         except OSError as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True

@@ -36,12 +36,14 @@ from tests.founding import (
     caller,
     case_content,
     check_log,
+    conditions_of,
     consulted,
     fields_of,
     founded,
     make_change,
     offer_of,
     offered,
+    refused_on_record,
     revised,
     shown,
     submitted,
@@ -361,6 +363,16 @@ def _boxes(gateway):
             ).items
         )
     ]
+
+
+def test_the_acceptance_of_an_erased_case_is_refused_on_record(gateway):
+    handoff = UUID(offered(gateway, submitted(gateway)).result["handoff"])
+    conditions = conditions_of(gateway, handoff, OFMIN)
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    said = answers.said("officer-1", conditions=conditions)
+    arguments = (caller(OFMIN), gateway.key(), handoff, said)
+    refused_on_record(gateway, CaseErased, answers.accept, *arguments)
 
 
 def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway):

@@ -223,6 +223,22 @@ def test_a_disk_that_fails_raises_no_mark(tmp_path, monkeypatch, name) -> None:
             mark.advance(None, at(1))
 
 
+def test_a_move_that_did_not_reach_the_disk_is_not_read(tmp_path, monkeypatch) -> None:
+    mark = open_file(tmp_path / "mark", ORIGIN)
+    assert mark.advance(None, at(3))
+    assert mark.advance(at(3), at(4))
+
+    def fail(_: int) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(HighWaterMarkUnavailable):
+            mark.advance(at(4), at(5))
+    assert mark.read() == at(4)
+    assert mark.advance(at(4), at(5))
+
+
 def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
     file = tmp_path / "missing" / "mark"
     with pytest.raises(UnsuitableDatabase, match="mark"):
