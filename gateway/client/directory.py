@@ -73,11 +73,13 @@ class Directory(ClientBase):
         answer = self._exchange.read("directory.read", path)
         found = evidence_checks.read_receipt(answer.get("receipt"))
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
-        evidence_checks.confirm_key(found, organisation, kid, self.connection)
-        for one in ends:
+        key = evidence_checks.confirm_key(found, organisation, kid, self.connection)
+        ended = [
             evidence_checks.confirm_revocation(one, organisation, kid, self.connection)
-        for one in (found, *ends):
-            self._exchange.observe(one, before)
+            for one in ends
+        ]
+        for confirmed in (key.confirmed, *(one.confirmed for one in ended)):
+            self._exchange.observe(confirmed, before)
         return KeyRecord(found, ends)
 
 

@@ -54,13 +54,13 @@ class Events(ClientBase):
             before = self._exchange.newest()
             page = self._exchange.read("events.read", path)
             end = evidence_checks.confirm_end(page, self.connection)
-            self._exchange.observe_note(end.note, before)
+            self._exchange.observe_head(end, before)
             if told_end:
                 told_end(page["statement"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)
-                self._exchange.observe(entry.receipt, before)
+                self._exchange.observe(entry.confirmed, before)
                 yield entry
             path = next_page(page, path)
             require(
@@ -74,7 +74,7 @@ class Events(ClientBase):
         members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
         found = evidence_checks.read_receipt(members)
         confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
-        self._exchange.observe(found, before)
+        self._exchange.observe(confirmed, before)
         place = evidence_checks.own_place(confirmed, self.connection) or 0
         return StreamEvent(place, UUID(spelled(event)), found, confirmed)
 
@@ -289,7 +289,7 @@ class Export:
             )
         )
         verdict = verify_bundle(data, self.trust)
-        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
+        require(verdict.passed, f"the bundle does not verify ({verdict.sentence})")
         return data
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:

@@ -11,7 +11,7 @@ right: one hash for each binary digit 1 of n. Every left sibling on the way from
 new root is one of them, or was made by the leaves that came with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -111,6 +111,39 @@ def verify_inclusion(
         raise ProofError("the proof is too short")
     if current != expected_root:
         raise ProofError("the proof leads to another root")
+
+
+Range = tuple[int, int]
+"""Leaves start to end-1, under one node of some tree; its hash is the same in every longer tree."""
+
+
+def halves(leaves: Range) -> tuple[Range, Range]:
+    """The two children of a node over at least two leaves (RFC 9162 section 2.1.1)."""
+    start, end = leaves
+    middle = start + (1 << ((end - start - 1).bit_length() - 1))
+    return (start, middle), (middle, end)
+
+
+def hashes_on_path(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes]
+) -> Iterator[tuple[Range, bytes]]:
+    """What an inclusion proof that verified says of the tree: its siblings, and their parents.
+
+    The leaf comes first and the root last.
+    """
+
+    def leaves(height: int, node: int) -> Range:
+        return node << height, min((node + 1) << height, size)
+
+    height, node, last, current = 0, index, size - 1, leaf
+    yield leaves(height, node), current
+    for sibling in proof:
+        while node == last and not node & 1:
+            height, node, last = height + 1, node >> 1, last >> 1
+        yield leaves(height, node ^ 1), sibling
+        pair = (sibling, current) if node & 1 else (current, sibling)
+        height, node, last, current = height + 1, node >> 1, last >> 1, node_hash(*pair)
+        yield leaves(height, node), current
 
 
 def verify_consistency(

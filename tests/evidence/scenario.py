@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import TrustAnchors
 from tests import answers
@@ -35,6 +36,24 @@ TRUST = TrustAnchors(
     gateway_keys=SIGNERS["gateway"].keys(),
     organisations={name: SIGNERS[name].keys() for name in ("hotline", "police")},
 )
+
+
+def fact(report: VerificationReport, key: str) -> dict[str, Any]:
+    """The one fact of a kind that a report states, with its heading."""
+    assert report.conclusion is not None, report
+    (found,) = (
+        {**one.to_json(), "under": heading}
+        for heading, facts in report.conclusion.facts().items()
+        for one in facts
+        if one.key == key
+    )
+    return found
+
+
+def keys_of(report: VerificationReport) -> list[str]:
+    """The kinds of all facts that a report states."""
+    assert report.conclusion is not None, report
+    return [one.key for facts in report.conclusion.facts().values() for one in facts]
 
 
 def uri(organisation: str) -> str:

@@ -20,7 +20,7 @@ from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, word_of
+from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, fact, word_of
 
 ACCEPTED = bundle_verification.MOVES_OF_EVENTS["handoff.accepted"]
 
@@ -131,19 +131,18 @@ def found(story: Scenario, before: SdJwt | None) -> verification.VerificationRep
 def test_a_re_issued_handoff_verifies_and_says_how_it_came():
     told = found(*succeeded())
     assert told.code == Code.VERIFIED, told.sentence
-    assert (
-        f"The gateway re-issued handoff {BEFORE} because the mandate moved from old-police to "
-        f"police by event {PLANNED}, planned by event {PLANNED}; the original offer, signed by "
-        "hotline itself, key hotline-key, has the same terms."
-    ) in told.sentence
-    assert "on behalf of hotline" in told.sentence
+    moved = fact(told, "reissued_from")
+    assert (moved["handoff"], moved["event"]) == (str(BEFORE), str(PLANNED))
+    assert (moved["predecessor"], moved["successor"]) == ("old-police", "police")
+    assert fact(told, "reissued_from.original")["by"] == "hotline"
+    assert fact(told, "offer")["under"] == "operator_word"
 
 
 def test_without_the_offer_before_it_is_said_that_it_is_missing():
     story, _ = succeeded()
     told = found(story, None)
-    assert told.code == Code.VERIFIED
-    assert "the original offer is not in this file" in told.sentence
+    assert told.code == Code.ATTESTED
+    assert fact(told, "reissued_from.no_original")["under"] == "not_proved"
 
 
 @pytest.mark.parametrize(
@@ -222,7 +221,7 @@ def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
     told = verification.verify(Scenario().told("acceptance", kind).file(), TRUST)
     assert told.code == Code.VERIFIED
     state = "reissued" if kind == "reissue" else "withdrawn"
-    assert f"was {state}." in told.sentence
+    assert fact(told, "state")["states"] == [state]
 
 
 def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
@@ -262,7 +261,8 @@ def with_plan(**changes: Any) -> verification.VerificationReport:
 def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
     told = with_plan()
     assert told.code == Code.VERIFIED, told.sentence
-    assert f"planned by event {PLANNED} (Decree 1; entry 2 of the log " in told.sentence
+    planned = fact(told, "succession")
+    assert (planned["act"], planned["entry"]) == ("Decree 1", 2)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Par
 from gateway.evidence import log_copy, receipt, sd_jwt, stream
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import NotInLog, UnknownLog
-from gateway.evidence.report import Code, StepResult, VerificationReport
+from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
-from gateway.evidence.stream import InputFile
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
