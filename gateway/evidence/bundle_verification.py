@@ -98,6 +98,8 @@ class BundleVerification:
     documents: tuple[SdJwt, ...]
     case: AuthoredDocument
     offered: AuthoredDocument
+    content: Mapping[str, Any]
+    """The case as it is shown."""
     offer: OfferClaims
     before: AuthoredDocument | None
     """The offer that a succession replaced, where the file has it."""
@@ -201,6 +203,7 @@ class BundleVerification:
             raise VerificationFailed(
                 Code.MISMATCH, f"shown, but not covered by the offer: {', '.join(beyond)}"
             )
+        self.content = sd_jwt.merge_disclosures(self.case.verified)
         sealed = seal.describe(seal.shown(self.case.verified))
         counted = f"{len(shown)} of {pluralise(len(self.offer.disclosures), 'element')} shown"
         return f"{counted}; {sealed}" if sealed else counted
@@ -521,7 +524,7 @@ class BundleVerification:
             Fact("documents", {"signed": sum(not one.attested for one in acts), "all": len(acts)}),
             Fact("log", {"log": self._log()}),
             Fact("elements", {"shown": len(self.case.verified.placed)}),
-            *(_sealed_facts(self.case)),
+            *(sealed_facts(self.case)),
         ]
         state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
         (word if word else proved).append(Fact("state", state))
@@ -547,8 +550,7 @@ class BundleVerification:
             code = Code.INCOMPLETE
         if dates:
             code = Code.SIMULATED
-        shown = sd_jwt.merge_disclosures(self.case.verified)
-        return Conclusion(proved, word, not_proved, code, shown)
+        return Conclusion(proved, word, not_proved, code, self.content)
 
     def _is_covered(self, signed: AuthoredDocument) -> bool:
         """Whether the gateway's own act rests on an offer that the originator signed."""
@@ -676,7 +678,8 @@ def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:
     return Fact(f"{'attested' if signed.attested else 'signed'}{logged}", values)
 
 
-def _sealed_facts(case: AuthoredDocument) -> list[Fact]:
+def sealed_facts(case: AuthoredDocument) -> list[Fact]:
+    """How many sealed elements of a case are for whom."""
     counted = Counter(part.sealed_to for part in seal.shown(case.verified))
     return [
         Fact("sealed", {"organisation": organisation, "number": number})

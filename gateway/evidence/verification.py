@@ -31,7 +31,7 @@ from gateway.evidence import (
     seal,
     trust_mark,
 )
-from gateway.evidence.bundle_verification import BundleVerification, signature_fact
+from gateway.evidence.bundle_verification import BundleVerification, sealed_facts, signature_fact
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
@@ -329,6 +329,8 @@ class DocumentVerification:
     document: SdJwt
     typ: str
     signed: AuthoredDocument
+    act: Fact
+    content: dict[str, Any]
     origins: list[key_history.KeyRegistration]
     revoked: list[key_history.KeyRevocation]
 
@@ -347,6 +349,7 @@ class DocumentVerification:
 
     def show(self) -> str:
         self.signed = open_document(self.document, self.typ, self._trust)
+        self.act, self.content = self._act(), sd_jwt.merge_disclosures(self.signed.verified)
         names = ", ".join(placed.name for placed in self.signed.verified.placed)
         return "; ".join(filter(None, [names, self._sealed()]))
 
@@ -367,8 +370,10 @@ class DocumentVerification:
         signed = self.signed
         keys = [signed], self.origins, self.revoked, self.revoked
         placed = len(signed.verified.placed)
-        facts = [self._act(), signature_fact(signed, None)]
+        facts = [self.act, signature_fact(signed, None)]
         proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
+        if self.typ == CASE_TYP:
+            proved += sealed_facts(signed)
         return Conclusion(
             [*([] if signed.attested else facts), *proved],
             [*(facts if signed.attested else []), Fact("times")],
@@ -378,7 +383,7 @@ class DocumentVerification:
                 Fact("withheld.document", {"number": signed.verified.withheld}),
             ],
             Code.ATTESTED if signed.attested else Code.VERIFIED,
-            shown=sd_jwt.merge_disclosures(signed.verified),
+            shown=self.content,
         )
 
     def _act(self) -> Fact:
