@@ -41,7 +41,7 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
                 yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
         if content:
             rows = "".join(
-                f"<tr><td>{_text(path)}</td><td>{_text(value)}</td></tr>\n"
+                f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n"
                 for path, value in content_lines(report.conclusion.shown)
             )
             yield f"<h3>{_word('content', language)}</h3>\n<table>\n{rows}</table>\n"

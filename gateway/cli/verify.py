@@ -240,7 +240,6 @@ def verify(
     FILE is what a partner or a court was given; "-" reads the standard input. Several files are
     compared: one log has one history. You must have obtained the keys independently of the files.
     """
-    from gateway.client.local_state import keep_fork  # noqa: PLC0415
     from gateway.evidence import verification  # noqa: PLC0415
 
     try:
@@ -260,7 +259,7 @@ def verify(
         write_new(page, render(reports, language, content=content).encode())
     if as_json:
         told = [{"file": name, **report.to_json()} for name, report in reports.items()]
-        print_json(told[0] | {} if len(told) == 1 else {"code": int(code), "files": told})
+        print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
     else:
         for number, (name, report) in enumerate(reports.items()):
             if len(reports) > 1:
@@ -268,6 +267,8 @@ def verify(
             print_report(report, language, content=content)
     for report in reports.values():
         if report.proof and keep_proof is not None:
+            from gateway.client.local_state import keep_fork  # noqa: PLC0415
+
             keep_fork(keep_proof, report.proof)
             click.echo(f"Kept in {keep_proof}. Show it: casegate audit prove-fork", err=True)
     context.exit(int(code))

@@ -183,8 +183,9 @@ CHECK_EVERY = 60.0
 class CheckpointStore:
     """Remembers the newest checkpoint that continues all before: here, and in a file if given.
 
-    Clients and processes may share the file: each reads it anew. Two that write it at the same
-    moment may leave the older of two checkpoints there, which only remembers less.
+    A larger one that is not shown to continue it lies beside it, until that is shown. Clients and
+    processes may share the files: each reads them anew. Two that write at the same moment may
+    leave the older of two checkpoints there, which only remembers less.
     """
 
     def __init__(
@@ -214,9 +215,8 @@ class CheckpointStore:
         """
         with self._lock:
             self._refuse_after_alarm()
-            stored = self._stored()
-            if stored and (not self._newest or stored.size > self._newest.size):
-                self._newest = stored
+            self._newest = _larger(self._newest, self._stored(self._file))
+            self._unchecked = _larger(self._unchecked, self._stored(self._unchecked_file))
             return _larger(self._newest, self._unchecked)
 
     def observe(
@@ -229,11 +229,12 @@ class CheckpointStore:
         known before its request left, for whichever order concurrent answers arrive in, and one
         that continues every tree before it.
         """
+        if seen.checkpoint.origin != self._key.name:
+            raise NoteError("the checkpoint is of another log")
         with self._lock:
-            self._refuse_after_alarm()
+            self.newest()
             if before and seen.size < before.size:
                 self._alarm("the log shows a smaller tree than before", before, seen)
-            self.newest()
             known = [one for one in (self._newest, self._unchecked, before) if one is not None]
             trees = [*(SignedTree(one.checkpoint, one.note) for one in (*known, seen)), *shown]
             try:
@@ -247,6 +248,7 @@ class CheckpointStore:
                     self._remember(seen)
                 else:
                     self._unchecked = _larger(self._unchecked, seen)
+                    self._write(self._unchecked_file, self._unchecked)
             if self._unchecked is not None and self._tile is not None:
                 self._check_growth(self._tile)
 
@@ -281,30 +283,41 @@ class CheckpointStore:
 
     def _remember(self, seen: SeenCheckpoint) -> None:
         self._newest = seen
+        self._write(self._file, seen)
         if self._unchecked is not None and self._unchecked.size <= seen.size:
             self._unchecked = None
-        if self._file is not None:
-            try:
-                files.replace(self._file, seen.note.encode())
-            except OSError as error:
-                raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from error
+            if self._unchecked_file is not None:
+                self._unchecked_file.unlink(missing_ok=True)
 
-    def _stored(self) -> SeenCheckpoint | None:
-        if self._file is None:
+    @staticmethod
+    def _write(file: Path | None, seen: SeenCheckpoint | None) -> None:
+        if file is None or seen is None:
+            return
+        try:
+            files.replace(file, seen.note.encode())
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+
+    def _stored(self, file: Path | None) -> SeenCheckpoint | None:
+        if file is None:
             return None
         try:
-            with self._file.open("rb") as file:
-                note = file.read(MAX_NOTE_BYTES + 1)
+            with file.open("rb") as opened:
+                note = opened.read(MAX_NOTE_BYTES + 1)
             return SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SettingsError(f"{self._file} cannot be read: {error.strerror}") from error
+            raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
         except NoteError as error:
             raise SettingsError(
-                f"{self._file} is no checkpoint of the log {self._key.name} ({error}): if the "
+                f"{file} is no checkpoint of the log {self._key.name} ({error}): if the "
                 "operator announced a new log, move the file away; if not, ask why it changed"
             ) from None
+
+    @property
+    def _unchecked_file(self) -> Path | None:
+        return self._file and self._file.with_name(f"{self._file.name}.unchecked")
 
     @property
     def _kept(self) -> Path | None:

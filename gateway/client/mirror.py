@@ -29,7 +29,7 @@ from gateway.client.errors import (
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
-from gateway.evidence.history import CHECKPOINT_SUFFIX, SignedTree
+from gateway.evidence.history import SignedTree
 from gateway.evidence.log_copy import CHECKPOINT, VerifiedReplica, signed
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
@@ -127,17 +127,18 @@ class Mirror:
                 f"the folder is a copy of {before.origin}, and the log there is {newest.origin}: "
                 "give each log a folder of its own"
             )
+        known = SignedTree(before, stored.decode())
         if newest.size < before.size:
             own = VerifiedReplica(before, self._read)
             if newest.size and own.root(newest.size) != newest.root:
-                shown = own.tree(stored.decode(), newest.size - 1)
-                self._alarm("the log shows another history", before, newest, note, shown)
+                known = own.tree(known.note, newest.size - 1)
+                self._alarm(
+                    "the log shows another history", known, SignedTree(newest, note.decode())
+                )
             # An earlier state is no fork: it may be an old copy that somebody serves again.
-            first = SignedTree(before, stored.decode())
-            self._alarm("the log is shorter than before", before, newest, note, first)
+            self._alarm("the log is shorter than before", known, SignedTree(newest, note.decode()))
         if newest.size == before.size and newest.root != before.root:
-            shown = SignedTree(before, stored.decode())
-            self._alarm("the log shows another history", before, newest, note, shown)
+            self._alarm("the log shows another history", known, SignedTree(newest, note.decode()))
 
     # --- what is new ---
 
@@ -224,7 +225,8 @@ class Mirror:
             return
         if not same:
             self._drop(before.size)
-            self._alarm("the log shows another history", before, newest, stored, shown)
+            known = SignedTree(before, stored.decode())
+            self._alarm("the log shows another history", known, shown)
 
     def _refuse_after_alarm(self) -> None:
         folder = self._folder / FORKED
@@ -235,19 +237,18 @@ class Mirror:
                 ("", ""),
             )
 
-    def _alarm(
-        self, sentence: str, before: Checkpoint, newest: Checkpoint, note: bytes, shown: SignedTree
-    ) -> NoReturn:
-        """Keep a checkpoint's note and what contradicts it, and say so; the copy stays as it is."""
+    def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
+        """Keep what was signed before and now, and say so; the copy stays as it is."""
         folder = self._folder / FORKED
         try:
-            keep_fork(folder, [(CHECKPOINT_SUFFIX, note.decode()), shown.encode()])
+            keep_fork(folder, [known.encode(), shown.encode()])
         except OSError as error:
             raise SettingsError(f"{folder} cannot be written: {error.strerror}") from error
+        sizes = f"{known.checkpoint.size} entries copied, {shown.checkpoint.size} shown now"
         raise LogForked(
-            f"{sentence} ({before.size} entries copied, {newest.size} shown now): do not go on, "
-            f"keep {folder} (casegate audit prove-fork), and tell the operator",
-            (note.decode(), shown.note),
+            f"{sentence} ({sizes}): do not go on, keep {folder} (casegate audit prove-fork), and "
+            "tell the operator",
+            (known.note, shown.note),
         )
 
     # --- files ---

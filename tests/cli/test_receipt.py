@@ -42,7 +42,7 @@ def test_a_saved_receipt_verifies_offline(desks: Desks) -> None:
     output = desks.done("receipt", "save", last["event"], "--out", "r.json")
     assert "r.json holds the receipt" in output
     data = (desks.folder / "r.json").read_bytes()
-    assert verification.verify(data, trust_of(desks.stage.gateway)).code == 0
+    assert verification.verify(data, trust_of(desks.stage.gateway)).passed
     told = desks.told("receipt", "save", last["event"], "--out", "s.json")
     assert told == {"file": "s.json", "event": last["event"]}
 
