@@ -12,16 +12,21 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
+from gateway.evidence.mandates import Mandate
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """The receipts of the events that registered a document key, and that revoked it, if any."""
+    """The receipts of the events that registered a document key, and that revoked it, if any.
+
+    ``locks`` are those by which its owner required its own signature, or ended that.
+    """
 
     registration: Receipt
     revocations: tuple[Receipt, ...] = ()
+    locks: tuple[Receipt, ...] = ()
 
 
 class Directory(ClientBase):
@@ -73,14 +78,34 @@ class Directory(ClientBase):
         answer = self._exchange.read("directory.read", path)
         found = evidence_checks.read_receipt(answer.get("receipt"))
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
+        locks = tuple(evidence_checks.read_receipt(one) for one in answer.get("locks", ()))
         key = evidence_checks.confirm_key(found, organisation, kid, self.connection)
         ended = [
             evidence_checks.confirm_revocation(one, organisation, kid, self.connection)
             for one in ends
         ]
-        for confirmed in (key.confirmed, *(one.confirmed for one in ended)):
-            self._exchange.observe(confirmed, before)
-        return KeyRecord(found, ends)
+        promised = evidence_checks.confirm_locks(locks, organisation, self.connection)
+        confirmed = [one.confirmed for one in ended] + [one.confirmed for one in promised]
+        for shown in (key.confirmed, *confirmed):
+            self._exchange.observe(shown, before)
+        return KeyRecord(found, ends, locks)
+
+    def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, Mandate]:
+        """The event that registered a member's mandate, and what it registered.
+
+        Verified; EvidenceMismatch when it is of another event or organisation.
+        """
+        if not SLUG.fullmatch(organisation):
+            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+        before = self._exchange.newest()
+        path = f"/organisations/{organisation}/mandates/{spelled(event)}"
+        answer = self._exchange.read("directory.read", path)
+        found = evidence_checks.read_receipt(answer.get("receipt"))
+        mandate = evidence_checks.confirm_mandate(
+            found, organisation, spelled(event), self.connection
+        )
+        self._exchange.observe(mandate.confirmed, before)
+        return found, mandate
 
 
 # --- The successions in which this office gives or takes a mandate ---

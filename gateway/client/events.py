@@ -19,6 +19,7 @@ from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.mandates import Mandate
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -245,7 +246,8 @@ class Export:
     """A verified handoff, and where its receipts come from.
 
     ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
-    organisation and key id); both verified, or RequestRefused.
+    organisation and key id), ``mandate`` that of its mandate (by organisation and event); all
+    verified, or RequestRefused.
     """
 
     view: Mapping[str, Any]
@@ -253,6 +255,7 @@ class Export:
     trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
+    mandate: Callable[[str, str], tuple[Receipt, Mandate]]
 
     def routing(self) -> str:
         """The case as everybody sees it before anything is opened."""
@@ -286,6 +289,8 @@ class Export:
                 revocations=tuple(end for one in keys for end in one.revocations),
                 succeeded_offer=before,
                 succession=self._plan(),
+                mandate=self._mandate(),
+                locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
             )
         )
         verdict = verify_bundle(data, self.trust)
@@ -302,6 +307,14 @@ class Export:
             # `casegate verify` says so.
             with contextlib.suppress(RequestRefused):
                 yield self.key_record(organisation, kid)
+
+    def _mandate(self) -> Receipt | None:
+        """The receipt of what registered the mandate that the offer addressed, where shown."""
+        offer = self.offered.offer
+        if offer.mandate_event is not None:
+            with contextlib.suppress(RequestRefused):
+                return self.mandate(offer.recipient, offer.mandate_event)[0]
+        return None
 
     def _plan(self) -> Receipt | None:
         """The receipt of the succession's plan, where this office took part in it."""
@@ -335,6 +348,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             self.connection.trust,
             receipt=lambda event: self.receipt(event).receipt,
             key_record=self.key_record,
+            mandate=self.mandate,
         )
         if by is None or reason is None:
             return export.file(export.routing(), (), progress)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.domain.audit_event import EventResult
@@ -33,6 +33,15 @@ class Mandate:
             f"{self.organisation} for {self.competence} from {self.start}, {self.legal_act}, "
             f"entry {self.confirmed.index}"
         )
+
+    def may_hold_at(self, at: datetime) -> bool:
+        """Whether it was in force on the day ``at`` in some time zone."""
+        first, last = (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
+        return self.holds(first, last)
+
+    def holds(self, first: date, last: date) -> bool:
+        """Whether it was in force on one of the days from ``first`` to ``last``."""
+        return self.start <= last and (self.end is None or first < self.end)
 
     def fact(self) -> Fact:
         """The same as a fact."""
@@ -70,7 +79,7 @@ def read(confirmed: VerifiedReceipt) -> Mandate:
             holder, first, last = fields["organisation"], fields["from"], fields.get("until")
         elif kind == PLANNED:
             key, holder = fields["competence"], fields["successor"]
-            first, last = fields["on"], None
+            first, last = fields.get("effective_on") or fields["on"], None
         else:
             raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
         end = None if last is None else date.fromisoformat(last)
@@ -101,6 +110,6 @@ def check(confirmed: VerifiedReceipt, offer: OfferClaims, first: date, last: dat
             f"event {confirmed.event['id']} made {found.organisation} competent for "
             f"{found.competence}, not {offer.recipient} for {offer.competence}",
         )
-    if last < found.start or (found.end is not None and first >= found.end):
+    if not found.holds(first, last):
         raise VerificationFailed(Code.MISMATCH, f"the mandate was not in force on {first}")
     return found

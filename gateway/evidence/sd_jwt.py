@@ -90,8 +90,11 @@ class SdJwt:
 
     @property
     def digest(self) -> str:
-        """The document's name, whatever is shown: SHA-256 of ``header.payload.signature``."""
-        return base64url.digest(self.issuer_signed.encode("ascii"))
+        """The document's name, whatever is shown: SHA-256 of ``header.payload``.
+
+        Not of the signature: ECDSA has several for one text, and they are of one document.
+        """
+        return base64url.digest(self.issuer_signed.rpartition(".")[0].encode("ascii"))
 
     def compact(self) -> str:
         """The text form (RFC 9901 4), which always ends with a tilde."""

@@ -17,11 +17,21 @@ from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
+from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
 from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
 from tests.evidence.scenario import fact, keys_of
-from tests.founding import ABROAD, CSAM_FR, HOTLINE, OFMIN, case_content, check_log, document_key
+from tests.founding import (
+    ABROAD,
+    CSAM_FR,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    case_content,
+    check_log,
+    document_key,
+)
 from tests.web.listening import Listening, listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
@@ -415,3 +425,42 @@ def test_what_is_no_case_is_not_signed_and_the_place_is_named(stage, change, tol
     with pytest.raises(InvalidCase, match=told):
         hotline.submit({**content(stage), **change}, "intake-1")
     assert not hotline.wire.paths()
+
+
+# --- who is competent: an event of the log, before anything is signed ---
+
+
+def diverted(stage: Listening) -> UUID:
+    """The registry's row says that another office holds the mandate: no event says so."""
+    gateway = stage.gateway
+    entry, other = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
+    moved = tuple(replace(one, organisation=OCRVP) for one in entry.competences)
+    with gateway.ports.begin(TransactionMode.WRITE) as work:
+        work.organisations.save(replace(entry, competences=(), version=entry.version + 1))
+        work.organisations.save(replace(other, competences=moved, version=other.version + 1))
+        work.commit()
+    return moved[0].registration_event
+
+
+def test_no_offer_is_signed_for_an_office_that_no_event_made_competent(stage):
+    hotline = desk(stage)
+    case = content(stage)
+    hotline.submit(case, "intake-1", CLEARED)
+    event = diverted(stage)
+    size = stage.gateway.size()
+    with pytest.raises(EvidenceMismatch, match="mandate"):
+        hotline.offer(case["case"], "liaison-1", **WANTED)
+    assert stage.gateway.size() == size, "nothing was offered"
+    with pytest.raises(EvidenceMismatch):
+        hotline.mandate(OCRVP, event)
+
+
+def test_a_bundle_proves_that_the_recipient_was_competent(stage):
+    data, members = bundled(stage)
+    told = fact(verify_bundle(data, trust(stage)), "mandate")
+    assert (told["under"], told["organisation"]) == ("proved", OFMIN)
+    del members["mandate"]
+    bare = verify_bundle(json.dumps(members).encode(), trust(stage))
+    assert fact(bare, "mandate.unproved")["under"] == "not_proved"
+    members["mandate"] = members["registrations"][0]
+    assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is Code.MISMATCH

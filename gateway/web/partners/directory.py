@@ -1,6 +1,7 @@
 """The directory: the caller itself, and the organisations that take part."""
 
 from typing import Any
+from uuid import UUID
 
 from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound
@@ -92,4 +93,21 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     return call.read(organisations.look_up_key, organisation, kid)
 
 
-ENDPOINTS = (whoami, index, show, show_status, show_key)
+@endpoint(
+    "GET /organisations/<organisation>/mandates/<uuid:event>",
+    action="directory.read",
+    scope="directory.read",
+    response="MandateRegistration",
+)
+def show_mandate(call: Call, organisation: str, event: UUID) -> dict[str, Any]:
+    """Read the receipt of the event that registered a mandate of a member.
+
+    Its `subject` has the competence, the days and the legal act. An offer to a competence names
+    the event as `mandate_event`; the log's key is enough to check that the recipient held it.
+    """
+    if not SLUG.fullmatch(organisation):
+        raise NotFound
+    return call.read(organisations.look_up_mandate, organisation, event)
+
+
+ENDPOINTS = (whoami, index, show, show_status, show_key, show_mandate)

@@ -194,7 +194,9 @@ SHAPES: Mapping[str, Shape] = {
         kid=TEXT,
         receipt=one_of("Receipt"),
         revocations=several(one_of("Receipt")),
+        locks=several(one_of("Receipt")),
     ),
+    "MandateRegistration": _object(organisation=TEXT, event=UUID, receipt=one_of("Receipt")),
     "AuditGrant": _object(**_GRANT),
     "Whoami": _object(
         organisation=one_of("Organisation"),

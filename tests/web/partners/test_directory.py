@@ -1,10 +1,32 @@
 """The directory endpoints: the caller itself, and who takes part."""
 
+from dataclasses import replace
+
 import pytest
 
-from gateway.evidence import key_history, receipt, trust_mark
+from gateway.domain.organisation import organisation_uri
+from gateway.evidence import (
+    key_declaration,
+    key_history,
+    mandates,
+    receipt,
+    signature,
+    trust_mark,
+)
+from gateway.evidence.trust import confirm_receipt
+from gateway.keys import jwk_set
 from tests.client.client_fixture import trust_of
-from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
+from tests.evidence.ingredients import chance
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    ORGANISATIONS,
+    check_log,
+    document_key,
+)
 from tests.web.listening import Listening, Partner, listening
 
 
@@ -147,3 +169,62 @@ def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
 @pytest.mark.parametrize("slug", ["nobody", "X"])
 def test_of_nobody_no_status_is_stated(hotline, slug):
     assert hotline.get(f"/organisations/{slug}/attestation").status_code == 404
+
+
+def test_everybody_may_check_who_was_registered_for_a_mandate(line, hotline):
+    held = hotline.get(f"/organisations/{OFMIN}").json["competences"][0]
+    path = f"/organisations/{OFMIN}/mandates/{held['registration_event']}"
+    told = hotline.get(path).json
+    found = mandates.read(
+        confirm_receipt(receipt.from_json(told["receipt"]), trust_of(line.gateway))
+    )
+    assert (found.organisation, found.competence) == (OFMIN, held["competence"])
+    assert found.confirmed.event["id"] == told["event"] == held["registration_event"]
+    assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
+    check_log(line.gateway)
+
+
+def test_no_other_event_is_shown_as_the_registration_of_a_mandate(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    registered = hotline.get(f"/organisations/{OFMIN}").json["document_keys"][0]
+    held = hotline.get(f"/organisations/{OFMIN}").json["competences"][0]["registration_event"]
+    for path in (
+        f"/organisations/{OFMIN}/mandates/{registered['registration_event']}",
+        f"/organisations/{OCRVP}/mandates/{held}",
+        f"/organisations/nobody/mandates/{held}",
+    ):
+        assert hotline.get(path).status_code == 404, path
+
+
+def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signature(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    path = f"/organisations/{OFMIN}/keys/{key.kid}"
+    assert hotline.get(path).json["locks"] == []
+
+    def declared(says: str) -> str:
+        return key_declaration.issue(
+            organisation=organisation_uri(ISSUER, OFMIN),
+            audience=ISSUER,
+            says=says,
+            kid=key.kid,
+            at=line.gateway.clock(),
+            jti=line.gateway.new_id(),
+            signer=key,
+            random=chance(says),
+        ).compact()
+
+    line.gateway.administer(
+        "organisation.require_signed", OFMIN, statement=declared(key_declaration.LOCK)
+    )
+    line.gateway.administer(
+        "organisation.allow_attested", OFMIN, statement=declared(key_declaration.UNLOCK)
+    )
+    trust = replace(
+        trust_of(line.gateway), organisations={OFMIN: signature.public_keys(jwk_set([key]))}
+    )
+    receipts = [receipt.from_json(one) for one in hotline.get(path).json["locks"]]
+    found = key_history.locks(receipts, trust)
+    assert [(one.organisation, one.locked) for one in found] == [(OFMIN, True), (OFMIN, False)]
+    assert all([kind for kind, _ in one.confirmed.opened.shown] == ["subject"] for one in found)
