@@ -37,7 +37,7 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
     if report.conclusion is not None:
         for heading, facts in report.conclusion.facts().items():
             if facts:
-                lines = "".join(f"<li>{_text(line)}</li>\n" for line in told(facts, language))
+                lines = "".join(f"<li>{escape(line)}</li>\n" for line in told(facts, language))
                 yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
         if content:
             rows = "".join(

@@ -129,7 +129,7 @@ def print_report(
             if facts:
                 heading(name)
             for line in told(facts, language):
-                click.echo(f"  - {cold(line)}")
+                click.echo(f"  - {line}")
         if content:
             heading("content")
             for name, text in content_lines(report.conclusion.shown):

@@ -6,11 +6,16 @@ Codes, ids, digests and times stay as they are. The facts themselves are in `rep
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.domain.item_value import defang_text
+
 ENGLISH = "en"
 FRENCH = "fr"
 LANGUAGES = (ENGLISH, FRENCH)
 
 _NB, _THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+
+CONTINUES = frozenset({"signed", "signed.logged", "attested", "attested.logged"})
+"""The facts whose sentence goes on from the one before it: whose signature that act has."""
 
 HEADINGS: Mapping[str, tuple[str, str]] = {
     "proved": ("Proved", "Prouvé"),
@@ -394,7 +399,7 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_WORDS: Mapping[str, str] = {
+_STATES: Mapping[str, str] = {
     "offered": "proposée",
     "accepted": "acceptée",
     "partially_accepted": "partiellement acceptée",
@@ -462,15 +467,16 @@ def headline(code: int, passed: bool, failure: str, language: str) -> str:
 def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], language: str) -> str:
     """The sentence of a fact, with what a document says besides in brackets."""
     written = {
-        name: _value(value, language if name == "states" else ENGLISH)
+        # The gateway's own address is one that the verifier trusts; all else is others' text.
+        name: str(value) if name == "issuer" else defang_text(_written(name, value, language))
         for name, value in values.items()
     }
     text = _typeset(_SENTENCES[key][LANGUAGES.index(language)], language)
     text = text.format(**written, nb=_NB)
     if not extra:
         return text
-    besides = "; ".join(f"{name} {_value(value, ENGLISH)}" for name, value in extra.items())
-    return f"{text} ({besides})"
+    besides = "; ".join(f"{name} {_value(value)}" for name, value in extra.items())
+    return f"{text} ({defang_text(besides)})"
 
 
 def title(english: str, language: str) -> str:
@@ -483,14 +489,19 @@ def word(pair: tuple[str, str], language: str) -> str:
     return pair[LANGUAGES.index(language)]
 
 
-def _value(value: Any, language: str) -> str:
+def _written(name: str, value: Any, language: str) -> str:
+    if name != "states":
+        return _value(value)
+    words = [_STATES[state] if language == FRENCH else state for state in value]
+    return (" ou " if language == FRENCH else " or ").join(words)
+
+
+def _value(value: Any) -> str:
     match value:
         case dict():
-            return ", ".join(f"{name} {_value(one, language)}" for name, one in value.items())
+            return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
         case list() | tuple():
-            return ", ".join(_value(one, language) for one in value)
-        case str() if language == FRENCH:
-            return _WORDS.get(value, value)
+            return ", ".join(_value(one) for one in value) or "-"
         case _:
             return str(value)
 

@@ -153,8 +153,18 @@ class VerificationReport:
 
 
 def told(facts: Sequence[Fact], language: str) -> list[str]:
-    """A sentence for each fact, without what would move the cursor of a terminal."""
-    return [plain(catalogue.sentence(f.key, f.values, f.extra, language)) for f in facts]
+    """What the facts say, without what would move a terminal's cursor, no address a link.
+
+    An act and whose signature it has are one text.
+    """
+    lines: list[str] = []
+    for one in facts:
+        text = plain(catalogue.sentence(one.key, one.values, one.extra, language))
+        if one.key in catalogue.CONTINUES and lines:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return lines
 
 
 class VerificationFailed(ValueError):

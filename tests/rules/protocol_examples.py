@@ -153,7 +153,7 @@ def _write_reports() -> None:
 
 
 def _wrapped(line: str) -> str:
-    indent = " " * 13 if re.match(r" *\d+\. ", line) else ""
+    indent = " " * 13 if re.match(r" *\d+\. ", line) else "    " if line.startswith("  - ") else ""
     return textwrap.fill(
         line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
