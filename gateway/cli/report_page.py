@@ -6,7 +6,7 @@ from html import escape
 from gateway.cli.output import cold
 from gateway.cli.verify import content_lines
 from gateway.evidence import catalogue
-from gateway.evidence.report import VerificationReport, told
+from gateway.evidence.report import VerificationReport, describe
 
 _STYLE = (
     "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
@@ -37,7 +37,7 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
     if report.conclusion is not None:
         for heading, facts in report.conclusion.facts().items():
             if facts:
-                lines = "".join(f"<li>{escape(line)}</li>\n" for line in told(facts, language))
+                lines = "".join(f"<li>{escape(line)}</li>\n" for line in describe(facts, language))
                 yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
         if content:
             rows = "".join(

@@ -117,7 +117,7 @@ def print_report(
 ) -> None:
     """Print a report: the result, the facts by heading, content if asked, and the checks."""
     from gateway.evidence import catalogue  # noqa: PLC0415
-    from gateway.evidence.report import told  # noqa: PLC0415
+    from gateway.evidence.report import describe  # noqa: PLC0415
 
     def heading(name: str) -> None:
         click.echo(f"\n{catalogue.word(catalogue.HEADINGS[name], language)}")
@@ -128,7 +128,7 @@ def print_report(
         for name, facts in report.conclusion.facts().items():
             if facts:
                 heading(name)
-            for line in told(facts, language):
+            for line in describe(facts, language):
                 click.echo(f"  - {line}")
         if content:
             heading("content")

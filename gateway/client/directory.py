@@ -12,7 +12,7 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
-from gateway.evidence.mandates import Mandate
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust_mark import MembershipAttestation
 
@@ -90,7 +90,7 @@ class Directory(ClientBase):
             self._exchange.observe(shown, before)
         return KeyRecord(found, ends, locks)
 
-    def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, Mandate]:
+    def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, RegisteredMandate]:
         """The event that registered a member's mandate, and what it registered.
 
         Verified; EvidenceMismatch when it is of another event or organisation.

@@ -19,7 +19,7 @@ from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
-from gateway.evidence.mandates import Mandate
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -255,7 +255,7 @@ class Export:
     trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
-    mandate: Callable[[str, str], tuple[Receipt, Mandate]]
+    mandate: Callable[[str, str], tuple[Receipt, RegisteredMandate]]
 
     def routing(self) -> str:
         """The case as everybody sees it before anything is opened."""

@@ -23,7 +23,7 @@ from gateway.evidence.key_history import (
     SigningLock,
     verify_registration,
 )
-from gateway.evidence.mandates import Mandate
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
@@ -147,7 +147,7 @@ def confirm_locks(
 
 def confirm_mandate(
     receipt: Receipt, organisation: str, event: str, connection: PartnerConnection
-) -> Mandate:
+) -> RegisteredMandate:
     """The receipt is that of this event, which registered a mandate of this organisation."""
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")

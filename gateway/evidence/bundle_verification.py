@@ -23,7 +23,7 @@ from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
-from gateway.evidence.mandates import Mandate
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
@@ -116,7 +116,7 @@ class BundleVerification:
     """Those that offered or moved this handoff."""
     recorded: Mapping[str, str]
     """The type of the event that records each document, by the document's digest."""
-    mandate: Mandate | None = None
+    mandate: RegisteredMandate | None = None
     """What registered the recipient's mandate, where the file has it."""
     course: History
 

@@ -17,7 +17,7 @@ PLANNED = "succession.planned"
 
 
 @dataclass(frozen=True)
-class Mandate:
+class RegisteredMandate:
     """A mandate as its registration shows it; ``start`` and ``end`` are half-open days."""
 
     organisation: str
@@ -66,7 +66,7 @@ def subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def read(confirmed: VerifiedReceipt) -> Mandate:
+def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
     """The mandate that an event registered: a grant, or the plan of a succession.
 
     Raises VerificationFailed for another event, or one that does not disclose what it registered.
@@ -84,7 +84,9 @@ def read(confirmed: VerifiedReceipt) -> Mandate:
             raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
         end = None if last is None else date.fromisoformat(last)
         act = str(fields["legal_act"])
-        return Mandate(str(holder), str(key), date.fromisoformat(first), end, act, confirmed)
+        return RegisteredMandate(
+            str(holder), str(key), date.fromisoformat(first), end, act, confirmed
+        )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, VerificationFailed):
             raise
@@ -93,7 +95,9 @@ def read(confirmed: VerifiedReceipt) -> Mandate:
         ) from None
 
 
-def check(confirmed: VerifiedReceipt, offer: OfferClaims, first: date, last: date) -> Mandate:
+def check(
+    confirmed: VerifiedReceipt, offer: OfferClaims, first: date, last: date
+) -> RegisteredMandate:
     """The mandate that an offer addressed, in force on one of the days on which it was offered.
 
     A day begins at another hour where the gateway is: ``first`` to ``last`` are all it may be.

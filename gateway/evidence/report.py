@@ -128,7 +128,7 @@ class VerificationReport:
         if self.conclusion is None:
             return []
         return [
-            line for facts in self.conclusion.facts().values() for line in told(facts, language)
+            line for facts in self.conclusion.facts().values() for line in describe(facts, language)
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class VerificationReport:
         }
 
 
-def told(facts: Sequence[Fact], language: str) -> list[str]:
+def describe(facts: Sequence[Fact], language: str) -> list[str]:
     """What the facts say, without what would move a terminal's cursor, no address a link.
 
     An act and whose signature it has are one text.

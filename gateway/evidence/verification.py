@@ -366,7 +366,7 @@ class DocumentVerification:
         return str(self.signed.verified.withheld)
 
     def conclude(self) -> Conclusion:
-        """Whose document it is, what it says, and that nothing shows what became of it."""
+        """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
         keys = [signed], self.origins, self.revoked, self.revoked
         placed = len(signed.verified.placed)
