@@ -234,6 +234,11 @@ def blurred(text: str) -> list[str]:
     return re.sub(r"\d[\d:TZ-]*", "0", re.sub(r"[\w-]{43}", "K", text)).split()
 
 
+def facts(printed: str) -> str:
+    """A report without its checks, as the page shows it."""
+    return printed.partition("\nChecks\n")[0]
+
+
 def test_the_outputs_on_the_page_are_those_of_the_commands(
     desks: Desks, public: tuple[str, ...], keys: tuple[str, ...]
 ) -> None:
@@ -241,11 +246,10 @@ def test_the_outputs_on_the_page_are_those_of_the_commands(
     shown = {call.split()[1]: output for call, output in blocks}
     desks.done("event", "list", "--out-dir", "stream")
     proved = desks.done("audit", "check-stream", "stream", *keys)
-    assert blurred(proved) == blurred(shown["check-stream"])
+    assert blurred(facts(proved)) == blurred(shown["check-stream"])
     desks.done("audit", "mirror", ISSUER, "copy", *public)
-    assert blurred(desks.done("audit", "check-copy", "copy", *public)) == blurred(
-        shown["check-copy"]
-    )
+    whole = desks.done("audit", "check-copy", "copy", *public)
+    assert blurred(facts(whole)) == blurred(shown["check-copy"])
 
 
 @pytest.fixture

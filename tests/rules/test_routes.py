@@ -22,6 +22,7 @@ API = {
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/attestation"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
+    ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
     ("POST", "/cases/{case}/versions"): ("case.submit", "cases.write"),
     ("GET", "/cases"): ("case.read", "cases.read"),
