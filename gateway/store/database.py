@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -345,6 +345,39 @@ class Postgresql:
         self._writers.give_back(self._writers.take())
 
 
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server as a session sees it."""
+
+    cluster: str
+    """The number of its cluster, which copies of it share."""
+    encrypted: bool
+    """Whether the session is by TLS."""
+    local: bool
+    """Whether the session is through a socket of this host."""
+    role: str
+    deletes: bool
+    """Whether the role may delete events, where the database holds the log."""
+
+
+def look_at(url: str) -> Server:
+    """Ask the server of a PostgreSQL database about itself. Raises UnsuitableDatabase."""
+    engine = reading_engine(url)
+    try:
+        with engine.connect() as connection:
+            return Server(*connection.execute(_SERVER).one())
+    except DBAPIError as error:
+        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+_SERVER = text(
+    "SELECT (SELECT system_identifier::text FROM pg_control_system()),"
+    " (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
+    " inet_server_addr() IS NULL, current_user,"
+    " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
+)
 _REGISTRY_LOCKS = {
     TransactionMode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
     TransactionMode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",

@@ -101,9 +101,11 @@ class Place:
     def connected(self) -> Iterator[Connection]:
         """The database by another way than the store, as who repairs or breaks it."""
         engine = create_engine(self.url)
-        with engine.begin() as connection:
-            yield connection
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         for store in self.stores:
