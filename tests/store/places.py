@@ -135,7 +135,7 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        "UPDATE log_head SET size = 0, origin = NULL, edge = '',"  # noqa: S608 - our own root
+        "UPDATE log_head SET size = 0, origin = NULL, newest = NULL, edge = '',"  # noqa: S608 - our own root
         f" root = '\\x{tree.EMPTY_ROOT.hex()}'",
     ]
 )
