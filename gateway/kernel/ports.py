@@ -290,7 +290,7 @@ class IdempotencyStore(Protocol):
         """Remember a write; EditConflict when a concurrent request used the key first."""
 
     def prune(self, until: datetime) -> None:
-        """Forget the requests of before ``until``; what counts once for ever stays."""
+        """Delete the requests older than ``until``; what may never be repeated stays."""
 
 
 class RateLimits(Protocol):

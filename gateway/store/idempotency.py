@@ -15,7 +15,8 @@ _GET = select(retry).where(
     retry.c.organisation == bindparam("organisation"), retry.c.key == bindparam("key")
 )
 _ADD = insert_new(retry)
-# Keys of requests have no slash. Those with one are of approvals and declarations, used for ever.
+# Keys of requests have no slash. Keys with one belong to approvals and declarations,
+# which are never used again.
 # An event's id begins with its time (RFC 9562, 5.7).
 _PRUNE = delete(retry).where(
     retry.c.event < bindparam("first", type_=Uuid), ~retry.c.key.contains("/")
