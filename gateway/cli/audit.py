@@ -1,7 +1,7 @@
 """`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -337,6 +337,19 @@ def search(
         return
     headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff", "id")
     print_table(headings, [_event_row(one) for one in shown])
+    click.echo(f"\n{_counted(shown)}")
+
+
+def _counted(shown: Sequence[AuditedEvent]) -> str:
+    """How many events there are, and how many entries lie between them that are not shown."""
+    if not shown:
+        return "No events."
+    first, last = shown[0].index, shown[-1].index
+    beyond = last - first + 1 - len(shown)
+    return (
+        f"{len(shown)} events, entries {first} to {last}; {beyond} entries between them are not "
+        "shown (outside the filters or the coverage)."
+    )
 
 
 def _event_json(one: AuditedEvent) -> Mapping[str, Any]:

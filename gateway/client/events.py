@@ -16,6 +16,7 @@ from gateway.client.documents import VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.domain.audit import CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
@@ -151,6 +152,15 @@ class AuditedEvent:
 class Auditing(ClientBase):
     """Reading as an auditor, under a grant."""
 
+    def _covers_all(self, by: str) -> bool:
+        """Whether audit access of this system, for this person, covers the whole log."""
+        grants = list_of(self._exchange.read("whoami.read", "/whoami"), "audit_grants")
+        return any(
+            one.get("coverage") == CoverageKind.ALL and one.get("person") in (None, by)
+            for one in grants
+            if isinstance(one, dict)
+        )
+
     def audit(
         self,
         by: str,
@@ -163,11 +173,14 @@ class Auditing(ClientBase):
 
         Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
         more than that many events are asked for. Every receipt is verified, and holds exactly the
-        details that the record of its page names.
+        details that the record of its page names. A search for everything, with access to the
+        whole log, returns one event for each entry before it: EvidenceMismatch where one is
+        missing.
         """
         asked = {} if filters is None else filters.asked()
+        everything = not asked and limit is None and self._covers_all(by)
         page: Any = None
-        left = limit
+        left, entry, end = limit, 0, None
         while left is None or left > 0:
             size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
             body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
@@ -175,10 +188,21 @@ class Auditing(ClientBase):
             written = self._exchange.write("audit.search", "/audit/searches", body)
             found = audited(written, asked, self.connection)
             require(len(found) <= size, "there are more events than were requested")
-            yield from found
+            end = written.confirmed.index if end is None else end
+            for one in found:
+                require(
+                    one.index == entry or not everything,
+                    f"entry {entry} is missing from a search for everything",
+                )
+                entry += 1
+                yield one
             left = None if left is None else left - len(found)
             following = written.result.get("next")
             if following is None:
+                require(
+                    entry == end or not everything,
+                    f"the entries {entry} to {end - 1} are missing from a search for everything",
+                )
                 return
             require(following != page, "a page of events leads to itself")
             page = following

@@ -16,6 +16,8 @@ from gateway.client.events import audited
 from gateway.evidence import bundle, receipt, sd_jwt, verification
 from gateway.evidence.stream import read_head
 from gateway.evidence.trust import TrustAnchors
+from gateway.kernel.values import EventMatch, LogQuery
+from gateway.store.log import SqlLog
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import (
     CLEARED,
@@ -25,6 +27,7 @@ from tests.client.scenario import (
     offer,
     submit,
 )
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -201,9 +204,28 @@ def _events(members: dict[str, Any]) -> list[Any]:
 def test_an_audit_that_shows_other_than_its_record_is_refused(
     auditor: MemberClient, tamper: Tamper, match: str
 ) -> None:
-    auditor.wire.tamper = lambda request, members: tamper(members) and None
+    auditor.wire.tamper = lambda request, members: (
+        tamper(members) and None if request.url.path == "/audit/searches" else None
+    )
     with pytest.raises((EvidenceMismatch, UnexpectedAnswer), match=match):
         audit(auditor)
+
+
+@each("hidden", [0, 5, -1])
+def test_a_search_for_everything_misses_no_entry_of_the_log(
+    auditor: MemberClient, stage: Listening, hidden: int
+) -> None:
+    """An event whose rows are gone: the gateway records honestly that it showed all the others."""
+    found, entry = SqlLog.search, hidden % stage.gateway.size()
+
+    def search(self: SqlLog, query: LogQuery) -> list[EventMatch]:
+        return [one for one in found(self, query) if one.index != entry]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqlLog, "search", search)
+        with pytest.raises(EvidenceMismatch, match=f"entr(y|ies) {entry} "):
+            audit(auditor)
+        assert audit(auditor, action="handoff.accept"), "a part may be asked for"
 
 
 def test_events_that_were_not_asked_for_are_refused(auditor: MemberClient) -> None:
