@@ -153,9 +153,9 @@ def list_successions(gateway: Gateway, as_json: bool) -> None:
 
 def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
-    columns = ("succession", "competence", "predecessor", "successor", "on")
+    columns = ("succession", "competence", "predecessor", "successor", "effective_on")
     rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    headings = ("id", "competence", "from", "to", "on", "waits for")
+    headings = ("id", "competence", "from", "to", "effective on", "waits for")
     print_items(as_json, found, headings, rows)
 
 
@@ -181,7 +181,7 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
     """The offices that approved, and which of them signed their approval themselves."""
     return [
-        f"{one['office']} (signed)" if one["statement"] else str(one["office"])
+        f"{one['organisation']} (signed)" if one["statement"] else str(one["organisation"])
         for one in shown["approvals"]
     ]
 

@@ -141,7 +141,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
             "to": found["to"],
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld"],
-            "sealed to others": _sealed(found["reseal"]),
+            "sealed to others": _sealed(found["to_reseal"]),
         }
     )
 
@@ -174,7 +174,7 @@ def offer(
     )
     if result["withheld"]:
         sentence += f"; policy withholds part of {format_value(result['withheld'])}"
-    if result["reseal"]:
+    if result["to_reseal"]:
         sentence += f"; sealed to others, so not offered: {format_value(_sealed(result['reseal']))}"
     return written, sentence
 
@@ -238,7 +238,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "until": view["until"],
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
-            "to reseal": _sealed(view.get("reseal", ())),
+            "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
     )

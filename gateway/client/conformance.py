@@ -111,8 +111,8 @@ class ConformanceRunner:
         self.runs.answer(run, "consultation-report", self.by, **seen)
 
     def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
-        verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
-        self.runs.answer(run, "receipt-checks", self.by, verdicts=verdicts)
+        checks = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
+        self.runs.answer(run, "receipt-checks", self.by, checks=checks)
 
     def _decline(self, run: str, _: Mapping[str, Any]) -> None:
         self.runs.answer(run, "decline", self.by, reason="not ours: conformance run")

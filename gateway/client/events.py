@@ -284,7 +284,7 @@ class Export:
                 (*receipts, *consultations),
                 registrations=tuple(one.registration for one in keys),
                 revocations=tuple(end for one in keys for end in one.revocations),
-                succeeded_offer=before,
+                predecessor_offer=before,
                 succession=self._plan(),
             )
         )

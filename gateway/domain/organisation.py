@@ -238,7 +238,7 @@ class Application:
 
     membership: MembershipClass
     purposes: frozenset[str]
-    about: str
+    description: str
     received_on: date
     event: UUID
     resolution: AdmissionDecision | None = None
@@ -270,7 +270,7 @@ class Agreement:
 
     id: UUID
     kind: str
-    about: str
+    description: str
     reference: str
     period: Period
 

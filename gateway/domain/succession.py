@@ -47,7 +47,7 @@ class Succession:
     """A planned move of one mandate.
 
     ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
-    ``mandate_event`` the event that registered it for the successor. ``consents``: the legal act
+    ``mandate_event`` the event that registered it for the successor. ``permissions``: the legal act
     carries permissions over. ``former_end`` is the end that the predecessor's mandate had before
     the plan: ``day`` if it had already been ended for that day. ``applied`` is the event of its
     end, ``cancelled`` that of its cancellation. ``version`` counts the changes, for
@@ -61,7 +61,7 @@ class Succession:
     day: date
     read_until: date
     legal_act: str
-    consents: bool
+    permissions: bool
     mandate_event: UUID
     former_end: date | None = None
     by_predecessor: SuccessionApproval | None = None

@@ -58,7 +58,7 @@ class ReceiptChecks:
     """For each receipt, by its name, whether it verifies."""
 
     by: str
-    verdicts: Mapping[str, bool]
+    checks: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -180,14 +180,14 @@ def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptCheck
     """
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
-        verdicts = said.verdicts
+        checks = said.checks
         wrong = {
-            f"/verdicts/{told.name}": _fault(told, verdicts.get(told.name))
+            f"/checks/{told.name}": _fault(told, checks.get(told.name))
             for told in sandbox.receipts
-            if verdicts.get(told.name) is not (told.fault is None)
+            if checks.get(told.name) is not (told.fault is None)
         }
-        if verdicts.keys() - {told.name for told in sandbox.receipts}:
-            wrong["/verdicts"] = "names a receipt that the run does not have"
+        if checks.keys() - {told.name for told in sandbox.receipts}:
+            wrong["/checks"] = "names a receipt that the run does not have"
         if wrong:
             raise _Misjudged(tuple(wrong.items()))
 
@@ -198,16 +198,16 @@ def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptCheck
         raise ValidationFailed(misjudged.errors) from None
 
 
-def _fault(told: sandboxes.SampleReceipt, verdict: bool | None) -> str:
+def _fault(told: sandboxes.SampleReceipt, check: bool | None) -> str:
     redrawn = "read the run again, which has other receipts now"
-    if verdict is None:
+    if check is None:
         return f"is missing; {redrawn}"
     if told.fault is None:
         return f"verifies and was refused; {redrawn}"
     return f"does not verify and was taken: {told.fault}; {redrawn}"
 
 
-def refuse(
+def decline(
     ports: Ports, caller: Caller, key: str, run: UUID, refusal: SampleDecline
 ) -> WriteResult:
     """Refuse the second test offer, with a reason."""
@@ -283,7 +283,7 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
 
 
 def _view(context: RequestContext, run: ConformanceRun) -> dict[str, Any]:
-    """A run as its system sees it; content only once it was opened, verdicts never."""
+    """A run as its system sees it; content only once it was opened, checks never."""
     sandbox = Sandbox.of(run.sandbox)
     view: dict[str, Any] = {
         "run": str(run.id),

@@ -310,7 +310,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one) for one in answers],
-            reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
+            to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
         )

@@ -106,7 +106,7 @@ class PreparedOffer:
     verified: VerifiedSdJwt
     permitted_disclosures: tuple[str, ...]
     withheld: tuple[str, ...]
-    reseal: Sequence[SealedReference]
+    to_reseal: Sequence[SealedReference]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -134,7 +134,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld=draft.withheld,
-        reseal=draft.reseal,
+        to_reseal=draft.to_reseal,
     )
 
 
@@ -324,7 +324,7 @@ def _offer(
     )
     context.work.handoffs.add(handoff, answer)
     _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld, draft.reseal)
+    return _offered(handoff, answer, draft.withheld, draft.to_reseal)
 
 
 def _offered_again(
@@ -387,7 +387,7 @@ def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
     withheld: Sequence[str],
-    reseal: Sequence[SealedReference],
+    to_reseal: Sequence[SealedReference],
 ) -> OfferResult:
     return OfferResult(
         handoff=handoff.id,
@@ -399,5 +399,5 @@ def _offered(
         offer=answer.statement,
         permitted_disclosures=sorted(handoff.permitted_disclosures),
         withheld=sorted(withheld),
-        reseal=reseal,
+        to_reseal=to_reseal,
     )

@@ -101,7 +101,7 @@ class Preview:
     routing: SignedText
     permitted_disclosures: Sequence[Digest]
     withheld: Sequence[str]
-    reseal: Sequence[SealedReference]
+    to_reseal: Sequence[SealedReference]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class OfferResult:
     offer: SignedText
     permitted_disclosures: Sequence[Digest]
     withheld: Sequence[str]
-    reseal: Sequence[SealedReference]
+    to_reseal: Sequence[SealedReference]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class HandoffView(HandoffSummary):
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[HandoffStatement]
-    reseal: Sequence[SealedReference] | None = None
+    to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
 

@@ -521,7 +521,7 @@ def subject_of(succession: Succession) -> str:
         "predecessor": succession.predecessor,
         "successor": succession.successor,
         "competence": succession.competence,
-        "on": succession.day.isoformat(),
+        "effective_on": succession.day.isoformat(),
     }
     return canonical.encode(named).decode()
 

@@ -160,13 +160,13 @@ def to_json(succession: Succession) -> dict[str, Any]:
         "predecessor": succession.predecessor,
         "successor": succession.successor,
         "competence": succession.competence,
-        "on": succession.day.isoformat(),
+        "effective_on": succession.day.isoformat(),
         "read_until": succession.read_until.isoformat(),
         "legal_act": succession.legal_act,
-        "consents_carry_over": succession.consents,
+        "permissions_carry_over": succession.permissions,
         "mandate_event": str(succession.mandate_event),
         "approvals": [
-            {"office": office, "event": str(one.event), "statement": one.signed}
+            {"organisation": office, "event": str(one.event), "statement": one.signed}
             for office, one in succession.approvals
             if one is not None
         ],
@@ -237,11 +237,9 @@ def _view_of_open(
         return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
     if disposition is None:
         return None
-    to_seal_anew = (
-        0 if disposition.way is Disposition.STAY else _to_seal_anew(succession, disposition)
-    )
+    to_reseal = 0 if disposition.way is Disposition.STAY else _to_reseal(succession, disposition)
     reads_until = _reads_until(succession, disposition)
-    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_seal_anew)
+    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_reseal)
 
 
 _KEY_LOST = (
@@ -254,7 +252,7 @@ def _open_view(
     way: Disposition,
     why: str,
     reads_until: str | None = None,
-    to_seal_anew: int = 0,
+    to_reseal: int = 0,
 ) -> dict[str, Any]:
     return {
         "handoff": str(handoff.id),
@@ -263,11 +261,11 @@ def _open_view(
         "way": str(way),
         "why": why,
         "predecessor_reads_until": reads_until,
-        "to_seal_anew": to_seal_anew,
+        "to_reseal": to_reseal,
     }
 
 
-def _to_seal_anew(succession: Succession, disposition: HandoffDisposition) -> int:
+def _to_reseal(succession: Succession, disposition: HandoffDisposition) -> int:
     sealed = sealed_of(disposition.case, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 

@@ -83,7 +83,7 @@ _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     """End a mandate here and give it there from the same day on."""
     predecessor = context.organisation
-    key, day = context.values["competence"], context.values["on"]
+    key, day = context.values["competence"], context.values["effective_on"]
     successor = _known(context, context.values["successor"])
     if any(not one.over for one in context.work.successions.from_office(predecessor.slug, key)):
         raise WrongState("a succession of this mandate is planned already: cancel that first")
@@ -105,7 +105,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         "predecessor": predecessor.slug,
         "successor": successor.slug,
         "competence": key,
-        "on": day.isoformat(),
+        "effective_on": day.isoformat(),
         "read_until": succession.read_until.isoformat(),
         **({"overlaps": sorted(third)} if third else {}),
     }
@@ -173,10 +173,10 @@ def _succession(
             predecessor=context.change.organisation,
             successor=successor,
             competence=competence.key,
-            day=context.values["on"],
+            day=context.values["effective_on"],
             read_until=context.values["read_until"],
             legal_act=context.values["legal_act"],
-            consents=context.values["consents"],
+            permissions=context.values["permissions"],
             mandate_event=competence.registration_event,
             former_end=former_end,
         )

@@ -84,7 +84,7 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
     asked = Application(
         membership=context.values["membership"],
         purposes=context.values["purposes"],
-        about=context.values["about"],
+        description=context.values["description"],
         received_on=context.values["received_on"],
         event=context.event,
     )
@@ -237,7 +237,7 @@ def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
     made = Agreement(
         id=context.event,
         kind=context.values["kind"],
-        about=context.values["about"],
+        description=context.values["description"],
         reference=context.values["reference"],
         period=context.period(),
     )

@@ -251,7 +251,7 @@ def _application(one: Application | None) -> dict[str, Any] | None:
     return {
         "membership": str(one.membership),
         "purposes": sorted(one.purposes),
-        "about": one.about,
+        "description": one.description,
         "received_on": one.received_on.isoformat(),
         "event": str(one.event),
         "decision": None
@@ -284,7 +284,7 @@ def _interest(one: DeclaredInterest) -> dict[str, Any]:
 
 
 def _agreement(one: Agreement) -> dict[str, Any]:
-    said = {"agreement": str(one.id), "kind": one.kind, "about": one.about}
+    said = {"agreement": str(one.id), "kind": one.kind, "description": one.description}
     return {**said, "reference": one.reference, **_days(one.period)}
 
 

@@ -225,7 +225,7 @@ succession = Table(
     Column("day", Day, nullable=False),
     Column("read_until", Day, nullable=False),
     Column("legal_act", TEXT, nullable=False),
-    Column("consents", Boolean, nullable=False),
+    Column("permissions", Boolean, nullable=False),
     Column("mandate_event", Uuid, nullable=False),
     Column("predecessor_by", TEXT),
     Column("predecessor_event", Uuid),

@@ -43,7 +43,7 @@ APPLICATION: dict[str, Any] = {
     "country": "FR",
     "membership": "associate",
     "purposes": ["remove", "protect_child"],
-    "about": "We answer the phone day and night.",
+    "description": "We answer the phone day and night.",
     "received_on": "2026-02-01",
     "contacts": [
         {"role": "head", "name": "C. Bernard", "address": "head@new.example"},
@@ -134,7 +134,7 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
         ({"contacts": APPLICATION["contacts"][:1] * 2}, "/contacts"),
         ({"purposes": ["revenge"]}, "/purposes"),
         ({"membership": "chair"}, "/membership"),
-        ({"about": "x" * 2001}, "/about"),
+        ({"description": "x" * 2001}, "/description"),
         ({"received_on": "yesterday"}, "/received_on"),
         ({"regimes": ["led"]}, "/regimes"),
         ({"name": " "}, "/name"),

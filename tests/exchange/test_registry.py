@@ -243,7 +243,7 @@ def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):
 # --- what was granted by mistake -----------------------------------------------------------------
 
 INTEREST = {"scope": "provider", "subject": "example.org", "kind": "funder", "from": "2026-01-01"}
-AGREEMENT = {"kind": "transfer", "about": "all", "reference": "Art. 46", "from": "2026-01-01"}
+AGREEMENT = {"kind": "transfer", "description": "all", "reference": "Art. 46", "from": "2026-01-01"}
 
 
 @pytest.mark.parametrize(

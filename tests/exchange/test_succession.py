@@ -55,10 +55,10 @@ KEY = "receive/csam/FR"
 PLAN: dict[str, Any] = {
     "successor": OCRVP,
     "competence": KEY,
-    "on": "2026-04-01",
+    "effective_on": "2026-04-01",
     "read_until": "2026-05-01",
     "legal_act": "Decree 2026-1",
-    "consents": False,
+    "permissions": False,
 }
 
 
@@ -140,9 +140,9 @@ def test_a_plan_takes_two_persons(gateway):
         ({"competence": "assess/csam/FR"}, ValidationFailed),
         ({"competence": "csam/FR"}, ValidationFailed),
         ({"read_until": "2026-03-31"}, ValidationFailed),
-        ({"on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
-        ({"on": "soon"}, ValidationFailed),
-        ({"consents": "no"}, ValidationFailed),
+        ({"effective_on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
+        ({"effective_on": "soon"}, ValidationFailed),
+        ({"permissions": "no"}, ValidationFailed),
         ({"legal_act": "x" * 201}, ValidationFailed),
         ({"legal_act": " "}, ValidationFailed),
     ],
@@ -820,12 +820,12 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
     (row,) = successions.report(gateway.ports, succession)["open"]
-    assert row["to_seal_anew"] == 1
+    assert row["to_reseal"] == 1
     gateway.day = DAY
     succession_execution.apply(gateway.ports, succession)
     told = view(gateway, HOTLINE, handoff)
-    assert [part["id"] for part in told["reseal"]] == [element]
-    assert "reseal" not in view(gateway, OFMIN, handoff)
+    assert [part["id"] for part in told["to_reseal"]] == [element]
+    assert "to_reseal" not in view(gateway, OFMIN, handoff)
     new = accepted_by_successor(gateway, following(gateway, handoff))
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert element not in str(sd_jwt.read_unverified(opened.result["presentation"]).content)
@@ -843,7 +843,7 @@ def test_a_mandate_can_move_on_and_the_handoff_with_it(gateway):
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession).done
     new = accepted_by_successor(gateway, following(gateway, handoff))
-    values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
+    values = {**PLAN, "successor": OFMIN, "effective_on": "2026-06-01", "read_until": "2026-06-01"}
     back = UUID(gateway.administer("succession.plan", OCRVP, **values).result["succession"])
     for office in (OFMIN, OCRVP):
         approve(gateway, back, office)

@@ -152,7 +152,7 @@ def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):
     refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
     cancel(gateway, first)
     handoff = accepted(gateway)
-    second = agreed(gateway, on="2026-06-01", read_until="2026-07-01")
+    second = agreed(gateway, effective_on="2026-06-01", read_until="2026-07-01")
     gateway.day = date(2026, 6, 1)
     assert succession_execution.apply(gateway.ports, second) == Progress(1, 0, done=True)
     assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
@@ -292,7 +292,7 @@ def test_what_has_moved_in_part_is_carried_out(gateway):
     assert succession_execution.apply(gateway.ports, succession).done
     assert {gateway.handoff(handoff).state for handoff in made} == {"reissued"}
     assert "was carried out" in refused(gateway, WrongState, succession)
-    values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
+    values = {**PLAN, "successor": OFMIN, "effective_on": "2026-06-01", "read_until": "2026-06-01"}
     assert gateway.administer("succession.plan", OCRVP, **values)
 
 

@@ -54,7 +54,7 @@ APPLICATION = {
     **ENTRY,
     "membership": "associate",
     "purposes": ["identify_victim"],
-    "about": "what we do",
+    "description": "what we do",
     "received_on": "2026-02-01",
     "contacts": [CONTACT],
 }
@@ -64,11 +64,11 @@ SYSTEM_REASON = {"system": "desk", **REASON}
 COMPETENCE = {"function": "receive", "matter": "grooming", "territory": "FR", "legal_act": "act"}
 PLAN = {
     "competence": "receive/csam/FR",
-    "on": "2026-04-01",
+    "effective_on": "2026-04-01",
     "successor": OCRVP,
     "read_until": "2026-05-01",
     "legal_act": "Decree",
-    "consents": False,
+    "permissions": False,
 }
 GRANT = {"decision_ref": "order", **DAYS}
 ADMIN = {"person": "c-new", "name": "C. N.", "jwk": key_of("c-new").public_jwk(), "proof": "a.b.c"}
@@ -90,7 +90,11 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("mandate.end", OFMIN, {"competence": "receive/csam/FR", "until": "2026-04-01"}),
     ("interest.declare", HOTLINE, {"scope": "provider", "subject": "a.example", "kind": "funder"}),
     ("interest.end", HOTLINE, {"interest": UNKNOWN, "until": "2026-04-01"}),
-    ("agreement.record", HOTLINE, {"kind": "transfer", "about": "all", "reference": "Art. 46"}),
+    (
+        "agreement.record",
+        HOTLINE,
+        {"kind": "transfer", "description": "all", "reference": "Art. 46"},
+    ),
     ("agreement.end", HOTLINE, {"agreement": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),

@@ -22,7 +22,7 @@ def succession(predecessor="police", successor="abroad", **changes):
         day=date(2026, 4, 1),
         read_until=date(2026, 5, 1),
         legal_act="Decree",
-        consents=True,
+        permissions=True,
         mandate_event=new_id(),
         former_end=date(2027, 1, 1),
     )

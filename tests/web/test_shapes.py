@@ -222,7 +222,7 @@ def tell_of_a_run(story: Story) -> None:
     answer("consultation-report", case_digest=digest, package_digest=package_digest)
     answer(
         "receipt-checks",
-        verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]},
+        checks={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]},
     )
     answer("decline", reason="not ours")
     assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"

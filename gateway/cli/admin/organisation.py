@@ -245,7 +245,7 @@ _competence = click.option(
 )
 _on = click.option(
     "--effective-on",
-    "on",
+    "effective_on",
     required=True,
     help="First day of the successor's mandate.",
     type=DAY,
@@ -277,7 +277,7 @@ def preview_succession(
     predecessor: str,
     successor: str,
     competence: str,
-    on: Any,
+    effective_on: Any,
     read_until: Any,
 ) -> None:
     """Show which open handoffs would move, stay, or need a new offer.
@@ -292,10 +292,10 @@ def preview_succession(
             predecessor=predecessor,
             successor=successor,
             competence=competence,
-            day=on.date(),
+            day=effective_on.date(),
             read_until=read_until.date(),
             legal_act="",
-            consents=False,
+            permissions=False,
             mandate_event=succession_execution.UNPLANNED,
         )
     except ValueError as error:
@@ -426,7 +426,7 @@ def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    sealed = f"; {one['to_seal_anew']} to reseal" if one["to_seal_anew"] else ""
+    sealed = f"; {one['to_reseal']} to reseal" if one["to_reseal"] else ""
     return (
         one["handoff"],
         one["originator"],

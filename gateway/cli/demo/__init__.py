@@ -53,7 +53,7 @@ APPLICATION: dict[str, Any] = {
     "country": "LU",
     "membership": "associate",
     "purposes": ["remove", "protect_child"],
-    "about": "We answer the phone day and night.",
+    "description": "We answer the phone day and night.",
     "received_on": "2023-10-02",
     "contacts": [{"role": "head", "name": "Nobody", "address": "head@hotline.example"}],
 }
@@ -389,10 +389,10 @@ class Scenario:
         values = {
             "successor": OFMIN,
             "competence": "receive/csam/FR",
-            "on": day,
+            "effective_on": day,
             "read_until": READ_UNTIL,
             "legal_act": "Decree 2023-829 of 29 August 2023",
-            "consents": False,
+            "permissions": False,
         }
         what = f"plan that {OCRVP}'s mandate (csam, FR) is {OFMIN}'s from {day} on"
         planned = self.change("succession.plan", OCRVP, values, what)

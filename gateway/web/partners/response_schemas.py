@@ -148,12 +148,12 @@ SHAPES: Mapping[str, Shape] = {
         predecessor=TEXT,
         successor=TEXT,
         competence=TEXT,
-        on=DAY,
+        effective_on=DAY,
         read_until=DAY,
         legal_act=TEXT,
-        consents_carry_over=FLAG,
+        permissions_carry_over=FLAG,
         mandate_event=UUID,
-        approvals=several(_object(office=TEXT, event=UUID, statement=or_null(SD_JWT))),
+        approvals=several(_object(organisation=TEXT, event=UUID, statement=or_null(SD_JWT))),
         waits_for=TEXTS,
         applied=or_null(UUID),
         cancelled=or_null(UUID),
@@ -231,7 +231,9 @@ SHAPES: Mapping[str, Shape] = {
         memberships=several(_object(membership=TEXT, decision_ref=TEXT, **_DAYS)),
         competences=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
-        agreements=several(_object(agreement=UUID, kind=TEXT, about=TEXT, reference=TEXT, **_DAYS)),
+        agreements=several(
+            _object(agreement=UUID, kind=TEXT, description=TEXT, reference=TEXT, **_DAYS)
+        ),
         audit_grants=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
         keys=several(
             _object(

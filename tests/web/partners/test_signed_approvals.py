@@ -81,7 +81,11 @@ def test_the_document_is_shown_to_both_offices_without_the_person(line, office, 
     for one in (office, line.partner(OCRVP)):
         (shown,) = one.get(path).json["approvals"]
         kept = sd_jwt.parse(shown["statement"])
-        assert (shown["office"], kept.digest, kept.disclosures) == (OFMIN, document.digest, ())
+        assert (shown["organisation"], kept.digest, kept.disclosures) == (
+            OFMIN,
+            document.digest,
+            (),
+        )
     other = line.partner(OCRVP)
     other.post(f"{path}/approval", {"by": "officer-2"})
     assert other.get(path).json["approvals"][1]["statement"] is None
@@ -112,7 +116,7 @@ def accepted_before(line: Listening, office: Partner) -> UUID:
     return handoff
 
 
-@pytest.mark.parametrize("name", sorted(planned({}).keys() - {"consents_carry_over"}))
+@pytest.mark.parametrize("name", sorted(planned({}).keys() - {"permissions_carry_over"}))
 def test_another_plan_is_not_approved(line, office, succession, name):
     path = f"/successions/{succession}"
     shown = office.get(path).json
@@ -124,9 +128,9 @@ def test_another_plan_is_not_approved(line, office, succession, name):
 
 
 @pytest.mark.parametrize("value", [True, 0, None, "no"])
-def test_whether_consents_carry_over_is_signed_in_its_one_spelling(line, office, succession, value):
+def test_permissions_carry_over_is_signed_in_its_one_spelling(line, office, succession, value):
     path = f"/successions/{succession}"
-    shown = {**office.get(path).json, "consents_carry_over": value}
+    shown = {**office.get(path).json, "permissions_carry_over": value}
     assert "another plan" in refused(
         send(office, f"{path}/approval", approval(line.gateway, shown))
     )
