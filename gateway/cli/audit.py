@@ -376,7 +376,7 @@ def list_events(
     if as_json:
         text, end = ends[-1]
         told = [_entry_json(entry) for entry in found]
-        print_json({"events": told, "head": end.stream_number, "statement": text})
+        print_json({"events": told, "head": end.stream_number, "signed_head": text})
         return
     rows = [_entry_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)

@@ -441,8 +441,8 @@ def print_content(
             for line in lines:
                 click.echo(f"  {sanitise(line)}")
     _print_seals(content, unsealed)
-    if opened.withheld:
-        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld))}")
+    if opened.withheld_groups:
+        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:

@@ -58,7 +58,7 @@ def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: 
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    mandates = ", ".join(mandate["competence"] for mandate in one["competences"])
+    mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
     state = (one["membership"] or "none") if one["active"] else "not active"
     return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
 
@@ -83,7 +83,7 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     """
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"statement": text, "says": mark.describe(), "until": mark.ends.isoformat()})
+        print_json({"attestation": text, "says": mark.describe(), "until": mark.ends.isoformat()})
         return
     click.echo(text)
     click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
@@ -181,7 +181,7 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
     """The offices that approved, and which of them signed their approval themselves."""
     return [
-        f"{one['organisation']} (signed)" if one["statement"] else str(one["organisation"])
+        f"{one['organisation']} (signed)" if one["document"] else str(one["organisation"])
         for one in shown["approvals"]
     ]
 

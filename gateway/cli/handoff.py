@@ -140,7 +140,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
         {
             "to": found["to"],
             "would give": f"{len(found['permitted_disclosures'])} parts",
-            "would withhold part of": found["withheld"],
+            "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
         }
     )
@@ -172,8 +172,8 @@ def offer(
         f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
     )
-    if result["withheld"]:
-        sentence += f"; policy withholds part of {format_value(result['withheld'])}"
+    if result["withheld_groups"]:
+        sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
     if result["to_reseal"]:
         sentence += f"; sealed to others, so not offered: {format_value(_sealed(result['reseal']))}"
     return written, sentence
@@ -267,7 +267,7 @@ def _print_conditions(conditions: Mapping[str, Any]) -> None:
 
 def _history(answer: Mapping[str, Any]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
-    said = sd_jwt.read_unverified(answer["statement"]).content
+    said = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in said else "signed"
     shown = [name for name in _TOLD if said.get(name) and not isinstance(said[name], dict)]
     told = [f"{name}: {cold(format_value(said[name]))}" for name in shown]

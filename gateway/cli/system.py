@@ -166,7 +166,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
             "system": told["system"],
             "membership": organisation["membership"] or "no membership",
-            "competences": [one["competence"] for one in organisation["competences"]],
+            "competences": [one["competence"] for one in organisation["mandates"]],
             "scopes": told["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",

@@ -53,7 +53,7 @@ class Directory(ClientBase):
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}/attestation")
-        text = str(found.get("statement"))
+        text = str(found.get("attestation"))
         return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:

@@ -116,13 +116,13 @@ def check_offer(
 class Previewed:
     """What an offer names beside what was asked: the version, the recipient, the parts.
 
-    ``withheld`` are the groups of which policy holds something back.
+    ``withheld_groups`` are the groups of which policy holds something back.
     """
 
     case_digest: str
     to: Mapping[str, Any]
     permitted_disclosures: tuple[str, ...]
-    withheld: tuple[str, ...]
+    withheld_groups: tuple[str, ...]
 
 
 def check_preview(
@@ -154,7 +154,7 @@ def check_preview(
         require(
             set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
         )
-    withheld = tuple(str(group) for group in found.get("withheld") or ())
+    withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
     return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld)
 
 
@@ -216,13 +216,13 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 def _first(answers: Any, connection: PartnerConnection) -> VerifiedOffer:
     well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
     require(well_formed and bool(answers), "the handoff is shown without its offer")
-    return open_offer(answers[0].get("statement"), connection)
+    return open_offer(answers[0].get("document"), connection)
 
 
 def _check_shown_answer(
     shown: Mapping[str, Any], offered: VerifiedOffer, connection: PartnerConnection
 ) -> None:
-    _, answer = open_answer(shown.get("statement"), connection)
+    _, answer = open_answer(shown.get("document"), connection)
     offer = offered.offer
     bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package_digest)
     expected = (

@@ -56,7 +56,7 @@ class Events(ClientBase):
             end = evidence_checks.confirm_end(page, self.connection)
             self._exchange.observe_note(end.note, before)
             if told_end:
-                told_end(page["statement"], end)
+                told_end(page["signed_head"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)
@@ -272,7 +272,7 @@ class Export:
             receipts.append(self.receipt(event))
             if progress:
                 progress(number, len(events))
-        offer, *answers = (str(answer["statement"]) for answer in self.view["answers"])
+        offer, *answers = (str(answer["document"]) for answer in self.view["answers"])
         before = self.view.get("reissue_of", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
         keys = list(self._key_records(documents))

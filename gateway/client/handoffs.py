@@ -139,7 +139,9 @@ class Offers(ClientBase):
         document = self._author.offer({"handoff": name, **asked}, previewed)
         written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
-        return replace(written, result={**written.result, "withheld": list(previewed.withheld)})
+        return replace(
+            written, result={**written.result, "withheld_groups": list(previewed.withheld_groups)}
+        )
 
 
 def _terms_of(terms: OfferTerms) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who takes part: organisations, their standings and competences on a date, and their systems.
+"""Who takes part: organisations, their memberships and mandates on a date, and their systems.
 
 How a status becomes another one is in gateway/domain/lifecycle.py.
 """
@@ -324,7 +324,7 @@ class MemberEncryptionKey(MemberKey):
 
 @dataclass(frozen=True)
 class Organisation:
-    """A participant with its seats and competences, past and present.
+    """A participant with its memberships and mandates, past and present.
 
     ``kind`` is one of KINDS (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
@@ -342,7 +342,7 @@ class Organisation:
     country: str
     status: Status
     memberships: tuple[Membership, ...] = ()
-    competences: tuple[Mandate, ...] = ()
+    mandates: tuple[Mandate, ...] = ()
     version: int = 1
     document_keys: tuple[MemberDocumentKey, ...] = ()
     encryption_keys: tuple[MemberEncryptionKey, ...] = ()
@@ -385,7 +385,7 @@ class Organisation:
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""
-        return frozenset(c.key for c in self.competences if c.period.holds(day))
+        return frozenset(c.key for c in self.mandates if c.period.holds(day))
 
 
 @dataclass(frozen=True)
@@ -459,7 +459,7 @@ class Administrator:
 
 
 def resolve_competence(
-    competences: Iterable[Mandate], matter: str, territory: str, day: date
+    mandates: Iterable[Mandate], matter: str, territory: str, day: date
 ) -> Mandate:
     """Find the only organisation that receives a matter in a territory on a day.
 
@@ -467,7 +467,7 @@ def resolve_competence(
     guess (R11).
     """
     wanted = format_competence("receive", matter, territory)
-    found = [c for c in competences if c.key == wanted and c.period.holds(day)]
+    found = [c for c in mandates if c.key == wanted and c.period.holds(day)]
     if not found:
         raise NoCompetentOrganisation(
             f"No organisation holds the mandate {wanted} on {day.isoformat()}."

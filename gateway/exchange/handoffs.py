@@ -40,9 +40,9 @@ from gateway.exchange.consultations import ConsultationRequest, record_consultat
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.results import (
     Answered,
+    AnswerView,
     Conditions,
     ContentPresentation,
-    HandoffStatement,
     HandoffSummary,
     HandoffView,
     SucceededBy,
@@ -174,7 +174,7 @@ def _store(
         state=moved.state,
         author=context.caller.organisation,
         at=context.now,
-        statement=document.compact(),
+        document=document.compact(),
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
@@ -193,23 +193,23 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld = _readable(context, handoff)
+        found, version, shown, withheld_groups = _readable(context, handoff)
         return record_consultation(
             context,
             opening,
             version,
             shown=shown,
-            withheld=withheld,
+            withheld_groups=withheld_groups,
             handoff=handoff,
             parties=_parties(found),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld = _readable(context, handoff)
+        _, version, shown, withheld_groups = _readable(context, handoff)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(version, tuple(shown), withheld)
+        return to_json(version, tuple(shown), withheld_groups)
 
     return transact(ports, caller, request, act, replay)
 
@@ -258,10 +258,10 @@ def _readable(
         context.ports.policy, accepted, context.entity(originator), reader
     )
     shown = {digest: parts[digest] for digest in permitted_disclosures}
-    withheld = {
+    withheld_groups = {
         parts[digest].group for digest in found.permitted_disclosures if digest not in shown
     }
-    return found, version, shown, sorted(withheld)
+    return found, version, shown, sorted(withheld_groups)
 
 
 def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
@@ -330,31 +330,31 @@ def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHand
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
     offer, *_ = context.work.handoffs.answers(made.handoff)
-    document = sd_jwt.parse(offer.statement).present(())
+    document = sd_jwt.parse(offer.document).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
-def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> HandoffStatement:
+def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
-    shown = HandoffStatement(
+    shown = AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
         state=answer.state,
         author=answer.author,
         at=answer.at,
         event=answer.event,
-        statement=answer.statement,
+        document=answer.document,
     )
     if answer.author == context.caller.organisation:
         return shown
-    document = sd_jwt.parse(answer.statement)
+    document = sd_jwt.parse(answer.document)
     readable = [d for d in document.disclosures if d.name != "by"]
     code = next((d.value for d in readable if d.name == "code"), None)
     seen = None if code is None else _code_for(context, answer, code)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
-    statement = document.present([d.digest for d in readable]).compact()
-    return replace(shown, statement=statement, code=seen)
+    text = document.present([d.digest for d in readable]).compact()
+    return replace(shown, document=text, code=seen)
 
 
 def _code_for(context: RequestContext, answer: HandoffAnswer, code: str) -> str:
@@ -473,7 +473,7 @@ def _parties(handoff: Handoff) -> tuple[Party, ...]:
 
 
 def _answered(answer: HandoffAnswer) -> Answered:
-    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.statement)
+    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
 def _summary(handoff: Handoff) -> HandoffSummary:

@@ -105,7 +105,7 @@ class PreparedOffer:
     version: CaseVersion
     verified: VerifiedSdJwt
     permitted_disclosures: tuple[str, ...]
-    withheld: tuple[str, ...]
+    withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
 
 
@@ -133,7 +133,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         to=_addressee(address),
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
-        withheld=draft.withheld,
+        withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
     )
 
@@ -172,13 +172,13 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         )
     asked = _selected(parts, wanted)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
-    permitted_disclosures, withheld = select_disclosures(
+    permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld, reseal)
+    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
@@ -319,12 +319,12 @@ def _offer(
         state=HandoffState.OFFERED,
         author=handoff.originator,
         at=context.now,
-        statement=signed.compact(),
+        document=signed.compact(),
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
     _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld, draft.to_reseal)
+    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
 
 
 def _offered_again(
@@ -337,11 +337,11 @@ def _offered_again(
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, context.organisation), wanted)
-    withheld = {
+    withheld_groups = {
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld), reseal)
+    return _offered(handoff, answer, tuple(withheld_groups), reseal)
 
 
 def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
@@ -386,7 +386,7 @@ def _to(address: OfferAddress) -> dict[str, str]:
 def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
-    withheld: Sequence[str],
+    withheld_groups: Sequence[str],
     to_reseal: Sequence[SealedReference],
 ) -> OfferResult:
     return OfferResult(
@@ -396,8 +396,8 @@ def _offered(
         version=handoff.case_version,
         to=_addressee(handoff.address),
         due_at=handoff.due_at,
-        offer=answer.statement,
+        offer=answer.document,
         permitted_disclosures=sorted(handoff.permitted_disclosures),
-        withheld=sorted(withheld),
+        withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
     )

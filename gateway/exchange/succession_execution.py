@@ -409,7 +409,7 @@ def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition
         state=moved.state,
         author=moved.recipient,
         at=at,
-        statement=_ending(ports, succession, disposition, at).compact(),
+        document=_ending(ports, succession, disposition, at).compact(),
         event=ports.new_id(),
     )
     if disposition.way is not Disposition.REISSUE:
@@ -470,7 +470,7 @@ def _following(
         state=HandoffState.OFFERED,
         author=handoff.originator,
         at=at,
-        statement=offer.compact(),
+        document=offer.compact(),
         event=ports.new_id(),
     )
     return handoff, answer
@@ -479,7 +479,7 @@ def _following(
 def _offer(
     ports: Ports, succession: Succession, disposition: HandoffDisposition, fresh: UUID, at: datetime
 ) -> SdJwt:
-    before = sd_jwt.parse(disposition.offer.statement)
+    before = sd_jwt.parse(disposition.offer.document)
     said = {d.name: d.value for d in before.disclosures}
     handoff = disposition.handoff
     return handoff_documents.issue_offer(
@@ -556,7 +556,7 @@ def _record(
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         package_digest=handoff.package_digest,
-        document_sha256=sd_jwt.parse(answer.statement).digest,
+        document_sha256=sd_jwt.parse(answer.document).digest,
     )
 
 

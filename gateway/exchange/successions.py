@@ -166,7 +166,7 @@ def to_json(succession: Succession) -> dict[str, Any]:
         "permissions_carry_over": succession.permissions,
         "mandate_event": str(succession.mandate_event),
         "approvals": [
-            {"organisation": office, "event": str(one.event), "statement": one.signed}
+            {"organisation": office, "event": str(one.event), "document": one.signed}
             for office, one in succession.approvals
             if one is not None
         ],

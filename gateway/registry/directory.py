@@ -149,7 +149,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         simulated=status.simulated,
         signer=ports.attester,
     )
-    return {"organisation": slug, "statement": mark, "until": status.ends.isoformat()}
+    return {"organisation": slug, "attestation": mark, "until": status.ends.isoformat()}
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:
@@ -225,7 +225,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
         "public_authority": organisation.public_authority,
         "active": organisation.active,
         "membership": organisation.membership_on(day),
-        "competences": [
+        "mandates": [
             {
                 "competence": c.key,
                 "legal_act": c.legal_act,
@@ -233,7 +233,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
                 "until": c.period.end.isoformat() if c.period.end else None,
                 "registration_event": str(c.registration_event),
             }
-            for c in organisation.competences
+            for c in organisation.mandates
             if c.period.holds(day)
         ],
         "signed_only": organisation.signed_only,

@@ -226,7 +226,7 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
         ],
         "application": _application(one.application),
         "memberships": [_seat(seat) for seat in one.memberships if holds(seat.period)],
-        "competences": [_competence(c) for c in one.competences if holds(c.period)],
+        "mandates": [_competence(c) for c in one.mandates if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
         "audit_grants": [

@@ -162,13 +162,13 @@ CHANGES: Mapping[str, ChangeType] = {
     "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",
         1,
-        (signed_document("statement", "What it signed, from `casegate key require-signed`."),),
+        (signed_document("declaration", "What it signed, from `casegate key require-signed`."),),
         partial(keys.set_lock, locked=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
-        (signed_document("statement", "What it signed, from `casegate key allow-attested`."),),
+        (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
         partial(keys.set_lock, locked=False),
     ),
     "contact.set": ChangeType(

@@ -65,7 +65,7 @@ organisation = Table(
     Column("slug", TEXT, primary_key=True),  # permanent: a slug is never used again
     Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
-    # All other fields but the competences, by name, as JSON.
+    # All other fields but the mandates, by name, as JSON.
     Column("document", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -330,7 +330,7 @@ answer = Table(
     Column("state", Choice(HandoffState), nullable=False),
     Column("author", TEXT, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("statement", LargeBinary, nullable=False),  # encrypted
+    Column("document", LargeBinary, nullable=False),  # encrypted
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
 )

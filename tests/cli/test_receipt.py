@@ -171,7 +171,7 @@ def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Pat
     (tmp_path / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
     keys = ("--gateway-keys", tmp_path / "gateway-keys.json")
     assert "valid until" in desks.done("verify", tmp_path / "status.jwt", *keys)
-    assert desks.told("directory", "attestation", OFMIN)["statement"].count(".") == 2
+    assert desks.told("directory", "attestation", OFMIN)["attestation"].count(".") == 2
     assert desks.run("directory", "--status").exit_code == 2
 
 

@@ -60,7 +60,7 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
     assert written.result["state"] == "partially_accepted"
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert "statements" not in opened.content
-    assert "statements" in opened.withheld
+    assert "statements" in opened.withheld_groups
 
 
 def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> None:

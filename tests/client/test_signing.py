@@ -249,7 +249,7 @@ def test_an_offer_is_signed_with_its_end_and_its_word(stage):
     handoff = signed_offer(stage, hotline, until=until, note="soon, please")
     view = hotline.handoff(handoff)
     assert view["until"] == until.isoformat()
-    assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"]
+    assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"]
 
 
 @pytest.mark.parametrize(

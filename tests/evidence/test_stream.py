@@ -437,15 +437,15 @@ def test_a_page_in_one_file_is_read_as_its_parts():
     book = story()
     members = {
         "head": 4,
-        "statement": book.end().data.decode(),
+        "signed_head": book.end().data.decode(),
         "events": [{"receipt": json.loads(part.data)} for part in book.parts()],
     }
     statements, receipts = stream.of_page(json.dumps(members).encode())
     assert prove(statements, receipts).code == Code.VERIFIED
 
 
-@each("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
-                                  b'{"statement": "x", "events": [1]}'])  # fmt: skip
+@each("data", [b"", b"[]", b"{}", b'{"signed_head": "x"}',
+                                  b'{"signed_head": "x", "events": [1]}'])  # fmt: skip
 def test_what_is_no_page_is_refused(data):
     with pytest.raises(ValueError, match=r"."):
         stream.of_page(data)

@@ -316,7 +316,7 @@ def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
     written = gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, OPENING)
     whole = verified(gateway, written.result["presentation"])
     assert whole.content["items"]
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
     fields, told = fields_of(written.receipt), shown(written.receipt)
     assert fields["package_digest"] == handoff_documents.package_digest(
         p.digest for p in whole.placed

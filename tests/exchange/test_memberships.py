@@ -233,7 +233,7 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     gateway.administer("organisation.leave", OFMIN, reason="the office is closed")
     assert isinstance(gateway.refusal(organisations.whoami, caller(OFMIN)).refusal, Forbidden)
     seen = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
-    assert (seen["active"], seen["membership"], seen["competences"]) == (False, None, [])
+    assert (seen["active"], seen["membership"], seen["mandates"]) == (False, None, [])
     kept = gateway.organisation(OFMIN)
     assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}

@@ -99,7 +99,7 @@ def test_what_is_sealed_reaches_its_addressee_as_it_was_sealed(keyed):
     (one,) = sealed_in(read)
     contents = seal.open_sealed(one["sealed"], {KEY.kid: KEY})
     assert contents.value["name"] == "N. N."
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
     check_log(keyed)
 
 
@@ -111,7 +111,7 @@ def test_nothing_of_what_is_sealed_is_in_what_the_gateway_keeps(keyed):
 def test_another_recipient_is_not_given_what_is_sealed_and_learns_of_its_group_alone(keyed):
     case = taken(keyed)
     offer = offered(keyed, case, ABROAD)
-    assert "subjects" in offer.result["withheld"]
+    assert "subjects" in offer.result["withheld_groups"]
     handoff = accepted(keyed, offer, ABROAD)
     _, read = consulted(keyed, handoff, ABROAD)
     assert not sealed_in(read)
@@ -169,7 +169,7 @@ def test_a_private_member_is_not_given_even_what_is_sealed_to_it(gateway, group)
     gateway.register_encryption_key(ABROAD, key)
     case = taken(gateway, ABROAD, key, group)
     offer = offered(gateway, case, ABROAD)
-    assert group in offer.result["withheld"]
+    assert group in offer.result["withheld_groups"]
     assert offer.result["to_reseal"] == []
 
 

@@ -118,7 +118,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     told = successions.look_up(gateway.ports, caller(OCRVP), succession)
     assert told["waits_for"] == [OFMIN, OCRVP]
     assert told["mandate_event"] == str(succession)
-    (competence,) = [c for c in gateway.organisation(OCRVP).competences if c.period.holds(DAY)]
+    (competence,) = [c for c in gateway.organisation(OCRVP).mandates if c.period.holds(DAY)]
     assert (competence.legal_act, competence.registration_event) == ("Decree 2026-1", succession)
 
 
@@ -296,7 +296,7 @@ def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gate
     key = document_key("office")
     gateway.register_key(OFMIN, key)
     word = gateway.word(OFMIN, "lock", key, key)
-    gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     succession = planned(gateway)
     refused = gateway.refusal(
         successions.approve,
@@ -360,7 +360,7 @@ def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(
     succession_execution.apply(gateway.ports, succession)
     new = view(gateway, OCRVP, following(gateway, handoff))
     verified = sd_jwt.verify(
-        new["answers"][0]["statement"], typ=handoff_documents.OFFER_TYP, keys=gateway.attest_keys()
+        new["answers"][0]["document"], typ=handoff_documents.OFFER_TYP, keys=gateway.attest_keys()
     )
     offer = handoff_documents.read_offer(verified)
     assert offer.author == HOTLINE
@@ -603,7 +603,7 @@ def test_what_a_release_list_keeps_from_the_successor_is_asked_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     told = lost(gateway, handoff)
     assert told["state"] == "reissued"
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert "policy does not let it be offered" in said["reason"]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
 
@@ -613,7 +613,7 @@ def test_what_a_later_version_keeps_from_the_successor_is_asked_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     revised(gateway, case, marking={"release_to": [OFMIN]})
     told = lost(gateway, handoff)
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert "policy does not let it be offered" in said["reason"]
 
 
@@ -657,7 +657,7 @@ def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
     interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
     gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
     handoff = UUID(offered(gateway).result["handoff"])
-    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["document"]).content
     assert "make a new offer" in said["reason"]
     assert "interest" not in said["reason"]
 
@@ -667,9 +667,9 @@ def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
     key = document_key("hotline")
     gateway.register_key(HOTLINE, key)
     gateway.administer(
-        "organisation.require_signed", HOTLINE, statement=gateway.word(HOTLINE, "lock", key, key)
+        "organisation.require_signed", HOTLINE, declaration=gateway.word(HOTLINE, "lock", key, key)
     )
-    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["document"]).content
     assert "bound by what it signs itself" in said["reason"]
 
 

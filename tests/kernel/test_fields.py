@@ -109,8 +109,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("key.register", HOTLINE, {"jwk": document_key("new").public_jwk(), **SIGNED}),
     ("key.register", HOTLINE, {"jwk": encryption_key("new").public_jwk(), **SIGNED}),
     ("key.revoke", HOTLINE, {"kid": "A" * 43, **REASON}),
-    ("organisation.require_signed", HOTLINE, {"statement": "a.b.c"}),
-    ("organisation.allow_attested", HOTLINE, {"statement": "a.b.c"}),
+    ("organisation.require_signed", HOTLINE, {"declaration": "a.b.c"}),
+    ("organisation.allow_attested", HOTLINE, {"declaration": "a.b.c"}),
     ("audit_access.grant", ABROAD, {"coverage": "all", "person": "auditor-1", **GRANT}),
     ("audit_access.grant", ABROAD, {"coverage": "member", "member": HOTLINE, **GRANT}),
     (

@@ -161,7 +161,7 @@ class Scenario:
 
     def wrote(self, who: str, what: str, written: ConfirmedWrite) -> ConfirmedWrite:
         """Tell what a member wrote, and who signed the document."""
-        texts = (written.result.get(name) for name in ("document", "offer", "statement"))
+        texts = (written.result.get(name) for name in ("document", "offer"))
         self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
 
@@ -311,9 +311,7 @@ class Scenario:
             self.wrote(slug, "opens the content, with person and reason", opened.written)
             shown = _groups_of(opened.content)
             self.note(f"    shown: {', '.join(shown)}")
-            self.note(
-                f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
-            )
+            self.note(f"    withheld: {', '.join(opened.withheld_groups) or 'nothing'}")
             if code:
                 outcome = recipient.answer(
                     "report_outcome", handoff, by, code=code, evidence_ref="2023/0001"
@@ -379,7 +377,7 @@ class Scenario:
                 purpose=["remove"],
             )
         self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
-        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld'])}")
+        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
         self.take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
 
     # --- the succession ---
@@ -422,7 +420,7 @@ class Scenario:
             offer = hotline.handoff(new)["answers"][0]
             made = hotline.receipt(offer["event"]).receipt
             told = f"re-issues it to {OFMIN} with the same frozen offer"
-            self.done("the gateway", told, made, offer["statement"])
+            self.done("the gateway", told, made, offer["document"])
         return new
 
     # --- a member's life ---

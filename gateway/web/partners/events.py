@@ -31,7 +31,7 @@ class EventsQuery(StrictSchema):
 def index(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
-    A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
+    A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
     stream = call.read(receipts.stream, call.query["after"], call.query["limit"])

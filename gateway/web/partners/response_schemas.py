@@ -153,7 +153,7 @@ SHAPES: Mapping[str, Shape] = {
         legal_act=TEXT,
         permissions_carry_over=FLAG,
         mandate_event=UUID,
-        approvals=several(_object(organisation=TEXT, event=UUID, statement=or_null(SD_JWT))),
+        approvals=several(_object(organisation=TEXT, event=UUID, document=or_null(SD_JWT))),
         waits_for=TEXTS,
         applied=or_null(UUID),
         cancelled=or_null(UUID),
@@ -178,7 +178,7 @@ SHAPES: Mapping[str, Shape] = {
         public_authority=FLAG,
         active=FLAG,
         membership=or_null(TEXT),
-        competences=several(one_of("Competence")),
+        mandates=several(one_of("Competence")),
         signed_only=FLAG,
         document_keys=several(one_of("DocumentKey")),
         encryption_keys=several(one_of("EncryptionKey")),
@@ -186,7 +186,10 @@ SHAPES: Mapping[str, Shape] = {
     "Organisations": _page("Organisation"),
     "Status": _object(
         organisation=TEXT,
-        statement={"type": "string", "description": "A signed trust mark (RFC 7515), compact."},
+        attestation={
+            "type": "string",
+            "description": "A signed membership attestation (RFC 7515), compact.",
+        },
         until=MOMENT,
     ),
     "KeyRegistration": _object(
@@ -229,7 +232,7 @@ SHAPES: Mapping[str, Shape] = {
         history=several(_object(status=TEXT, since=DAY, event=UUID)),
         application=or_null({"type": "object", "additionalProperties": ANYTHING}),
         memberships=several(_object(membership=TEXT, decision_ref=TEXT, **_DAYS)),
-        competences=several(one_of("Competence")),
+        mandates=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
         agreements=several(
             _object(agreement=UUID, kind=TEXT, description=TEXT, reference=TEXT, **_DAYS)

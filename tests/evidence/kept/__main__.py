@@ -91,7 +91,7 @@ def _attested(stage: Listening) -> dict[str, bytes]:
     hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = _handoff(hotline, office, stage)
     view = hotline.handoff(handoff)
-    offer, *answers = (str(answer["statement"]) for answer in view["answers"])
+    offer, *answers = (str(answer["document"]) for answer in view["answers"])
     last = str(view["answers"][-1]["event"])
     return {
         "attested-bundle-of-originator.json": hotline.export(handoff),
@@ -137,7 +137,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     return {
         "signed-bundle.json": before,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
-        "signed-offer.sd-jwt": str(view["answers"][0]["statement"]).encode(),
+        "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
         "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),
         "receipt-of-key-registration.json": _receipt_file(record.registration),
         "receipt-of-key-revocation.json": _receipt_file(record.revocations[0]),

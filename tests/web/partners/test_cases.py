@@ -446,7 +446,7 @@ def test_a_preview_shows_what_an_offer_would_give_and_keeps_nothing(line, hotlin
     asked = offer(line, handoff=None) | {"case": case}
     answer = hotline.post("/handoffs/preview", asked, key=None)
     assert answer.status_code == 200
-    assert answer.json.keys() >= {"case", "to", "permitted_disclosures", "withheld"}
+    assert answer.json.keys() >= {"case", "to", "permitted_disclosures", "withheld_groups"}
     assert line.gateway.size() == before
     assert hotline.get("/handoffs?box=out").json["items"] == []
 

@@ -318,7 +318,7 @@ def test_an_entry_is_read_as_of_any_day(line, operator):
     after = operator.get(f"/admin/organisations/{ABROAD}?at=2026-02-01").json
     assert after["memberships"] == []
     office = operator.get(f"/admin/organisations/{OFMIN}?at=2023-08-30").json
-    assert office["competences"] == []
+    assert office["mandates"] == []
     assert operator.get("/admin/organisations/nobody-here").status_code == 404
     assert operator.get(f"/admin/organisations/{ABROAD}?at=someday").status_code == 422
 

@@ -53,7 +53,7 @@ def accept(office: Partner, handoff: str, **changes) -> None:
 
 def said(answer) -> dict[str, Any]:
     """The disclosures of an answer's statement."""
-    document = sd_jwt.parse(answer.json["result"]["statement"])
+    document = sd_jwt.parse(answer.json["result"]["document"])
     return {one.name: one.value for one in document.disclosures}
 
 

@@ -22,7 +22,7 @@ def line() -> Listening:
     made = listening()
     made.gateway.register_key(OFMIN, OFFICES)
     word = made.gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    made.gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    made.gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     return made
 
 
@@ -80,7 +80,7 @@ def test_the_document_is_shown_to_both_offices_without_the_person(line, office, 
     send(office, f"{path}/approval", document)
     for one in (office, line.partner(OCRVP)):
         (shown,) = one.get(path).json["approvals"]
-        kept = sd_jwt.parse(shown["statement"])
+        kept = sd_jwt.parse(shown["document"])
         assert (shown["organisation"], kept.digest, kept.disclosures) == (
             OFMIN,
             document.digest,
@@ -88,7 +88,7 @@ def test_the_document_is_shown_to_both_offices_without_the_person(line, office, 
         )
     other = line.partner(OCRVP)
     other.post(f"{path}/approval", {"by": "officer-2"})
-    assert other.get(path).json["approvals"][1]["statement"] is None
+    assert other.get(path).json["approvals"][1]["document"] is None
 
 
 def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, office, succession):
@@ -100,7 +100,7 @@ def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, of
     line.gateway.day = DAY
     assert succession_execution.apply(line.gateway.ports, UUID(succession)).done
     told = line.partner(HOTLINE).get(f"/handoffs/{handoff}").json
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert said["reason"].endswith(f"; as it signed in {document.digest}")
     assert told["reissued_as"]["handoff"]
 
@@ -109,10 +109,10 @@ def accepted_before(line: Listening, office: Partner) -> UUID:
     """A handoff that the office held before it locked itself."""
     gateway = line.gateway
     word = gateway.word(OFMIN, "unlock", OFFICES, OFFICES)
-    gateway.administer("organisation.allow_attested", OFMIN, statement=word)
+    gateway.administer("organisation.allow_attested", OFMIN, declaration=word)
     handoff = accepted(gateway)
     word = gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     return handoff
 
 

@@ -96,7 +96,7 @@ def test_a_signed_offer_stays_as_it_was_signed(line, hotline, case):
         shown["to"],
     )
     view = line.partner(OFMIN).get(f"/handoffs/{result['handoff']}").json
-    seen = sd_jwt.parse(view["answers"][0]["statement"])
+    seen = sd_jwt.parse(view["answers"][0]["document"])
     assert seen.digest == document.digest
     assert "by" not in {one.name for one in seen.disclosures}
     check_log(line.gateway)
@@ -108,7 +108,7 @@ def test_it_ends_and_says_a_word_as_an_attested_one_does(line, hotline, case):
     handoff = make(hotline, case, document).json["result"]["handoff"]
     view = line.partner(OFMIN).get(f"/handoffs/{handoff}").json
     assert view["until"].startswith(line.gateway.clock().date().isoformat()[:4])
-    assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"] == "soon, please"
+    assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"] == "soon, please"
 
 
 @pytest.mark.parametrize("until", ["2030-01-01T00:00:00Z", True, 1.5, -(10**20), 10**20])
@@ -158,7 +158,7 @@ def test_it_names_exactly_what_policy_lets_through(line, hotline):
     statement["marking"] = {"handling": ["H1"]}
     case = str(submitted(line.gateway, statements=[statement]).result["case"])
     shown = preview(hotline, case, to={"organisation": ABROAD})
-    assert shown["withheld"] == ["statements"]
+    assert shown["withheld_groups"] == ["statements"]
     every = preview(hotline, case)["permitted_disclosures"]
     routing = {one.digest for one in sd_jwt.parse(shown["routing"]).disclosures}
     less = [digest for digest in shown["permitted_disclosures"] if digest not in routing]
@@ -367,7 +367,7 @@ def test_nobody_offers_a_case_of_another_by_its_own_signature(line, hotline, cas
 
 def test_an_organisation_that_is_locked_offers_by_its_signature_alone(line, hotline, case):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     body = asked(case, handoff=str(line.gateway.new_id()))
     del body["case"]
     answer = hotline.post(f"/cases/{case}/handoffs", body)
