@@ -83,7 +83,9 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     """
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"attestation": text, "says": mark.describe(), "until": mark.ends.isoformat()})
+        print_json(
+            {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
+        )
         return
     click.echo(text)
     click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)

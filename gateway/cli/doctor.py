@@ -389,7 +389,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
         yield (
             Level.WARNING,
             f"keys are wrapped by another key-encryption key than {current}: finish its change"
-            " by `casegate admin gateway-key rotate --purpose kek --step withdraw`",
+            " by `casegate admin gateway-key rotate --purpose kek --step retire`",
         )
     elif others:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"

@@ -99,7 +99,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--expires-at",
-        "until",
+        "expires_at",
         type=Moment(),
         metavar="TIME",
         help="When the offer and its use end.",
@@ -235,7 +235,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "urgency": routing.get("urgency"),
             "purpose": view["purpose"],
             "due": view["due_at"],
-            "until": view["until"],
+            "expires_at": view["expires_at"],
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             "to reseal": _sealed(view.get("to_reseal", ())),
@@ -304,7 +304,7 @@ def _answer_command(kind: AnswerKind) -> None:
     write_command(handoff, handoff_argument, *options, name=verb)(command)
 
 
-_OPTIONS = {"to": "suggest"}
+_OPTIONS = {"suggested_recipient": "suggest"}
 """Options that are called otherwise than the field that they fill."""
 
 

@@ -104,9 +104,9 @@ def check_offer(
         require(offer.competence == key, "the offer is made to another competence")
     require(offer.author == connection.organisation, "the offer is signed for somebody else")
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
-    until = asked.get("until")
-    ends = None if until is None else int(datetime.fromisoformat(until).timestamp())
-    require(said.get("until") == ends, "the offer ends at another time")
+    expires_at = asked.get("expires_at")
+    ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
+    require(said.get("expires_at") == ends, "the offer ends at another time")
     for name in ("purpose", "by", "note"):
         require(said.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
@@ -310,7 +310,7 @@ class DocumentSigner:
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
         """Sign an offer of what was previewed and checked."""
-        until = asked.get("until")
+        expires_at = asked.get("expires_at")
         return handoff_documents.issue_offer(
             self._heading(),
             handoff=asked["handoff"],
@@ -318,7 +318,7 @@ class DocumentSigner:
             case_digest=previewed.case_digest,
             disclosures=previewed.permitted_disclosures,
             purpose=asked["purpose"],
-            until=None if until is None else datetime.fromisoformat(until),
+            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
             by=asked["by"],
             note=asked.get("note"),
         )
@@ -359,8 +359,8 @@ def members_of(document: SdJwt) -> dict[str, Any]:
 def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
     claims = verified.claims
     asked = {placed.name: placed.value for placed in verified.placed}
-    if "until" in claims:
-        asked["until"] = datetime.fromtimestamp(claims["until"], UTC).isoformat()
+    if "expires_at" in claims:
+        asked["expires_at"] = datetime.fromtimestamp(claims["expires_at"], UTC).isoformat()
     return {
         **asked,
         "handoff": claims["handoff"],

@@ -97,7 +97,7 @@ class Handoff:
     conditions_digest: str
     offered_at: datetime
     due_at: datetime
-    until: datetime | None
+    expires_at: datetime | None
     state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1

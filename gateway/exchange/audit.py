@@ -55,8 +55,8 @@ class Filters:
             "handoff": self.handoff and str(self.handoff),
             "action": self.action,
             "result": self.result,
-            "since": self.since and self.since.isoformat(),
-            "until": self.until and self.until.isoformat(),
+            "from": self.since and self.since.isoformat(),
+            "before": self.until and self.until.isoformat(),
         }
         return {name: value for name, value in told.items() if value is not None}
 

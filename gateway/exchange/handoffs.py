@@ -275,7 +275,7 @@ def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
-    if handoff.until is not None and handoff.until <= context.now:
+    if handoff.expires_at is not None and handoff.expires_at <= context.now:
         raise WrongState("the offer has ended: ask its originator for a new one")
 
 
@@ -489,5 +489,5 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
         due_at=handoff.due_at,
-        until=handoff.until,
+        expires_at=handoff.expires_at,
     )

@@ -54,7 +54,7 @@ PREVIEWED = "signed"
 class OfferRequest:
     """What an originator offers: to an organisation or to a competence, which parts, for what.
 
-    ``groups`` and ``digests`` select disclosures and add up. ``until`` ends the offer and the
+    ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends the offer and the
     use of what was accepted. ``handoff`` is the id that the originator gave it. ``signed`` is
     the offer itself, where its author signed it; its list is then ``digests``.
     """
@@ -66,7 +66,7 @@ class OfferRequest:
     competence: tuple[str, str] | None = None
     groups: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
-    until: datetime | None = None
+    expires_at: datetime | None = None
     note: str | None = None
     signed: VerifiedRequest | None = None
 
@@ -81,7 +81,7 @@ class OfferRequest:
             "competence": list(self.competence or ()),
             "groups": list(self.groups),
             "digests": list(self.digests),
-            "until": self.until.isoformat() if self.until else None,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "note": self.note,
         }
 
@@ -142,7 +142,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     """Offer a cleared case to one recipient.
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
-    cleared, or ``until`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
+    cleared, or ``expires_at`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
     (something has changed), InvalidDocument (a signed offer of something else than policy lets
     through now), and the policy's denials.
     """
@@ -276,8 +276,8 @@ def _authorize_offer(
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
-    if wanted.until is not None and wanted.until <= context.now:
-        raise WrongState("the offer would end before it begins: give a later 'until'")
+    if wanted.expires_at is not None and wanted.expires_at <= context.now:
+        raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 
 
 def _offer(
@@ -310,7 +310,7 @@ def _offer(
         conditions_digest=terms,
         offered_at=context.now,
         due_at=answer_due_at(verified.content["urgency"], context.now),
-        until=wanted.until,
+        expires_at=wanted.expires_at,
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -363,7 +363,7 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
-        until=wanted.until,
+        expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
     )

@@ -160,7 +160,7 @@ class HandoffSummary:
     purpose: Sequence[str]
     offered_at: datetime
     due_at: datetime
-    until: datetime | None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True)

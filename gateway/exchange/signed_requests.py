@@ -27,7 +27,7 @@ _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
-_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "until"})
+_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
 _BESIDE_OFFERED = frozenset({"by", "note"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
@@ -198,8 +198,8 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     except StatementError as error:
         raise InvalidDocument(f"the signed document is not accepted: {error}") from None
     body = {one.name: one.value for one in placed}
-    if "until" in claims:
-        body["until"] = _moment(claims["until"])
+    if "expires_at" in claims:
+        body["expires_at"] = _moment(claims["expires_at"])
     return {
         **body,
         "handoff": claims["handoff"],
@@ -227,7 +227,7 @@ def _moment(seconds: Any) -> str:
             raise ValueError
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
-        raise InvalidDocument("'until' is a time in whole seconds since 1970") from None
+        raise InvalidDocument("'expires_at' is a time in whole seconds since 1970") from None
 
 
 def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def _obstacle(succession: Succession, disposition: HandoffDisposition, now: date
         return "the successor is its originator"
     if disposition.originator.signed_only:
         return "its originator is bound by what it signs itself"
-    if disposition.handoff.until is not None and disposition.handoff.until <= now:
+    if disposition.handoff.expires_at is not None and disposition.handoff.expires_at <= now:
         return "the offer has ended"
     return ""
 
@@ -440,7 +440,7 @@ def _ending(
             "reason": f"{succession.competence} moves from {succession.predecessor} to "
             f"{succession.successor} on {succession.day.isoformat()} ({succession.legal_act}); "
             f"{next_step}{ground}",
-            "to": succession.successor,
+            "suggested_recipient": succession.successor,
         },
     )
 
@@ -493,7 +493,7 @@ def _offer(
         case_digest=handoff.case_digest,
         disclosures=sorted(handoff.permitted_disclosures),
         purpose=handoff.purpose,
-        until=handoff.until,
+        expires_at=handoff.expires_at,
         by=said.get("by", "erased"),
         note=said.get("note"),
         reissue_of=handoff_documents.ReissueReference(

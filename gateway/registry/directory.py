@@ -149,7 +149,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         simulated=status.simulated,
         signer=ports.attester,
     )
-    return {"organisation": slug, "attestation": mark, "until": status.ends.isoformat()}
+    return {"organisation": slug, "attestation": mark, "expires_at": status.ends.isoformat()}
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:

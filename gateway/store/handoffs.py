@@ -138,7 +138,7 @@ class SqlHandoffs:
             "state": handoff.state,
             "accepted_groups": handoff.accepted_groups,
             "due_at": handoff.due_at,
-            "until": handoff.until,
+            "expires_at": handoff.expires_at,
             "sequence": handoff.sequence,
         }
         if not self._transaction.changed(_SAVE, values):
@@ -225,7 +225,7 @@ def _handoff(row: Row[Any]) -> Handoff:
         conditions_digest=row.conditions_digest,
         offered_at=row.offered_at,
         due_at=row.due_at,
-        until=row.until,
+        expires_at=row.expires_at,
         state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,

@@ -308,7 +308,7 @@ handoff = Table(
     Column("conditions_digest", TEXT, nullable=False),  # keyed: tells nothing of the conditions
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("until", Instant),
+    Column("expires_at", Instant),
     Column("state", Choice(HandoffState), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),

@@ -81,8 +81,8 @@ def health(gate: AppContext) -> Response:
 def readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
-    Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database
-    is of another version), `keys` (the keys of cases are older, or do not answer), `database`.
+    Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
+    older), `database-version` (its tables are of another version), `database-unavailable`.
     """
     trouble = gate.unready()
     if trouble is None:

@@ -134,7 +134,7 @@ def test_an_offer_that_was_signed_otherwise_is_refused(stage: Listening) -> None
     plain = {name: value for name, value in asked.items() if name != "competence"}
     until = datetime(2026, 5, 1, tzinfo=UTC)
     others = {
-        "ends at another time": {**asked, "until": until},
+        "ends at another time": {**asked, "expires_at": until},
         "another note": {**asked, "note": "psst"},
         "another purpose": {**asked, "purpose": ["remove"]},
         "to another competence": {**plain, "organisation": ABROAD},

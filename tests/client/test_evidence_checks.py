@@ -124,7 +124,7 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
             "to somebody else",
         ),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
-        (lambda: offered(offer_document(until=START)), "ends at another time"),
+        (lambda: offered(offer_document(expires_at=START)), "ends at another time"),
         (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
         (lambda: offered(package_digest=PARTS[0]), "differ in package"),

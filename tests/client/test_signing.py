@@ -246,9 +246,9 @@ def signed_offer(stage: Listening, hotline: MemberClient, **changes) -> str:
 def test_an_offer_is_signed_with_its_end_and_its_word(stage):
     until = stage.gateway.clock().replace(microsecond=0) + timedelta(days=3)
     hotline = desk(stage)
-    handoff = signed_offer(stage, hotline, until=until, note="soon, please")
+    handoff = signed_offer(stage, hotline, expires_at=until, note="soon, please")
     view = hotline.handoff(handoff)
-    assert view["until"] == until.isoformat()
+    assert view["expires_at"] == until.isoformat()
     assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"]
 
 

@@ -98,7 +98,7 @@ def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
         "case_digest": story.case.digest,
         "disclosures": story.permitted_disclosures,
         "purpose": ["identify_victim"],
-        "until": None,
+        "expires_at": None,
         "by": "staff-1",
         "note": None,
         "random": chance("an offer"),

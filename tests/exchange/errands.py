@@ -102,7 +102,7 @@ def _refuse(gateway: Founded) -> Errand:
 
 def _redirect(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    said = answers.said("officer-1", "not ours", to="another office")
+    said = answers.said("officer-1", "not ours", suggested_recipient="another office")
     return Errand(answers.redirect, caller(OFMIN), (handoff, said))
 
 

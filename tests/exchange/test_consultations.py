@@ -96,7 +96,7 @@ def test_what_is_closed_can_be_read_again(gateway):
 
 def test_content_closes_at_the_end_of_the_offer(gateway):
     until = gateway.clock() + timedelta(hours=1)
-    handoff = accepted(gateway, offered(gateway, until=until))
+    handoff = accepted(gateway, offered(gateway, expires_at=until))
     consulted(gateway, handoff)
     gateway.ports = replace(gateway.ports, now=lambda: until)
     assert isinstance(refusal(gateway, handoff).refusal, WrongState)

@@ -70,7 +70,7 @@ ANSWERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "decline": ("decline", {"reason": "not ours"}, "declined", "handoff.declined"),
     "redirection": (
         "redirect",
-        {"reason": "not ours", "to": "another office"},
+        {"reason": "not ours", "suggested_recipient": "another office"},
         "redirected",
         "handoff.redirected",
     ),
@@ -241,7 +241,7 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
 
 def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     until = gateway.clock() + timedelta(hours=1)
-    handoff = handoff_of(offered(gateway, until=until))
+    handoff = handoff_of(offered(gateway, expires_at=until))
     gateway.clock.advance(timedelta(hours=2))
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)

@@ -195,7 +195,7 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
     now = gateway.clock()
     gateway.ports = replace(gateway.ports, now=lambda: now)
     until = now + timedelta(seconds=seconds)
-    refused = gateway.refusal(offers.offer, *asking(gateway, case, until=until))
+    refused = gateway.refusal(offers.offer, *asking(gateway, case, expires_at=until))
     assert isinstance(refused.refusal, WrongState)
 
 

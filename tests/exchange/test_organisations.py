@@ -128,7 +128,7 @@ def test_a_status_is_stated_for_a_day_with_the_standing_of_the_legal_date(gatewa
     told, mark = stated(gateway, OFMIN)
     assert (mark.organisation, mark.status, mark.kind) == (OFMIN, "active", "observer")
     assert mark.ends - mark.issued == timedelta(hours=24)
-    assert told["until"] == mark.ends.isoformat()
+    assert told["expires_at"] == mark.ends.isoformat()
     assert stated(gateway, ABROAD)[1].kind == "member"
 
 

@@ -139,7 +139,9 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     handoff = UUID(offer.result["handoff"])
     look = (handoffs.look_up, caller(HOTLINE), handoff)
     assert "to_reseal" not in to_json(look[0](keyed.ports, *look[1:]))
-    reply = answers.said("officer-1", reason="the other office has the file", to="OCRVP")
+    reply = answers.said(
+        "officer-1", reason="the other office has the file", suggested_recipient="OCRVP"
+    )
     keyed.do(answers.redirect, caller(OFMIN), keyed.key(), handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
     assert to_json(look[0](keyed.ports, *look[1:]))["to_reseal"] == told

@@ -345,7 +345,7 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
         "purpose",
         "permitted_disclosures",
         "package_digest",
-        "until",
+        "expires_at",
     ):
         assert getattr(new, name) == getattr(old, name), name
     assert (new.state, new.recipient, new.accepted_groups) == ("offered", OCRVP, None)
@@ -686,7 +686,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
 
 def test_an_offer_that_has_ended_is_not_re_issued(gateway):
     until = gateway.clock() + timedelta(days=1)
-    handoff = accepted(gateway, offered(gateway, until=until))
+    handoff = accepted(gateway, offered(gateway, expires_at=until))
     gateway.clock.advance(timedelta(days=2))
     lost(gateway, handoff)
 

@@ -123,8 +123,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
-    ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "use", "key": "A" * 43}),
-    ("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "waited": "yes"}),
+    ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),
+    ("ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}

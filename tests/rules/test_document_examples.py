@@ -581,7 +581,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
     folder.mkdir(mode=0o700)
     write_key(folder / "current.pem", generate_key(KeyPurpose.TOKEN))
     hand_over(gateway)
-    for step in (RotationStep.PUBLISH, RotationStep.USE, RotationStep.WITHDRAW):
+    for step in (RotationStep.PUBLISH, RotationStep.ACTIVATE, RotationStep.RETIRE):
         turn = pending_step(folder, KeyPurpose.TOKEN, now)
         assert turn.step is step
         perform_step(folder, turn, now)

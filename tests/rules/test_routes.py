@@ -52,7 +52,7 @@ API = {
         "registry.consult",
         "admin",
     ),
-    ("GET", "/admin/admins"): ("registry.read", "admin"),
+    ("GET", "/admin/administrators"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),
     ("POST", "/admin/changes"): ("proposal.create", "admin"),
     ("GET", "/admin/changes"): ("registry.read", "admin"),

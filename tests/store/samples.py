@@ -202,7 +202,7 @@ def handoff(
         conditions_digest="conditions-digest",
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
-        until=None,
+        expires_at=None,
     )
     made = replace(made, **changes)
     return made, answer_to(made, None)

@@ -77,7 +77,7 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
 
     Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
     all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
-    (use). No restart is needed. --step withdraw finishes what was interrupted.
+    (activate). No restart is needed. --step retire finishes what was interrupted.
     """
     with opened(session) as gateway:
         if _KEYS[chosen] == KEK:
@@ -101,16 +101,16 @@ def _rekey_cases(
     coming, done = ring.coming(), list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
     due = (
-        RotationStep.USE
+        RotationStep.ACTIVATE
         if coming
-        else RotationStep.WITHDRAW
+        else RotationStep.RETIRE
         if unfinished
         else RotationStep.PUBLISH
     )
     require_meant(due, named, as_json=session.as_json)
     if coming is not None:
         kek.require(coming)
-        done.append(_recorded(session, gateway, KEK, RotationStep.USE, coming))
+        done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
         ring.activate(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
@@ -132,7 +132,7 @@ def _withdraw(
             done -= wrapped
             tell(total - max(done, 0), total)
     for one in old:
-        yield _recorded(session, gateway, KEK, RotationStep.WITHDRAW, one)
+        yield _recorded(session, gateway, KEK, RotationStep.RETIRE, one)
         kek.remove(one)
 
 
@@ -145,11 +145,11 @@ def _show_steps(
         return
     for one in done:
         show(session, "gateway_key.rotate", one)
-    last = done[-1].result if done else {"step": RotationStep.WITHDRAW}
+    last = done[-1].result if done else {"step": RotationStep.RETIRE}
     if last["step"] == RotationStep.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
         click.echo(f"  back up {file}, and put it into keys/ of every other node;")
-        click.echo("  then take --step use")
+        click.echo("  then take --step activate")
     else:
         click.echo("  remove it from the other nodes, and from its backups once the older")
         click.echo("  copies of the keys database are gone, which need it")
@@ -187,8 +187,8 @@ def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
 _DONE: Mapping[AuthorityStep, str] = {
-    AuthorityStep.PUBLISH: "it is published; activate it with --step use, a day from now",
-    AuthorityStep.USE: "it signs now; the previous one is trusted until its last certificate ends",
+    AuthorityStep.PUBLISH: "it is published; activate it with --step activate, a day from now",
+    AuthorityStep.ACTIVATE: "it signs now; the previous one is trusted until its certificates end",
     AuthorityStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
 }
 
@@ -374,7 +374,7 @@ def _take(
 ) -> None:
     if isinstance(authority, CertificateAuthority):
         rotation.publish(config.issuing, authority, now)
-    elif step is AuthorityStep.USE:
+    elif step is AuthorityStep.ACTIVATE:
         rotation.use(config.issuing, authority, now)
     else:
         rotation.retire(config.issuing, authority, now)

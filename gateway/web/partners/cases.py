@@ -109,7 +109,7 @@ class PreviewBody(StrictSchema):
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     purpose = field.several(field.word(Purpose), least=1)
-    until = field.moment(required=False)
+    expires_at = field.moment(required=False)
     note = field.free(300, required=False)
 
     @validates_schema
@@ -323,7 +323,7 @@ def preview(call: Call) -> Preview:
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
     competence = body["to"].get("competence")
-    until = body.get("until")
+    expires_at = body.get("expires_at")
     return OfferRequest(
         handoff=handoff,
         by=body["by"],
@@ -332,7 +332,7 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         competence=(competence["matter"], competence["territory"]) if competence else None,
         groups=tuple(body.get("groups", ())),
         digests=tuple(body.get("digests", ())),
-        until=parse_timestamp(until) if until else None,
+        expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
     )
 

@@ -91,8 +91,10 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Admins")
-def admins(call: Call) -> dict[str, Any]:
+@endpoint(
+    "GET /admin/administrators", action="registry.read", scope=SCOPE, response="Administrators"
+)
+def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}
 
@@ -116,4 +118,4 @@ def _require_slug(organisation: str) -> None:
         raise NotFound
 
 
-ENDPOINTS = (index, show, consult, admins, invitations)
+ENDPOINTS = (index, show, consult, administrators, invitations)

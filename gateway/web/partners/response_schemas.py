@@ -190,7 +190,7 @@ SHAPES: Mapping[str, Shape] = {
             "type": "string",
             "description": "A signed membership attestation (RFC 7515), compact.",
         },
-        until=MOMENT,
+        expires_at=MOMENT,
     ),
     "KeyRegistration": _object(
         organisation=TEXT,
@@ -262,7 +262,7 @@ SHAPES: Mapping[str, Shape] = {
     "Contacts": _object(
         organisation=TEXT, contacts=several(_object(role=TEXT, name=TEXT, address=TEXT))
     ),
-    "Admins": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
+    "Administrators": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
     "ConformanceRun": _with(
         _object(
             run=UUID,

@@ -358,7 +358,7 @@ def offer(line: Listening, **changes) -> dict:
 
 def test_a_cleared_case_is_offered_to_the_office_that_is_competent(line, hotline):
     case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, until="2026-04-01T00:00:00Z", note="please confirm")
+    asked = offer(line, expires_at="2026-04-01T00:00:00Z", note="please confirm")
     answer = hotline.post(f"/cases/{case}/handoffs", asked)
     assert answer.status_code == 201, answer.text
     result = answer.json["result"]
@@ -406,9 +406,9 @@ def test_single_parts_are_offered_by_their_digests(line, hotline):
         ({"groups": None, "digests": ["short"]}, "/digests/0"),
         ({"purpose": []}, "/purpose"),
         ({"purpose": ["curiosity"]}, "/purpose/0"),
-        ({"until": "tomorrow"}, "/until"),
-        ({"until": "2026-04-01T00:00:00"}, "/until"),
-        ({"until": "9999-12-31T23:59:59-12:00"}, "/until"),
+        ({"expires_at": "tomorrow"}, "/expires_at"),
+        ({"expires_at": "2026-04-01T00:00:00"}, "/expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
         ({"handoff": "00000000-0000-0000-0000-000000000000"}, "/handoff"),
         ({"handoff": "018f0000-0000-4000-8000-000000000011"}, "/handoff"),
         ({"handoff": "018f0000-0000-7000-0000-000000000011"}, "/handoff"),

@@ -133,7 +133,12 @@ def test_a_field_that_is_not_of_the_change_is_told_by_its_place(line, operator):
 def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line):
     other = line.partner(OFMIN)
     assert change(other, "organisation.suspend", ABROAD, SUSPENSION, ALICE).status_code == 403
-    for path in ("/admin/organisations", "/admin/admins", "/admin/changes", "/admin/invitations"):
+    for path in (
+        "/admin/organisations",
+        "/admin/administrators",
+        "/admin/changes",
+        "/admin/invitations",
+    ):
         answer = other.get(path)
         assert answer.status_code == 403
         assert answer.json["type"].endswith("insufficient-scope")
@@ -141,16 +146,16 @@ def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line)
 
 def test_a_system_that_is_no_longer_entrusted_is_refused_with_the_token_of_before(line, operator):
     operator.token()
-    assert operator.get("/admin/admins").status_code == 200
+    assert operator.get("/admin/administrators").status_code == 200
     line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[])
-    assert operator.get("/admin/admins").status_code == 403
+    assert operator.get("/admin/administrators").status_code == 403
 
 
 def test_an_administrator_is_added_over_the_network(line, operator):
     values = line.gateway.newcomer("c-bernard")
     answer = change(operator, "admin.add", GATEWAY, values)
     assert answer.status_code == 200, answer.text
-    listed = operator.get("/admin/admins").json["items"]
+    listed = operator.get("/admin/administrators").json["items"]
     assert [(one["person"], one["enabled"]) for one in listed] == [
         (ALICE, True),
         (BENOIT, True),

@@ -133,7 +133,7 @@ def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
     answer = hotline.get(f"/organisations/{OFMIN}/attestation").json
     mark = trust_mark.verify(answer["attestation"], trust_of(line.gateway).gateway_keys)
     assert (mark.organisation, mark.kind) == (OFMIN, "observer")
-    assert answer["until"] == mark.ends.isoformat()
+    assert answer["expires_at"] == mark.ends.isoformat()
 
 
 def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):

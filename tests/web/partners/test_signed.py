@@ -352,7 +352,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     ("kind", "said"),
     [
         ("decline", {"reason": "not ours"}),
-        ("redirection", {"reason": "not ours", "to": "another office"}),
+        ("redirection", {"reason": "not ours", "suggested_recipient": "another office"}),
     ],
 )
 def test_other_answers_are_signed_alike(office, handoff, kind, said):
