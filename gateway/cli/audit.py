@@ -245,7 +245,7 @@ def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
     }
 
 
-# --- `casegate audit search`: events of others, as far as an audit grant reaches ---
+# --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
 class _CaseName(click.ParamType[tuple[str, UUID]]):
@@ -299,7 +299,7 @@ def search(
     limit: int | None,
     **filters: Any,
 ) -> None:
-    """Read events that an audit grant of yours reaches over.
+    """Read events that an audit access of yours covers.
 
     Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
     why, and by which filters. Every receipt is verified. What is withheld lies beyond the grant,

@@ -158,7 +158,7 @@ class Auditing(ClientBase):
         filters: AuditFilters | None = None,
         limit: int | None = None,
     ) -> Iterator[AuditedEvent]:
-        """Events of others that an audit grant reaches over, page by page as they are iterated.
+        """Events of others that an audit access covers, page by page as they are iterated.
 
         Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
         more than that many events are asked for. Every receipt is verified, and holds exactly the

@@ -145,7 +145,9 @@ class Offers(ClientBase):
 
 
 def _terms_of(terms: OfferTerms) -> dict[str, Any]:
-    """The terms as the body of a request has them."""
+    """The terms as the body of a request has them; TypeError for one that no offer has."""
+    if unknown := terms.keys() - OfferTerms.__annotations__.keys():
+        raise TypeError(f"an offer has no term {', '.join(sorted(unknown))}")
     organisation, competence = terms.get("organisation"), terms.get("competence")
     if (organisation is None) == (competence is None):
         raise ValueError("an offer is to an organisation or to a competence, one of the two")

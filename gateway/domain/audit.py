@@ -55,9 +55,9 @@ class AuditAccess:
     def __post_init__(self) -> None:
         """Refuse a grant without an end, a longer one than may be, and one over two things."""
         if not 0 < (self.end - self.start).days <= LONGEST_DAYS:
-            raise ValueError(f"an audit grant ends, after {LONGEST_DAYS} days at the latest")
+            raise ValueError(f"an audit access ends, after {LONGEST_DAYS} days at the latest")
         if self.member is not None and self.case is not None:
-            raise ValueError("an audit grant is over one thing")
+            raise ValueError("an audit access covers one thing")
 
     @property
     def coverage(self) -> CoverageKind:

@@ -330,7 +330,7 @@ class Organisation:
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
-    None for one that was admitted. ``audit_grants`` are those that it was given, over others, past
+    None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present.
     """
 
@@ -351,7 +351,7 @@ class Organisation:
     application: Application | None = None
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
-    audit_grants: tuple[AuditAccess, ...] = ()
+    audit_access: tuple[AuditAccess, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

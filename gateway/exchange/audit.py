@@ -162,7 +162,7 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
 
 def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
     """What the caller's grants reach over now, once that has all that is asked for by name."""
-    grants = context.organisation.audit_grants
+    grants = context.organisation.audit_access
     found = coverage(grants, reading.by, context.today.day, context.now)
     authorize(context, LOG, {"covered": _reaches(context, found, reading.filters)})
     return found

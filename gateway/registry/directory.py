@@ -68,9 +68,9 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
                 for c in certificates
                 if c.revoked_at is None
             ],
-            "audit_grants": [
+            "audit_access": [
                 audit_access_json(grant)
-                for grant in context.organisation.audit_grants
+                for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
             "reference_date": context.today.day.isoformat(),
@@ -246,10 +246,10 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
 
 
 def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
-    """What an audit grant reaches over, and when."""
+    """What an audit access covers, and when."""
     case = grant.case
     return {
-        "grant": str(grant.id),
+        "audit_access": str(grant.id),
         "coverage": str(grant.coverage),
         "member": grant.member if case is None else case.originator,
         "case": None if case is None else str(case.case),

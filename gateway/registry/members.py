@@ -283,8 +283,12 @@ def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
         )
     except ValueError as error:
         raise ValidationFailed((("/until", str(error)),)) from None
-    context.save(replace(organisation, audit_grants=(*organisation.audit_grants, grant)))
-    return {"organisation": organisation.slug, "grant": str(grant.id), "coverage": str(coverage)}
+    context.save(replace(organisation, audit_access=(*organisation.audit_access, grant)))
+    return {
+        "organisation": organisation.slug,
+        "audit_access": str(grant.id),
+        "coverage": str(coverage),
+    }
 
 
 def _member(context: ChangeContext, auditor: Organisation, coverage: CoverageKind) -> str | None:
@@ -325,12 +329,12 @@ def _refuse_given(context: ChangeContext, *names: str) -> None:
 
 def end_audit(context: ChangeContext) -> Mapping[str, Any]:
     """End a grant at once; one that is over, or is another's, is not there."""
-    organisation, grant = context.organisation, context.values["grant"]
+    organisation, grant = context.organisation, context.values["audit_access"]
     ended = tuple(
         replace(one, ended_at=context.now) if one.id == grant and one.ended_at is None else one
-        for one in organisation.audit_grants
+        for one in organisation.audit_access
     )
-    if ended == organisation.audit_grants:
+    if ended == organisation.audit_access:
         raise WrongState("the organisation has no such grant, or it was ended before")
-    context.save(replace(organisation, audit_grants=ended))
-    return {"organisation": organisation.slug, "grant": str(grant)}
+    context.save(replace(organisation, audit_access=ended))
+    return {"organisation": organisation.slug, "audit_access": str(grant)}

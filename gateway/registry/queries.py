@@ -229,8 +229,8 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
         "mandates": [_competence(c) for c in one.mandates if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
-        "audit_grants": [
-            _grant(g) for g in one.audit_grants if day is None or g.start <= day < g.end
+        "audit_access": [
+            _grant(g) for g in one.audit_access if day is None or g.start <= day < g.end
         ],
         "keys": [
             *({"use": "sig", **_key(key)} for key in one.document_keys),

@@ -383,9 +383,9 @@ CHANGES: Mapping[str, ChangeType] = {
         members.grant_audit,
     ),
     "audit_access.end": ChangeType(
-        "End an audit grant at once.",
+        "End an audit access at once.",
         2,
-        (identifier("grant", "The event that gave it.", option="GRANT"), _REASON),
+        (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
     ),
     "admin.add": ChangeType(

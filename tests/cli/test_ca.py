@@ -113,7 +113,7 @@ def test_a_step_that_is_repeated_takes_no_further_one(
         monkeypatch.setattr(ca, "WAIT_SECONDS", 0.2)
         assert "did not publish it yet" in said(rotate(gw, *words))
     size = gw.size()
-    assert "the next step is 'use', so 'publish' was taken" in said(rotate(gw, *words))
+    assert "the next step is 'activate', so 'publish' was taken" in said(rotate(gw, *words))
     assert gw.size() == size
     assert [one.place for one in kept(gw.config.issuing)] == [
         AuthorityStage.NEXT,

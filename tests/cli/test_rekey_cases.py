@@ -50,7 +50,7 @@ def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Op
     with gw.opened() as gateway:
         assert (gateway.keyring.current(), gateway.keyring.coming()) == (old, new)
     again = gw.admin(*REKEY, "--step", "publish", persons=(MARTIN,))
-    assert "the next step is 'use', so 'publish' was taken before" in said(again)
+    assert "the next step is 'activate', so 'publish' was taken before" in said(again)
     assert gw.admin(*REKEY, persons=(MARTIN,)).exit_code == 2
     told = rekey(gw, "activate")
     assert "step activate" in told

@@ -150,3 +150,10 @@ def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening)
     assert refused.value.receipt is not None
     told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)
     assert told.event["result"] == "denied"
+
+
+def test_a_term_that_no_offer_has_is_not_left_out_in_silence(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    with pytest.raises(TypeError, match="until"):
+        desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, until=None)  # type: ignore[call-arg]
+    assert desk.wire.requests == []

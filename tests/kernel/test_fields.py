@@ -118,7 +118,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ABROAD,
         {"coverage": "case", "member": HOTLINE, "case": UNKNOWN, **GRANT},
     ),
-    ("audit_access.end", ABROAD, {"grant": UNKNOWN, **REASON}),
+    ("audit_access.end", ABROAD, {"audit_access": UNKNOWN, **REASON}),
     ("invitation.create", HOTLINE, {"system": "desk", "token_sha256": "A" * 43}),
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),

@@ -33,7 +33,7 @@ def saved(store, *organisations):
 def test_audit_grants_come_back_as_they_were_given(store):
     whole = AuditAccess(new_id(), date(2026, 3, 1), date(2026, 4, 1), "board")
     made = organisation(
-        audit_grants=(
+        audit_access=(
             whole,
             replace(whole, id=new_id(), member="police", person="auditor-1", ended_at=NOON),
             replace(whole, id=new_id(), case=CaseId("police", new_id())),

@@ -75,7 +75,7 @@ class SearchBody(StrictSchema):
     writes=True,
 )
 def search(call: Call) -> WriteResult:
-    """Read events that an audit grant reaches over, with receipts and what it shows; no content.
+    """Read events that an audit access covers, with receipts and what it shows; no content.
 
     Each search is an event with person, reason and filters. `next` goes into `page` of the next
     one; it may lead to a page without events.

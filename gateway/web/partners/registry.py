@@ -69,7 +69,7 @@ def index(call: Call) -> dict[str, Any]:
 def show(call: Call, organisation: str) -> dict[str, Any]:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
-    Memberships, mandates, interests, agreements and audit grants are those of the day; systems,
+    Memberships, mandates, interests, agreements and audit access are those of the day; systems,
     certificates and keys have moments of their own, and are all there.
     """
     _require_slug(organisation)

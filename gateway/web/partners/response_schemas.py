@@ -62,7 +62,7 @@ def _page(of: str) -> Shape:
 
 
 _GRANT = {
-    "grant": UUID,
+    "audit_access": UUID,
     "coverage": TEXT,
     "member": or_null(TEXT),
     "case": or_null(UUID),
@@ -198,14 +198,14 @@ SHAPES: Mapping[str, Shape] = {
         receipt=one_of("Receipt"),
         revocations=several(one_of("Receipt")),
     ),
-    "AuditGrant": _object(**_GRANT),
+    "AuditAccess": _object(**_GRANT),
     "Whoami": _object(
         organisation=one_of("Organisation"),
         status=TEXT,
         system=TEXT,
         scopes=TEXTS,
         certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
-        audit_grants=several(one_of("AuditGrant")),
+        audit_access=several(one_of("AuditAccess")),
         reference_date=DAY,
         reference_date_simulated=FLAG,
     ),
@@ -237,7 +237,7 @@ SHAPES: Mapping[str, Shape] = {
         agreements=several(
             _object(agreement=UUID, kind=TEXT, description=TEXT, reference=TEXT, **_DAYS)
         ),
-        audit_grants=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
+        audit_access=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
         keys=several(
             _object(
                 use=TEXT,
