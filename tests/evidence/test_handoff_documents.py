@@ -113,7 +113,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
         items=["i-1"],
         note="n",
         evidence_ref="e",
-        to={"organisation": "other"},
+        suggested_recipient="other",
     )
     assert verified.claims == {
         "iss": ANSWER["issuer"],

@@ -250,7 +250,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 @endpoint(
     "GET /cases", action="case.read", scope="cases.read", response="Cases", query=CasesQuery()
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
     found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
@@ -343,7 +343,7 @@ ENDPOINTS = (
     assess,
     clear,
     close,
-    index,
+    list_,
     show,
     consult,
     offer,

@@ -51,7 +51,7 @@ class ContactsBody(StrictSchema):
     response="Entries",
     query=EntriesQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
@@ -118,4 +118,4 @@ def _require_slug(organisation: str) -> None:
         raise NotFound
 
 
-ENDPOINTS = (index, show, consult, administrators, invitations)
+ENDPOINTS = (list_, show, consult, administrators, invitations)

@@ -24,7 +24,7 @@ class ApprovalBody(StrictSchema):
     scope="handoffs.read",
     response="Successions",
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": call.read(successions.index)}
 
@@ -56,4 +56,4 @@ def approve(call: Call, succession: UUID) -> WriteResult:
     )
 
 
-ENDPOINTS = (index, show, approve)
+ENDPOINTS = (list_, show, approve)
