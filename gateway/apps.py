@@ -73,7 +73,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         partners_url=config.partners_url,
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
-        attest_keys=keys.attest.jwks(),
+        attestation_keys=keys.attest.jwks(),
         log_key=keys.log.vkey,
         peer_der=PeerSource.for_bind(bind).der,
         header_refused=HeaderRefused,

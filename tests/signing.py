@@ -9,7 +9,7 @@ from tests.founding import ISSUER, Founded
 
 
 def heading(gateway: Founded, organisation: str) -> dict[str, Any]:
-    """Who says it, to whom, when, and under which retry key."""
+    """Who says it, to whom, when, and under which idempotency key."""
     return {
         "iss": f"{ISSUER}/organisations/{organisation}",
         "aud": ISSUER,

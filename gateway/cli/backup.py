@@ -473,5 +473,5 @@ def adopt(folder: Path, largest_size: int) -> None:
                     f"the database has {head.size} log entries, but {largest_size} were seen: it"
                     " is an older copy. To continue with it would create a second history"
                 )
-            gateway.notary.adopt(head)
+            gateway.checkpoint_signer.adopt(head)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

@@ -88,13 +88,13 @@ class SystemFolder:
         )
         return {"jwk": key.public_jwk(), "proof": said.compact()}
 
-    def keep(self, certificate: bytes, attest_keys: bytes, *, signs: bool) -> Path:
+    def keep(self, certificate: bytes, attestation_keys: bytes, *, signs: bool) -> Path:
         """Write what the partners' commands read; the connection file last."""
         files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
-        files.replace(self.folder / "gateway-keys.json", attest_keys, mode=0o644)
+        files.replace(self.folder / "gateway-keys.json", attestation_keys, mode=0o644)
         settings = new_settings(
             self.invitation.client_id,
-            partners=self.invitation.partners,
+            api_url=self.invitation.api_url,
             issuer=self.invitation.issuer,
             log_key=self.invitation.log_key,
         )
@@ -168,8 +168,8 @@ def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningK
         if refused.slug == "already-exists":
             raise SettingsError(f"{refused} (--no-document-key)") from refused
         raise
-    attest_keys = enrolment.attest_keys(root)
-    return home.keep(done.certificate, attest_keys, signs=signs), done, key
+    attestation_keys = enrolment.attestation_keys(root)
+    return home.keep(done.certificate, attestation_keys, signs=signs), done, key
 
 
 def _tell(

@@ -164,7 +164,7 @@ def _begin_log(gateway: wiring.GatewayRuntime) -> None:
     """Set the first mark; in a database of the operator's own it may stand from a first attempt."""
     nothing, marked = TreeHead(0, EMPTY_ROOT), gateway.mark.read()
     if marked is None or marked.head != nothing:
-        gateway.notary.adopt(nothing)
+        gateway.checkpoint_signer.adopt(nothing)
 
 
 def _make_keys(config: Config) -> None:

@@ -167,9 +167,9 @@ def open_gateway(file: Path) -> Gateway:
         connection,
         now,
         new_id,
-        connection.spool,
+        connection.outbox,
         document_key=_key(connection.document_key, KeyPurpose.DOCUMENT),
-        client_key=_key(connection.client_key, KeyPurpose.CLIENT),
+        assertion_key=_key(connection.assertion_key, KeyPurpose.CLIENT),
         encryption_keys=openers,
     )
 

@@ -64,7 +64,7 @@ def system() -> None:
 )
 @click.option(
     "--api-url",
-    "partners",
+    "api_url",
     default="",
     callback=gateway_address,
     help="Address of the partners' interface, if known.",
@@ -74,7 +74,7 @@ def system() -> None:
 )
 @click.option("--log-key", default="", help="The log's verifier key, if known.")
 def request(
-    folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str
+    folder: Path, organisation: str, name: str, api_url: str, issuer: str, log_key: str
 ) -> None:
     """Create a key and a certificate request in FOLDER.
 
@@ -86,7 +86,7 @@ def request(
     write_new(folder / "key.pem", private_pem(key))
     write_new(folder / "request.csr", make_csr(key, organisation, name))
     settings = new_settings(
-        f"{organisation}.{name}", partners=partners, issuer=issuer, log_key=log_key
+        f"{organisation}.{name}", api_url=api_url, issuer=issuer, log_key=log_key
     )
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
@@ -160,7 +160,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
         print_json({**told, **found, "warnings": warnings})
         return
     organisation = told["organisation"]
-    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.partners}")
+    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.api_url}")
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
@@ -272,7 +272,7 @@ def _certificate_end(file: Path) -> datetime:
 
 
 def _waiting(gateway: Gateway) -> int:
-    folder = gateway.connection.spool
+    folder = gateway.connection.outbox
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 

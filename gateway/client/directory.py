@@ -12,8 +12,8 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import format_competence, organisation_uri, parse_competence
-from gateway.evidence import approval, handoff_documents, sd_jwt, trust_mark
+from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -27,9 +27,9 @@ from gateway.evidence.handoff_documents import (
 )
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.trust import AuthoredDocument, open_document
-from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def check_status(
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
     try:
-        mark = trust_mark.verify(text, connection.trust.gateway_keys)
+        mark = membership_attestation.verify(text, connection.trust.gateway_keys)
     except DocumentError as error:
         raise EvidenceMismatch(f"the status statement does not verify: {error}") from None
     named = (mark.issuer, mark.organisation)

@@ -55,13 +55,13 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class InvitationFile:
     """What an invitation file says.
 
-    ``issuer`` and ``partners`` are the two addresses, ``root_sha256`` the fingerprint of the root
+    ``issuer`` and ``api_url`` are the two addresses, ``root_sha256`` the fingerprint of the root
     certificate (hex, over its DER), ``log_key`` the log's verifier key.
     """
 
     gateway: str
     issuer: str
-    partners: str
+    api_url: str
     root_sha256: str
     log_key: str
     organisation: str
@@ -107,7 +107,7 @@ class InvitationFile:
         """Whether each field has its form; ValueError or NoteError for some that have not."""
         return (
             all(SLUG.fullmatch(name) for name in (self.gateway, self.organisation, self.system))
-            and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.partners))
+            and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.api_url))
             and _DIGEST.fullmatch(self.root_sha256) is not None
             and TOKEN.fullmatch(self.token) is not None
             and datetime.fromisoformat(self.expires_at).tzinfo is not None
@@ -170,7 +170,7 @@ class Enrolment:
             "do not go on, and ask the gateway's administrators"
         )
 
-    def attest_keys(self, root: Path) -> bytes:
+    def attestation_keys(self, root: Path) -> bytes:
         """The keys with which the gateway attests, as a JWK set."""
         body = self._sent(HttpRequest("GET", "/keys/attestation"), root).body
         try:

@@ -290,7 +290,7 @@ def _looked_until(logged: LoggedEvent) -> int:
 
 
 def _result(ports: Ports, page: _Page) -> AuditedEventResult:
-    note = ports.notary.sign(page.head)
+    note = ports.checkpoint_signer.sign(page.head)
     return AuditedEventResult(
         events=[
             AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))

@@ -63,7 +63,9 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, ActionRequest("events.read"), query)
-    note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
+    note = ports.checkpoint_signer.sign(
+        state
+    )  # one for all: each was found in the log as it was then
     signed = issue_head(
         issuer=ports.issuer,
         organisation=caller.organisation,

@@ -2,7 +2,7 @@
 
 What can be told from the bytes alone is checked first, against every key that the caller's
 organisation ever registered. Whether the key still counts is asked inside the transaction, after
-the retry key: a write that was done gets its first result, whatever became of the key.
+the idempotency key: a write that was done gets its first result, whatever became of the key.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
 class VerifiedRequest:
     """A document with a valid signature of its own organisation: key, id and what it says.
 
-    ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
+    ``jti`` is the idempotency key. ``verified`` has the claims and every disclosure in its place.
     """
 
     document: SdJwt
@@ -59,7 +59,7 @@ class SignedRequestType:
 def open_signed(
     ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
 ) -> VerifiedRequest:
-    """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
+    """Verify a document of the caller's organisation; ``key`` is a idempotency key sent beside it.
 
     Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
     audience, an attestation for another organisation (``attested_for``), a form that is not

@@ -281,7 +281,7 @@ class LogStore(Protocol):
 
 
 class IdempotencyStore(Protocol):
-    """Retry keys, scoped to an organisation."""
+    """Idempotency keys, scoped to an organisation."""
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """The write that used the key."""
@@ -577,7 +577,7 @@ class Ports:
     begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
     policy: Policy
     attester: Signer
-    notary: CheckpointSigning
+    checkpoint_signer: CheckpointSigning
     keys: CaseKeys
     now: Callable[[], datetime]
     reference_date: Callable[[datetime], ReferenceDate]

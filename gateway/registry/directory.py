@@ -11,7 +11,7 @@ from typing import Any
 from gateway.domain.audit import AuditAccess
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
-from gateway.evidence import receipt, trust_mark
+from gateway.evidence import membership_attestation, receipt
 from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -138,8 +138,8 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         return deny_as_not_found() if found is None else _status(context, found)
 
     status = read(ports, caller, ActionRequest("directory.read"), query)
-    ports.notary.sign(status.head)  # a frozen gateway states nothing
-    mark = trust_mark.issue(
+    ports.checkpoint_signer.sign(status.head)  # a frozen gateway states nothing
+    mark = membership_attestation.issue(
         issuer=ports.issuer,
         organisation=slug,
         status=str(status.organisation.status),
@@ -173,7 +173,7 @@ def _end_of(
     context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
 ) -> datetime:
     """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
-    ends = at + trust_mark.LIFETIME
+    ends = at + membership_attestation.LIFETIME
     while (
         ends > at + MINUTE
         and organisation.membership_on(context.ports.reference_date(ends).day) is not membership

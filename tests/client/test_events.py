@@ -175,7 +175,7 @@ def test_an_audit_of_many_pages_goes_on(
 
 
 def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, ABROAD, spool=tmp_path)
+    desk = MemberClient(stage, ABROAD, outbox=tmp_path)
     with pytest.raises(RequestRefused) as refused:
         audit(desk)
     assert refused.value.rules == ("R2.audit.coverage",)

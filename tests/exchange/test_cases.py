@@ -51,7 +51,7 @@ def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:
     return sd_jwt.verify(
         document,
         typ=handoff_documents.CASE_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )

@@ -148,10 +148,13 @@ def test_nothing_of_a_run_verifies_as_this_gateway_s(gateway: Founded) -> None:
     opened = one.do(conformance.consult, ConsultationRequest(BY, "quality", "look"))
     document = opened["presentation"]
     assert sd_jwt.read_unverified(document).claims["test"] is True
-    for typ, keys in ((CASE_TYP, gateway.attest_keys()), (TEST_TYP, gateway.attest_keys())):
+    for typ, keys in (
+        (CASE_TYP, gateway.attestation_keys()),
+        (TEST_TYP, gateway.attestation_keys()),
+    ):
         with pytest.raises(sd_jwt.DocumentError):
             sd_jwt.verify(document, typ=typ, keys=keys)
-    real = {"log_key": str(gateway.notary.signer.key), "log": ORIGIN}
+    real = {"log_key": str(gateway.checkpoint_signer.signer.key), "log": ORIGIN}
     assert not any(_verifies(told["receipt"], real) for told in run["receipts"])
 
 

@@ -49,7 +49,7 @@ def read(gateway: Founded, written: WriteResult) -> sd_jwt.VerifiedSdJwt:
     return sd_jwt.verify(
         written.result["presentation"],
         typ=handoff_documents.CASE_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )
@@ -329,9 +329,9 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     )
     assert outcome.receipt == gateway.receipts[-1]
     trust = TrustAnchors(
-        log_keys=(gateway.notary.signer.key,),
+        log_keys=(gateway.checkpoint_signer.signer.key,),
         origins=(ORIGIN,),
-        gateway_keys=gateway.attest_keys(),
+        gateway_keys=gateway.attestation_keys(),
         organisations={},
     )
     found = verification.verify(bundle.encode(whole), trust)

@@ -56,7 +56,9 @@ def answer(
 def verified(
     gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP
 ) -> sd_jwt.VerifiedSdJwt:
-    return sd_jwt.verify(text, typ=typ, keys=gateway.attest_keys(), audience=ISSUER, issuer=ISSUER)
+    return sd_jwt.verify(
+        text, typ=typ, keys=gateway.attestation_keys(), audience=ISSUER, issuer=ISSUER
+    )
 
 
 def said_in(gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP) -> dict[str, Any]:

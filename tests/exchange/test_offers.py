@@ -59,7 +59,7 @@ def offer_in(gateway: Founded, written: WriteResult) -> handoff_documents.OfferC
     verified = sd_jwt.verify(
         written.result["offer"],
         typ=handoff_documents.OFFER_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.organisation import SCOPES, Certificate
 from gateway.domain.refusals import LogFrozen, NotFound, WrongState
-from gateway.evidence import trust_mark
+from gateway.evidence import membership_attestation
 from gateway.kernel.ports import TransactionMode
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
@@ -121,7 +121,7 @@ def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
 
 def stated(gateway, slug):
     told = organisations.issue_attestation(gateway.ports, caller(HOTLINE), slug)
-    return told, trust_mark.verify(told["attestation"], gateway.attest_keys())
+    return told, membership_attestation.verify(told["attestation"], gateway.attestation_keys())
 
 
 def test_a_status_is_stated_for_a_day_with_the_standing_of_the_legal_date(gateway):
@@ -161,6 +161,6 @@ def test_a_frozen_gateway_states_no_status(gateway, monkeypatch):
     def frozen(head, base=None):
         raise LogFrozen("older")
 
-    monkeypatch.setattr(gateway.notary, "sign", frozen)
+    monkeypatch.setattr(gateway.checkpoint_signer, "sign", frozen)
     with pytest.raises(LogFrozen):
         organisations.issue_attestation(gateway.ports, caller(HOTLINE), OFMIN)

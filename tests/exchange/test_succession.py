@@ -360,7 +360,9 @@ def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(
     succession_execution.apply(gateway.ports, succession)
     new = view(gateway, OCRVP, following(gateway, handoff))
     verified = sd_jwt.verify(
-        new["answers"][0]["document"], typ=handoff_documents.OFFER_TYP, keys=gateway.attest_keys()
+        new["answers"][0]["document"],
+        typ=handoff_documents.OFFER_TYP,
+        keys=gateway.attestation_keys(),
     )
     offer = handoff_documents.read_offer(verified)
     assert offer.author == HOTLINE

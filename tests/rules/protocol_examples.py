@@ -73,7 +73,7 @@ def _write_examples() -> None:
         "receipt.json": _pretty(receipt.to_json(shown)),
         "receipt.tlog-proof": shown.proof,
         "checkpoint": proof.parse(shown.proof).checkpoint_note,
-        "trust/log.vkey": f"{stage.gateway.notary.signer.key}\n",
+        "trust/log.vkey": f"{stage.gateway.checkpoint_signer.signer.key}\n",
         "trust/gateway-keys.json": _pretty(jwk_set([key_of("attest")])),
     }
     for name, text in files.items():

@@ -210,7 +210,7 @@ def receipt_and_key(tmp_path: Path) -> tuple[Path, Path]:
     accepted(gateway)
     receipt, vkey = tmp_path / "receipt.json", tmp_path / "log.vkey"
     receipt.write_text(json.dumps(receipts.to_json(gateway.receipts[-1])), encoding="utf-8")
-    vkey.write_text(f"{gateway.notary.signer.key}\n", encoding="utf-8")
+    vkey.write_text(f"{gateway.checkpoint_signer.signer.key}\n", encoding="utf-8")
     return receipt, vkey
 
 

@@ -152,7 +152,7 @@ def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
     marking.gateway.store.put_back(older)
     served = line.anybody().get("/checkpoint")
     assert (served.status_code, served.text) == (200, newest)
-    key = marking.gateway.notary.signer.key
+    key = marking.gateway.checkpoint_signer.signer.key
     assert open_checkpoint(served.text, [key], ORIGIN).size == marking.node.head().size + 1
 
 

@@ -157,7 +157,7 @@ def test_json_with_a_repeated_key_is_refused_before_anything_reads_it(line, hotl
 # --- retries ---
 
 
-def test_a_write_without_a_retry_key_is_refused(line, hotline):
+def test_a_write_without_a_idempotency_key_is_refused(line, hotline):
     answer = hotline.post("/cases", body(line), key=None)
     assert answer.status_code == 400
     assert answer.json["type"].endswith("/problems/idempotency-key-required")
@@ -165,8 +165,8 @@ def test_a_write_without_a_retry_key_is_refused(line, hotline):
 
 def test_the_same_request_again_has_the_same_result_and_receipt(line, hotline):
     asked = body(line)
-    first = hotline.post("/cases", asked, key="retry-key-1")
-    again = hotline.post("/cases", asked, key="retry-key-1")
+    first = hotline.post("/cases", asked, key="idempotency-key-1")
+    again = hotline.post("/cases", asked, key="idempotency-key-1")
     assert again.status_code == 201
     assert again.json["result"] == first.json["result"]
     for member in ("document", "nonce", "disclosures"):
@@ -174,8 +174,8 @@ def test_the_same_request_again_has_the_same_result_and_receipt(line, hotline):
 
 
 def test_another_request_under_a_used_key_is_a_conflict(line, hotline):
-    hotline.post("/cases", body(line), key="retry-key-1")
-    answer = hotline.post("/cases", body(line), key="retry-key-1")
+    hotline.post("/cases", body(line), key="idempotency-key-1")
+    answer = hotline.post("/cases", body(line), key="idempotency-key-1")
     assert answer.status_code == 409
     assert answer.json["type"].endswith("/problems/idempotency-key-reused")
 

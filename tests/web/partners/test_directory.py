@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.evidence import key_history, receipt, trust_mark
+from gateway.evidence import key_history, membership_attestation, receipt
 from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
@@ -131,7 +131,7 @@ def test_what_nobody_can_be_searched_by_is_told(hotline, query):
 
 def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
     answer = hotline.get(f"/organisations/{OFMIN}/attestation").json
-    mark = trust_mark.verify(answer["attestation"], trust_of(line.gateway).gateway_keys)
+    mark = membership_attestation.verify(answer["attestation"], trust_of(line.gateway).gateway_keys)
     assert (mark.organisation, mark.kind) == (OFMIN, "observer")
     assert answer["expires_at"] == mark.ends.isoformat()
 

@@ -122,7 +122,7 @@ def test_a_further_signed_version_follows_the_one_before(line, hotline):
     assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
 
-def test_its_jti_is_the_retry_key(line, hotline):
+def test_its_jti_is_the_idempotency_key(line, hotline):
     document = case(line)
     first, again = (send(hotline, "/cases", document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)

@@ -131,7 +131,7 @@ def test_it_may_be_to_an_organisation(line, hotline, case):
     assert answer.json["result"]["to"] == {"organisation": ABROAD}
 
 
-def test_its_jti_is_the_retry_key(line, hotline, case):
+def test_its_jti_is_the_idempotency_key(line, hotline, case):
     document = offer(hotline, case)
     first, again = (make(hotline, case, document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
