@@ -98,7 +98,7 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     state = tmp_path / "newest.checkpoint"
     note = sign_checkpoint(Checkpoint(ORIGIN, 1000, bytes(32)), note_signer())
     state.write_text(note)
-    desks.changes["state"] = state
+    desks.changes["checkpoint_file"] = state
     submit = ("case", "submit", "--by", "intake-1")
     result = desks.run(*submit, str(desks.case_file()))
     assert result.exit_code == 5

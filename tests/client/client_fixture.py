@@ -105,7 +105,7 @@ def connection_of(
     """A member's connection; its files are not read, for there is no TLS here."""
     nowhere = Path("/nonexistent")
     parts: dict[str, Any] = {
-        "partners": PARTNERS,
+        "api_url": PARTNERS,
         "issuer": ISSUER,
         "client_id": f"{organisation}.{DESK}",
         "certificate": nowhere,
