@@ -138,7 +138,7 @@ def _traced(
     return [verify_registration(receipt, known) for receipt in found]
 
 
-# --- `casegate succession`: mandates that move to or from one's own office, and its approval ---
+# --- `casegate succession`: mandates that move to or from one's own, and its approval ---
 
 
 @click.group(epilog=EPILOG)
@@ -181,7 +181,7 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
 
 
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
-    """The offices that approved, and which of them signed their approval themselves."""
+    """The organisations that approved, and which of them signed their approval themselves."""
     return [
         f"{one['organisation']} (signed)" if one["document"] else str(one["organisation"])
         for one in shown["approvals"]

@@ -81,14 +81,14 @@ class Directory(ClientBase):
         return KeyRecord(found, ends)
 
 
-# --- The successions in which this office gives or takes a mandate ---
+# --- The successions in which this organisation gives or takes a mandate ---
 
 
 class SuccessionClient(ClientBase):
-    """The successions that this office takes part in."""
+    """The successions that this organisation takes part in."""
 
     def successions(self) -> list[dict[str, Any]]:
-        """The successions in which this office gives or takes a mandate, oldest first."""
+        """The successions in which this organisation gives or takes a mandate, oldest first."""
         found = self._exchange.read("succession.read", "/successions")
         return [one for one in list_of(found, "items") if isinstance(one, dict)]
 
@@ -97,7 +97,7 @@ class SuccessionClient(ClientBase):
         return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
 
     def approve_succession(self, succession: UUID | str, by: str) -> ConfirmedWrite:
-        """Approve it for one's own office; nothing is re-issued before both have.
+        """Approve it for one's own organisation; nothing is re-issued before both have.
 
         With a document key what is shown of it is signed.
         """

@@ -304,7 +304,7 @@ class Export:
                 yield self.key_record(organisation, kid)
 
     def _plan(self) -> Receipt | None:
-        """The receipt of the succession's plan, where this office took part in it."""
+        """The receipt of the succession's plan, where this organisation took part in it."""
         if "reissue_of" in self.view:
             with contextlib.suppress(RequestRefused):
                 return self.receipt(self.view["reissue_of"]["succession"])

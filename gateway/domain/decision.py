@@ -157,8 +157,8 @@ def succession_entity(
     succession: Succession, predecessor: PolicyEntity, successor: PolicyEntity
 ) -> PolicyEntity:
     """A succession as a resource."""
-    offices: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
-    return PolicyEntity("Succession", str(succession.id), offices)
+    organisations: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
+    return PolicyEntity("Succession", str(succession.id), organisations)
 
 
 def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -> PolicyEntity:

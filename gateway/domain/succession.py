@@ -1,7 +1,7 @@
-"""A succession: on a day a mandate to receive moves from one office to another.
+"""A succession: on a day a mandate to receive moves from one organisation to another.
 
 On that day the predecessor stops receiving. It goes on reading the cases that it had accepted until
-``read_until``. Once both offices approved, each open handoff that was addressed to the mandate is
+``read_until``. Once both approved, each open handoff that was addressed to the mandate is
 re-issued to the successor; one that was addressed to the predecessor itself ends, and whoever had
 addressed it decides anew.
 """
@@ -32,7 +32,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True)
 class SuccessionApproval:
-    """An office's approval: the person of it who gave it, and the event that recorded it.
+    """An organisation's approval: the person of it who gave it, and the event that recorded it.
 
     ``signed`` is the document by which it did so, without the person; None where it signed none.
     """
@@ -78,7 +78,7 @@ class Succession:
             raise ValueError("read access cannot end before the mandate moves")
 
     @property
-    def offices(self) -> tuple[str, str]:
+    def organisations(self) -> tuple[str, str]:
         """The predecessor and the successor."""
         return self.predecessor, self.successor
 
@@ -95,15 +95,15 @@ class Succession:
     @property
     def missing(self) -> tuple[str, ...]:
         """The organisations that have not approved yet."""
-        return tuple(office for office, approved in self.approvals if approved is None)
+        return tuple(organisation for organisation, approved in self.approvals if approved is None)
 
-    def approve(self, office: str, approved: SuccessionApproval) -> "Succession":
+    def approve(self, organisation: str, approved: SuccessionApproval) -> "Succession":
         """Record an organisation's approval; WrongState if it cannot approve."""
         if self.cancelled is not None:
             raise WrongState("This succession was cancelled.")
-        if office not in self.missing:
+        if organisation not in self.missing:
             raise WrongState("Your organisation has already approved this succession.")
-        if office == self.predecessor:
+        if organisation == self.predecessor:
             return replace(self, by_predecessor=approved, version=self.version + 1)
         return replace(self, by_successor=approved, version=self.version + 1)
 

@@ -82,7 +82,7 @@ def due_successions(ports: Ports) -> tuple[Succession, ...]:
 def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     """Move what is due, ``limit`` handoffs at most; end the succession when nothing is left.
 
-    Nothing is done before its day, before both offices approved, or again. Raises NotFound.
+    Nothing is done before its day, before both organisations approved, or again. Raises NotFound.
     """
     today = ports.reference_date(ports.now())
     with ports.begin(TransactionMode.READ) as work:
@@ -510,7 +510,7 @@ def _offer(
 
 def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
     """The gateway, and whom a step of the whole succession concerns."""
-    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    concerned = tuple(Party(one, "concerned") for one in (*succession.organisations, *others))
     return (Party(GATEWAY, "gateway"), *concerned)
 
 

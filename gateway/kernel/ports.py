@@ -382,7 +382,7 @@ class ConformanceStore(Protocol):
 
 
 class SuccessionStore(Protocol):
-    """Mandates that move to another office, and the handoffs that they ended.
+    """Mandates that move to another organisation, and the handoffs that they ended.
 
     Planned in a REGISTRY transaction; the rest is written in a WRITE transaction.
     """
@@ -397,7 +397,7 @@ class SuccessionStore(Protocol):
         """Those in which an organisation gives or takes the mandate, oldest first."""
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
-        """Those in which the office gives this competence away, oldest first."""
+        """Those in which the organisation gives this competence away, oldest first."""
 
     def add(self, succession: Succession) -> None:
         """Store a planned succession; AlreadyExists when the id is taken."""

@@ -1,4 +1,4 @@
-"""Legal mandates: given, ended, and moved to another office in one change.
+"""Legal mandates: given, ended, and moved to another organisation in one change.
 
 Cancelling a planned succession undoes what the plan did, and only that: what had been ended or
 given for that day before stands, and so does what was changed since. Days that have passed stay as
@@ -55,7 +55,7 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _warning(context: ChangeContext, granted: Mandate) -> Mapping[str, Any]:
-    """Which other offices receive the same on one of the days: offers would be refused on them."""
+    """Which others receive the same on one of the days: offers would be refused on them."""
     if granted.function != "receive":
         return {}
     others = [c for one in organisations(context.work) for c in one.mandates]
@@ -75,7 +75,7 @@ def end_mandate(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "competence": key}
 
 
-# --- A mandate is planned to move to another office, in one change; or the plan is cancelled -----
+# --- A mandate is planned to move to another organisation; or the plan is cancelled -----
 
 _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 

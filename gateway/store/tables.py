@@ -213,8 +213,8 @@ invitation = Table(
     sqlite_with_rowid=False,
 )
 
-# A mandate that moves to another office. Planned in a REGISTRY Work; each office's approval and
-# the end are written by WRITE Works, by comparing the counter.
+# A mandate that moves to another organisation. Planned in a REGISTRY transaction; each approval and
+# the end are written by WRITE transactions, by comparing the counter.
 succession = Table(
     "succession",
     metadata,
