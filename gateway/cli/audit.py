@@ -97,15 +97,15 @@ def check_stream(
     """
     copy = None
     if folder is not None:
-        verdict, copy = log_copy.open_copy(reader(folder), trust)
+        report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, verdict, as_json)
+            exit_with_report(context, report, as_json)
     try:
         read = _verify_folder if stream.is_dir() else _verify_file
-        verdict = read(stream, trust, copy)
+        report = read(stream, trust, copy)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    exit_with_report(context, verdict, as_json)
+    exit_with_report(context, report, as_json)
 
 
 def _verify_folder(
@@ -155,8 +155,8 @@ def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     """
 
     with progress("entries") as tell:
-        verdict = log_copy.check(reader(folder), trust, tell)
-    exit_with_report(context, verdict, as_json)
+        report = log_copy.check(reader(folder), trust, tell)
+    exit_with_report(context, report, as_json)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---

@@ -1,4 +1,4 @@
-"""The organisations that take part: their seats, their standing, where their keys came from."""
+"""The organisations that take part: their memberships, and where their keys came from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -288,8 +288,8 @@ class Export:
                 succession=self._plan(),
             )
         )
-        verdict = verify_bundle(data, self.trust)
-        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
+        report = verify_bundle(data, self.trust)
+        require(report.code == 0, f"the bundle does not verify ({report.sentence})")
         return data
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:

@@ -1,6 +1,6 @@
 """Audit grants: who may read the log of whom, for how long, and what of an event that shows.
 
-A grant is a standing role of an organisation, given by two persons for a time, over the whole log,
+An audit access is a role of an organisation, given by two persons for a time, over the whole log,
 one member, or one case. It opens events, never content.
 """
 

@@ -97,7 +97,7 @@ def system_uri(gateway: str, organisation: str, system: str) -> str:
 
 
 class MembershipClass(StrEnum):
-    """The seat that an organisation holds in the association."""
+    """The class of a membership."""
 
     FULL = "full"
     ASSOCIATE = "associate"
@@ -230,9 +230,9 @@ class AdmissionDecision:
 
 @dataclass(frozen=True)
 class Application:
-    """What an organisation asked for: a seat, for purposes, and what it says of itself.
+    """What an organisation asked for: a membership, for purposes, and what it says of itself.
 
-    ``event`` recorded it. ``resolution`` is None until the governing body has decided; what it
+    ``event`` recorded it. ``decision`` is None until the governing body has decided; what it
     decided is the organisation's status.
     """
 
@@ -241,7 +241,7 @@ class Application:
     description: str
     received_on: date
     event: UUID
-    resolution: AdmissionDecision | None = None
+    decision: AdmissionDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Contact:
-    """Whom to reach at an organisation, in one role. Personal data: never in a log document."""
+    """Whom to reach at an organisation, in one role. Personal data: never in a event document."""
 
     organisation: str
     role: str
@@ -366,8 +366,8 @@ class Organisation:
         return self.status is Status.ACTIVE
 
     def membership_on(self, day: date) -> MembershipClass | None:
-        """The standing held on ``day``, or None when no seat is held."""
-        held = [seat.membership for seat in self.memberships if seat.period.holds(day)]
+        """The class of the membership on ``day``, or None."""
+        held = [one.membership for one in self.memberships if one.period.holds(day)]
         return held[-1] if held else None
 
     def status_on(self, day: date) -> Status | None:

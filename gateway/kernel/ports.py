@@ -63,7 +63,7 @@ class OrganisationStore(Protocol):
     """The registry. Changes need a REGISTRY transaction."""
 
     def get(self, slug: str) -> Organisation | None:
-        """The organisation with its seats and competences, as of this transaction."""
+        """The organisation with its memberships and mandates, as of this transaction."""
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """Organisations with a slug greater than ``after``, in order of slug.

@@ -127,8 +127,8 @@ class _Status:
 def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
-    It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises LogFrozen,
+    It ends after a day, or when the membership does. WrongState when there is nothing to state: the
+    organisation does not take part now, or has no membership. Raises LogFrozen,
     HighWaterMarkUnavailable.
     """
 
@@ -172,7 +172,7 @@ def _status(context: RequestContext, organisation: Organisation) -> _Status:
 def _end_of(
     context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
 ) -> datetime:
-    """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
+    """A day later, or whole minutes earlier when the membership ends before; at least a minute."""
     ends = at + membership_attestation.LIFETIME
     while (
         ends > at + MINUTE

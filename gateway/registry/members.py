@@ -113,13 +113,13 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
         raise ValidationFailed(
             (("/decided_on", "lies between the day of the application and today"),)
         )
-    resolution = AdmissionDecision(
+    decision = AdmissionDecision(
         reference=context.values["decision_ref"],
         decided_on=decided_on,
         document_sha256=context.values["document_sha256"],
         event=context.event,
     )
-    application = replace(organisation.application, resolution=resolution)
+    application = replace(organisation.application, decision=decision)
     context.save(replace(decided, application=application))
     return _status(context, decided.status)
 
@@ -178,26 +178,26 @@ def set_contact(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": contact.organisation, "role": contact.role}
 
 
-# --- Seats in the association are given and ended -------------------------------------------------
+# --- Memberships are given and ended ---
 
 
 def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
     """Give an organisation its class of membership, for a time that no other one covers."""
     organisation = context.organisation
     membership = context.values["membership"]
-    seat = Membership(membership, context.period(), context.values["decision_ref"])
-    if any(seat.period.overlaps(other.period) for other in organisation.memberships):
+    granted = Membership(membership, context.period(), context.values["decision_ref"])
+    if any(granted.period.overlaps(other.period) for other in organisation.memberships):
         raise WrongState("a membership is recorded in that period already: end it first")
-    memberships = sorted((*organisation.memberships, seat), key=lambda s: s.period.start)
+    memberships = sorted((*organisation.memberships, granted), key=lambda s: s.period.start)
     context.save(replace(organisation, memberships=tuple(memberships)))
-    return {"organisation": organisation.slug, "membership": str(seat.membership)}
+    return {"organisation": organisation.slug, "membership": str(granted.membership)}
 
 
 def end_membership(context: ChangeContext) -> Mapping[str, Any]:
     """End the membership that an organisation holds on a day."""
     organisation = context.organisation
     day = context.values["until"]
-    ended = next((seat for seat in organisation.memberships if seat.period.holds(day)), None)
+    ended = next((one for one in organisation.memberships if one.period.holds(day)), None)
     if ended is None:
         raise WrongState("there is no membership on that day")
     context.save(replace(organisation, memberships=end(organisation.memberships, ended, day)))

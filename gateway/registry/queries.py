@@ -225,7 +225,7 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
             if day is None or s.since <= day
         ],
         "application": _application(one.application),
-        "memberships": [_seat(seat) for seat in one.memberships if holds(seat.period)],
+        "memberships": [_membership(held) for held in one.memberships if holds(held.period)],
         "mandates": [_competence(c) for c in one.mandates if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
@@ -247,7 +247,7 @@ def _days(period: Period) -> dict[str, Any]:
 def _application(one: Application | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    decided = one.resolution
+    decided = one.decision
     return {
         "membership": str(one.membership),
         "purposes": sorted(one.purposes),
@@ -265,7 +265,7 @@ def _application(one: Application | None) -> dict[str, Any] | None:
     }
 
 
-def _seat(one: Membership) -> dict[str, Any]:
+def _membership(one: Membership) -> dict[str, Any]:
     return {
         "membership": str(one.membership),
         "decision_ref": one.decision_ref,

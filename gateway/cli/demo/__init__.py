@@ -36,7 +36,7 @@ from gateway.formats.xarf import import_xarf
 from gateway.ledger import proof
 
 BEFORE = date(2023, 8, 30)  # the last day of OCRVP's mandate
-AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's seat since two days
+AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's membership since two days
 MANDATE_MOVES = "2023-08-31"
 CONTENT = [group for group in GROUPS if group != "routing"]
 
@@ -57,12 +57,16 @@ APPLICATION: dict[str, Any] = {
     "received_on": "2023-10-02",
     "contacts": [{"role": "head", "name": "Nobody", "address": "head@hotline.example"}],
 }
-RESOLUTION = {
+DECISION = {
     "decision_ref": "Board decision of 31 October 2023",
     "decided_on": "2023-10-31",
     "document_sha256": base64url.digest(b"the minutes of the demonstration's board"),
 }
-SEAT = {"membership": "associate", "from": "2023-10-31", "decision_ref": RESOLUTION["decision_ref"]}
+MEMBERSHIP = {
+    "membership": "associate",
+    "from": "2023-10-31",
+    "decision_ref": DECISION["decision_ref"],
+}
 
 
 @dataclass
@@ -80,7 +84,7 @@ class TimelineEntry:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The log document of the entry."""
+        """The event document of the entry."""
         return events.read(self.receipt.document)
 
     @property
@@ -191,10 +195,18 @@ class Scenario:
             }
             self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
-            seat = {"membership": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
-            self.change("membership.grant", slug, seat, f"made {slug} a full member")
-        seat = {"membership": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
-        self.change("membership.grant", OCRVP, seat, f"made {OCRVP} an observer")
+            membership = {
+                "membership": "full",
+                "from": "2010-01-01",
+                "decision_ref": "demonstration",
+            }
+            self.change("membership.grant", slug, membership, f"made {slug} a full member")
+        membership = {
+            "membership": "observer",
+            "from": "2015-01-01",
+            "decision_ref": "demonstration",
+        }
+        self.change("membership.grant", OCRVP, membership, f"made {OCRVP} an observer")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -323,12 +335,12 @@ class Scenario:
         self._plan_succession(MANDATE_MOVES)
         self.stage.stop()
         self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
-        seat = {
+        membership = {
             "membership": "observer",
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
-        self.change("membership.grant", OFMIN, seat, f"made {OFMIN} an observer")
+        self.change("membership.grant", OFMIN, membership, f"made {OFMIN} an observer")
         for slug in (HOTLINE, OFMIN):
             registered = self.stage.register_key(slug)
             self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
@@ -428,9 +440,9 @@ class Scenario:
     def _decide(self) -> None:
         change = self.change
         change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
-        decided = f"recorded that the board approved it ({RESOLUTION['decided_on']})"
-        change("organisation.approve", NEWCOMER, RESOLUTION, decided)
-        change("membership.grant", NEWCOMER, SEAT, f"made {NEWCOMER} an associate")
+        decided = f"recorded that the board approved it ({DECISION['decided_on']})"
+        change("organisation.approve", NEWCOMER, DECISION, decided)
+        change("membership.grant", NEWCOMER, MEMBERSHIP, f"made {NEWCOMER} an associate")
         system = {"system": "desk", "scopes": sorted(SCOPES)}
         change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
 

@@ -67,7 +67,7 @@ def attestation(call: Call, organisation: str) -> dict[str, Any]:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
-    `/keys/attestation`. There is none for an organisation that does not take part or holds no seat.
+    `/keys/attestation`. There is none for an organisation that is not active or not a member.
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
