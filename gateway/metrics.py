@@ -191,7 +191,7 @@ class Gauges:
             if health.entries is None or health.signed is None
             else health.entries - health.signed
         )
-        told = {
+        values = {
             "log_entries": health.entries,
             "log_signed_entries": health.signed,
             "log_unsigned_entries": lag,
@@ -201,7 +201,7 @@ class Gauges:
             "certificate_requests_waiting": health.waiting,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
-        for name, value in told.items():
+        for name, value in values.items():
             if value is not None:
                 self._plain[name].set(value)
         for what, ends in health.ends.items():

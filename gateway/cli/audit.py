@@ -375,8 +375,8 @@ def list_events(
     found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
     if as_json:
         text, end = ends[-1]
-        told = [_entry_json(entry) for entry in found]
-        print_json({"events": told, "head": end.stream_number, "signed_head": text})
+        events = [_entry_json(entry) for entry in found]
+        print_json({"events": events, "head": end.stream_number, "signed_head": text})
         return
     rows = [_entry_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)

@@ -118,11 +118,11 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
     if as_json:
         ended = {one.kid: one.describe() for one in revoked}
-        told = [
+        items = [
             {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
             for one in origins
         ]
-        print_json({"organisation": organisation, "file": str(out), "keys": told})
+        print_json({"organisation": organisation, "file": str(out), "keys": items})
         return
     for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
         click.echo(sentence)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import told_plainly
+from gateway.cli.arguments import plain_errors
 from gateway.cli.doctor import ENOUGH
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
@@ -291,7 +291,7 @@ def init(
         "keys_url": case_keys,
     }
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
-    with told_plainly():
+    with plain_errors():
         settings = config_file.render(**{k: v for k, v in values.items() if v is not None})
         require_free(place)
         make(place, settings, admins, _passphrase(root_passphrase_file))

@@ -91,7 +91,7 @@ def check_offer(
 ) -> VerifiedOffer:
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
-    offer, said = offered.offer, offered.signed.verified.content
+    offer, content = offered.offer, offered.signed.verified.content
     addressed = asked["to"]
     if "organisation" in addressed:
         require(
@@ -106,9 +106,9 @@ def check_offer(
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
     expires_at = asked.get("expires_at")
     ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
-    require(said.get("expires_at") == ends, "the offer ends at another time")
+    require(content.get("expires_at") == ends, "the offer ends at another time")
     for name in ("purpose", "by", "note"):
-        require(said.get(name) == asked.get(name), f"the offer states another {name}")
+        require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
 
@@ -173,8 +173,8 @@ def check_answer(
     signed, answer = open_answer(text, connection)
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
     require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
-    said = {placed.name: placed.value for placed in signed.verified.placed}
-    require(said == asked, "the answer that was signed does not say what was asked")
+    signed_fields = {placed.name: placed.value for placed in signed.verified.placed}
+    require(signed_fields == asked, "the answer that was signed does not say what was asked")
     return signed, answer
 
 
@@ -351,9 +351,9 @@ def members_of(document: SdJwt) -> dict[str, Any]:
         return _offered(verified)
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
-    said = sd_jwt.merge_disclosures(verified)
-    asked: dict[str, Any] = {n: said[n] for n in ("by", "clearance") if n in said}
-    return {**asked, "content": cases.case_from_claims(said)}
+    claims = sd_jwt.merge_disclosures(verified)
+    asked: dict[str, Any] = {n: claims[n] for n in ("by", "clearance") if n in claims}
+    return {**asked, "content": cases.case_from_claims(claims)}
 
 
 def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:

@@ -205,12 +205,12 @@ class Enrolment:
             raise UnexpectedAnswer("the gateway answers with a certificate for another key")
         return Enrolled(certificate.encode(), self._event(members.get("receipt"), key))
 
-    def _event(self, told: Any, ours: CertificatePublicKeyTypes) -> str:
+    def _event(self, members: Any, ours: CertificatePublicKeyTypes) -> str:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
         try:
             confirmed = confirm_receipt(
-                receipts.from_json(told), TrustAnchors((key,), (key.name,), {}, {})
+                receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )
         except ReceiptError as error:
             raise EvidenceMismatch(f"the receipt of the enrolment is not valid: {error}") from None
@@ -223,13 +223,13 @@ class Enrolment:
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        said = {
+        subject = {
             "invitation": self.invitation.invitation,
             "system": self.invitation.system,
             "key": base64url.digest(spki),
         }
         subjects = [value for kind, value in confirmed.opened.shown if kind == "subject"]
-        if subjects != [canonical.encode(said).decode()]:
+        if subjects != [canonical.encode(subject).decode()]:
             raise EvidenceMismatch("the receipt of the enrolment is of another system or key")
         return str(event["id"])
 

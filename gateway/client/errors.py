@@ -52,8 +52,8 @@ class ClientError(Exception):
     def __str__(self) -> str:
         """What went wrong, then what to do."""
         advice = self.unanswered.advice if self.unanswered else self.advice
-        told = super().__str__()
-        return f"{told.removesuffix('.')}; {advice}" if advice else told
+        message = super().__str__()
+        return f"{message.removesuffix('.')}; {advice}" if advice else message
 
 
 class SettingsError(ClientError):

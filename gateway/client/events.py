@@ -25,7 +25,7 @@ from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors, read_unverified_claims
 from gateway.evidence.verification import verify_bundle
 
-ToldEnd = Callable[[str, StreamHead], None]
+OnEnd = Callable[[str, StreamHead], None]
 """Told the end of a stream: the statement's text, and what it says."""
 
 
@@ -42,10 +42,10 @@ class StreamEvent:
 class Events(ClientBase):
     """The stream of events that concern this organisation."""
 
-    def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[StreamEvent]:
+    def events(self, after: int = 0, on_end: OnEnd | None = None) -> Iterator[StreamEvent]:
         """This organisation's own events after a place in its stream, each receipt verified.
 
-        ``told_end`` is given the gateway's verified statement of where the stream ends, once for
+        ``on_end`` is given the gateway's verified statement of where the stream ends, once for
         each page, before its entries. Raises EvidenceMismatch when one is missing between
         ``after`` and that end.
         """
@@ -55,8 +55,8 @@ class Events(ClientBase):
             page = self._exchange.read("events.read", path)
             end = evidence_checks.confirm_end(page, self.connection)
             self._exchange.observe_note(end.note, before)
-            if told_end:
-                told_end(page["signed_head"], end)
+            if on_end:
+                on_end(page["signed_head"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)
@@ -116,7 +116,7 @@ class AuditFilters:
     def asked(self) -> dict[str, Any]:
         """The filters as the gateway takes them."""
         case = self.case and {"originator": self.case[0], "case": str(self.case[1])}
-        told = {
+        filters = {
             "organisation": self.organisation,
             "person": self.person,
             "rule": self.rule,
@@ -127,7 +127,7 @@ class AuditFilters:
             "from": self.since and self.since.isoformat(),
             "before": self.until and self.until.isoformat(),
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in filters.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -205,9 +205,9 @@ def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:
         require(own.digest == recorded.document.digest, "another document was recorded than ours")
 
 
-def _same(said: Mapping[str, Any], **expected: Any) -> None:
+def _same(fields: Mapping[str, Any], **expected: Any) -> None:
     for name, value in expected.items():
         require(
-            value is not None and said.get(name) == value,
+            value is not None and fields.get(name) == value,
             f"the answer and its receipt differ in {name}",
         )

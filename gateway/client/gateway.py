@@ -121,9 +121,11 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         not the one of the connection file (RFC 9728 3.3).
         """
         reply = self._line.send(HttpRequest("GET", "/.well-known/oauth-protected-resource"))
-        told = {} if reply.status == 404 else members_of(granted(reply))
-        servers = told.get("authorization_servers")
-        if told.get("resource") != self.connection.api_url or servers != [self.connection.issuer]:
+        metadata = {} if reply.status == 404 else members_of(granted(reply))
+        servers = metadata.get("authorization_servers")
+        if metadata.get("resource") != self.connection.api_url or servers != [
+            self.connection.issuer
+        ]:
             raise UnexpectedAnswer(
                 "the gateway there is not the one of the connection file: check its addresses"
             )

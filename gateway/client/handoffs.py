@@ -51,8 +51,8 @@ class HandoffClient(ClientBase):
             raise ValueError(f"a party does not answer by '{command}'")
         if unknown := fields.keys() - {one.name for one in kind.fields}:
             raise ValueError(f"{command} does not take {', '.join(sorted(unknown))}")
-        said = {name: value for name, value in fields.items() if value is not None}
-        asked = {"by": by, **said}
+        provided = {name: value for name, value in fields.items() if value is not None}
+        asked = {"by": by, **provided}
         name = spelled(handoff)
         document = None
         if self._author is not None:

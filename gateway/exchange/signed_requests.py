@@ -168,9 +168,9 @@ def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
         allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
-    said = sd_jwt.merge_disclosures(opened.verified)
-    persons = {name: said[name] for name in _PERSONS if name in said}
-    return {**persons, "content": cases.case_from_claims(said)}
+    merged = sd_jwt.merge_disclosures(opened.verified)
+    persons = {name: merged[name] for name in _PERSONS if name in merged}
+    return {**persons, "content": cases.case_from_claims(merged)}
 
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:

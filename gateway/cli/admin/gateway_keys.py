@@ -13,14 +13,14 @@ from cryptography import x509
 from gateway import files, keys, maintenance, wiring
 from gateway.cli.admin.session import (
     AdminSession,
-    as_told,
     key_files_option,
     opened,
     persons_option,
     record_step,
+    result_json,
     show,
 )
-from gateway.cli.arguments import home_option, json_option, told_plainly
+from gateway.cli.arguments import home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase
 from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
 from gateway.config import Config
@@ -141,7 +141,7 @@ def _show_steps(
 ) -> None:
     """Print every step that one command took; for machines, as one object."""
     if session.as_json:
-        print_json({"steps": [as_told(one) for one in done]})
+        print_json({"steps": [result_json(one) for one in done]})
         return
     for one in done:
         show(session, "gateway_key.rotate", one)
@@ -206,13 +206,13 @@ def ca() -> None:
 @json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
-        told = [_fields(config, one) for one in rotation.kept(config.issuing)]
+        authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
-        print_json({"items": [_for_machines(one) for one in told]})
+        print_json({"items": [_for_machines(one) for one in authorities]})
         return
-    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in told]
+    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in authorities]
     print_table(("authority", "is", "since", "ends"), rows)
 
 
@@ -225,15 +225,15 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
 
     By default the one in use.
     """
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
-    told = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
+    fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
     if as_json:
-        print_json(_for_machines(told))
+        print_json(_for_machines(fields))
         return
-    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in told.items()}
+    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in fields.items()}
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
 
 
@@ -256,8 +256,8 @@ def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
     }
 
 
-def _for_machines(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in told.items()}
+def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
 
 
 def _at(moment: datetime) -> str:

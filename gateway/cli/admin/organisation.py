@@ -98,10 +98,10 @@ def _has_rows(value: Any) -> bool:
 
 
 def _read_object(file: Path) -> dict[str, Any]:
-    said = read_json(file)
-    if not isinstance(said, dict):
+    values = read_json(file)
+    if not isinstance(values, dict):
         raise click.ClickException(f"{file} is not a JSON object")
-    return said
+    return values
 
 
 @organisation.command("apply", short_help="Record an application.")
@@ -121,8 +121,8 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> Non
     The id is never used again. FILE is JSON, as the organisation fills it in;
     docs/administrators.md lists its fields.
     """
-    said = {**_read_object(file), "received_on": day(received_on)}
-    change_registry(session, "organisation.apply", slug, said)
+    values = {**_read_object(file), "received_on": day(received_on)}
+    change_registry(session, "organisation.apply", slug, values)
 
 
 @click.group()
@@ -356,14 +356,14 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
             named = succession_execution.due_successions(gateway.ports)
         else:
             named = (_not_cancelled(gateway.ports, succession),)
-        told = [_apply(gateway.ports, one) for one in named]
+        applied = [_apply(gateway.ports, one) for one in named]
     if session.as_json:
-        print_json({"items": told})
+        print_json({"items": applied})
         return
-    for one in told:
+    for one in applied:
         counts = f"moved {one['moved']}, waiting {one['waiting']}"
         click.echo(f"succession {one['succession']}: {counts}; {one['state']}")
-    if not told:
+    if not applied:
         click.echo("no succession is due")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from gateway import wiring
-from gateway.cli.arguments import told_plainly
+from gateway.cli.arguments import plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
@@ -533,7 +533,7 @@ def demo(folder: Path, database: str) -> None:
     """
     _prepare(folder)
     with (
-        told_plainly(),
+        plain_errors(),
         _settings(database) as settings,
         DemoEnvironment(folder.absolute(), **settings) as stage,
     ):

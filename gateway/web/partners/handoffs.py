@@ -65,8 +65,8 @@ BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
-        said = dict(call.body)
-        asked = AnswerRequest(kind, said.pop("by"), said, call.signed)
+        fields = dict(call.body)
+        asked = AnswerRequest(kind, fields.pop("by"), fields, call.signed)
         return call.write(handoffs.answer, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
