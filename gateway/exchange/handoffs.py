@@ -227,11 +227,11 @@ def _readable(
     found = _party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
-    reads_on = _reads_on(context, found)
-    is_open = found.state in READABLE or reads_on
+    read_access = _read_access(context, found)
+    is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(context, _entity(context, found, reads_on=reads_on), _barriers(context, found))
+    authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
     _refuse_expired(context, found)
     version = _version(context, found)
     case = context.work.cases.get(found.originator, found.case)
@@ -253,7 +253,7 @@ def _readable(
         if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
-    reader = Reader(context.entity(), found.address.competence, found.purpose, reads_on)
+    reader = Reader(context.entity(), found.address.competence, found.purpose, read_access)
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, accepted, context.entity(originator), reader
     )
@@ -264,7 +264,7 @@ def _readable(
     return found, version, shown, sorted(withheld_groups)
 
 
-def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
+def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
     competence, today = handoff.address.competence, context.today.day
     if competence is None or competence in context.organisation.competences_on(today):
@@ -425,10 +425,12 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 """What a recipient may not do where something keeps the case from it; it can still refuse."""
 
 
-def _entity(context: RequestContext, handoff: Handoff, *, reads_on: bool = False) -> PolicyEntity:
+def _entity(
+    context: RequestContext, handoff: Handoff, *, read_access: bool = False
+) -> PolicyEntity:
     originator = context.entity(context.require(handoff.originator))
     recipient = context.entity(context.require(handoff.recipient))
-    return handoff_entity(handoff, originator, recipient, reads_on=reads_on)
+    return handoff_entity(handoff, originator, recipient, read_access=read_access)
 
 
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:

@@ -27,7 +27,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import require_entrusted
+from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.pagination import Page, collect_page, iterate
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
@@ -51,7 +51,7 @@ def page(
         return _line(one) if status in (None, one.status) else None
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -61,7 +61,7 @@ def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[s
     """All of an organisation's entry; with ``day``, what held on that day."""
 
     def query(context: RequestContext) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
@@ -72,7 +72,7 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """Who approves, and who did."""
 
     def query(context: RequestContext) -> list[dict[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return _admins(context.work)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -84,7 +84,7 @@ def invitations(
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
@@ -104,7 +104,7 @@ def consult(
     request = ActionRequest("registry.consult", by, key, content)
 
     def act(context: RequestContext) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         if context.work.organisations.get(slug) is None:
             deny_as_not_found()
         parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
@@ -117,7 +117,7 @@ def consult(
         return _contacts(context, slug)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
                 "the contacts changed since they were opened: open them under a new key"

@@ -231,7 +231,7 @@ def tell_of_a_run(story: Story) -> None:
 
 
 def tell_of_the_registry(story: Story) -> None:
-    """What an entrusted system does. The addresses of changes differ in their values alone."""
+    """What a system with the admin scope does; the addresses of changes differ in values."""
     gateway = story.line.gateway
     action, reason = "organisation.suspend", {"reason": "under review"}
 

@@ -1,4 +1,4 @@
-"""The admin API: changes brought by an entrusted system, signed by persons, in one step or two."""
+"""The admin API: changes that a system brings and persons sign, in one step or two."""
 
 from datetime import timedelta
 from typing import Any
