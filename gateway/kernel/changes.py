@@ -346,7 +346,7 @@ def described(change: Change) -> str:
 
 
 def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
-    """A proposal with its values, for a system with the admin scope: what the second person reads."""
+    """A proposal with its values, for the operator's systems: what the second person reads."""
 
     def query(context: RequestContext) -> dict[str, Any]:
         require_admin_scope(context)
