@@ -302,7 +302,7 @@ def search(
     """Read events that an audit access of yours covers.
 
     Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
-    why, and by which filters. Every receipt is verified. What is withheld lies beyond the grant,
+    why, and by which filters. Every receipt is verified. What is withheld lies beyond its coverage,
     is erased, or is padding.
     """
     shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))

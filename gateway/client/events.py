@@ -148,7 +148,7 @@ class AuditedEvent:
 
 
 class Auditing(ClientBase):
-    """Reading as an auditor, under a grant."""
+    """Reading as an auditor, with audit access."""
 
     def audit(
         self,

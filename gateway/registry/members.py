@@ -260,7 +260,7 @@ def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, A
     return {"organisation": organisation.slug, noun: str(named)}
 
 
-# --- Audit grants are given and ended -------------------------------------------------------------
+# --- Audit access is given and ended ---
 
 
 def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
@@ -292,7 +292,7 @@ def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _member(context: ChangeContext, auditor: Organisation, coverage: CoverageKind) -> str | None:
-    """The member, or the case's originator, that the grant is about; nobody audits itself."""
+    """The member, or the case's originator, that the access is about; nobody audits itself."""
     if coverage is CoverageKind.ALL:
         _refuse_given(context, "member", "case")
         return None
@@ -328,13 +328,13 @@ def _refuse_given(context: ChangeContext, *names: str) -> None:
 
 
 def end_audit(context: ChangeContext) -> Mapping[str, Any]:
-    """End a grant at once; one that is over, or is another's, is not there."""
+    """End an audit access at once; one that is over, or is another's, is not there."""
     organisation, grant = context.organisation, context.values["audit_access"]
     ended = tuple(
         replace(one, ended_at=context.now) if one.id == grant and one.ended_at is None else one
         for one in organisation.audit_access
     )
     if ended == organisation.audit_access:
-        raise WrongState("the organisation has no such grant, or it was ended before")
+        raise WrongState("the organisation has no such audit access, or it was ended before")
     context.save(replace(organisation, audit_access=ended))
     return {"organisation": organisation.slug, "audit_access": str(grant)}
