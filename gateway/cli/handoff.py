@@ -175,7 +175,9 @@ def offer(
     if result["withheld_groups"]:
         sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
     if result["to_reseal"]:
-        sentence += f"; sealed to others, so not offered: {format_value(_sealed(result['reseal']))}"
+        sentence += (
+            f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
+        )
     return written, sentence
 
 

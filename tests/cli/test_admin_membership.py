@@ -58,7 +58,7 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "status approved" in gw.done("organisation", "approve", "hotline-new", *decision)
     with gw.opened() as gateway, gateway.ports.begin("read") as work:
         found = work.organisations.get("hotline-new")
-    assert found.application.resolution.document_sha256 == base64url.digest(b"minutes")
+    assert found.application.decision.document_sha256 == base64url.digest(b"minutes")
     assert "is approved, not applied" in said(
         gw.admin("organisation", "reject", "hotline-new", *decision)
     )

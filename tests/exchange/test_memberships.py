@@ -89,11 +89,11 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         MembershipClass.ASSOCIATE,
         {"remove", "protect_child"},
     )
-    assert (asked.resolution.reference, asked.resolution.decided_on) == (
+    assert (asked.decision.reference, asked.resolution.decided_on) == (
         "board 12",
         date(2026, 3, 1),
     )
-    assert str(asked.resolution.event) == approved.result["event"]
+    assert str(asked.decision.event) == approved.result["event"]
     me = organisations.whoami(gateway.ports, caller(NEW))
     assert me["organisation"]["active"]
 

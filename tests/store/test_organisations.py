@@ -80,7 +80,7 @@ def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store)
 def test_an_organisation_without_application_or_decision_comes_back_so(store):
     bare = organisation("bare", application=None, history=(), interests=(), agreements=())
     asking = organisation()
-    asking = replace(asking, application=replace(asking.application, resolution=None))
+    asking = replace(asking, application=replace(asking.application, decision=None))
     saved(store, bare, asking)
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("bare") == bare
