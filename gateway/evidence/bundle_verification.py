@@ -347,12 +347,12 @@ class BundleVerification:
         for one in (self.offered, *self.signed_answers):
             recorded = self._recorded_at(one)
             _require_order("a document is newer than its record", self._signed_at(one), recorded)
-        if "until" in self.offered.verified.claims:
-            until = read_time(self.offered.verified.claims, "until")
+        if "expires_at" in self.offered.verified.claims:
+            expiry = read_time(self.offered.verified.claims, "expires_at")
             for one in self.signed_answers:
                 if ANSWERS[str(one.verified.claims["kind"])].accepts:
                     _require_order(
-                        "the offer was accepted after it ended", self._recorded_at(one), until
+                        "the offer was accepted after it ended", self._recorded_at(one), expiry
                     )
         return f"offered {_spell(offered)}"
 
@@ -724,13 +724,13 @@ def predecessor_offer(
     Raises VerificationFailed when it differs from the re-issued one in more than its recipient, and
     what `trust.open_document` raises.
     """
-    if bundle.succeeded_offer is None:
+    if bundle.predecessor_offer is None:
         return None
     if offer.reissue_of is None:
         raise VerificationFailed(
             Code.MISMATCH, "there is an earlier offer, but the offer replaces none"
         )
-    signed = open_document(sd_jwt.parse(bundle.succeeded_offer), OFFER_TYP, trust)
+    signed = open_document(sd_jwt.parse(bundle.predecessor_offer), OFFER_TYP, trust)
     before = handoff_documents.read_offer(signed.verified)
     _require_same(
         "the earlier offer",

@@ -79,7 +79,7 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
             holder, first, last = fields["organisation"], fields["from"], fields.get("until")
         elif kind == PLANNED:
             key, holder = fields["competence"], fields["successor"]
-            first, last = fields.get("effective_on") or fields["on"], None
+            first, last = fields["effective_on"], None
         else:
             raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
         end = None if last is None else date.fromisoformat(last)

@@ -24,11 +24,11 @@ class Code(IntEnum):
     """
 
     VERIFIED = 0
-    NOT_OURS = 10
+    UNKNOWN_FORMAT = 10
     BAD_SIGNATURE = 11
     NOT_IN_LOG = 12
     MISMATCH = 13
-    UNKNOWN = 14
+    KEY_MISSING = 14
     INCOMPLETE = 15
     CONTRADICTION = 16
     ATTESTED = 17
@@ -179,8 +179,8 @@ class VerificationFailed(ValueError):
 
 _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (sd_jwt.BadSignature, Code.BAD_SIGNATURE),
-    (sd_jwt.UnknownKey, Code.UNKNOWN),
-    (receipt.UnknownLog, Code.UNKNOWN),
+    (sd_jwt.UnknownKey, Code.KEY_MISSING),
+    (receipt.UnknownLog, Code.KEY_MISSING),
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
@@ -232,7 +232,7 @@ def pluralise(number: int, noun: str) -> str:
 def _code(error: ValueError) -> Code:
     if isinstance(error, VerificationFailed):
         return error.code
-    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.NOT_OURS)
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.UNKNOWN_FORMAT)
 
 
 def _short(text: str) -> str:

@@ -26,15 +26,16 @@ from gateway.evidence import (
     handoff_documents,
     history,
     key_history,
+    membership_attestation,
     receipt,
     sd_jwt,
     seal,
-    trust_mark,
 )
 from gateway.evidence.bundle_verification import BundleVerification, sealed_facts, signature_fact
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
     MalformedReceipt,
     NotInLog,
@@ -61,7 +62,6 @@ from gateway.evidence.trust import (
     open_document,
     read_unverified_claims,
 )
-from gateway.evidence.trust_mark import MembershipAttestation
 
 __all__ = [
     "Code",
@@ -108,7 +108,7 @@ def verify(
     except ValueError as error:
         return _unknown(str(error))
     if members is None:
-        if trust_mark.looks_like(_text_of(data)):
+        if membership_attestation.looks_like(_text_of(data)):
             return verify_status(data, trust)
         return verify_presentation(data, trust, require_signed=require_signed)
     if "format" in members:
@@ -226,11 +226,11 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
     def check() -> str:
         nonlocal attestation
-        issuer = str(trust_mark.read_issuer(_text_of(data)))
+        issuer = str(membership_attestation.read_issuer(_text_of(data)))
         keys = trust.of_gateway(issuer).gateway_keys
         if not keys:
             raise UnknownKey("no key was provided for what the gateway attests")
-        attestation = trust_mark.verify(_text_of(data), keys)
+        attestation = membership_attestation.verify(_text_of(data), keys)
         return f"attested by the gateway, key {attestation.kid}"
 
     def describe() -> str:
@@ -275,10 +275,10 @@ def _text_of(data: bytes) -> str:
 
 def _unknown(detail: str) -> VerificationReport:
     def fail() -> str:
-        raise VerificationFailed(Code.NOT_OURS, detail)
+        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
 
     def conclude() -> Conclusion:
-        raise VerificationFailed(Code.NOT_OURS, detail)
+        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
 
     return run_steps("unknown", [("The format of the file is known", fail)], conclude)
 

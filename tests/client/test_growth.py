@@ -35,13 +35,13 @@ def test_what_others_added_between_is_shown_to_continue_what_was_known(
         return public_log(stage).fetch(path)
 
     submit(MemberClient(stage), stage)
-    submit(MemberClient(stage, state=file, tile=tile), stage)
+    submit(MemberClient(stage, checkpoint_file=file, tile=tile), stage)
     known = file.read_text()
     size = stage.gateway.size()
     assert size & (size - 1), "a receipt of any later entry would show a complete tree"
     for _ in range(3):
         submit(MemberClient(stage), stage)
-    submit(MemberClient(stage, state=file, tile=tile), stage)
+    submit(MemberClient(stage, checkpoint_file=file, tile=tile), stage)
     assert asked
     assert file.read_text() != known
     assert not file.with_name("newest.checkpoint.unchecked").exists()
@@ -51,10 +51,10 @@ def test_a_client_whose_log_contradicted_itself_asks_nothing(
     stage: Listening, tmp_path: Path
 ) -> None:
     file = tmp_path / "newest.checkpoint"
-    submit(MemberClient(stage, state=file), stage)
+    submit(MemberClient(stage, checkpoint_file=file), stage)
     file.with_name("newest.checkpoint.forked").mkdir()
     size = stage.gateway.size()
-    client = MemberClient(stage, state=file)
+    client = MemberClient(stage, checkpoint_file=file)
     with pytest.raises(LogForked):
         client.whoami()
     with pytest.raises(LogForked):

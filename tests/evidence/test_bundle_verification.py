@@ -106,7 +106,7 @@ def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
         "case_digest": story.case.digest,
         "disclosures": story.permitted_disclosures,
         "purpose": ["identify_victim"],
-        "until": None,
+        "expires_at": None,
         "by": "staff-1",
         "note": None,
         "random": chance("an offer"),
@@ -133,7 +133,7 @@ def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
 
 def found(story: Scenario, before: SdJwt | None) -> verification.VerificationReport:
     shown = before and before.present(()).compact()
-    return verification.verify(story.file(succeeded_offer=shown), TRUST)
+    return verification.verify(story.file(predecessor_offer=shown), TRUST)
 
 
 def test_a_re_issued_handoff_verifies_and_says_how_it_came():
@@ -234,8 +234,8 @@ def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
 
 def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
     story, before = succeeded()
-    data = story.file(succeeded_offer=before.compact())
-    assert bundle.parse(data).succeeded_offer == before.compact()
+    data = story.file(predecessor_offer=before.compact())
+    assert bundle.parse(data).predecessor_offer == before.compact()
     with pytest.raises(bundle.BundleError):
         bundle.parse(data.replace(f'"{before.compact()}"'.encode(), b"5"))
 
@@ -263,7 +263,9 @@ def with_plan(**changes: Any) -> verification.VerificationReport:
     index = story.record(fact.pop("action", "succession.plan"), None, **fact)
     story.indexes.remove(index)
     plan = story.log.receipt(index)
-    return verification.verify(story.file(succeeded_offer=before.compact(), succession=plan), TRUST)
+    return verification.verify(
+        story.file(predecessor_offer=before.compact(), succession=plan), TRUST
+    )
 
 
 def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
@@ -337,7 +339,9 @@ def test_the_mandate_is_proved_by_the_event_that_registered_it():
     assert (held["under"], held["organisation"], held["entry"]) == ("proved", "police", 1)
     assert (held["competence"], held["act"]) == ("receive/csam/FR", "Decree 7")
     moved = {"organisation": "old-police", "successor": "police", "competence": "receive/csam/FR"}
-    planned = with_mandate(action="succession.plan", subject={**moved, "on": "2026-01-02"})
+    planned = with_mandate(
+        action="succession.plan", subject={**moved, "effective_on": "2026-01-02"}
+    )
     assert planned.code == Code.VERIFIED, planned.sentence
 
 
@@ -387,7 +391,7 @@ def test_an_offer_that_was_accepted_after_it_ended_fails_and_an_outcome_may_come
             attested=False,
             handoff=story.handoff,
             to={"organisation": "police"},
-            until=AT + after,
+            expires_at=AT + after,
         )
         story.log = type(story.log)()
         story.indexes.clear()
@@ -450,7 +454,7 @@ def test_a_key_of_one_gateway_attests_nothing_for_the_members_of_another():
         issuer=other,
         others=[replace(TRUST, issuer=GATEWAY, gateway_keys=SIGNERS["stranger"].keys())],
     )
-    assert verification.verify(story.file(), swapped).code == Code.UNKNOWN
+    assert verification.verify(story.file(), swapped).code == Code.KEY_MISSING
 
 
 def test_the_receipts_are_of_the_log_of_the_gateway_that_the_documents_name():
