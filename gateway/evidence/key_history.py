@@ -328,7 +328,7 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
 def _is_own_unlock(confirmed: VerifiedReceipt, organisation: str, trust: TrustAnchors) -> bool:
     """Whether the member itself signed that the gateway may sign again: its operator may not."""
     try:
-        statement = str(_subject(confirmed)["statement"])
+        statement = str(_subject(confirmed)["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
         key_declaration.read(

@@ -435,10 +435,10 @@ def diverted(stage: Listening) -> UUID:
     """The registry's row says that another office holds the mandate: no event says so."""
     gateway = stage.gateway
     entry, other = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    moved = tuple(replace(one, organisation=OCRVP) for one in entry.competences)
+    moved = tuple(replace(one, organisation=OCRVP) for one in entry.mandates)
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        work.organisations.save(replace(entry, competences=(), version=entry.version + 1))
-        work.organisations.save(replace(other, competences=moved, version=other.version + 1))
+        work.organisations.save(replace(entry, mandates=(), version=entry.version + 1))
+        work.organisations.save(replace(other, mandates=moved, version=other.version + 1))
         work.commit()
     return moved[0].registration_event
 

@@ -436,8 +436,8 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_fails(
 
     story.answers.clear()
     story.indexes[1:] = []
-    forged = lock("organisation.allow_attested", statement=unlock("gateway"))
-    own = lock("organisation.allow_attested", statement=unlock("police"))
+    forged = lock("organisation.allow_attested", declaration=unlock("gateway"))
+    own = lock("organisation.allow_attested", declaration=unlock("police"))
     story.told("acceptance")
     receipts = [story.log.receipt(index) for index in (at, forged, own)]
     assert verification.verify(story.file(locks=tuple(receipts[:2])), TRUST).code == Code.MISMATCH

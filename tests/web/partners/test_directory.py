@@ -172,7 +172,7 @@ def test_of_nobody_no_status_is_stated(hotline, slug):
 
 
 def test_everybody_may_check_who_was_registered_for_a_mandate(line, hotline):
-    held = hotline.get(f"/organisations/{OFMIN}").json["competences"][0]
+    held = hotline.get(f"/organisations/{OFMIN}").json["mandates"][0]
     path = f"/organisations/{OFMIN}/mandates/{held['registration_event']}"
     told = hotline.get(path).json
     found = mandates.read(
@@ -188,7 +188,7 @@ def test_no_other_event_is_shown_as_the_registration_of_a_mandate(line, hotline)
     key = document_key("office")
     line.gateway.register_key(OFMIN, key)
     registered = hotline.get(f"/organisations/{OFMIN}").json["document_keys"][0]
-    held = hotline.get(f"/organisations/{OFMIN}").json["competences"][0]["registration_event"]
+    held = hotline.get(f"/organisations/{OFMIN}").json["mandates"][0]["registration_event"]
     for path in (
         f"/organisations/{OFMIN}/mandates/{registered['registration_event']}",
         f"/organisations/{OCRVP}/mandates/{held}",
@@ -216,10 +216,10 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
         ).compact()
 
     line.gateway.administer(
-        "organisation.require_signed", OFMIN, statement=declared(key_declaration.LOCK)
+        "organisation.require_signed", OFMIN, declaration=declared(key_declaration.LOCK)
     )
     line.gateway.administer(
-        "organisation.allow_attested", OFMIN, statement=declared(key_declaration.UNLOCK)
+        "organisation.allow_attested", OFMIN, declaration=declared(key_declaration.UNLOCK)
     )
     trust = replace(
         trust_of(line.gateway), organisations={OFMIN: signature.public_keys(jwk_set([key]))}
