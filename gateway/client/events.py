@@ -65,10 +65,12 @@ class Events(ClientBase):
                 self._exchange.observe(entry.confirmed, before)
                 yield entry
             path = next_page(page, path)
+            last = end.stream_number
             require(
-                bool(path) or page.get("head") == after,
-                "the end of the stream of events is missing",
+                last >= after,
+                f"the stream of events went back: its last number is {last}, and {after} was known",
             )
+            require(bool(path) or last == after, "the end of the stream of events is missing")
 
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""

@@ -326,10 +326,12 @@ class CheckpointStore:
     def _refuse_after_alarm(self) -> None:
         """An alarm stands until a person has moved its folder away."""
         if self._kept is not None and self._kept.exists():
+            notes = [one.read_text() for one in sorted(self._kept.glob(f"*{CHECKPOINT_SUFFIX}"))]
+            first, second, *_ = *notes, "", ""
             raise LogForked(
                 f"the log contradicted itself before: nothing is asked of it while {self._kept} "
                 "is there. Show it to the operator and an auditor; move it away once it is cleared",
-                self._alarm_raised.notes if self._alarm_raised else ("", ""),
+                (first, second),
             )
         if self._alarm_raised is not None and not self._alarm_kept:
             raise self._alarm_raised

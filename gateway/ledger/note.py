@@ -69,8 +69,10 @@ class VerificationKey:
         hex_id, _, encoded = rest.partition("+")
         try:
             material = decode_base64(encoded)
+            if not material:
+                raise NoteError("its form is <name>+<8 hex digits>+<base64>")
             key = cls(name, bytes.fromhex(hex_id), material[0], material[1:])
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise NoteError(f"not a verifier key: {error}") from error
         if str(key) != vkey:
             raise NoteError("not a verifier key in its canonical form")
