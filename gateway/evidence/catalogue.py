@@ -105,8 +105,8 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at} : {by} a proposé un dossier à {to} (transmission {handoff}).",
     ),
     "acceptance": (
-        "{at}: {by} accepted handoff {handoff} under its conditions.",
-        "{at} : {by} a accepté la transmission {handoff} à ses conditions.",
+        "{at}: {by} accepted handoff {handoff}, in whole or in part, under its conditions.",
+        "{at} : {by} a accepté la transmission {handoff}, en tout ou en partie, à ses conditions.",
     ),
     "acceptance.partial": (
         "{at}: {by} accepted a part of handoff {handoff} under its conditions.",
