@@ -38,6 +38,7 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     Answered,
     Conditions,
@@ -162,6 +163,7 @@ def _store(
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
     found = _authorized(context, handoff, facts)
+    _refuse_lapsed(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
     step = asked.kind.move(asked.fields)
@@ -227,6 +229,7 @@ def _readable(
     found = _party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
+    _refuse_lapsed(found)
     reads_on = _reads_on(context, found)
     is_open = found.state in READABLE or reads_on
     if context.caller.organisation == found.recipient and not is_open:
@@ -241,9 +244,8 @@ def _readable(
     offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
     now = offered if same else sd_jwt.read_stored(current.document)
-    # The day in the gateway's civil time zone: a simulated date puts off no erasure.
-    day = context.now.date() if context.today.simulated else context.today.day
-    if day.isoformat() >= min(offered.claims["erase_on"], now.claims["erase_on"]):
+    # No later version brings the day of erasure forward.
+    if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
     parts = with_strictest_marking(offered, now, originator)
@@ -272,6 +274,11 @@ def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
     successions = context.work.successions.from_office(context.caller.organisation, competence)
     taken_on = bool(successions) and was_accepted(context.work.handoffs.answers(handoff.id))
     return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
+
+
+def _refuse_lapsed(handoff: Handoff) -> None:
+    if handoff.state is HandoffState.LAPSED:
+        raise CaseErased("the case was erased, and the handoff ended with it")
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
@@ -490,4 +497,5 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         offered_at=handoff.offered_at,
         due_at=handoff.due_at,
         until=handoff.until,
+        ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
     )
