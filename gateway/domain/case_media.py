@@ -60,8 +60,8 @@ Error = tuple[str, str]
 def media_errors(case: Mapping[str, Any]) -> Iterator[Error]:
     """Say where a case, each field of which is valid, carries files or more than a case needs."""
     texts = {
-        array: [_of_element(one) for one in case[array] if not is_sealed(one)]
-        for array in _TEXTS
+        array: [_of_element(one, names) for one in case[array] if not is_sealed(one)]
+        for array, names in _TEXTS.items()
         if array in case
     }
     for array, several in texts.items():
@@ -87,18 +87,16 @@ def _of_case(case: Mapping[str, Any]) -> Iterator[str]:
     yield from marking["release_to"]
 
 
-def _of_element(element: Mapping[str, Any]) -> str:
+def _of_element(element: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """The texts of an element, in order; what has a form of its own is left out."""
-    names = _TEXT_NAMES if element.get("kind") != ItemKind.HASH else ("referrer",)
+    if element.get("kind") == ItemKind.HASH:
+        names = ("referrer",)
     found = [element[name] for name in names if name in element]
     for part, inner in _PARTS.items():
         if part in element:
             parts = element[part] if isinstance(element[part], list) else [element[part]]
             found += [one[name] for one in parts for name in inner if name in one]
     return " ".join(found)
-
-
-_TEXT_NAMES = tuple(dict.fromkeys(name for names in _TEXTS.values() for name in names))
 
 
 def _sniff_together(texts: list[str]) -> Media | None:

@@ -176,12 +176,10 @@ _PATHS = (
         "holds the path of a file on a drive",
     ),
 )
-_MARKUP_BEGINS = re.compile(r"<|\A\s*P[1-3]\s")
 _MARKUP = re.compile(
-    r"<\s*/?\s*(?:svg|script|img|image|iframe|object|embed|video|audio|picture|canvas)\b"
-    r"|\A\s*P[1-3]\s+\d+\s+\d+(?:\s+\d+){8}",  # a pixel map as text (netpbm)
-    re.I,
+    r"<\s*/?\s*(?:svg|script|img|image|iframe|object|embed|video|audio|picture|canvas)\b", re.I
 )
+_PIXELS = re.compile(r"\s*P[1-3]\s+\d+\s+\d+(?:\s+\d+){8}")  # a picture as text (netpbm)
 _ADDRESSING = re.compile(r"[:;/\\]")
 """Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
 
@@ -221,7 +219,7 @@ def _fault_of(text: str, longest_run: int) -> str | None:
     found = _address_in(text) if _ADDRESSING.search(text) else None
     if found:
         return found
-    if _MARKUP_BEGINS.search(text) and _MARKUP.search(text):
+    if ("<" in text and _MARKUP.search(text)) or _PIXELS.match(text):
         return "holds markup that draws or runs, as svg, img and script: describe it in words"
     if _has_run(text, longest_run):
         return f"holds a run of more than {longest_run} characters, as base64 has: {_ITEMS}"
@@ -340,6 +338,7 @@ _HASH = re.compile(
 )
 _WALLET = r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?"  # Monero
 _KNOWN_FORM = re.compile(f"(?<!{_RUN})(?:(?i:{_HASH.pattern})|{_WALLET})(?!{_RUN})")
+_SHORTEST_HASH = 32
 _MOST_KNOWN = 10
 """Hashes and wallets that one text may name: more are a list, and belong into items."""
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
@@ -377,10 +376,12 @@ def _pieces(text: str) -> Iterator[_Piece]:
 def _has_run(text: str, longest: int) -> bool:
     if len(text) <= longest:
         return False
-    text = _KNOWN_FORM.sub(" ", text, count=_MOST_KNOWN)
     tokens = _TOKEN.findall(text)
-    if len(max(tokens, key=len, default="")) > longest:
-        return True
+    if len(max(tokens, key=len, default="")) >= _SHORTEST_HASH:
+        text = _KNOWN_FORM.sub(" ", text, count=_MOST_KNOWN)
+        tokens = _TOKEN.findall(text)
+        if len(max(tokens, key=len, default="")) > longest:
+            return True
     strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
