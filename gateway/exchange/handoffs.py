@@ -135,6 +135,8 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+    if "items" in asked.fields:
+        _check_items(context, found, asked.fields["items"])
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -153,6 +155,18 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
                 (("/groups", "name at least one group, of those that were offered"),)
             )
     return found
+
+
+def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
+    """An outcome is about items that were offered; other ids could be anything (R1)."""
+    verified = sd_jwt.read_stored(_version(context, handoff).document)
+    offered = {
+        placed.value["id"]
+        for placed in verified.placed
+        if placed.name == "items" and placed.digest in handoff.permitted_disclosures
+    }
+    if not offered.issuperset(items):
+        raise ValidationFailed((("/items", "name only items that were offered, by their ids"),))
 
 
 def _store(
