@@ -75,7 +75,7 @@ _LAPSE_HANDOFFS = (
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
     .values(state=HandoffState.LAPSED)
 )
-_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(statement=ERASED)
+_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_RETRIES = delete(retry).where(
     or_(
         retry.c.event.in_(select(case_version.c.event).where(_versions)),
