@@ -11,7 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.domain.media import Media, find_media, find_media_in_link, sniff, sniff_encoded
+from gateway.domain.media import (
+    Media,
+    find_media,
+    find_media_in_link,
+    sniff,
+    sniff_encoded,
+    sniff_row,
+)
 from tests.each import each
 
 MPEG_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s, 44.1 kHz: 417 bytes
@@ -410,6 +417,10 @@ def test_a_link_may_not_hold_a_data_address():
         "AAAA" * 500,
         "%25" * 660,
         "a1" * 30 + " ",
+        "<" + " " * 2000,
+        "a." * 1000,
+        "Qk0" * 700,
+        "0x41," * 400,
         "--." * 2000 + "!#$%",
     ],
 )
@@ -501,3 +512,15 @@ def test_identifiers_and_addresses_in_texts_pass(text):
 )
 def test_a_refused_text_is_told_where_it_belongs(text):
     assert "item of kind url" in find_media(text)
+
+
+@each("signs", ["Qk0", "IJGQ", "424d", "AAAB", "76H5R777", "a", "/9j/"])
+def test_a_row_of_beginnings_is_judged_quickly(signs):
+    start = time.perf_counter()
+    sniff_row(signs * 60_000)
+    assert time.perf_counter() - start < 1
+
+
+def test_random_signs_are_no_file():
+    for seed in range(5):
+        assert sniff_row(base64.b64encode(Random(seed).randbytes(150_000)).decode()) is None
