@@ -335,7 +335,7 @@ def search(
     if as_json:
         print_json({"events": [_event_json(one) for one in shown]})
         return
-    headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff", "id")
+    headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff")
     print_table(headings, [_event_row(one) for one in shown])
     click.echo(f"\n{_counted(shown)}")
 
@@ -367,14 +367,13 @@ def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
     event, details = one.confirmed.event, one.details
     return (
         one.index,
-        event["time"],
+        f"{event['time'][:19]}Z",
         event["type"],
         event["result"],
         ",".join(one.parties),
         cold(format_value(details.get("by", ""))),
         cold(format_value(details.get("rules", ""))),
         event.get("handoff", ""),
-        event["id"],
     )
 
 
