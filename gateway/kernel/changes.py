@@ -337,9 +337,8 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it; a CSR is named by its request, not repeated."""
-    values = {name: value for name, value in change.values.items() if name != "csr"}
-    return canonical.encode({"organisation": change.organisation, **values}).decode()
+    """The change as its event has it."""
+    return canonical.encode({"organisation": change.organisation, **change.values}).decode()
 
 
 # --- Reading proposals ---------------------------------------------------------------------------

@@ -333,9 +333,6 @@ class CertificateOrders(Protocol):
     def get(self, request: UUID) -> CertificateOrder | None:
         """One request, served or not."""
 
-    def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
-        """The newest request of a system with exactly this text, served or not."""
-
     def pending(self, limit: int) -> Sequence[CertificateOrder]:
         """Requests not yet served, oldest first."""
 

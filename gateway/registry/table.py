@@ -314,12 +314,6 @@ CHANGES: Mapping[str, ChangeType] = {
         ),
         systems.entrust,
     ),
-    "certificate.approve": ChangeType(
-        "Issue a certificate for a system.",
-        2,
-        (_SYSTEM, any_text("csr", "The member's certificate request, PKCS #10 in PEM.")),
-        systems.order_certificate,
-    ),
     "certificate.revoke": ChangeType(
         "Revoke a certificate at once.",
         1,

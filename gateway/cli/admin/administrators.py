@@ -12,7 +12,6 @@ import click
 
 from gateway import keys, wiring
 from gateway.changes import CHANGES
-from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
 from gateway.cli.arguments import gateway_address, organisation_id, told_plainly
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
@@ -198,9 +197,6 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         (approval,) = approvals(session, gateway, change)
         done = changes.approve(gateway.ports, CHANGES, proposal_id, approval)
         show(session, change.action, done)
-    if change.action == "certificate.approve" and not session.as_json:
-        named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
-        click.echo(f"  fetch it: casegate admin --as PERSON certificate approve {named}")
 
 
 @proposal.command("withdraw")
@@ -253,13 +249,11 @@ def _print(one: Proposal) -> None:
 
 
 def _fields(one: Proposal) -> dict[str, object]:
-    values = canonical.decode(one.values.encode())
     return {
         "proposal": str(one.id),
         "action": one.action,
         "organisation": one.organisation,
-        "values": values,
-        **({"key": key_of(values["csr"])} if one.action == "certificate.approve" else {}),
+        "values": canonical.decode(one.values.encode()),
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
         "applied_event": None if one.applied_event is None else str(one.applied_event),
