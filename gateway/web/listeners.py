@@ -1,6 +1,6 @@
 """Which endpoints each listener serves."""
 
-from gateway.web import certificates, log, metadata, oauth, problem_pages
+from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
     audit,
@@ -42,7 +42,6 @@ PUBLIC: tuple[Endpoint, ...] = (
     *metadata.PUBLIC,
     *log.ENDPOINTS,
     *certificates.PUBLIC,
-    *problem_pages.ENDPOINTS,
 )
 """What anybody may read, and where an invitation becomes a certificate; the description of all
 this is added by the app."""

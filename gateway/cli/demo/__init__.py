@@ -246,6 +246,8 @@ class Scenario:
             raise RuntimeError("an image was let in")
 
     def _import(self) -> dict[str, Any]:
+        # XARF's own sample, no real data: samples/v4 of github.com/xarf/xarf-spec at 37820dace8ac,
+        # unchanged; MIT, Copyright (c) XARF contributors (tests/data/xarf/LICENSE).
         imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
         self.note("Point de Contact imports the XARF specification's own sample report")
         for sentence in (*imported.dropped, *imported.notes):
