@@ -19,6 +19,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.authentication import authenticate
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder, CertificateRequest, Credentials
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
@@ -125,7 +126,7 @@ def test_a_certificate_is_asked_for_then_made_by_who_holds_the_key_then_known(ga
     uri = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:{DESK}"
     found = authenticate(gateway.ports, f"{HOTLINE}.{DESK}", Credentials(thumbprint, (uri,)))
     assert found.organisation == HOTLINE
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     assert [one["thumbprint"] for one in me["certificates"]] == [thumbprint]
 
 
@@ -217,7 +218,7 @@ def test_one_that_is_suspended_is_equipped_all_the_same(gateway, authority):
 def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, authority):
     ordered(gateway)
     issue_approved_certificates(gateway.ports, authority)
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     thumbprint = me["certificates"][0]["thumbprint"]
     for organisation, kind in ((OFMIN, NotFound), ("hotline-x", Forbidden)):
         change = Change(

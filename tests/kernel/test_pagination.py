@@ -171,7 +171,7 @@ def test_the_directory_and_the_registry_are_whole_page_by_page(founding):
     founding.administer("organisation.suspend", OFMIN, reason="test")
 
     def names(page: Callable[[Any], Page[Any]]) -> list[str]:
-        return [one["organisation"] for one in paged(page, "")]
+        return [one.organisation for one in paged(page, "")]
 
     def offices(after: Any, limit: int) -> Page[Any]:
         wanted = organisations.DirectoryFilter(kind="police_office")

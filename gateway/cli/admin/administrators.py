@@ -19,6 +19,7 @@ from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import Proposal
 from gateway.keys import KeyPurpose
 from gateway.registry import queries as entries
@@ -39,7 +40,7 @@ def admins() -> None:
 def list_admins(session: AdminSession) -> None:
     """List the administrators and whether their approvals count."""
     with read_only(session) as gateway:
-        found = entries.administrators(gateway.ports)
+        found = to_json(entries.administrators(gateway.ports))
     rows = [
         (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
     ]

@@ -25,6 +25,7 @@ from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.pki.publication import ROOT_FILE
 from gateway.registry import queries as entries
 
@@ -124,7 +125,7 @@ def _write(
 def list_invitations(session: AdminSession) -> None:
     """List the invitations that can still be used. Tokens are not stored."""
     with read_only(session) as gateway:
-        found = entries.open_invitations(gateway.ports)
+        found = to_json(entries.open_invitations(gateway.ports))
     rows = [tuple(one.values()) for one in found]
     print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)
 

@@ -32,6 +32,7 @@ from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import to_json
 from gateway.registry import mandates, queries
 
 
@@ -51,7 +52,8 @@ def organisation() -> None:
 def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status."""
     with read_only(session) as gateway:
-        found = queries.index(gateway.ports, None if status is None else Status(status))
+        wanted = None if status is None else Status(status)
+        found = to_json(queries.index(gateway.ports, wanted))
     columns = ("organisation", "status", "kind", "name")
     print_items(
         session.as_json, found, columns, [[one[column] for column in columns] for one in found]
@@ -68,7 +70,7 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
     with read_only(session) as gateway:
-        found = queries.report(gateway.ports, slug, None if at is None else at.date())
+        found = to_json(queries.report(gateway.ports, slug, None if at is None else at.date()))
     if session.as_json:
         print_json(found)
     else:
@@ -326,7 +328,7 @@ def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> N
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
     with read_only(session) as gateway:
-        found = successions.list_all(gateway.ports)
+        found = to_json(successions.list_all(gateway.ports))
     print_successions(session.as_json, found)
 
 

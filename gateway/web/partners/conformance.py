@@ -3,7 +3,6 @@
 Bodies are those of the real interface, and so are the refusals.
 """
 
-from typing import Any
 from uuid import UUID
 
 from marshmallow import fields, validate
@@ -16,6 +15,7 @@ from gateway.exchange.conformance import (
     ReceiptChecks,
     SampleDecline,
 )
+from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
 from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
@@ -72,7 +72,7 @@ SEND_BODY = SubmissionBody()
     f"POST {RUNS}",
     action="conformance.start",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=StartBody(),
     writes=True,
 )
@@ -84,8 +84,8 @@ def start(call: Call) -> WriteResult:
     return call.write(conformance.start, call.body["by"])
 
 
-@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, response="ConformanceRun")
-def show(call: Call, run: UUID) -> dict[str, Any]:
+@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, response="RunView")
+def show(call: Call, run: UUID) -> RunView:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
     return call.read(conformance.look_up, run)
 
@@ -94,7 +94,7 @@ def show(call: Call, run: UUID) -> dict[str, Any]:
     f"POST {RUN}/cases",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=SEND_BODY,
     writes=True,
     signed=CASE,
@@ -111,7 +111,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     f"POST {RUN}/acceptance",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=SampleAcceptanceBody(),
     writes=True,
 )
@@ -124,7 +124,7 @@ def accept(call: Call, run: UUID) -> WriteResult:
     f"POST {RUN}/consultations",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=CONSULTATION_BODY,
     writes=True,
 )
@@ -140,7 +140,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
     f"POST {RUN}/consultation-report",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=ConsultationReportBody(),
     writes=True,
 )
@@ -153,7 +153,7 @@ def report(call: Call, run: UUID) -> WriteResult:
     f"POST {RUN}/receipt-checks",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=ReceiptChecksBody(),
     writes=True,
 )
@@ -169,7 +169,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
     f"POST {RUN}/decline",
     action="conformance.submit",
     scope=ANY_SCOPE,
-    response="ConformanceRun",
+    response="RunView",
     body=BODIES["decline"],
     writes=True,
 )

@@ -7,6 +7,12 @@ from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
+from gateway.registry.results import (
+    ListedOrganisation,
+    MembershipStatement,
+    RegisteredDocumentKey,
+    Whoami,
+)
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
@@ -24,7 +30,7 @@ class OrganisationsQuery(StrictSchema):
 
 
 @endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
-def whoami(call: Call) -> dict[str, Any]:
+def whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.read(organisations.whoami)
 
@@ -48,9 +54,9 @@ def index(call: Call) -> dict[str, Any]:
     "GET /organisations/<organisation>",
     action="directory.read",
     scope="directory.read",
-    response="Organisation",
+    response="ListedOrganisation",
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
@@ -61,9 +67,9 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     "GET /organisations/<organisation>/attestation",
     action="directory.read",
     scope="directory.read",
-    response="Status",
+    response="MembershipStatement",
 )
-def show_status(call: Call, organisation: str) -> dict[str, Any]:
+def show_status(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
@@ -78,9 +84,9 @@ def show_status(call: Call, organisation: str) -> dict[str, Any]:
     "GET /organisations/<organisation>/keys/<kid>",
     action="directory.read",
     scope="directory.read",
-    response="KeyRegistration",
+    response="RegisteredDocumentKey",
 )
-def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
+def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.

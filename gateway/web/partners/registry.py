@@ -8,6 +8,7 @@ from gateway.domain.refusals import NotFound
 from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
+from gateway.registry.results import Entry
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
@@ -66,7 +67,7 @@ def index(call: Call) -> dict[str, Any]:
     response="Entry",
     query=EntryQuery(),
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
     Standings, competences, interests, agreements and audit grants are those of the day; systems,
@@ -91,7 +92,7 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Admins")
+@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Administrators")
 def admins(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.exchange import successions
+from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
@@ -33,9 +34,9 @@ def index(call: Call) -> dict[str, Any]:
     "GET /successions/<uuid:succession>",
     action="succession.read",
     scope="handoffs.read",
-    response="Succession",
+    response="SuccessionView",
 )
-def show(call: Call, succession: UUID) -> dict[str, Any]:
+def show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
     return call.read(successions.look_up, succession)
 
@@ -44,7 +45,7 @@ def show(call: Call, succession: UUID) -> dict[str, Any]:
     "POST /successions/<uuid:succession>/approval",
     action="succession.approve",
     scope="handoffs.answer",
-    response="Succession",
+    response="SuccessionView",
     body=ApprovalBody(),
     writes=True,
     signed=SUCCESSION,
