@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import told_plainly
+from gateway.cli.arguments import FILE, told_plainly
 from gateway.cli.doctor import ENOUGH
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
@@ -260,7 +260,7 @@ SHORTEST_PASSPHRASE = 12
 )
 @click.option(
     "--root-passphrase-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
 def init(

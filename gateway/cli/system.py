@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import gateway_address, json_option, organisation_id
+from gateway.cli.arguments import FILE, gateway_address, json_option, organisation_id
 from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
@@ -350,7 +350,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_key_options
 @click.option(
     "--document-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Your document.pem, which countersigns the new key, if you have one.",
 )
 def create(
@@ -401,7 +401,7 @@ def _create_encryption(
 
 
 @key.command("require-signed")
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @_key_options
 def require_signed(key: Path, organisation: str, gateway: str) -> None:
     """Declare that only documents you sign count.
@@ -413,7 +413,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 
 
 @key.command("allow-attested")
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     """Declare that the gateway can attest for you."""

@@ -15,15 +15,23 @@ from gateway.web.partners import (
 )
 
 PARTNERS: tuple[Endpoint, ...] = (
-    *directory.ENDPOINTS,
-    *cases.ENDPOINTS,
-    *handoffs.ENDPOINTS,
-    *successions.ENDPOINTS,
-    *events.ENDPOINTS,
-    *registry.ENDPOINTS,
-    *changes.ENDPOINTS,
-    *audit.ENDPOINTS,
-    *conformance.ENDPOINTS,
+    *(
+        one
+        for module in (
+            directory,
+            cases,
+            handoffs,
+            successions,
+            events,
+            registry,
+            changes,
+            audit,
+            conformance,
+        )
+        for one in vars(module).values()
+        if isinstance(one, Endpoint)
+    ),
+    *handoffs.ANSWERING,
 )
 """Everything that a system with a token may call."""
 

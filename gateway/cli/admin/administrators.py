@@ -13,7 +13,7 @@ import click
 from gateway import keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
-from gateway.cli.arguments import gateway_address, organisation_id, told_plainly
+from gateway.cli.arguments import FILE, gateway_address, organisation_id, told_plainly
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
@@ -24,7 +24,6 @@ from gateway.kernel.values import Proposal
 from gateway.keys import KeyPurpose
 from gateway.registry import queries as entries
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
 )
@@ -92,9 +91,9 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 
 
 @admins.command("sign", short_help="Sign a change on your own machine, for the network.")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
-@click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
+@click.option("--key", "key_file", required=True, type=FILE, help="Their key.pem.")
 @_issuer
 @click.pass_obj
 def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer: str) -> None:

@@ -1,6 +1,7 @@
 """`casegate admin certificate` and `invitation`: how members' systems come in, and stay out."""
 
 import io
+import re
 import secrets
 from pathlib import Path
 from uuid import UUID
@@ -74,9 +75,8 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
         show(session, "invitation.create", written)
         if made is not None and not session.as_json:
             click.echo(f"  invitation in {out}: send it so that only the member reads it")
-            click.echo(
-                f"  the root's fingerprint, to confirm out of band: {_grouped(made.root_sha256)}"
-            )
+            fours = " ".join(re.findall("....", made.root_sha256))  # to be read aloud
+            click.echo(f"  the root's fingerprint, to confirm out of band: {fours}")
 
 
 def invitation_file(
@@ -128,8 +128,3 @@ def list_invitations(session: AdminSession) -> None:
         found = to_json(entries.open_invitations(gateway.ports))
     rows = [tuple(one.values()) for one in found]
     print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)
-
-
-def _grouped(digest: str) -> str:
-    """Hex digits in fours, to be read aloud."""
-    return " ".join(digest[place : place + 4] for place in range(0, len(digest), 4))

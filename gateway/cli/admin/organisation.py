@@ -9,14 +9,13 @@ import click
 
 from gateway.cli.admin.session import (
     DAY,
-    FILE,
     AdminSession,
     change_registry,
     day,
     read_json,
     read_only,
 )
-from gateway.cli.arguments import organisation_id
+from gateway.cli.arguments import FILE, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -134,7 +133,7 @@ def contact() -> None:
 
 @contact.command("set", short_help="Set the contact for a role.")
 @click.argument("slug", metavar="ORGANISATION")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
     """Set a contact of ORGANISATION from FILE (JSON: role, name, address)."""
@@ -195,7 +194,7 @@ def system() -> None:
     "--key",
     "files",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Public key, a JWK with a kid; twice while one replaces the other.",
 )
 @click.option(

@@ -198,9 +198,11 @@ class DemoEnvironment:
         """Start the gateway as shipped, and wait until both listeners answer."""
         log = (self.folder / "gateway.log").open("a", encoding="utf-8")
         command = [sys.executable, "-m", "gateway.cli", "run", "--home", str(self.operator)]
+        # A demonstration that is killed leaves no gateway behind.
+        environ = {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environ()
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ
             )
         assert self._process.stdout is not None  # noqa: S101 - asked for above
         late = threading.Timer(READY_SECONDS, self._process.terminate)
@@ -250,11 +252,6 @@ def _set(file: Path, name: str, value: str) -> None:
     if empty not in text and filled not in text:
         raise RuntimeError(f"the connection file has no place for {name}")
     file.write_text(text.replace(empty, filled), encoding="utf-8")
-
-
-def _environ() -> dict[str, str]:
-    # A demonstration that is killed leaves no gateway behind.
-    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
 def run_command(*words: str) -> None:

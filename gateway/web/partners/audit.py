@@ -12,7 +12,7 @@ from gateway.domain.timestamp import parse_timestamp
 from gateway.exchange import audit
 from gateway.exchange.audit import AuditSearch, Filters
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -64,13 +64,8 @@ class SearchBody(StrictSchema):
     limit = field.whole(1, field.LARGEST_LIMIT, required=False)
 
 
-@endpoint(
-    "POST /audit/searches",
-    action="audit.search",
-    scope="audit.search",
-    response="AuditedEventResult",
-    body=SearchBody(),
-    writes=True,
+@writes(
+    "POST /audit/searches", "audit.search", "audit.search", "AuditedEventResult", body=SearchBody()
 )
 def search(call: Call) -> WriteResult:
     """Read events that an audit grant reaches over, with receipts and what it shows; no content.
@@ -105,6 +100,3 @@ def _filters(body: Mapping[str, Any]) -> Filters:
         since=parse_timestamp(body["since"]) if "since" in body else None,
         until=parse_timestamp(body["until"]) if "until" in body else None,
     )
-
-
-ENDPOINTS = (search,)

@@ -326,15 +326,11 @@ ABOUT = 'must be the id of an item, or "case"'
 """What is wrong with the thing that a classification says to be about."""
 
 
-def _about_fault(value: str) -> str | None:
-    return None if value == "case" else ANY_UUID.fault(value) and ABOUT
-
-
 class Classification(StrictSchema):
     """A code of one scheme; schemes stand beside each other and are never converted."""
 
     id = field.uuid()
-    about = StrictString(Validator(_about_fault))
+    about = StrictString(Validator(lambda v: None if v == "case" else ANY_UUID.fault(v) and ABOUT))
     scheme = field.scheme()
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)

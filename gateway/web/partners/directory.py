@@ -29,7 +29,7 @@ class OrganisationsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
+@endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
 def whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.read(organisations.whoami)
@@ -37,9 +37,9 @@ def whoami(call: Call) -> Whoami:
 
 @endpoint(
     "GET /organisations",
-    action="directory.read",
-    scope="directory.read",
-    response="Organisations",
+    "directory.read",
+    "directory.read",
+    "Organisations",
     query=OrganisationsQuery(),
 )
 def index(call: Call) -> dict[str, Any]:
@@ -51,10 +51,7 @@ def index(call: Call) -> dict[str, Any]:
 
 
 @endpoint(
-    "GET /organisations/<organisation>",
-    action="directory.read",
-    scope="directory.read",
-    response="ListedOrganisation",
+    "GET /organisations/<organisation>", "directory.read", "directory.read", "ListedOrganisation"
 )
 def show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
@@ -65,9 +62,9 @@ def show(call: Call, organisation: str) -> ListedOrganisation:
 
 @endpoint(
     "GET /organisations/<organisation>/attestation",
-    action="directory.read",
-    scope="directory.read",
-    response="MembershipStatement",
+    "directory.read",
+    "directory.read",
+    "MembershipStatement",
 )
 def show_status(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
@@ -82,9 +79,9 @@ def show_status(call: Call, organisation: str) -> MembershipStatement:
 
 @endpoint(
     "GET /organisations/<organisation>/keys/<kid>",
-    action="directory.read",
-    scope="directory.read",
-    response="RegisteredDocumentKey",
+    "directory.read",
+    "directory.read",
+    "RegisteredDocumentKey",
 )
 def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
@@ -96,6 +93,3 @@ def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
     return call.read(organisations.look_up_key, organisation, kid)
-
-
-ENDPOINTS = (whoami, index, show, show_status, show_key)

@@ -25,9 +25,7 @@ class EventsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint(
-    "GET /events", action="events.read", scope=ANY_SCOPE, response="EventPage", query=EventsQuery()
-)
+@endpoint("GET /events", "events.read", ANY_SCOPE, "EventPage", query=EventsQuery())
 def index(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
@@ -42,9 +40,9 @@ def index(call: Call) -> EventPage:
 
 @endpoint(
     "GET /receipts/<uuid:event>",
-    action="receipt.read",
-    scope=ANY_SCOPE,
-    response="Receipt",
+    "receipt.read",
+    ANY_SCOPE,
+    "Receipt",
     media=("application/json", PROOF),
 )
 def show(call: Call, event: UUID) -> Response:
@@ -57,6 +55,3 @@ def show(call: Call, event: UUID) -> Response:
     if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
         return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")
     return json_response(receipt.to_json(found), headers=varies)
-
-
-ENDPOINTS = (index, show)

@@ -9,7 +9,7 @@ from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.registry.results import Entry
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
@@ -45,13 +45,7 @@ class ContactsBody(StrictSchema):
     reason = field.free(300)
 
 
-@endpoint(
-    "GET /admin/organisations",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entries",
-    query=EntriesQuery(),
-)
+@endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
 def index(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
@@ -61,11 +55,7 @@ def index(call: Call) -> dict[str, Any]:
 
 
 @endpoint(
-    "GET /admin/organisations/<organisation>",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entry",
-    query=EntryQuery(),
+    "GET /admin/organisations/<organisation>", "registry.read", SCOPE, "Entry", query=EntryQuery()
 )
 def show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
@@ -78,13 +68,12 @@ def show(call: Call, organisation: str) -> Entry:
     return call.read(entries.look_up, organisation, at)
 
 
-@endpoint(
+@writes(
     "POST /admin/organisations/<organisation>/contacts/consultations",
-    action="registry.consult",
-    scope=SCOPE,
-    response="Contacts",
+    "registry.consult",
+    SCOPE,
+    "Contacts",
     body=ContactsBody(),
-    writes=True,
 )
 def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
@@ -92,18 +81,14 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Administrators")
+@endpoint("GET /admin/admins", "registry.read", SCOPE, "Administrators")
 def admins(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}
 
 
 @endpoint(
-    "GET /admin/invitations",
-    action="registry.read",
-    scope=SCOPE,
-    response="OpenInvitations",
-    query=InvitationsQuery(),
+    "GET /admin/invitations", "registry.read", SCOPE, "OpenInvitations", query=InvitationsQuery()
 )
 def invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
@@ -115,6 +100,3 @@ def invitations(call: Call) -> dict[str, Any]:
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
         raise NotFound
-
-
-ENDPOINTS = (index, show, consult, admins, invitations)

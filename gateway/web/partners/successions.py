@@ -8,7 +8,7 @@ from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -19,35 +19,26 @@ class ApprovalBody(StrictSchema):
     by = field.staff()
 
 
-@endpoint(
-    "GET /successions",
-    action="succession.read",
-    scope="handoffs.read",
-    response="Successions",
-)
+@endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
 def index(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": call.read(successions.index)}
 
 
 @endpoint(
-    "GET /successions/<uuid:succession>",
-    action="succession.read",
-    scope="handoffs.read",
-    response="SuccessionView",
+    "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
 )
 def show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
     return call.read(successions.look_up, succession)
 
 
-@endpoint(
+@writes(
     "POST /successions/<uuid:succession>/approval",
-    action="succession.approve",
-    scope="handoffs.answer",
-    response="SuccessionView",
+    "succession.approve",
+    "handoffs.answer",
+    "SuccessionView",
     body=ApprovalBody(),
-    writes=True,
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
@@ -55,6 +46,3 @@ def approve(call: Call, succession: UUID) -> WriteResult:
     return call.write(
         successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
     )
-
-
-ENDPOINTS = (index, show, approve)
