@@ -27,8 +27,8 @@ from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,

@@ -15,8 +15,8 @@ from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,

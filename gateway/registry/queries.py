@@ -16,8 +16,8 @@ from gateway.domain.organisation import Application, Organisation, Period, Statu
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_entrusted
-from gateway.kernel.pagination import Page, collect_page, iterate
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,

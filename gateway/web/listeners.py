@@ -3,7 +3,6 @@
 from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
-    audit,
     cases,
     changes,
     conformance,
@@ -25,7 +24,6 @@ PARTNERS: tuple[Endpoint, ...] = (
             events,
             registry,
             changes,
-            audit,
             conformance,
         )
         for one in vars(module).values()

@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Response
 
-from gateway.kernel.pagination import Page
-from gateway.kernel.results import encode
+from gateway.kernel.results import Page, encode
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",

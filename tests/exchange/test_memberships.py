@@ -13,7 +13,7 @@ from gateway.domain.lifecycle import StatusChange, change_status
 from gateway.domain.organisation import Contact, MembershipClass, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.exchange import offers
-from gateway.kernel import pagination
+from gateway.kernel import results
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -214,11 +214,11 @@ def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
 
 
 def test_no_page_of_the_directory_leads_on_from_who_only_applied(gateway, monkeypatch):
-    monkeypatch.setattr(pagination, "ROWS_LOOKED_AT", 1)
+    monkeypatch.setattr(results, "ROWS_LOOKED_AT", 1)
     gateway.administer("organisation.apply", "a-first", **APPLICATION)
     nothing_fits = organisations.DirectoryFilter(kind="nothing of the kind")
     page = organisations.page(gateway.ports, caller(HOTLINE), "", 9, nothing_fits)
-    assert page == pagination.Page([], ABROAD)
+    assert page == results.Page([], ABROAD)
 
 
 def test_an_offer_does_not_tell_that_somebody_applied(gateway):

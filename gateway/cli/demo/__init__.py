@@ -236,9 +236,10 @@ class Scenario:
         self.take_on(OCRVP, self.open_handoff, "ocrvp-7", None)
 
     def _refuse_media(self) -> None:
-        data = _data("with-an-image.json")
+        image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
+        report = {**json.loads(_data("content-csam.json")), "evidence": [image]}
         try:
-            import_xarf(data, _profile(), wiring.new_id, wiring.now())
+            import_xarf(json.dumps(report).encode(), _profile(), wiring.new_id, wiring.now())
         except ImportRefused as refused:
             self.note("a report with an image in it is refused whole, before anything is sent:")
             self.note(f"    {refused}")
