@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.organisation_name import OrganisationName
+from gateway.domain.organisation import OrganisationName
 
 
 class Operation(StrEnum):
