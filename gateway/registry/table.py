@@ -229,6 +229,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
         mandates.cancel_succession,
+        about="The predecessor holds the mandate again; after its day has passed, from today on.",
     ),
     "interest.declare": ChangeType(
         "Record that an organisation declares an interest.",

@@ -306,22 +306,6 @@ def preview_succession(
     _print_succession(found, session.as_json)
 
 
-@succession.command("cancel", short_help="Cancel a planned succession before anything has moved.")
-@click.argument("succession", type=click.UUID)
-@click.option("--reason", required=True, help="Reason; both organisations read it.")
-@click.pass_obj
-def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> None:
-    """Cancel SUCCESSION permanently. Needs two approvals (R10).
-
-    The predecessor holds the mandate again; after the day of the succession, from today on. It is
-    refused when a handoff has moved.
-    """
-    with read_only(session) as gateway:
-        planned = successions.find(gateway.ports, succession)
-    values = {"succession": str(succession), "reason": reason}
-    change_registry(session, "succession.cancel", planned.predecessor, values)
-
-
 @succession.command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
