@@ -10,7 +10,7 @@ from typing import Any
 from gateway.domain.audit import AuditAccess
 from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
-from gateway.evidence import trust_mark
+from gateway.evidence import membership_attestation
 from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
@@ -27,8 +27,8 @@ from gateway.kernel.transact import (
 )
 from gateway.kernel.values import Caller, LoggedEvent, TreeHead
 from gateway.registry.results import (
-    AuditGrant,
-    HeldCompetence,
+    AuditAccessEntry,
+    HeldMandate,
     ListedEncryptionKey,
     ListedKey,
     ListedOrganisation,
@@ -75,9 +75,9 @@ def whoami(ports: Ports, caller: Caller) -> Whoami:
                 for c in certificates
                 if c.revoked_at is None
             ],
-            audit_grants=[
-                AuditGrant(**reach_of(grant))
-                for grant in context.organisation.audit_grants
+            audit_access=[
+                AuditAccessEntry(**reach_of(grant))
+                for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
             reference_date=context.today.day,
@@ -134,8 +134,8 @@ class _Status:
 def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStatement:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
-    It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises LogFrozen,
+    It ends after a day, or when the membership does. WrongState when there is nothing to state: the
+    organisation does not take part now, or has no membership. Raises LogFrozen,
     HighWaterMarkUnavailable.
     """
 
@@ -145,8 +145,8 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStat
         return deny_as_not_found() if found is None else _status(context, found)
 
     status = read(ports, caller, ActionRequest("directory.read"), query)
-    ports.notary.sign(status.head)  # a frozen gateway states nothing
-    mark = trust_mark.issue(
+    ports.checkpoint_signer.sign(status.head)  # a frozen gateway states nothing
+    mark = membership_attestation.issue(
         issuer=ports.issuer,
         organisation=slug,
         status=str(status.organisation.status),
@@ -179,8 +179,8 @@ def _status(context: RequestContext, organisation: Organisation) -> _Status:
 def _end_of(
     context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
 ) -> datetime:
-    """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
-    ends = at + trust_mark.LIFETIME
+    """A day later, or whole minutes earlier when the membership ends before; at least a minute."""
+    ends = at + membership_attestation.LIFETIME
     while (
         ends > at + MINUTE
         and organisation.membership_on(context.ports.reference_date(ends).day) is not membership
@@ -227,7 +227,7 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         public_authority=organisation.public_authority,
         active=organisation.active,
         membership=organisation.membership_on(day),
-        competences=[held(c) for c in organisation.competences if c.period.holds(day)],
+        mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         signed_only=organisation.signed_only,
         document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
         encryption_keys=[
@@ -237,17 +237,17 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
     )
 
 
-def held(one: Mandate) -> HeldCompetence:
+def held(one: Mandate) -> HeldMandate:
     """A mandate, as it is shown."""
     days = one.period
-    return HeldCompetence(one.key, one.legal_act, days.start, days.end, one.registration_event)
+    return HeldMandate(one.key, one.legal_act, days.start, days.end, one.registration_event)
 
 
 def reach_of(grant: AuditAccess) -> dict[str, Any]:
-    """The members of an `AuditGrant`."""
+    """The members of an `AuditAccessEntry`."""
     case = grant.case
     return {
-        "grant": grant.id,
+        "audit_access": grant.id,
         "coverage": grant.coverage,
         "member": grant.member if case is None else case.originator,
         "case": None if case is None else case.case,

@@ -15,7 +15,7 @@ from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import Application, Organisation, Period, Status, System
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import require_entrusted
+from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
@@ -35,9 +35,9 @@ from gateway.registry.results import (
     CertificateEntry,
     ContactEntry,
     Contacts,
+    DecidedAuditAccess,
     Entry,
     EntrySummary,
-    GrantEntry,
     InterestEntry,
     KeyEntry,
     MembershipEntry,
@@ -56,7 +56,7 @@ def page(
         return _line(one) if status in (None, one.status) else None
 
     def query(context: RequestContext) -> Page[EntrySummary]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -66,7 +66,7 @@ def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> Entry:
     """All of an organisation's entry; with ``day``, what held on that day."""
 
     def query(context: RequestContext) -> Entry:
-        require_entrusted(context)
+        require_admin_scope(context)
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
@@ -77,7 +77,7 @@ def admins(ports: Ports, caller: Caller) -> list[AdministratorEntry]:
     """Who approves, and who did."""
 
     def query(context: RequestContext) -> list[AdministratorEntry]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return _admins(context.work)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -89,7 +89,7 @@ def invitations(
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
     def query(context: RequestContext) -> Page[OpenInvitation]:
-        require_entrusted(context)
+        require_admin_scope(context)
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
@@ -109,7 +109,7 @@ def consult(
     request = ActionRequest("registry.consult", by, key, content)
 
     def act(context: RequestContext) -> Contacts:
-        require_entrusted(context)
+        require_admin_scope(context)
         if context.work.organisations.get(slug) is None:
             deny_as_not_found()
         parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
@@ -122,7 +122,7 @@ def consult(
         return _contacts(context, slug)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Contacts:
-        require_entrusted(context)
+        require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
                 "the contacts changed since they were opened: open them under a new key"
@@ -212,20 +212,20 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
             for m in one.memberships
             if holds(m.period)
         ],
-        competences=[held(c) for c in one.competences if holds(c.period)],
+        mandates=[held(c) for c in one.mandates if holds(c.period)],
         interests=[
             InterestEntry(i.id, i.scope, i.subject, i.kind, i.period.start, i.period.end)
             for i in one.interests
             if holds(i.period)
         ],
         agreements=[
-            AgreementEntry(a.id, a.kind, a.about, a.reference, a.period.start, a.period.end)
+            AgreementEntry(a.id, a.kind, a.description, a.reference, a.period.start, a.period.end)
             for a in one.agreements
             if holds(a.period)
         ],
-        audit_grants=[
-            GrantEntry(**reach_of(g), decision_ref=g.decision_ref, ended_at=g.ended_at)
-            for g in one.audit_grants
+        audit_access=[
+            DecidedAuditAccess(**reach_of(g), decision_ref=g.decision_ref, ended_at=g.ended_at)
+            for g in one.audit_access
             if day is None or g.start <= day < g.end
         ],
         keys=[
@@ -240,7 +240,7 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
 def _application(one: Application | None) -> ApplicationEntry | None:
     if one is None:
         return None
-    said = one.resolution
+    said = one.decision
     decision = None
     if said is not None:
         decision = ResolutionEntry(
@@ -249,7 +249,7 @@ def _application(one: Application | None) -> ApplicationEntry | None:
     return ApplicationEntry(
         membership=one.membership,
         purposes=sorted(one.purposes),
-        about=one.about,
+        description=one.description,
         received_on=one.received_on,
         event=one.event,
         decision=decision,

@@ -19,7 +19,7 @@ from gateway.kernel.results import Digest, SignedText
 
 
 @dataclass(frozen=True)
-class HeldCompetence:
+class HeldMandate:
     """A mandate, and the event that gave it."""
 
     competence: str
@@ -58,7 +58,7 @@ class ListedOrganisation:
     public_authority: bool
     active: bool
     membership: MembershipClass | None
-    competences: Sequence[HeldCompetence]
+    mandates: Sequence[HeldMandate]
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]
@@ -69,8 +69,8 @@ class MembershipStatement:
     """The gateway's word that an organisation takes part, and until when it counts."""
 
     organisation: str
-    statement: Annotated[str, "A signed trust mark (RFC 7515), compact."]
-    until: datetime
+    attestation: Annotated[str, "A signed membership attestation (RFC 7515), compact."]
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class RegisteredDocumentKey:
 
 
 @dataclass(frozen=True)
-class AuditGrant:
-    """What an audit grant reaches over, and when."""
+class AuditAccessEntry:
+    """What an audit access covers, and when."""
 
-    grant: UUID
+    audit_access: UUID
     coverage: CoverageKind
     member: str | None
     case: UUID | None
@@ -114,7 +114,7 @@ class Whoami:
     system: str
     scopes: Sequence[str]
     certificates: Sequence[OwnCertificate]
-    audit_grants: Sequence[AuditGrant]
+    audit_access: Sequence[AuditAccessEntry]
     reference_date: date
     reference_date_simulated: bool
 
@@ -148,7 +148,7 @@ class ApplicationEntry:
 
     membership: MembershipClass
     purposes: Sequence[str]
-    about: str
+    description: str
     received_on: date
     event: UUID
     decision: ResolutionEntry | None
@@ -182,15 +182,15 @@ class AgreementEntry:
 
     agreement: UUID
     kind: str
-    about: str
+    description: str
     reference: str
     from_: date
     until: date | None
 
 
 @dataclass(frozen=True)
-class GrantEntry(AuditGrant):
-    """An audit grant, with the decision behind it."""
+class DecidedAuditAccess(AuditAccessEntry):
+    """An audit access, with the decision behind it."""
 
     decision_ref: str
     ended_at: datetime | None
@@ -243,10 +243,10 @@ class Entry:
     history: Sequence[StatusEntry]
     application: ApplicationEntry | None
     memberships: Sequence[MembershipEntry]
-    competences: Sequence[HeldCompetence]
+    mandates: Sequence[HeldMandate]
     interests: Sequence[InterestEntry]
     agreements: Sequence[AgreementEntry]
-    audit_grants: Sequence[GrantEntry]
+    audit_access: Sequence[DecidedAuditAccess]
     keys: Sequence[KeyEntry]
     systems: Sequence[SystemEntry]
 

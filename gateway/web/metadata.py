@@ -88,9 +88,9 @@ def token_keys(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /keys/attestation", media=JWK_SET)
-def attest_keys(gate: AppContext) -> Response:
+def attestation_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
-    return _set(gate.attest_keys)
+    return _set(gate.attestation_keys)
 
 
 # --- Pages for people: what each problem means ----------------------------------------------------
@@ -140,7 +140,7 @@ PUBLIC = (
     authorization_server,
     openid_configuration,
     token_keys,
-    attest_keys,
+    attestation_keys,
     problems,
     problem_page,
 )

@@ -13,7 +13,7 @@ import click
 from gateway import keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
-from gateway.cli.arguments import FILE, gateway_address, organisation_id, told_plainly
+from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
@@ -63,7 +63,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
 
     Keep key.pem. `add` takes key.jwk, the public key, and key.proof, which counts for seven days.
     """
-    with told_plainly():
+    with plain_errors():
         folder.mkdir(mode=0o700)
         made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
@@ -101,10 +101,10 @@ def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer:
 
     FILE is a JSON object with action, organisation and values.
     """
-    with told_plainly():
+    with plain_errors():
         try:
-            said = canonical.decode(file.read_bytes())
-            change = Change(said["action"], said["organisation"], said["values"])
+            request = canonical.decode(file.read_bytes())
+            change = Change(request["action"], request["organisation"], request["values"])
         except (ValueError, LookupError, TypeError) as error:
             raise click.ClickException(f"{file} is not a change: {error}") from error
         signed = approval.issue(

@@ -92,7 +92,7 @@ def invitation_file(
     return InvitationFile(
         gateway=config.name,
         issuer=config.issuer,
-        partners=config.partners_url,
+        api_url=config.partners_url,
         root_sha256=root.fingerprint(hashes.SHA256()).hex(),
         log_key=gateway.keys.log.vkey,
         organisation=stands.organisation,

@@ -109,7 +109,7 @@ class PreviewBody(StrictSchema):
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     purpose = field.several(field.word(Purpose), least=1)
-    until = field.moment(required=False)
+    expires_at = field.moment(required=False)
     note = field.free(300, required=False)
 
     @validates_schema
@@ -194,11 +194,12 @@ def submission(call: Call) -> Submission:
         signed_requests.CASE.body(opened)["content"]
     ):
         raise InvalidDocument("the case is not spelled as its profile spells it")
-    persons = None
-    if clearance:
-        matches = tuple(clearance["confirmed_matches"])
-        persons = Clearance(clearance["assessed_by"], clearance["cleared_by"], matches)
+    persons = _clearance(clearance) if clearance else None
     return Submission(body["by"], content, persons, opened)
+
+
+def _clearance(body: Mapping[str, Any]) -> Clearance:
+    return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirmed_matches"]))
 
 
 @writes(
@@ -232,7 +233,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
     found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
@@ -294,7 +295,7 @@ def preview(call: Call) -> Preview:
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
     competence = body["to"].get("competence")
-    until = body.get("until")
+    expires_at = body.get("expires_at")
     return OfferRequest(
         handoff=handoff,
         by=body["by"],
@@ -303,6 +304,6 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         competence=(competence["matter"], competence["territory"]) if competence else None,
         groups=tuple(body.get("groups", ())),
         digests=tuple(body.get("digests", ())),
-        until=parse_timestamp(until) if until else None,
+        expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
     )

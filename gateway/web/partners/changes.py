@@ -103,7 +103,7 @@ def withdraw(call: Call, proposal: UUID) -> WriteResult:
 
 
 @endpoint("GET /admin/changes", "registry.read", SCOPE, "Proposals", query=ProposalsQuery())
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the changes that wait for another person, with `state=all` earlier ones too."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None

@@ -42,7 +42,7 @@ def whoami(call: Call) -> Whoami:
     "Organisations",
     query=OrganisationsQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
@@ -66,11 +66,11 @@ def show(call: Call, organisation: str) -> ListedOrganisation:
     "directory.read",
     "MembershipStatement",
 )
-def show_status(call: Call, organisation: str) -> MembershipStatement:
+def attestation(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
-    `/keys/attestation`. There is none for an organisation that does not take part or holds no seat.
+    `/keys/attestation`. There is none for an organisation that is not active or not a member.
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import Response, request
@@ -34,10 +34,10 @@ class EventsQuery(StrictSchema):
 
 
 @endpoint("GET /events", "events.read", ANY_SCOPE, "EventPage", query=EventsQuery())
-def index(call: Call) -> EventPage:
+def list_(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
-    A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
+    A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
     stream = call.read(receipts.stream, call.query["after"], call.query["limit"])
@@ -65,7 +65,7 @@ def show(call: Call, event: UUID) -> Response:
     return json_response(receipt.to_json(found), headers=varies)
 
 
-# --- Searches of the log, where an audit grant reaches ------------------------------------------
+# --- Searches of the log, where an audit access reaches ------------------------------------------
 
 LARGEST_INDEX = 2**53 - 1
 
@@ -87,14 +87,16 @@ class FiltersBody(StrictSchema):
     handoff = field.uuid(required=False)
     action = field.word(sorted(EVENT_TYPES), required=False)
     result = field.word(EventResult, required=False)
-    since = field.moment(required=False)
-    until = field.moment(required=False)
+    before = field.moment(required=False)
+
+    class Meta:
+        include: ClassVar = {"from": field.moment(required=False)}
 
     @validates_schema
     def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
-        bounded = {"since", "until"} <= data.keys()
-        if bounded and parse_timestamp(data["until"]) <= parse_timestamp(data["since"]):
-            raise ValidationError("must be after since", "until")
+        bounded = {"from", "before"} <= data.keys()
+        if bounded and parse_timestamp(data["before"]) <= parse_timestamp(data["from"]):
+            raise ValidationError("must be after from", "before")
 
 
 class CursorBody(StrictSchema):
@@ -119,7 +121,7 @@ class SearchBody(StrictSchema):
     "POST /audit/searches", "audit.search", "audit.search", "AuditedEventResult", body=SearchBody()
 )
 def search(call: Call) -> WriteResult:
-    """Read events that an audit grant reaches over, with receipts and what it shows; no content.
+    """Read events that an audit access covers, with receipts and what it shows; no content.
 
     Each search is an event with person, reason and filters. `next` goes into `page` of the next
     one; it may lead to a page without events.
@@ -148,6 +150,6 @@ def _filters(body: Mapping[str, Any]) -> Filters:
         handoff=UUID(body["handoff"]) if "handoff" in body else None,
         action=body.get("action"),
         result=body.get("result"),
-        since=parse_timestamp(body["since"]) if "since" in body else None,
-        until=parse_timestamp(body["until"]) if "until" in body else None,
+        since=parse_timestamp(body["from"]) if "from" in body else None,
+        until=parse_timestamp(body["before"]) if "before" in body else None,
     )

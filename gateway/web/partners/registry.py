@@ -46,7 +46,7 @@ class ContactsBody(StrictSchema):
 
 
 @endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
@@ -60,7 +60,7 @@ def index(call: Call) -> dict[str, Any]:
 def show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
-    Standings, competences, interests, agreements and audit grants are those of the day; systems,
+    Memberships, mandates, interests, agreements and audit access are those of the day; systems,
     certificates and keys have moments of their own, and are all there.
     """
     _require_slug(organisation)
@@ -81,8 +81,8 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", "registry.read", SCOPE, "Administrators")
-def admins(call: Call) -> dict[str, Any]:
+@endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
+def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}
 

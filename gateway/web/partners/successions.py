@@ -1,4 +1,4 @@
-"""Successions as the two offices see them: what is planned, and each office's approval."""
+"""Successions as their two organisations see them: what is planned, and who approved it."""
 
 from typing import Any
 from uuid import UUID
@@ -14,13 +14,13 @@ from gateway.web.partners.schema_fields import StrictSchema
 
 
 class ApprovalBody(StrictSchema):
-    """An office agrees that the mandate moves, and its open handoffs with it."""
+    """An organisation agrees that the mandate moves, and its open handoffs with it."""
 
     by = field.staff()
 
 
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": call.read(successions.index)}
 
@@ -29,7 +29,7 @@ def index(call: Call) -> dict[str, Any]:
     "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
 )
 def show(call: Call, succession: UUID) -> SuccessionView:
-    """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
+    """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
     return call.read(successions.look_up, succession)
 
 
@@ -42,7 +42,7 @@ def show(call: Call, succession: UUID) -> SuccessionView:
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
-    """Approve a succession for one's own office; nothing is re-issued before both have."""
+    """Approve a succession for one's own organisation; nothing is re-issued before both have."""
     return call.write(
         successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
     )
