@@ -94,7 +94,7 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         "board 12",
         date(2026, 3, 1),
     )
-    assert str(asked.resolution.event) == approved.result["event"]
+    assert str(asked.decision.event) == approved.result["event"]
     me = to_json(organisations.whoami(gateway.ports, caller(NEW)))
     assert me["organisation"]["active"]
 
