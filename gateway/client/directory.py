@@ -12,6 +12,7 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
+from gateway.evidence.key_history import verify_registration, verify_revocation
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
@@ -68,8 +69,8 @@ class Directory(ClientBase):
     def key_record(self, organisation: str, kid: str) -> KeyRecord:
         """The events that registered a member's document key, and that revoked it.
 
-        Verified to the end (`gateway.evidence.key_history`, `gateway.evidence.key_history`);
-        EvidenceMismatch when they do not hold.
+        Verified to the end (`gateway.evidence.key_history`); EvidenceMismatch when they do not
+        hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")
@@ -79,15 +80,21 @@ class Directory(ClientBase):
         found = evidence_checks.read_receipt(answer.get("receipt"))
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
         locks = tuple(evidence_checks.read_receipt(one) for one in answer.get("locks", ()))
-        key = evidence_checks.confirm_key(found, organisation, kid, self.connection)
-        ended = [
-            evidence_checks.confirm_revocation(one, organisation, kid, self.connection)
-            for one in ends
+        connection = self.connection
+        promised = evidence_checks.confirm_locks(locks, organisation, connection)
+        shown = [
+            evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration),
+            *(
+                evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
+                for one in ends
+            ),
+            *(
+                one.confirmed
+                for one in evidence_checks.confirm_locks(locks, organisation, connection)
+            ),
         ]
-        promised = evidence_checks.confirm_locks(locks, organisation, self.connection)
-        confirmed = [one.confirmed for one in ended] + [one.confirmed for one in promised]
-        for shown in (key.confirmed, *confirmed):
-            self._exchange.observe(shown, before)
+        for one in shown:
+            self._exchange.observe(one, before)
         return KeyRecord(found, ends, locks)
 
     def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, RegisteredMandate]:

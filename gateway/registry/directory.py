@@ -1,7 +1,6 @@
 """The directory: who takes part, with which memberships and mandates, on the reference date."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -11,15 +10,16 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
+from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import mandates, membership_attestation, receipt
+from gateway.evidence import mandates, membership_attestation
 from gateway.evidence.key_history import KEY, LOCKED, SUBJECT, UNLOCKED
+from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -29,6 +29,18 @@ from gateway.kernel.transact import (
     receipt_for,
 )
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
+from gateway.registry.results import (
+    AuditAccessEntry,
+    HeldMandate,
+    ListedEncryptionKey,
+    ListedKey,
+    ListedOrganisation,
+    MandateRegistration,
+    MembershipStatement,
+    OwnCertificate,
+    RegisteredDocumentKey,
+    Whoami,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -51,34 +63,30 @@ class DirectoryFilter:
         )
 
 
-def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
+def whoami(ports: Ports, caller: Caller) -> Whoami:
     """The caller as the gateway sees it: organisation, system, scopes, certificates."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    def query(context: RequestContext) -> Whoami:
         authorize(context, LOG)
         certificates = context.work.organisations.certificates(caller.organisation, caller.system)
-        return {
-            "organisation": _view(context.organisation, context),
-            "status": str(context.organisation.status),
-            "system": caller.system,
-            "scopes": sorted(caller.scopes),
-            "certificates": [
-                {
-                    "thumbprint": c.thumbprint,
-                    "not_after": c.not_after.isoformat(),
-                    "days_left": max(0, (c.not_after - context.now).days),
-                }
+        return Whoami(
+            organisation=_view(context.organisation, context),
+            status=context.organisation.status,
+            system=caller.system,
+            scopes=sorted(caller.scopes),
+            certificates=[
+                OwnCertificate(c.thumbprint, c.not_after, max(0, (c.not_after - context.now).days))
                 for c in certificates
                 if c.revoked_at is None
             ],
-            "audit_access": [
-                audit_access_json(grant)
+            audit_access=[
+                AuditAccessEntry(**reach_of(grant))
                 for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
-            "reference_date": context.today.day.isoformat(),
-            "reference_date_simulated": context.today.simulated,
-        }
+            reference_date=context.today.day,
+            reference_date_simulated=context.today.simulated,
+        )
 
     return read(ports, caller, ActionRequest("whoami.read"), query)
 
@@ -89,13 +97,13 @@ def page(
     after: str,
     limit: int,
     wanted: DirectoryFilter = DirectoryFilter(),
-) -> Page[Mapping[str, Any]]:
+) -> Page[ListedOrganisation]:
     """A page of the directory, by organisation id: applicants are not listed."""
 
-    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[ListedOrganisation]:
         authorize(context, LOG)
 
-        def view(one: Organisation) -> dict[str, Any] | None:
+        def view(one: Organisation) -> ListedOrganisation | None:
             return _view(one, context) if wanted.fits(one, context.today.day) else None
 
         rows = partial(context.work.organisations.page, seen=True)
@@ -104,10 +112,10 @@ def page(
     return read(ports, caller, ActionRequest("directory.read"), query)
 
 
-def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+def look_up(ports: Ports, caller: Caller, slug: str) -> ListedOrganisation:
     """One organisation of the directory."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    def query(context: RequestContext) -> ListedOrganisation:
         authorize(context, LOG)
         found = context.see(slug)
         return deny_as_not_found() if found is None else _view(found, context)
@@ -127,7 +135,7 @@ class _Status:
     head: TreeHead
 
 
-def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStatement:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the membership does. WrongState when there is nothing to state: the
@@ -152,7 +160,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         simulated=status.simulated,
         signer=ports.attester,
     )
-    return {"organisation": slug, "attestation": mark, "expires_at": status.ends.isoformat()}
+    return MembershipStatement(slug, mark, status.ends)
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:
@@ -185,7 +193,7 @@ def _end_of(
     return ends
 
 
-def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
+def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> RegisteredDocumentKey:
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone, and those
@@ -206,16 +214,16 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
         return registered, ended, _locks(context, slug)
 
     registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
-    return {
-        "organisation": slug,
-        "kid": kid,
-        "receipt": _showing(ports, registered, SUBJECT),
-        "revocations": [] if revoked is None else [_showing(ports, revoked, KEY)],
-        "locks": [_showing(ports, one, SUBJECT) for one in locks],
-    }
+    return RegisteredDocumentKey(
+        slug,
+        kid,
+        _showing(ports, registered, SUBJECT),
+        [] if revoked is None else [_showing(ports, revoked, KEY)],
+        [_showing(ports, one, SUBJECT) for one in locks],
+    )
 
 
-def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> dict[str, Any]:
+def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> MandateRegistration:
     """The event that registered a mandate which an organisation holds or held, with its subject.
 
     Every member may check it (gateway.evidence.mandates); which administrators approved it stays
@@ -231,7 +239,7 @@ def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> dic
         return logged
 
     logged = read(ports, caller, ActionRequest("directory.read"), query)
-    return {"organisation": slug, "event": event, "receipt": _showing(ports, logged, SUBJECT)}
+    return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT))
 
 
 _SHOWN = (mandates.GRANTED, mandates.PLANNED)
@@ -257,54 +265,49 @@ _LOCKS_SHOWN = 100
 """A lock and its end take three persons: nobody has so many."""
 
 
-def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> dict[str, Any]:
+def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
     """The receipt of an event with one kind of its details."""
     shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
-    proved = replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
-    return receipt.to_json(proved)
+    return replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
 
 
-def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]:
+def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
     day = context.today.day
-    return {
-        "organisation": organisation.slug,
-        "name": organisation.name,
-        "kind": organisation.kind,
-        "country": organisation.country,
-        "public_authority": organisation.public_authority,
-        "active": organisation.active,
-        "membership": organisation.membership_on(day),
-        "mandates": [
-            {
-                "competence": c.key,
-                "legal_act": c.legal_act,
-                "from": c.period.start.isoformat(),
-                "until": c.period.end.isoformat() if c.period.end else None,
-                "registration_event": str(c.registration_event),
-            }
-            for c in organisation.mandates
-            if c.period.holds(day)
-        ],
-        "signed_only": organisation.signed_only,
-        "document_keys": [_key(key) for key in organisation.document_keys],
-        "encryption_keys": [
-            {**_key(key), "countersignature": key.countersignature}
+    return ListedOrganisation(
+        organisation=organisation.slug,
+        name=organisation.name,
+        kind=organisation.kind,
+        country=organisation.country,
+        public_authority=organisation.public_authority,
+        active=organisation.active,
+        membership=organisation.membership_on(day),
+        mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
+        signed_only=organisation.signed_only,
+        document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
+        encryption_keys=[
+            ListedEncryptionKey(**_key(key), countersignature=key.countersignature)
             for key in organisation.encryption_keys
         ],
-    }
+    )
 
 
-def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
-    """What an audit access covers, and when."""
+def held(one: Mandate) -> HeldMandate:
+    """A mandate, as it is shown."""
+    days = one.period
+    return HeldMandate(one.key, one.legal_act, days.start, days.end, one.registration_event)
+
+
+def reach_of(grant: AuditAccess) -> dict[str, Any]:
+    """The members of an `AuditAccessEntry`."""
     case = grant.case
     return {
-        "audit_access": str(grant.id),
-        "coverage": str(grant.coverage),
+        "audit_access": grant.id,
+        "coverage": grant.coverage,
         "member": grant.member if case is None else case.originator,
-        "case": None if case is None else str(case.case),
+        "case": None if case is None else case.case,
         "person": grant.person,
-        "from": grant.start.isoformat(),
-        "until": grant.end.isoformat(),
+        "from_": grant.start,
+        "until": grant.end,
     }
 
 
@@ -312,7 +315,7 @@ def _key(key: MemberKey) -> dict[str, Any]:
     return {
         "kid": key.kid,
         "jwk": json.loads(key.jwk),
-        "valid_from": key.valid_from.isoformat(),
-        "valid_until": key.valid_until.isoformat() if key.valid_until else None,
-        "registration_event": str(key.registration_event),
+        "valid_from": key.valid_from,
+        "valid_until": key.valid_until,
+        "registration_event": key.registration_event,
     }
