@@ -88,10 +88,7 @@ class Directory(ClientBase):
                 evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
                 for one in ends
             ),
-            *(
-                one.confirmed
-                for one in evidence_checks.confirm_locks(locks, organisation, connection)
-            ),
+            *(one.confirmed for one in promised),
         ]
         for one in shown:
             self._exchange.observe(one, before)
