@@ -527,7 +527,8 @@ class BundleVerification:
             *(sealed_facts(self.case)),
         ]
         state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
-        (word if word else proved).append(Fact("state", state))
+        moved = word if any(one.attested for one in acts[1:]) else proved
+        moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
         dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
         for found, lacking in (self._mandate_facts(), self._reissue_facts(), self._history_facts()):

@@ -90,11 +90,13 @@ def case_version(organisation: str = "hotline", attested: bool = False, seed: st
 class Scenario:
     """One handoff in one log. ``log`` may hold more events than the handoff's own.
 
-    ``own_case`` lets the originator sign the case itself, whoever attests the rest.
+    ``own_case`` lets the originator sign the case itself, whoever attests the rest;
+    ``case_attested`` is the opposite.
     """
 
     attested: bool = False
     own_case: bool = False
+    case_attested: bool = False
     handoff: UUID = HANDOFF
     originator: str = "hotline"
     recipient: str = "police"
@@ -104,7 +106,7 @@ class Scenario:
     answers: list[SdJwt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        attested = self.attested and not self.own_case
+        attested = self.case_attested or (self.attested and not self.own_case)
         self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted_disclosures = [
             d.digest for d in self.case.disclosures if d.name != "reporter"

@@ -257,6 +257,15 @@ def test_an_attested_document_rests_on_the_operators_word_and_says_so():
     assert "attested" not in keys_of(verified(case_version().compact().encode()))
 
 
+def test_what_the_parties_signed_is_proved_also_where_the_case_is_attested():
+    told = verified(Scenario(attested=False).told("acceptance").file())
+    assert fact(told, "state")["under"] == "proved"
+    mixed = Scenario(case_attested=True).told("acceptance").file()
+    told = verified(mixed)
+    assert fact(told, "case")["under"] == "operator_word"
+    assert fact(told, "state")["under"] == "proved"
+
+
 def test_who_requires_the_authors_signature_refuses_an_attested_document():
     data = case_version(attested=True).compact().encode()
     assert verification.verify(data, TRUST, require_signed=True).code == Code.ATTESTED
