@@ -121,8 +121,8 @@ class Config:
     request_deadline: float = _setting(
         "listeners.request_deadline",
         setting_validators.seconds(0.5, 120),
-        "Seconds that a client has to shake hands and send a request, and again to read\n"
-        "the answer; after that the connection is cut.",
+        "Seconds that a client has to send a request, again to take the answer, and half\n"
+        "as many to shake hands; after that the connection is cut.",
         10,
     )
     waiters: int = _setting(
