@@ -29,7 +29,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
     def __init__(self, largest_body: int) -> None:
         """Of a body larger than that the application gets no more than it needs to refuse it."""
         super().__init__()
-        self._largest_body = largest_body
+        self.largest_body = largest_body
         self._most = HEAD_BYTES + 2 * largest_body  # in chunks of a few bytes as well
         self._head_given = False
         self._begin()
@@ -80,7 +80,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
             name, value = lengths[0]
             if name == b"transfer-encoding":
                 self._chunked = value.lower() == b"chunked"
-            elif _DIGITS.fullmatch(value) and int(value) <= self._largest_body:
+            elif _DIGITS.fullmatch(value) and int(value) <= self.largest_body:
                 self._needed += int(value)
         return True
 
@@ -100,7 +100,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
             if length <= 0:
                 return length < 0 or data.find(_END, line) >= 0 or len(data) - line > HEAD_BYTES
             begin, end = line + 2, line + 2 + length
-            enough = self._decoded + min(length, len(data) - begin) >= self._largest_body
+            enough = self._decoded + min(length, len(data) - begin) >= self.largest_body
             broken = len(data) >= end + 2 and data[end : end + 2] != b"\r\n"
             if enough or broken or len(data) < end + 2:
                 return enough or broken

@@ -6,6 +6,7 @@ waiting for one client. A thread gets a request that is there and leaves its ans
 
 import contextlib
 import errno
+import io
 import ipaddress
 import selectors
 import socket
@@ -20,6 +21,8 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from gunicorn import util
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.sock import ssl_wrap_socket
@@ -99,11 +102,21 @@ class Phase(Enum):
 
 
 class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
-    """gunicorn's parser over requests that are there, and that wait for no 100."""
+    """gunicorn's parser over requests that are there, and that wait for no 100.
+
+    A chunked body is read here, so that the application meets none that is malformed.
+    """
+
+    unreader: Incoming
 
     def __next__(self) -> Request:
         request = super().__next__()
         request._expected_100_continue = False
+        if request.body and isinstance(request.body.reader, ChunkedReader):
+            try:
+                request.body = io.BytesIO(request.body.read(self.unreader.largest_body))
+            except NoMoreData:
+                raise ChunkMissingTerminator(b"") from None
         return request
 
 

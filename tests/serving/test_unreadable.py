@@ -15,6 +15,7 @@ journey = pytest.mark.journey
 
 GOOD = b"Host: gateway.example\r\n"
 SECRET = b"secret-of-the-client"
+CHUNKED = b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: chunked\r\n\r\n"
 CASES = {
     "a line that is none": (b"\x01\x02\r\n\r\n", 400),
     "another protocol": (b"GET / GOPHER/1.0\r\n" + GOOD + b"\r\n", 400),
@@ -27,6 +28,11 @@ CASES = {
         b"POST / HTTP/1.1\r\n" + GOOD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
         400,
     ),
+    "a chunk without a size": (CHUNKED + b"zz\r\n", 400),
+    "a chunk of another size": (CHUNKED + b"1\r\n" + SECRET, 400),
+    "a chunk of hostile framing": (CHUNKED + b"1;" + SECRET + b"=\r\na\r\n0\r\n\r\n", 400),
+    "a forbidden trailer": (CHUNKED + b"0\r\nHost: " + SECRET + b"\r\n\r\n", 400),
+    "more framing than content": (CHUNKED + (b"1;%b\r\na\r\n" % (b"x" * 4000)) * 200, 400),
     "an unknown coding": (b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: x\r\n\r\n", 501),
 }
 
