@@ -8,7 +8,6 @@ from flask import Response, request
 from gateway.evidence import receipt
 from gateway.exchange import receipts
 from gateway.exchange.results import EventPage
-from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
@@ -26,7 +25,11 @@ class EventsQuery(StrictSchema):
 
 
 @endpoint(
-    "GET /events", action="events.read", scope=ANY_SCOPE, response="EventPage", query=EventsQuery()
+    "GET /events",
+    action="events.read",
+    scope="events.read",
+    response="EventPage",
+    query=EventsQuery(),
 )
 def index(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
@@ -43,7 +46,7 @@ def index(call: Call) -> EventPage:
 @endpoint(
     "GET /receipts/<uuid:event>",
     action="receipt.read",
-    scope=ANY_SCOPE,
+    scope="events.read",
     response="Receipt",
     media=("application/json", PROOF),
 )
