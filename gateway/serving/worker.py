@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import ipaddress
+import re
 import selectors
 import socket
 import ssl
@@ -22,7 +23,12 @@ from typing import Any, ClassVar
 
 from gunicorn import util
 from gunicorn.http.body import ChunkedReader
-from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
+from gunicorn.http.errors import (
+    ChunkMissingTerminator,
+    InvalidHeader,
+    InvalidRequestLine,
+    NoMoreData,
+)
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.sock import ssl_wrap_socket
@@ -46,6 +52,7 @@ OF_ONE_ADDRESS = 64
 
 LOOK = 0.1  # seconds between two looks for connections that are out of time
 READ_BYTES = 65_536
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -112,12 +119,25 @@ class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
     def __next__(self) -> Request:
         request = super().__next__()
         request._expected_100_continue = False
+        _require_one_address(request)
         if request.body and isinstance(request.body.reader, ChunkedReader):
             try:
                 request.body = io.BytesIO(request.body.read(self.unreader.largest_body))
             except NoMoreData:
                 raise ChunkMissingTerminator(b"") from None
         return request
+
+
+def _require_one_address(request: Request) -> None:
+    """Refuse a request that could be meant for another host (RFC 9112 section 3.2).
+
+    The target is a path: nobody takes us for a proxy. HTTP/1.1 has a Host, spelled as one.
+    """
+    if not request.uri.startswith("/"):
+        raise InvalidRequestLine("the target is not a path")
+    hosts = [value for name, value in request.headers if name == "HOST"]
+    if (hosts or request.version > (1, 0)) and not any(map(_HOST.fullmatch, hosts)):
+        raise InvalidHeader("Host")
 
 
 class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped

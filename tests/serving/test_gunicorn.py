@@ -9,7 +9,7 @@ import pytest
 from gunicorn.http.message import Message
 from gunicorn.http.parser import Parser
 from gunicorn.http.unreader import Unreader
-from gunicorn.http.wsgi import Response, create
+from gunicorn.http.wsgi import Response, create, default_environ
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from packaging.requirements import Requirement
 
@@ -64,6 +64,7 @@ def test_the_parser_reads_what_it_is_given_and_nothing_else() -> None:
     assert "self.unreader" in inspect.getsource(Parser)
     assert "self._expected_100_continue" in inspect.getsource(Message)
     assert "req._expected_100_continue" in inspect.getsource(create)
+    assert '"RAW_URI": req.uri' in inspect.getsource(default_environ)
     for name in ("read", "unread", "take_buffered", "chunk"):
         assert callable(getattr(Unreader, name))
     assert "self.chunk(" in inspect.getsource(Unreader.read)

@@ -33,6 +33,11 @@ CASES = {
     "a chunk of hostile framing": (CHUNKED + b"1;" + SECRET + b"=\r\na\r\n0\r\n\r\n", 400),
     "a forbidden trailer": (CHUNKED + b"0\r\nHost: " + SECRET + b"\r\n\r\n", 400),
     "more framing than content": (CHUNKED + (b"1;%b\r\na\r\n" % (b"x" * 4000)) * 200, 400),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "a host that is a path": (b"GET / HTTP/1.1\r\nHost: evil.example/../x\r\n\r\n", 400),
+    "an empty host": (b"GET / HTTP/1.1\r\nHost: \r\n\r\n", 400),
+    "a target that is a URL": (b"GET http://evil.example/ HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
+    "a target that is no path": (b"OPTIONS * HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
     "an unknown coding": (b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: x\r\n\r\n", 501),
 }
 
