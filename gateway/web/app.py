@@ -74,7 +74,7 @@ def _begin(gate: AppContext) -> Callable[[], None]:
         g.began = perf_counter()
         environ = request.environ
         path = environ["PATH_INFO"]
-        if path.startswith("//") or environ.get("RAW_URI", path).partition("?")[0] != path:
+        if path.startswith("//") or str(environ.get("RAW_URI", path)).partition("?")[0] != path:
             raise NotFound
         if "HTTP_CONTENT_ENCODING" in environ:
             raise UnsupportedMediaType("send the body as it is, without a Content-Encoding")

@@ -9,6 +9,7 @@ import pytest
 from gunicorn.http import errors
 
 from gateway.serving import bad_requests
+from gateway.web.problems import LISTENER_STATUSES
 from tests.serving.listeners import Server, client_pem, listening, program, unix, wait_until
 
 journey = pytest.mark.journey
@@ -130,6 +131,11 @@ def test_every_way_in_which_the_server_refuses_has_a_status_of_its_own_kind() ->
         status = bad_requests.status_of(kind.__new__(kind))
         assert status >= 400
         assert (status == 500) is issubclass(kind, errors.ConfigurationProblem)
+
+
+def test_what_a_listener_refuses_of_a_plain_request_is_described_with_every_operation() -> None:
+    """501 needs a field that no operation names."""
+    assert {status for _, status in CASES.values()} - {501} == set(LISTENER_STATUSES)
 
 
 def test_what_is_not_the_client_s_fault_is_500_and_told_by_its_place_alone() -> None:

@@ -88,10 +88,9 @@ class Story:
 
     def hold(self, answer, method: str, template: str) -> Any:
         operation = DESCRIBED["paths"][template][method.lower()]
-        status = str(answer.status_code)
-        described = operation["responses"][
-            status if status in operation["responses"] else "default"
-        ]
+        described = operation["responses"][str(answer.status_code)]
+        if "$ref" in described:
+            described = DESCRIBED["components"]["responses"][described["$ref"].rpartition("/")[2]]
         media = answer.content_type.partition(";")[0]
         assert media in described["content"], (template, answer.text)
         assert_fits(answer.json, described["content"][media]["schema"], template)

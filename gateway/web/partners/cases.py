@@ -8,7 +8,19 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS
-from gateway.domain.refusals import InvalidDocument, ValidationFailed
+from gateway.domain.refusals import (
+    EditConflict,
+    InvalidDocument,
+    NoCompetentOrganisation,
+    NothingToOffer,
+    OpenHandoffs,
+    SecondPersonRequired,
+    SeveralCompetentOrganisations,
+    TooManyPreviews,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
@@ -18,7 +30,7 @@ from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import CONTENT, Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictSchema
@@ -149,6 +161,7 @@ STEP_BODY = CaseStepBody()
     writes=True,
     status=201,
     signed=signed_requests.CASE,
+    refusals=CONTENT,
 )
 def submit(call: Call) -> WriteResult:
     """Submit the first version of a case.
@@ -174,6 +187,7 @@ def submit(call: Call) -> WriteResult:
     writes=True,
     status=201,
     signed=signed_requests.CASE,
+    refusals=CONTENT,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
     """Submit a further version of a case; `previous` is the digest of the previous one."""
@@ -211,6 +225,7 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     response="CaseStep",
     body=AssessmentBody(),
     writes=True,
+    refusals=(*CONTENT, UnconfirmedMatch),
 )
 def assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18)."""
@@ -224,6 +239,7 @@ def assess(call: Call, case: UUID) -> WriteResult:
     response="CaseStep",
     body=STEP_BODY,
     writes=True,
+    refusals=(*CONTENT, SecondPersonRequired),
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
@@ -237,6 +253,7 @@ def clear(call: Call, case: UUID) -> WriteResult:
     response="CaseStep",
     body=STEP_BODY,
     writes=True,
+    refusals=(*CONTENT, OpenHandoffs),
 )
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
@@ -262,6 +279,7 @@ def index(call: Call) -> dict[str, Any]:
     action="case.read",
     scope="cases.read",
     response="CaseSummary",
+    refusals=CONTENT,
 )
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
@@ -275,6 +293,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
     response="ContentPresentation",
     body=CONSULTATION_BODY,
     writes=True,
+    refusals=CONTENT,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
@@ -286,6 +305,9 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
 
 
+_ADDRESSING = (NoCompetentOrganisation, SeveralCompetentOrganisations, NothingToOffer)
+
+
 @endpoint(
     "POST /cases/<uuid:case>/handoffs",
     action="handoff.offer",
@@ -295,6 +317,7 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     writes=True,
     status=201,
     signed=signed_requests.OFFER,
+    refusals=(*CONTENT, *_ADDRESSING),
 )
 def offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
@@ -313,6 +336,7 @@ def offer(call: Call, case: UUID) -> WriteResult:
     scope="handoffs.offer",
     response="Preview",
     body=PreviewBody(),
+    refusals=(*CONTENT, *_ADDRESSING, WrongState, EditConflict, TooManyPreviews),
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""

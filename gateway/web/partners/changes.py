@@ -11,12 +11,12 @@ from flask import Response
 from marshmallow import fields
 
 from gateway.changes import CHANGES
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import InvalidApproval, InvitationUnusable, ValidationFailed
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import CONTENT, Call, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import json_response, page
@@ -61,6 +61,7 @@ class ProposalsQuery(StrictSchema):
     waits="Proposal",
     writes=True,
     body=ChangeBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
 def submit(call: Call) -> WriteResult | Response:
     """Make a change, or let it wait for the second person whom policy asks for.
@@ -87,6 +88,7 @@ def submit(call: Call) -> WriteResult | Response:
     response="Changed",
     writes=True,
     body=ChangeApprovalBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
 def approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
@@ -101,6 +103,7 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     response="Changed",
     writes=True,
     body=ChangeApprovalBody(),
+    refusals=(InvalidApproval,),
 )
 def withdraw(call: Call, proposal: UUID) -> WriteResult:
     """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.

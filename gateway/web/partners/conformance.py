@@ -8,7 +8,7 @@ from uuid import UUID
 
 from marshmallow import fields, validate
 
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.exchange import conformance
 from gateway.exchange.conformance import (
     Acceptance,
@@ -75,6 +75,7 @@ SEND_BODY = SubmissionBody()
     response="ConformanceRun",
     body=StartBody(),
     writes=True,
+    refusals=(TooManyAttempts,),
 )
 def start(call: Call) -> WriteResult:
     """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
@@ -114,6 +115,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     response="ConformanceRun",
     body=SampleAcceptanceBody(),
     writes=True,
+    refusals=(ConditionsMismatch,),
 )
 def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""

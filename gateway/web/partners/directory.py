@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.domain.organisation import KINDS, SLUG
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import NotFound, WrongState
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
@@ -62,6 +62,7 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     action="directory.read",
     scope="directory.read",
     response="Status",
+    refusals=(WrongState,),
 )
 def show_status(call: Call, organisation: str) -> dict[str, Any]:
     """Read a signed statement that an organisation takes part, as member or as observer.

@@ -9,13 +9,14 @@ from marshmallow import fields
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
+from gateway.domain.refusals import ConditionsMismatch
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
 from gateway.exchange import handoffs
 from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView
 from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, Endpoint, endpoint
+from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
@@ -78,6 +79,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
         body=BODIES[kind.name],
         writes=True,
         signed=ANSWER,
+        refusals=(*CONTENT, ConditionsMismatch),
     )(view)
 
 
@@ -88,6 +90,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     response="ContentPresentation",
     body=CONSULTATION_BODY,
     writes=True,
+    refusals=CONTENT,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
@@ -123,6 +126,7 @@ def index(call: Call) -> dict[str, Any]:
     action="handoff.read",
     scope="handoffs.read",
     response="HandoffView",
+    refusals=CONTENT,
 )
 def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
