@@ -13,7 +13,7 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
@@ -51,7 +51,7 @@ OF_ONE_ADDRESS = 64
 """Connections of one address that a worker waits for; then the longest waiting is cut."""
 
 LOOK = 0.1  # seconds between two looks for connections that are out of time
-READ_BYTES = 65_536
+READ_BYTES = 16_384  # a TLS record
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -64,11 +64,12 @@ class _Unwaiting(socket.socket):
 
     def setblocking(self, flag: bool) -> None:
         """Never block, whatever gthread asks for."""
-        super().settimeout(0.0)
+        self.settimeout(0.0)
 
     def settimeout(self, value: float | None) -> None:
         """Never block, whatever gthread asks for."""
-        super().settimeout(0.0)
+        if self.gettimeout() != 0.0:
+            super().settimeout(0.0)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send what goes at once; the main loop sends the rest."""
@@ -160,6 +161,12 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
         self.outcome: Any = None
         """What the thread made of the last request: whether the connection stays."""
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is for another request, after the one that a thread has answered."""
+        done = self.outcome
+        return not done.cancelled() and done.exception() is None and bool(done.result())
+
     def read_request(self) -> bool:
         """Read until a whole request is there; False when the client has left. Raises _BLOCKED."""
         while not self.incoming.is_whole():
@@ -223,8 +230,9 @@ class WorkerSettings:
 
     def seconds(self, phase: Phase) -> float:
         """How long the main loop waits for a client in a phase, however much it sends."""
-        times: Mapping[Phase, float] = {Phase.HANDSHAKE: self.deadline / 2, Phase.END: LINGER}
-        return min(times.get(phase, self.deadline), self.deadline)
+        if phase is Phase.HANDSHAKE:
+            return self.deadline / 2
+        return min(LINGER, self.deadline) if phase is Phase.END else self.deadline
 
 
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
@@ -276,7 +284,10 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     def finish_request(self, conn: ClientConnection, fs: "Future[bool]") -> None:
         """Go on with a connection whose request a thread has answered."""
         conn.outcome = fs
-        self._wait(conn, Phase.ANSWER)
+        if conn.stays and not conn.sock.unsent:
+            super().finish_request(conn, fs)
+        else:
+            self._wait(conn, Phase.ANSWER)
 
     def murder_pending(self) -> None:
         """Cut the connections that are out of time; soon when the worker stops."""
@@ -366,7 +377,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             super().enqueue_req(conn)
         elif conn.phase is Phase.ANSWER:
             conn.sock.flush()
-            if conn.outcome.cancelled() or conn.outcome.exception() or not conn.outcome.result():
+            if not conn.stays:
                 self._end(conn)
                 return
             self._leave(conn)

@@ -287,6 +287,8 @@ def test_a_repeated_proposal_is_kept_once(line, operator):
         ({"action": "case.submit"}, 422),
         ({"organisation": GATEWAY}, 422),
         ({"approvals": ["x"]}, 403),
+        ({"values": {"\u00e9": 1}}, 400),
+        ({"values": {"until": [[[[[[[[[1]]]]]]]]]}}, 422),
     ],
 )
 def test_what_is_no_change_or_no_approval_is_no_proposal(line, operator, changes, status):

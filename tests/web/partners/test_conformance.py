@@ -80,6 +80,7 @@ def test_only_a_first_version_is_sent(line, newcomer, run):
         ),
         ("receipt-checks", {"by": "x-1", "verdicts": {"receipt-1": "yes"}}, 422),
         ("receipt-checks", {"by": "x-1", "verdicts": {}}, 422),
+        ("receipt-checks", {"by": "x-1", "verdicts": {"\u00e9": True}}, 400),
         ("decline", {"by": "x-1"}, 422),
         ("decline", {"by": "a person's name", "reason": "no"}, 422),
     ],
