@@ -85,7 +85,7 @@ def verify(
     if claims.keys() != HEADING | {"action", "change"} or hidden:
         raise DocumentError("an approval names an action and a change, and says nothing else")
     if claims["aud"] != audience:
-        raise DocumentError("an approval is for one gateway alone")
+        raise DocumentError("an approval is for one gateway and no other")
     action, change = claims["action"], claims["change"]
     if not isinstance(action, str) or not isinstance(change, str):
         raise DocumentError("an approval names an action and a change")
