@@ -2,9 +2,10 @@
 
 What can be told from the bytes alone is checked first, against every key that the caller's
 organisation ever registered. Whether the key still counts is asked inside the transaction, after
-the retry key: a write that was done gets its first result, whatever became of the key.
+the idempotency key: a write that was done gets its first result, whatever became of the key.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
-_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "until"})
+_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
 _BESIDE_OFFERED = frozenset({"by", "note"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
@@ -39,7 +40,7 @@ BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
 class VerifiedRequest:
     """A document with a valid signature of its own organisation: key, id and what it says.
 
-    ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
+    ``jti`` is the idempotency key. ``verified`` has the claims and every disclosure in its place.
     """
 
     document: SdJwt
@@ -59,7 +60,7 @@ class SignedRequestType:
 def open_signed(
     ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
 ) -> VerifiedRequest:
-    """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
+    """Verify a document of the caller's organisation; ``key`` is a idempotency key sent beside it.
 
     Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
     audience, an attestation for another organisation (``attested_for``), a form that is not
@@ -86,23 +87,14 @@ def open_signed(
 
 
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
-    """Lists of digests are padded, and stand nowhere but at the top."""
-    payload = sd_jwt.payload_of(document)
-    sd_jwt.refuse_reserved([one.value for one in document.disclosures])
-    for name, value in payload.items():
-        if name == "_sd":
-            sizes = [len(value)]
-        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
-            if not all(isinstance(one, dict) and one.keys() == {"..."} for one in value):
-                raise DocumentError("each element of an array of objects is a disclosure")
-            sizes = [len(value)]
-        else:
-            sizes = []
-            sd_jwt.refuse_reserved([value])
-        if any(size != sd_jwt.padded_size(size) for size in sizes):
-            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32...")
-    if "_sd" not in payload:
+    """Its author shows all of it: no more decoys than the padding needs."""
+    shown = Counter(one.name if one.in_array else "_sd" for one in verified.placed)
+    lists = sd_jwt.digest_lists(sd_jwt.payload_of(document))
+    if "_sd" not in lists:
         raise DocumentError("properties are disclosures, padded with decoys")
+    for name, digests in lists.items():
+        if len(digests) != sd_jwt.padded_size(shown[name]):
+            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32..., no further")
     try:
         canonical.encode(sd_jwt.merge_disclosures(verified))
     except ValueError:
@@ -168,9 +160,9 @@ def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
         allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
-    said = sd_jwt.merge_disclosures(opened.verified)
-    persons = {name: said[name] for name in _PERSONS if name in said}
-    return {**persons, "content": cases.case_from_claims(said)}
+    merged = sd_jwt.merge_disclosures(opened.verified)
+    persons = {name: merged[name] for name in _PERSONS if name in merged}
+    return {**persons, "content": cases.case_from_claims(merged)}
 
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:
@@ -198,8 +190,8 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     except StatementError as error:
         raise InvalidDocument(f"the signed document is not accepted: {error}") from None
     body = {one.name: one.value for one in placed}
-    if "until" in claims:
-        body["until"] = _moment(claims["until"])
+    if "expires_at" in claims:
+        body["expires_at"] = _moment(claims["expires_at"])
     return {
         **body,
         "handoff": claims["handoff"],
@@ -227,7 +219,7 @@ def _moment(seconds: Any) -> str:
             raise ValueError
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
-        raise InvalidDocument("'until' is a time in whole seconds since 1970") from None
+        raise InvalidDocument("'expires_at' is a time in whole seconds since 1970") from None
 
 
 def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:

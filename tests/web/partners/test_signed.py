@@ -37,6 +37,7 @@ from tests.web.partners.tricks import (
     hs256,
     nested,
     other_hash,
+    overpadded,
     refused,
     repeated,
     resigned,
@@ -122,7 +123,7 @@ def test_a_further_signed_version_follows_the_one_before(line, hotline):
     assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
 
-def test_its_jti_is_the_retry_key(line, hotline):
+def test_its_jti_is_the_idempotency_key(line, hotline):
     document = case(line)
     first, again = (send(hotline, "/cases", document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -256,16 +257,45 @@ def _long_array(claims: dict[str, Any]) -> None:
     claims["references"].append({"...": sd_jwt.decoy_digest(bytes)})
 
 
+def _many_decoys(claims: dict[str, Any]) -> None:
+    claims["references"] = [{"...": base64url.digest(bytes([n, 2]))} for n in range(128)]
+
+
 def _bare_array(claims: dict[str, Any]) -> None:
     claims["references"] = []
 
 
 @pytest.mark.parametrize(
     "change",
-    [unpadded, repeated, _long_array, _bare_array, nested, without_digests, other_hash],
+    [
+        unpadded,
+        overpadded,
+        _long_array,
+        _many_decoys,
+        _bare_array,
+        repeated,
+        nested,
+        without_digests,
+        other_hash,
+    ],
 )
-def test_lists_of_digests_are_padded_unique_and_at_the_top(line, hotline, change):
+def test_lists_of_digests_are_padded_no_further_unique_and_at_the_top(line, hotline, change):
     refused(send(hotline, "/cases", resigned(case(line), change)))
+
+
+def test_no_picture_travels_in_the_form_of_a_signed_case(line, hotline):
+    picture = "data:image/jpeg;base64," + "/9j/4AAQSkZJRg" * 100
+
+    def as_digest(claims: dict[str, Any]) -> None:
+        claims["_sd"][0] = picture
+
+    document = case(line)
+    refused(send(hotline, "/cases", resigned(document, as_digest)))
+    head, payload, _ = document.issuer_signed.split(".")
+    header = {**json.loads(base64url.decode(head)), "x": picture}
+    text = f"{base64url.encode(json.dumps(header).encode())}.{payload}"
+    signed = base64url.encode(HOTLINES.sign(text.encode()))
+    refused(send(hotline, "/cases", replace(document, issuer_signed=f"{text}.{signed}")))
 
 
 def test_a_disclosure_hides_nothing_inside_it(line, hotline):
@@ -297,7 +327,7 @@ def test_where_no_document_is_taken_its_type_is_not_either(line, hotline):
 
 def test_an_organisation_that_is_locked_sends_no_json(line, hotline):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     answer = hotline.post("/cases", {"by": "intake-1", "content": content(line)})
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
     assert "application/sd-jwt" in answer.json["detail"]
@@ -336,7 +366,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     document = reply(office, handoff)
     answer = send(office, f"/handoffs/{handoff}/acceptance", document)
     assert answer.status_code == 200, answer.text
-    assert answer.json["result"]["statement"] == document.compact()
+    assert answer.json["result"]["document"] == document.compact()
     assert answer.json["result"]["state"] == "accepted"
     opening = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
     opened = office.post(f"/handoffs/{handoff}/consultations", opening).json["result"]
@@ -352,7 +382,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     ("kind", "said"),
     [
         ("decline", {"reason": "not ours"}),
-        ("redirection", {"reason": "not ours", "to": "another office"}),
+        ("redirection", {"reason": "not ours", "suggested_recipient": "another office"}),
     ],
 )
 def test_other_answers_are_signed_alike(office, handoff, kind, said):
@@ -439,7 +469,7 @@ def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, ha
 
 def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
     said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
-    line.gateway.administer("organisation.require_signed", OFMIN, statement=said)
+    line.gateway.administer("organisation.require_signed", OFMIN, declaration=said)
     body = {"by": "officer-1", "reason": "not ours"}
     answer = office.post(f"/handoffs/{handoff}/decline", body)
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
