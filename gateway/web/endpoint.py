@@ -19,6 +19,7 @@ from gateway.domain.refusals import (
     Busy,
     CaseErased,
     CaseKeysUnavailable,
+    ClockBehind,
     DatabaseUnavailable,
     EditConflict,
     Forbidden,
@@ -72,7 +73,12 @@ _EVERY: tuple[type[Refusal], ...] = (NotFound, Busy, DatabaseUnavailable, Unsupp
 CONTENT: tuple[type[Refusal], ...] = (CaseErased, CaseKeysUnavailable)
 """What every endpoint refuses that needs the content of a case."""
 
-RECORDED: tuple[type[Refusal], ...] = (AuditLogUnavailable, LogFrozen, HighWaterMarkUnavailable)
+RECORDED: tuple[type[Refusal], ...] = (
+    AuditLogUnavailable,
+    ClockBehind,
+    LogFrozen,
+    HighWaterMarkUnavailable,
+)
 """What every endpoint refuses that records something, or signs."""
 
 _CERTIFICATE: tuple[type[Refusal], ...] = (ClientCertificateRefused, ProxyHeaderRefused)
