@@ -263,7 +263,11 @@ def test_runs_are_counted_for_each_day(gateway: Founded) -> None:
     )
 
 
-def test_who_is_suspended_shows_nothing(gateway: Founded) -> None:
+def never(count: int) -> bytes:
+    raise AssertionError("keys are made for whom the registry does not hear")
+
+
+def test_who_is_suspended_shows_nothing_and_no_key_is_made_for_it(gateway: Founded) -> None:
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         member = work.organisations.get(NEWCOMER)
         assert member is not None
@@ -271,5 +275,6 @@ def test_who_is_suspended_shows_nothing(gateway: Founded) -> None:
             replace(member, status=Status.SUSPENDED, version=member.version + 1)
         )
         work.commit()
+    gateway.ports = replace(gateway.ports, random=never)
     refused = gateway.refusal(conformance.start, caller(NEWCOMER), gateway.key(), BY)
     assert refused.refusal.rules == ("R2.inactive",)  # type: ignore[attr-defined]
