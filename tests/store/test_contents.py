@@ -184,7 +184,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
     with closing(sqlite3.connect(tmp_path / "keys.db")) as older, older:
         older.execute(
             "UPDATE case_key SET wrapped = ?, kek = ? WHERE id = ?",
-            [wrapped, ring.current(), key.hex],
+            [wrapped, ring.key_encryption().current, key.hex],
         )
     assert ring.states([key]) == {key: True}
     ports = replace(gateway.ports, keys=ring)

@@ -218,7 +218,7 @@ def test_a_connection_that_is_lost_fails_for_all_of_them_and_the_line_goes_on(st
     made = [case(), case()]
 
     def losing(work):
-        work._round.connection.invalidate()
+        work._round.opened.connection.invalidate()
         raise ZeroDivisionError
 
     outcomes = in_line(store, storing(made[0]), losing)
