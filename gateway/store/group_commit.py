@@ -102,14 +102,14 @@ class GroupCommit:
 
         Raises Busy.
         """
-        self._database.enter()
+        self._database.line.enter()
         found, self._handed = self._handed, None
         if found is None:
             try:
                 begun, last = self._database.begin(mode), mode is TransactionMode.REGISTRY
                 return CommitGroup(begun, mode, time.monotonic(), last=last)
             except BaseException:
-                self._database.leave()
+                self._database.line.leave()
                 raise
         found.writers += 1
         found.last = mode is TransactionMode.REGISTRY
@@ -142,7 +142,9 @@ class GroupCommit:
         whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
         them, and raises Busy when nothing of them could be kept.
         """
-        round_.broken = round_.broken or broken or not is_in_transaction(round_.opened.connection)
+        round_.broken = (
+            round_.broken or broken or not is_in_transaction(driver_of(round_.opened.connection))
+        )
         round_.run("ROLLBACK TO part", "RELEASE part")
         self._leave(round_)
         if round_.shared:
@@ -153,7 +155,7 @@ class GroupCommit:
         # Where writers work side by side nobody waits for a commit, and a round is one writer's.
         if not self._database.locks_rows and round_.takes_more():
             self._handed = round_
-            if self._database.hand_over():
+            if self._database.line.hand_over():
                 return
             self._handed = None
         try:
@@ -165,7 +167,7 @@ class GroupCommit:
             round_.failure = failure
         finally:
             self._database.end(round_.opened.connection, round_.mode)
-            self._database.leave()
+            self._database.line.leave()
             round_.over.set()
 
     def _commit(self, round_: CommitGroup) -> AppendResult:

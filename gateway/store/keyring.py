@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -59,7 +59,7 @@ from gateway.store.database import (
     writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.prepared_statements import Row
+from gateway.store.prepared_statements import Row, Rows
 from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
 BATCH = 64
@@ -303,8 +303,7 @@ class SqlKeyring:
 
     def key_encryption(self) -> "KeyEncryption":
         """Which key-encryption keys are in use and to come. Raises CaseKeysUnavailable."""
-        with self._reading() as transaction:
-            return _ring(transaction.execute(_RING, {"origin": self._origin}).first())
+        return _ring(self._read(_RING, {}).first())
 
     def publish(self, kek: str) -> None:
         """Note which key-encryption key is to come next."""
@@ -319,10 +318,7 @@ class SqlKeyring:
 
     def left(self) -> int:
         """How many keys are wrapped by another key-encryption key than the current one."""
-        with self._reading() as transaction:
-            kek = _ring(transaction.execute(_RING, {"origin": self._origin}).first()).current
-            values = {"origin": self._origin, "kek": kek}
-            return int(transaction.execute(_LEFT, values).scalar_one())
+        return int(self._read(_LEFT, {"kek": self.key_encryption().current}).scalar_one())
 
     def rewrap(self, limit: int = 256) -> int:
         """Wrap up to ``limit`` of those keys by the current one; how many were.
@@ -377,23 +373,24 @@ class SqlKeyring:
         # As many as the next power of two, so that few statements are prepared.
         wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
         asked: Row = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
-        with self._reading() as transaction:
-            found = transaction.execute(_keys(len(wanted)), {**asked, "origin": self._origin})
-        return {row.id: row for row in found}
+        return {row.id: row for row in self._read(_keys(len(wanted)), asked)}
 
     def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
-        values = {"origin": self._origin, "after": after or _NO_ID, "limit": limit, **more}
-        with self._reading() as transaction:
-            return [row.id for row in transaction.execute(page, values)]
+        values = {"after": after or _NO_ID, "limit": limit, **more}
+        return [row.id for row in self._read(page, values)]
 
-    @contextmanager
-    def _reading(self) -> Iterator[Transaction]:
-        with _translating():
+    def _read(self, query: Executable, values: Row) -> Rows:
+        """What a query finds among this gateway's keys."""
+        try:
             connection = self._readers.take()
             try:
-                yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
+                transaction = Transaction(connection, TransactionMode.WRITE, locks_rows=False)
+                found = transaction.execute(query, {**values, "origin": self._origin})
+                return cast(Rows, found)
             finally:
                 self._readers.give_back(connection)
+        except _UNREACHABLE as error:
+            raise CaseKeysUnavailable(AWAY) from error
 
     @contextmanager
     def _changing(self, *, held: bool = False) -> Iterator[Transaction]:

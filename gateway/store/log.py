@@ -93,7 +93,7 @@ _ENVELOPE = "AQ"
 
 @lru_cache
 def _counters(count: int) -> Select[Any]:
-    """The last numbers of so many organisations' streams: each is a look at the end of an index."""
+    """The last numbers of so many organisations' streams: the end of an index for each."""
     last = (
         select(func.max(party.c.stream_number))
         .where(party.c.organisation == bindparam(f"organisation_{n}"))

@@ -106,6 +106,7 @@ class SqlUnitOfWork:
         self.organisations = self._registry = SqlOrganisations(
             transaction, self._memory, begun.version
         )
+        self.revoked_tokens = SqlRevokedTokens(transaction, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
         self.log = self._log = SqlLog(
             transaction, self._letterhead, self._contents, begun.head, others
@@ -163,7 +164,6 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "proposals": SqlProposals,
     "retries": SqlRetries,
     "budgets": SqlBudgets,
-    "revoked_tokens": SqlRevokedTokens,
     "replay": SqlReplay,
     "signing": SqlSigning,
     "invitations": SqlInvitations,

@@ -71,11 +71,11 @@ def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
 
 
 def _waiting(store) -> int:
-    return len(store._database._turnstile._line)
+    return len(store._database.line._line)
 
 
 def _inside(store) -> bool:
-    return bool(store._database._turnstile._inside)
+    return bool(store._database.line._inside)
 
 
 def _until(holds: Callable[[], bool]) -> None:
@@ -298,7 +298,7 @@ def test_writers_that_work_side_by_side_hand_nothing_over(postgresql, monkeypatc
     def hand_over() -> bool:
         raise AssertionError("another writer could take a transaction that is still at work")
 
-    monkeypatch.setattr(store._database, "hand_over", hand_over)
+    monkeypatch.setattr(store._database.line, "hand_over", hand_over)
     made = case()
     with store.begin(TransactionMode.WRITE) as work:
         storing(made)(work)
