@@ -95,7 +95,7 @@ def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
 
 
 class TokenServer:
-    """The endpoints about tokens: each client authenticated, each token bound to its certificate."""
+    """The endpoints about tokens: each client is authenticated, each token bound."""
 
     def __init__(self, gate: AppContext, tokens: Tokens) -> None:
         """One for each app."""
@@ -232,7 +232,7 @@ class TokenServer:
 
 
 def _granted(system: System, scope: str | None) -> list[str]:
-    """The scopes that are asked for, or all that are registered; OAuthError when one is not (K3)."""
+    """The scopes asked for, or all that are registered; OAuthError when one is not (K3)."""
     if scope is None:
         return sorted(system.scopes)
     wanted = dict.fromkeys(scope.split(" "))
