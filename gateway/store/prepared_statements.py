@@ -36,18 +36,18 @@ class Rows(list[Any]):
         return self[0] if self else None
 
     def one(self) -> Any:
-        """The only row; ValueError when there are none or several."""
-        (row,) = self
-        return row
+        """The only row; AssertionError when there are none or several, which no request causes."""
+        if len(self) != 1:
+            raise AssertionError("a statement that finds one row found none, or several")
+        return self[0]
 
     def scalar(self) -> Any:
         """The first column of the first row, or None."""
         return self[0][0] if self else None
 
     def scalar_one(self) -> Any:
-        """The first column of the only row; ValueError likewise."""
-        ((value, *_),) = self
-        return value
+        """The first column of the only row; AssertionError likewise."""
+        return self.one()[0]
 
 
 class PreparedStatement(NamedTuple):

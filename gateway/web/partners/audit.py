@@ -91,7 +91,7 @@ def search(call: Call) -> WriteResult:
         before=page.get("before"),
         limit=body.get("limit", field.DEFAULT_LIMIT),
     )
-    return call.write(audit.read, reading)
+    return audit.read(call.ports, call.caller, call.key, reading)
 
 
 def _filters(body: Mapping[str, Any]) -> Filters:

@@ -162,7 +162,7 @@ def submit(call: Call) -> WriteResult:
         raise ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
 @endpoint(
@@ -185,7 +185,7 @@ def revise(call: Call, case: UUID) -> WriteResult:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise ValidationFailed(errors)
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
 def submission(call: Call) -> Submission:
@@ -214,7 +214,7 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
 )
 def assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18)."""
-    return call.write(cases.assess, case, _confirmation(call.body))
+    return cases.assess(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 @endpoint(
@@ -227,7 +227,7 @@ def assess(call: Call, case: UUID) -> WriteResult:
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
-    return call.write(cases.clear, case, _confirmation(call.body))
+    return cases.clear(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 @endpoint(
@@ -240,7 +240,7 @@ def clear(call: Call, case: UUID) -> WriteResult:
 )
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
-    return call.write(cases.close, case, _confirmation(call.body))
+    return cases.close(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
@@ -253,7 +253,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
-    found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
+    found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)
 
 
@@ -265,7 +265,7 @@ def list_(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
-    return call.read(cases.look_up, case)
+    return cases.look_up(call.ports, call.caller, case)
 
 
 @endpoint(
@@ -278,7 +278,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
-    return call.write(cases.consult, case, opening(call.body))
+    return cases.consult(call.ports, call.caller, call.key, case, opening(call.body))
 
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
@@ -304,7 +304,9 @@ def offer(call: Call, case: UUID) -> WriteResult:
     exactly that list, which the preview shows.
     """
     wanted = _offer(call.body, UUID(call.body["handoff"]))
-    return call.write(offers.offer, case, replace(wanted, signed=call.signed))
+    return offers.offer(
+        call.ports, call.caller, call.key, case, replace(wanted, signed=call.signed)
+    )
 
 
 @endpoint(
@@ -318,7 +320,7 @@ def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     case = UUID(call.body["case"])
     wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
-    return call.read(offers.preview, case, wanted)
+    return offers.preview(call.ports, call.caller, case, wanted)
 
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:

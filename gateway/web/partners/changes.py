@@ -122,7 +122,7 @@ def list_(call: Call) -> dict[str, Any]:
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
     waiting = asked.get("state") != "all"
-    found = call.read(changes.page, after, asked["limit"], waiting=waiting)
+    found = changes.page(call.ports, call.caller, after, asked["limit"], waiting=waiting)
     return page("/admin/changes", found, asked)
 
 
@@ -134,7 +134,7 @@ def list_(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, proposal: UUID) -> dict[str, Any]:
     """Read a change that waits, with its values: what the second person signs."""
-    return call.read(changes.look_up, proposal)
+    return changes.look_up(call.ports, call.caller, proposal)
 
 
 def _bearer(call: Call) -> Bearer:

@@ -81,13 +81,13 @@ def start(call: Call) -> WriteResult:
 
     Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
     """
-    return call.write(conformance.start, call.body["by"])
+    return conformance.start(call.ports, call.caller, call.key, call.body["by"])
 
 
 @endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, response="ConformanceRun")
 def show(call: Call, run: UUID) -> dict[str, Any]:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
-    return call.read(conformance.look_up, run)
+    return conformance.look_up(call.ports, call.caller, run)
 
 
 @endpoint(
@@ -104,7 +104,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
         raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
-    return call.write(conformance.send, run, handed_in)
+    return conformance.send(call.ports, call.caller, call.key, run, handed_in)
 
 
 @endpoint(
@@ -117,7 +117,7 @@ def send(call: Call, run: UUID) -> WriteResult:
 )
 def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
-    return call.write(conformance.accept, run, Acceptance(**call.body))
+    return conformance.accept(call.ports, call.caller, call.key, run, Acceptance(**call.body))
 
 
 @endpoint(
@@ -133,7 +133,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
 
     The answer has the `presentation`: verify it with the run's `keys`.
     """
-    return call.write(conformance.consult, run, opening(call.body))
+    return conformance.consult(call.ports, call.caller, call.key, run, opening(call.body))
 
 
 @endpoint(
@@ -146,7 +146,9 @@ def consult(call: Call, run: UUID) -> WriteResult:
 )
 def report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    return call.write(conformance.report, run, ConsultationReport(**call.body))
+    return conformance.report(
+        call.ports, call.caller, call.key, run, ConsultationReport(**call.body)
+    )
 
 
 @endpoint(
@@ -162,7 +164,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
 
     After a wrong check the run has other receipts: read it again.
     """
-    return call.write(conformance.verify, run, ReceiptChecks(**call.body))
+    return conformance.verify(call.ports, call.caller, call.key, run, ReceiptChecks(**call.body))
 
 
 @endpoint(
@@ -175,7 +177,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
 )
 def decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
-    return call.write(conformance.decline, run, SampleDecline(**call.body))
+    return conformance.decline(call.ports, call.caller, call.key, run, SampleDecline(**call.body))
 
 
 ENDPOINTS = (start, show, send, accept, consult, report, verify, decline)

@@ -26,7 +26,7 @@ class OrganisationsQuery(StrictSchema):
 @endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
 def whoami(call: Call) -> dict[str, Any]:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
-    return call.read(organisations.whoami)
+    return organisations.whoami(call.ports, call.caller)
 
 
 @endpoint(
@@ -40,7 +40,9 @@ def list_(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
-    found = call.read(organisations.page, asked.get("after", ""), asked["limit"], wanted)
+    found = organisations.page(
+        call.ports, call.caller, asked.get("after", ""), asked["limit"], wanted
+    )
     return page("/organisations", found, asked)
 
 
@@ -54,7 +56,7 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.look_up, organisation)
+    return organisations.look_up(call.ports, call.caller, organisation)
 
 
 @endpoint(
@@ -71,7 +73,7 @@ def attestation(call: Call, organisation: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.issue_attestation, organisation)
+    return organisations.issue_attestation(call.ports, call.caller, organisation)
 
 
 @endpoint(
@@ -89,7 +91,7 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
-    return call.read(organisations.look_up_key, organisation, kid)
+    return organisations.look_up_key(call.ports, call.caller, organisation, kid)
 
 
 ENDPOINTS = (whoami, list_, show, attestation, show_key)

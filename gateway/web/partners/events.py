@@ -34,7 +34,7 @@ def list_(call: Call) -> EventPage:
     A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
-    stream = call.read(receipts.stream, call.query["after"], call.query["limit"])
+    stream = receipts.stream(call.ports, call.caller, call.query["after"], call.query["limit"])
     last = call.query["after"] + call.query["limit"]
     more = last < stream.head
     return replace(stream, next=following("/events", call.query, last) if more else None)
@@ -52,7 +52,7 @@ def show(call: Call, event: UUID) -> Response:
 
     With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
     """
-    found = call.read(receipts.look_up, event)
+    found = receipts.look_up(call.ports, call.caller, event)
     varies = {"Vary": "Accept"}
     if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
         return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")

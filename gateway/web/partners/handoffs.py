@@ -67,7 +67,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
         fields = dict(call.body)
         asked = AnswerRequest(kind, fields.pop("by"), fields, call.signed)
-        return call.write(handoffs.answer, handoff, asked)
+        return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
     return endpoint(
@@ -94,7 +94,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
 
     What is shown is decided each time, on today's markings and rights.
     """
-    return call.write(handoffs.consult, handoff, opening(call.body))
+    return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
 @endpoint(
@@ -108,8 +108,9 @@ def list_(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
     after, state = call.query.get("after"), call.query.get("state")
     asked = {"box": "in", **call.query}
-    found = call.read(
-        handoffs.page,
+    found = handoffs.page(
+        call.ports,
+        call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
         after=UUID(after) if after else None,
@@ -126,7 +127,7 @@ def list_(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
-    return call.read(handoffs.look_up, handoff)
+    return handoffs.look_up(call.ports, call.caller, handoff)
 
 
 ENDPOINTS = (

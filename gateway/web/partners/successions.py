@@ -26,7 +26,7 @@ class ApprovalBody(StrictSchema):
 )
 def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
-    return {"items": call.read(successions.index)}
+    return {"items": successions.index(call.ports, call.caller)}
 
 
 @endpoint(
@@ -37,7 +37,7 @@ def list_(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, succession: UUID) -> dict[str, Any]:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
-    return call.read(successions.look_up, succession)
+    return successions.look_up(call.ports, call.caller, succession)
 
 
 @endpoint(
@@ -51,8 +51,12 @@ def show(call: Call, succession: UUID) -> dict[str, Any]:
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own organisation; nothing is re-issued before both have."""
-    return call.write(
-        successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
+    return successions.approve(
+        call.ports,
+        call.caller,
+        call.key,
+        succession,
+        SuccessionApprovalRequest(call.body["by"], call.signed),
     )
 
 
