@@ -1,15 +1,23 @@
 """Tokens asked for, revoked and looked at, over mutual TLS: RFC 6749 4.4, 7009, 7662, FAPI 2.0.
 
-One grant, two ways to authenticate, and no library between them: the defaults of those that there
-are serve other profiles (parameters in the query, repeated parameters, `WWW-Authenticate: Basic`,
-tokens without a binding). Rule names C, K are those of docs/security-flow.md.
+Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
+ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
+`WWW-Authenticate: Basic`, tokens without a binding). Rule names C, K are those of
+docs/security-flow.md.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from flask import Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -43,26 +51,24 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*",
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class OAuthError(Exception):
-    """A refusal in the words of RFC 6749 section 5.2, with a sentence where one helps.
-
-    ``reason`` is for the security log alone.
-    """
-
-    def __init__(self, error: str, description: str | None = None, *, reason: str = "") -> None:
-        """``error`` is the code; `invalid_client` says nothing about what failed (C6)."""
-        super().__init__(error)
-        self.error = error
-        self.description = description
-        self.reason = reason or None
+def _bad_request(description: str) -> OAuth2Error:
+    return OAuth2Error(error="invalid_request", description=description)
 
 
-def _bad_request(description: str) -> OAuthError:
-    return OAuthError("invalid_request", description)
+class InvalidClient(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
+    """401 without a word about what failed (C6); ``reason`` is for the security log."""
+
+    error = "invalid_client"
+    status_code = 401
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason out of the answer."""
+        super().__init__()
+        self.reason = reason
 
 
 def read_form(sent: Request) -> dict[str, str]:
-    """The parameters, from the body alone, each once (C6); OAuthError otherwise."""
+    """The parameters, from the body alone, each once (C6); OAuth2Error otherwise."""
     if sent.query_string:
         raise _bad_request("parameters belong into the body")
     if not _FORM.fullmatch(sent.headers.get("Content-Type", "")):
@@ -91,16 +97,68 @@ def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
         if name not in form:
             raise _bad_request(f"{name} is missing")
     if "authorization_details" in form:
-        raise OAuthError("invalid_authorization_details", "no type of them is known here")
+        raise OAuth2Error(
+            error="invalid_authorization_details", description="no type of them is known here"
+        )
 
 
-class TokenServer:
-    """The endpoints about tokens: each client is authenticated, each token bound."""
+@dataclass(frozen=True)
+class OAuthClient:
+    """A registered system on a connection, as the grant asks about it."""
+
+    system: System
+    thumbprint: str
+    method: str
+
+    def get_client_id(self) -> str:
+        """The OAuth name of the system."""
+        return self.system.client_id
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """The method by which the client was authenticated is its registered one (C1)."""
+        return method == self.method
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Every system is registered for client credentials alone (K1)."""
+        return grant_type == GRANT
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """What is asked for, or all that is registered; None when one is not granted (K3)."""
+        if scope is None:
+            return " ".join(sorted(self.system.scopes))
+        wanted = dict.fromkeys(scope.split(" ")) if _SCOPE.fullmatch(scope) else {"": None}
+        return " ".join(wanted) if wanted.keys() <= self.system.scopes else None
+
+
+class BoundClientCredentials(ClientCredentialsGrant):  # type: ignore[misc] # Authlib is untyped
+    """Client credentials, for a client that a certificate or an assertion authenticates (K1)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = list(METHODS)
+
+    def validate_token_request(self) -> None:
+        """The client, its scopes, and the one resource that tokens here are for (K3, RFC 8707)."""
+        super().validate_token_request()
+        resource = self.request.payload.data.get("resource")
+        if resource is not None and resource != self.server.resource:
+            raise OAuth2Error(
+                error="invalid_target", description="tokens here are for the partners' address"
+            )
+
+
+class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyped
+    """Authlib's dispatch with our client authentication, our tokens and our answers."""
 
     def __init__(self, gate: AppContext, tokens: Tokens) -> None:
         """One for each app."""
+        super().__init__()
+        self.resource = gate.partners_url
         self._gate = gate
         self._tokens = tokens
+        for method in METHODS:
+            self.register_client_auth_method(method, partial(self._authenticate, method))
+        self.register_grant(BoundClientCredentials)
+        generator = BearerTokenGenerator(self._issue, expires_generator=gate.token_seconds)
+        self.register_token_generator("default", generator)
 
     def answer(self, sent: Request) -> Response:
         """The answer to a token request; refusals are those of RFC 6749 section 5.2.
@@ -109,33 +167,25 @@ class TokenServer:
         """
         self._gate.require_newest_log()
         try:
-            form, peer = self._asked(sent, "grant_type")
-            if form["grant_type"] != GRANT:  # K1
-                raise OAuthError("unsupported_grant_type")
-            system = self._client(form, peer)
-            if form.get("resource", self._gate.partners_url) != self._gate.partners_url:
-                raise OAuthError("invalid_target", "tokens here are for the partners' address")
-            scopes = _granted(system, form.get("scope"))
-        except OAuthError as error:
-            return self._refuse("token-not-issued", error)
-        client_id, ended = system.client_id, system.tokens_valid_from
-        token, jti = self._tokens.issue(client_id, scopes, peer.thumbprint, ended)
-        self._note("token-issued", client_id, peer, jti)
-        told = {"scope": " ".join(scopes)} if scopes else {}
-        kept = {"expires_in": self._gate.token_seconds, **told}
-        return json_response({"token_type": "Bearer", "access_token": token, **kept})
+            asked = self._asked(sent, "grant_type")
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+        answer: Response = self.create_token_response(asked)
+        return answer
 
     def revoke(self, sent: Request) -> Response:
         """End the caller's own token; what is no token of ours is no error (RFC 7009 2.2; M2)."""
         try:
-            token, system, peer = self._about_token(sent)
-            if token is not None and token.client_id != system.client_id:
-                raise OAuthError("invalid_grant", "the token is another client's")
-        except OAuthError as error:
+            token, client, _ = self._about_token(sent)
+            if token is not None and token.client_id != client.get_client_id():
+                raise OAuth2Error(
+                    error="invalid_grant", description="the token is another client's"
+                )
+        except OAuth2Error as error:
             return self._refuse("token-not-revoked", error)
         if token is not None:
             revoke_token(self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC))
-            self._note("token-revoked", system.client_id, peer, token.jti)
+            self._note("token-revoked", client, token.jti)
         return json_response({})
 
     def introspect(self, sent: Request) -> Response:
@@ -145,27 +195,28 @@ class TokenServer:
         """
         self._gate.require_newest_log()
         try:
-            token, system, peer = self._about_token(sent)
-        except OAuthError as error:
+            token, client, peer = self._about_token(sent)
+        except OAuth2Error as error:
             return self._refuse("token-not-introspected", error)
-        return json_response(self._worth(token, system, peer))
+        return json_response(self._worth(token, client, peer))
 
     def _about_token(
         self, sent: Request
-    ) -> tuple[AccessToken | None, System, PresentedCertificate]:
+    ) -> tuple[AccessToken | None, OAuthClient, PresentedCertificate]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
-        form, peer = self._asked(sent, "token")
-        system = self._client(form, peer)
+        asked = self._asked(sent, "token")
+        client: OAuthClient = self.authenticate_client(asked, list(METHODS))
         try:
-            return self._tokens.read(form["token"]), system, peer
+            token = self._tokens.read(asked.payload.data["token"])
         except InvalidToken:
-            return None, system, peer
+            token = None
+        return token, client, asked.credential
 
     def _worth(
-        self, token: AccessToken | None, asking: System, peer: PresentedCertificate
+        self, token: AccessToken | None, client: OAuthClient, peer: PresentedCertificate
     ) -> dict[str, Any]:
         """Judged as a request with the token would be, on the connection it is bound to."""
-        if token is None or token.client_id != asking.client_id:
+        if token is None or token.client_id != client.get_client_id():
             return {"active": False}
         try:
             shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
@@ -177,7 +228,7 @@ class TokenServer:
             "iss": self._gate.issuer,
             "sub": token.client_id,
             "client_id": token.client_id,
-            "aud": self._gate.partners_url,
+            "aud": self.resource,
             "scope": " ".join(sorted(token.scopes & system.scopes)),
             "token_type": "Bearer",
             "iat": token.issued,
@@ -186,59 +237,91 @@ class TokenServer:
             "cnf": {"x5t#S256": token.thumbprint},
         }
 
-    def _asked(self, sent: Request, needed: str) -> tuple[dict[str, str], PresentedCertificate]:
-        """What is asked, from the body alone, and the client of the connection."""
+    def _asked(self, sent: Request, needed: str) -> OAuth2Request:
+        """The request as Authlib reads it, from the body alone, with the connection's client."""
         form = read_form(sent)
         check_form(form, sent, needed)
+        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
+        form.setdefault("client_id", claimed_client(form.get("client_assertion", "")) or "")
         try:
             peer = peer_of(self._gate, sent)
         except ClientCertificateRefused as refused:
-            raise OAuthError("invalid_client", reason=refused.detail) from refused
+            raise InvalidClient(refused.detail) from refused
         if peer is None:
             raise _bad_request("the connection carries no client certificate")  # C5, K5
-        return form, peer
+        # The address is ours by configuration: behind a proxy the request's own says http.
+        asked = OAuth2Request("POST", f"{self.resource}{sent.path}")
+        asked.payload = BasicOAuth2Payload(form)
+        asked.credential = peer
+        return asked
 
-    def _client(self, form: Mapping[str, str], peer: PresentedCertificate) -> System:
-        """The client, by the method that its request uses (C1, C2, C4)."""
-        assertion = form.get("client_assertion")
-        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
-        client_id = form.get("client_id") or claimed_client(assertion or "") or ""
+    def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
+        """The request was made by ``answer``, from the body alone."""
+        return request
+
+    def _authenticate(
+        self, method: str, _query_client: Any, asked: OAuth2Request
+    ) -> OAuthClient | None:
+        """The client, by the method that its request uses (C1, C2, C4); None by the other."""
+        peer: PresentedCertificate = asked.credential
+        assertion = asked.payload.data.get("client_assertion")
+        if (method == ASSERTION) is not (assertion is not None):
+            return None
         shown = Credentials(peer.thumbprint, peer.san_uris)
         try:
-            return authenticate_client(self._gate.ports, client_id, shown, assertion)
+            system = authenticate_client(
+                self._gate.ports, asked.payload.client_id, shown, assertion
+            )
         except NotAuthenticated as refused:
-            raise OAuthError("invalid_client", reason=refused.detail) from refused
+            raise InvalidClient(refused.detail) from refused
+        return OAuthClient(system, peer.thumbprint, method)
 
-    def _note(self, kind: str, client_id: str, peer: PresentedCertificate, jti: str) -> None:
+    def _issue(self, client: OAuthClient, grant_type: str, user: None, scope: str) -> str:
+        client_id = client.get_client_id()
+        ended = client.system.tokens_valid_from
+        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
+        self._note("token-issued", client, jti)
+        return token
+
+    def _note(self, kind: str, client: OAuthClient, jti: str) -> None:
         self._gate.log.note(
-            kind, request=g.request_id, client=client_id, thumbprint=peer.thumbprint, jti=jti
+            kind,
+            request=g.request_id,
+            client=client.get_client_id(),
+            thumbprint=client.thumbprint,
+            jti=jti,
         )
 
-    def _refuse(self, kind: str, error: OAuthError) -> Response:
+    def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
+        """Keep nothing: a token proves itself, and rights are read from the registry."""
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Tell nobody: there is no listener."""
+
+    def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
+        """Our words alone: Authlib's repeat what was sent."""
+        return self._refuse("token-not-issued", error)
+
+    def _refuse(self, kind: str, error: OAuth2Error) -> Response:
         self._gate.problem_sent(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,
             error=error.error,
-            reason=error.reason,
+            reason=getattr(error, "reason", None),
             thumbprint=g.get("thumbprint"),
         )
         body = {"error": error.error}
-        if error.description:
+        if type(error) is OAuth2Error and error.description:
             body["error_description"] = error.description
-        if error.error == "invalid_client":
-            return json_response(body, 401, {"Connection": "close"})
-        return json_response(body, 400)
+        close = {"Connection": "close"} if error.status_code == 401 else {}
+        return json_response(body, error.status_code, close)
 
-
-def _granted(system: System, scope: str | None) -> list[str]:
-    """The scopes asked for, or all that are registered; OAuthError when one is not (K3)."""
-    if scope is None:
-        return sorted(system.scopes)
-    wanted = dict.fromkeys(scope.split(" "))
-    if not _SCOPE.fullmatch(scope) or not wanted.keys() <= system.scopes:
-        raise OAuthError("invalid_scope")
-    return [*wanted]
+    def handle_response(
+        self, status: int, body: Mapping[str, Any], headers: Iterable[Sequence[str]]
+    ) -> Response:
+        """A token; ``hardened`` adds that it is not to be stored."""
+        return json_response(body, status)
 
 
 @unauthenticated(
