@@ -91,7 +91,7 @@ class Endpoint:
 
 
 def endpoint(
-    rule: str, *, action: str, scope: str, response: str, **more: Any
+    rule: str, action: str, scope: str, response: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
@@ -101,6 +101,10 @@ def endpoint(
     method, _, path = rule.partition(" ")
     more |= {"action": action, "scope": scope, "response": response}
     return lambda view: Endpoint(method, path, view, EndpointAccess.TOKEN, **more)
+
+
+writes = partial(endpoint, writes=True)
+"""Declare one that changes something: it takes an idempotency key, and its answer has a receipt."""
 
 
 def unauthenticated(
