@@ -34,16 +34,11 @@ from gateway.keys import KeyPurpose, generate_key, load_key_set, write_key
 from gateway.pki.end_entity import read_request
 from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.each import each
-from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
+from tests.operating import DUBOIS, MARTIN, Operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
 SEAT = ("--membership", "observer", "--from", "2023-10-31", "--decision-ref", "board")
 MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from", "2023-08-31")
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 @pytest.fixture
@@ -73,17 +68,6 @@ def test_what_takes_two_persons_waits_when_one_signed_it_on_record(gw: Operator)
     assert "status active" in gw.done("organisation", "admit", "ofmin", *ADMISSION)
 
 
-def test_one_person_stops_an_organisation(ofmin: Operator) -> None:
-    words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
-    assert "status suspended" in ofmin.done(*words, persons=(DUBOIS,))
-
-
-def test_one_person_named_twice_is_one(gw: Operator) -> None:
-    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, MARTIN))
-    assert "two approvals of one person count once" in said(result)
-    assert gw.size() == 2
-
-
 def test_nobody_approves_nothing(gw: Operator) -> None:
     result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=())
     assert result.exit_code == 2
@@ -96,20 +80,6 @@ def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operato
         "nobody.pem does not exist: --approver-key nobody=FILE says where the key is"
     )
     assert gw.size() == 1
-
-
-def test_a_stranger_with_a_key_of_their_own_administers_nothing(gw: Operator) -> None:
-    write_key(gw.config.people / "stranger.pem", generate_key(KeyPurpose.PERSON))
-    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "stranger"))
-    assert "from nobody who administers this gateway" in said(result)
-    assert gw.size() == 2
-
-
-def test_a_key_of_another_person_approves_nothing(gw: Operator) -> None:
-    people = gw.config.people
-    shutil.copy(people / "martin.pem", people / "dubois.pem")
-    assert "does not verify" in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
-    assert gw.size() == 2
 
 
 def test_a_key_file_that_others_may_read_is_refused(gw: Operator) -> None:

@@ -13,7 +13,7 @@ from gateway.evidence import base64url
 from gateway.kernel.changes import Change
 from gateway.pki.end_entity import read_request
 from tests.founding import make_change
-from tests.operating import DUBOIS, Operator, operator, said
+from tests.operating import DUBOIS, said
 
 APPLICATION: dict[str, Any] = {
     "name": "A new hotline",
@@ -26,11 +26,6 @@ APPLICATION: dict[str, Any] = {
     "about": "We answer the phone day and night.",
     "contacts": [{"role": "head", "name": "C. Bernard", "address": "head@new.example"}],
 }
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 def file_of(folder: Path, content: Any) -> str:

@@ -1,6 +1,5 @@
 """`casegate admin case erase`, and folders whose keys are not as they were."""
 
-import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -70,12 +69,6 @@ def test_two_administrators_erase_a_case(gw: Operator) -> None:
     assert "state erased" in told
     assert "key destroyed" in told
     assert "0 cases are encrypted" in finding(gw, Level.OK)
-
-
-def test_one_administrator_alone_does_not(gw: Operator) -> None:
-    case = submitted(gw)
-    gw.admin("case", "erase", HOTLINE, case, "--reason", "asked", persons=("martin",))
-    assert "1 cases are encrypted" in finding(gw, Level.OK)
 
 
 def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operator) -> None:
@@ -192,10 +185,3 @@ def test_who_lost_the_key_encryption_key_is_told(gw: Operator) -> None:
     (kek,) = gw.config.keys.glob("kek-*")
     kek.unlink()
     assert "kek-" in finding(gw, Level.ERROR)
-
-
-def test_a_result_for_machines_has_the_receipt(gw: Operator) -> None:
-    case = submitted(gw)
-    told = json.loads(gw.done("--json", "case", "erase", HOTLINE, case, "--reason", "asked"))
-    assert told["result"]["state"] == "erased"
-    assert told["receipt"]

@@ -13,14 +13,9 @@ import pytest
 from gateway import maintenance
 from gateway.pki.publication import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
-from tests.operating import ISSUER, PARTNERS, Operator, operator, said
+from tests.operating import ISSUER, PARTNERS, Operator, said
 
 TOP = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 def command(gw: Operator, *words: str) -> list[str]:

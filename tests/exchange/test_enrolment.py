@@ -33,17 +33,14 @@ from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.registry.issuing import issue_approved_certificates
 from tests.founding import (
     ALICE,
-    BENOIT,
     DESK,
     HOTLINE,
     ORIGIN,
     SHORT_NAME,
     Founded,
     caller,
-    check_log,
     document_key,
     fields_of,
-    founded,
     make_change,
     refused_on_record,
     refused_without_event,
@@ -52,11 +49,6 @@ from tests.founding import (
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer
 
 OTHER_TOKEN = "A" * 43
-
-
-@pytest.fixture
-def gateway() -> Founded:
-    return founded()
 
 
 @pytest.fixture
@@ -114,7 +106,6 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
     ]
     assert fields_of(done.receipt)["type"] == "invitation.redeemed"
     assert "by" not in shown(done.receipt), "who invited stays with the gateway"
-    check_log(gateway)
 
 
 def done_request(done):
@@ -172,7 +163,6 @@ def test_a_replayed_token_is_refused_and_both_sides_see_it(
     assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.redeemed", "denied")
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert len(work.signing.pending(9)) == 1
-    check_log(gateway)
 
 
 def test_an_invitation_that_expired_is_refused_as_an_event(
@@ -300,12 +290,6 @@ def test_a_second_document_key_is_never_registered_by_an_invitation(gateway: Fou
     assert isinstance(told.refusal, AlreadyExists)
 
 
-def test_one_person_invites_nobody(gateway: Founded, host: Newcomer) -> None:
-    change = Change("invitation.create", NEWCOMER, {"system": DESK, "token_sha256": OTHER_TOKEN})
-    refused = gateway.refusal(make_change, change, gateway.approve(change, BENOIT))
-    assert refused.refusal.rules == ("R10.two_persons",)
-
-
 def test_a_system_that_is_not_registered_is_not_invited(gateway: Founded, host: Newcomer) -> None:
     change = Change("invitation.create", NEWCOMER, {"system": "other", "token_sha256": OTHER_TOKEN})
     refused = gateway.refusal(make_change, change, gateway.approve(change))
@@ -342,7 +326,6 @@ def test_a_system_renews_its_certificate_by_the_present_one(
     assert fields_of(done.receipt)["type"] == "certificate.requested"
     again = gateway.do(enrolment.renew, credentials, host.asked())
     assert again.result == done.result
-    check_log(gateway)
 
 
 def test_renewals_are_counted_for_each_system_and_day(

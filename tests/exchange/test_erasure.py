@@ -35,11 +35,9 @@ from tests.founding import (
     accepted,
     caller,
     case_content,
-    check_log,
     conditions_of,
     consulted,
     fields_of,
-    founded,
     make_change,
     offer_of,
     offered,
@@ -50,11 +48,6 @@ from tests.founding import (
 )
 
 TO_THE_DAY = timedelta(days=4000)
-
-
-@pytest.fixture
-def gateway():
-    return founded()
 
 
 def handed_over(gateway, *, close=True):
@@ -112,7 +105,6 @@ def test_two_administrators_erase_a_closed_case_before_its_day(gateway):
         "reason": "a court's order",
     }
     assert shown(written.receipt)["by"] == [ALICE, BENOIT]
-    check_log(gateway)
 
 
 def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
@@ -307,7 +299,6 @@ def test_an_office_is_told_once_for_each_handoff(gateway):
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     assert {fields_of(one)["handoff"] for one in erasures_told(gateway, OFMIN)} == handoffs_
-    check_log(gateway)
 
 
 def test_a_case_of_any_number_of_handoffs_is_erased(gateway, monkeypatch):
@@ -426,7 +417,6 @@ def test_every_receipt_of_before_still_verifies(gateway):
     erase(gateway, case)
     for one in before:
         gateway.confirm(one)
-    check_log(gateway)
 
 
 def test_keys_that_could_not_be_destroyed_at_once_are_destroyed_later(gateway, monkeypatch):

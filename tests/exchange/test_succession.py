@@ -12,7 +12,6 @@ from gateway.domain.decision import PolicyDecision
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
-    Forbidden,
     NotFound,
     ValidationFailed,
     WrongState,
@@ -120,15 +119,6 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     assert told["mandate_event"] == str(succession)
     (competence,) = [c for c in gateway.organisation(OCRVP).competences if c.period.holds(DAY)]
     assert (competence.legal_act, competence.registration_event) == ("Decree 2026-1", succession)
-
-
-def test_a_plan_takes_two_persons(gateway):
-    change = Change("succession.plan", OFMIN, PLAN)
-    approvals = gateway.approve(change, "a-martin")
-    refused = gateway.refusal(make_change, change, approvals)
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R10.two_persons",)
-    assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
 
 
 @pytest.mark.parametrize(

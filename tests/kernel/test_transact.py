@@ -10,7 +10,6 @@ from gateway.changes import CHANGES
 from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,
-    Forbidden,
     InvitationUnusable,
     LogFrozen,
     NotFound,
@@ -160,10 +159,3 @@ def test_a_key_stands_for_one_step_of_one_change(gateway: Founded) -> None:
     with pytest.raises(Refusal) as reused:
         changes.submit(gateway.ports, CHANGES, stop, ["x"], bearer)
     assert "used with another request" in reused.value.detail
-
-
-def test_policy_says_no_to_one_person_where_two_are_needed_now(gateway: Founded) -> None:
-    """What cannot wait, for it needs what is at hand, is refused on record."""
-    refused = gateway.refusal(make_change, MEMBERSHIP, gateway.approve(MEMBERSHIP, ALICE))
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R10.two_persons",)

@@ -32,10 +32,6 @@ ROOT64 = b64encode(ROOT).decode()
 SIGNER = NoteSigner("log.example/one", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(VECTORS))
-
-
 TLOG600 = [
     *sorted((VECTORS / "tlog600" / "checkpoints").iterdir()),
     VECTORS / "tlog600/log/checkpoint",

@@ -8,21 +8,11 @@ import pytest
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, check_log, machine_match
-from tests.web.listening import Listening, Partner, listening
+from tests.founding import ABROAD, OFMIN, case_content, machine_match
+from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
 OPENING = {"by": "analyst-1", "reason_code": "quality", "reason": "a second look"}
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
-
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
 
 
 def content(line: Listening, **changes):
@@ -365,7 +355,6 @@ def test_a_cleared_case_is_offered_to_the_office_that_is_competent(line, hotline
     assert result["handoff"] == asked["handoff"]
     assert result["to"]["organisation"] == OFMIN
     assert result["to"]["competence"] == "receive/csam/FR"
-    check_log(line.gateway)
 
 
 def test_a_case_is_offered_to_an_organisation_by_its_id(line, hotline):

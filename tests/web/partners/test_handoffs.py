@@ -1,6 +1,5 @@
 """The handoff endpoints, as both parties use them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,25 +8,10 @@ from gateway.domain.handoff import OUTCOMES
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, check_log, offered
-from tests.web.listening import Listening, Partner, listening
+from tests.founding import ABROAD, offered
+from tests.web.listening import Listening, Partner
 
 OPENING = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
-
-@pytest.fixture
-def office(line: Listening) -> Partner:
-    return line.partner(OFMIN)
-
-
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
 
 
 @pytest.fixture
@@ -65,7 +49,6 @@ def test_an_offer_is_accepted_under_its_conditions(line, office, handoff):
     assert answer.status_code == 200
     assert answer.json["result"]["state"] == "accepted"
     line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
-    check_log(line.gateway)
 
 
 def test_an_offer_is_accepted_in_part_by_naming_groups(office, handoff):
@@ -159,10 +142,6 @@ def body_of(kind: str, **changes) -> dict[str, Any]:
     }
     body = {"by": "officer-1", **good[kind]} | changes
     return {k: v for k, v in body.items() if v is not None}
-
-
-def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return lambda conditions: {k: v for k, v in conditions.items() if k != name}
 
 
 @each(

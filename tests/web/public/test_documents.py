@@ -15,18 +15,11 @@ from tests.each import each
 from tests.founding import ISSUER
 from tests.web.listening import (
     PARTNERS,
-    Listening,
     issuing,
     listening,
     root,
     token_key,
 )
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
 
 # --- M1, RS4: metadata ---
 
