@@ -34,7 +34,7 @@ from gateway.keys import KeyPurpose, generate_key, load_key_set, write_key
 from gateway.pki.end_entity import read_request
 from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.each import each
-from tests.operating import DUBOIS, MARTIN, Operator, request, said
+from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
 SEAT = ("--membership", "observer", "--from", "2023-10-31", "--decision-ref", "board")
@@ -42,11 +42,10 @@ MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--
 
 
 @pytest.fixture
-def ofmin(gw: Operator) -> Operator:
+def ofmin(tmp_path: Path) -> Operator:
     """A gateway with a member and its system."""
-    gw.done("organisation", "admit", "ofmin", *ADMISSION)
-    gw.done("system", "register", "ofmin", "desk")
-    return gw
+    admission = ("organisation", "admit", "ofmin", *ADMISSION)
+    return operator(tmp_path, admission, ("system", "register", "ofmin", "desk"))
 
 
 def confirmed(gw: Operator, told: dict[str, Any]) -> VerifiedReceipt:

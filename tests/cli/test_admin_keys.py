@@ -16,9 +16,7 @@ WHOSE = ("--organisation", "ofmin", "--gateway", ISSUER)
 
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
-    made = operator(tmp_path)
-    made.done("organisation", "admit", "ofmin", *ADMISSION)
-    return made
+    return operator(tmp_path, ("organisation", "admit", "ofmin", *ADMISSION))
 
 
 def new_key(gw: Operator, name: str, *more: object) -> Path:

@@ -26,15 +26,19 @@ HOTLINE = "point-de-contact"
 
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
-    made = operator(tmp_path)
-    made.done(
-        "organisation", "admit", HOTLINE, "--name", "H", "--kind", "hotline", "--country", "FR"
+    admit = (
+        "organisation",
+        "admit",
+        HOTLINE,
+        "--name",
+        "H",
+        "--kind",
+        "hotline",
+        "--country",
+        "FR",
     )
-    made.done(
-        "membership", "grant", HOTLINE, "--membership", "full", "--from", "2020-01-01",
-        "--decision-ref", "d",
-    )  # fmt: skip
-    return made
+    seat = ("--membership", "full", "--from", "2020-01-01", "--decision-ref", "d")
+    return operator(tmp_path, admit, ("membership", "grant", HOTLINE, *seat))
 
 
 def submitted(gw: Operator, *, close: bool = True) -> UUID:

@@ -1,5 +1,6 @@
 """The demonstration plays to its end, and its folder keeps a gateway."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from gateway.evidence import sd_jwt
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -49,6 +52,11 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(
         command = shlex.split(line.replace("handoff.bundle", f"{name}.bundle"))
         verified = casegate(*command[1:])
         assert verified.returncode == 0, verified.stdout + verified.stderr
+    told = json.loads((folder / "handoff.bundle.json").read_bytes())
+    signed = (told["case"], "point-de-contact"), (told["offer"], "point-de-contact")
+    for document, slug in (*signed, (told["answers"][0], "ofmin")):  # itself: nobody attests it
+        claims = sd_jwt.read_unverified(document).claims
+        assert claims["iss"].endswith(f"/organisations/{slug}")
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path) -> None:
