@@ -4,9 +4,7 @@ import pytest
 
 from gateway.client import UnexpectedAnswer
 from tests.client.client_fixture import MemberClient, answer
-from tests.founding import (
-    HOTLINE,
-)
+from tests.founding import HOTLINE
 from tests.web.listening import Listening
 
 

@@ -8,12 +8,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit import CaseId
-from gateway.domain.refusals import (
-    EditConflict,
-    Forbidden,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import EditConflict, Forbidden, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, receipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange import audit, receipts

@@ -10,12 +10,7 @@ import pytest
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.handoff import HandoffState
-from gateway.domain.refusals import (
-    CaseKeysUnavailable,
-    NotFound,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, succession_execution, successions

@@ -6,12 +6,7 @@ import pytest
 from cryptography import x509
 
 from gateway import files
-from gateway.pki.authority import (
-    AuthorityError,
-    load_authority,
-    load_issuing,
-    make_issuing,
-)
+from gateway.pki.authority import AuthorityError, load_authority, load_issuing, make_issuing
 from tests.each import each
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
 

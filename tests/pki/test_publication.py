@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from gateway.pki.authority import (
-    authority_id,
-    make_issuing,
-)
+from gateway.pki.authority import authority_id, make_issuing
 from gateway.pki.publication import alarms, make_crl, publish_chain, publish_crls
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 

@@ -17,14 +17,7 @@ from gateway.evidence.trust import TrustAnchors, open_document
 from gateway.evidence.verification import Code, verify
 from gateway.keys import jwk_set
 from tests.each import each
-from tests.founding import (
-    HOTLINE,
-    ISSUER,
-    OCRVP,
-    OFMIN,
-    case_content,
-    offered,
-)
+from tests.founding import HOTLINE, ISSUER, OCRVP, OFMIN, case_content, offered
 from tests.signing import heading, signed_answer
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.tricks import (

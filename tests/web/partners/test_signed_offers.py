@@ -8,25 +8,10 @@ from hypothesis import strategies as st
 
 from gateway.evidence import handoff_documents, sd_jwt
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    case_content,
-    element_id,
-    submitted,
-)
+from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, element_id, submitted
 from tests.signing import signed_offer
 from tests.web.listening import Listening, Partner
-from tests.web.partners.tricks import (
-    HOTLINES,
-    OTHER,
-    keyed,
-    offer,
-    preview,
-    refused,
-    send,
-)
+from tests.web.partners.tricks import HOTLINES, OTHER, keyed, offer, preview, refused, send
 
 
 @pytest.fixture
