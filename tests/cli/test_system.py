@@ -67,20 +67,6 @@ def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
     assert " exists. " in again.stderr
 
 
-def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:
-    request(str(tmp_path / "desk"), *IDS)
-    issued = issue_client(
-        authorities().issuing,
-        (tmp_path / "desk" / "request.csr").read_bytes(),
-        gateway="example",
-        organisation="point-de-contact",
-        system="desk",
-        crl_url="https://gateway.example.org/crl/x.crl",
-        now=real_now(),
-    )
-    assert issued.not_valid_after_utc > real_now()
-
-
 def test_the_connection_file_says_what_is_still_missing(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
     request(str(folder), *IDS, "--api-url", "https://partners.example.org")

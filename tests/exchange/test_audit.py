@@ -284,12 +284,6 @@ def test_a_grant_is_for_one_organisation(gateway, handoff):
     assert isinstance(refused(gateway, organisation=OCRVP).refusal, Forbidden)
 
 
-def test_a_suspended_auditor_reads_nothing(gateway, handoff):
-    grant(gateway)
-    gateway.administer("organisation.suspend", AUDITOR, reason="x")
-    assert isinstance(refused(gateway).refusal, Forbidden)
-
-
 # --- who gives them ---
 
 

@@ -1,7 +1,6 @@
 """The conformance run: four steps on test data, judged as the real thing, kept apart from it."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -257,15 +256,3 @@ def test_runs_are_counted_for_each_day(gateway: Founded) -> None:
     refused_without_event(
         gateway, TooManyAttempts, conformance.start, caller(NEWCOMER), gateway.key(), BY
     )
-
-
-def test_who_is_suspended_shows_nothing(gateway: Founded) -> None:
-    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        member = work.organisations.get(NEWCOMER)
-        assert member is not None
-        work.organisations.save(
-            replace(member, status=Status.SUSPENDED, version=member.version + 1)
-        )
-        work.commit()
-    refused = gateway.refusal(conformance.start, caller(NEWCOMER), gateway.key(), BY)
-    assert refused.refusal.rules == ("R2.inactive",)  # type: ignore[attr-defined]

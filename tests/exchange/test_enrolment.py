@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import key_history
+from gateway.evidence import key_history, receipt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.authentication import NotAuthenticated
@@ -90,7 +90,7 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
     invited = host.invite()
     assert invited.result["client_id"] == f"{NEWCOMER}.{DESK}"
     done = host.use(first=host.first_key())
-    request = enrolment.request_status(gateway.ports, done_request(done))
+    request = enrolment.request_status(gateway.ports, UUID(done.result["request"]))
     assert request is not None
     assert (request.organisation, request.system, request.certificate) == (NEWCOMER, DESK, None)
     assert gateway.organisation(NEWCOMER).status is Status.APPROVED
@@ -108,12 +108,6 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
     assert "by" not in shown(done.receipt), "who invited stays with the gateway"
 
 
-def done_request(done):
-    from uuid import UUID  # noqa: PLC0415
-
-    return UUID(str(done.result["request"]))
-
-
 def test_the_registration_of_the_first_key_is_traced_as_any_other(
     gateway: Founded, host: Newcomer
 ) -> None:
@@ -121,8 +115,6 @@ def test_the_registration_of_the_first_key_is_traced_as_any_other(
     host.use(first=host.first_key())
     key = document_key("newcomer")
     told = organisations.look_up_key(gateway.ports, caller(HOTLINE), NEWCOMER, key.kid)
-    from gateway.evidence import receipt  # noqa: PLC0415
-
     found = key_history.verify_registration(
         receipt.from_json(told["receipt"]), TrustAnchors([gateway.notary.signer.key], [ORIGIN])
     )

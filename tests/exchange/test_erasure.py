@@ -20,7 +20,6 @@ from gateway.domain.refusals import (
 from gateway.evidence import canonical, receipt
 from gateway.exchange import cases, erasure, handoffs, offers, receipts
 from gateway.exchange.cases import CaseStepRequest
-from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SentHandoff
@@ -115,30 +114,6 @@ def test_one_administrator_alone_erases_nothing_before_its_day(gateway):
     assert gateway.case(case).state is CaseState.CLOSED
     twice = gateway.refusal(make_change, made, gateway.approve(made, ALICE, ALICE))
     assert isinstance(twice.refusal, InvalidApproval)
-
-
-def test_a_refused_erasure_is_an_event_that_names_whose_signature_was_good(gateway):
-    case, _ = handed_over(gateway, close=False)
-    made = change(case)
-    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
-    gateway.administer("admin.disable", GATEWAY, person="c-bernard", reason="left")
-    signed = gateway.approve(made, ALICE, "c-bernard")
-    why = gateway.refusal(make_change, made, signed)
-    assert isinstance(why.refusal, InvalidApproval)
-    document = fields_of(why.receipt)
-    assert (document["type"], document["result"]) == ("case.erased", "denied")
-    assert shown(why.receipt)["by"] == [ALICE, "c-bernard"]
-    assert "administers nothing any more" in shown(why.receipt)["reason"]
-    unknown = gateway.refusal(make_change, change(gateway.new_id()), [])
-    assert fields_of(unknown.receipt)["result"] == "denied"
-
-
-def test_what_is_no_erasure_leaves_no_event(gateway):
-    size = gateway.size()
-    for made in (Change("case.close", HOTLINE, {}), Change("case.erase", "No Slug", {})):
-        with pytest.raises(ValidationFailed):
-            make_change(gateway.ports, made, [])
-    assert gateway.size() == size
 
 
 def test_one_administrator_erases_a_case_on_its_day_wherever_it_stands(gateway):

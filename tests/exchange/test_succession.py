@@ -517,27 +517,6 @@ def test_a_batch_is_bounded_and_the_next_call_goes_on(gateway):
     assert len({following(gateway, handoff) for handoff in made}) == 3
 
 
-def test_a_crash_between_two_handoffs_loses_none_and_moves_none_twice(gateway, monkeypatch):
-    made = [accepted(gateway) for _ in range(3)]
-    succession = agreed(gateway)
-    gateway.day = DAY
-    draft, calls = succession_execution._draft, []
-
-    def crash(*arguments):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return draft(*arguments)
-
-    monkeypatch.setattr(succession_execution, "_draft", crash)
-    with pytest.raises(KeyboardInterrupt):
-        succession_execution.apply(gateway.ports, succession)
-    states = [gateway.handoff(handoff).state for handoff in made]
-    assert sorted(states) == ["accepted", "accepted", "reissued"]
-    assert succession_execution.apply(gateway.ports, succession).moved == 2
-    assert len({following(gateway, handoff) for handoff in made}) == 3
-
-
 def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     handoff = accepted(gateway)
     succession = agreed(gateway)

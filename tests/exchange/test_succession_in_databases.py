@@ -2,25 +2,20 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.domain.refusals import Busy, WrongState
-from gateway.exchange import handoffs, succession_execution
+from gateway.domain.refusals import Busy
+from gateway.exchange import succession_execution
 from gateway.kernel.ports import TransactionMode
 from tests.exchange.test_succession import DAY, agreed, following
 from tests.founding import (
     HOTLINE,
-    OFMIN,
-    OPENING,
     Founded,
     accepted,
-    caller,
     check_log,
-    consulted,
     founded,
     offered,
     submitted,
@@ -98,14 +93,3 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
     assert succession_execution.apply(gateway.ports, succession).done
     assert len({following(gateway, one) for one in held}) == 3
     check_log(gateway)
-
-
-def test_the_predecessor_reads_on_and_then_not(gateway: Founded) -> None:
-    handoff = accepted(gateway)
-    succession = agreed(gateway)
-    gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession).done
-    assert consulted(gateway, handoff, OFMIN).result["presentation"]
-    gateway.day = DAY + timedelta(days=30)
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
-    assert isinstance(refused.refusal, WrongState)

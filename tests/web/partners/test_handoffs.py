@@ -58,14 +58,6 @@ def test_an_offer_is_accepted_in_part_by_naming_groups(office, handoff):
     assert said(answer)["groups"] == ["items"]
 
 
-def test_conditions_that_differ_are_refused(office, handoff):
-    asked = acceptance(office, handoff)
-    asked["conditions"]["erase_on"] = "2030-01-01"
-    answer = office.post(f"/handoffs/{handoff}/acceptance", asked)
-    assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/conditions-mismatch")
-
-
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
     ("decline", {"by": "officer-1", "reason": "not ours"}, "declined"),
     ("redirection", {"by": "officer-1", "reason": "not ours", "to": "the other office"},
@@ -105,13 +97,6 @@ def test_the_originator_withdraws_with_a_reason(hotline, handoff):
     asked = {"by": "liaison-1", "reason": "sent in error"}
     answer = hotline.post(f"/handoffs/{handoff}/withdrawal", asked)
     assert answer.json["result"]["state"] == "withdrawn"
-
-
-def test_a_move_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line, office, handoff):
-    answer = office.post(f"/handoffs/{handoff}/outcomes", {"by": "officer-1", "code": "received"})
-    assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/invalid-state")
-    line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
 
 
 def test_a_stranger_is_told_that_there_is_nothing(line, handoff):
