@@ -19,7 +19,6 @@ from gateway.kernel.log_continuity import LogContinuity
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles, tree
-from gateway.store import database as databases
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.high_water_mark import SqlMark, open_mark
 from gateway.store.high_water_mark_file import SLOT_BYTES, open_file
@@ -247,13 +246,6 @@ def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
     other.write_text("This is no mark.")
     with pytest.raises(UnsuitableDatabase, match="mark"):
         open_mark(f"file:{other}", file=other, origin=ORIGIN)
-
-
-def test_a_server_that_may_lose_a_move_is_unfit(monkeypatch) -> None:
-    weaker = {**databases._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
-    monkeypatch.setattr(databases, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
-        open_mark(new_database(), file=None, origin=ORIGIN)
 
 
 def test_a_server_that_fails_later_is_unreachable() -> None:

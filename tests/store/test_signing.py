@@ -59,14 +59,6 @@ def test_what_was_asked_stays_as_it_was_approved(store):
         assert work.signing.get(request.id) == replace(request, refusal="bad")
 
 
-def test_a_reading_work_queues_and_serves_nothing(store):
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.signing.add(signing_request())
-        with pytest.raises(RuntimeError, match="reading"):
-            work.signing.save(signing_request())
-
-
 def test_the_newest_request_of_a_text_is_found(store):
     first, second = signing_request(), signing_request()
     other = signing_request("another")

@@ -29,8 +29,6 @@ def run(newcomer):
     return answer.json["result"]
 
 
-
-
 def test_a_case_that_breaks_a_rule_is_told_as_by_the_real_address(line, newcomer, run):
     content = case_content(line.gateway.new_id())
     content["items"][0]["value"] = "no address"
