@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
@@ -95,7 +95,6 @@ def test_a_mark_does_not_move_from_where_it_is_not(mark, seen) -> None:
     assert mark.read() == at(1)
 
 
-@settings(max_examples=20)
 @given(
     moves=st.lists(
         st.tuples(st.none() | st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
