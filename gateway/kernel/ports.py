@@ -289,6 +289,9 @@ class IdempotencyStore(Protocol):
     def add(self, retry: IdempotencyRecord) -> None:
         """Remember a write; EditConflict when a concurrent request used the key first."""
 
+    def prune(self, until: datetime) -> None:
+        """Delete the requests older than ``until``; what may never be repeated stays."""
+
 
 class RateLimits(Protocol):
     """Counts that limit callers, shared by all workers."""

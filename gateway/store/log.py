@@ -8,7 +8,7 @@ Counters of organisations are counted under the same lock.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.refusals import Busy, CaseErased
+from gateway.domain.refusals import Busy, CaseErased, ClockBehind
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
@@ -39,7 +39,9 @@ from gateway.store.tables import (
 )
 from gateway.store.transaction import Transaction
 
-_HEAD = select(log_head.c.size, log_head.c.root, log_head.c.edge).with_for_update()
+_HEAD = select(
+    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest
+).with_for_update()
 _MOVE_HEAD = update(log_head)
 _TILE = select(log_tile.c.data).where(
     log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
@@ -94,6 +96,10 @@ _ENVELOPE = "AQ"
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
 by its key and end with it. The others are the journal that has to stay (LED Art. 25)."""
+
+
+LATENESS = timedelta(seconds=1)
+"""How far a host's clock may be behind the newest event, whose time the next one then has."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,7 @@ class SqlLog:
 
         Raises LookupError when the head is not that of the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
+        Raises ClockBehind when the clock is behind the log by more than `LATENESS`.
         """
         if not self.facts:
             return AppendResult.nothing()
@@ -184,6 +191,10 @@ class SqlLog:
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         at = self._letterhead.now()
+        if row.newest is not None and at < row.newest:
+            if row.newest - at > LATENESS:
+                raise ClockBehind("the clock of this host is behind the log's newest event")
+            at = row.newest
         events, parties = self._compose(at, base.size, counted)
         entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]
@@ -195,7 +206,7 @@ class SqlLog:
         run.execute(_ADD_PARTIES, parties)
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
-        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
+        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
         run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin})
         return AppendResult(events, base, grown)
 

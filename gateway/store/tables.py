@@ -434,6 +434,7 @@ log_head = Table(
     Column("root", LargeBinary, nullable=False),
     Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
+    Column("newest", Instant),  # the time of the newest entry: none is older than the one before
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
