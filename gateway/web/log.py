@@ -30,11 +30,11 @@ def _head(gate: AppContext) -> TreeHead:
 @unauthenticated("GET /checkpoint", media="text/plain")
 def checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed."""
-    notary = gate.ports.notary
+    checkpoint_signer = gate.ports.checkpoint_signer
     try:
-        note = notary.sign(_head(gate))
+        note = checkpoint_signer.sign(_head(gate))
     except LogFrozen:
-        note = notary.stored()
+        note = checkpoint_signer.stored()
     answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
     answer.make_conditional(request)
@@ -81,8 +81,8 @@ def health(gate: AppContext) -> Response:
 def readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
-    Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database
-    is of another version), `keys` (the keys of cases are older, or do not answer), `database`.
+    Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
+    older), `database-version` (its tables are of another version), `database-unavailable`.
     """
     trouble = gate.unready()
     if trouble is None:

@@ -99,10 +99,10 @@ def test_a_handoff_that_was_not_asked_for_is_refused(stage: Listening) -> None:
 def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening) -> None:
     _, office, handoff = accepted(stage)
     _, _, other = accepted(stage)
-    other_answer = office.handoff(other)["answers"][1]["statement"]
+    other_answer = office.handoff(other)["answers"][1]["document"]
     disbelieved(
         office,
-        lambda members: members["answers"][1].update(statement=other_answer),
+        lambda members: members["answers"][1].update(document=other_answer),
         lambda: office.handoff(handoff),
         "not about this handoff",
     )

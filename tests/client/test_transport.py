@@ -430,7 +430,7 @@ def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with MemberClient(line, client_key=key) as desk:
+    with MemberClient(line, assertion_key=key) as desk:
         assert desk.whoami()["system"] == "desk"
     with MemberClient(line) as desk, pytest.raises(TokenRefused, match="invalid_client"):
         desk.whoami()
@@ -442,7 +442,7 @@ def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> Non
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with MemberClient(line, client_key=key) as desk:
+    with MemberClient(line, assertion_key=key) as desk:
         desk.wire.faults = [fault]
         desk.whoami()
         ids = [one["jti"] for one in sent(desk)]

@@ -177,11 +177,11 @@ def test_a_revoked_key_countersigns_nothing_and_the_next_stands_without_it(gatew
 def test_an_organisation_locks_and_unlocks_itself_with_its_own_key(gateway):
     gateway.register_key(HOTLINE, FIRST)
     said = gateway.word(HOTLINE, LOCK, FIRST, FIRST)
-    gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     assert gateway.organisation(HOTLINE).signed_only
-    DOCUMENT.refused(gateway, WrongState, "organisation.require_signed", statement=said)
+    DOCUMENT.refused(gateway, WrongState, "organisation.require_signed", declaration=said)
     said = gateway.word(HOTLINE, UNLOCK, FIRST, FIRST)
-    gateway.administer("organisation.allow_attested", HOTLINE, statement=said)
+    gateway.administer("organisation.allow_attested", HOTLINE, declaration=said)
     assert not gateway.organisation(HOTLINE).signed_only
 
 
@@ -189,17 +189,17 @@ def test_administrators_alone_lock_and_unlock_nobody(gateway):
     gateway.register_key(HOTLINE, FIRST)
     for says, by in ((UNLOCK, FIRST), (LOCK, OTHER)):
         said = gateway.word(HOTLINE, says, FIRST, by)
-        assert DOCUMENT.pointer(gateway, "organisation.require_signed", statement=said)
+        assert DOCUMENT.pointer(gateway, "organisation.require_signed", declaration=said)
 
 
 def test_a_statement_locks_once(gateway):
     gateway.register_key(HOTLINE, FIRST)
     locking = gateway.word(HOTLINE, LOCK, FIRST, FIRST)
-    gateway.administer("organisation.require_signed", HOTLINE, statement=locking)
+    gateway.administer("organisation.require_signed", HOTLINE, declaration=locking)
     said = gateway.word(HOTLINE, UNLOCK, FIRST, FIRST)
-    gateway.administer("organisation.allow_attested", HOTLINE, statement=said)
-    pointer = DOCUMENT.pointer(gateway, "organisation.require_signed", statement=locking)
-    assert pointer == "/statement"
+    gateway.administer("organisation.allow_attested", HOTLINE, declaration=said)
+    pointer = DOCUMENT.pointer(gateway, "organisation.require_signed", declaration=locking)
+    assert pointer == "/declaration"
 
 
 @pytest.mark.parametrize("claim", ["iat", "jti"])
@@ -270,4 +270,6 @@ def test_an_encryption_key_neither_countersigns_nor_locks(gateway):
     }
     assert ENCRYPT.pointer(gateway, **values) == "/countersignature"
     said = gateway.word(OFMIN, LOCK, SEALING, SEALING.prover)
-    assert ENCRYPT.pointer(gateway, "organisation.require_signed", statement=said) == "/statement"
+    assert (
+        ENCRYPT.pointer(gateway, "organisation.require_signed", declaration=said) == "/declaration"
+    )

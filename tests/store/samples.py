@@ -75,7 +75,7 @@ def organisation(slug: str = "hotline", **changes: object) -> Organisation:
             ),
             Membership(MembershipClass.FULL, Period(date(2021, 1, 1)), "decision-2"),
         ),
-        competences=(competence(slug),),
+        mandates=(competence(slug),),
         history=(
             StatusEntry(Status.APPLIED, date(2019, 1, 1), FIRST),
             StatusEntry(Status.ACTIVE, date(2019, 2, 1), FIRST),
@@ -211,7 +211,7 @@ def handoff(
         conditions_digest="conditions-digest",
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
-        until=None,
+        expires_at=None,
     )
     made = replace(made, **changes)
     return made, answer_to(made, None)
@@ -226,7 +226,7 @@ def answer_to(handoff: Handoff, step: HandoffAction | None) -> HandoffAnswer:
         state=handoff.state,
         author=handoff.originator if step is None else handoff.recipient,
         at=NOON + timedelta(microseconds=handoff.sequence),
-        statement="header.payload.signature~",
+        document="header.payload.signature~",
         event=new_id(),
     )
 
@@ -277,7 +277,7 @@ def invitation(token="t" * 43):
 
 
 def succession(predecessor="police", successor="abroad", **changes):
-    """A planned succession of an office with its consents."""
+    """A planned succession of an office with its permissions."""
     made = Succession(
         id=new_id(),
         predecessor=predecessor,
@@ -286,7 +286,7 @@ def succession(predecessor="police", successor="abroad", **changes):
         day=date(2026, 4, 1),
         read_until=date(2026, 5, 1),
         legal_act="Decree",
-        consents=True,
+        permissions=True,
         mandate_event=new_id(),
         former_end=date(2027, 1, 1),
     )

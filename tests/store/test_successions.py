@@ -17,7 +17,7 @@ def kept(store):
     """A store with three organisations."""
     with store.begin(TransactionMode.REGISTRY) as work:
         for slug in ("hotline", "police", "abroad"):
-            work.organisations.add(samples.organisation(slug, competences=()))
+            work.organisations.add(samples.organisation(slug, mandates=()))
         work.commit()
     return store
 

@@ -37,7 +37,7 @@ def accept(office: Partner, handoff: str, **changes) -> None:
 
 def said(answer) -> dict[str, Any]:
     """The disclosures of an answer's statement."""
-    document = sd_jwt.parse(answer.json["result"]["statement"])
+    document = sd_jwt.parse(answer.json["result"]["document"])
     return {one.name: one.value for one in document.disclosures}
 
 
@@ -60,8 +60,8 @@ def test_an_offer_is_accepted_in_part_by_naming_groups(office, handoff):
 
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
     ("decline", {"by": "officer-1", "reason": "not ours"}, "declined"),
-    ("redirection", {"by": "officer-1", "reason": "not ours", "to": "the other office"},
-     "redirected"),
+    ("redirection", {"by": "officer-1", "reason": "not ours",
+                     "suggested_recipient": "the other office"}, "redirected"),
     ("redirection", {"by": "officer-1", "reason": "not ours"}, "redirected"),
 ]  # fmt: skip
 
@@ -140,8 +140,8 @@ def body_of(kind: str, **changes) -> dict[str, Any]:
         ("acceptance", {"reason": "why"}, "/reason"),
         ("decline", {"reason": None}, "/reason"),
         ("decline", {"code": "received"}, "/code"),
-        ("redirection", {"to": {"organisation": "ofmin"}}, "/to"),
-        ("redirection", {"to": "a" * 201}, "/to"),
+        ("redirection", {"suggested_recipient": {"organisation": "ofmin"}}, "/suggested_recipient"),
+        ("redirection", {"suggested_recipient": "a" * 201}, "/suggested_recipient"),
         ("outcomes", {"code": None}, "/code"),
         ("outcomes", {"code": "solved"}, "/code"),
         ("outcomes", {"items": []}, "/items"),

@@ -185,7 +185,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     document = reply(office, handoff)
     answer = send(office, f"/handoffs/{handoff}/acceptance", document)
     assert answer.status_code == 200, answer.text
-    assert answer.json["result"]["statement"] == document.compact()
+    assert answer.json["result"]["document"] == document.compact()
     assert answer.json["result"]["state"] == "accepted"
     opening = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
     opened = office.post(f"/handoffs/{handoff}/consultations", opening).json["result"]
@@ -200,7 +200,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     ("kind", "said"),
     [
         ("decline", {"reason": "not ours"}),
-        ("redirection", {"reason": "not ours", "to": "another office"}),
+        ("redirection", {"reason": "not ours", "suggested_recipient": "another office"}),
     ],
 )
 def test_other_answers_are_signed_alike(office, handoff, kind, said):
@@ -280,7 +280,7 @@ def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, ha
 
 def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
     said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
-    line.gateway.administer("organisation.require_signed", OFMIN, statement=said)
+    line.gateway.administer("organisation.require_signed", OFMIN, declaration=said)
     body = {"by": "officer-1", "reason": "not ours"}
     answer = office.post(f"/handoffs/{handoff}/decline", body)
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])

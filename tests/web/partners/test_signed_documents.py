@@ -70,7 +70,7 @@ def kind(request, line, hotline):
     )
 
 
-def test_its_jti_is_the_retry_key(kind):
+def test_its_jti_is_the_idempotency_key(kind):
     document = kind.make()
     first, again = (kind.send(document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -151,7 +151,7 @@ def test_lists_of_digests_are_padded_unique_and_at_the_top(kind, change):
 
 def test_an_organisation_that_is_locked_sends_no_json(line, kind):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     answer = kind.unsigned()
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
     assert "application/sd-jwt" in answer.json["detail"]
