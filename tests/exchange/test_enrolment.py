@@ -108,6 +108,16 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
     assert "by" not in shown(done.receipt), "who invited stays with the gateway"
 
 
+def test_nothing_but_the_key_enters_the_registry_with_an_enrolment(gateway, host):
+    host.invite()
+    first = host.first_key()
+    picture = {**first.jwk, "x-picture": "data:image/jpeg;base64,/9j/4AAQ"}
+    with pytest.raises(ValidationFailed):
+        host.use(first=replace(first, jwk=picture))
+    assert gateway.organisation(NEWCOMER).document_keys == ()
+    assert ("key.registered", "allowed") not in stream_of(gateway, NEWCOMER)
+
+
 def test_the_registration_of_the_first_key_is_traced_as_any_other(
     gateway: Founded, host: Newcomer
 ) -> None:

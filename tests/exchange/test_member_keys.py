@@ -83,6 +83,8 @@ DOCUMENT = Kind(
         *(None, "key", {}, {"kty": "oct", "k": "AA", "kid": "x"}),
         *(JWK | one for one in ({"d": "AA"}, {"alg": "RS256"}, {"x": JWK["x"] + "="})),
         JWK | {"kid": "mine"},  # the id of a key is its thumbprint
+        JWK | {"x-picture": "data:image/jpeg;base64,/9j/4AAQ"},
+        JWK | {"name": "Jean Dupont"},
     ),
 )
 ENCRYPT = Kind(

@@ -1,7 +1,7 @@
 """Cases and answers that partners sign themselves, and every way to be refused with one."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -114,8 +114,18 @@ def test_elements_and_properties_are_disclosures(line, hotline):
     assert sent(properties, arrays).status_code == 201
 
 
-@each("refs", [lambda refs: [*refs, {"...": sd_jwt.decoy_digest(bytes)}], lambda refs: []])
-def test_a_list_of_elements_is_padded_too(line, hotline, refs):
+MANY_DECOYS = [{"...": base64url.digest(bytes([n, 2]))} for n in range(128)]
+
+
+@each(
+    "refs",
+    [
+        lambda refs: [*refs, {"...": sd_jwt.decoy_digest(bytes)}],
+        lambda refs: MANY_DECOYS,
+        lambda refs: [],
+    ],
+)
+def test_a_list_of_elements_is_padded_too_and_no_further(line, hotline, refs):
     def change(claims):
         claims["references"] = refs(claims["references"])
 
@@ -125,6 +135,21 @@ def test_a_list_of_elements_is_padded_too(line, hotline, refs):
 @each("claims", [{"profile": "casegate-case/9"}, {"version": 1.5}])
 def test_a_case_of_another_profile_or_version_is_refused(line, hotline, claims):
     refused(send(hotline, "/cases", case(line, **claims)))
+
+
+def test_no_picture_travels_in_the_form_of_a_signed_case(line, hotline):
+    picture = "data:image/jpeg;base64," + "/9j/4AAQSkZJRg" * 100
+
+    def as_digest(claims: dict[str, Any]) -> None:
+        claims["_sd"][0] = picture
+
+    document = case(line)
+    refused(send(hotline, "/cases", resigned(document, as_digest)))
+    head, payload, _ = document.issuer_signed.split(".")
+    header = {**json.loads(base64url.decode(head)), "x": picture}
+    text = f"{base64url.encode(json.dumps(header).encode())}.{payload}"
+    signed = base64url.encode(HOTLINES.sign(text.encode()))
+    refused(send(hotline, "/cases", replace(document, issuer_signed=f"{text}.{signed}")))
 
 
 def test_a_disclosure_hides_nothing_inside_it(line, hotline):

@@ -25,6 +25,7 @@ from tests.web.partners.tricks import (
     nested,
     offer,
     other_hash,
+    overpadded,
     refused,
     repeated,
     resigned,
@@ -144,8 +145,8 @@ def test_disclosures_belong_to_the_document_once_and_well_salted(kind):
     refused(kind.send(document.compact().removesuffix("~")))
 
 
-@each("change", [unpadded, repeated, nested, without_digests, other_hash])
-def test_lists_of_digests_are_padded_unique_and_at_the_top(kind, change):
+@each("change", [unpadded, overpadded, repeated, nested, without_digests, other_hash])
+def test_lists_of_digests_are_padded_no_further_unique_and_at_the_top(kind, change):
     refused(kind.send(resigned(kind.make(), change)))
 
 
