@@ -28,7 +28,7 @@ from gateway.cedar.policy import policy_folder
 from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
-from gateway.cli.arguments import home_option, json_option
+from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.backup import read_mark
 from gateway.cli.output import colour, print_json, sanitise
 from gateway.config import Config, ConfigError
@@ -421,7 +421,7 @@ def _keys_file(config: Config) -> Findings:
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
-    kek, current = wiring.key_encryption(config), keyring.current()
+    kek, current = wiring.key_encryption(config), keyring.key_encryption().current
     keys.load_secret(kek.file(current))
     others = [one for one in kek.known() if one != current]
     if keyring.left():
@@ -538,11 +538,7 @@ def policy() -> None:
 
 @policy.command()
 @json_option
-@click.argument(
-    "folder",
-    required=False,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@click.argument("folder", required=False, type=FOLDER)
 def check(folder: Path | None, as_json: bool) -> None:
     """Check the policies in FOLDER against their cases.
 

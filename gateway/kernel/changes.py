@@ -27,8 +27,8 @@ from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -182,7 +182,12 @@ class _Step:
     @property
     def request(self) -> ActionRequest:
         change = self.change
-        content = {"organisation": change.organisation, "values": change.values, "step": self.name}
+        content = {
+            "organisation": change.organisation,
+            "values": change.values,
+            "step": self.name,
+            "approvals": self.approvals,
+        }
         return ActionRequest(
             change.action, key=self.bearer.key, content=content, describe=self._describe
         )
@@ -337,9 +342,8 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it; a CSR is named by its request, not repeated."""
-    values = {name: value for name, value in change.values.items() if name != "csr"}
-    return canonical.encode({"organisation": change.organisation, **values}).decode()
+    """The change as its event has it."""
+    return canonical.encode({"organisation": change.organisation, **change.values}).decode()
 
 
 # --- Reading proposals ---------------------------------------------------------------------------

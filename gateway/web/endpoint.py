@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 from marshmallow import Schema
 
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
 from gateway.web.context import AppContext
@@ -25,10 +24,6 @@ from gateway.web.tokens import Tokens
 
 NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class EndpointAccess(StrEnum):
@@ -48,24 +43,6 @@ class Call(NamedTuple):
     body: Mapping[str, Any]
     query: Mapping[str, Any]
     signed: VerifiedRequest | None = None
-
-    def write(
-        self,
-        action: Callable[Concatenate[Ports, Caller, str, P], WriteResult],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> WriteResult:
-        """Do a write under the call's idempotency key."""
-        return action(self.ports, self.caller, self.key, *args, **kwargs)
-
-    def read(
-        self,
-        action: Callable[Concatenate[Ports, Caller, P], R],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Look something up."""
-        return action(self.ports, self.caller, *args, **kwargs)
 
 
 View = Callable[..., Any]
@@ -114,7 +91,7 @@ class Endpoint:
 
 
 def endpoint(
-    rule: str, *, action: str, scope: str, response: str, **more: Any
+    rule: str, action: str, scope: str, response: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
@@ -124,6 +101,10 @@ def endpoint(
     method, _, path = rule.partition(" ")
     more |= {"action": action, "scope": scope, "response": response}
     return lambda view: Endpoint(method, path, view, EndpointAccess.TOKEN, **more)
+
+
+writes = partial(endpoint, writes=True)
+"""Declare one that changes something: it takes an idempotency key, and its answer has a receipt."""
 
 
 def unauthenticated(

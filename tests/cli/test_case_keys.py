@@ -14,9 +14,9 @@ from gateway.cli.doctor import Finding, Level, run_checks
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.exchange import cases, erasure
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
-from tests.answers import to_json
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content
 from tests.operating import Operator, operator, said
@@ -159,10 +159,10 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert str(one["case"]) == str(kept)
 
-        def away(_ring: SqlKeyring) -> None:
+        def away(*_: object) -> None:
             raise CaseKeysUnavailable("away")
 
-        monkeypatch.setattr(SqlKeyring, "_reading", away)
+        monkeypatch.setattr(SqlKeyring, "_read", away)
         with pytest.raises(CaseKeysUnavailable):
             cases.page(gateway.ports, caller, None, 10)
 

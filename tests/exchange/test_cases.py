@@ -21,9 +21,9 @@ from gateway.domain.refusals import (
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.kernel.results import to_json
 from gateway.web.partners.case_document import load_case
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -69,6 +69,22 @@ def content(gateway: Founded) -> dict[str, Any]:
 
 def test_the_cases_of_these_tests_are_valid(content):
     assert load_case(content) == content
+
+
+class NeverSigns:
+    """An attester that nobody may ask."""
+
+    kid, alg = "never", "ES256"
+
+    def sign(self, message: bytes) -> bytes:
+        raise AssertionError("signed for whom the registry does not hear")
+
+
+def test_nothing_is_attested_for_whom_the_registry_does_not_hear(gateway, content):
+    gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    gateway.ports = replace(gateway.ports, attester=NeverSigns())
+    refused = gateway.refusal(cases.submit, *submit(gateway, content))
+    assert refused.refusal.rules == ("R2.inactive",)
 
 
 def test_a_case_is_attested_for_its_originator_and_given_back_whole(gateway, content):

@@ -1,6 +1,7 @@
 """The conformance run: four steps on test data, judged as the real thing, kept apart from it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from tests.exchange.test_enrolment import stream_of
 from tests.founding import (
     HOTLINE,
@@ -62,7 +64,10 @@ class Candidate:
         self.run = UUID(str(begun.result["run"]))
 
     def view(self) -> dict[str, Any]:
-        return conformance.look_up(self.gateway.ports, self.caller, self.run)
+        shown: dict[str, Any] = to_json(
+            conformance.look_up(self.gateway.ports, self.caller, self.run)
+        )
+        return shown
 
     def do(self, action: Any, said: Any) -> Any:
         return self.gateway.do(action, self.caller, self.gateway.key(), self.run, said).result
@@ -259,3 +264,20 @@ def test_runs_are_counted_for_each_day(gateway: Founded) -> None:
     refused_without_event(
         gateway, TooManyAttempts, conformance.start, caller(NEWCOMER), gateway.key(), BY
     )
+
+
+def never(count: int) -> bytes:
+    raise AssertionError("keys are made for whom the registry does not hear")
+
+
+def test_who_is_suspended_shows_nothing_and_no_key_is_made_for_it(gateway: Founded) -> None:
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        member = work.organisations.get(NEWCOMER)
+        assert member is not None
+        work.organisations.save(
+            replace(member, status=Status.SUSPENDED, version=member.version + 1)
+        )
+        work.commit()
+    gateway.ports = replace(gateway.ports, random=never)
+    refused = gateway.refusal(conformance.start, caller(NEWCOMER), gateway.key(), BY)
+    assert refused.refusal.rules == ("R2.inactive",)  # type: ignore[attr-defined]

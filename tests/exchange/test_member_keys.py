@@ -11,6 +11,7 @@ from gateway.domain.refusals import AlreadyExists, NotFound, ValidationFailed, W
 from gateway.evidence import base64url, key_declaration, sd_jwt
 from gateway.evidence.key_declaration import ENCRYPTION, LOCK, POSSESSION, SUCCESSION, UNLOCK
 from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.founding import (
     ABROAD,
@@ -106,7 +107,7 @@ of_each_kind = pytest.mark.parametrize("kind", [DOCUMENT, ENCRYPT], ids=lambda o
 def test_a_registered_key_stands_in_the_directory_with_the_event_that_registered_it(gateway, kind):
     first = kind.keys[0]
     written = kind.register(gateway, first)
-    view = organisations.look_up(gateway.ports, caller(ABROAD), kind.organisation)
+    view = to_json(organisations.look_up(gateway.ports, caller(ABROAD), kind.organisation))
     (key,) = view[kind.listed]
     assert view["document_keys"] + view["encryption_keys"] == [key]
     assert (key["kid"], key["jwk"]) == (first.kid, first.public_jwk())

@@ -21,11 +21,11 @@ from gateway.domain.refusals import (
 from gateway.exchange import cases, handoffs, offers, receipts
 from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from tests import answers
-from tests.answers import to_json
 from tests.exchange.errands import ERRANDS
 from tests.founding import (
     ABROAD,

@@ -18,10 +18,10 @@ from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, founding
-from tests.answers import to_json
 from tests.founding import (
     HOTLINE,
     OFMIN,
@@ -181,7 +181,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
     with closing(sqlite3.connect(tmp_path / "keys.db")) as older, older:
         older.execute(
             "UPDATE case_key SET wrapped = ?, kek = ? WHERE id = ?",
-            [wrapped, ring.current(), key.hex],
+            [wrapped, ring.key_encryption().current, key.hex],
         )
     assert ring.states([key]) == {key: True}
     ports = replace(gateway.ports, keys=ring)

@@ -172,15 +172,15 @@ def test_another_gateways_keys_are_not_touched(sqlite, tmp_path):
 def test_keys_are_begun_anew_only_where_nothing_was_wrapped(sqlite, tmp_path):
     url, file = f"sqlite:///{tmp_path / 'keys.db'}", tmp_path / "keys.db"
     ring = sqlite.keyring()
-    named = ring.current()
+    named = ring.key_encryption().current
     make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
-    assert ring.current() == "0" * 16
+    assert ring.key_encryption().current == "0" * 16
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
     id_, key = ring.take()
     with pytest.raises(UnsuitableDatabase, match="bring keys/kek"):
         make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
-    assert (ring.current(), ring.key(id_)) == (named, key)
+    assert (ring.key_encryption().current, ring.key(id_)) == (named, key)
 
 
 def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
@@ -193,7 +193,7 @@ def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
 def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
     taken = [ring.take() for _ in range(5)]
     kek = key_encryption(ring.folder)
-    old, new = ring.current(), kek.make()
+    old, new = ring.key_encryption().current, kek.make()
     ring.activate(new)
     assert ring.left() == keyrings.BATCH
     assert ring.rewrap(10) == 10  # and is cut off here
@@ -210,26 +210,26 @@ def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
 
 def test_a_key_that_is_wrapped_anew_while_it_is_read_opens(ring, monkeypatch):
     id_, key = ring.take()
-    other, find = ring.other, ring.other._find
+    other, find = ring.other, ring.other._rows
 
     def overtaken(wanted):
         row = find(wanted)
         monkeypatch.undo()
-        kek, old = key_encryption(ring.folder), ring.current()
+        kek, old = key_encryption(ring.folder), ring.key_encryption().current
         ring.activate(kek.make())
         while ring.rewrap():
             pass
         kek.remove(old)
         return row
 
-    monkeypatch.setattr(other, "_find", overtaken)
+    monkeypatch.setattr(other, "_rows", overtaken)
     assert other.key(id_) == key
 
 
 def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
     ring.take()
     kek = key_encryption(ring.folder)
-    old = ring.current()
+    old = ring.key_encryption().current
     ring.activate(kek.make())
     while ring.rewrap():
         pass
@@ -241,7 +241,7 @@ def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
 
 def test_without_its_key_encryption_key_nothing_opens_and_nothing_is_made(ring):
     id_, _ = ring.take()
-    ring._kek.remove(ring.current())
+    ring._kek.remove(ring.key_encryption().current)
     ring.other._stock.clear()
     for attempt in (lambda: ring.key(id_), ring.other.take):
         with pytest.raises(CaseKeysUnavailable, match="operator"):

@@ -517,7 +517,7 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
     for _ in range(2):
         with store.begin(TransactionMode.READ) as work:
             work.organisations.get("hotline")
-            connection = work._begun.connection
+            connection = work._transaction._connection
         names.append(connection.execute(prepared).all())
         connection.rollback()
     assert names[0]

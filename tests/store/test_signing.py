@@ -57,14 +57,3 @@ def test_what_was_asked_stays_as_it_was_approved(store):
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.signing.get(request.id) == replace(request, refusal="bad")
-
-
-def test_the_newest_request_of_a_text_is_found(store):
-    first, second = signing_request(), signing_request()
-    other = signing_request("another")
-    queued(store, first, second, other)
-    with store.begin(TransactionMode.READ) as work:
-        of_csr = work.signing.of_csr
-        assert of_csr("hotline", "intake", "a request in PEM") == second
-        assert of_csr("hotline", "another", "a request in PEM") == other
-        assert of_csr("hotline", "intake", "another request") is None

@@ -18,7 +18,7 @@ from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictSchema
@@ -140,13 +140,12 @@ CONSULTATION_BODY = ConsultationBody()
 STEP_BODY = CaseStepBody()
 
 
-@endpoint(
+@writes(
     "POST /cases",
-    action="case.submit",
-    scope="cases.write",
-    response="Submitted",
+    "case.submit",
+    "cases.write",
+    "Submitted",
     body=SubmissionBody(),
-    writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
@@ -162,16 +161,15 @@ def submit(call: Call) -> WriteResult:
         raise ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/versions",
-    action="case.submit",
-    scope="cases.write",
-    response="Submitted",
+    "case.submit",
+    "cases.write",
+    "Submitted",
     body=SubmissionBody(),
-    writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
@@ -185,7 +183,7 @@ def revise(call: Call, case: UUID) -> WriteResult:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise ValidationFailed(errors)
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
 def submission(call: Call) -> Submission:
@@ -204,81 +202,60 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirmed_matches"]))
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/assessment",
-    action="case.assess",
-    scope="cases.write",
-    response="CaseStep",
+    "case.assess",
+    "cases.write",
+    "CaseStep",
     body=AssessmentBody(),
-    writes=True,
 )
 def assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18)."""
-    return call.write(cases.assess, case, _confirmation(call.body))
+    return cases.assess(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
-@endpoint(
-    "POST /cases/<uuid:case>/clearance",
-    action="case.clear",
-    scope="cases.write",
-    response="CaseStep",
-    body=STEP_BODY,
-    writes=True,
+@writes(
+    "POST /cases/<uuid:case>/clearance", "case.clear", "cases.write", "CaseStep", body=STEP_BODY
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
-    return call.write(cases.clear, case, _confirmation(call.body))
+    return cases.clear(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
-@endpoint(
-    "POST /cases/<uuid:case>/closure",
-    action="case.close",
-    scope="cases.write",
-    response="CaseStep",
-    body=STEP_BODY,
-    writes=True,
-)
+@writes("POST /cases/<uuid:case>/closure", "case.close", "cases.write", "CaseStep", body=STEP_BODY)
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
-    return call.write(cases.close, case, _confirmation(call.body))
+    return cases.close(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
     return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirmed_matches", ())))
 
 
-@endpoint(
-    "GET /cases", action="case.read", scope="cases.read", response="Cases", query=CasesQuery()
-)
+@endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
-    found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
+    found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)
 
 
-@endpoint(
-    "GET /cases/<uuid:case>",
-    action="case.read",
-    scope="cases.read",
-    response="CaseSummary",
-)
+@endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary")
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
-    return call.read(cases.look_up, case)
+    return cases.look_up(call.ports, call.caller, case)
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/consultations",
-    action="case.consult",
-    scope="cases.read",
-    response="ContentPresentation",
+    "case.consult",
+    "cases.read",
+    "ContentPresentation",
     body=CONSULTATION_BODY,
-    writes=True,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
-    return call.write(cases.consult, case, opening(call.body))
+    return cases.consult(call.ports, call.caller, call.key, case, opening(call.body))
 
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
@@ -286,13 +263,12 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/handoffs",
-    action="handoff.offer",
-    scope="handoffs.offer",
-    response="OfferResult",
+    "handoff.offer",
+    "handoffs.offer",
+    "OfferResult",
     body=OfferBody(),
-    writes=True,
     status=201,
     signed=signed_requests.OFFER,
 )
@@ -304,21 +280,19 @@ def offer(call: Call, case: UUID) -> WriteResult:
     exactly that list, which the preview shows.
     """
     wanted = _offer(call.body, UUID(call.body["handoff"]))
-    return call.write(offers.offer, case, replace(wanted, signed=call.signed))
+    return offers.offer(
+        call.ports, call.caller, call.key, case, replace(wanted, signed=call.signed)
+    )
 
 
 @endpoint(
-    "POST /handoffs/preview",
-    action="handoff.offer",
-    scope="handoffs.offer",
-    response="Preview",
-    body=PreviewBody(),
+    "POST /handoffs/preview", "handoff.offer", "handoffs.offer", "Preview", body=PreviewBody()
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     case = UUID(call.body["case"])
     wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
-    return call.read(offers.preview, case, wanted)
+    return offers.preview(call.ports, call.caller, case, wanted)
 
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
@@ -335,17 +309,3 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
     )
-
-
-ENDPOINTS = (
-    submit,
-    revise,
-    assess,
-    clear,
-    close,
-    list_,
-    show,
-    consult,
-    offer,
-    preview,
-)

@@ -7,6 +7,12 @@ from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
+from gateway.registry.results import (
+    ListedOrganisation,
+    MembershipStatement,
+    RegisteredDocumentKey,
+    Whoami,
+)
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
@@ -23,47 +29,46 @@ class OrganisationsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
-def whoami(call: Call) -> dict[str, Any]:
+@endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
+def whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
-    return call.read(organisations.whoami)
+    return organisations.whoami(call.ports, call.caller)
 
 
 @endpoint(
     "GET /organisations",
-    action="directory.read",
-    scope="directory.read",
-    response="Organisations",
+    "directory.read",
+    "directory.read",
+    "Organisations",
     query=OrganisationsQuery(),
 )
 def list_(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
-    found = call.read(organisations.page, asked.get("after", ""), asked["limit"], wanted)
+    found = organisations.page(
+        call.ports, call.caller, asked.get("after", ""), asked["limit"], wanted
+    )
     return page("/organisations", found, asked)
 
 
 @endpoint(
-    "GET /organisations/<organisation>",
-    action="directory.read",
-    scope="directory.read",
-    response="Organisation",
+    "GET /organisations/<organisation>", "directory.read", "directory.read", "ListedOrganisation"
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.look_up, organisation)
+    return organisations.look_up(call.ports, call.caller, organisation)
 
 
 @endpoint(
     "GET /organisations/<organisation>/attestation",
-    action="directory.read",
-    scope="directory.read",
-    response="Status",
+    "directory.read",
+    "directory.read",
+    "MembershipStatement",
 )
-def attestation(call: Call, organisation: str) -> dict[str, Any]:
+def attestation(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
@@ -71,16 +76,16 @@ def attestation(call: Call, organisation: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.issue_attestation, organisation)
+    return organisations.issue_attestation(call.ports, call.caller, organisation)
 
 
 @endpoint(
     "GET /organisations/<organisation>/keys/<kid>",
-    action="directory.read",
-    scope="directory.read",
-    response="KeyRegistration",
+    "directory.read",
+    "directory.read",
+    "RegisteredDocumentKey",
 )
-def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
+def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
@@ -89,7 +94,4 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
-    return call.read(organisations.look_up_key, organisation, kid)
-
-
-ENDPOINTS = (whoami, list_, show, attestation, show_key)
+    return organisations.look_up_key(call.ports, call.caller, organisation, kid)

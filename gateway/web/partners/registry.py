@@ -8,7 +8,8 @@ from gateway.domain.refusals import NotFound
 from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
-from gateway.web.endpoint import Call, endpoint
+from gateway.registry.results import Entry
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
@@ -44,29 +45,19 @@ class ContactsBody(StrictSchema):
     reason = field.free(300)
 
 
-@endpoint(
-    "GET /admin/organisations",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entries",
-    query=EntriesQuery(),
-)
+@endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
-    found = call.read(entries.page, asked.get("after", ""), asked["limit"], status)
+    found = entries.page(call.ports, call.caller, asked.get("after", ""), asked["limit"], status)
     return page("/admin/organisations", found, asked)
 
 
 @endpoint(
-    "GET /admin/organisations/<organisation>",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entry",
-    query=EntryQuery(),
+    "GET /admin/organisations/<organisation>", "registry.read", SCOPE, "Entry", query=EntryQuery()
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
     Memberships, mandates, interests, agreements and audit access are those of the day; systems,
@@ -74,48 +65,42 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     """
     _require_slug(organisation)
     at = parse_date(call.query["at"]) if "at" in call.query else None
-    return call.read(entries.look_up, organisation, at)
+    return entries.look_up(call.ports, call.caller, organisation, at)
 
 
-@endpoint(
+@writes(
     "POST /admin/organisations/<organisation>/contacts/consultations",
-    action="registry.consult",
-    scope=SCOPE,
-    response="Contacts",
+    "registry.consult",
+    SCOPE,
+    "Contacts",
     body=ContactsBody(),
-    writes=True,
 )
 def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
-    return call.write(entries.consult, organisation, call.body)
+    return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
-@endpoint(
-    "GET /admin/administrators", action="registry.read", scope=SCOPE, response="Administrators"
-)
+@endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
 def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
-    return {"items": call.read(entries.admins)}
+    return {"items": entries.admins(call.ports, call.caller)}
 
 
 @endpoint(
-    "GET /admin/invitations",
-    action="registry.read",
-    scope=SCOPE,
-    response="OpenInvitations",
-    query=InvitationsQuery(),
+    "GET /admin/invitations", "registry.read", SCOPE, "OpenInvitations", query=InvitationsQuery()
 )
 def invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
-    return page("/admin/invitations", call.read(entries.invitations, after, asked["limit"]), asked)
+    return page(
+        "/admin/invitations",
+        entries.invitations(call.ports, call.caller, after, asked["limit"]),
+        asked,
+    )
 
 
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
         raise NotFound
-
-
-ENDPOINTS = (list_, show, consult, administrators, invitations)

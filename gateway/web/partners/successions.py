@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from gateway.exchange import successions
+from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -18,42 +19,34 @@ class ApprovalBody(StrictSchema):
     by = field.staff()
 
 
-@endpoint(
-    "GET /successions",
-    action="succession.read",
-    scope="handoffs.read",
-    response="Successions",
-)
+@endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
 def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
-    return {"items": call.read(successions.index)}
+    return {"items": successions.index(call.ports, call.caller)}
 
 
 @endpoint(
-    "GET /successions/<uuid:succession>",
-    action="succession.read",
-    scope="handoffs.read",
-    response="Succession",
+    "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
 )
-def show(call: Call, succession: UUID) -> dict[str, Any]:
+def show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
-    return call.read(successions.look_up, succession)
+    return successions.look_up(call.ports, call.caller, succession)
 
 
-@endpoint(
+@writes(
     "POST /successions/<uuid:succession>/approval",
-    action="succession.approve",
-    scope="handoffs.answer",
-    response="Succession",
+    "succession.approve",
+    "handoffs.answer",
+    "SuccessionView",
     body=ApprovalBody(),
-    writes=True,
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own organisation; nothing is re-issued before both have."""
-    return call.write(
-        successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
+    return successions.approve(
+        call.ports,
+        call.caller,
+        call.key,
+        succession,
+        SuccessionApprovalRequest(call.body["by"], call.signed),
     )
-
-
-ENDPOINTS = (list_, show, approve)
