@@ -17,20 +17,8 @@ from gateway.evidence import bundle, receipt, sd_jwt, verification
 from gateway.evidence.stream import read_head
 from gateway.evidence.trust import TrustAnchors
 from tests.client.client_fixture import MemberClient, trust_of
-from tests.client.scenario import (
-    CLEARED,
-    Tamper,
-    accepted,
-    disbelieved,
-    offer,
-    submit,
-)
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    case_content,
-)
+from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
+from tests.founding import ABROAD, HOTLINE, OFMIN, case_content
 from tests.web.listening import Listening
 
 

@@ -40,9 +40,7 @@ from tests.founding import (
     Founded,
     caller,
     case_content,
-    check_log,
     fields_of,
-    founded,
     make_change,
     refused_without_event,
 )
@@ -52,10 +50,9 @@ BY = "intake-1"
 
 
 @pytest.fixture
-def gateway() -> Founded:
-    made = founded()
-    Newcomer(made).arrive(Status.ENROLLED)
-    return made
+def gateway(gateway: Founded) -> Founded:
+    Newcomer(gateway).arrive(Status.ENROLLED)
+    return gateway
 
 
 class Candidate:
@@ -117,7 +114,6 @@ def test_a_system_that_does_all_four_steps_has_passed(gateway: Founded) -> None:
         assert work.conformance.passed(NEWCOMER)
     assert one.view()["state"] == "passed"
     assert {("conformance.passed", "allowed")} <= set(stream_of(gateway, NEWCOMER))
-    check_log(gateway)
 
 
 def test_an_organisation_becomes_active_once_it_has_passed(gateway: Founded) -> None:

@@ -32,6 +32,7 @@ from tests.founding import (
     make_change,
     shown,
     submit_change,
+    submitted,
 )
 from tests.newcomers import TOKEN, Newcomer
 
@@ -161,6 +162,10 @@ def test_a_key_stands_for_one_step_of_one_change(gateway: Founded) -> None:
     with pytest.raises(Refusal) as reused:
         changes.submit(gateway.ports, CHANGES, stop, ["x"], bearer)
     assert "used with another request" in reused.value.detail
+
+
+def test_an_allowed_request_names_the_rules_that_allowed_it(gateway: Founded) -> None:
+    assert shown(submitted(gateway).receipt)["rules"] == ["R2.own_case"]
 
 
 def test_a_key_stands_for_the_approvals_that_came_with_it(gateway: Founded) -> None:

@@ -33,7 +33,6 @@ from tests.founding import (
     offered,
     submitted,
 )
-from tests.store import places
 from tests.store.samples import case as sample
 
 WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "closed-for-good")
@@ -41,10 +40,8 @@ WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "clos
 
 
 @pytest.fixture
-def place(tmp_path):
-    made = places.sqlite(tmp_path)
-    yield made
-    made.close()
+def place(sqlite):
+    return sqlite
 
 
 def opened(place):

@@ -13,15 +13,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import UnsuitableDatabase, open_database, reading_engine, writing_engine
 from tests.store.places import check_log, plan
-from tests.store.samples import (
-    NOON,
-    accepted,
-    case,
-    fact,
-    handoff,
-    revised,
-    signing_request,
-)
+from tests.store.samples import NOON, accepted, case, fact, handoff, revised, signing_request
 
 
 @pytest.mark.parametrize("engine", [reading_engine, writing_engine])

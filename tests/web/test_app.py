@@ -9,12 +9,7 @@ from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import BODY_BYTES
 from gateway.web.oauth import FORM_BYTES
 from tests.founding import HOTLINE
-from tests.web.listening import DER, PARTNERS, Listening, Partner, certificate, der, listening
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
+from tests.web.listening import DER, PARTNERS, Partner, certificate, der, listening
 
 
 def assert_hardened(answer) -> None:

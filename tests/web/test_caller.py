@@ -16,14 +16,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import endpoint, register
 from gateway.web.tokens import Tokens
 from tests.founding import HOTLINE, OFMIN
-from tests.web.listening import (
-    PARTNERS,
-    Listening,
-    Partner,
-    certificate,
-    der,
-    listening,
-)
+from tests.web.listening import PARTNERS, Listening, Partner, certificate, der, listening
 
 METADATA = f'resource_metadata="{PARTNERS}/.well-known/oauth-protected-resource"'
 

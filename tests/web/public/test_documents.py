@@ -13,20 +13,7 @@ from gateway.web.problems import all_problems
 from tests import founding
 from tests.each import each
 from tests.founding import ISSUER
-from tests.web.listening import (
-    PARTNERS,
-    Listening,
-    issuing,
-    listening,
-    root,
-    token_key,
-)
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
+from tests.web.listening import PARTNERS, issuing, listening, root, token_key
 
 # --- M1, RS4: metadata ---
 

@@ -8,17 +8,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.kernel.ports import TransactionMode
-from tests.founding import DESK, document_key, founded
+from tests.founding import DESK, document_key
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import names_of, serve
-from tests.web.listening import issuing, listening, root
+from tests.web.listening import issuing, root
 
 SIMPLE = "/.well-known/est/simpleenroll"
-
-
-@pytest.fixture
-def line():
-    return listening(founded())
 
 
 @pytest.fixture
