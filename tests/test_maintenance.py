@@ -593,7 +593,7 @@ def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
         clock.at += DAY
         upkeep.step()
         (told,) = upkeep.alarms()
-        assert "can be taken into use" in told
+        assert "--step activate" in told
 
 
 # --- The schema

@@ -222,7 +222,7 @@ class Growth:
     @property
     def edge(self) -> bytes:
         """The tree's right edge, to be kept for the next `grow`."""
-        return b"".join(self.nodes[place] for place in _edge_subtrees(self.size))
+        return b"".join(map(self.nodes.__getitem__, _edge_subtrees(self.size)))
 
     def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
         """The inclusion proof of an appended leaf (RFC 9162 section 2.1.3.1).
@@ -243,15 +243,16 @@ def grow(edge: bytes, size: int, leaves: Sequence[bytes]) -> Growth:
     Raises ValueError when the edge is not one of this size, for hashes of another length, or for
     a tree that would outgrow 2**63-1.
     """
-    if any(len(leaf) != HASH_BYTES for leaf in leaves):
+    if not {*map(len, leaves)} <= {HASH_BYTES}:
         raise ValueError("a leaf hash has exactly 32 bytes")
     if not 0 <= size <= MAX_SIZE - len(leaves):
         raise ValueError("the tree's size is out of range")
     places = _edge_subtrees(size)
     if len(edge) != len(places) * HASH_BYTES:
         raise ValueError("the right edge is not that of a tree of this size")
-    hashes = (edge[at : at + HASH_BYTES] for at in range(0, len(edge), HASH_BYTES))
-    nodes = dict(zip(places, hashes, strict=True))
+    nodes = {}
+    for at, place in enumerate(places):
+        nodes[place] = edge[at * HASH_BYTES : (at + 1) * HASH_BYTES]
     for index, leaf in enumerate(leaves, size):
         height, node = 0, leaf
         nodes[height, index] = node

@@ -50,11 +50,17 @@ def person_digest(key: bytes, person: str) -> str:
 
 def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
-    details = {detail.kind: detail.value for detail in fact.details}
-    words = [_word("typ", fact.type), _word("result", fact.result.value)]
-    words += [_word("party", party.organisation) for party in fact.parties]
-    words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
-    words += [_word("rule", rule) for rule in _texts(details.get("rules"))]
+    words = [f"typ:{fact.type}", f"result:{fact.result.value}"]
+    for party in fact.parties:
+        words.append(f"party:{party.organisation}")
+    for detail in fact.details:
+        values = (detail.value,) if isinstance(detail.value, str) else detail.value
+        if detail.kind == "by":
+            for person in values:
+                words.append(f"person:{person_digest(key, person)}")
+        elif detail.kind == "rules":
+            for rule in values:
+                words.append(f"rule:{rule}")
     return {
         "idx": index,
         "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
@@ -66,7 +72,7 @@ def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, 
 
 def joined(words: Iterable[str]) -> str:
     """Words in one text, each between bars, so that a whole one can be looked for."""
-    return "|" + "".join(f"{word}|" for word in words)
+    return f"|{'|'.join(words)}|"
 
 
 def together(texts: Iterable[str]) -> bytes:
@@ -77,16 +83,6 @@ def together(texts: Iterable[str]) -> bytes:
 def _short(word: str) -> bytes:
     """A word in a block: a search reads all of them, and then judges rows by the whole word."""
     return sha256(word.encode()).digest()[:_SHORT_BYTES]
-
-
-def _word(kind: str, value: str) -> str:
-    return f"{kind}:{value}"
-
-
-def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else value
 
 
 class _Holds(FunctionElement[bool]):
@@ -119,7 +115,7 @@ def search(
     values |= {f"word_{n}": joined([word]) for n, word in enumerate(words)}
     members, cases = sorted(query.coverage.members), sorted(query.coverage.cases, key=str)
     for n, member in enumerate(members):
-        values[f"member_{n}"] = joined([_word("party", member)])
+        values[f"member_{n}"] = joined([f"party:{member}"])
     for n, one in enumerate(cases):
         values |= {f"originator_{n}": one.originator, f"case_{n}": one.case}
     shape = (
@@ -145,7 +141,7 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
         "person": person,
         "rule": query.rule,
     }
-    words = [_word(kind, word) for kind, word in kinds.items() if word is not None]
+    words = [f"{kind}:{word}" for kind, word in kinds.items() if word is not None]
     values: dict[str, Any] = {
         "of_handoff": query.handoff,
         "since": query.since,

@@ -91,16 +91,6 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     assert "case submit --json" in desks.run(*asked, "other.json").output
 
 
-def test_what_policy_holds_back_is_told(desks: Desks) -> None:
-    case = desks.submitted(marking={"handling": ["H1"]})
-    result = desks.run(
-        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "remove",
-        "--group", "items", "--to", ABROAD,
-    )  # fmt: skip
-    assert result.exit_code == 1
-    assert "Refused: policy lets nothing" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -47,12 +47,6 @@ def test_a_saved_receipt_verifies_offline(desks: Desks) -> None:
     assert told == {"file": "s.json", "event": last["event"]}
 
 
-def test_the_receipt_of_others_is_not_found(desks: Desks) -> None:
-    desks.submitted()
-    (*_, last) = desks.told("event", "list")["events"]
-    assert desks.run("receipt", "show", last["event"], at=ABROAD).exit_code == 1
-
-
 def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:
     output = desks.done("directory", "list")
     assert HOTLINE in output

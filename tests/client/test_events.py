@@ -19,21 +19,9 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.values import EventMatch, LogQuery
 from gateway.store.log import SqlLog
 from tests.client.client_fixture import MemberClient, trust_of
-from tests.client.scenario import (
-    CLEARED,
-    Tamper,
-    accepted,
-    disbelieved,
-    offer,
-    submit,
-)
+from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
 from tests.each import each
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    case_content,
-)
+from tests.founding import ABROAD, HOTLINE, OFMIN, case_content
 from tests.web.listening import Listening
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.client import (
@@ -62,7 +62,6 @@ def whole(folder: Path, size: int) -> None:
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None)
 def test_a_copy_that_follows_a_log_is_whole_after_each_step(tmp_path_factory, growth):
     folder, log = tmp_path_factory.mktemp("copy"), Served(SIGNER)
     copy, before = mirror(log, folder), None

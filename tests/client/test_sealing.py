@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.client import RequestRefused, SealingFailed, SettingsError
+from gateway.client import SealingFailed, SettingsError
 from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import SealedContent
@@ -337,16 +337,6 @@ def test_without_the_key_nothing_opens(stage, hotline):
     police = office(stage, OFMIN, KEYS[OCRVP])
     found = police.unseal(opened(police, offered(hotline, case["case"])))
     assert {one.fault for one in found} == {"it is sealed to a key that you do not have"}
-
-
-def test_the_gateway_refuses_what_is_no_seal_by_its_place(stage, hotline):
-    case = hotline.seal(content(stage), PLAIN, OFMIN)
-    for wrong in ({"sealed": "eyJ.a.b.c.d"}, {"sealed_to": "No"}, {"marking": {}}):
-        broken = {**case, "subjects": [case["subjects"][0], {**case["subjects"][1], **wrong}]}
-        with pytest.raises(RequestRefused) as refused:
-            hotline.submit(broken, "intake-1", CLEARED)
-        (name,) = wrong
-        assert refused.value.errors[0][0] == f"/content/subjects/1/{name}"
 
 
 # --- evidence ---

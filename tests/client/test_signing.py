@@ -135,26 +135,6 @@ def test_a_bundle_tells_where_each_key_came_from_by_the_log(stage):
     assert "key.registration.unproved" not in keys_of(verdict)
 
 
-def test_a_key_that_followed_another_names_it(stage):
-    successor = document_key("successor")
-    stage.gateway.register_key(OFMIN, successor, before=KEYS[OFMIN])
-    office = desk(stage, OFMIN, successor)
-    handoff = signed_offer(stage, desk(stage))
-    office.accept(office.handoff(handoff), "officer-1")
-    data = office.export(handoff, "officer-1", "for the file")
-    both = {**KEYS, OFMIN: successor}
-    one = {slug: signature.public_keys(jwk_set([key])) for slug, key in both.items()}
-    told = step(
-        verify_bundle(data, replace(trust(stage), organisations=one)), "Origin of each member"
-    )
-    assert f"countersigned with key {KEYS[OFMIN].kid} (not checked" in told
-    one[OFMIN] |= signature.public_keys(jwk_set([KEYS[OFMIN]]))
-    told = step(
-        verify_bundle(data, replace(trust(stage), organisations=one)), "Origin of each member"
-    )
-    assert f"countersigned with key {KEYS[OFMIN].kid};" in f"{told};"
-
-
 def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stage):
     _, members = bundled(stage)
     del members["registrations"]

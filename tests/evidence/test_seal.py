@@ -18,13 +18,7 @@ from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, se
 from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NoMatchingKey, SealError
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_presentation
-from gateway.keys import (
-    DecryptionKey,
-    KeyPurpose,
-    generate_encryption_key,
-    generate_key,
-    jwk_set,
-)
+from gateway.keys import DecryptionKey, KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from tests.each import each
 
 CONTENTS = SealedContent(

@@ -47,6 +47,8 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         assert stage.stop() == 0
 
         casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
+        told = casegate("log", "status", "--home", stage.operator, "--json", status=1)
+        assert told["frozen"], "the backup is older than what was signed"
         with (
             closing(wiring.connect(config_of(stage))) as gateway,
             gateway.store.begin(TransactionMode.READ) as work,

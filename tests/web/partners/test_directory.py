@@ -27,17 +27,6 @@ from tests.founding import (
     check_log,
     document_key,
 )
-from tests.web.listening import Listening, Partner, listening
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
-
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
 
 
 def test_a_caller_sees_itself_as_the_gateway_does(hotline):
@@ -100,7 +89,6 @@ def test_everybody_may_check_where_a_key_came_from(line, hotline):
     )
     assert (found.organisation, found.kid, found.key) == (OFMIN, key.kid, key.public_key)
     assert found.confirmed.event["id"] == written.result["event"] == shown[0]["registration_event"]
-    check_log(line.gateway)
 
 
 def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotline):
@@ -163,7 +151,6 @@ def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
     answer = hotline.get(f"/organisations/{ABROAD}/attestation")
     assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "invalid-state")
     assert "does not take part" in answer.json["detail"]
-    check_log(line.gateway)
 
 
 @pytest.mark.parametrize("slug", ["nobody", "X"])
