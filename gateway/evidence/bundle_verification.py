@@ -368,7 +368,16 @@ class BundleVerification:
         return next(one for one in self.moving if one.event.get("document_sha256") == digest)
 
     def check_mandate(self) -> str:
-        """What registered the mandate that the offer addressed: same holder, mandate and day."""
+        """What registered the mandate that the offer addressed: same holder, mandate and day.
+
+        The plan of a succession shows also when the mandate ended for the predecessor.
+        """
+        if self.plan is not None and self.before is not None:
+            moved = mandates.read(self.plan)
+            offered = self._signed_at(self.before) - timedelta(hours=12)
+            if not self.plan.event.get("simulated_date") and moved.start <= offered.date():
+                predecessor = str(mandates.subject(self.plan)["organisation"])
+                raise mandates.ended(predecessor, moved.competence, moved.start)
         if self.offer.competence is None:
             return "the offer addresses an organisation"
         if self.bundle.mandate is None:
