@@ -536,7 +536,7 @@ class BundleVerification:
             *(sealed_facts(self.case)),
         ]
         state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
-        moved = word if any(one.attested for one in acts[1:]) else proved
+        moved = proved if self._moves_are_signed() else word
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
         dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
@@ -561,6 +561,12 @@ class BundleVerification:
         if dates:
             code = Code.SIMULATED
         return Conclusion(proved, word, not_proved, code, self.content)
+
+    def _moves_are_signed(self) -> bool:
+        """Whether the parties' own documents, in this file, show every move."""
+        acts = (self.offered, *self.signed_answers)
+        signed = {one.document.digest for one in acts if not one.attested}
+        return all(one.event.get("document_sha256") in signed for one in self.moving)
 
     def _is_covered(self, signed: AuthoredDocument) -> bool:
         """Whether the gateway's own act rests on an offer that the originator signed."""
