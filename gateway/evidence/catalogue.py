@@ -393,6 +393,28 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Cette copie contient les {size} entrées du journal {log} jusqu’à son point de contrôle "
         "signé, et toutes les empreintes concordent.",
     ),
+    "account": (
+        "Of the {size} entries of the log {log}, {opened} are opened by a receipt and {withheld} "
+        "are not.",
+        "Sur les {size} entrées du journal {log}, {opened} sont ouvertes par un récépissé et "
+        "{withheld} ne le sont pas.",
+    ),
+    "account.organisation": (
+        "{organisation}: {number} events, the last of which is number {last} of its stream; "
+        "{missing} before it are not shown.",
+        "{organisation} : {number} événements, dont le dernier porte le numéro {last} de son "
+        "flux ; {missing} événements antérieurs ne sont pas présentés.",
+    ),
+    "account.withheld": (
+        "The first entry without a receipt is {entry}: it lies outside the search or the audit "
+        "access, or was withheld. No event is ever erased.",
+        "La première entrée sans récépissé est l’entrée {entry} : hors de la recherche ou du "
+        "droit d’audit, ou retenue. Aucun événement n’est jamais effacé.",
+    ),
+    "account.beyond": (
+        "Receipts of entries after the end of the copy: {number}.",
+        "Récépissés d’entrées postérieures à la fin de la copie : {number}.",
+    ),
     "copy.documents": (
         "It does not show the documents behind the entries: receipts do.",
         "Elle ne montre pas les documents correspondant aux entrées : les récépissés le font.",
@@ -445,6 +467,11 @@ _TITLES: Mapping[str, str] = {
     "The signature is valid": "La signature est valable",
     "Every disclosure belongs to the document": "Chaque divulgation appartient au document",
     "Origin of the key": "Origine de la clé",
+    "The log contains the event of every receipt": "Le journal contient l’événement de chaque "
+    "récépissé",
+    "The copy has the same entries": "La copie contient les mêmes entrées",
+    "Every number of a party belongs to one event": "Chaque numéro d’une partie correspond à un "
+    "seul événement",
     "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "
     "point de contrôle et chaque preuve",
     "Every document is signed by its author": "Chaque document est signé par son auteur",
