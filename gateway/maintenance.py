@@ -31,8 +31,10 @@ from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
 from gateway.registry.issuing import issue_approved_certificates, remind
-from gateway.store import migrations
+from gateway.registry.replay import Replay
+from gateway.store import migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
+from gateway.store.registry_proof import RegistryComparison
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
@@ -235,6 +237,30 @@ def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport()
 
 
+def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Hold the registry against the log; what differs is out of service until it does no more.
+
+    While the log is frozen, too: this asks for no event.
+    """
+    gateway = upkeep.gateway
+    found = registry_comparison(gateway)
+    with gateway.store.begin(TransactionMode.READ) as work:
+        before = work.organisations.out_of_service()
+    if before != found.differing:
+        with gateway.store.begin(TransactionMode.REGISTRY) as work:
+            work.organisations.put_out_of_service(found.differing)
+            work.commit()
+    return DutyReport(found.sentences())
+
+
+def registry_comparison(gateway: GatewayRuntime) -> RegistryComparison:
+    """The registry of a gateway, compared with what its log's events make of an empty one."""
+    zone = gateway.config.civil_time_zone
+    replay = Replay(gateway.ports, lambda moment: moment.astimezone(zone).date())
+    with gateway.store.begin(TransactionMode.READ) as work:
+        return registry_proof.compare_registry(work, replay)
+
+
 def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Forget what need not be remembered, and remind of certificates that end."""
     prune_tokens(upkeep.gateway.ports)
@@ -351,6 +377,13 @@ DUTIES: tuple[Duty, ...] = (
     Duty("publication", _EACH_STEP, publish, "lists are not published", vital=True),
     Duty("review", _EACH_STEP, review_published, "what is published is not reviewed"),
     Duty("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
+    Duty(
+        "registry",
+        timedelta(hours=1),
+        compare_registry,
+        "the registry is not compared with the log",
+        vital=True,
+    ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),

@@ -290,7 +290,9 @@ def test_requests_are_served_while_it_runs(gw: Operator) -> None:
         member(gateway)
         waiting = asked(gateway)
         steps = iter([False, True])
-        maintenance.run(gw.config, lambda: next(steps), pytest.fail)
+        alarms: list[str] = []
+        maintenance.run(gw.config, lambda: next(steps), alarms.append)
+        assert all("registry" in alarm for alarm in alarms), "the member is of no event, else none"
         with gateway.ports.begin(TransactionMode.READ) as work:
             found = work.signing.get(waiting.id)
     assert found is not None
@@ -741,3 +743,27 @@ def test_a_succession_to_come_is_left_alone(gw: Operator) -> None:
     with maintained(gw) as (upkeep, _):
         upkeep.step()
         assert upkeep.alarms() == []
+
+
+def test_a_row_of_the_registry_without_its_event_is_an_alarm_and_not_used(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        assert not upkeep.alarms()
+        member(upkeep.gateway)
+        clock.at += HOUR
+        upkeep.step()
+        assert [alarm for alarm in upkeep.alarms() if "ofmin" in alarm]
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            stopped = work.organisations.get("ofmin")
+    assert stopped is not None
+    assert not stopped.active
+
+
+def test_the_registry_is_held_against_a_frozen_log_too(gw: Operator) -> None:
+    with gw.opened() as gateway:
+        member(gateway)
+    raise_mark_file(gw.folder / "high-water-mark", gw.config.log_origin)
+    with maintained(gw) as (upkeep, _):
+        upkeep.start()
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            assert work.organisations.out_of_service() == {("organisation", "ofmin")}

@@ -345,6 +345,16 @@ def log(config: Config, now: datetime) -> Findings:
     yield from _apart(config)
 
 
+def registry(config: Config, now: datetime) -> Findings:
+    """Whether the registry's rows are what the log's events say."""
+    with closing(wiring.connect(config)) as gateway:
+        told = maintenance.registry_comparison(gateway).sentences()
+    for sentence in told:
+        yield Level.ERROR, sentence
+    if not told:
+        yield Level.OK, "the registry is what the log's events say"
+
+
 def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
@@ -447,6 +457,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     log,
+    registry,
     case_keys,
     disk,
     policies,

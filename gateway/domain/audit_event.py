@@ -1,7 +1,7 @@
 """What happened: a fact becomes one audit event, which each party reads by its own right."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -66,7 +66,8 @@ class AuditEvent:
 
     ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package_digest`` and
     ``document_sha256`` stand in clear in the log document and identify nobody; everything
-    personal goes to ``details``. Digests are base64url, unpadded.
+    personal goes to ``details``. Digests are base64url, unpadded. ``at`` is the moment by which a
+    change of the registry was judged, so that it can be judged again; else that of the append.
     """
 
     id: UUID
@@ -79,6 +80,7 @@ class AuditEvent:
     package_digest: str | None = None
     document_sha256: str | None = None
     simulated_date: date | None = None
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a fact that an auditor could read in two ways."""

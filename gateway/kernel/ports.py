@@ -135,6 +135,16 @@ class OrganisationStore(Protocol):
     def save_person(self, person: Administrator) -> None:
         """Change whether an administrator is enabled."""
 
+    def out_of_service(self) -> frozenset[tuple[str, str]]:
+        """Entries that are not used: `organisation` or `person`, and the id.
+
+        Such an organisation is found suspended, and none of its entry is changed; such an
+        administrator is found disabled.
+        """
+
+    def put_out_of_service(self, entries: frozenset[tuple[str, str]]) -> None:
+        """Let exactly these entries be out of service, in every process."""
+
 
 class ProposalStore(Protocol):
     """Changes of the registry that wait for another person. Changes need a REGISTRY transaction."""

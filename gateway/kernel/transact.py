@@ -250,6 +250,7 @@ class RequestContext:
             case_digest=self.about.case_digest,
             package_digest=package_digest,
             document_sha256=document_sha256,
+            at=None if isinstance(self.actor, Caller) else self.now,
         )
 
 

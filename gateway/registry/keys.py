@@ -30,6 +30,7 @@ from gateway.evidence.signature import (
     read_document_key,
     read_encryption_key,
 )
+from gateway.kernel import events
 from gateway.kernel.actors import GatewayItself
 from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
@@ -247,7 +248,8 @@ def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
             raise WrongState("the gateway was founded before")
         for person in persons:
             context.work.organisations.add_person(person)
-        context.record(gateway_and())
+        said = canonical.encode({"persons": [vars(person) for person in persons]}).decode()
+        context.record(gateway_and(), events.shared("subject", said, gateway_and()))
         return {"event": str(context.event)}
 
     return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)

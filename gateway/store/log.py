@@ -183,7 +183,8 @@ class SqlLog:
         base = TreeHead(row.size, row.root)
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
-        at = self._letterhead.now()
+        judged_at = (fact.at for fact in self.facts if fact.at is not None)
+        at = next(judged_at, None) or self._letterhead.now()
         events, parties = self._compose(at, base.size, counted)
         entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]

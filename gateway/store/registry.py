@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -20,7 +21,7 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import AlreadyExists, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import read_fields, record_columns, to_json, write_json
 from gateway.store.tables import (
@@ -29,6 +30,7 @@ from gateway.store.tables import (
     competence,
     contact,
     organisation,
+    out_of_service,
     person,
     registry,
     system,
@@ -46,9 +48,11 @@ _COMPETENCE = [
 _WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
     organisation.c.slug, competence.c.position
 )
-_GET = _WITH_COMPETENCES.select_from(
+ALL_ORGANISATIONS = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
-).where(organisation.c.slug == bindparam("slug"))
+)
+"""Every organisation with its mandates, as `organisations_as_stored` reads them."""
+_GET = ALL_ORGANISATIONS.where(organisation.c.slug == bindparam("slug"))
 
 
 def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -169,10 +173,16 @@ _SAVE_PERSON = (
     update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
 )
 
+_OUT = select(out_of_service.c.kind, out_of_service.c.name)
+_DROP_OUT = delete(out_of_service)
+_ADD_OUT = insert(out_of_service)
+
 _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
 
 T = TypeVar("T")
 Entries = dict[tuple[str, ...], Any]
+Entry = tuple[str, str]
+"""What a row of the registry belongs to: `organisation` or `person`, and its id."""
 
 
 class RegistryCache:
@@ -213,21 +223,25 @@ class SqlOrganisations:
     def get(self, slug: str) -> Organisation | None:
 
         def find() -> Organisation | None:
-            found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+            found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
             return found[0] if found else None
 
         return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
-        return _organisations(self._transaction.execute(page, values))
+        return self._in_service(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
 
         def find() -> tuple[Mandate, ...]:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
-            return tuple(_competence(row, row.organisation) for row in rows)
+            return tuple(
+                _competence(row, row.organisation)
+                for row in rows
+                if ("organisation", row.organisation) not in self.out_of_service()
+            )
 
         return self._remembered(("receivers", matter, territory), find)
 
@@ -239,6 +253,7 @@ class SqlOrganisations:
 
     def save(self, organisation: Organisation) -> None:
         self._transaction.require_registry()
+        self._require_in_service(organisation.slug)
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
@@ -343,10 +358,10 @@ class SqlOrganisations:
 
     def person(self, person: str) -> Administrator | None:
         row = self._transaction.execute(_PERSON, {"person": person}).first()
-        return row and Administrator(*row)
+        return row and self._administrator(row)
 
     def persons(self) -> Sequence[Administrator]:
-        return [Administrator(*row) for row in self._transaction.execute(_PERSONS)]
+        return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
         self._transaction.require_registry()
@@ -359,6 +374,40 @@ class SqlOrganisations:
         values = {"of_id": person.id, "enabled": person.enabled}
         if not self._transaction.changed(_SAVE_PERSON, values):
             raise EditConflict("there is no person with this id")
+
+    def out_of_service(self) -> frozenset[Entry]:
+
+        def find() -> frozenset[Entry]:
+            return frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT))
+
+        return self._remembered(("out of service",), find)
+
+    def put_out_of_service(self, entries: frozenset[Entry]) -> None:
+        self._transaction.require_registry()
+        self._transaction.execute(_DROP_OUT)
+        rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
+        if rows:
+            self._transaction.execute(_ADD_OUT, rows)
+
+    def _in_service(self, rows: Iterable[Any]) -> list[Organisation]:
+        """Organisations of whom those out of service are suspended, whatever their rows say."""
+        out = self.out_of_service()
+        return [
+            replace(one, status=Status.SUSPENDED) if ("organisation", one.slug) in out else one
+            for one in organisations_as_stored(rows)
+        ]
+
+    def _require_in_service(self, slug: str) -> None:
+        if ("organisation", slug) in self.out_of_service():
+            raise WrongState(
+                "the organisation's entry is not what its events say: nothing of it is changed "
+                "before the operator has put that right"
+            )
+
+    def _administrator(self, row: Any) -> Administrator:
+        person = Administrator(*row)
+        in_service = ("person", person.id) not in self.out_of_service()
+        return replace(person, enabled=person.enabled and in_service)
 
     def _remembered(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
         """What was found before at this version; who changes the registry always looks."""
@@ -381,7 +430,7 @@ _OWN_COLUMNS = ("slug", "status", "version", "competences")
 """The fields of an organisation that are not in its document."""
 
 
-def _organisations(rows: Iterable[Any]) -> list[Organisation]:
+def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
     """Rows of one organisation stand together, one for each competence, or one without any."""
     grouped = ([*group] for _, group in groupby(rows, attrgetter("slug")))
     return [

@@ -159,6 +159,17 @@ person = Table(
     sqlite_with_rowid=False,
 )
 
+# Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
+# `organisation` or `person`, and the id.
+out_of_service = Table(
+    "out_of_service",
+    metadata,
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+    sqlite_with_rowid=False,
+)
+
 # A change that one person signed and another one may; its values can be personal data.
 proposal = Table(
     "proposal",

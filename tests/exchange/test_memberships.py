@@ -61,6 +61,7 @@ def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: A
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
     """As the first certificate of an approved organisation, and a conformance run, do it."""
     gateway.administer("system.register", slug, system=DESK, scopes=["cases.read"])
+    gateway.beside.add(slug)
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         found = work.organisations.get(slug)
         today = gateway.ports.reference_date(gateway.clock()).day
