@@ -35,6 +35,7 @@ from gateway.registry.replay import Replay
 from gateway.store import migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.registry_proof import RegistryComparison
+from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
@@ -243,8 +244,8 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
     While the log is frozen, too: this asks for no event.
     """
     gateway = upkeep.gateway
-    found = registry_comparison(gateway)
     with gateway.store.begin(TransactionMode.READ) as work:
+        found = registry_comparison(gateway.config, work)
         before = work.organisations.out_of_service()
     if before != found.differing:
         with gateway.store.begin(TransactionMode.REGISTRY) as work:
@@ -253,12 +254,11 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport(found.sentences())
 
 
-def registry_comparison(gateway: GatewayRuntime) -> RegistryComparison:
+def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
     """The registry of a gateway, compared with what its log's events make of an empty one."""
-    zone = gateway.config.civil_time_zone
-    replay = Replay(gateway.ports, lambda moment: moment.astimezone(zone).date())
-    with gateway.store.begin(TransactionMode.READ) as work:
-        return registry_proof.compare_registry(work, replay)
+    zone = config.civil_time_zone
+    replay = Replay(config.issuer, lambda moment: moment.astimezone(zone).date())
+    return registry_proof.compare_registry(work, replay)
 
 
 def prune(upkeep: Maintenance, now: datetime) -> DutyReport:

@@ -772,7 +772,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
 
 def registry_compared(gateway: Founded) -> RegistryComparison:
     """The registry, compared with what the log's events make of an empty one."""
-    replay = Replay(gateway.ports, lambda moment: moment.astimezone(ZONE).date())
+    replay = Replay(ISSUER, lambda moment: moment.astimezone(ZONE).date())
     with gateway.store.begin(TransactionMode.READ) as work:
         return compare_registry(cast(SqlUnitOfWork, work), replay)
 

@@ -1,5 +1,6 @@
 """Maintenance: lists each hour and at once, renewals, requests, one at a time, whatever happens."""
 
+import json
 import os
 import shutil
 import signal
@@ -22,8 +23,10 @@ from gateway import files, maintenance, wiring
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
+from gateway.evidence import base64url
 from gateway.exchange import erasure, succession_execution, successions
 from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import Caller, CertificateOrder, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
@@ -253,13 +256,27 @@ def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> Non
 # --- Certificate requests
 
 
-def asked(gateway: wiring.GatewayRuntime, csr: str | None = None) -> CertificateOrder:
+def asked(
+    gateway: wiring.GatewayRuntime, csr: str | None = None, *, recorded: bool = True
+) -> CertificateOrder:
     """An approved request that waits."""
     approved = CertificateOrder(
         wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin"
     )
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.signing.add(approved)
+        if recorded:
+            said = json.dumps({"csr_sha256": base64url.digest(approved.csr.encode())})
+            parties = events.gateway_and("ofmin")
+            told = (events.shared("subject", said, parties),)
+            events.record(
+                work,
+                "certificate.approve",
+                parties,
+                event=approved.id,
+                simulated_date=None,
+                details=told,
+            )
         work.commit()
     return approved
 
@@ -282,7 +299,7 @@ def test_requests_are_served_once_and_a_bad_one_holds_up_no_other(gw: Operator) 
         assert (second.certificate or "").count("BEGIN CERTIFICATE") == 2
         upkeep.step()
         assert (served_of(upkeep, bad), served_of(upkeep, good)) == (first, second)
-    assert gw.size() == 3
+    assert gw.size() == 5
 
 
 def test_requests_are_served_while_it_runs(gw: Operator) -> None:
@@ -767,3 +784,13 @@ def test_the_registry_is_held_against_a_frozen_log_too(gw: Operator) -> None:
         upkeep.start()
         with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
             assert work.organisations.out_of_service() == {("organisation", "ofmin")}
+
+
+def test_a_request_that_no_event_approved_gets_no_certificate(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, _):
+        member(upkeep.gateway)
+        forged = asked(upkeep.gateway, recorded=False)
+        upkeep.step()
+        found = served_of(upkeep, forged)
+    assert found.refusal
+    assert not found.certificate

@@ -347,8 +347,8 @@ def log(config: Config, now: datetime) -> Findings:
 
 def registry(config: Config, now: datetime) -> Findings:
     """Whether the registry's rows are what the log's events say."""
-    with closing(wiring.connect(config)) as gateway:
-        told = maintenance.registry_comparison(gateway).sentences()
+    with _read(config) as work:
+        told = maintenance.registry_comparison(config, work).sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:

@@ -21,7 +21,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, canonical
+from gateway.evidence import approval, base64url, canonical
 from gateway.evidence.approval import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
@@ -337,8 +337,10 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it; a CSR is named by its request, not repeated."""
-    values = {name: value for name, value in change.values.items() if name != "csr"}
+    """The change as its event has it; a CSR is named by its digest, not repeated."""
+    values = dict(change.values)
+    if isinstance(csr := values.pop("csr", None), str):
+        values["csr_sha256"] = base64url.digest(csr.encode())
     return canonical.encode({"organisation": change.organisation, **values}).decode()
 
 

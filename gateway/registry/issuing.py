@@ -4,6 +4,7 @@ Nothing is delivered yet (ADR 0009): a reminder is an event in the organisation'
 for each threshold.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from gateway.domain.organisation import (
     due_expiry_notice,
 )
 from gateway.domain.refusals import EditConflict
-from gateway.evidence import canonical
+from gateway.evidence import base64url, canonical
 from gateway.kernel import events
 from gateway.kernel.ports import Authority, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import CertificateOrder
@@ -59,7 +60,8 @@ def _serve(ports: Ports, authority: Authority, request: CertificateOrder) -> Cer
 def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
     """What came in the way since the approval: a certificate outlives the hour in which it is made.
 
-    One that is suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
+    A row alone is no approval: its event is, which names the request by its digest. One that is
+    suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
     """
     member = work.organisations.get(request.organisation)
     if member is None or member.status not in _EQUIPPED:
@@ -69,11 +71,22 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
         return (
             "the system was disabled: ask again once it is enabled, by a new invitation if by one"
         )
+    if not _is_recorded(work, request):
+        return "no event of the log says that this request was approved"
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:
             return "the certificate that it was asked on was revoked: ask for an invitation"
     return None
+
+
+def _is_recorded(work: UnitOfWork, request: CertificateOrder) -> bool:
+    logged = work.log.logged(request.id)
+    if logged is None:
+        return False
+    told = {one.kind: one.value for one in logged.event.disclosures}
+    named = json.loads(told.get("subject", "{}")).get("csr_sha256")
+    return bool(named == base64url.digest(request.csr.encode()))
 
 
 def _finish(

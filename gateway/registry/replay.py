@@ -9,7 +9,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -29,9 +30,9 @@ from gateway.registry.table import CHANGES
 class Replay:
     """Makes the changes of logged events again, in the log's order."""
 
-    def __init__(self, ports: Ports, civil_day: Callable[[datetime], date]) -> None:
-        """``civil_day`` is the day of a moment where the gateway is."""
-        self._ports = ports
+    def __init__(self, issuer: str, civil_day: Callable[[datetime], date]) -> None:
+        """``issuer`` is the gateway's address, ``civil_day`` the day of a moment where it is."""
+        self._ports = cast(Ports, SimpleNamespace(issuer=issuer))  # a change asks for nothing else
         self._civil_day = civil_day
 
     def __call__(self, logged: LoggedEvent, work: UnitOfWork) -> None:
