@@ -42,6 +42,7 @@ from gateway.store.unit_of_work import Store, open_store
 
 CONFIG_FILE = config_file.CONFIG_FILE
 FINGERPRINT_FILE = "fingerprint.secret"
+HEAD_KEY_FILE = "log-head.secret"
 
 
 def now() -> datetime:
@@ -74,6 +75,7 @@ class SigningKeys:
     attest: KeySet
     log: NoteSigner
     fingerprint: bytes = field(repr=False)
+    head: bytes = field(repr=False)
 
 
 def load_log_signer(config: Config) -> NoteSigner:
@@ -92,6 +94,7 @@ def load_keys(config: Config) -> SigningKeys:
         attest=keys.load_key_set(config.keys / "attest", KeyPurpose.ATTEST),
         log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
+        head=keys.load_secret(config.keys / HEAD_KEY_FILE),
     )
 
 
@@ -156,6 +159,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             now=now,
             random=secrets.token_bytes,
             person_key=signing.fingerprint,
+            head_key=signing.head,
             waiters=config.waiters,
             keyring=keyring,
             took=ignore if counts is None else counts.took,

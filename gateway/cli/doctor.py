@@ -145,7 +145,8 @@ def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
     for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
-    keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
+    for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
+        keys.load_secret(config.keys / name)
     yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
 
 
@@ -202,9 +203,9 @@ def _require_file(config: Config) -> None:
 
 
 @contextmanager
-def _read(config: Config) -> Iterator[SqlUnitOfWork]:
+def _read(config: Config, head_key: bytes = b"") -> Iterator[SqlUnitOfWork]:
     _require_file(config)
-    store = open_for_reading(config.database_url, config.log_origin)
+    store = open_for_reading(config.database_url, config.log_origin, head_key=head_key)
     with store as opened, opened.begin(TransactionMode.READ) as work:
         yield work
 
@@ -319,7 +320,8 @@ def log(config: Config, now: datetime) -> Findings:
     """Whether the database continues what was signed, by this key."""
     try:
         marked = read_mark(config)
-        with _read(config) as work:
+        head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
+        with _read(config, head_key) as work:
             require_prefixes(work, marked, ())
             size = work.log.head().size
     except LogFrozen as frozen:

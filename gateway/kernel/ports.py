@@ -281,7 +281,13 @@ class LogStore(Protocol):
         """
 
     def head(self) -> TreeHead:
-        """The state of the log as of this transaction."""
+        """The state of the log as of this transaction.
+
+        Raises LogFrozen when no process of the gateway made it.
+        """
+
+    def vouch(self, head: TreeHead) -> None:
+        """Let a head that is signed count as the gateway's own, where it is the newest."""
 
     def tile(self, level: int, n: int) -> bytes:
         """A tile's present bytes (32-byte hashes); empty when there is none."""

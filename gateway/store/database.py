@@ -72,11 +72,13 @@ class Begun:
     """A connection in a transaction, and what the first look into the database found.
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
+    ``mac`` stands beside the head.
     """
 
     connection: Connection
     version: int
     head: TreeHead
+    mac: bytes | None
 
 
 class Database(Protocol):
@@ -348,7 +350,9 @@ _REGISTRY_LOCKS = {
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Every transaction asks for the first, every one that writes for the others; each has one row.
-_STATE = "SELECT registry.version, log_head.size, log_head.root FROM registry, log_head"
+_STATE = (
+    "SELECT registry.version, log_head.size, log_head.root, log_head.mac FROM registry, log_head"
+)
 
 
 def _begin(connections: ConnectionPool, first: str) -> Begun:
@@ -377,18 +381,18 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
         raise translated(error) from error
 
 
-def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead]:
+def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None]:
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         driver.execute(first)
-        version, size, root = driver.execute(_STATE).fetchone()
+        version, size, root, mac = driver.execute(_STATE).fetchone()
     else:
         cursor = driver.cursor()
         cursor.execute(f"{first}; {_STATE}", prepare=False)
         while cursor.nextset():
             pass
-        version, size, root = cursor.fetchone()
-    return version, TreeHead(size, root)
+        version, size, root, mac = cursor.fetchone()
+    return version, TreeHead(size, root), mac
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:

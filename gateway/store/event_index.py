@@ -51,17 +51,25 @@ def person_digest(key: bytes, person: str) -> str:
 def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
     details = {detail.kind: detail.value for detail in fact.details}
-    words = [_word("typ", fact.type), _word("result", fact.result.value)]
-    words += [_word("party", party.organisation) for party in fact.parties]
-    words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
-    words += [_word("rule", rule) for rule in _texts(details.get("rules"))]
+    parties = [party.organisation for party in fact.parties]
     return {
         "idx": index,
         "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
-        "words": joined(words),
+        "words": words_of(fact.type, fact.result.value, parties, details, key),
         "handoff": fact.handoff,
         "case_digest": fact.case_digest,
     }
+
+
+def words_of(
+    type_: str, result: str, parties: Iterable[str], details: Mapping[str, Any], key: bytes
+) -> str:
+    """All words by which an event is found."""
+    words = [_word("typ", type_), _word("result", result)]
+    words += [_word("party", party) for party in parties]
+    words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
+    words += [_word("rule", rule) for rule in _texts(details.get("rules"))]
+    return joined(words)
 
 
 def joined(words: Iterable[str]) -> str:

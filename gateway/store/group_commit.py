@@ -185,7 +185,7 @@ class GroupCommit:
         locks = self._database.locks_rows
         transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
         contents = ContentCipher(self._keyring)
-        log = SqlLog(transaction, self._letterhead, contents, round_.opened.head)
+        log = SqlLog(transaction, self._letterhead, contents, round_.opened)
         for fact in round_.facts:
             log.record(fact)
         try:

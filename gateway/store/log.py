@@ -5,6 +5,7 @@ so indices have no gap when a transaction rolls back, and their order is the ord
 Counters of organisations are counted under the same lock.
 """
 
+import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.refusals import Busy, CaseErased
+from gateway.domain.refusals import Busy, CaseErased, LogFrozen
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
@@ -26,6 +27,7 @@ from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
 from gateway.store.tables import (
     case_file,
@@ -39,8 +41,13 @@ from gateway.store.tables import (
 )
 from gateway.store.transaction import Transaction
 
-_HEAD = select(log_head.c.size, log_head.c.root, log_head.c.edge).with_for_update()
+_HEAD = select(log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.mac).with_for_update()
 _MOVE_HEAD = update(log_head)
+_VOUCH = (
+    update(log_head)
+    .where(log_head.c.size == bindparam("of_size"), log_head.c.root == bindparam("of_root"))
+    .values(mac=bindparam("mac"))
+)
 _TILE = select(log_tile.c.data).where(
     log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
 )
@@ -88,7 +95,7 @@ _KEY_OF = (
     .where(case_version.c.digest == bindparam("digest"))
 )
 
-_ENVELOPE = "AQ"
+ENVELOPE = "AQ"
 """How an envelope begins in base64url; a disclosure begins otherwise."""
 
 CONTENT = frozenset({"reason"})
@@ -102,7 +109,8 @@ class EventHeader:
 
     ``origin`` names the log, ``policy_revision`` tells which policies are in force, ``now`` the
     time of the append; ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons
-    where events are searched for.
+    where events are searched for; by ``head_key`` a head is known as our own, empty for who reads
+    without it.
     """
 
     origin: str
@@ -110,6 +118,25 @@ class EventHeader:
     now: Callable[[], datetime]
     random: Callable[[int], bytes]
     person_key: bytes = field(repr=False)
+    head_key: bytes = field(repr=False)
+
+    def mac_of(self, head: TreeHead) -> bytes:
+        """What only a process of this gateway can write beside a head: the database has no key."""
+        told = f"{self.origin}\n{head.size}\n".encode() + head.root
+        return hmac.digest(self.head_key, told, "sha256")
+
+    def require_own(self, head: TreeHead, mac: bytes | None) -> None:
+        """Require that a process of this gateway made the head: a root stands for all entries.
+
+        Raises LogFrozen. An empty log needs no proof.
+        """
+        if not self.head_key or not head.size:
+            return
+        if not hmac.compare_digest(mac or b"", self.mac_of(head)):
+            raise LogFrozen(
+                f"no process of this gateway wrote the newest of the {head.size} entries: the "
+                "database was written to behind its back, and the operator has to find out how"
+            )
 
 
 @dataclass(frozen=True)
@@ -146,14 +173,14 @@ class SqlLog:
         transaction: Transaction,
         letterhead: EventHeader,
         contents: ContentCipher,
-        begun_at: TreeHead,
+        begun: Begun,
         others: Sequence[AuditEvent] = (),
     ) -> None:
-        """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
+        """Work in this transaction, which ``begun`` found; ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
         self._contents = contents
-        self._begun_at = begun_at
+        self._begun = begun
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[AuditEvent] = []
@@ -166,7 +193,8 @@ class SqlLog:
     def append(self) -> AppendResult:
         """Write the recorded facts to the log: the last statements before COMMIT.
 
-        Raises LookupError when the head is not that of the tree's right edge. An event that the
+        Raises LogFrozen when no process of ours wrote the head, LookupError when it is not that of
+        the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
         """
         if not self.facts:
@@ -181,6 +209,7 @@ class SqlLog:
         row = locked().one()
         counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
         base = TreeHead(row.size, row.root)
+        self._letterhead.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         judged_at = (fact.at for fact in self.facts if fact.at is not None)
@@ -197,7 +226,8 @@ class SqlLog:
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
-        run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin})
+        mac = self._letterhead.mac_of(TreeHead(grown.size, grown.root))
+        run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin, "mac": mac})
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
@@ -237,7 +267,7 @@ class SqlLog:
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         found: list[EventMatch] = []
-        key, size = self._letterhead.person_key, self._begun_at.size
+        key, size = self._letterhead.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
             rows = self._transaction.execute(statement, left)
@@ -248,7 +278,14 @@ class SqlLog:
 
     def head(self) -> TreeHead:
         self._transaction.require_open()
-        return self._begun_at
+        self._letterhead.require_own(self._begun.head, self._begun.mac)
+        return self._begun.head
+
+    def vouch(self, head: TreeHead) -> None:
+        """Let a head that is signed count as our own, where it is the newest: by a new key."""
+        self._transaction.require_writing()
+        mac = self._letterhead.mac_of(head)
+        self._transaction.execute(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:
         stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
@@ -346,7 +383,7 @@ class SqlLog:
         """A disclosure as it was stored; None when it was erased, or ended with its case."""
         if text is None:
             return None
-        if text.startswith(_ENVELOPE):
+        if text.startswith(ENVELOPE):
             try:
                 cell = cell_of(event, position)
                 text = self._contents.decrypt(base64url.decode(text), cell)

@@ -144,6 +144,11 @@ class SqlUnitOfWork:
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
         return self._rounds.keep(kept, cast(SqlLog, self.log).facts)
 
+    @property
+    def person_key(self) -> bytes:
+        """By which persons are blinded where events are searched for; empty for some readers."""
+        return self._letterhead.person_key
+
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.execute(statement, values).all()
@@ -158,7 +163,7 @@ _PARTS: Mapping[str, Callable[[SqlUnitOfWork], Any]] = {
         w._transaction,
         w._letterhead,
         w._contents,
-        w._begun.head,
+        w._begun,
         () if w._round is None else tuple(w._round.facts),
     ),
     "retries": lambda w: SqlRetries(w._transaction),
@@ -257,6 +262,7 @@ def open_store(
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
     person_key: bytes,
+    head_key: bytes,
     waiters: int,
     keyring: Keyring,
     took: Took = ignore,
@@ -266,20 +272,24 @@ def open_store(
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
-    searched for; at most ``waiters`` writers of this process wait, the next gets Busy;
-    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit.
+    searched for; by ``head_key`` a head of the log is known as our own; at most ``waiters``
+    writers of this process wait, the next gets Busy; ``keyring`` has the keys of cases; ``took``
+    hears how long they wait and commit.
     Raises UnsuitableDatabase when the database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    letterhead = EventHeader(origin, policy_revision, now, random, person_key)
+    letterhead = EventHeader(origin, policy_revision, now, random, person_key, head_key)
     return Store(database, letterhead, keyring, took)
 
 
 @contextmanager
-def open_for_reading(url: str, origin: str) -> Iterator[Store]:
+def open_for_reading(
+    url: str, origin: str, *, head_key: bytes = b"", person_key: bytes = b""
+) -> Iterator[Store]:
     """Open the database of the log ``origin`` to read it, without content.
 
-    A SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
+    Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A SQLite file gets its journals beside it,
+    as whenever it is open. Raises UnsuitableDatabase.
     """
     store = open_store(
         url,
@@ -288,7 +298,8 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         policy_revision=_never,
         now=_never,
         random=_never,
-        person_key=b"",
+        person_key=person_key,
+        head_key=head_key,
         waiters=0,
         keyring=NoContentKeys(),
     )
