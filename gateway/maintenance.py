@@ -32,8 +32,9 @@ from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
 from gateway.registry.issuing import issue_approved_certificates, remind
 from gateway.registry.replay import Replay
-from gateway.store import migrations, registry_proof
+from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
+from gateway.store.log_integrity import StoredLogCorrupt
 from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
@@ -107,13 +108,14 @@ class Maintenance:
     def step(self) -> None:
         """Run each duty that is due. What fails is an alarm, and keeps no other duty."""
         for duty in DUTIES:
-            if self._due.get(duty.name, _AT_ONCE) <= self.gateway.ports.now():
+            now = self.gateway.ports.now()
+            if self._due.setdefault(duty.name, now + duty.after_start) <= now:
                 self._attempt(duty)
 
     def start(self) -> None:
-        """Run every duty; raise what a gateway cannot start without."""
+        """Run every duty of a start; raise what a gateway cannot start without."""
         for duty in DUTIES:
-            failure = self._attempt(duty)
+            failure = None if duty.after_start else self._attempt(duty)
             if failure is not None and duty.vital:
                 raise failure
 
@@ -151,7 +153,8 @@ class Duty:
     """One line of the timetable.
 
     ``failing`` tells the operator what is not done. A duty that ``records`` waits while the log is
-    frozen; a gateway does not start when a ``vital`` one fails.
+    frozen; a gateway does not start when a ``vital`` one fails. What takes long comes some time
+    ``after_start``.
     """
 
     name: str
@@ -160,6 +163,7 @@ class Duty:
     failing: str
     records: bool = False
     vital: bool = False
+    after_start: timedelta = timedelta(0)
 
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -272,6 +276,16 @@ def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparis
     zone = config.civil_time_zone
     replay = Replay(config.issuer, lambda moment: moment.astimezone(zone).date())
     return registry_proof.compare_registry(work, replay)
+
+
+def verify_log(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Make the whole log again from its documents, with streams and search words."""
+    with upkeep.gateway.store.begin(TransactionMode.READ) as work:
+        try:
+            log_integrity.verify_log(work, lambda done, of: None)
+        except StoredLogCorrupt as error:
+            return DutyReport((f"the stored log is damaged: {error}",))
+    return DutyReport()
 
 
 def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
@@ -396,6 +410,13 @@ DUTIES: tuple[Duty, ...] = (
         compare_registry,
         "the registry is not compared with the log",
         vital=True,
+    ),
+    Duty(
+        "integrity",
+        timedelta(days=1),
+        verify_log,
+        "the stored log is not verified",
+        after_start=timedelta(hours=1),
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),

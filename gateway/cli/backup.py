@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 import click
 from sqlalchemy import make_url
 
-from gateway import maintenance, wiring
+from gateway import keys, maintenance, wiring
 from gateway.cli.arguments import home_option, json_option, told_plainly
 from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
@@ -196,7 +196,7 @@ def _fill(config: Config, spare: Path) -> Manifest:
     database = spare / DATABASE_FILE
     with progress("copying") as tell:
         copy_database(Path(str(config.database_file)), database, tell)
-    head = _examined(database, config.log_origin)
+    head = _examined(database, config)
     shutil.copyfile(config.folder / wiring.CONFIG_FILE, spare / wiring.CONFIG_FILE)
     (spare / wiring.CONFIG_FILE).chmod(0o600)
     shutil.copytree(config.published, spare / PUBLISHED)
@@ -211,14 +211,18 @@ def _fill(config: Config, spare: Path) -> Manifest:
     return manifest
 
 
-def _examined(database: Path, origin: str) -> TreeHead:
+def _examined(database: Path, config: Config) -> TreeHead:
     """The head of a copy whose log is whole: a backup that was never read is none."""
+    url = f"sqlite:///{database.absolute()}"
+    person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     with (
         progress("checking") as tell,
-        open_for_reading(f"sqlite:///{database.absolute()}", origin) as store,
+        open_for_reading(url, config.log_origin, person_key=person_key) as store,
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
+        for sentence in maintenance.registry_comparison(config, work).sentences():
+            click.echo(f"Warning: {sentence}", err=True)
     merge_wal(database)
     return head
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Connection, Executable, StaticPool, Table, bindparam, create_engine, select
 
@@ -134,30 +135,31 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
     """The events that may have changed the registry, each held against the log's head."""
     size = work.log.head().size
     for start in range(0, size, CHUNK):
-        rows = work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, size)})
-        for row in rows:
-            if row.document is None:
-                problems.append(
-                    f"the document of entry {row.idx} is missing, and no event erased it"
-                )
+        for row in work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, size)}):
+            if not isinstance(row.document, bytes):
+                problems.append(f"the document of entry {row.idx} is missing: no event erased it")
             elif any(kind in row.document for kind in _CHANGING):
-                logged = work.log.logged(row.event)
-                if logged is None or not _is_whole(logged):
+                logged = _whole(work, row.event)
+                if logged is None:
                     problems.append(f"the document of entry {row.idx} is not the one in the log")
                 else:
                     yield row.idx, logged
 
 
-def _is_whole(logged: LoggedEvent) -> bool:
-    """Whether the log's head holds the event as it is stored, with its disclosures."""
-    made = logged.event
-    leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))
-    committed = set(event.read(made.document)["sd"])
+def _whole(work: SqlUnitOfWork, name: UUID) -> LoggedEvent | None:
+    """An event as it is stored, if the log's head holds it so, with its disclosures."""
     try:
-        tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
-    except ValueError:
-        return False
-    return all(base64url.digest(one.encoded.encode()) in committed for one in made.disclosures)
+        logged = work.log.logged(name)
+        if logged is None:
+            return None
+        made, head = logged.event, logged.head
+        leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))
+        tree.verify_inclusion(leaf, logged.index, head.size, logged.proof, head.root)
+        committed = set(event.read(made.document)["sd"])
+    except (ValueError, LookupError, TypeError):  # what is stored has any form
+        return None
+    digests = {base64url.digest(one.encoded.encode()) for one in made.disclosures}
+    return logged if digests <= committed else None
 
 
 def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:

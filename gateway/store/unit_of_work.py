@@ -288,8 +288,8 @@ def open_for_reading(
 ) -> Iterator[Store]:
     """Open the database of the log ``origin`` to read it, without content.
 
-    Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A SQLite file gets its journals beside it,
-    as whenever it is open. Raises UnsuitableDatabase.
+    Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A
+    SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
     store = open_store(
         url,

@@ -193,6 +193,9 @@ def _lay(place, store, laid, root, leaves):
         if rows:
             connection.execute(tables.log_tile.insert(), rows)
         connection.execute(tables.log_head.update(), {"size": size, "root": root, "edge": right})
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.vouch(TreeHead(size, root))
+        work.commit()
 
 
 def _laid(table, n):

@@ -110,7 +110,7 @@ def test_a_number_that_a_party_was_given_twice_is_found(database):
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
         work.commit()
-    with pytest.raises(StoredLogCorrupt, match="number 20 .* after 20"):
+    with pytest.raises(StoredLogCorrupt, match=r"number 20 .* after 20"):
         examined(store)
 
 
