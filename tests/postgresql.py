@@ -7,6 +7,7 @@ skips them. Nothing is skipped unasked: that a machine proves half would be seen
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,21 @@ class OwnServer:
     def __init__(self, server: Any) -> None:
         self._server = server
         self.url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+
+    @property
+    def folder(self) -> Path:
+        """Where its data and its socket are."""
+        return Path(self._server.pgdata)
+
+    def run(self, program: str, *arguments: object) -> None:
+        """Run one of PostgreSQL's programs, as the user whom the server runs as."""
+        subprocess.run(
+            [Path(self._server.bin_path) / program, *map(str, arguments)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=self._server.system_user,
+        )
 
     def stop(self) -> None:
         """Shut down; sessions are ended."""

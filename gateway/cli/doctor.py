@@ -14,11 +14,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
 
 import click
 from cryptography import x509
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
@@ -49,7 +50,7 @@ from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.store import migrations
-from gateway.store.database import UnsuitableDatabase
+from gateway.store.database import UnsuitableDatabase, look_at
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
@@ -275,6 +276,42 @@ def database(config: Config, now: datetime) -> Findings:
         yield Level.OK, f"SQLite on {kind or 'a disk'} keeps what it commits (WAL, FULL)"
 
 
+def servers(config: Config, now: datetime) -> Findings:
+    """How PostgreSQL's servers are reached, whether they are apart, and what the role may do."""
+    urls = {
+        "the log": None if config.database_file else config.database_url,
+        "the high-water mark": None if config.mark_file else config.mark_url,
+        "the case keys": None if config.keys_file else config.keys_url,
+    }
+    found = {name: look_at(url) for name, url in urls.items() if url is not None}
+    if not found:
+        yield Level.OK, "all databases are files of this host"
+    for name, server in found.items():
+        if not (server.local or server.encrypted):
+            yield Level.ERROR, f"{name}: the session is not encrypted: {_BY_TLS}"
+        elif not server.local and make_url(urls[name] or "").query.get("sslmode") != "verify-full":
+            yield Level.ERROR, f"{name}: the server's certificate is not verified: {_BY_TLS}"
+        else:
+            yield Level.OK, f"{name}: the way to PostgreSQL is closed to others"
+    for (name, server), (other, beside) in combinations(found.items(), 2):
+        if server.cluster == beside.cluster:
+            yield (
+                Level.WARNING,
+                f"{name} and {other} are on one server, whose backup takes both back together:"
+                " see 'Servers' in docs/postgresql.md",
+            )
+    log = found.get("the log")
+    if log is not None and log.deletes:
+        yield (
+            Level.OK,
+            f"{log.role} may delete events: give the listeners a role of their own, see 'Roles'"
+            " in docs/postgresql.md",
+        )
+
+
+_BY_TLS = "set sslmode=verify-full and sslrootcert in its URL"
+
+
 def _file_system(file: Path) -> str:
     """The kind of file system that a file is on; empty where that is not told."""
     try:
@@ -469,6 +506,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     issuing_key,
     certificates,
     database,
+    servers,
     schema,
     administrators,
     clock,

@@ -120,6 +120,10 @@ class DatabaseUnavailable(Busy):
     """The database does not answer; nothing was done, or a retry returns the result."""
 
 
+class ClockBehind(Busy):
+    """This host's clock is behind the newest event: time never runs backwards in the log."""
+
+
 class AuditLogUnavailable(Refusal):
     """The refusal could not be written to the log, so no answer may be given (fail closed)."""
 

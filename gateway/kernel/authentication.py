@@ -11,6 +11,7 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, Credentials
 
 REMEMBERED = timedelta(hours=1)
+REQUESTS_REMEMBERED = timedelta(days=30)
 """How long after its end a token or an assertion is remembered: clocks of nodes may differ."""
 
 
@@ -128,9 +129,13 @@ def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
 
 
 def prune_tokens(ports: Ports) -> None:
-    """Forget the revoked tokens, assertions and runs not passed that ended `REMEMBERED` ago."""
+    """Forget the revoked tokens, assertions and runs not passed that ended `REMEMBERED` ago.
+
+    Requests are remembered for `REQUESTS_REMEMBERED`: a repeat returns the first result so long.
+    """
     with ports.begin(TransactionMode.WRITE) as work:
         work.revoked_tokens.prune(ports.now() - REMEMBERED)
         work.replay.prune(ports.now() - REMEMBERED)
         work.conformance.prune(ports.now() - REMEMBERED)
+        work.retries.prune(ports.now() - REQUESTS_REMEMBERED)
         work.commit()

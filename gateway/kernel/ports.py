@@ -286,6 +286,12 @@ class LogStore(Protocol):
         Raises LogFrozen when no process of the gateway made it.
         """
 
+    def moment(self, now: datetime) -> datetime:
+        """The time of a change of the registry: ``now``, or the newest event's, if that is later.
+
+        Raises ClockBehind.
+        """
+
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as the gateway's own, where it is the newest."""
 
@@ -304,6 +310,9 @@ class IdempotencyStore(Protocol):
 
     def add(self, retry: IdempotencyRecord) -> None:
         """Remember a write; EditConflict when a concurrent request used the key first."""
+
+    def prune(self, until: datetime) -> None:
+        """Delete the requests older than ``until``; what may never be repeated stays."""
 
 
 class RateLimits(Protocol):

@@ -441,7 +441,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             known[member.slug] = member
         case Administrators() | GatewayItself():
             pass
-    now = ports.now()
+    now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
     return RequestContext(
         ports=ports,
         work=work,

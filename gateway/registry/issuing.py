@@ -95,7 +95,7 @@ def _finish(
     """Store the result of a request; EditConflict when the registry has changed since it was looked
     at."""
     with ports.begin(TransactionMode.REGISTRY) as work:
-        now = ports.now()
+        now = work.log.moment(ports.now())
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
             raise EditConflict("the request was served by another process")

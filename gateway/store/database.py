@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.lock import FairLimiter, FileLock
@@ -33,8 +35,19 @@ POSTGRESQL_WRITERS = 8
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
-# How long a server may take to answer a new connection: threads wait for it.
-CONNECT_SECONDS = 5
+ANSWER_SECONDS = 20.0
+"""How long PostgreSQL may take to answer. Its own timeouts end first, and end nothing when the
+server is stopped, the network is silent, or a COMMIT waits for a standby."""
+
+# Parameters of libpq (PostgreSQL, 32.1.2), for a path that has gone silent: seconds, but
+# milliseconds for tcp_user_timeout. A URL may say otherwise.
+_CONNECTING: Mapping[str, int] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 # The key of the advisory lock on the registry: "casegate" in ASCII.
 REGISTRY_LOCK = int.from_bytes(b"casegate", "big")
@@ -60,6 +73,13 @@ _POSTGRESQL_SETTINGS: Mapping[str, str] = {
     "lock_timeout": "5s",
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
+}
+
+# What a server must have, so that what it says is committed is.
+_DURABLE: Mapping[str, str] = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
 }
 
 
@@ -323,24 +343,43 @@ class Postgresql:
         self._readers.close()
 
     def _check(self) -> None:
-        with self._writers.engine.connect() as connection:
-            require_durable(connection)
+        # Each connection checks itself when it is made.
+        self._writers.give_back(self._writers.take())
 
 
-def require_durable(connection: Connection) -> None:
-    """Require that what PostgreSQL says is committed is; SQLite's connections check themselves.
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server as a session sees it."""
 
-    Raises UnsuitableDatabase.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    for name in ("fsync", "full_page_writes", "synchronous_commit"):
-        found = connection.scalar(_SETTING, {"name": name})
-        if found != "on":
-            raise UnsuitableDatabase(f"PostgreSQL runs with {name} = {found}: commits may be lost")
+    cluster: str
+    """The number of its cluster, which copies of it share."""
+    encrypted: bool
+    """Whether the session is by TLS."""
+    local: bool
+    """Whether the session is through a socket of this host."""
+    role: str
+    deletes: bool
+    """Whether the role may delete events, where the database holds the log."""
 
 
-_SETTING = text("SELECT current_setting(:name)")
+def look_at(url: str) -> Server:
+    """Ask the server of a PostgreSQL database about itself. Raises UnsuitableDatabase."""
+    engine = reading_engine(url)
+    try:
+        with engine.connect() as connection:
+            return Server(*connection.execute(_SERVER).one())
+    except DBAPIError as error:
+        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+_SERVER = text(
+    "SELECT (SELECT system_identifier::text FROM pg_control_system()),"
+    " (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
+    " inet_server_addr() IS NULL, current_user,"
+    " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
+)
 _REGISTRY_LOCKS = {
     TransactionMode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
     TransactionMode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
@@ -379,6 +418,8 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
             raise
     except DRIVER_ERRORS as error:
         raise translated(error) from error
+    except UnsuitableDatabase as error:  # of another server than at the start, after a failover
+        raise DatabaseUnavailable(str(error)) from error
 
 
 def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None]:
@@ -434,29 +475,84 @@ def _settle(connection: sqlite3.Connection, *, query_only: bool) -> None:
 
 
 def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
-    settings = dict(_POSTGRESQL_SETTINGS)
-    if read_only:
-        settings["default_transaction_read_only"] = "on"
+    parsed = make_url(url)
+    settings = _POSTGRESQL_SETTINGS
     engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
+        parsed.set(drivername="postgresql+psycopg"),
         paramstyle="format",  # in positions, as SQLite's: see prepared_statements.py
         isolation_level=isolation,
+        # Said when a transaction begins: as a setting of the session it would make a standby of
+        # every server for a URL that asks for one that can be written.
+        execution_options={"postgresql_readonly": read_only},
         # As above.
         pool_size=POSTGRESQL_WRITERS,
         max_overflow=-1,
         hide_parameters=True,
         connect_args={
-            "options": _options(settings),
-            "connect_timeout": CONNECT_SECONDS,
+            # In force from the first statement.
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             "prepare_threshold": 0,  # at its first use: all that is run is run again
+            **{name: value for name, value in _CONNECTING.items() if name not in parsed.query},
         },
     )
 
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: Any, parameters: Any) -> BoundedConnection:
+        return BoundedConnection.connect(*arguments, **parameters)
+
     @event.listens_for(engine, "connect")
-    def settle(connection: psycopg.Connection[Any], record: Any) -> None:
+    def settle(connection: BoundedConnection, record: Any) -> None:
+        try:
+            _require_postgresql(connection, settings)
+        except BaseException:
+            connection.close()
+            raise
         connection.prepared_max = STATEMENTS_KEPT
 
     return engine
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when its server does not answer in time."""
+
+    answer_seconds: float | None = ANSWER_SECONDS
+    """None: however long it takes, as for a migration."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for the server's answer.
+
+        Raises psycopg.OperationalError when it does not come; what was asked may have been done.
+        """
+        try:
+            return super().wait(gen, interval, timeout or self.answer_seconds)
+        except psycopg.errors._WaitTimeout:
+            # In the midst of an answer nothing else can be asked.
+            self.pgconn.finish()
+            raise
+
+
+def _require_postgresql(connection: BoundedConnection, settings: Mapping[str, str]) -> None:
+    """Require PostgreSQL itself, durable commits, and the session's settings.
+
+    A pooler drops the settings in silence; others that speak the protocol lack the locks.
+    Raises UnsuitableDatabase.
+    """
+    required = {**settings, **_DURABLE}
+    required.pop("application_name", None)  # for people who look at the server
+    asked = "SELECT version()" + ", current_setting(%s)" * len(required)
+    row = connection.execute(asked, list(required), prepare=False).fetchone()
+    connection.commit()
+    version, *values = row or ("",)
+    if not version.startswith("PostgreSQL ") or "-YB-" in version:
+        raise UnsuitableDatabase(f"this is another server than PostgreSQL: {version[:60]}")
+    for (name, wanted), found in zip(required.items(), values, strict=True):
+        if found != wanted and name in _DURABLE:
+            raise UnsuitableDatabase(f"PostgreSQL runs with {name} = {found}: commits may be lost")
+        if found != wanted:
+            raise UnsuitableDatabase(
+                f"{name} is {found} in a session, and must be {wanted}: a pooler drops such"
+                " settings; see 'A pooler' in docs/postgresql.md"
+            )
 
 
 def autocommitting(engine: Engine) -> Engine:
@@ -464,11 +560,6 @@ def autocommitting(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-def _options(settings: Mapping[str, str]) -> str:
-    """Settings in the form of a connection's ``options``, in force from its first statement."""
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def _require_fit(database: Database, check: Callable[[], None]) -> None:

@@ -28,7 +28,6 @@ from gateway.store.database import (
     ConnectionPool,
     UnsuitableDatabase,
     autocommitting,
-    require_durable,
     writing_engine,
 )
 from gateway.store.high_water_mark_file import HighWaterMarkFile, open_file
@@ -57,7 +56,7 @@ _NEXT = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (*DRIVER_ERRORS, Busy)
+_UNREACHABLE = (*DRIVER_ERRORS, UnsuitableDatabase, Busy)
 
 
 class SqlMark:
@@ -121,7 +120,6 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWate
         engine = autocommitting(writing_engine(url))
         try:
             with engine.connect() as connection:
-                require_durable(connection)
                 _metadata.create_all(connection)
         except BaseException:
             engine.dispose()

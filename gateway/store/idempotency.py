@@ -1,8 +1,9 @@
 """Done once, or so often only: idempotency keys, rate limits, revoked tokens, used assertions."""
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Uuid, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
@@ -14,6 +15,12 @@ _GET = select(retry).where(
     retry.c.organisation == bindparam("organisation"), retry.c.key == bindparam("key")
 )
 _ADD = insert_new(retry)
+# Keys of requests have no slash. Keys with one belong to approvals and declarations,
+# which are never used again.
+# An event's id begins with its time (RFC 9562, 5.7).
+_PRUNE = delete(retry).where(
+    retry.c.event < bindparam("first", type_=Uuid), ~retry.c.key.contains("/")
+)
 # One statement, so that two workers cannot both spend the last one.
 _SPEND = counted(
     insert(budget)
@@ -55,6 +62,11 @@ class SqlRetries:
             raise EditConflict(
                 "another request with this idempotency key was faster: repeat this one"
             )
+
+    def prune(self, until: datetime) -> None:
+        self._transaction.require_writing()
+        first = UUID(int=int(until.timestamp() * 1000) << 80)
+        self._transaction.execute(_PRUNE, {"first": first})
 
 
 class SqlBudgets:

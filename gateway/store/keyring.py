@@ -52,7 +52,6 @@ from gateway.store.database import (
     ConnectionPool,
     UnsuitableDatabase,
     driver_of,
-    require_durable,
     writing_engine,
 )
 from gateway.store.lock import FileLock
@@ -150,7 +149,7 @@ _REWRAP = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (*DRIVER_ERRORS, Busy, OSError)
+_UNREACHABLE = (*DRIVER_ERRORS, UnsuitableDatabase, Busy, OSError)
 _NO_ID = UUID(int=0)
 AWAY = "the keys of cases cannot be reached now: retry after a moment"
 MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
@@ -472,7 +471,6 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
         engine = writing_engine(url)
         try:
             with engine.connect() as connection:
-                require_durable(connection)
                 _metadata.create_all(connection)
                 begun = connection.execute(_BEGIN_RING, {"origin": origin, "kek": kek}).rowcount
                 connection.commit()
@@ -516,7 +514,6 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:
-            require_durable(connection)
             there = inspect(connection).has_table(key_ring.name)
             if not there or connection.execute(_RING, {"origin": origin}).first() is None:
                 raise UnsuitableDatabase(

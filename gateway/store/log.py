@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.refusals import Busy, CaseErased, LogFrozen
+from gateway.domain.refusals import Busy, CaseErased, ClockBehind, LogFrozen
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
@@ -41,7 +41,10 @@ from gateway.store.tables import (
 )
 from gateway.store.transaction import Transaction
 
-_HEAD = select(log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.mac).with_for_update()
+_HEAD = select(
+    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
+).with_for_update()
+_NEWEST = select(log_head.c.newest)
 _MOVE_HEAD = update(log_head)
 _VOUCH = (
     update(log_head)
@@ -101,6 +104,10 @@ ENVELOPE = "AQ"
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
 by its key and end with it. The others are the journal that has to stay (LED Art. 25)."""
+
+
+LATENESS = timedelta(seconds=1)
+"""How far a host's clock may be behind the newest event, whose time the next one then has."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +203,7 @@ class SqlLog:
         Raises LogFrozen when no process of ours wrote the head, LookupError when it is not that of
         the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
+        Raises ClockBehind when the clock is behind the log by more than `LATENESS`.
         """
         if not self.facts:
             return AppendResult.nothing()
@@ -213,7 +221,7 @@ class SqlLog:
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         judged_at = (fact.at for fact in self.facts if fact.at is not None)
-        at = next(judged_at, None) or self._letterhead.now()
+        at = _not_before(next(judged_at, None) or self._letterhead.now(), row.newest)
         events, parties = self._compose(at, base.size, counted)
         entries = [entry_commitment(event.document, event.nonce) for event in events]
         leaves = [tree.leaf_hash(line) for line in entries]
@@ -225,7 +233,7 @@ class SqlLog:
         run.execute(_ADD_PARTIES, parties)
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
-        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
+        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
         mac = self._letterhead.mac_of(TreeHead(grown.size, grown.root))
         run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin, "mac": mac})
         return AppendResult(events, base, grown)
@@ -280,6 +288,9 @@ class SqlLog:
         self._transaction.require_open()
         self._letterhead.require_own(self._begun.head, self._begun.mac)
         return self._begun.head
+
+    def moment(self, now: datetime) -> datetime:
+        return _not_before(now, self._transaction.execute(_NEWEST).scalar_one())
 
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as our own, where it is the newest: by a new key."""
@@ -390,6 +401,15 @@ class SqlLog:
             except CaseErased:
                 return None
         return EventDisclosure(text, frozenset(readers))
+
+
+def _not_before(now: datetime, newest: datetime | None) -> datetime:
+    """``now``, or the newest event's time where the clock is a little behind; ClockBehind."""
+    if newest is None or now >= newest:
+        return now
+    if newest - now > LATENESS:
+        raise ClockBehind("the clock of this host is behind the log's newest event")
+    return newest
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

@@ -446,6 +446,7 @@ log_head = Table(
     Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
     Column("mac", LargeBinary),  # by a key that is not here: a process of ours wrote this head
+    Column("newest", Instant),  # the time of the newest entry: none is older than the one before
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 

@@ -338,6 +338,17 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         retry_after=5,
         security_logged=True,
     ),
+    refusals.ClockBehind: ProblemType(
+        503,
+        "clock-behind",
+        "The gateway's clock is behind its log",
+        "The newest event is more than a second later than the clock of the host that was to "
+        "record this request. Time never runs backwards in the log, so nothing was done.",
+        "Repeat the request under the same Idempotency-Key after the time in Retry-After. The "
+        "operator sets the clock right by NTP.",
+        retry_after=30,
+        security_logged=True,
+    ),
     refusals.LogFrozen: ProblemType(
         503,
         "log-frozen",

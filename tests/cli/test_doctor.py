@@ -7,6 +7,7 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from gateway.cli.backup import digest
 from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.keys import KeyPurpose, generate_key, write_key
+from gateway.store.database import Server
 from tests.operating import ISSUER, Operator, operator
 from tests.postgresql import new_database
 
@@ -421,5 +423,24 @@ def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     assert "PostgreSQL" in the(found, "database", Level.OK)
     assert the(found, "clock", Level.OK)
     assert "(1 of 1)" in the(found, "log", Level.OK)
+    assert "on one server" in the(found, "servers", Level.WARNING)
+    assert "may delete events" in the(found, "servers", Level.OK)
     apart = findings(gw, timedelta(seconds=10))
     assert "keep both by NTP" in the(apart, "clock", Level.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "query", "level"),
+    [
+        (False, "", Level.ERROR),
+        (True, "?sslmode=require", Level.ERROR),
+        (True, "?sslmode=verify-full", Level.OK),
+    ],
+)
+def test_the_way_to_a_server_on_another_host_must_be_by_tls_to_that_very_server(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch, encrypted: bool, query: str, level: Level
+) -> None:
+    seen = Server("7", encrypted=encrypted, local=False, role="casegate", deletes=False)
+    monkeypatch.setattr(doctor, "look_at", lambda url: seen)
+    config = replace(gw.config, database_url=f"postgresql+psycopg://casegate@db/casegate{query}")
+    assert [found for found, _ in doctor.servers(config, wiring.now())] == [level]

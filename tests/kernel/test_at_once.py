@@ -1,9 +1,9 @@
-"""The same request sent twice at once, as a client does whose first try waits."""
+"""The same request sent twice at once, as a client does whose first try waits: at two nodes."""
 
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,12 +11,14 @@ import pytest
 
 from gateway.exchange import cases
 from gateway.exchange.cases import Submission
+from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.founding import (
     CLEARED,
     HOTLINE,
     OFMIN,
+    ORIGIN,
     Founded,
     caller,
     case_content,
@@ -29,34 +31,45 @@ from tests.store import places
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
-    """The founded gateway on a database of each kind."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[places.Place]:
     place = places.sqlite(tmp_path) if request.param == "sqlite" else places.postgresql()
-    yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    yield place
     place.close()
 
 
-def _submission(gateway: Founded) -> Callable[[], WriteResult]:
+@pytest.fixture
+def gateway(place: places.Place) -> Founded:
+    """The founded gateway on a database of each kind."""
+    return founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+
+
+def _submission(gateway: Founded) -> Callable[[Ports], WriteResult]:
     submission = Submission("intake-1", case_content(gateway.new_id()), CLEARED)
-    return partial(cases.submit, gateway.ports, caller(HOTLINE), gateway.key(), submission)
+    key = gateway.key()
+    return lambda ports: cases.submit(ports, caller(HOTLINE), key, submission)
 
 
-def _acceptance(gateway: Founded) -> Callable[[], WriteResult]:
+def _acceptance(gateway: Founded) -> Callable[[Ports], WriteResult]:
     handoff = UUID(offered(gateway).result["handoff"])
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    return partial(answers.accept, gateway.ports, caller(OFMIN), gateway.key(), handoff, reply)
+    key = gateway.key()
+    return lambda ports: answers.accept(ports, caller(OFMIN), key, handoff, reply)
 
 
-def test_both_get_one_result_and_one_event(gateway: Founded) -> None:
+def test_both_get_one_result_and_one_event(place: places.Place, gateway: Founded) -> None:
+    beside = place.open(origin=ORIGIN, now=gateway.ports.now)
+    nodes = [gateway.ports, replace(gateway.ports, begin=beside.begin)]
     for request_of in (_submission, _acceptance) * 3:
         act, barrier, size = request_of(gateway), threading.Barrier(2), gateway.size()
 
-        def send(act: Callable[[], WriteResult], barrier: threading.Barrier) -> WriteResult:
+        def send(
+            act: Callable[[Ports], WriteResult], barrier: threading.Barrier, node: Ports
+        ) -> WriteResult:
             barrier.wait()
-            return act()
+            return act(node)
 
         with ThreadPoolExecutor(2) as threads:
-            first, second = threads.map(send, [act] * 2, [barrier] * 2)
+            first, second = threads.map(send, [act] * 2, [barrier] * 2, nodes)
         assert first.result == second.result
         assert first.receipt.document == second.receipt.document
         assert gateway.size() == size + 1

@@ -103,9 +103,11 @@ class Place:
     def connected(self) -> Iterator[Connection]:
         """The database by another way than the store, as who repairs or breaks it."""
         engine = create_engine(self.url)
-        with engine.begin() as connection:
-            yield connection
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         for store in self.stores:
@@ -135,7 +137,7 @@ _EMPTIED = "; ".join(
             for table in reversed(tables.metadata.sorted_tables)
             if table not in (tables.log_head, tables.registry)
         ),
-        "UPDATE log_head SET size = 0, origin = NULL, edge = '',"  # noqa: S608 - our own root
+        "UPDATE log_head SET size = 0, origin = NULL, newest = NULL, edge = '',"  # noqa: S608 - our own root
         f" root = '\\x{tree.EMPTY_ROOT.hex()}'",
     ]
 )

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from gateway.domain.refusals import AlreadyExists, LogFrozen
+from gateway.domain.refusals import AlreadyExists, ClockBehind, LogFrozen
 from gateway.evidence.event import EventError, compose, read
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
@@ -15,6 +16,7 @@ from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
 from gateway.store import tables
+from gateway.store.log import LATENESS
 from tests.store.places import check_log
 from tests.store.samples import NOON, ORIGIN, POLICY, fact, new_id
 
@@ -65,6 +67,21 @@ def test_an_event_says_what_the_fact_says_and_under_which_policy(store):
     assert document["time"] == NOON.strftime("%Y-%m-%dT%H:%M:%S.123Z")
     assert document["handoff"] == str(made.handoff)
     assert document["package_digest"] == made.package_digest
+
+
+def test_time_never_runs_backwards_in_the_log(database):
+    """As when the next event comes from a node whose clock is behind."""
+    clock = {"now": NOON}
+    ahead, behind = database.open(now=lambda: NOON), database.open(now=lambda: clock["now"])
+    recorded(ahead, fact())
+    clock["now"] = NOON - LATENESS
+    (event,) = recorded(behind, fact())
+    assert read(event.event.document)["time"] == NOON.strftime("%Y-%m-%dT%H:%M:%S.123Z")
+    clock["now"] -= timedelta(milliseconds=1)
+    with pytest.raises(ClockBehind):
+        recorded(behind, fact())
+    assert check_log(behind) == 2
+    recorded(ahead, fact())
 
 
 def test_a_committed_event_is_read_back_as_it_was_with_a_newer_proof(store):

@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from gateway.ledger.tree import EMPTY_ROOT
-from gateway.store import migrations
+from gateway.store import database, migrations
+from gateway.store.database import UnsuitableDatabase
 from gateway.store.migrations import current, upgrade
 from gateway.store.tables import metadata
 from tests.postgresql import new_database
@@ -89,6 +90,39 @@ def test_a_failing_migration_changes_nothing(url, monkeypatch):
     assert current(url) is None
     upgrade(url)
     assert current(url) == migrations.REVISIONS[-1]
+
+
+def test_an_upgrade_gives_way_to_a_dump_and_goes_on_after_it(monkeypatch):
+    url = new_database()
+    upgrade(url)
+    settings = {**database._POSTGRESQL_SETTINGS, "lock_timeout": "50ms"}
+    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", settings)
+    engine = create_engine(url)
+    dump = engine.connect()
+    dump.exec_driver_sql("LOCK TABLE registry IN ACCESS SHARE MODE")
+    asked: list[float] = []
+
+    def alter(config, revision):
+        config.attributes["connection"].exec_driver_sql("ALTER TABLE registry ADD COLUMN more int")
+
+    def pause(seconds):
+        asked.append(seconds)
+        with engine.connect() as reader:  # meanwhile others go on
+            assert reader.exec_driver_sql("SELECT version FROM registry").one() is not None
+        if len(asked) == 2:
+            dump.rollback()
+
+    monkeypatch.setattr(command, "upgrade", alter)
+    monkeypatch.setattr(migrations.time, "sleep", pause)
+    upgrade(url)
+    assert len(asked) == 2
+    dump.exec_driver_sql("SELECT more FROM registry")
+    dump.exec_driver_sql("LOCK TABLE registry IN ACCESS SHARE MODE")
+    with pytest.raises(UnsuitableDatabase):
+        upgrade(url)
+    assert len(asked) == 2 + migrations.TRIES
+    dump.close()
+    engine.dispose()
 
 
 def test_the_migrations_of_the_package_are_those_it_names():

@@ -1,18 +1,21 @@
 """On PostgreSQL writers work side by side: what must hold still is locked, in one order."""
 
+import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, EditConflict
 from gateway.kernel.ports import TransactionMode
 from gateway.store import database
-from gateway.store.database import UnsuitableDatabase, reading_engine
+from gateway.store.database import BoundedConnection, UnsuitableDatabase, reading_engine
 from tests.store.places import check_log
 from tests.store.samples import accepted, answer_to, case, fact, handoff, organisation, retry
 
@@ -87,6 +90,15 @@ def test_a_reading_connection_cannot_write(postgresql):
     with engine.connect() as connection, pytest.raises(Exception, match="read-only"):
         connection.execute(text("DELETE FROM log_head"))
     engine.dispose()
+
+
+def test_a_url_may_ask_for_a_server_that_can_be_written(postgresql):
+    """As after a failover, when the standby that took over is the second of two hosts."""
+    postgresql.url += "&target_session_attrs=read-write"
+    store = postgresql.open()
+    for mode in TransactionMode:
+        with store.begin(mode) as work:
+            assert work.log.head().size == 0
 
 
 def test_every_text_is_ordered_byte_by_byte_whatever_the_servers_language(postgresql):
@@ -351,6 +363,130 @@ def test_whose_session_ends_in_the_middle_is_told_to_retry_and_nothing_is_stored
     with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) is None
         assert work.log.head().size == 0
+
+
+class Path:
+    """A way to the server through a socket of its own, which can go silent and lose nothing."""
+
+    def __init__(self, url, folder):
+        parsed = make_url(url)
+        self.url = parsed.update_query_dict({"host": str(folder)}).render_as_string(False)
+        self._server = f"{parsed.query['host']}/.s.PGSQL.5432"
+        self._open = threading.Event()
+        self._open.set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{folder}/.s.PGSQL.5432")
+        self._listener.listen()
+        self._ends = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def silence(self):
+        self._open.clear()
+
+    def speak(self):
+        self._open.set()
+
+    def close(self):
+        self.speak()
+        for end in self._ends:
+            end.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._server)
+                self._ends += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+
+    def _pass(self, source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._open.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def path(postgresql, monkeypatch):
+    """The way of a place's stores to its server."""
+    monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.3)
+    monkeypatch.setitem(database._CONNECTING, "connect_timeout", 2)
+    with TemporaryDirectory() as folder:
+        path = Path(postgresql.url, folder)
+        postgresql.url = path.url
+        yield path
+        path.close()
+
+
+@pytest.mark.parametrize("mode", [TransactionMode.READ, TransactionMode.WRITE])
+def test_nobody_waits_for_ever_for_a_server_that_has_gone_silent(postgresql, path, mode):
+    store = postgresql.open()
+    path.silence()
+    with pytest.raises(DatabaseUnavailable), store.begin(mode):
+        pass
+    path.speak()
+    with store.begin(mode) as work:
+        assert work.log.head().size == 0
+
+
+@pytest.mark.parametrize("at", ["the statement", "the commit"])
+def test_a_writer_whose_server_goes_silent_gives_up_and_its_retry_is_stored_once(
+    postgresql, path, at
+):
+    store = postgresql.open()
+    made, version = case()
+    with pytest.raises(DatabaseUnavailable), store.begin(TransactionMode.WRITE) as work:
+        if at == "the statement":
+            path.silence()
+        work.cases.add(made, version)
+        work.log.record(fact())
+        path.silence()
+        work.commit()
+    path.speak()
+    with store.begin(TransactionMode.WRITE) as work:
+        if work.cases.get("hotline", made.id) is None:
+            work.cases.add(made, version)
+            work.log.record(fact())
+            work.commit()
+    assert check_log(store) == 1
+
+
+def test_a_pooler_that_drops_the_settings_of_a_session_is_refused(postgresql, monkeypatch):
+    connect = psycopg.Connection.connect.__func__
+
+    def without_options(kind, *arguments, options, **parameters):
+        return connect(kind, *arguments, **parameters)
+
+    monkeypatch.setattr(BoundedConnection, "connect", classmethod(without_options))
+    with pytest.raises(UnsuitableDatabase, match="lock_timeout"):
+        postgresql.open()
+    for name, value in database._POSTGRESQL_SETTINGS.items():
+        with postgresql.connected() as connection:
+            connection.execute(text(f"ALTER ROLE CURRENT_USER SET {name} = '{value}'"))
+    try:
+        postgresql.open()
+    finally:
+        with postgresql.connected() as connection:
+            connection.execute(text("ALTER ROLE CURRENT_USER RESET ALL"))
+
+
+@pytest.mark.parametrize(
+    "version", ["CockroachDB CCL v25.2.1 (x86_64)", "PostgreSQL 15.2-YB-2.25.1.0-b0 on x86_64"]
+)
+def test_another_server_that_speaks_the_protocol_is_refused(postgresql, version):
+    with postgresql.connected() as connection:
+        connection.execute(text(f"CREATE FUNCTION version() RETURNS text RETURN '{version}'"))
+        connection.execute(text("ALTER ROLE CURRENT_USER SET search_path = public, pg_catalog"))
+    try:
+        with pytest.raises(UnsuitableDatabase, match="another server"):
+            postgresql.open()
+    finally:
+        with postgresql.connected() as connection:
+            connection.execute(text("ALTER ROLE CURRENT_USER RESET ALL"))
+            connection.execute(text("DROP FUNCTION public.version()"))
 
 
 def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgresql):

@@ -1,13 +1,15 @@
 """Retry keys are used once by each organisation; budgets are counted to their limit."""
 
 from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.ports import TransactionMode
-from tests.store.samples import case, handoff, retry
+from tests.store.samples import NOON, case, handoff, retry
 
 
 def test_a_retry_key_is_remembered_for_its_organisation(store):
@@ -55,6 +57,22 @@ def test_what_was_asked_about_a_case_is_compared_no_more_once_the_case_is_erased
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert [work.retries.get("hotline", one.key) for one in asked] == [None, None, asked[2]]
+
+
+def test_requests_are_forgotten_by_their_age_and_what_counts_once_for_ever_is_not(store):
+    old, new = ((NOON + timedelta(days=days)).timestamp() for days in (0, 10))
+    ids = [UUID(int=(int(at * 1000) << 80) + 7) for at in (old, new, old)]
+    keys = ("old-request", "new-request", "approval/martin/1")
+    asked = [replace(retry(key), event=event) for key, event in zip(keys, ids, strict=True)]
+    with store.begin(TransactionMode.WRITE) as work:
+        for one in asked:
+            work.retries.add(one)
+        work.commit()
+    with store.begin(TransactionMode.WRITE) as work:
+        work.retries.prune(NOON + timedelta(days=5))
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        assert [work.retries.get("hotline", key) for key in keys] == [None, *asked[1:]]
 
 
 def test_a_budget_is_spent_to_its_limit_in_each_window(store):

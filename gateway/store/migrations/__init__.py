@@ -4,20 +4,27 @@ Alembic is imported by who upgrades, so that no worker has it in memory.
 """
 
 import os
+import time
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, Engine, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store.database import (
     BEGIN_WRITING,
     REGISTRY_LOCK,
     UnsuitableDatabase,
+    driver_of,
     reading_engine,
     writing_engine,
 )
 
 FOLDER = Path(__file__).parent
+TRIES, PAUSE_SECONDS = 60, 5.0
+"""An upgrade of PostgreSQL that waits for a lock holds everybody up for five seconds, and then
+lets them go on for as long: for ten minutes in all."""
+
 REVISIONS = ["first_tables"]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
@@ -25,9 +32,24 @@ REVISIONS = ["first_tables"]
 def upgrade(url: str) -> None:
     """Bring the database to the newest revision; a new SQLite file is made for its owner alone.
 
-    Two upgrades at once follow one another, and Works wait; one that fails changes nothing.
-    Raises UnsuitableDatabase when the database cannot be opened.
+    Two upgrades at once follow one another, and Works wait; one that fails changes nothing. Whom
+    a lock is kept from for long, as by a dump, gives way and tries again: others queue behind it.
+    Raises UnsuitableDatabase when the database cannot be opened, or its tables stay locked.
     """
+    for _ in range(TRIES):
+        try:
+            return _upgrade(url)
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            time.sleep(PAUSE_SECONDS)
+    raise UnsuitableDatabase(
+        "the tables stay locked: end the dump or other long transaction that holds them"
+        " (pg_stat_activity shows it), then start again"
+    )
+
+
+def _upgrade(url: str) -> None:
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415
 
@@ -94,7 +116,7 @@ def _file(url: str) -> Path | None:
 
 
 def _hold_postgresql(connection: Connection) -> None:
-    """Wait for other upgrades and for Works, and let nothing cut a long migration short."""
-    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    """Keep Works and other upgrades away, and let nothing cut a long migration short."""
+    driver_of(connection).answer_seconds = None
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTRY_LOCK})
