@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ from gateway.kek import FileKeyEncryption
 from gateway.kernel.checkpoint_signing import CheckpointSigner
 from gateway.kernel.log_continuity import LogContinuity
 from gateway.kernel.ports import Ports
-from gateway.kernel.values import ReferenceDate
+from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
@@ -251,6 +251,15 @@ class IssuingAuthority:
             not_after=made.not_valid_after_utc,
         )
         return pem.decode(), certificate
+
+
+def read_mark(config: Config) -> SignedTreeHead | None:
+    """The high-water mark of the folder's log; nothing is made where it is missing."""
+    file = config.mark_file
+    if file is not None and not file.exists():
+        return None
+    with closing(open_mark(config.mark_url, file=file, origin=config.log_origin)) as mark:
+        return mark.read()
 
 
 def load_config(folder: Path) -> Config:

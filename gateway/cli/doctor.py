@@ -29,7 +29,6 @@ from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import home_option, json_option
-from gateway.cli.backup import read_mark
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
@@ -358,7 +357,7 @@ def disk(config: Config, now: datetime) -> Findings:
 def log(config: Config, now: datetime) -> Findings:
     """Whether the database continues what was signed, by this key."""
     try:
-        marked = read_mark(config)
+        marked = wiring.read_mark(config)
         head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
         with _read(config, head_key=head_key) as work:
             require_prefixes(work, marked, ())

@@ -258,6 +258,14 @@ def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
 # --- The gateway's own keys and authorities ------------------------------------------------------
 
 
+def adopt_mark(context: ChangeContext) -> Mapping[str, Any]:
+    """Record for which head two persons vouch: that of the log to which this is the next entry."""
+    head, values = context.work.log.head(), context.values
+    if (values["size"], values["root"]) != (str(head.size), head.root.hex()):
+        raise WrongState("the log has another head than the one that was approved: begin again")
+    return dict(values)
+
+
 def record_step(context: ChangeContext) -> Mapping[str, Any]:
     """Record which key or authority takes which step, before it is taken.
 

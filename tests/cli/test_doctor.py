@@ -357,7 +357,7 @@ def test_a_mark_that_does_not_answer_is_an_error(
     def away(_: object) -> None:
         raise HighWaterMarkUnavailable("the log's high-water mark cannot be read")
 
-    monkeypatch.setattr(doctor, "read_mark", away)
+    monkeypatch.setattr(wiring, "read_mark", away)
     assert "see [high_water_mark] url" in the(findings(gw), "log", Level.ERROR)
 
 

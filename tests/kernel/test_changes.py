@@ -267,6 +267,7 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
         "gateway.create",
         "gateway_key.rotate",
         "ca.rotate",
+        "log.adopt_mark",
         "certificate.issue",
         "case.submit",
         "nonsense",

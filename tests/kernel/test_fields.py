@@ -121,6 +121,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "use", "key": "A" * 43}),
     ("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "waited": "yes"}),
+    ("log.adopt_mark", GATEWAY, {"size": "1", "root": "0" * 64, "largest_size": "1"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,18 @@ from gateway.cli import CommandFailed
 from gateway.cli.arguments import sentence_of, told_plainly
 from gateway.cli.output import format_value, print_json
 from gateway.config import Config
+from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG
-from gateway.domain.refusals import Refusal
+from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import approval, base64url, canonical, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given, text
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.registry.table import STEPS
 
@@ -171,6 +173,35 @@ def record_step(
             raise
         advice = "the step was not taken: give the command again when this is repaired"
         raise without_receipt(refusal, advice) from refusal
+
+
+def vouch(
+    session: AdminSession, gateway: wiring.GatewayRuntime, head: TreeHead, largest_size: int
+) -> None:
+    """Record that the session's persons vouch for the log's head, and make that entry the mark.
+
+    Raises LogFrozen where there is a mark, CommandFailed where the persons do not suffice.
+    """
+    if gateway.mark.read() is not None:
+        raise LogFrozen("the log has a high-water mark, and nobody may set it back")
+    values = {"size": str(head.size), "root": head.root.hex(), "largest_size": str(largest_size)}
+    change = Change("log.adopt_mark", GATEWAY, values)
+    signed = approvals(session, gateway, change)
+    try:
+        changes.make(replace(gateway.ports, begin=gateway.store.begin), STEPS, change, signed)
+    except LogFrozen as unsigned:  # without a mark nothing is signed: it is in the log all the same
+        if unsigned.recorded is None:
+            raise
+        with gateway.store.begin(TransactionMode.READ) as work:
+            recorded, adopted = work.log.logged(unsigned.recorded), work.log.head()
+        told = {} if recorded is None else event.read(recorded.event.document)
+        if told.get("result") != EventResult.ALLOWED:
+            raise CommandFailed(
+                f"refused, and recorded as event {unsigned.recorded}: two administrators vouch for "
+                "a database (--as PERSON --as PERSON)",
+                {"kind": "refused", "event": str(unsigned.recorded)},
+            ) from unsigned
+        gateway.notary.adopt(adopted)
 
 
 def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> list[str]:
