@@ -52,12 +52,14 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``; each occurs once in an event. ``value`` is text or a list of texts.
+    ``subject``, ``key``, ``contacts``; each occurs once in an event. ``value`` is text or a list of
+    texts. ``content_key`` is the key by which it is stored, and with which it ends.
     """
 
     kind: str
     value: str | tuple[str, ...]
     readers: frozenset[str] = frozenset()
+    content_key: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,17 @@ class OrganisationStore(Protocol):
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role."""
 
-    def set_contact(self, contact: Contact) -> None:
-        """Store a contact; it replaces one in the same role."""
+    def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        """Store contacts in place of those in their roles, all under a new key, which is returned.
+
+        The key before is doomed. Raises CaseKeysUnavailable.
+        """
+
+    def end_contacts(self, organisation: str) -> None:
+        """Forget an organisation's contacts, and doom their key."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether contacts are encrypted by a key."""
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""

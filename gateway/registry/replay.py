@@ -18,7 +18,7 @@ from gateway.domain.organisation import Administrator
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import event
 from gateway.kernel.actors import GatewayItself
-from gateway.kernel.changes import UNKNOWN, Change, ChangeContext
+from gateway.kernel.changes import APART, UNKNOWN, Change, ChangeContext
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import ActionRequest, RequestContext
@@ -65,7 +65,9 @@ class Replay:
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     kind, organisation = CHANGES[action], said.pop("organisation")
     found = context.work.organisations.get(organisation)
-    values = read_fields(kind.fields, said)
+    apart = APART.get(action, frozenset())
+    told = [field for field in kind.fields if field.name not in apart]
+    values = {**dict.fromkeys(apart), **read_fields(told, said)}
     change = Change(action, organisation, said)
     kind.apply(ChangeContext(context, change, values, found, context.persons))
 
@@ -93,10 +95,12 @@ def _redeem(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.invitations.save(invitation.use(said["key"], context.event, context.now))
 
 
+_NO_ENTRY = ("certificate.approve", "contact.set")
+"""What changes no entry that decides: a certificate has an event of its own, contacts end."""
+
 _Redo = Callable[[RequestContext, dict[str, Any]], None]
 _ACTIONS: Mapping[str, _Redo] = {
-    # The approval of a certificate alone changes no entry: the certificate's own event does.
-    **{one: partial(_make, one) for one in CHANGES if one != "certificate.approve"},
+    **{one: partial(_make, one) for one in CHANGES if one not in _NO_ENTRY},
     "gateway.create": _create,
     "certificate.issue": _issue,
     "organisation.enrol": _enrol,

@@ -7,7 +7,7 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -357,9 +357,9 @@ class SqlLog:
                 "nonce": event.nonce,
                 "disclosures": write_json(
                     [
-                        [self._closed(event, position, keys.get(fact.case_digest or "")), readers]
-                        for position, readers in enumerate(
-                            sorted(disclosure.readers) for disclosure in event.disclosures
+                        [self._closed(event, position, key), sorted(disclosure.readers)]
+                        for position, (disclosure, key) in enumerate(
+                            zip(event.disclosures, _keys_of(fact, keys), strict=True)
                         )
                     ]
                 ),
@@ -370,9 +370,9 @@ class SqlLog:
         ]
 
     def _closed(self, event: EventDocument, position: int, key: UUID | None) -> str:
-        """A disclosure as it is stored: what repeats the content of a case, by its key."""
+        """A disclosure as it is stored: by the key with which it ends, if there is one."""
         disclosure = event.disclosures[position]
-        if key is None or disclosure.kind not in CONTENT:
+        if key is None:
             return disclosure.encoded
         cell = cell_of(event.id, position)
         return base64url.encode(self._contents.encrypt(disclosure.encoded, key, cell))
@@ -410,6 +410,14 @@ def _not_before(now: datetime, newest: datetime | None) -> datetime:
     if newest - now > LATENESS:
         raise ClockBehind("the clock of this host is behind the log's newest event")
     return newest
+
+
+def _keys_of(fact: AuditEvent, of_cases: Mapping[str, UUID]) -> Iterator[UUID | None]:
+    """By which key each disclosure of a fact is stored: its own, or that of the case it repeats."""
+    yield from (None for _ in fact.parties)
+    for detail in fact.details:
+        of_case = of_cases.get(fact.case_digest or "") if detail.kind in CONTENT else None
+        yield detail.content_key or of_case
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

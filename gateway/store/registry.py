@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
@@ -21,14 +23,16 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
-from gateway.domain.refusals import AlreadyExists, EditConflict, WrongState
+from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import read_fields, record_columns, to_json, write_json
+from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
     certificate,
     client_key,
     competence,
     contact,
+    doomed_key,
     organisation,
     out_of_service,
     person,
@@ -156,14 +160,14 @@ _SAVE_CERTIFICATE = update(certificate).where(
 )
 
 _CONTACTS = (
-    select(*record_columns(contact, Contact))
+    select(contact)
     .where(contact.c.organisation == bindparam("organisation"))
     .order_by(contact.c.role)
 )
-_DROP_CONTACT = delete(contact).where(
-    contact.c.organisation == bindparam("of_organisation"), contact.c.role == bindparam("of_role")
-)
+_DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
 _ADD_CONTACT = insert(contact)
+_OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
+_DOOM = insert_new(doomed_key)
 
 _persons = select(*record_columns(person, Administrator))
 _PERSON = _persons.where(person.c.id == bindparam("person"))
@@ -210,9 +214,16 @@ class RegistryCache:
 class SqlOrganisations:
     """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
 
-    def __init__(self, transaction: Transaction, cache: RegistryCache, version: int) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        contents: ContentCipher,
+        cache: RegistryCache,
+        version: int,
+    ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
         self._transaction = transaction
+        self._contents = contents
         self._entries: Entries = cache.at(version)
 
     def raise_version(self) -> None:
@@ -347,14 +358,44 @@ class SqlOrganisations:
         return [Certificate(*row) for row in self._transaction.execute(_REVOKED, {"after": after})]
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
-        rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
-        return [Contact(*row) for row in rows]
+        """Without those whose key is gone."""
+        found = []
+        for row in self._transaction.execute(_CONTACTS, {"organisation": organisation}):
+            with suppress(CaseErased):
+                said = self._contents.decrypt(row.said, _contact_cell(organisation, row.role))
+                name, address = json.loads(said)
+                found.append(Contact(organisation, row.role, name, address, row.registration_event))
+        return found
 
-    def set_contact(self, contact: Contact) -> None:
+    def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        named = {one.role for one in contacts}
+        kept = [one for one in self.contacts(organisation) if one.role not in named]
+        self.end_contacts(organisation)
+        key = self._contents.new_key()
+        rows = [
+            {
+                "organisation": organisation,
+                "role": one.role,
+                "registration_event": one.registration_event,
+                "content_key": key,
+                "said": self._contents.encrypt(
+                    write_json([one.name, one.address]), key, _contact_cell(organisation, one.role)
+                ),
+            }
+            for one in (*kept, *contacts)
+        ]
+        self._transaction.execute(_ADD_CONTACT, rows)
+        return key
+
+    def end_contacts(self, organisation: str) -> None:
         self._transaction.require_registry()
-        named = {"of_organisation": contact.organisation, "of_role": contact.role}
-        self._transaction.execute(_DROP_CONTACT, named)
-        self._transaction.execute(_ADD_CONTACT, [vars(contact)])
+        held = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        for key in {row.content_key for row in held}:
+            self._transaction.changed(_DOOM, {"content_key": key})
+        self._transaction.execute(_DROP_CONTACTS, {"of_organisation": organisation})
+
+    def uses_key(self, key: UUID) -> bool:
+        return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
 
     def person(self, person: str) -> Administrator | None:
         row = self._transaction.execute(_PERSON, {"person": person}).first()
@@ -424,6 +465,10 @@ class SqlOrganisations:
         rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]
         if rows:
             self._transaction.execute(_ADD_COMPETENCES, rows)
+
+
+def _contact_cell(organisation: str, role: str) -> CellRef:
+    return CellRef(contact.name, f"{organisation}/{role}", "said")
 
 
 _OWN_COLUMNS = ("slug", "status", "version", "competences")

@@ -5,22 +5,26 @@ of service: an organisation takes no part, an administrator approves nothing, un
 what its event says.
 """
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import Connection, Executable, StaticPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
 from gateway.evidence import base64url, event
+from gateway.evidence.event import EventDisclosure, EventDocument
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import LoggedEvent
+from gateway.kernel.values import LoggedEvent, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tiles import InclusionProofs
+from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
+from gateway.store.log import ENVELOPE
 from gateway.store.procedures import SqlInvitations, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
     ALL_ORGANISATIONS,
@@ -45,7 +49,7 @@ CHUNK = 4096
 """Events that are looked through together."""
 
 _EVENTS = (
-    select(log_event.c.idx, log_event.c.event, log_event.c.document)
+    select(*(column for column in log_event.c if column.name != "entry"))
     .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
     .order_by(log_event.c.idx)
 )
@@ -118,7 +122,9 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
         with engine.connect() as connection:
             run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
             parts = SimpleNamespace(
-                organisations=SqlOrganisations(run, RegistryCache(), 0),
+                organisations=SqlOrganisations(
+                    run, ContentCipher(NoContentKeys()), RegistryCache(), 0
+                ),
                 invitations=SqlInvitations(run),
                 signing=SqlSigning(run),
                 successions=SqlSuccessions(run),
@@ -133,33 +139,42 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
 
 def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
     """The events that may have changed the registry, each held against the log's head."""
-    size = work.log.head().size
-    for start in range(0, size, CHUNK):
-        for row in work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, size)}):
+    head = work.log.head()
+    proofs = InclusionProofs(work.log.tile, head.size)
+    for start in range(0, head.size, CHUNK):
+        for row in work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, head.size)}):
             if not isinstance(row.document, bytes):
                 problems.append(f"the document of entry {row.idx} is missing: no event erased it")
             elif any(kind in row.document for kind in _CHANGING):
-                logged = _whole(work, row.event)
+                logged = _whole(row, proofs, head)
                 if logged is None:
                     problems.append(f"the document of entry {row.idx} is not the one in the log")
                 else:
                     yield row.idx, logged
 
 
-def _whole(work: SqlUnitOfWork, name: UUID) -> LoggedEvent | None:
-    """An event as it is stored, if the log's head holds it so, with its disclosures."""
+def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | None:
+    """An event as it is stored, if the log's head holds it so, with its details.
+
+    Without those that are stored by a key of their own: no change is made again by them.
+    """
     try:
-        logged = work.log.logged(name)
-        if logged is None:
-            return None
-        made, head = logged.event, logged.head
-        leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))
-        tree.verify_inclusion(leaf, logged.index, head.size, logged.proof, head.root)
-        committed = set(event.read(made.document)["sd"])
+        details = tuple(
+            EventDisclosure(text, frozenset(readers))
+            for text, readers in json.loads(row.disclosures)
+            if text is not None and not text.startswith(ENVELOPE)
+        )
+        proof = tuple(proofs.of(row.idx))
+        leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
+        tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
+        committed = set(event.read(row.document)["sd"])
     except (ValueError, LookupError, TypeError):  # what is stored has any form
         return None
-    digests = {base64url.digest(one.encoded.encode()) for one in made.disclosures}
-    return logged if digests <= committed else None
+    if not {base64url.digest(one.encoded.encode()) for one in details} <= committed:
+        return None
+    return LoggedEvent(
+        EventDocument(row.event, row.document, row.nonce, details), row.idx, proof, head
+    )
 
 
 def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:

@@ -70,16 +70,26 @@ organisation = Table(
     sqlite_with_rowid=False,
 )
 
-# Personal data, which a change replaces; the log has it sealed.
+# Personal data, in an envelope under a key of the organisation. A change makes a new key for all of
+# them, and the key before is destroyed; so what the log repeats of an earlier one ends with it.
 contact = Table(
     "contact",
     metadata,
     Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
     Column("role", TEXT, nullable=False),
-    Column("name", TEXT, nullable=False),
-    Column("address", TEXT, nullable=False),
     Column("registration_event", Uuid, nullable=False),
+    Column("content_key", Uuid, nullable=False),
+    Column("said", LargeBinary, nullable=False),  # name and address
     PrimaryKeyConstraint("organisation", "role"),
+    Index("contact_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
+# Keys of contacts that are still to be destroyed.
+doomed_key = Table(
+    "doomed_key",
+    metadata,
+    Column("content_key", Uuid, primary_key=True),
     sqlite_with_rowid=False,
 )
 

@@ -155,7 +155,9 @@ class SqlUnitOfWork:
 
 
 _PARTS: Mapping[str, Callable[[SqlUnitOfWork], Any]] = {
-    "organisations": lambda w: SqlOrganisations(w._transaction, w._memory, w._begun.version),
+    "organisations": lambda w: SqlOrganisations(
+        w._transaction, w._contents, w._memory, w._begun.version
+    ),
     "proposals": lambda w: SqlProposals(w._transaction),
     "cases": lambda w: SqlCases(w._transaction, w._contents),
     "handoffs": lambda w: SqlHandoffs(w._transaction, w._contents),
