@@ -73,7 +73,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         partners_url=config.partners_url,
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
-        attest_keys=keys.attest.jwks(),
+        attestation_keys=keys.attest.jwks(),
         log_key=keys.log.vkey,
         peer_der=PeerSource.for_bind(bind).der,
         header_refused=HeaderRefused,
@@ -106,17 +106,19 @@ def _require_newest_log(gateway: wiring.GatewayRuntime) -> None:
 def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
     try:
         if not gateway.store.is_current():
-            return NotReady("schema", "the database is of another version: see the upgrade")
+            return NotReady(
+                "database-version", "the database is of another version: see the upgrade"
+            )
         gateway.continuity.check()
         require_newest_key(gateway.store, gateway.keyring)
     except LogFrozen as frozen:
-        return NotReady("frozen", frozen.detail)
+        return NotReady("log-frozen", frozen.detail)
     except HighWaterMarkUnavailable as unreachable:
-        return NotReady("mark", unreachable.detail)
+        return NotReady("high-water-mark-unavailable", unreachable.detail)
     except CaseKeysUnavailable as unavailable:
-        return NotReady("keys", unavailable.detail)
+        return NotReady("case-keys-unavailable", unavailable.detail)
     except Exception:  # whatever it is, its words are not for everybody
-        return NotReady("database", "the database cannot be read")
+        return NotReady("database-unavailable", "the database cannot be read")
     return None
 
 

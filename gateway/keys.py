@@ -230,8 +230,8 @@ class RotationStep(StrEnum):
     """How one key takes the place of another: the steps of a rotation, in their order."""
 
     PUBLISH = "publish"  # the next key is shown, and signs nothing yet
-    USE = "use"  # it signs; the one before is still shown, for what it signed
-    WITHDRAW = "withdraw"  # the one before is shown no more
+    ACTIVATE = "activate"  # it signs; the one before is still shown, for what it signed
+    RETIRE = "retire"  # the one before is shown no more
 
 
 @dataclass(frozen=True)
@@ -252,10 +252,10 @@ def pending_step(folder: Path, purpose: KeyPurpose, now: datetime) -> PendingSte
     following, previous = folder / "next.pem", folder / "previous.pem"
     if previous.exists() and not previous.samefile(current):
         _require_age(previous, now)
-        return PendingStep(RotationStep.WITHDRAW, load_key(previous, purpose))
+        return PendingStep(RotationStep.RETIRE, load_key(previous, purpose))
     if following.exists():
         _require_age(following, now)
-        return PendingStep(RotationStep.USE, load_key(following, purpose))
+        return PendingStep(RotationStep.ACTIVATE, load_key(following, purpose))
     return PendingStep(RotationStep.PUBLISH, generate_key(purpose))
 
 
@@ -270,12 +270,12 @@ def perform_step(folder: Path, turn: PendingStep, now: datetime) -> None:
         case RotationStep.PUBLISH:
             write_key(following, turn.key)
             files.set_time(following, now)
-        case RotationStep.USE:
+        case RotationStep.ACTIVATE:
             previous.unlink(missing_ok=True)
             os.link(current, previous)
             files.set_time(previous, now)
             following.replace(current)
-        case RotationStep.WITHDRAW:
+        case RotationStep.RETIRE:
             previous.unlink()
     files.sync_folder(folder)
 

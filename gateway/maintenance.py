@@ -358,7 +358,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         return DutyReport()
     gateway = upkeep.gateway
     entries = waiting = signed = None
-    mark_answers = True
+    high_water_mark_up = True
     try:
         with gateway.ports.begin(TransactionMode.READ) as work:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
@@ -367,7 +367,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     try:
         marked = gateway.mark.read()
     except HighWaterMarkUnavailable:
-        mark_answers = False
+        high_water_mark_up = False
     else:
         signed = None if marked is None else marked.head.size
     if signed is not None and (upkeep.signed_size is None or upkeep.signed_size[0] != signed):
@@ -377,7 +377,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         signed=signed,
         signed_since=upkeep.signed_size and upkeep.signed_size[1],
         frozen=isinstance(upkeep.log_refusal, LogFrozen),
-        mark_answers=mark_answers,
+        high_water_mark_up=high_water_mark_up,
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
     )

@@ -90,7 +90,7 @@ class Counts:
 
     def met(self, trouble: str) -> None:
         """A connection came to no answer: its handshake was refused, it was cut, it is no HTTP."""
-        self._child("connection_troubles", trouble).inc()
+        self._child("connection_errors", trouble).inc()
 
     def took(self, step: str, seconds: float) -> None:
         """A step of a writing transaction took so long: the wait for its turn, its commit."""
@@ -126,8 +126,8 @@ _MADE: Mapping[str, Callable[[], Any]] = {
         "casegate_problems", "Problems told, by the last part of their type; OAuth's as oauth:.",
         ["process", "problem"], registry=None,
     ),
-    "connection_troubles": lambda: Counter(
-        "casegate_connection_troubles", "Connections that came to no answer of the application.",
+    "connection_errors": lambda: Counter(
+        "casegate_connection_errors", "Connections that came to no answer of the application.",
         ["process", "trouble"], registry=None,
     ),
     "write_seconds": lambda: Histogram(
@@ -170,7 +170,7 @@ class Health:
     signed: int | None
     signed_since: datetime | None
     frozen: bool
-    mark_answers: bool
+    high_water_mark_up: bool
     waiting: int | None
     ends: Mapping[str, datetime]
 
@@ -191,17 +191,17 @@ class Gauges:
             if health.entries is None or health.signed is None
             else health.entries - health.signed
         )
-        told = {
+        values = {
             "log_entries": health.entries,
             "log_signed_entries": health.signed,
             "log_unsigned_entries": lag,
             "log_signed_timestamp_seconds": None if since is None else since.timestamp(),
             "log_frozen": int(health.frozen),
-            "mark_answers": int(health.mark_answers),
+            "high_water_mark_up": int(health.high_water_mark_up),
             "certificate_requests_waiting": health.waiting,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
-        for name, value in told.items():
+        for name, value in values.items():
             if value is not None:
                 self._plain[name].set(value)
         for what, ends in health.ends.items():
@@ -215,7 +215,7 @@ _GAUGES: Mapping[str, str] = {
     "log_unsigned_entries": "Entries without a signed checkpoint; negative when the log is frozen.",
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",
-    "mark_answers": "1 when the log's high-water mark answers.",
+    "high_water_mark_up": "1 when the log's high-water mark answers.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
 }

@@ -108,7 +108,7 @@ class GatewayRuntime:
     keyring: SqlKeyring
     mark: SqlMark | HighWaterMarkFile
     continuity: LogContinuity
-    notary: CheckpointSigner
+    checkpoint_signer: CheckpointSigner
     ports: Ports
     counts: Counts | None = None
 
@@ -170,14 +170,14 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()
     continuity = LogContinuity(mark, store.begin, time.monotonic)
-    notary = CheckpointSigner(signing.log, mark, continuity)
+    checkpoint_signer = CheckpointSigner(signing.log, mark, continuity)
     ports = Ports(
         issuer=config.issuer,
         gateway=config.name,
         begin=continuity.begin,
         policy=policy if counts is None else CountedPolicy(policy, counts),
         attester=signing.attest.current,
-        notary=notary,
+        checkpoint_signer=checkpoint_signer,
         keys=keyring,
         now=now,
         reference_date=reference_date(config),
@@ -186,7 +186,9 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
     )
-    return GatewayRuntime(config, signing, store, keyring, mark, continuity, notary, ports, counts)
+    return GatewayRuntime(
+        config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts
+    )
 
 
 class IssuingAuthority:

@@ -193,7 +193,7 @@ class WatchedSigner:
 
 
 @dataclass
-class Notary:
+class RememberingSigner:
     """Signs heads and remembers them, so that check_log can find one that never was."""
 
     signer: NoteSigner
@@ -213,7 +213,7 @@ class Founded:
     ports: Ports
     store: Store
     clock: Clock
-    notary: Notary
+    checkpoint_signer: RememberingSigner
     calendar: "Calendar"
     receipts: list[Receipt] = field(default_factory=list)
     registered: dict[str, UUID] = field(default_factory=dict)
@@ -256,21 +256,21 @@ class Founded:
         raise AssertionError(f"{action.__name__} was not refused")
 
     def key(self) -> str:
-        """A retry key that was never used."""
+        """A idempotency key that was never used."""
         return f"key-{next(self._keys):05}"
 
     def new_id(self) -> UUID:
         """An id as a partner would make it."""
         return self.ports.new_id()
 
-    def attest_keys(self) -> dict[str, signature.PublicKey]:
+    def attestation_keys(self) -> dict[str, signature.PublicKey]:
         """The gateway's public keys for attested documents."""
         return signature.public_keys(jwk_set([key_of("attest")]))
 
     def confirm(self, one: Receipt) -> VerifiedReceipt:
         """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""
         if one not in self._confirmed:
-            self._confirmed[one] = receipt.verify(one, [self.notary.signer.key], ORIGIN)
+            self._confirmed[one] = receipt.verify(one, [self.checkpoint_signer.signer.key], ORIGIN)
         return self._confirmed[one]
 
     def approve(self, change: Change, *people: str) -> list[str]:
@@ -424,7 +424,7 @@ def founded(
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
     gateway.ports.random.calls = told.ports.random.calls  # type: ignore[attr-defined]
-    gateway.notary.signed |= told.notary.signed
+    gateway.checkpoint_signer.signed |= told.checkpoint_signer.signed
     gateway.receipts += told.receipts
     gateway.registered |= told.registered
     gateway.checked = told.checked
@@ -443,14 +443,17 @@ def unfounded(
     revision = policy().revision
     made: Any = partial(LentStore, keys=keys) if store is None else store
     kept = made(ORIGIN, lambda: revision, clock, random)
-    notary, calendar = Notary(note_signer(), opened), Calendar(simulated_reference_date)
+    checkpoint_signer, calendar = (
+        RememberingSigner(note_signer(), opened),
+        Calendar(simulated_reference_date),
+    )
     ports = Ports(
         issuer=ISSUER,
         gateway=SHORT_NAME,
         begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
-        notary=notary,
+        checkpoint_signer=checkpoint_signer,
         keys=keys,
         now=clock,
         reference_date=calendar,
@@ -458,7 +461,7 @@ def unfounded(
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
     )
-    return Founded(ports, kept, clock, notary, calendar)
+    return Founded(ports, kept, clock, checkpoint_signer, calendar)
 
 
 @cache
@@ -758,7 +761,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         if one.event.id in gateway.checked:
             continue
         tree.verify_inclusion(leaf, one.index, one.head.size, one.proof, one.head.root)
-    for size, root in gateway.notary.signed.items():
+    for size, root in gateway.checkpoint_signer.signed.items():
         assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
     compared = registry_compared(gateway)
     assert {name for _, name in compared.differing} <= gateway.beside

@@ -83,7 +83,7 @@ class Node:
 
     def restart(self) -> None:
         self.continuity = LogContinuity(self.mark, self.store.begin, self.seconds)
-        self.notary = CheckpointSigner(self.signer, self.mark, self.continuity)
+        self.checkpoint_signer = CheckpointSigner(self.signer, self.mark, self.continuity)
 
     def head(self) -> TreeHead:
         with self.store.begin(TransactionMode.READ) as work:
@@ -105,7 +105,9 @@ class Marking:
         """A new process on the same database."""
         self.node.restart()
         self.gateway.ports = replace(
-            self.gateway.ports, begin=self.node.continuity.begin, notary=self.node.notary
+            self.gateway.ports,
+            begin=self.node.continuity.begin,
+            checkpoint_signer=self.node.checkpoint_signer,
         )
 
     def freeze(self) -> None:
@@ -120,8 +122,8 @@ class Marking:
 def marked_gateway() -> Marking:
     """The founding story's gateway, its founding signed, and from here on under a mark."""
     gateway = founded()
-    node = Node(gateway.store, MemoryMark(), gateway.notary.signer, Seconds())
-    node.notary.adopt(node.head())
+    node = Node(gateway.store, MemoryMark(), gateway.checkpoint_signer.signer, Seconds())
+    node.checkpoint_signer.adopt(node.head())
     made = Marking(gateway, node)
     made.restart()
     return made

@@ -9,7 +9,7 @@ from tests.founding import ISSUER, Founded
 
 
 def heading(gateway: Founded, organisation: str) -> dict[str, Any]:
-    """Who says it, to whom, when, and under which retry key."""
+    """Who says it, to whom, when, and under which idempotency key."""
     return {
         "iss": f"{ISSUER}/organisations/{organisation}",
         "aud": ISSUER,
@@ -52,7 +52,7 @@ def signed_answer(
     **said: Any,
 ) -> sd_jwt.SdJwt:
     """An answer to a handoff as its view shows it; ``changes`` are to what stands in clear."""
-    offer = sd_jwt.parse(view["answers"][0]["statement"])
+    offer = sd_jwt.parse(view["answers"][0]["document"])
     claims = {
         **heading(gateway, organisation),
         "handoff": view["handoff"],

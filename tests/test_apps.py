@@ -61,10 +61,10 @@ def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (_older_copy, "frozen"),
-        (_mark_breaks, "mark"),
-        (_no_tables, "schema"),
-        (_database_breaks, "database"),
+        (_older_copy, "log-frozen"),
+        (_mark_breaks, "high-water-mark-unavailable"),
+        (_no_tables, "database-version"),
+        (_database_breaks, "database-unavailable"),
     ],
 )
 def test_what_is_in_the_way_of_writing_and_signing_is_told(
@@ -92,7 +92,7 @@ def test_through_a_change_of_the_token_key_each_listener_takes_the_tokens_of_all
     """Each is restarted in its own time after a step; only the last step ends older tokens."""
     folder, at = gw.config.keys / KeyPurpose.TOKEN, wiring.now()
     started = [_tokens(gw)]
-    for _ in (RotationStep.PUBLISH, RotationStep.USE):
+    for _ in (RotationStep.PUBLISH, RotationStep.ACTIVATE):
         at += OVERLAP
         perform_step(folder, pending_step(folder, KeyPurpose.TOKEN, at), at)
         started.append(_tokens(gw))
@@ -161,7 +161,10 @@ def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_l
             for app in apps:
                 assert app.get("/healthz").status_code == 503
                 unready = app.get("/readyz")
-                assert (unready.status_code, unready.json["reason"]) == (503, "database")
+                assert (unready.status_code, unready.json["reason"]) == (
+                    503,
+                    "database-unavailable",
+                )
             server.start()
             for app in apps:
                 assert app.get("/healthz").json == {"status": "ok"}

@@ -198,9 +198,9 @@ def test_m4_a_key_takes_the_place_of_another_in_three_steps(tmp_path: Path) -> N
     shown = turned(tmp_path, DAY_0)
     assert shown.step is RotationStep.PUBLISH
     assert kids(tmp_path) == [old.kid, shown.key.kid]
-    assert turned(tmp_path, DAY_0 + DAY) == PendingStep(RotationStep.USE, shown.key)
+    assert turned(tmp_path, DAY_0 + DAY) == PendingStep(RotationStep.ACTIVATE, shown.key)
     assert kids(tmp_path) == [shown.key.kid, old.kid]
-    assert turned(tmp_path, DAY_0 + 2 * DAY) == PendingStep(RotationStep.WITHDRAW, old)
+    assert turned(tmp_path, DAY_0 + 2 * DAY) == PendingStep(RotationStep.RETIRE, old)
     assert kids(tmp_path) == [shown.key.kid]
     assert turned(tmp_path, DAY_0 + 2 * DAY).step is RotationStep.PUBLISH
     assert all(mode(file) == 0o600 for file in tmp_path.iterdir())
@@ -237,11 +237,11 @@ def test_m4_a_step_that_is_cut_off_anywhere_is_taken_again_and_no_key_is_lost(
             turned(tmp_path, DAY_0 + DAY)
     assert {*kids(tmp_path)} == {old, new}
     if kids(tmp_path) == [old, new]:
-        assert turned(tmp_path, DAY_0 + 2 * DAY).step is RotationStep.USE
+        assert turned(tmp_path, DAY_0 + 2 * DAY).step is RotationStep.ACTIVATE
     assert kids(tmp_path) == [new, old]
     with pytest.raises(PrivateFileError, match="less than a day"):
         pending_step(tmp_path, KeyPurpose.TOKEN, DAY_0 + DAY + timedelta(hours=23))
-    assert turned(tmp_path, DAY_0 + 3 * DAY).step is RotationStep.WITHDRAW
+    assert turned(tmp_path, DAY_0 + 3 * DAY).step is RotationStep.RETIRE
     assert kids(tmp_path) == [new]
 
 

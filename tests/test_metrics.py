@@ -100,7 +100,7 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
     assert value(folder, "casegate_log_entries") == 9
     assert value(folder, "casegate_log_unsigned_entries") == 1  # of when it was known last
     assert value(folder, "casegate_log_frozen") == 0
-    assert value(folder, "casegate_mark_answers") == 0
+    assert value(folder, "casegate_high_water_mark_up") == 0
     assert value(folder, "casegate_end_timestamp_seconds", what="root") == at
 
 
@@ -115,7 +115,7 @@ def test_steps_of_writes_and_the_policy_s_answers_are_counted(folder: Path) -> N
     decided = {"process": "partners", "action": "case.read", "result": "denied"}
     assert value(folder, "casegate_policy_decisions_total", **decided) == 1
     trouble = {"process": "partners", "trouble": "cut"}
-    assert value(folder, "casegate_connection_troubles_total", **trouble) == 1
+    assert value(folder, "casegate_connection_errors_total", **trouble) == 1
 
 
 # --- where they are shown ---

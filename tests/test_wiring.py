@@ -120,7 +120,7 @@ def test_a_listener_s_copy_of_the_folder_has_all_that_it_needs(gw: Operator) -> 
     for folder in ("issuing", "offline", "people"):
         shutil.rmtree(gw.folder / folder)
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
-        assert gateway.ports.notary.sign(work.log.head())
+        assert gateway.ports.checkpoint_signer.sign(work.log.head())
 
 
 def test_no_key_is_shown_where_a_gateway_is_printed(gw: Operator) -> None:

@@ -171,19 +171,19 @@ class CommandFailed(click.ClickException):
     def __init__(
         self,
         message: str,
-        told: Mapping[str, Any],
+        members: Mapping[str, Any],
         done: Mapping[str, Any] | None = None,
         *,
         exit_code: int = click.ClickException.exit_code,
     ) -> None:
-        """``told`` are members of ``error``, its kind among them; ``done`` those beside it."""
+        """``members`` are members of ``error``, its kind among them; ``done`` those beside it."""
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
-        self.told, self.done = dict(told), dict(done or {})
+        self.members, self.done = dict(members), dict(done or {})
 
 
 class OutputNotWritten(click.ClickException):
-    """What was asked for is done and told, but a file could not be written."""
+    """What was asked for is done and members, but a file could not be written."""
 
     exit_code = 6
 
@@ -201,7 +201,7 @@ def _print_line(value: Any) -> None:
 def print_failure(error: click.ClickException) -> None:
     """Tell machines what went wrong."""
     if isinstance(error, CommandFailed):
-        _print_line({**error.done, "error": {"message": error.message, **error.told}})
+        _print_line({**error.done, "error": {"message": error.message, **error.members}})
         return
     kind = "usage-error" if isinstance(error, click.UsageError) else "error"
     _print_line({"error": {"kind": kind, "message": error.format_message()}})

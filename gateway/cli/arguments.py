@@ -100,7 +100,7 @@ def sentence_of(refusal: Refusal) -> str:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Report what an operator can correct in one sentence, exit status 1; not defects."""
     try:
         yield

@@ -97,15 +97,15 @@ def check_stream(
     """
     copy = None
     if folder is not None:
-        verdict, copy = log_copy.open_copy(reader(folder), trust)
+        report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, verdict, as_json)
+            exit_with_report(context, report, as_json)
     try:
         read = _verify_folder if stream.is_dir() else _verify_file
-        verdict = read(stream, trust, copy)
+        report = read(stream, trust, copy)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    exit_with_report(context, verdict, as_json)
+    exit_with_report(context, report, as_json)
 
 
 def _verify_folder(
@@ -155,8 +155,8 @@ def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     """
 
     with progress("entries") as tell:
-        verdict = log_copy.check(reader(folder), trust, tell)
-    exit_with_report(context, verdict, as_json)
+        report = log_copy.check(reader(folder), trust, tell)
+    exit_with_report(context, report, as_json)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -245,7 +245,7 @@ def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
     }
 
 
-# --- `casegate audit search`: events of others, as far as an audit grant reaches ---
+# --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
 class _CaseName(click.ParamType[tuple[str, UUID]]):
@@ -299,10 +299,10 @@ def search(
     limit: int | None,
     **filters: Any,
 ) -> None:
-    """Read events that an audit grant of yours reaches over.
+    """Read events that an audit access of yours covers.
 
     Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
-    why, and by which filters. Every receipt is verified. What is withheld lies beyond the grant,
+    why, and by which filters. Every receipt is verified. What is withheld lies beyond its coverage,
     is erased, or is padding.
     """
     shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))
@@ -375,8 +375,8 @@ def list_events(
     found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
     if as_json:
         text, end = ends[-1]
-        told = [_entry_json(entry) for entry in found]
-        print_json({"events": told, "head": end.stream_number, "statement": text})
+        events = [_entry_json(entry) for entry in found]
+        print_json({"events": events, "head": end.stream_number, "signed_head": text})
         return
     rows = [_entry_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)

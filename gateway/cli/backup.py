@@ -24,7 +24,7 @@ from gateway.cli.admin.session import (
     persons_option,
     vouch,
 )
-from gateway.cli.arguments import home_option, json_option, told_plainly
+from gateway.cli.arguments import home_option, json_option, plain_errors
 from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
@@ -117,7 +117,7 @@ def backup(folder: Path, target: Path) -> None:
     holds signing keys, the root authority, the keys of cases or the high-water mark, which must
     not go back in time with the database.
     """
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
         _require_sqlite(config, target)
         spare = _new_folder(target)
@@ -146,7 +146,7 @@ def backup_keys(folder: Path, target: Path) -> None:
 
     What is erased can be read for as long as a copy of its key exists: see docs/operators.md.
     """
-    with told_plainly():
+    with plain_errors():
         file = wiring.load_config(folder.absolute()).keys_file
         _copy_keys(file, target)
 
@@ -255,7 +255,7 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
     whether the gateway will continue, or its log will be frozen because more was signed than the
     backup holds. The previous database is kept under another name. Keys are not in a backup.
     """
-    with told_plainly():
+    with plain_errors():
         manifest = Manifest.read(source)
         _require_files(source, manifest)
         with _settled(source, folder.absolute(), manifest) as config:
@@ -415,7 +415,7 @@ def status(folder: Path, as_json: bool) -> None:
 
     Exit status: 0 they agree, 1 the log is frozen.
     """
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
         marked = wiring.read_mark(config)
         with (
@@ -461,7 +461,7 @@ def adopt(
     is an older copy, and the command refuses. The gateway must be stopped. An existing high-water
     mark is never lowered.
     """
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
             try:

@@ -169,25 +169,25 @@ def _clearance(
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
 def submit(
-    gateway: Gateway, content: dict[str, Any], by: str, **said: Any
+    gateway: Gateway, content: dict[str, Any], by: str, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the first version of a case.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
     """
-    return _done(gateway.submit(content, by, _clearance(**said)))
+    return _done(gateway.submit(content, by, _clearance(**options)))
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
 def revise(
-    gateway: Gateway, content: dict[str, Any], by: str, **said: Any
+    gateway: Gateway, content: dict[str, Any], by: str, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
 
     FILE holds its JSON, and names the previous version in 'previous'.
     """
-    return _done(gateway.revise(content, by, _clearance(**said)))
+    return _done(gateway.revise(content, by, _clearance(**options)))
 
 
 @write_command(
@@ -202,30 +202,30 @@ def revise(
     ),
     reason_option,
 )
-def assess(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
+def assess(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Record the analyst's assessment of CASE.
 
     Each automated match must be confirmed by its id (--confirm-match).
     """
-    return _done(gateway.assess(**said))
+    return _done(gateway.assess(**options))
 
 
 @write_command(case, case_argument, reason_option)
-def clear(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
+def clear(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Clear CASE for sharing.
 
     The person must not be the one who assessed it.
     """
-    return _done(gateway.clear(**said))
+    return _done(gateway.clear(**options))
 
 
 @write_command(case, case_argument, reason_option)
-def close(gateway: Gateway, **said: Any) -> tuple[ConfirmedWrite, str]:
+def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Close CASE.
 
     None of its handoffs can be open.
     """
-    return _done(gateway.close_case(**said))
+    return _done(gateway.close_case(**options))
 
 
 def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
@@ -235,43 +235,45 @@ def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
 
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
-def consult(gateway: Gateway, as_json: bool, case: UUID, **said: Any) -> None:
+def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None:
     """Consult the content of your own CASE.
 
     The log records it, with person and reason. The text of statements is hidden without
     --show-text. The JSON has everything as it was written: addresses in it are live.
     """
-    opened = gateway.consult_case(case, said["by"], said["reason_code"], said["reason"])
-    show_opened(gateway, opened, as_json, said)
+    opened = gateway.consult_case(case, options["by"], options["reason_code"], options["reason"])
+    show_opened(gateway, opened, as_json, options)
 
 
 def show_opened(
-    gateway: Gateway, opened: ConsultedContent, as_json: bool, said: Mapping[str, Any]
+    gateway: Gateway, opened: ConsultedContent, as_json: bool, options: Mapping[str, Any]
 ) -> None:
     """Show what a consultation opened, then keep what was asked for."""
-    unsealed = gateway.unseal(opened) if said["open_sealed"] else ()
+    unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
     if not as_json:
-        print_content(opened, full=said["show_text"], unsealed=unsealed)
+        print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
-    more = {"unsealed": [_element_json(one) for one in unsealed]} if said["open_sealed"] else None
-    file = said["presentation_out"]
+    more = (
+        {"unsealed": [_element_json(one) for one in unsealed]} if options["open_sealed"] else None
+    )
+    file = options["presentation_out"]
     print_result(
         opened.written,
         "content opened",
         as_json=as_json,
-        save=said["receipt_out"],
+        save=options["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
     )
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:
-    told = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
+    element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
-        return {**told, "fault": one.fault}
+        return {**element, "fault": one.fault}
     contents = one.contents
     return {
-        **told,
+        **element,
         "type": contents.type,
         "category": contents.category,
         "value": dict(contents.value),
@@ -340,7 +342,7 @@ def reseal(
     assessed_by: str | None,
     cleared_by: str | None,
     confirm: tuple[str, ...],
-    **said: Any,
+    **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Seal elements of CASE to another organisation, in a new version.
 
@@ -348,7 +350,7 @@ def reseal(
     only the previous recipient can open them. Your case is consulted for it, which is an event.
     """
     clearance = _clearance(assessed_by, cleared_by, confirm)
-    return _done(gateway.reseal(**said, clearance=clearance))
+    return _done(gateway.reseal(**options, clearance=clearance))
 
 
 @partner_command(case, name="list")
@@ -407,8 +409,8 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
         raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
     write_new(out, (json.dumps(imported.case, ensure_ascii=False, indent=2) + "\n").encode())
     if as_json:
-        told = {"case": imported.case["case"], "file": str(out)}
-        print_json({**told, "dropped": imported.dropped, "notes": imported.notes})
+        result = {"case": imported.case["case"], "file": str(out)}
+        print_json({**result, "dropped": imported.dropped, "notes": imported.notes})
         return
     for sentence in (*imported.dropped, *imported.notes):
         click.echo(f"  {sanitise(sentence)}")
@@ -441,8 +443,8 @@ def print_content(
             for line in lines:
                 click.echo(f"  {sanitise(line)}")
     _print_seals(content, unsealed)
-    if opened.withheld:
-        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld))}")
+    if opened.withheld_groups:
+        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
@@ -469,13 +471,13 @@ def _unsealed(one: OpenedElement) -> Iterator[str]:
 
 
 def _handling(marking: Part) -> str:
-    said = [f"TLP:{marking['tlp']}", *marking["handling"]]
-    said += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
-    said += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
-    said += [
+    words = [f"TLP:{marking['tlp']}", *marking["handling"]]
+    words += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
+    words += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
+    words += [
         f"{name} {format_value(marking[name])}" for name in ("attribution",) if name in marking
     ]
-    return ", ".join(said)
+    return ", ".join(words)
 
 
 def _sections(content: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
@@ -519,9 +521,9 @@ def _item(one: Part) -> Iterator[str]:
     source = " (the source)" if one.get("is_source") else ""
     yield f"{one['kind']} {defang(one['value'], one['kind'])}{source}{_marked(one)}"
     kinds = ("site_type", "content_type", "commerciality", "payment_method")
-    said = [f"{name} {format_value(one[name])}" for name in kinds if name in one]
-    if said:
-        yield f"  {', '.join(said)}"
+    words = [f"{name} {format_value(one[name])}" for name in kinds if name in one]
+    if words:
+        yield f"  {', '.join(words)}"
     if "referrer" in one:
         yield f"  found through {defang(one['referrer'], ItemKind.URL)}"
     for hosting in one.get("hosting", ()):
@@ -562,5 +564,5 @@ def _marked(one: Part) -> str:
     marking = one.get("marking")
     if not marking:
         return ""
-    said = [f"TLP:{marking['tlp']}"] if "tlp" in marking else []
-    return f" [{', '.join([*said, *marking.get('handling', ())])}]"
+    words = [f"TLP:{marking['tlp']}"] if "tlp" in marking else []
+    return f" [{', '.join([*words, *marking.get('handling', ())])}]"

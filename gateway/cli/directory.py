@@ -58,7 +58,7 @@ def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: 
 
 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    mandates = ", ".join(mandate["competence"] for mandate in one["competences"])
+    mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
     state = (one["membership"] or "none") if one["active"] else "not active"
     return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
 
@@ -83,7 +83,9 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     """
     text, mark = gateway.status(organisation)
     if as_json:
-        print_json({"statement": text, "says": mark.describe(), "until": mark.ends.isoformat()})
+        print_json(
+            {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
+        )
         return
     click.echo(text)
     click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
@@ -116,11 +118,11 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
     if as_json:
         ended = {one.kid: one.describe() for one in revoked}
-        told = [
+        items = [
             {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
             for one in origins
         ]
-        print_json({"organisation": organisation, "file": str(out), "keys": told})
+        print_json({"organisation": organisation, "file": str(out), "keys": items})
         return
     for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
         click.echo(sentence)
@@ -136,7 +138,7 @@ def _traced(
     return [verify_registration(receipt, known) for receipt in found]
 
 
-# --- `casegate succession`: mandates that move to or from one's own office, and its approval ---
+# --- `casegate succession`: mandates that move to or from one's own, and its approval ---
 
 
 @click.group(epilog=EPILOG)
@@ -153,9 +155,9 @@ def list_successions(gateway: Gateway, as_json: bool) -> None:
 
 def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
-    columns = ("succession", "competence", "predecessor", "successor", "on")
+    columns = ("succession", "competence", "predecessor", "successor", "effective_on")
     rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    headings = ("id", "competence", "from", "to", "on", "waits for")
+    headings = ("id", "competence", "from", "to", "effective on", "waits for")
     print_items(as_json, found, headings, rows)
 
 
@@ -179,9 +181,9 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
 
 
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
-    """The offices that approved, and which of them signed their approval themselves."""
+    """The organisations that approved, and which of them signed their approval themselves."""
     return [
-        f"{one['office']} (signed)" if one["statement"] else str(one["office"])
+        f"{one['organisation']} (signed)" if one["document"] else str(one["organisation"])
         for one in shown["approvals"]
     ]
 

@@ -234,14 +234,16 @@ def clock(config: Config, now: datetime) -> Findings:
 
 def certificates(config: Config, now: datetime) -> Findings:
     """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
-    told = [
+    findings = [
         # Of what has ended or is missing, the sentence says who is refused.
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in publication.alarms(config.published, now)
     ]
     for name in (maintenance.PUBLIC_CERTIFICATE, maintenance.PARTNERS_CERTIFICATE):
-        told += _listener_certificate(config.server / name, now)
-    yield from told or [(Level.OK, "authorities, lists and listeners' certificates are in force")]
+        findings += _listener_certificate(config.server / name, now)
+    yield from findings or [
+        (Level.OK, "authorities, lists and listeners' certificates are in force")
+    ]
 
 
 def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
@@ -451,7 +453,7 @@ def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
         yield (
             Level.WARNING,
             f"keys are wrapped by another key-encryption key than {current}: finish its change"
-            " by `casegate admin gateway-key rotate --purpose kek --step withdraw`",
+            " by `casegate admin gateway-key rotate --purpose kek --step retire`",
         )
     elif others:
         yield Level.WARNING, f"key-encryption keys that nothing needs: {', '.join(others)}"

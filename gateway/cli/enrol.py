@@ -76,7 +76,7 @@ class SystemFolder:
 
     def proof(self, key: SigningKey) -> dict[str, Any]:
         """The public half of the document key, and the proof that the other one is here."""
-        said = key_declaration.issue(
+        declaration = key_declaration.issue(
             organisation=organisation_uri(self.invitation.issuer, self.invitation.organisation),
             audience=self.invitation.issuer,
             says=key_declaration.POSSESSION,
@@ -86,15 +86,15 @@ class SystemFolder:
             signer=key,
             random=secrets.token_bytes,
         )
-        return {"jwk": key.public_jwk(), "proof": said.compact()}
+        return {"jwk": key.public_jwk(), "proof": declaration.compact()}
 
-    def keep(self, certificate: bytes, attest_keys: bytes, *, signs: bool) -> Path:
+    def keep(self, certificate: bytes, attestation_keys: bytes, *, signs: bool) -> Path:
         """Write what the partners' commands read; the connection file last."""
         files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
-        files.replace(self.folder / "gateway-keys.json", attest_keys, mode=0o644)
+        files.replace(self.folder / "gateway-keys.json", attestation_keys, mode=0o644)
         settings = new_settings(
             self.invitation.client_id,
-            partners=self.invitation.partners,
+            api_url=self.invitation.api_url,
             issuer=self.invitation.issuer,
             log_key=self.invitation.log_key,
         )
@@ -168,15 +168,15 @@ def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningK
         if refused.slug == "already-exists":
             raise SettingsError(f"{refused} (--no-document-key)") from refused
         raise
-    attest_keys = enrolment.attest_keys(root)
-    return home.keep(done.certificate, attest_keys, signs=signs), done, key
+    attestation_keys = enrolment.attestation_keys(root)
+    return home.keep(done.certificate, attestation_keys, signs=signs), done, key
 
 
 def _tell(
     home: SystemFolder,
     done: Enrolled,
     key: SigningKey | None,
-    told: dict[str, Any],
+    whoami: dict[str, Any],
     *,
     as_json: bool,
 ) -> None:
@@ -187,21 +187,21 @@ def _tell(
             "event": done.event,
             "document_key": key and key.kid,
         }
-        print_json({**found, "whoami": told})
+        print_json({**found, "whoami": whoami})
         return
     invitation = home.invitation
     click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
     print_fields(
         {
             "recorded as": f"event {done.event}; receipt verified",
-            "organisation": f"{invitation.organisation}, {told['status']}",
-            "scopes": told["scopes"],
-            "certificate until": [one["not_after"] for one in told["certificates"]],
+            "organisation": f"{invitation.organisation}, {whoami['status']}",
+            "scopes": whoami["scopes"],
+            "certificate until": [one["not_after"] for one in whoami["certificates"]],
             "document key": key and key.kid,
             "connection": str(connection),
         }
     )
-    click.echo(f"Next: {sanitise(_next(told['status'], connection))}")
+    click.echo(f"Next: {sanitise(_next(whoami['status'], connection))}")
 
 
 def _next(status: str, connection: Path) -> str:
@@ -245,10 +245,10 @@ def run(
     """
     runs = gateway.conformance
     begun = earlier or str(runs.start(by).result["run"])
-    told = runs.show(begun)
+    started = runs.show(begun)
     case = _sample() if case_file is None else _read_case(case_file)
-    outcomes = list(ConformanceRunner(runs, by, case).steps(told))
-    after = runs.show(str(told["run"]))
+    outcomes = list(ConformanceRunner(runs, by, case).steps(started))
+    after = runs.show(str(started["run"]))
     if as_json:
         print_json({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)})
     else:

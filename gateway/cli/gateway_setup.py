@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import told_plainly
+from gateway.cli.arguments import plain_errors
 from gateway.cli.doctor import ENOUGH
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
@@ -164,7 +164,7 @@ def _begin_log(gateway: wiring.GatewayRuntime) -> None:
     """Set the first mark; in a database of the operator's own it may stand from a first attempt."""
     nothing, marked = TreeHead(0, EMPTY_ROOT), gateway.mark.read()
     if marked is None or marked.head != nothing:
-        gateway.notary.adopt(nothing)
+        gateway.checkpoint_signer.adopt(nothing)
 
 
 def _make_keys(config: Config) -> None:
@@ -292,7 +292,7 @@ def init(
         "keys_url": case_keys,
     }
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
-    with told_plainly():
+    with plain_errors():
         settings = config_file.render(**{k: v for k, v in values.items() if v is not None})
         require_free(place)
         make(place, settings, admins, _passphrase(root_passphrase_file))

@@ -99,7 +99,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--expires-at",
-        "until",
+        "expires_at",
         type=Moment(),
         metavar="TIME",
         help="When the offer and its use end.",
@@ -117,21 +117,21 @@ def _parts(submitted: bytes) -> dict[str, list[str]]:
         raise click.UsageError("--submitted is not what case submit --json printed") from None
 
 
-def _wanted(said: dict[str, Any]) -> dict[str, Any]:
-    if (said["organisation"] is None) == (said["competence"] is None):
+def _wanted(options: dict[str, Any]) -> dict[str, Any]:
+    if (options["organisation"] is None) == (options["competence"] is None):
         raise click.UsageError("give one of --to and --competence")
-    if not said["groups"] and not said["digests"]:
+    if not options["groups"] and not options["digests"]:
         raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
-    return said
+    return options
 
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
-def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -> None:
+def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any) -> None:
     """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
     """
-    found = gateway.preview(case, by, **_wanted(said))
+    found = gateway.preview(case, by, **_wanted(options))
     if as_json:
         print_json(found)
         return
@@ -140,8 +140,8 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
         {
             "to": found["to"],
             "would give": f"{len(found['permitted_disclosures'])} parts",
-            "would withhold part of": found["withheld"],
-            "sealed to others": _sealed(found["reseal"]),
+            "would withhold part of": found["withheld_groups"],
+            "sealed to others": _sealed(found["to_reseal"]),
         }
     )
 
@@ -158,7 +158,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **said: Any) -
     ),
 )
 def offer(
-    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **said: Any
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
@@ -166,16 +166,18 @@ def offer(
     document key in the connection file the offer is signed here.
     """
     parts = None if submitted is None else _parts(submitted)
-    written = gateway.offer(case, by, **_wanted(said), parts=parts)
+    written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
     sentence = (
         f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
     )
-    if result["withheld"]:
-        sentence += f"; policy withholds part of {format_value(result['withheld'])}"
-    if result["reseal"]:
-        sentence += f"; sealed to others, so not offered: {format_value(_sealed(result['reseal']))}"
+    if result["withheld_groups"]:
+        sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    if result["to_reseal"]:
+        sentence += (
+            f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
+        )
     return written, sentence
 
 
@@ -235,10 +237,10 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "urgency": routing.get("urgency"),
             "purpose": view["purpose"],
             "due": view["due_at"],
-            "until": view["until"],
+            "expires_at": view["expires_at"],
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
-            "to reseal": _sealed(view.get("reseal", ())),
+            "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
     )
@@ -249,15 +251,17 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    links: dict[str, Any] = {}
     if "reissue_of" in view:
         before = view["reissue_of"]
-        told["re-issued for"] = f"handoff {before['handoff']}, by succession {before['succession']}"
+        links["re-issued for"] = (
+            f"handoff {before['handoff']}, by succession {before['succession']}"
+        )
     if "reissued_as" in view:
         after = view["reissued_as"]
         following = after["handoff"] or "no handoff that you are shown"
-        told["followed by"] = f"{following}, by succession {after['succession']}"
-    return told
+        links["followed by"] = f"{following}, by succession {after['succession']}"
+    return links
 
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
@@ -267,15 +271,15 @@ def _print_conditions(conditions: Mapping[str, Any]) -> None:
 
 def _history(answer: Mapping[str, Any]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
-    said = sd_jwt.read_unverified(answer["statement"]).content
-    word = "attested" if "attested_for" in said else "signed"
-    shown = [name for name in _TOLD if said.get(name) and not isinstance(said[name], dict)]
-    told = [f"{name}: {cold(format_value(said[name]))}" for name in shown]
-    if "code" in answer and "code" not in said:
-        told.insert(0, f"code: {answer['code']}")
+    content = sd_jwt.read_unverified(answer["document"]).content
+    word = "attested" if "attested_for" in content else "signed"
+    shown = [name for name in _TOLD if content.get(name) and not isinstance(content[name], dict)]
+    details = [f"{name}: {cold(format_value(content[name]))}" for name in shown]
+    if "code" in answer and "code" not in content:
+        details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
     line = f"{answer['at']}  {by}, event {answer['event']}"
-    return f"{line}; {'; '.join(told)}" if told else line
+    return f"{line}; {'; '.join(details)}" if details else line
 
 
 _TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in kind.fields))
@@ -288,13 +292,13 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
 
     def command(
-        gateway: Gateway, handoff: UUID, by: str, **said: Any
+        gateway: Gateway, handoff: UUID, by: str, **options: Any
     ) -> tuple[ConfirmedWrite, str]:
         if kind.accepts:
-            said["conditions"] = gateway.handoff(handoff)["conditions"]
-            if not said.pop("yes"):
-                _agree(said["conditions"])
-        fields = {name: value for name, value in said.items() if value not in (None, ())}
+            options["conditions"] = gateway.handoff(handoff)["conditions"]
+            if not options.pop("yes"):
+                _agree(options["conditions"])
+        fields = {name: value for name, value in options.items() if value not in (None, ())}
         written = gateway.answer(kind.command, handoff, by, **fields)
         return written, f"handoff {handoff} is {written.result['state']}"
 
@@ -304,7 +308,7 @@ def _answer_command(kind: AnswerKind) -> None:
     write_command(handoff, handoff_argument, *options, name=verb)(command)
 
 
-_OPTIONS = {"to": "suggest"}
+_OPTIONS = {"suggested_recipient": "suggest"}
 """Options that are called otherwise than the field that they fill."""
 
 
@@ -350,15 +354,15 @@ for _kind in PARTIES_ANSWERS:
     by_option,
     *CONSULT_OPTIONS,
 )
-def consult(gateway: Gateway, as_json: bool, handoff: UUID, **said: Any) -> None:
+def consult(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
     today. The text of statements is hidden without --show-text, sealed elements without
     --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
-    opened = gateway.consult(handoff, said["by"], said["reason_code"], said["reason"])
-    show_opened(gateway, opened, as_json, said)
+    opened = gateway.consult(handoff, options["by"], options["reason_code"], options["reason"])
+    show_opened(gateway, opened, as_json, options)
 
 
 @partner_command(

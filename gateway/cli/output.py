@@ -90,8 +90,8 @@ def format_value(value: Any) -> str:
         case list() | tuple() | set() | frozenset():
             return ", ".join(format_value(element) for element in value) or "none"
         case dict():
-            told = [(n, member) for n, member in value.items() if member is not None]
-            return ", ".join(f"{name} {format_value(member)}" for name, member in told)
+            members = [(n, member) for n, member in value.items() if member is not None]
+            return ", ".join(f"{name} {format_value(member)}" for name, member in members)
         case _:
             return str(value)
 

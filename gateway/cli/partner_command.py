@@ -95,9 +95,9 @@ class Failure(CommandFailed):
 
 def error_json(error: ClientError) -> dict[str, Any]:
     """What went wrong, for machines."""
-    told: dict[str, Any] = {"kind": _kind(error), "message": str(error)}
+    members: dict[str, Any] = {"kind": _kind(error), "message": str(error)}
     if isinstance(error, RequestRefused):
-        told |= {
+        members |= {
             "title": error.title,
             "status": error.status,
             "errors": [{"pointer": p, "message": m} for p, m in error.errors],
@@ -105,10 +105,10 @@ def error_json(error: ClientError) -> dict[str, Any]:
             "receipt": error.receipt and receipts.to_json(error.receipt),
         }
     if isinstance(error, LogForked):
-        told["checkpoints"] = list(error.notes)
+        members["checkpoints"] = list(error.notes)
     if error.unanswered:
-        told["write"] = {**told_write(error.unanswered), "kept": error.unanswered.kept}
-    return told
+        members["write"] = {**pending_json(error.unanswered), "kept": error.unanswered.kept}
+    return members
 
 
 def _kind(error: ClientError) -> str:
@@ -118,7 +118,7 @@ def _kind(error: ClientError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
 
 
-def told_write(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
+def pending_json(write: PendingWrite | UnconfirmedWrite) -> dict[str, Any]:
     """Which write it is, for machines."""
     names = ("action", "path", "handoff", "key")
     return {name: getattr(write, name) for name in names}
@@ -167,9 +167,9 @@ def open_gateway(file: Path) -> Gateway:
         connection,
         now,
         new_id,
-        connection.spool,
+        connection.outbox,
         document_key=_key(connection.document_key, KeyPurpose.DOCUMENT),
-        client_key=_key(connection.client_key, KeyPurpose.CLIENT),
+        assertion_key=_key(connection.assertion_key, KeyPurpose.CLIENT),
         encryption_keys=openers,
     )
 
@@ -276,8 +276,10 @@ def write_command(
 
     def declare(function: Callable[..., tuple[ConfirmedWrite, str]]) -> click.Command:
         @functools.wraps(function)
-        def command(gateway: Gateway, as_json: bool, receipt_out: Path | None, **said: Any) -> None:
-            written, sentence = function(gateway, **said)
+        def command(
+            gateway: Gateway, as_json: bool, receipt_out: Path | None, **options: Any
+        ) -> None:
+            written, sentence = function(gateway, **options)
             print_result(written, sentence, as_json=as_json, save=receipt_out)
 
         given = (by_option, *parameters, receipt_out_option)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.cli.arguments import home_option, told_plainly
+from gateway.cli.arguments import home_option, plain_errors
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
@@ -57,7 +57,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
-    with told_plainly():
+    with plain_errors():
         config = load(folder.absolute() / CONFIG_FILE)
         if only is not None and not once:
             from gateway import metrics

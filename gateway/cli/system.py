@@ -31,8 +31,8 @@ from gateway.cli.partner_command import (
     new_id,
     now,
     partner,
+    pending_json,
     reasons,
-    told_write,
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import new_settings, read_file, renamed, render
@@ -64,7 +64,7 @@ def system() -> None:
 )
 @click.option(
     "--api-url",
-    "partners",
+    "api_url",
     default="",
     callback=gateway_address,
     help="Address of the partners' interface, if known.",
@@ -74,7 +74,7 @@ def system() -> None:
 )
 @click.option("--log-key", default="", help="The log's verifier key, if known.")
 def request(
-    folder: Path, organisation: str, name: str, partners: str, issuer: str, log_key: str
+    folder: Path, organisation: str, name: str, api_url: str, issuer: str, log_key: str
 ) -> None:
     """Create a key and a certificate request in FOLDER.
 
@@ -86,7 +86,7 @@ def request(
     write_new(folder / "key.pem", private_pem(key))
     write_new(folder / "request.csr", make_csr(key, organisation, name))
     settings = new_settings(
-        f"{organisation}.{name}", partners=partners, issuer=issuer, log_key=log_key
+        f"{organisation}.{name}", api_url=api_url, issuer=issuer, log_key=log_key
     )
     write_new(folder / "connection.toml", render(settings).encode())
     click.echo(f"Made {folder}. Next:")
@@ -151,26 +151,26 @@ def check(gateway: Gateway, as_json: bool) -> None:
     writes wait for their answer.
     """
     ahead = gateway.greet()
-    told = gateway.whoami()
+    whoami = gateway.whoami()
     ends = _certificate_end(gateway.connection.certificate)
     waiting = _waiting(gateway)
-    warnings = list(_warnings(ahead, ends, waiting, told))
+    warnings = list(_warnings(ahead, ends, waiting, whoami))
     if as_json:
         found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
-        print_json({**told, **found, "warnings": warnings})
+        print_json({**whoami, **found, "warnings": warnings})
         return
-    organisation = told["organisation"]
-    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.partners}")
+    organisation = whoami["organisation"]
+    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.api_url}")
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
-            "system": told["system"],
+            "system": whoami["system"],
             "membership": organisation["membership"] or "no membership",
-            "competences": [one["competence"] for one in organisation["competences"]],
-            "scopes": told["scopes"],
+            "competences": [one["competence"] for one in organisation["mandates"]],
+            "scopes": whoami["scopes"],
             "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
-            "reference date": told["reference_date"],
+            "reference date": whoami["reference_date"],
         }
     )
     for warning in warnings:
@@ -206,9 +206,9 @@ def renew(connection_file: Path, as_json: bool) -> None:
 def _naming(file: Path, certificate: Path, key: Path) -> bytes:
     """The connection file as it names these two; SettingsError when it cannot be made to."""
     made = {"certificate": certificate, "key": key}
-    told = {name: os.path.relpath(one, file.parent) for name, one in made.items()}
+    names = {name: os.path.relpath(one, file.parent) for name, one in made.items()}
     try:
-        return renamed(read_file(file).decode("utf-8"), told).encode()
+        return renamed(read_file(file).decode("utf-8"), names).encode()
     except (SettingsError, ValueError) as error:
         raise SettingsError(
             f'{file}: {error}. Write certificate = "..." and key = "..." each on a line of its '
@@ -250,7 +250,9 @@ def _use(file: Path, connection: PartnerConnection, pending: Path, pem: bytes) -
     return ends
 
 
-def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str, Any]) -> list[str]:
+def _warnings(
+    ahead: float | None, ends: datetime, waiting: int, whoami: dict[str, Any]
+) -> list[str]:
     found = []
     if ahead is not None and abs(ahead) > CLOCK_TOLERANCE:
         found.append(f"this clock and the gateway's differ by {abs(ahead):.0f} s: set this one")
@@ -258,7 +260,7 @@ def _warnings(ahead: float | None, ends: datetime, waiting: int, told: dict[str,
         found.append("the certificate ends soon: casegate system renew")
     if waiting:
         found.append(f"{waiting} writes wait for their answer: casegate outbox resend")
-    if told["reference_date_simulated"]:
+    if whoami["reference_date_simulated"]:
         found.append("the gateway's reference date is set for a demonstration")
     return found
 
@@ -272,7 +274,7 @@ def _certificate_end(file: Path) -> datetime:
 
 
 def _waiting(gateway: Gateway) -> int:
-    folder = gateway.connection.spool
+    folder = gateway.connection.outbox
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 
@@ -300,11 +302,11 @@ def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []
     failure = _resend(gateway, ended, as_json)
-    told = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
+    result = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
     if failure is not None:
-        raise Failure(failure, told) from failure
+        raise Failure(failure, result) from failure
     if as_json:
-        print_json(told)
+        print_json(result)
     else:
         click.echo("Nothing waits any more." if ended else "Nothing waited.")
     if any(one.refused for one in ended):
@@ -324,7 +326,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
                 {"set_aside": aside},
                 exit_code=click.UsageError.exit_code,
             ) from None
-        aside.append(told_write(write))
+        aside.append(pending_json(write))
         if not as_json:
             click.echo(sanitise(f"{named(write)}: set aside, not sent"))
     return aside
@@ -353,7 +355,7 @@ def _tell_resent(one: Resent) -> None:
 
 def _ended(one: Resent) -> dict[str, Any]:
     return {
-        **told_write(one.write),
+        **pending_json(one.write),
         "error": one.refused and error_json(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }
@@ -422,12 +424,12 @@ def _create_signing(
     before = None if document_key is None else _load(document_key)
     key = generate_key(KeyPurpose.DOCUMENT)
     write_new(folder / KEY_FILE, key.pem())
-    said = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
+    declaration = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
     write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
-    write_new(folder / PROOF_FILE, said.encode())
+    write_new(folder / PROOF_FILE, declaration.encode())
     if before is not None:
-        said = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
-        write_new(folder / COUNTERSIGNATURE_FILE, said.encode())
+        declaration = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
+        write_new(folder / COUNTERSIGNATURE_FILE, declaration.encode())
     click.echo(f"document key {key.kid} in {folder}")
     click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
     click.echo("  and tell them the key's id out of band. The proof is good for seven days")
@@ -439,12 +441,12 @@ def _create_encryption(
     signer = None if document_key is None else _load(document_key)
     key = generate_encryption_key()
     write_new(folder / f"{ENCRYPTION}.pem", key.pem())
-    said = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
+    declaration = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
     write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
-    write_new(folder / f"{ENCRYPTION}.proof", said.encode())
+    write_new(folder / f"{ENCRYPTION}.proof", declaration.encode())
     if signer is not None:
-        said = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
-        write_new(folder / f"{ENCRYPTION}.countersignature", said.encode())
+        declaration = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
+        write_new(folder / f"{ENCRYPTION}.countersignature", declaration.encode())
     click.echo(f"encryption key {key.kid} in {folder}")
     click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
     click.echo("  and the key id to those who seal to you. The proof counts for seven days")

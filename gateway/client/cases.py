@@ -43,14 +43,14 @@ class ConsultedContent:
     """Content that a consultation returned.
 
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
-    ``withheld`` the groups of which something was kept back, ``assurance`` attested or signed.
+    ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed.
     """
 
     content: Mapping[str, Any]
     presentation: str
     author: str
     assurance: str
-    withheld: tuple[str, ...]
+    withheld_groups: tuple[str, ...]
     written: ConfirmedWrite
 
 
@@ -75,7 +75,7 @@ def read_content(
         presentation=case.document.compact(),
         author=case.author,
         assurance="attested" if case.attested else "signed",
-        withheld=tuple(str(group) for group in list_of(result, "withheld")),
+        withheld_groups=tuple(str(group) for group in list_of(result, "withheld_groups")),
         written=written,
     )
 

@@ -111,8 +111,8 @@ class ConformanceRunner:
         self.runs.answer(run, "consultation-report", self.by, **seen)
 
     def _verify(self, run: str, shown: Mapping[str, Any]) -> None:
-        verdicts = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
-        self.runs.answer(run, "receipt-checks", self.by, verdicts=verdicts)
+        checks = {str(r["name"]): _verifies(r["receipt"], shown) for r in shown["receipts"]}
+        self.runs.answer(run, "receipt-checks", self.by, checks=checks)
 
     def _decline(self, run: str, _: Mapping[str, Any]) -> None:
         self.runs.answer(run, "decline", self.by, reason="not ours: conformance run")
@@ -134,11 +134,11 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
     return document.digest, handoff_documents.package_digest(d.digest for d in document.disclosures)
 
 
-def _verifies(told: Any, run: Mapping[str, Any]) -> bool:
+def _verifies(members: Any, run: Mapping[str, Any]) -> bool:
     """Whether a receipt holds against the log of the run, and nothing else."""
     try:
         key = VerificationKey.parse(str(run.get("log_key")))
-        receipts.verify(receipts.from_json(told), [key], str(run.get("log")))
+        receipts.verify(receipts.from_json(members), [key], str(run.get("log")))
     except (ReceiptError, NoteError):
         return False
     return True

@@ -58,23 +58,23 @@ class PartnerConnection:
     """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
-    id. ``state``, ``spool``, ``document_key``, ``encryption_keys`` and ``client_key`` (files and
-    folders, opened by whoever makes the client) are None where not wanted.
+    id. ``checkpoint_file``, ``outbox``, ``document_key``, ``encryption_keys`` and ``assertion_key``
+    (files and folders, opened by whoever makes the client) are None where not wanted.
     """
 
-    partners: str
+    api_url: str
     issuer: str
     client_id: str
     certificate: Path
     key: Path
     ca: Path
     trust: TrustAnchors
-    state: Path | None = None
-    spool: Path | None = None
+    checkpoint_file: Path | None = None
+    outbox: Path | None = None
     document_key: Path | None = None
     encryption_keys: Path | None = None
     seal_to: Mapping[str, Mapping[str, EllipticCurvePublicKey]] = field(default_factory=dict)
-    client_key: Path | None = None
+    assertion_key: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
@@ -86,7 +86,7 @@ class PartnerConnection:
         paths = {name: file.parent / values[name] for name in values if name in _PATHS}
         log_key = _log_key(file, values["log_key"])
         return cls(
-            partners=_origin(file, "api_url", values["api_url"]),
+            api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=_client_id(file, values["client_id"]),
             certificate=paths["certificate"],
@@ -98,21 +98,21 @@ class PartnerConnection:
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attestation_keys"]),
             ),
-            state=paths.get("checkpoint_file"),
-            spool=paths.get("outbox"),
+            checkpoint_file=paths.get("checkpoint_file"),
+            outbox=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
             seal_to={
                 file.stem: _encryption_keys(file)
                 for file in _key_files(paths.get("organisation_keys"))
             },
-            client_key=paths.get("assertion_key"),
+            assertion_key=paths.get("assertion_key"),
         )
 
     @property
     def address(self) -> str:
         """Where this system's requests go: the partners' listener."""
-        return self.partners
+        return self.api_url
 
     @property
     def organisation(self) -> str:
@@ -210,11 +210,11 @@ def read_file(file: Path) -> bytes:
 
 
 def new_settings(
-    client_id: str, *, partners: str = "", issuer: str = "", log_key: str = ""
+    client_id: str, *, api_url: str = "", issuer: str = "", log_key: str = ""
 ) -> dict[str, str]:
     """The settings of a new connection, all files of which lie beside it; for `render`."""
     return {
-        "api_url": partners,
+        "api_url": api_url,
         "issuer": issuer,
         "client_id": client_id,
         "certificate": "certificate.pem",

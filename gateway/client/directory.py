@@ -1,4 +1,4 @@
-"""The organisations that take part: their seats, their standing, where their keys came from."""
+"""The organisations that take part: their memberships, and where their keys came from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Directory(ClientBase):
         if not SLUG.fullmatch(slug):
             raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}/attestation")
-        text = str(found.get("statement"))
+        text = str(found.get("attestation"))
         return text, documents.check_status(text, slug, self._now(), self.connection)
 
     def registration(self, organisation: str, kid: str) -> Receipt:
@@ -81,14 +81,14 @@ class Directory(ClientBase):
         return KeyRecord(found, ends)
 
 
-# --- The successions in which this office gives or takes a mandate ---
+# --- The successions in which this organisation gives or takes a mandate ---
 
 
 class SuccessionClient(ClientBase):
-    """The successions that this office takes part in."""
+    """The successions that this organisation takes part in."""
 
     def successions(self) -> list[dict[str, Any]]:
-        """The successions in which this office gives or takes a mandate, oldest first."""
+        """The successions in which this organisation gives or takes a mandate, oldest first."""
         found = self._exchange.read("succession.read", "/successions")
         return [one for one in list_of(found, "items") if isinstance(one, dict)]
 
@@ -97,7 +97,7 @@ class SuccessionClient(ClientBase):
         return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
 
     def approve_succession(self, succession: UUID | str, by: str) -> ConfirmedWrite:
-        """Approve it for one's own office; nothing is re-issued before both have.
+        """Approve it for one's own organisation; nothing is re-issued before both have.
 
         With a document key what is shown of it is signed.
         """

@@ -16,7 +16,7 @@ from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import format_competence, organisation_uri, parse_competence
-from gateway.evidence import approval, handoff_documents, sd_jwt, trust_mark
+from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -27,9 +27,9 @@ from gateway.evidence.handoff_documents import (
 )
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.trust import AuthoredDocument, open_document
-from gateway.evidence.trust_mark import MembershipAttestation
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def check_offer(
 ) -> VerifiedOffer:
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
-    offer, said = offered.offer, offered.signed.verified.content
+    offer, content = offered.offer, offered.signed.verified.content
     addressed = asked["to"]
     if "organisation" in addressed:
         require(
@@ -104,11 +104,11 @@ def check_offer(
         require(offer.competence == key, "the offer is made to another competence")
     require(offer.author == connection.organisation, "the offer is signed for somebody else")
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
-    until = asked.get("until")
-    ends = None if until is None else int(datetime.fromisoformat(until).timestamp())
-    require(said.get("until") == ends, "the offer ends at another time")
+    expires_at = asked.get("expires_at")
+    ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
+    require(content.get("expires_at") == ends, "the offer ends at another time")
     for name in ("purpose", "by", "note"):
-        require(said.get(name) == asked.get(name), f"the offer states another {name}")
+        require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
 
@@ -116,13 +116,13 @@ def check_offer(
 class Previewed:
     """What an offer names beside what was asked: the version, the recipient, the parts.
 
-    ``withheld`` are the groups of which policy holds something back.
+    ``withheld_groups`` are the groups of which policy holds something back.
     """
 
     case_digest: str
     to: Mapping[str, Any]
     permitted_disclosures: tuple[str, ...]
-    withheld: tuple[str, ...]
+    withheld_groups: tuple[str, ...]
 
 
 def check_preview(
@@ -154,7 +154,7 @@ def check_preview(
         require(
             set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
         )
-    withheld = tuple(str(group) for group in found.get("withheld") or ())
+    withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
     return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld)
 
 
@@ -173,8 +173,8 @@ def check_answer(
     signed, answer = open_answer(text, connection)
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
     require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
-    said = {placed.name: placed.value for placed in signed.verified.placed}
-    require(said == asked, "the answer that was signed does not say what was asked")
+    signed_fields = {placed.name: placed.value for placed in signed.verified.placed}
+    require(signed_fields == asked, "the answer that was signed does not say what was asked")
     return signed, answer
 
 
@@ -216,13 +216,13 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 def _first(answers: Any, connection: PartnerConnection) -> VerifiedOffer:
     well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
     require(well_formed and bool(answers), "the handoff is shown without its offer")
-    return open_offer(answers[0].get("statement"), connection)
+    return open_offer(answers[0].get("document"), connection)
 
 
 def _check_shown_answer(
     shown: Mapping[str, Any], offered: VerifiedOffer, connection: PartnerConnection
 ) -> None:
-    _, answer = open_answer(shown.get("statement"), connection)
+    _, answer = open_answer(shown.get("document"), connection)
     offer = offered.offer
     bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package_digest)
     expected = (
@@ -244,7 +244,7 @@ def check_status(
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
     try:
-        mark = trust_mark.verify(text, connection.trust.gateway_keys)
+        mark = membership_attestation.verify(text, connection.trust.gateway_keys)
     except DocumentError as error:
         raise EvidenceMismatch(f"the status statement does not verify: {error}") from None
     named = (mark.issuer, mark.organisation)
@@ -310,7 +310,7 @@ class DocumentSigner:
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
         """Sign an offer of what was previewed and checked."""
-        until = asked.get("until")
+        expires_at = asked.get("expires_at")
         return handoff_documents.issue_offer(
             self._heading(),
             handoff=asked["handoff"],
@@ -318,7 +318,7 @@ class DocumentSigner:
             case_digest=previewed.case_digest,
             disclosures=previewed.permitted_disclosures,
             purpose=asked["purpose"],
-            until=None if until is None else datetime.fromisoformat(until),
+            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
             by=asked["by"],
             note=asked.get("note"),
         )
@@ -351,16 +351,16 @@ def members_of(document: SdJwt) -> dict[str, Any]:
         return _offered(verified)
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
-    said = sd_jwt.merge_disclosures(verified)
-    asked: dict[str, Any] = {n: said[n] for n in ("by", "clearance") if n in said}
-    return {**asked, "content": cases.case_from_claims(said)}
+    claims = sd_jwt.merge_disclosures(verified)
+    asked: dict[str, Any] = {n: claims[n] for n in ("by", "clearance") if n in claims}
+    return {**asked, "content": cases.case_from_claims(claims)}
 
 
 def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
     claims = verified.claims
     asked = {placed.name: placed.value for placed in verified.placed}
-    if "until" in claims:
-        asked["until"] = datetime.fromtimestamp(claims["until"], UTC).isoformat()
+    if "expires_at" in claims:
+        asked["expires_at"] = datetime.fromtimestamp(claims["expires_at"], UTC).isoformat()
     return {
         **asked,
         "handoff": claims["handoff"],

@@ -55,13 +55,13 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 class InvitationFile:
     """What an invitation file says.
 
-    ``issuer`` and ``partners`` are the two addresses, ``root_sha256`` the fingerprint of the root
+    ``issuer`` and ``api_url`` are the two addresses, ``root_sha256`` the fingerprint of the root
     certificate (hex, over its DER), ``log_key`` the log's verifier key.
     """
 
     gateway: str
     issuer: str
-    partners: str
+    api_url: str
     root_sha256: str
     log_key: str
     organisation: str
@@ -107,7 +107,7 @@ class InvitationFile:
         """Whether each field has its form; ValueError or NoteError for some that have not."""
         return (
             all(SLUG.fullmatch(name) for name in (self.gateway, self.organisation, self.system))
-            and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.partners))
+            and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.api_url))
             and _DIGEST.fullmatch(self.root_sha256) is not None
             and TOKEN.fullmatch(self.token) is not None
             and datetime.fromisoformat(self.expires_at).tzinfo is not None
@@ -170,7 +170,7 @@ class Enrolment:
             "do not go on, and ask the gateway's administrators"
         )
 
-    def attest_keys(self, root: Path) -> bytes:
+    def attestation_keys(self, root: Path) -> bytes:
         """The keys with which the gateway attests, as a JWK set."""
         body = self._sent(HttpRequest("GET", "/keys/attestation"), root).body
         try:
@@ -205,12 +205,12 @@ class Enrolment:
             raise UnexpectedAnswer("the gateway answers with a certificate for another key")
         return Enrolled(certificate.encode(), self._event(members.get("receipt"), key))
 
-    def _event(self, told: Any, ours: CertificatePublicKeyTypes) -> str:
+    def _event(self, members: Any, ours: CertificatePublicKeyTypes) -> str:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
         try:
             confirmed = confirm_receipt(
-                receipts.from_json(told), TrustAnchors((key,), (key.name,), {}, {})
+                receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )
         except ReceiptError as error:
             raise EvidenceMismatch(f"the receipt of the enrolment is not valid: {error}") from None
@@ -223,13 +223,13 @@ class Enrolment:
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        said = {
+        subject = {
             "invitation": self.invitation.invitation,
             "system": self.invitation.system,
             "key": base64url.digest(spki),
         }
         subjects = [value for kind, value in confirmed.opened.shown if kind == "subject"]
-        if subjects != [canonical.encode(said).decode()]:
+        if subjects != [canonical.encode(subject).decode()]:
             raise EvidenceMismatch("the receipt of the enrolment is of another system or key")
         return str(event["id"])
 

@@ -13,7 +13,7 @@ class UnconfirmedWrite:
     """A write that was asked for, and of which it is not known whether it was done.
 
     ``handoff`` is the id that its event must name, if it must; ``kept`` whether it waits in the
-    spool; ``reads`` whether it opens something to whoever asks, and so is not sent again later.
+    outbox; ``reads`` whether it opens something to whoever asks, and so is not sent again later.
     """
 
     action: str
@@ -34,7 +34,7 @@ class UnconfirmedWrite:
         unknown = f"whether it was done is not known (idempotency key {self.key})"
         if self.reads:
             return f"{unknown}: asking again is another event"
-        return f"{unknown}, and nothing is kept without a spool: look before you repeat it"
+        return f"{unknown}, and nothing is kept without an outbox: look before you repeat it"
 
 
 class ClientError(Exception):
@@ -52,8 +52,8 @@ class ClientError(Exception):
     def __str__(self) -> str:
         """What went wrong, then what to do."""
         advice = self.unanswered.advice if self.unanswered else self.advice
-        told = super().__str__()
-        return f"{told.removesuffix('.')}; {advice}" if advice else told
+        message = super().__str__()
+        return f"{message.removesuffix('.')}; {advice}" if advice else message
 
 
 class SettingsError(ClientError):

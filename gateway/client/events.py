@@ -25,7 +25,7 @@ from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors, read_unverified_claims
 from gateway.evidence.verification import verify_bundle
 
-ToldEnd = Callable[[str, StreamHead], None]
+OnEnd = Callable[[str, StreamHead], None]
 """Told the end of a stream: the statement's text, and what it says."""
 
 
@@ -42,10 +42,10 @@ class StreamEvent:
 class Events(ClientBase):
     """The stream of events that concern this organisation."""
 
-    def events(self, after: int = 0, told_end: ToldEnd | None = None) -> Iterator[StreamEvent]:
+    def events(self, after: int = 0, on_end: OnEnd | None = None) -> Iterator[StreamEvent]:
         """This organisation's own events after a place in its stream, each receipt verified.
 
-        ``told_end`` is given the gateway's verified statement of where the stream ends, once for
+        ``on_end`` is given the gateway's verified statement of where the stream ends, once for
         each page, before its entries. Raises EvidenceMismatch when one is missing between
         ``after`` and that end.
         """
@@ -55,8 +55,8 @@ class Events(ClientBase):
             page = self._exchange.read("events.read", path)
             end = evidence_checks.confirm_end(page, self.connection)
             self._exchange.observe_note(end.note, before)
-            if told_end:
-                told_end(page["statement"], end)
+            if on_end:
+                on_end(page["signed_head"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)
@@ -116,7 +116,7 @@ class AuditFilters:
     def asked(self) -> dict[str, Any]:
         """The filters as the gateway takes them."""
         case = self.case and {"originator": self.case[0], "case": str(self.case[1])}
-        told = {
+        filters = {
             "organisation": self.organisation,
             "person": self.person,
             "rule": self.rule,
@@ -124,10 +124,10 @@ class AuditFilters:
             "handoff": self.handoff and str(self.handoff),
             "action": self.action,
             "result": self.result,
-            "since": self.since and self.since.isoformat(),
-            "until": self.until and self.until.isoformat(),
+            "from": self.since and self.since.isoformat(),
+            "before": self.until and self.until.isoformat(),
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in filters.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class AuditedEvent:
 
 
 class Auditing(ClientBase):
-    """Reading as an auditor, under a grant."""
+    """Reading as an auditor, with audit access."""
 
     def audit(
         self,
@@ -158,7 +158,7 @@ class Auditing(ClientBase):
         filters: AuditFilters | None = None,
         limit: int | None = None,
     ) -> Iterator[AuditedEvent]:
-        """Events of others that an audit grant reaches over, page by page as they are iterated.
+        """Events of others that an audit access covers, page by page as they are iterated.
 
         Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
         more than that many events are asked for. Every receipt is verified, and holds exactly the
@@ -272,7 +272,7 @@ class Export:
             receipts.append(self.receipt(event))
             if progress:
                 progress(number, len(events))
-        offer, *answers = (str(answer["statement"]) for answer in self.view["answers"])
+        offer, *answers = (str(answer["document"]) for answer in self.view["answers"])
         before = self.view.get("reissue_of", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
         keys = list(self._key_records(documents))
@@ -284,12 +284,12 @@ class Export:
                 (*receipts, *consultations),
                 registrations=tuple(one.registration for one in keys),
                 revocations=tuple(end for one in keys for end in one.revocations),
-                succeeded_offer=before,
+                predecessor_offer=before,
                 succession=self._plan(),
             )
         )
-        verdict = verify_bundle(data, self.trust)
-        require(verdict.code == 0, f"the bundle does not verify ({verdict.sentence})")
+        report = verify_bundle(data, self.trust)
+        require(report.code == 0, f"the bundle does not verify ({report.sentence})")
         return data
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
@@ -304,7 +304,7 @@ class Export:
                 yield self.key_record(organisation, kid)
 
     def _plan(self) -> Receipt | None:
-        """The receipt of the succession's plan, where this office took part in it."""
+        """The receipt of the succession's plan, where this organisation took part in it."""
         if "reissue_of" in self.view:
             with contextlib.suppress(RequestRefused):
                 return self.receipt(self.view["reissue_of"]["succession"])

@@ -125,7 +125,7 @@ def confirm_revocation(
 def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> StreamHead:
     """The gateway's signed statement of where this organisation's stream ends."""
     try:
-        end = read_head(str(page.get("statement")), connection.trust)
+        end = read_head(str(page.get("signed_head")), connection.trust)
     except ValueError as error:
         raise EvidenceMismatch(
             f"the statement of the stream's end does not verify ({error}): keep the answer, and "
@@ -184,7 +184,7 @@ def _check_documents(
         _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
     elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
-            result.get("statement"), write.action, asked, connection
+            result.get("document"), write.action, asked, connection
         )
         _same(
             event,
@@ -205,9 +205,9 @@ def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:
         require(own.digest == recorded.document.digest, "another document was recorded than ours")
 
 
-def _same(said: Mapping[str, Any], **expected: Any) -> None:
+def _same(fields: Mapping[str, Any], **expected: Any) -> None:
     for name, value in expected.items():
         require(
-            value is not None and said.get(name) == value,
+            value is not None and fields.get(name) == value,
             f"the answer and its receipt differ in {name}",
         )

@@ -68,7 +68,7 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         transport: httpx.BaseTransport | None = None,
         document_key: DocumentSigningKey | None = None,
         encryption_keys: Mapping[str, OpeningKey] | None = None,
-        client_key: Signer | None = None,
+        assertion_key: Signer | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
@@ -78,7 +78,7 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
         gateway must have registered, all documents are signed here, with ``random`` salts.
         ``encryption_keys`` open what others sealed to this member, by key id. With a
-        ``client_key``, registered too, the system authenticates by an assertion beside its
+        ``assertion_key``, registered too, the system authenticates by an assertion beside its
         certificate (RFC 7523).
         """
         opening = dict(encryption_keys or {})
@@ -89,8 +89,8 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         author = assertions = None
         if document_key is not None:
             author = DocumentSigner(issuer, organisation, document_key, clock, ids, random)
-        if client_key is not None:
-            assertions = Assertions(issuer, connection.client_id, client_key, clock, ids)
+        if assertion_key is not None:
+            assertions = Assertions(issuer, connection.client_id, assertion_key, clock, ids)
         self._line = HttpTransport(connection, clock, sleep, transport)
         exchange = Session(
             connection,
@@ -121,9 +121,11 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         not the one of the connection file (RFC 9728 3.3).
         """
         reply = self._line.send(HttpRequest("GET", "/.well-known/oauth-protected-resource"))
-        told = {} if reply.status == 404 else members_of(granted(reply))
-        servers = told.get("authorization_servers")
-        if told.get("resource") != self.connection.partners or servers != [self.connection.issuer]:
+        metadata = {} if reply.status == 404 else members_of(granted(reply))
+        servers = metadata.get("authorization_servers")
+        if metadata.get("resource") != self.connection.api_url or servers != [
+            self.connection.issuer
+        ]:
             raise UnexpectedAnswer(
                 "the gateway there is not the one of the connection file: check its addresses"
             )

@@ -51,8 +51,8 @@ class HandoffClient(ClientBase):
             raise ValueError(f"a party does not answer by '{command}'")
         if unknown := fields.keys() - {one.name for one in kind.fields}:
             raise ValueError(f"{command} does not take {', '.join(sorted(unknown))}")
-        said = {name: value for name, value in fields.items() if value is not None}
-        asked = {"by": by, **said}
+        provided = {name: value for name, value in fields.items() if value is not None}
+        asked = {"by": by, **provided}
         name = spelled(handoff)
         document = None
         if self._author is not None:
@@ -91,8 +91,8 @@ class OfferTerms(TypedDict, total=False):
     """What is offered, to whom, for what.
 
     The recipient is an ``organisation`` or a ``competence`` (matter, territory), one of the two.
-    ``groups`` and ``digests`` select parts of the case and add up; ``until`` (an aware time) ends
-    the offer and the use of what was accepted.
+    ``groups`` and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time)
+    ends the offer and the use of what was accepted.
     """
 
     purpose: Required[Sequence[str]]
@@ -100,7 +100,7 @@ class OfferTerms(TypedDict, total=False):
     competence: tuple[str, str] | None
     groups: Sequence[str]
     digests: Sequence[str]
-    until: datetime | None
+    expires_at: datetime | None
     note: str | None
 
 
@@ -139,16 +139,20 @@ class Offers(ClientBase):
         document = self._author.offer({"handoff": name, **asked}, previewed)
         written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
-        return replace(written, result={**written.result, "withheld": list(previewed.withheld)})
+        return replace(
+            written, result={**written.result, "withheld_groups": list(previewed.withheld_groups)}
+        )
 
 
 def _terms_of(terms: OfferTerms) -> dict[str, Any]:
-    """The terms as the body of a request has them."""
+    """The terms as the body of a request has them; TypeError for one that no offer has."""
+    if unknown := terms.keys() - OfferTerms.__annotations__.keys():
+        raise TypeError(f"an offer has no term {', '.join(sorted(unknown))}")
     organisation, competence = terms.get("organisation"), terms.get("competence")
     if (organisation is None) == (competence is None):
         raise ValueError("an offer is to an organisation or to a competence, one of the two")
-    until = terms.get("until")
-    if until is not None and until.tzinfo is None:
+    expires_at = terms.get("expires_at")
+    if expires_at is not None and expires_at.tzinfo is None:
         raise ValueError("the end of an offer is a time with its zone")
     to: dict[str, Any] = {"organisation": organisation}
     if competence is not None:
@@ -158,6 +162,6 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "groups": list(terms.get("groups", ())) or None,
         "digests": list(terms.get("digests", ())) or None,
         "purpose": list(terms["purpose"]),
-        "until": until and until.isoformat(),
+        "expires_at": expires_at and expires_at.isoformat(),
         "note": terms.get("note"),
     }

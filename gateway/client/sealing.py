@@ -113,15 +113,18 @@ def _vouched(
     key: Mapping[str, Any], slug: str, connection: PartnerConnection
 ) -> EllipticCurvePublicKey | None:
     """A key of the directory that a document key which we keep has countersigned."""
-    said, signers = key.get("countersignature"), connection.trust.organisations.get(slug)
-    if not isinstance(said, str) or not signers:
+    countersignature, signers = (
+        key.get("countersignature"),
+        connection.trust.organisations.get(slug),
+    )
+    if not isinstance(countersignature, str) or not signers:
         return None
     try:
         kid, public = read_encryption_key(key.get("jwk"))
     except ValueError:
         return None
     vouched = kid == key["kid"] and key_declaration.is_countersigned(
-        said,
+        countersignature,
         organisation=organisation_uri(connection.issuer, slug),
         audience=connection.issuer,
         kid=kid,
@@ -144,8 +147,8 @@ def seal_elements(
     """
     sealed = dict(content)
     faults = []
-    for element, said in plain.items():
-        contents = _contents(content, element, said, to, connection)
+    for element, entry in plain.items():
+        contents = _contents(content, element, entry, to, connection)
         if contents is None:
             faults.append(f"{element}: /type must be one of: {', '.join(TYPES)}")
             continue
@@ -168,13 +171,13 @@ def seal_elements(
 def _contents(
     content: Mapping[str, Any],
     element: str,
-    said: Mapping[str, Any],
+    entry: Mapping[str, Any],
     to: str,
     connection: PartnerConnection,
 ) -> SealedContent | None:
-    if not isinstance(said, Mapping) or said.keys() != {"type", "value"}:
+    if not isinstance(entry, Mapping) or entry.keys() != {"type", "value"}:
         return None
-    kind, value = said["type"], said["value"]
+    kind, value = entry["type"], entry["value"]
     if not isinstance(kind, str) or kind not in TYPES or not isinstance(value, Mapping):
         return None
     return SealedContent(
@@ -205,9 +208,9 @@ def to_reseal(content: Mapping[str, Any], before: str, plain: Collection[str]) -
     missing = sorted(set(wanted) - set(plain))
     beyond = sorted(set(plain) - set(wanted))
     if missing or beyond:
-        told = [f"give the content of {', '.join(missing)} again"] if missing else []
-        told += [f"{', '.join(beyond)} is not sealed to {before}"] if beyond else []
-        raise SealingFailed("; ".join(told))
+        problems = [f"give the content of {', '.join(missing)} again"] if missing else []
+        problems += [f"{', '.join(beyond)} is not sealed to {before}"] if beyond else []
+        raise SealingFailed("; ".join(problems))
     return wanted
 
 

@@ -1,6 +1,6 @@
 """Reads and writes as one thing each: sent, answered, confirmed by the log, remembered.
 
-A write is kept on disk first (where a spool is given) and let go only when its answer holds.
+A write is kept on disk first (where an outbox is given) and let go only when its answer holds.
 """
 
 import json
@@ -58,11 +58,11 @@ class Session:
         connection: PartnerConnection,
         access: AccessTokens,
         ids: Callable[[], UUID],
-        spool: Outbox | None,
+        outbox: Outbox | None,
     ) -> None:
         """``ids`` makes the idempotency keys."""
-        self._connection, self._access, self._ids, self._spool = connection, access, ids, spool
-        self._sightings = CheckpointStore(connection.log_key, connection.state)
+        self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
+        self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file)
 
     def newest(self) -> SeenCheckpoint | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
@@ -113,19 +113,19 @@ class Session:
             key, body = str(self._ids()), body_of(asked)
         write = PendingWrite(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
-        if self._spool and action not in _READ_AT_ONCE:
-            self._spool.keep(write)
+        if self._outbox and action not in _READ_AT_ONCE:
+            self._outbox.keep(write)
         return self.send(write)
 
     def waiting(self) -> list[PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
-        return list(self._spool.waiting()) if self._spool else []
+        return list(self._outbox.waiting()) if self._outbox else []
 
     def set_aside(self, key: str) -> PendingWrite:
         """Keep a waiting write, and send it no more; LookupError when none has this key."""
-        if self._spool is None:
+        if self._outbox is None:
             raise LookupError(key)
-        return self._spool.set_aside(key)
+        return self._outbox.set_aside(key)
 
     def send(self, write: PendingWrite) -> ConfirmedWrite:
         """Send a write, for the first time or again; Refused when the gateway says no.
@@ -167,12 +167,12 @@ class Session:
 
     def _left(self, write: PendingWrite) -> UnconfirmedWrite:
         reads = write.action in _READ_AT_ONCE
-        kept = self._spool is not None and not reads
+        kept = self._outbox is not None and not reads
         return UnconfirmedWrite(write.action, write.path, write.key, write.handoff, kept, reads)
 
     def _forget(self, write: PendingWrite) -> None:
-        if self._spool:
-            self._spool.drop(write.key)
+        if self._outbox:
+            self._outbox.drop(write.key)
 
     def _granted(
         self,

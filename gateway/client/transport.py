@@ -196,9 +196,9 @@ def _refuse_untrusted(error: BaseException) -> None:
             ) from error
         reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
         if "ALERT" in reason:
-            said = reason.lower().replace("_", " ")
+            alert = reason.lower().replace("_", " ")
             raise TlsNotTrusted(
-                f"the gateway refuses the connection ({said}): check that this system's "
+                f"the gateway refuses the connection ({alert}): check that this system's "
                 "certificate is in force and from this gateway"
             ) from error
         cause = cause.__cause__ or cause.__context__
@@ -294,8 +294,8 @@ class AccessTokens:
         reply = self._line.send_anew(self._question)
         members = _members(reply)
         if reply.status >= 500:
-            said = members.get("detail")
-            reason = f": {said}" if isinstance(said, str) else ""
+            detail = members.get("detail")
+            reason = f": {detail}" if isinstance(detail, str) else ""
             raise GatewayUnavailable(f"the gateway gives no access tokens at present{reason}")
         if reply.status != 200:
             error = members.get("error")

@@ -147,7 +147,9 @@ _KINDS = (
         path="redirection",
         fields=(
             _WHY,
-            AnswerField("to", FieldType.TEXT, "Which organisation, in words.", longest=200),
+            AnswerField(
+                "suggested_recipient", FieldType.TEXT, "Which organisation, in words.", longest=200
+            ),
         ),
     ),
     AnswerKind(

@@ -1,6 +1,6 @@
-"""Audit grants: who may read the log of whom, for how long, and what of an event that shows.
+"""Audit access: who may read the log of whom, for how long, and what of an event that shows.
 
-A grant is a standing role of an organisation, given by two persons for a time, over the whole log,
+An audit access is a role of an organisation, given by two persons for a time, over the whole log,
 one member, or one case. It opens events, never content.
 """
 
@@ -11,14 +11,14 @@ from enum import StrEnum
 from uuid import UUID
 
 LONGEST_DAYS = 366
-"""No grant lasts longer: who still needs it says so again, to two persons."""
+"""None lasts longer: who still needs it says so again, to two persons."""
 
 REASON_CODES = ("lawfulness", "self_monitoring", "security", "criminal_proceedings")
 """The four purposes for which the log may be used (LED Art. 25(2))."""
 
 
 class CoverageKind(StrEnum):
-    """Over what a grant reaches."""
+    """What an audit access covers."""
 
     ALL = "all"
     MEMBER = "member"
@@ -35,7 +35,7 @@ class CaseId:
 
 @dataclass(frozen=True)
 class AuditAccess:
-    """One grant. ``id`` is the event that gave it.
+    """One audit access. ``id`` is the event that gave it.
 
     ``member`` is set when it reaches over one member's events, ``case`` when over one case;
     neither for the whole log. ``person`` is the auditor's own pseudonym, or None for anybody at the
@@ -53,11 +53,11 @@ class AuditAccess:
     ended_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a grant without an end, a longer one than may be, and one over two things."""
+        """Refuse one without an end, a longer one than may be, and one over two things."""
         if not 0 < (self.end - self.start).days <= LONGEST_DAYS:
-            raise ValueError(f"an audit grant ends, after {LONGEST_DAYS} days at the latest")
+            raise ValueError(f"an audit access ends, after {LONGEST_DAYS} days at the latest")
         if self.member is not None and self.case is not None:
-            raise ValueError("an audit grant is over one thing")
+            raise ValueError("an audit access covers one thing")
 
     @property
     def coverage(self) -> CoverageKind:
@@ -73,7 +73,7 @@ class AuditAccess:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What several grants reach over together: the whole log, or members and cases."""
+    """What several cover together: the whole log, or members and cases."""
 
     whole: bool = False
     members: frozenset[str] = frozenset()
@@ -96,13 +96,13 @@ class Coverage:
         """Whether a sealed detail is shown, by who may read it.
 
         ``of_case`` says that its event is one of a covered case: then all of it is. A member's
-        grant shows what that member may read.
+        access shows what that member may read.
         """
         return self.whole or of_case or not self.members.isdisjoint(readers)
 
 
 def coverage(grants: Iterable[AuditAccess], person: str, day: date, now: datetime) -> Coverage:
-    """What the grants that hold reach over, for one person at the auditing organisation."""
+    """What those in force cover, for one person at the auditing organisation."""
     held = [g for g in grants if g.holds(day, now) and g.person in (None, person)]
     return Coverage(
         whole=any(grant.coverage is CoverageKind.ALL for grant in held),

@@ -133,11 +133,15 @@ def case_entity(case: CaseAttributes, originator: PolicyEntity) -> PolicyEntity:
 
 
 def handoff_entity(
-    handoff: Handoff, originator: PolicyEntity, recipient: PolicyEntity, *, reads_on: bool = False
+    handoff: Handoff,
+    originator: PolicyEntity,
+    recipient: PolicyEntity,
+    *,
+    read_access: bool = False,
 ) -> PolicyEntity:
     """A handoff as a resource; ``competence`` is empty for an offer to an organisation.
 
-    ``reads_on`` tells that a succession lets the recipient open it though its mandate has moved.
+    ``read_access`` tells that a succession lets the recipient open it though its mandate has moved.
     """
     return PolicyEntity(
         "Handoff",
@@ -148,7 +152,7 @@ def handoff_entity(
             "competence": handoff.address.competence or "",
             "purpose": frozenset(handoff.purpose),
             "state": str(handoff.state),
-            "reads_on": reads_on,
+            "read_access": read_access,
         },
     )
 
@@ -157,8 +161,8 @@ def succession_entity(
     succession: Succession, predecessor: PolicyEntity, successor: PolicyEntity
 ) -> PolicyEntity:
     """A succession as a resource."""
-    offices: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
-    return PolicyEntity("Succession", str(succession.id), offices)
+    organisations: dict[str, Value] = {"predecessor": predecessor, "successor": successor}
+    return PolicyEntity("Succession", str(succession.id), organisations)
 
 
 def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -> PolicyEntity:

@@ -97,7 +97,7 @@ class Handoff:
     conditions_digest: str
     offered_at: datetime
     due_at: datetime
-    until: datetime | None
+    expires_at: datetime | None
     state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1
@@ -110,9 +110,9 @@ class Handoff:
 
 @dataclass(frozen=True)
 class HandoffAnswer:
-    """One signed statement about a handoff: what was done, the state after it, the document.
+    """One signed document about a handoff: what was done, the state after it, the document.
 
-    ``statement`` is the compact SD-JWT of the answer (of the offer itself for sequence 1);
+    ``document`` is the compact SD-JWT of the answer (of the offer itself for sequence 1);
     ``event`` the audit event that recorded it.
     """
 
@@ -122,7 +122,7 @@ class HandoffAnswer:
     state: HandoffState
     author: str
     at: datetime
-    statement: str
+    document: str
     event: UUID
 
 

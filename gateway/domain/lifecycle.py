@@ -86,7 +86,7 @@ def leave(organisation: Organisation, day: date, event: UUID) -> Organisation:
     return replace(
         left,
         memberships=ended_by(organisation.memberships, day),
-        competences=ended_by(organisation.competences, day),
+        mandates=ended_by(organisation.mandates, day),
     )
 
 

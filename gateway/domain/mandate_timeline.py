@@ -1,4 +1,4 @@
-"""Mandates over time: for each competence, the days that several offices hold and those of none."""
+"""Mandates over time: for each competence, the days with several holders and those with none."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class CompetenceTimeline:
 
     @property
     def overlaps(self) -> tuple[Segment, ...]:
-        """Where several offices hold it: an offer to a `receive` is refused on these days."""
+        """Where several organisations hold it: an offer to a `receive` is refused on these days."""
         return tuple(s for s in self.stretches if len(s.holders) > 1)
 
     @property
@@ -44,7 +44,7 @@ def timelines(competences: Iterable[Mandate]) -> tuple[CompetenceTimeline, ...]:
 
 
 def overlapping(competence: Mandate, others: Iterable[Mandate]) -> tuple[Mandate, ...]:
-    """The competences of other offices that share key and a day with this one."""
+    """The competences of other organisations that share key and a day with this one."""
     return tuple(
         other
         for other in others

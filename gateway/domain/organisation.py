@@ -1,4 +1,4 @@
-"""Who takes part: organisations, their standings and competences on a date, and their systems.
+"""Who takes part: organisations, their memberships and mandates on a date, and their systems.
 
 How a status becomes another one is in gateway/domain/lifecycle.py.
 """
@@ -97,7 +97,7 @@ def system_uri(gateway: str, organisation: str, system: str) -> str:
 
 
 class MembershipClass(StrEnum):
-    """The seat that an organisation holds in the association."""
+    """The class of a membership."""
 
     FULL = "full"
     ASSOCIATE = "associate"
@@ -230,18 +230,18 @@ class AdmissionDecision:
 
 @dataclass(frozen=True)
 class Application:
-    """What an organisation asked for: a seat, for purposes, and what it says of itself.
+    """What an organisation asked for: a membership, for purposes, and what it says of itself.
 
-    ``event`` recorded it. ``resolution`` is None until the governing body has decided; what it
+    ``event`` recorded it. ``decision`` is None until the governing body has decided; what it
     decided is the organisation's status.
     """
 
     membership: MembershipClass
     purposes: frozenset[str]
-    about: str
+    description: str
     received_on: date
     event: UUID
-    resolution: AdmissionDecision | None = None
+    decision: AdmissionDecision | None = None
 
 
 @dataclass(frozen=True)
@@ -270,14 +270,14 @@ class Agreement:
 
     id: UUID
     kind: str
-    about: str
+    description: str
     reference: str
     period: Period
 
 
 @dataclass(frozen=True)
 class Contact:
-    """Whom to reach at an organisation, in one role. Personal data: never in a log document."""
+    """Whom to reach at an organisation, in one role. Personal data: never in a event document."""
 
     organisation: str
     role: str
@@ -324,13 +324,13 @@ class MemberEncryptionKey(MemberKey):
 
 @dataclass(frozen=True)
 class Organisation:
-    """A participant with its seats and competences, past and present.
+    """A participant with its memberships and mandates, past and present.
 
     ``kind`` is one of KINDS (``hotline``, ``police_office``...); ``regimes`` is a subset of
     ``gdpr`` and ``led``. ``version`` counts the changes, for compare-and-set. ``signed_only``
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
-    None for one that was admitted. ``audit_grants`` are those that it was given, over others, past
+    None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present.
     """
 
@@ -342,7 +342,7 @@ class Organisation:
     country: str
     status: Status
     memberships: tuple[Membership, ...] = ()
-    competences: tuple[Mandate, ...] = ()
+    mandates: tuple[Mandate, ...] = ()
     version: int = 1
     document_keys: tuple[MemberDocumentKey, ...] = ()
     encryption_keys: tuple[MemberEncryptionKey, ...] = ()
@@ -351,7 +351,7 @@ class Organisation:
     application: Application | None = None
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
-    audit_grants: tuple[AuditAccess, ...] = ()
+    audit_access: tuple[AuditAccess, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -366,8 +366,8 @@ class Organisation:
         return self.status is Status.ACTIVE
 
     def membership_on(self, day: date) -> MembershipClass | None:
-        """The standing held on ``day``, or None when no seat is held."""
-        held = [seat.membership for seat in self.memberships if seat.period.holds(day)]
+        """The class of the membership on ``day``, or None."""
+        held = [one.membership for one in self.memberships if one.period.holds(day)]
         return held[-1] if held else None
 
     def status_on(self, day: date) -> Status | None:
@@ -385,7 +385,7 @@ class Organisation:
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""
-        return frozenset(c.key for c in self.competences if c.period.holds(day))
+        return frozenset(c.key for c in self.mandates if c.period.holds(day))
 
 
 @dataclass(frozen=True)
@@ -459,7 +459,7 @@ class Administrator:
 
 
 def resolve_competence(
-    competences: Iterable[Mandate], matter: str, territory: str, day: date
+    mandates: Iterable[Mandate], matter: str, territory: str, day: date
 ) -> Mandate:
     """Find the only organisation that receives a matter in a territory on a day.
 
@@ -467,7 +467,7 @@ def resolve_competence(
     guess (R11).
     """
     wanted = format_competence("receive", matter, territory)
-    found = [c for c in competences if c.key == wanted and c.period.holds(day)]
+    found = [c for c in mandates if c.key == wanted and c.period.holds(day)]
     if not found:
         raise NoCompetentOrganisation(
             f"No organisation holds the mandate {wanted} on {day.isoformat()}."

@@ -1,7 +1,7 @@
-"""A succession: on a day a mandate to receive moves from one office to another.
+"""A succession: on a day a mandate to receive moves from one organisation to another.
 
 On that day the predecessor stops receiving. It goes on reading the cases that it had accepted until
-``read_until``. Once both offices approved, each open handoff that was addressed to the mandate is
+``read_until``. Once both approved, each open handoff that was addressed to the mandate is
 re-issued to the successor; one that was addressed to the predecessor itself ends, and whoever had
 addressed it decides anew.
 """
@@ -32,7 +32,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True)
 class SuccessionApproval:
-    """An office's approval: the person of it who gave it, and the event that recorded it.
+    """An organisation's approval: the person of it who gave it, and the event that recorded it.
 
     ``signed`` is the document by which it did so, without the person; None where it signed none.
     """
@@ -47,7 +47,7 @@ class Succession:
     """A planned move of one mandate.
 
     ``id`` is the audit event that planned it. ``competence`` is a key such as receive/csam/FR,
-    ``mandate_event`` the event that registered it for the successor. ``consents``: the legal act
+    ``mandate_event`` the event that registered it for the successor. ``permissions``: the legal act
     carries permissions over. ``former_end`` is the end that the predecessor's mandate had before
     the plan: ``day`` if it had already been ended for that day. ``applied`` is the event of its
     end, ``cancelled`` that of its cancellation. ``version`` counts the changes, for
@@ -61,7 +61,7 @@ class Succession:
     day: date
     read_until: date
     legal_act: str
-    consents: bool
+    permissions: bool
     mandate_event: UUID
     former_end: date | None = None
     by_predecessor: SuccessionApproval | None = None
@@ -78,7 +78,7 @@ class Succession:
             raise ValueError("read access cannot end before the mandate moves")
 
     @property
-    def offices(self) -> tuple[str, str]:
+    def organisations(self) -> tuple[str, str]:
         """The predecessor and the successor."""
         return self.predecessor, self.successor
 
@@ -95,15 +95,15 @@ class Succession:
     @property
     def missing(self) -> tuple[str, ...]:
         """The organisations that have not approved yet."""
-        return tuple(office for office, approved in self.approvals if approved is None)
+        return tuple(organisation for organisation, approved in self.approvals if approved is None)
 
-    def approve(self, office: str, approved: SuccessionApproval) -> "Succession":
+    def approve(self, organisation: str, approved: SuccessionApproval) -> "Succession":
         """Record an organisation's approval; WrongState if it cannot approve."""
         if self.cancelled is not None:
             raise WrongState("This succession was cancelled.")
-        if office not in self.missing:
+        if organisation not in self.missing:
             raise WrongState("Your organisation has already approved this succession.")
-        if office == self.predecessor:
+        if organisation == self.predecessor:
             return replace(self, by_predecessor=approved, version=self.version + 1)
         return replace(self, by_successor=approved, version=self.version + 1)
 

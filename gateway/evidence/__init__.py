@@ -1,1 +1,1 @@
-"""What outsiders verify: signed documents, log documents, receipts and the verdict on them."""
+"""What outsiders verify: signed documents, event documents, receipts and the report on them."""

@@ -86,10 +86,10 @@ PLANNED = (
     "predecessor",
     "successor",
     "competence",
-    "on",
+    "effective_on",
     "read_until",
     "legal_act",
-    "consents_carry_over",
+    "permissions_carry_over",
 )
 """What is approved: the fields of a succession as both organisations see it."""
 

@@ -18,10 +18,10 @@ MAX_BYTES = 4 * 1024 * 1024
 
 _REGISTRATIONS = "registrations"
 _REVOCATIONS = "revocations"
-_SUCCEEDED = "succeeded_offer"
+_PREDECESSOR = "predecessor_offer"
 _PLAN = "succession"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
-_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _SUCCEEDED, _PLAN})
+_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN})
 
 
 class BundleError(ValueError):
@@ -34,7 +34,7 @@ class Bundle:
 
     ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
     of the events that registered the members' keys in use, ``revocations`` those of the events by
-    which some of them were revoked since. ``succeeded_offer`` is the offer that the one here
+    which some of them were revoked since. ``predecessor_offer`` is the offer that the one here
     follows, where a succession re-issued it; ``succession`` the receipt of its plan.
     """
 
@@ -44,7 +44,7 @@ class Bundle:
     receipts: tuple[Receipt, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict)
     registrations: tuple[Receipt, ...] = ()
-    succeeded_offer: str | None = None
+    predecessor_offer: str | None = None
     succession: Receipt | None = None
     revocations: tuple[Receipt, ...] = ()
 
@@ -65,8 +65,8 @@ def encode(bundle: Bundle) -> bytes:
     ):
         if found:
             members[name] = [receipt.to_json(one) for one in found]
-    if bundle.succeeded_offer is not None:
-        members[_SUCCEEDED] = bundle.succeeded_offer
+    if bundle.predecessor_offer is not None:
+        members[_PREDECESSOR] = bundle.predecessor_offer
     if bundle.succession is not None:
         members[_PLAN] = receipt.to_json(bundle.succession)
     return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
@@ -88,8 +88,8 @@ def parse(data: bytes) -> Bundle:
     if members.keys() - _OPTIONAL != _FIELDS:
         raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
     documents = [members["case"], members["offer"], *_list(members, "answers")]
-    before = members.get(_SUCCEEDED)
-    if _SUCCEEDED in members and not isinstance(before, str):
+    before = members.get(_PREDECESSOR)
+    if _PREDECESSOR in members and not isinstance(before, str):
         raise BundleError("the documents of a bundle are texts")
     if not all(isinstance(document, str) for document in documents):
         raise BundleError("the documents of a bundle are texts")
@@ -103,7 +103,7 @@ def parse(data: bytes) -> Bundle:
         _receipts(members, "receipts"),
         members["keys"],
         _receipts(members, _REGISTRATIONS) if _REGISTRATIONS in members else (),
-        succeeded_offer=before,
+        predecessor_offer=before,
         succession=_receipt(members[_PLAN]) if _PLAN in members else None,
         revocations=_receipts(members, _REVOCATIONS) if _REVOCATIONS in members else (),
     )

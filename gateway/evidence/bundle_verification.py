@@ -473,13 +473,13 @@ def predecessor_offer(
     Raises VerificationFailed when it differs from the re-issued one in more than its recipient, and
     what `trust.open_document` raises.
     """
-    if bundle.succeeded_offer is None:
+    if bundle.predecessor_offer is None:
         return None
     if offer.reissue_of is None:
         raise VerificationFailed(
             Code.MISMATCH, "there is an earlier offer, but the offer replaces none"
         )
-    signed = open_document(sd_jwt.parse(bundle.succeeded_offer), OFFER_TYP, trust)
+    signed = open_document(sd_jwt.parse(bundle.predecessor_offer), OFFER_TYP, trust)
     before = handoff_documents.read_offer(signed.verified)
     _require_same(
         "the earlier offer",

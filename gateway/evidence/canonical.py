@@ -55,7 +55,7 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     Raises ValueError on anything that is not UTF-8 JSON, on repeated keys, NaN and infinities,
     integers beyond +-(2^53-1), lone surrogates, and nesting deeper than MAX_DEPTH. Numbers with
     a fraction or exponent are refused unless ``fractions`` is set (claims may hold them,
-    log documents not).
+    event documents not).
     """
     text = data.decode("utf-8")
     try:

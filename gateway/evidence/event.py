@@ -1,4 +1,4 @@
-"""The log document: what stands in clear about an event, and what is only committed to.
+"""The event document: what stands in clear about an event, and what is only committed to.
 
 The document identifies nobody. Who took part and why are disclosures, ``[salt, kind, value]``,
 whose digests stand in ``sd``: each reader gets its own, and each can be erased while the entry
@@ -101,7 +101,7 @@ def compose(
     counters: Mapping[str, int],
     random: Callable[[int], bytes],
 ) -> EventDocument:
-    """Make the log document of a fact, with its nonce and disclosures.
+    """Make the event document of a fact, with its nonce and disclosures.
 
     ``log`` is the log's origin, ``at`` an aware time, ``policy`` the revision that decided,
     ``counters`` the place of the event in each party's own stream (1, 2, 3...), ``random(n)``
@@ -122,7 +122,7 @@ def compose(
     clear["sd"] = sorted([*digests, *(sd_jwt.decoy_digest(random) for _ in range(decoys))])
     document = canonical.encode(clear)
     if len(document) > MAX_DOCUMENT_BYTES:
-        raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")
+        raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")
     return EventDocument(fact.id, document, random(NONCE_BYTES), disclosures)
 
 
@@ -179,23 +179,23 @@ def read(document: bytes) -> dict[str, Any]:
     must never understand one document in two ways.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
-        raise EventError(f"the log document is longer than {MAX_DOCUMENT_BYTES} bytes")
+        raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")
     try:
         fields = canonical.decode(document)
         if not isinstance(fields, dict) or canonical.encode(fields) != document:
             raise EventError("the bytes are not a canonical JSON object")
     except ValueError as error:
-        raise EventError(f"the log document cannot be read: {error}") from None
+        raise EventError(f"the event document cannot be read: {error}") from None
     if not _REQUIRED <= fields.keys() <= _REQUIRED | _OPTIONAL:
-        raise EventError("the log document does not have the fields of its version")
+        raise EventError("the event document does not have the fields of its version")
     for name, value in fields.items():
         if not _FORMS[name](value):
-            raise EventError(f"the log document's field {name} is malformed")
+            raise EventError(f"the event document's field {name} is malformed")
     return fields
 
 
 def open_disclosures(document: bytes, encoded: Sequence[str]) -> DisclosedDetails:
-    """Read the disclosures of a log document: each one's digest is in it, none twice.
+    """Read the disclosures of a event document: each one's digest is in it, none twice.
 
     A part of the disclosures is as good as all. Raises EventError for a disclosure of another
     event, one shown twice, a second one of a kind that occurs once, or a malformed one.

@@ -89,7 +89,7 @@ def issue_offer(
     case_digest: str,
     disclosures: Sequence[str],
     purpose: Sequence[str],
-    until: datetime | None,
+    expires_at: datetime | None,
     by: str,
     note: str | None,
     reissue_of: ReissueReference | None = None,
@@ -97,7 +97,7 @@ def issue_offer(
     """Sign an offer; ``by`` and ``note`` are its disclosures.
 
     ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
-    ``disclosures`` are the digests that may be shown; ``until`` is an aware time, written as
+    ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
     whole seconds.
     """
     claims: dict[str, Any] = {
@@ -107,8 +107,8 @@ def issue_offer(
         "disclosures": sorted(set(disclosures)),
         "purpose": list(purpose),
     }
-    if until is not None:
-        claims["until"] = seconds(until)
+    if expires_at is not None:
+        claims["expires_at"] = seconds(expires_at)
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
     return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})

@@ -73,7 +73,7 @@ def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
     origin = note.partition(b"\n")[0].decode("utf-8", errors="replace")
     if origin not in trust.origins:
         raise VerificationFailed(
-            Code.UNKNOWN, f"no key was provided for the log {ascii(origin)[:200]}"
+            Code.KEY_MISSING, f"no key was provided for the log {ascii(origin)[:200]}"
         )
     try:
         return open_checkpoint(note, trust.log_keys, origin)
@@ -104,7 +104,7 @@ class _ReplicaVerification:
             note = self._read(CHECKPOINT)
         except LookupError:
             raise VerificationFailed(
-                Code.NOT_OURS, "there is no checkpoint: this is not a copy of a log"
+                Code.UNKNOWN_FORMAT, "there is no checkpoint: this is not a copy of a log"
             ) from None
         self.checkpoint = signed(note, self._trust)
         return f"{self.checkpoint.origin}, {_entries(self.checkpoint.size)}"

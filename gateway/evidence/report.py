@@ -18,11 +18,11 @@ class Code(IntEnum):
     """How a verification ended, as exit code of a command."""
 
     VERIFIED = 0
-    NOT_OURS = 10
+    UNKNOWN_FORMAT = 10
     BAD_SIGNATURE = 11
     NOT_IN_LOG = 12
     MISMATCH = 13
-    UNKNOWN = 14
+    KEY_MISSING = 14
     INCOMPLETE = 15
     CONTRADICTION = 16
 
@@ -70,19 +70,19 @@ class VerificationFailed(ValueError):
 
 _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (sd_jwt.BadSignature, Code.BAD_SIGNATURE),
-    (sd_jwt.UnknownKey, Code.UNKNOWN),
-    (receipt.UnknownLog, Code.UNKNOWN),
+    (sd_jwt.UnknownKey, Code.KEY_MISSING),
+    (receipt.UnknownLog, Code.KEY_MISSING),
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
 )
 
 _OPENINGS = {
-    Code.NOT_OURS: "NOT VERIFIED: the format of the file is unknown",
+    Code.UNKNOWN_FORMAT: "NOT VERIFIED: the format of the file is unknown",
     Code.BAD_SIGNATURE: "NOT VERIFIED: a signature is not valid",
     Code.NOT_IN_LOG: "NOT VERIFIED: there is no valid proof of inclusion in the log",
     Code.MISMATCH: "NOT VERIFIED: documents in the file do not match each other",
-    Code.UNKNOWN: "CANNOT DECIDE: you have not provided a required key",
+    Code.KEY_MISSING: "CANNOT DECIDE: you have not provided a required key",
     Code.INCOMPLETE: "INCOMPLETE: evidence is missing",
     Code.CONTRADICTION: "CONTRADICTION: the gateway signed two incompatible documents. Keep them",
 }
@@ -122,7 +122,7 @@ def pluralise(number: int, noun: str) -> str:
 def _code(error: ValueError) -> Code:
     if isinstance(error, VerificationFailed):
         return error.code
-    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.NOT_OURS)
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.UNKNOWN_FORMAT)
 
 
 def _short(text: str) -> str:

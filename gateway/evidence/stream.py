@@ -180,7 +180,7 @@ def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
     A stream can have several pages; the client writes all of them as one.
     """
     members = canonical.decode(data)
-    if not isinstance(members, dict) or not isinstance(members.get("statement"), str):
+    if not isinstance(members, dict) or not isinstance(members.get("signed_head"), str):
         raise ValueError("the file has no stream head")
     events = members.get("events")
     if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
@@ -189,7 +189,7 @@ def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
         InputFile(f"event {number}", canonical.encode(one.get("receipt")))
         for number, one in enumerate(events, start=1)
     ]
-    return [InputFile("the statement", members["statement"].encode())], parts
+    return [InputFile("the signed head", members["signed_head"].encode())], parts
 
 
 class _StreamVerification:

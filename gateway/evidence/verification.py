@@ -17,9 +17,18 @@ No network, no clock: a report depends only on the file and the trusted keys.
 from collections.abc import Callable
 from typing import Any
 
-from gateway.evidence import bundle, canonical, key_history, receipt, sd_jwt, seal, trust_mark
+from gateway.evidence import (
+    bundle,
+    canonical,
+    key_history,
+    membership_attestation,
+    receipt,
+    sd_jwt,
+    seal,
+)
 from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
+from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
     MalformedReceipt,
     NotInLog,
@@ -46,7 +55,6 @@ from gateway.evidence.trust import (
     open_document,
     read_unverified_claims,
 )
-from gateway.evidence.trust_mark import MembershipAttestation
 
 __all__ = [
     "Code",
@@ -69,7 +77,7 @@ def verify(data: bytes, trust: TrustAnchors) -> VerificationReport:
     if len(data) > bundle.MAX_BYTES:
         return _unknown(f"the file is longer than {bundle.MAX_BYTES} bytes")
     if not data.lstrip().startswith(b"{"):
-        if trust_mark.looks_like(_text_of(data)):
+        if membership_attestation.looks_like(_text_of(data)):
             return verify_status(data, trust)
         return verify_presentation(data, trust)
     try:
@@ -132,7 +140,7 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
         nonlocal attestation
         if not trust.gateway_keys:
             raise UnknownKey("no key was provided for what the gateway attests")
-        attestation = trust_mark.verify(_text_of(data), trust.gateway_keys)
+        attestation = membership_attestation.verify(_text_of(data), trust.gateway_keys)
         return f"attested by the gateway, key {attestation.kid}"
 
     def describe() -> str:
@@ -163,7 +171,7 @@ def _text_of(data: bytes) -> str:
 
 def _unknown(detail: str) -> VerificationReport:
     def fail() -> str:
-        raise VerificationFailed(Code.NOT_OURS, detail)
+        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
 
     return run_steps("unknown", [("The format of the file is known", fail)], str)
 

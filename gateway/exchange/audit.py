@@ -1,7 +1,7 @@
-"""What an auditor reads under a grant: events with receipts, never content; each read is an event.
+"""What an auditor reads: events with receipts, never content; each read is an event.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
-grants that changed meanwhile make it void. Nothing is shown before its record is in the log, and
+access that changed meanwhile makes it void. Nothing is shown before its record is in the log, and
 nothing that its record does not name.
 """
 
@@ -55,8 +55,8 @@ class Filters:
             "handoff": self.handoff and str(self.handoff),
             "action": self.action,
             "result": self.result,
-            "since": self.since and self.since.isoformat(),
-            "until": self.until and self.until.isoformat(),
+            "from": self.since and self.since.isoformat(),
+            "before": self.until and self.until.isoformat(),
         }
         return {name: value for name, value in told.items() if value is not None}
 
@@ -92,7 +92,7 @@ class AuditSearch:
 
 @dataclass(frozen=True)
 class VisibleEvent:
-    """An event, and what of its details the grants show."""
+    """An event, and what of its details the audit access shows."""
 
     logged: LoggedEvent
     disclosures: tuple[EventDisclosure, ...]
@@ -132,9 +132,9 @@ class _Page:
 
 
 def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
-    """Search the log under the caller's grants, and record that it was done.
+    """Search the log with the caller's audit access, and record that it was done.
 
-    Raises EditConflict when the grants changed while it was done, or since the first of the same
+    Raises EditConflict when the access changed while it was done, or since the first of the same
     requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
@@ -142,7 +142,7 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         if _covered(context, reading) != page.coverage:
-            raise EditConflict("your grants changed while the log was read: search again")
+            raise EditConflict("your audit access changed while the log was read: search again")
         _record(context, reading, page)
         return {}
 
@@ -152,7 +152,7 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
         page = page.until(_looked_until(logged))
         if page.package_digest != event.read(logged.event.document).get("package_digest"):
             raise EditConflict(
-                "your grants changed since this was read: search again under a new key"
+                "your audit access changed since this was read: search again under a new key"
             )
         return {}
 
@@ -161,8 +161,8 @@ def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteR
 
 
 def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
-    """What the caller's grants reach over now, once that has all that is asked for by name."""
-    grants = context.organisation.audit_grants
+    """What the caller's audit access covers now, once that has all that is asked for by name."""
+    grants = context.organisation.audit_access
     found = coverage(grants, reading.by, context.today.day, context.now)
     authorize(context, LOG, {"covered": _reaches(context, found, reading.filters)})
     return found
@@ -290,7 +290,7 @@ def _looked_until(logged: LoggedEvent) -> int:
 
 
 def _result(ports: Ports, page: _Page) -> AuditedEventResult:
-    note = ports.notary.sign(page.head)
+    note = ports.checkpoint_signer.sign(page.head)
     return AuditedEventResult(
         events=[
             AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))

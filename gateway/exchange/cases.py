@@ -168,7 +168,13 @@ def consult(
         shown = elements(sd_jwt.read_stored(version.document), context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
-            context, opening, version, shown=shown, withheld=(), handoff=None, parties=originator
+            context,
+            opening,
+            version,
+            shown=shown,
+            withheld_groups=(),
+            handoff=None,
+            parties=originator,
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:

@@ -58,7 +58,7 @@ class ReceiptChecks:
     """For each receipt, by its name, whether it verifies."""
 
     by: str
-    verdicts: Mapping[str, bool]
+    checks: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -159,55 +159,55 @@ def report(
     def check(_: RequestContext, sandbox: Sandbox) -> None:
         errors = []
         if reading.case_digest != sandbox.offers[0].case_digest:
-            told = "is not SHA-256 over header.payload.signature, in base64url"
-            errors.append(("/case_digest", told))
+            message = "is not SHA-256 over header.payload.signature, in base64url"
+            errors.append(("/case_digest", message))
         if reading.package_digest != sandbox.package_digest:
-            told = (
+            message = (
                 "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
                 "in base64url"
             )
-            errors.append(("/package_digest", told))
+            errors.append(("/package_digest", message))
         if errors:
             raise ValidationFailed(tuple(errors))
 
     return _answer(ports, caller, _request(key, run, reading), CompletedAction.READ, check)
 
 
-def verify(ports: Ports, caller: Caller, key: str, run: UUID, said: ReceiptChecks) -> WriteResult:
+def verify(ports: Ports, caller: Caller, key: str, run: UUID, answer: ReceiptChecks) -> WriteResult:
     """Judge the receipts; ValidationFailed names those judged wrongly, and why.
 
     Others are then drawn: a system shows that it verifies, not that it read the answer.
     """
 
     def check(_: RequestContext, sandbox: Sandbox) -> None:
-        verdicts = said.verdicts
+        checks = answer.checks
         wrong = {
-            f"/verdicts/{told.name}": _fault(told, verdicts.get(told.name))
-            for told in sandbox.receipts
-            if verdicts.get(told.name) is not (told.fault is None)
+            f"/checks/{sample.name}": _fault(sample, checks.get(sample.name))
+            for sample in sandbox.receipts
+            if checks.get(sample.name) is not (sample.fault is None)
         }
-        if verdicts.keys() - {told.name for told in sandbox.receipts}:
-            wrong["/verdicts"] = "names a receipt that the run does not have"
+        if checks.keys() - {sample.name for sample in sandbox.receipts}:
+            wrong["/checks"] = "names a receipt that the run does not have"
         if wrong:
             raise _Misjudged(tuple(wrong.items()))
 
     try:
-        return _answer(ports, caller, _request(key, run, said), CompletedAction.VERIFIED, check)
+        return _answer(ports, caller, _request(key, run, answer), CompletedAction.VERIFIED, check)
     except _Misjudged as misjudged:
         _redraw(ports, caller, run)
         raise ValidationFailed(misjudged.errors) from None
 
 
-def _fault(told: sandboxes.SampleReceipt, verdict: bool | None) -> str:
+def _fault(sample: sandboxes.SampleReceipt, check: bool | None) -> str:
     redrawn = "read the run again, which has other receipts now"
-    if verdict is None:
+    if check is None:
         return f"is missing; {redrawn}"
-    if told.fault is None:
+    if sample.fault is None:
         return f"verifies and was refused; {redrawn}"
-    return f"does not verify and was taken: {told.fault}; {redrawn}"
+    return f"does not verify and was taken: {sample.fault}; {redrawn}"
 
 
-def refuse(
+def decline(
     ports: Ports, caller: Caller, key: str, run: UUID, refusal: SampleDecline
 ) -> WriteResult:
     """Refuse the second test offer, with a reason."""
@@ -215,10 +215,10 @@ def refuse(
 
 
 def _request(
-    key: str, run: UUID, said: Acceptance | ConsultationReport | ReceiptChecks | SampleDecline
+    key: str, run: UUID, answer: Acceptance | ConsultationReport | ReceiptChecks | SampleDecline
 ) -> ActionRequest:
-    asked = {name: value for name, value in asdict(said).items() if name != "by"}
-    return ActionRequest("conformance.submit", said.by, key, {"run": str(run), **asked})
+    asked = {name: value for name, value in asdict(answer).items() if name != "by"}
+    return ActionRequest("conformance.submit", answer.by, key, {"run": str(run), **asked})
 
 
 def _nothing(_turn: RequestContext, _sandbox: Sandbox) -> None:
@@ -283,7 +283,7 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
 
 
 def _view(context: RequestContext, run: ConformanceRun) -> dict[str, Any]:
-    """A run as its system sees it; content only once it was opened, verdicts never."""
+    """A run as its system sees it; content only once it was opened, checks never."""
     sandbox = Sandbox.of(run.sandbox)
     view: dict[str, Any] = {
         "run": str(run.id),

@@ -43,13 +43,13 @@ def record_consultation(
     version: CaseVersion,
     *,
     shown: Mapping[str, Element],
-    withheld: Sequence[str],
+    withheld_groups: Sequence[str],
     handoff: UUID | None,
     parties: tuple[Party, ...],
 ) -> ContentPresentation:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
-    ``withheld`` names the groups of which something was kept back.
+    ``withheld_groups`` names the groups of which something was kept back.
     """
     reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
@@ -63,11 +63,11 @@ def record_consultation(
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )
-    return to_json(version, tuple(shown), withheld)
+    return to_json(version, tuple(shown), withheld_groups)
 
 
 def to_json(
-    version: CaseVersion, shown: Sequence[str], withheld: Sequence[str]
+    version: CaseVersion, shown: Sequence[str], withheld_groups: Sequence[str]
 ) -> ContentPresentation:
     """The answer to a consultation."""
     return ContentPresentation(
@@ -76,5 +76,5 @@ def to_json(
         assurance=version.assurance,
         presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
         package_digest=handoff_documents.package_digest(shown),
-        withheld=sorted(withheld),
+        withheld_groups=sorted(withheld_groups),
     )

@@ -16,13 +16,13 @@ from gateway.kernel.ports import Policy
 class Reader:
     """Who would read: the organisation, the mandate by which it was addressed, for what.
 
-    ``reads_on`` tells that a succession lets it read on though that mandate has moved.
+    ``read_access`` tells that a succession lets it read on though that mandate has moved.
     """
 
     organisation: PolicyEntity
     competence: str | None
     purpose: Iterable[str]
-    reads_on: bool = False
+    read_access: bool = False
 
 
 def select_disclosures(
@@ -38,7 +38,7 @@ def select_disclosures(
     facts: dict[str, Value] = {
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
-        "reads_on": reader.reads_on,
+        "read_access": reader.read_access,
     }
     answers: dict[tuple[str, str, Marking, str | None], bool] = {}
     permitted_disclosures, withheld = [], set()

@@ -40,9 +40,9 @@ from gateway.exchange.consultations import ConsultationRequest, record_consultat
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.results import (
     Answered,
+    AnswerView,
     Conditions,
     ContentPresentation,
-    HandoffStatement,
     HandoffSummary,
     HandoffView,
     SucceededBy,
@@ -174,7 +174,7 @@ def _store(
         state=moved.state,
         author=context.caller.organisation,
         at=context.now,
-        statement=document.compact(),
+        document=document.compact(),
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
@@ -193,23 +193,23 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld = _readable(context, handoff)
+        found, version, shown, withheld_groups = _readable(context, handoff)
         return record_consultation(
             context,
             opening,
             version,
             shown=shown,
-            withheld=withheld,
+            withheld_groups=withheld_groups,
             handoff=handoff,
             parties=_parties(found),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld = _readable(context, handoff)
+        _, version, shown, withheld_groups = _readable(context, handoff)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(version, tuple(shown), withheld)
+        return to_json(version, tuple(shown), withheld_groups)
 
     return transact(ports, caller, request, act, replay)
 
@@ -227,11 +227,11 @@ def _readable(
     found = _party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
-    reads_on = _reads_on(context, found)
-    is_open = found.state in READABLE or reads_on
+    read_access = _read_access(context, found)
+    is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(context, _entity(context, found, reads_on=reads_on), _barriers(context, found))
+    authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
     _refuse_expired(context, found)
     version = _version(context, found)
     case = context.work.cases.get(found.originator, found.case)
@@ -253,18 +253,18 @@ def _readable(
         if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
-    reader = Reader(context.entity(), found.address.competence, found.purpose, reads_on)
+    reader = Reader(context.entity(), found.address.competence, found.purpose, read_access)
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, accepted, context.entity(originator), reader
     )
     shown = {digest: parts[digest] for digest in permitted_disclosures}
-    withheld = {
+    withheld_groups = {
         parts[digest].group for digest in found.permitted_disclosures if digest not in shown
     }
-    return found, version, shown, sorted(withheld)
+    return found, version, shown, sorted(withheld_groups)
 
 
-def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
+def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
     competence, today = handoff.address.competence, context.today.day
     if competence is None or competence in context.organisation.competences_on(today):
@@ -275,7 +275,7 @@ def _reads_on(context: RequestContext, handoff: Handoff) -> bool:
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
-    if handoff.until is not None and handoff.until <= context.now:
+    if handoff.expires_at is not None and handoff.expires_at <= context.now:
         raise WrongState("the offer has ended: ask its originator for a new one")
 
 
@@ -310,7 +310,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one) for one in answers],
-            reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
+            to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
         )
@@ -330,31 +330,31 @@ def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHand
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
     offer, *_ = context.work.handoffs.answers(made.handoff)
-    document = sd_jwt.parse(offer.statement).present(())
+    document = sd_jwt.parse(offer.document).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
-def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> HandoffStatement:
+def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
-    shown = HandoffStatement(
+    shown = AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
         state=answer.state,
         author=answer.author,
         at=answer.at,
         event=answer.event,
-        statement=answer.statement,
+        document=answer.document,
     )
     if answer.author == context.caller.organisation:
         return shown
-    document = sd_jwt.parse(answer.statement)
+    document = sd_jwt.parse(answer.document)
     readable = [d for d in document.disclosures if d.name != "by"]
     code = next((d.value for d in readable if d.name == "code"), None)
     seen = None if code is None else _code_for(context, answer, code)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
-    statement = document.present([d.digest for d in readable]).compact()
-    return replace(shown, statement=statement, code=seen)
+    text = document.present([d.digest for d in readable]).compact()
+    return replace(shown, document=text, code=seen)
 
 
 def _code_for(context: RequestContext, answer: HandoffAnswer, code: str) -> str:
@@ -425,10 +425,12 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 """What a recipient may not do where something keeps the case from it; it can still refuse."""
 
 
-def _entity(context: RequestContext, handoff: Handoff, *, reads_on: bool = False) -> PolicyEntity:
+def _entity(
+    context: RequestContext, handoff: Handoff, *, read_access: bool = False
+) -> PolicyEntity:
     originator = context.entity(context.require(handoff.originator))
     recipient = context.entity(context.require(handoff.recipient))
-    return handoff_entity(handoff, originator, recipient, reads_on=reads_on)
+    return handoff_entity(handoff, originator, recipient, read_access=read_access)
 
 
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
@@ -473,7 +475,7 @@ def _parties(handoff: Handoff) -> tuple[Party, ...]:
 
 
 def _answered(answer: HandoffAnswer) -> Answered:
-    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.statement)
+    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
 def _summary(handoff: Handoff) -> HandoffSummary:
@@ -489,5 +491,5 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
         due_at=handoff.due_at,
-        until=handoff.until,
+        expires_at=handoff.expires_at,
     )

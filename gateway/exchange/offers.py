@@ -54,7 +54,7 @@ PREVIEWED = "signed"
 class OfferRequest:
     """What an originator offers: to an organisation or to a competence, which parts, for what.
 
-    ``groups`` and ``digests`` select disclosures and add up. ``until`` ends the offer and the
+    ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends the offer and the
     use of what was accepted. ``handoff`` is the id that the originator gave it. ``signed`` is
     the offer itself, where its author signed it; its list is then ``digests``.
     """
@@ -66,7 +66,7 @@ class OfferRequest:
     competence: tuple[str, str] | None = None
     groups: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
-    until: datetime | None = None
+    expires_at: datetime | None = None
     note: str | None = None
     signed: VerifiedRequest | None = None
 
@@ -81,7 +81,7 @@ class OfferRequest:
             "competence": list(self.competence or ()),
             "groups": list(self.groups),
             "digests": list(self.digests),
-            "until": self.until.isoformat() if self.until else None,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "note": self.note,
         }
 
@@ -105,8 +105,8 @@ class PreparedOffer:
     version: CaseVersion
     verified: VerifiedSdJwt
     permitted_disclosures: tuple[str, ...]
-    withheld: tuple[str, ...]
-    reseal: Sequence[SealedReference]
+    withheld_groups: tuple[str, ...]
+    to_reseal: Sequence[SealedReference]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -133,8 +133,8 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         to=_addressee(address),
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
-        withheld=draft.withheld,
-        reseal=draft.reseal,
+        withheld_groups=draft.withheld_groups,
+        to_reseal=draft.to_reseal,
     )
 
 
@@ -142,7 +142,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     """Offer a cleared case to one recipient.
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
-    cleared, or ``until`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
+    cleared, or ``expires_at`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
     (something has changed), InvalidDocument (a signed offer of something else than policy lets
     through now), and the policy's denials.
     """
@@ -172,13 +172,13 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         )
     asked = _selected(parts, wanted)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
-    permitted_disclosures, withheld = select_disclosures(
+    permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld, reseal)
+    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
@@ -276,8 +276,8 @@ def _authorize_offer(
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
-    if wanted.until is not None and wanted.until <= context.now:
-        raise WrongState("the offer would end before it begins: give a later 'until'")
+    if wanted.expires_at is not None and wanted.expires_at <= context.now:
+        raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 
 
 def _offer(
@@ -310,7 +310,7 @@ def _offer(
         conditions_digest=terms,
         offered_at=context.now,
         due_at=answer_due_at(verified.content["urgency"], context.now),
-        until=wanted.until,
+        expires_at=wanted.expires_at,
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -319,12 +319,12 @@ def _offer(
         state=HandoffState.OFFERED,
         author=handoff.originator,
         at=context.now,
-        statement=signed.compact(),
+        document=signed.compact(),
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
     _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld, draft.reseal)
+    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
 
 
 def _offered_again(
@@ -337,11 +337,11 @@ def _offered_again(
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, context.organisation), wanted)
-    withheld = {
+    withheld_groups = {
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld), reseal)
+    return _offered(handoff, answer, tuple(withheld_groups), reseal)
 
 
 def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
@@ -363,7 +363,7 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
-        until=wanted.until,
+        expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
     )
@@ -386,8 +386,8 @@ def _to(address: OfferAddress) -> dict[str, str]:
 def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
-    withheld: Sequence[str],
-    reseal: Sequence[SealedReference],
+    withheld_groups: Sequence[str],
+    to_reseal: Sequence[SealedReference],
 ) -> OfferResult:
     return OfferResult(
         handoff=handoff.id,
@@ -396,8 +396,8 @@ def _offered(
         version=handoff.case_version,
         to=_addressee(handoff.address),
         due_at=handoff.due_at,
-        offer=answer.statement,
+        offer=answer.document,
         permitted_disclosures=sorted(handoff.permitted_disclosures),
-        withheld=sorted(withheld),
-        reseal=reseal,
+        withheld_groups=sorted(withheld_groups),
+        to_reseal=to_reseal,
     )

@@ -48,7 +48,7 @@ def of_gateway(ports: Ports, event: UUID) -> Receipt:
 def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
-    A stream without gaps from 1 to ``head`` is complete; ``statement`` is the
+    A stream without gaps from 1 to ``head`` is complete; ``signed_head`` is the
     gateway's signed and dated statement of it (evidence/stream).
     """
 
@@ -63,8 +63,10 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, ActionRequest("events.read"), query)
-    note = ports.notary.sign(state)  # one for all: each was found in the log as it was then
-    statement = issue_head(
+    note = ports.checkpoint_signer.sign(
+        state
+    )  # one for all: each was found in the log as it was then
+    signed = issue_head(
         issuer=ports.issuer,
         organisation=caller.organisation,
         stream_number=head,
@@ -75,7 +77,7 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     )
     return EventPage(
         head=head,
-        statement=statement.compact(),
+        signed_head=signed.compact(),
         events=[
             StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
             for stream_number, logged in found

@@ -62,14 +62,14 @@ class CaseSummary:
 
 @dataclass(frozen=True)
 class ContentPresentation:
-    """The presentation that a consultation shows; ``withheld`` names groups shown in part."""
+    """The presentation that a consultation shows; ``withheld_groups`` are shown in part."""
 
     case: UUID
     version: int
     assurance: str
     presentation: SignedText
     package_digest: Digest
-    withheld: Sequence[str]
+    withheld_groups: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Preview:
     to: Addressee
     routing: SignedText
     permitted_disclosures: Sequence[Digest]
-    withheld: Sequence[str]
-    reseal: Sequence[SealedReference]
+    withheld_groups: Sequence[str]
+    to_reseal: Sequence[SealedReference]
 
 
 @dataclass(frozen=True)
@@ -116,23 +116,23 @@ class OfferResult:
     due_at: datetime
     offer: SignedText
     permitted_disclosures: Sequence[Digest]
-    withheld: Sequence[str]
-    reseal: Sequence[SealedReference]
+    withheld_groups: Sequence[str]
+    to_reseal: Sequence[SealedReference]
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A handoff after an answer; ``statement`` is the answer's document."""
+    """A handoff after an answer; ``document`` is the answer's document."""
 
     handoff: UUID
     state: HandoffState
     sequence: int
     at: datetime
-    statement: SignedText
+    document: SignedText
 
 
 @dataclass(frozen=True)
-class HandoffStatement:
+class AnswerView:
     """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
 
     sequence: int
@@ -141,7 +141,7 @@ class HandoffStatement:
     author: str
     at: datetime
     event: UUID
-    statement: SignedText
+    document: SignedText
     code: str | None = None
 
 
@@ -160,7 +160,7 @@ class HandoffSummary:
     purpose: Sequence[str]
     offered_at: datetime
     due_at: datetime
-    until: datetime | None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,8 @@ class HandoffView(HandoffSummary):
     routing: SignedText
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
-    answers: Sequence[HandoffStatement]
-    reseal: Sequence[SealedReference] | None = None
+    answers: Sequence[AnswerView]
+    to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
 
@@ -206,11 +206,11 @@ class StreamEntry:
 
 @dataclass(frozen=True)
 class EventPage:
-    """A page of a stream; ``statement`` is the gateway's signed statement that it ends at
+    """A page of a stream; ``signed_head`` says, signed by the gateway, that it ends at
     ``head``."""
 
     head: int
-    statement: SignedText
+    signed_head: SignedText
     events: Sequence[StreamEntry]
     next: str | None
 

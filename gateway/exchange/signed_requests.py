@@ -2,7 +2,7 @@
 
 What can be told from the bytes alone is checked first, against every key that the caller's
 organisation ever registered. Whether the key still counts is asked inside the transaction, after
-the retry key: a write that was done gets its first result, whatever became of the key.
+the idempotency key: a write that was done gets its first result, whatever became of the key.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
-_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "until"})
+_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
 _BESIDE_OFFERED = frozenset({"by", "note"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
@@ -39,7 +39,7 @@ BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
 class VerifiedRequest:
     """A document with a valid signature of its own organisation: key, id and what it says.
 
-    ``jti`` is the retry key. ``verified`` has the claims and every disclosure in its place.
+    ``jti`` is the idempotency key. ``verified`` has the claims and every disclosure in its place.
     """
 
     document: SdJwt
@@ -59,7 +59,7 @@ class SignedRequestType:
 def open_signed(
     ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
 ) -> VerifiedRequest:
-    """Verify a document of the caller's organisation; ``key`` is a retry key sent beside it.
+    """Verify a document of the caller's organisation; ``key`` is a idempotency key sent beside it.
 
     Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
     audience, an attestation for another organisation (``attested_for``), a form that is not
@@ -168,9 +168,9 @@ def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
         allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
-    said = sd_jwt.merge_disclosures(opened.verified)
-    persons = {name: said[name] for name in _PERSONS if name in said}
-    return {**persons, "content": cases.case_from_claims(said)}
+    merged = sd_jwt.merge_disclosures(opened.verified)
+    persons = {name: merged[name] for name in _PERSONS if name in merged}
+    return {**persons, "content": cases.case_from_claims(merged)}
 
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:
@@ -198,8 +198,8 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     except StatementError as error:
         raise InvalidDocument(f"the signed document is not accepted: {error}") from None
     body = {one.name: one.value for one in placed}
-    if "until" in claims:
-        body["until"] = _moment(claims["until"])
+    if "expires_at" in claims:
+        body["expires_at"] = _moment(claims["expires_at"])
     return {
         **body,
         "handoff": claims["handoff"],
@@ -227,7 +227,7 @@ def _moment(seconds: Any) -> str:
             raise ValueError
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
-        raise InvalidDocument("'until' is a time in whole seconds since 1970") from None
+        raise InvalidDocument("'expires_at' is a time in whole seconds since 1970") from None
 
 
 def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def due_successions(ports: Ports) -> tuple[Succession, ...]:
 def apply(ports: Ports, succession: UUID, limit: int = BATCH) -> Progress:
     """Move what is due, ``limit`` handoffs at most; end the succession when nothing is left.
 
-    Nothing is done before its day, before both offices approved, or again. Raises NotFound.
+    Nothing is done before its day, before both organisations approved, or again. Raises NotFound.
     """
     today = ports.reference_date(ports.now())
     with ports.begin(TransactionMode.READ) as work:
@@ -273,7 +273,7 @@ def _obstacle(succession: Succession, disposition: HandoffDisposition, now: date
         return "the successor is its originator"
     if disposition.originator.signed_only:
         return "its originator is bound by what it signs itself"
-    if disposition.handoff.until is not None and disposition.handoff.until <= now:
+    if disposition.handoff.expires_at is not None and disposition.handoff.expires_at <= now:
         return "the offer has ended"
     return ""
 
@@ -409,7 +409,7 @@ def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition
         state=moved.state,
         author=moved.recipient,
         at=at,
-        statement=_ending(ports, succession, disposition, at).compact(),
+        document=_ending(ports, succession, disposition, at).compact(),
         event=ports.new_id(),
     )
     if disposition.way is not Disposition.REISSUE:
@@ -440,7 +440,7 @@ def _ending(
             "reason": f"{succession.competence} moves from {succession.predecessor} to "
             f"{succession.successor} on {succession.day.isoformat()} ({succession.legal_act}); "
             f"{next_step}{ground}",
-            "to": succession.successor,
+            "suggested_recipient": succession.successor,
         },
     )
 
@@ -470,7 +470,7 @@ def _following(
         state=HandoffState.OFFERED,
         author=handoff.originator,
         at=at,
-        statement=offer.compact(),
+        document=offer.compact(),
         event=ports.new_id(),
     )
     return handoff, answer
@@ -479,7 +479,7 @@ def _following(
 def _offer(
     ports: Ports, succession: Succession, disposition: HandoffDisposition, fresh: UUID, at: datetime
 ) -> SdJwt:
-    before = sd_jwt.parse(disposition.offer.statement)
+    before = sd_jwt.parse(disposition.offer.document)
     said = {d.name: d.value for d in before.disclosures}
     handoff = disposition.handoff
     return handoff_documents.issue_offer(
@@ -493,7 +493,7 @@ def _offer(
         case_digest=handoff.case_digest,
         disclosures=sorted(handoff.permitted_disclosures),
         purpose=handoff.purpose,
-        until=handoff.until,
+        expires_at=handoff.expires_at,
         by=said.get("by", "erased"),
         note=said.get("note"),
         reissue_of=handoff_documents.ReissueReference(
@@ -510,7 +510,7 @@ def _offer(
 
 def parties_of(succession: Succession, *others: str) -> tuple[Party, ...]:
     """The gateway, and whom a step of the whole succession concerns."""
-    concerned = tuple(Party(one, "concerned") for one in (*succession.offices, *others))
+    concerned = tuple(Party(one, "concerned") for one in (*succession.organisations, *others))
     return (Party(GATEWAY, "gateway"), *concerned)
 
 
@@ -521,7 +521,7 @@ def subject_of(succession: Succession) -> str:
         "predecessor": succession.predecessor,
         "successor": succession.successor,
         "competence": succession.competence,
-        "on": succession.day.isoformat(),
+        "effective_on": succession.day.isoformat(),
     }
     return canonical.encode(named).decode()
 
@@ -556,7 +556,7 @@ def _record(
         handoff=handoff.id,
         case_digest=handoff.case_digest,
         package_digest=handoff.package_digest,
-        document_sha256=sd_jwt.parse(answer.statement).digest,
+        document_sha256=sd_jwt.parse(answer.document).digest,
     )
 
 

@@ -1,4 +1,4 @@
-"""A succession as it is approved and seen: by its two offices, and by administrators.
+"""A succession as it is approved and seen: by its two organisations, and by administrators.
 
 The disposition of each handoff is decided where it is carried out (succession_execution.py).
 """
@@ -46,7 +46,7 @@ from gateway.kernel.values import Caller, LoggedEvent
 
 @dataclass(frozen=True)
 class SuccessionApprovalRequest:
-    """Who approves for an office, and the document by which it does, where it signs one itself."""
+    """Who approves for an organisation, and the document by which it does, if it signs one."""
 
     by: str
     signed: VerifiedRequest | None = None
@@ -60,11 +60,11 @@ class SuccessionApprovalRequest:
 def approve(
     ports: Ports, caller: Caller, key: str, succession: UUID, approval: SuccessionApprovalRequest
 ) -> WriteResult:
-    """Approve a succession for one's own office: both have to, before anything is re-issued.
+    """Approve a succession for one's own organisation: both have to, before anything is re-issued.
 
     Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
     another plan, and the policy's denials. In a succession the gateway speaks in the
-    predecessor's name: an office that is locked to what it signs itself signs its approval.
+    predecessor's name: an organisation that is locked to what it signs itself signs its approval.
     """
     own = {} if approval.signed is None else {"signed": True}
     asked = {"succession": str(succession), **own}
@@ -96,7 +96,7 @@ def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
 
 
 def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
-    """A succession as one of its two offices may see it."""
+    """A succession as one of its two organisations may see it."""
 
     def query(context: RequestContext) -> dict[str, Any]:
         return to_json(_authorized(context, succession))
@@ -105,7 +105,7 @@ def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
 
 
 def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
-    """The successions in which the caller is one of the offices, oldest first: a handful."""
+    """The successions in which the caller is one of the organisations, oldest first: a handful."""
 
     def query(context: RequestContext) -> list[dict[str, Any]]:
         found = context.work.successions.of(caller.organisation)
@@ -116,15 +116,15 @@ def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
 
 def _authorized(context: RequestContext, succession: UUID) -> Succession:
     found = context.work.successions.get(succession)
-    if found is None or context.caller.organisation not in found.offices:
+    if found is None or context.caller.organisation not in found.organisations:
         deny_as_not_found()
     authorize(context, _entity(context, found))
     return found
 
 
 def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
-    offices = (context.entity(context.require(slug)) for slug in succession.offices)
-    return succession_entity(succession, *offices)
+    organisations = (context.entity(context.require(slug)) for slug in succession.organisations)
+    return succession_entity(succession, *organisations)
 
 
 def _as_of(succession: Succession, event: UUID) -> Succession:
@@ -145,29 +145,31 @@ def _as_of(succession: Succession, event: UUID) -> Succession:
 def _record(
     context: RequestContext, succession: Succession, signed: VerifiedRequest | None
 ) -> None:
-    """Record an approval for the gateway and both offices, with the digest of its document."""
+    """Record an approval for the gateway and both organisations, with its document's digest."""
     context.record(
         parties_of(succession),
-        EventDetail("subject", subject_of(succession), frozenset({GATEWAY, *succession.offices})),
+        EventDetail(
+            "subject", subject_of(succession), frozenset({GATEWAY, *succession.organisations})
+        ),
         document_sha256=None if signed is None else signed.document.digest,
     )
 
 
 def to_json(succession: Succession) -> dict[str, Any]:
-    """A succession in words; who approved it stays with each office."""
+    """A succession in words; who approved it stays with each organisation."""
     return {
         "succession": str(succession.id),
         "predecessor": succession.predecessor,
         "successor": succession.successor,
         "competence": succession.competence,
-        "on": succession.day.isoformat(),
+        "effective_on": succession.day.isoformat(),
         "read_until": succession.read_until.isoformat(),
         "legal_act": succession.legal_act,
-        "consents_carry_over": succession.consents,
+        "permissions_carry_over": succession.permissions,
         "mandate_event": str(succession.mandate_event),
         "approvals": [
-            {"office": office, "event": str(one.event), "statement": one.signed}
-            for office, one in succession.approvals
+            {"organisation": organisation, "event": str(one.event), "document": one.signed}
+            for organisation, one in succession.approvals
             if one is not None
         ],
         "waits_for": [] if succession.over else list(succession.missing),
@@ -188,9 +190,9 @@ def report(ports: Ports, succession: UUID) -> dict[str, Any]:
 def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
     """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
     with ports.begin(TransactionMode.READ) as work:
-        for office in planned.offices:
-            if work.organisations.get(office) is None:
-                raise NotFound(f"no organisation has the id {office}")
+        for organisation in planned.organisations:
+            if work.organisations.get(organisation) is None:
+                raise NotFound(f"no organisation has the id {organisation}")
         return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
 
 
@@ -237,11 +239,9 @@ def _view_of_open(
         return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
     if disposition is None:
         return None
-    to_seal_anew = (
-        0 if disposition.way is Disposition.STAY else _to_seal_anew(succession, disposition)
-    )
+    to_reseal = 0 if disposition.way is Disposition.STAY else _to_reseal(succession, disposition)
     reads_until = _reads_until(succession, disposition)
-    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_seal_anew)
+    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_reseal)
 
 
 _KEY_LOST = (
@@ -254,7 +254,7 @@ def _open_view(
     way: Disposition,
     why: str,
     reads_until: str | None = None,
-    to_seal_anew: int = 0,
+    to_reseal: int = 0,
 ) -> dict[str, Any]:
     return {
         "handoff": str(handoff.id),
@@ -263,11 +263,11 @@ def _open_view(
         "way": str(way),
         "why": why,
         "predecessor_reads_until": reads_until,
-        "to_seal_anew": to_seal_anew,
+        "to_reseal": to_reseal,
     }
 
 
-def _to_seal_anew(succession: Succession, disposition: HandoffDisposition) -> int:
+def _to_reseal(succession: Succession, disposition: HandoffDisposition) -> int:
     sealed = sealed_of(disposition.case, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 

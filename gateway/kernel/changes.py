@@ -357,10 +357,10 @@ def described(change: Change) -> str:
 
 
 def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
-    """A proposal with its values, for an entrusted system: what the second person reads."""
+    """A proposal with its values, for the operator's systems: what the second person reads."""
 
     def query(context: RequestContext) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         stored = context.work.proposals.get(proposal)
         if stored is None:
             deny_as_not_found()
@@ -375,7 +375,7 @@ def page(
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         now = context.now if waiting else None
 
         def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
@@ -386,9 +386,9 @@ def page(
     return read(ports, caller, ActionRequest("registry.read"), query)
 
 
-def require_entrusted(context: RequestContext) -> None:
-    """Let only a system that two persons entrusted go on: policy is asked here too."""
-    authorize(context, LOG, {"entrusted": "admin" in context.caller.scopes})
+def require_admin_scope(context: RequestContext) -> None:
+    """Let only a system go on that two persons gave the admin scope: policy is asked here too."""
+    authorize(context, LOG, {"admin_scope": "admin" in context.caller.scopes})
 
 
 # --- One change in its transaction ---------------------------------------------------------------

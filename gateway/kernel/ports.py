@@ -63,7 +63,7 @@ class OrganisationStore(Protocol):
     """The registry. Changes need a REGISTRY transaction."""
 
     def get(self, slug: str) -> Organisation | None:
-        """The organisation with its seats and competences, as of this transaction."""
+        """The organisation with its memberships and mandates, as of this transaction."""
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """Organisations with a slug greater than ``after``, in order of slug.
@@ -312,7 +312,7 @@ class LogStore(Protocol):
 
 
 class IdempotencyStore(Protocol):
-    """Retry keys, scoped to an organisation."""
+    """Idempotency keys, scoped to an organisation."""
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """The write that used the key."""
@@ -416,7 +416,7 @@ class ConformanceStore(Protocol):
 
 
 class SuccessionStore(Protocol):
-    """Mandates that move to another office, and the handoffs that they ended.
+    """Mandates that move to another organisation, and the handoffs that they ended.
 
     Planned in a REGISTRY transaction; the rest is written in a WRITE transaction.
     """
@@ -431,7 +431,7 @@ class SuccessionStore(Protocol):
         """Those in which an organisation gives or takes the mandate, oldest first."""
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
-        """Those in which the office gives this competence away, oldest first."""
+        """Those in which the organisation gives this competence away, oldest first."""
 
     def add(self, succession: Succession) -> None:
         """Store a planned succession; AlreadyExists when the id is taken."""
@@ -611,7 +611,7 @@ class Ports:
     begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
     policy: Policy
     attester: Signer
-    notary: CheckpointSigning
+    checkpoint_signer: CheckpointSigning
     keys: CaseKeys
     now: Callable[[], datetime]
     reference_date: Callable[[datetime], ReferenceDate]

@@ -398,10 +398,10 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     """The receipt of an event with the disclosures that ``organisation`` may read.
 
     Call it with no transaction open: it signs a checkpoint, and only of what is committed. A
-    refusal of the notary's names the event as ``recorded``.
+    refusal of the checkpoint_signer's names the event as ``recorded``.
     """
     try:
-        note = ports.notary.sign(logged.head, logged.base)
+        note = ports.checkpoint_signer.sign(logged.head, logged.base)
     except Refusal as refusal:
         refusal.recorded = logged.event.id
         raise

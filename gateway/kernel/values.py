@@ -117,7 +117,7 @@ class SentHandoff:
 
 @dataclass(frozen=True)
 class IdempotencyRecord:
-    """A write that was done: its retry key, what it asked (HMAC), the event that it became.
+    """A write that was done: its idempotency key, what it asked (HMAC), the event that it became.
 
     ``result`` is the first answer as JSON, where it holds nothing of a case and is stored.
     """

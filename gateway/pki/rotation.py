@@ -40,7 +40,9 @@ class AuthorityStep(StrEnum):
     """The steps of a rotation, in their order."""
 
     PUBLISH = "publish"  # a new authority is made and trusted, and signs nothing yet
-    USE = "use"  # it signs; the one before is trusted until its last certificate has ended
+    ACTIVATE = (
+        "activate"  # it signs; the one before is trusted until its last certificate has ended
+    )
     RETIRE = "retire"  # the one before is trusted no more, and its key is destroyed
 
 
@@ -147,7 +149,7 @@ def next_turn(folder: Path, now: datetime) -> PendingAuthorityStep:
     coming = [one for one in found if one.place is AuthorityStage.NEXT]
     if coming:
         return PendingAuthorityStep(
-            AuthorityStep.USE, coming[0].since + PUBLISHED_BEFORE, coming[0]
+            AuthorityStep.ACTIVATE, coming[0].since + PUBLISHED_BEFORE, coming[0]
         )
     (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
     former = [one for one in found if one.place is AuthorityStage.FORMER]
@@ -206,8 +208,8 @@ def reminder(folder: Path, now: datetime) -> list[str]:
     turn = next_turn(folder, now)
     if turn.of is None or now < turn.due:
         return []
-    if turn.step is AuthorityStep.USE:
+    if turn.step is AuthorityStep.ACTIVATE:
         return [
-            f"issuing authority {turn.of.id} can be taken into use: `casegate ca rotate --step use`"
+            f"issuing authority {turn.of.id} can be activated: `casegate ca rotate --step activate`"
         ]
     return [f"issuing authority {turn.of.id} can be retired: `casegate ca rotate --step retire`"]

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.domain.audit import AuditAccess
 from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
-from gateway.evidence import receipt, trust_mark
+from gateway.evidence import membership_attestation, receipt
 from gateway.evidence.key_history import KEY, SUBJECT
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -68,9 +68,9 @@ def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
                 for c in certificates
                 if c.revoked_at is None
             ],
-            "audit_grants": [
+            "audit_access": [
                 audit_access_json(grant)
-                for grant in context.organisation.audit_grants
+                for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
             "reference_date": context.today.day.isoformat(),
@@ -127,8 +127,8 @@ class _Status:
 def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
-    It ends after a day, or when the seat does. WrongState when there is nothing to state: the
-    organisation does not take part now, or holds no seat. Raises LogFrozen,
+    It ends after a day, or when the membership does. WrongState when there is nothing to state: the
+    organisation does not take part now, or has no membership. Raises LogFrozen,
     HighWaterMarkUnavailable.
     """
 
@@ -138,8 +138,8 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         return deny_as_not_found() if found is None else _status(context, found)
 
     status = read(ports, caller, ActionRequest("directory.read"), query)
-    ports.notary.sign(status.head)  # a frozen gateway states nothing
-    mark = trust_mark.issue(
+    ports.checkpoint_signer.sign(status.head)  # a frozen gateway states nothing
+    mark = membership_attestation.issue(
         issuer=ports.issuer,
         organisation=slug,
         status=str(status.organisation.status),
@@ -149,7 +149,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         simulated=status.simulated,
         signer=ports.attester,
     )
-    return {"organisation": slug, "statement": mark, "until": status.ends.isoformat()}
+    return {"organisation": slug, "attestation": mark, "expires_at": status.ends.isoformat()}
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:
@@ -172,8 +172,8 @@ def _status(context: RequestContext, organisation: Organisation) -> _Status:
 def _end_of(
     context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
 ) -> datetime:
-    """A day later, or earlier by whole minutes when the seat ends before; a minute at least."""
-    ends = at + trust_mark.LIFETIME
+    """A day later, or whole minutes earlier when the membership ends before; at least a minute."""
+    ends = at + membership_attestation.LIFETIME
     while (
         ends > at + MINUTE
         and organisation.membership_on(context.ports.reference_date(ends).day) is not membership
@@ -225,7 +225,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
         "public_authority": organisation.public_authority,
         "active": organisation.active,
         "membership": organisation.membership_on(day),
-        "competences": [
+        "mandates": [
             {
                 "competence": c.key,
                 "legal_act": c.legal_act,
@@ -233,7 +233,7 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
                 "until": c.period.end.isoformat() if c.period.end else None,
                 "registration_event": str(c.registration_event),
             }
-            for c in organisation.competences
+            for c in organisation.mandates
             if c.period.holds(day)
         ],
         "signed_only": organisation.signed_only,
@@ -246,10 +246,10 @@ def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]
 
 
 def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
-    """What an audit grant reaches over, and when."""
+    """What an audit access covers, and when."""
     case = grant.case
     return {
-        "grant": str(grant.id),
+        "audit_access": str(grant.id),
         "coverage": str(grant.coverage),
         "member": grant.member if case is None else case.originator,
         "case": None if case is None else str(case.case),

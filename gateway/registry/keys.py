@@ -165,7 +165,7 @@ def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
     if organisation.signed_only is locked:
         raise WrongState(f"the organisation is {'locked' if locked else 'not locked'} already")
     keys = _keys(_valid_keys(context, organisation))
-    word = _word(context, "statement", says, None, keys)
+    word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
         raise ValidationFailed((("/statement", "was used before: sign again"),))

@@ -1,4 +1,4 @@
-"""Legal mandates: given, ended, and moved to another office in one change.
+"""Legal mandates: given, ended, and moved to another organisation in one change.
 
 Cancelling a planned succession undoes what the plan did, and only that: what had been ended or
 given for that day before stands, and so does what was changed since. Days that have passed stay as
@@ -43,10 +43,10 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
         period=context.period(),
         registration_event=context.event,
     )
-    held = [c.period for c in organisation.competences if c.key == competence.key]
+    held = [c.period for c in organisation.mandates if c.key == competence.key]
     if any(competence.period.overlaps(period) for period in held):
         raise WrongState("the organisation holds that competence in that period already")
-    context.save(replace(organisation, competences=(*organisation.competences, competence)))
+    context.save(replace(organisation, mandates=(*organisation.mandates, competence)))
     return {
         "organisation": organisation.slug,
         "competence": competence.key,
@@ -55,10 +55,10 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def _warning(context: ChangeContext, granted: Mandate) -> Mapping[str, Any]:
-    """Which other offices receive the same on one of the days: offers would be refused on them."""
+    """Which others receive the same on one of the days: offers would be refused on them."""
     if granted.function != "receive":
         return {}
-    others = [c for one in organisations(context.work) for c in one.competences]
+    others = [c for one in organisations(context.work) for c in one.mandates]
     found = sorted({c.organisation for c in overlapping(granted, others)})
     return {"overlaps": found} if found else {}
 
@@ -67,15 +67,15 @@ def end_mandate(context: ChangeContext) -> Mapping[str, Any]:
     """End the mandate that an organisation holds on a day."""
     organisation = context.organisation
     key, day = context.values["competence"], context.values["until"]
-    held = (c for c in organisation.competences if c.key == key and c.period.holds(day))
+    held = (c for c in organisation.mandates if c.key == key and c.period.holds(day))
     ended = next(held, None)
     if ended is None:
         raise WrongState("the organisation has no mandate for that competence on that day")
-    context.save(replace(organisation, competences=end(organisation.competences, ended, day)))
+    context.save(replace(organisation, mandates=end(organisation.mandates, ended, day)))
     return {"organisation": organisation.slug, "competence": key}
 
 
-# --- A mandate is planned to move to another office, in one change; or the plan is cancelled -----
+# --- A mandate is planned to move to another organisation; or the plan is cancelled -----
 
 _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 
@@ -83,7 +83,7 @@ _MAY_SUCCEED = frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE})
 def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     """End a mandate here and give it there from the same day on."""
     predecessor = context.organisation
-    key, day = context.values["competence"], context.values["on"]
+    key, day = context.values["competence"], context.values["effective_on"]
     successor = _known(context, context.values["successor"])
     if any(not one.over for one in context.work.successions.from_office(predecessor.slug, key)):
         raise WrongState("a succession of this mandate is planned already: cancel that first")
@@ -98,14 +98,14 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         context.save(taken)
     context.work.successions.add(succession)
     context.affected += (successor.slug,)
-    others = [c for one in organisations(context.work) for c in one.competences]
+    others = [c for one in organisations(context.work) for c in one.mandates]
     third = {c.organisation for c in overlapping(competence, others)}
     return {
         "succession": str(context.event),
         "predecessor": predecessor.slug,
         "successor": successor.slug,
         "competence": key,
-        "on": day.isoformat(),
+        "effective_on": day.isoformat(),
         "read_until": succession.read_until.isoformat(),
         **({"overlaps": sorted(third)} if third else {}),
     }
@@ -131,10 +131,10 @@ def _ended(predecessor: Organisation, key: str, day: date) -> tuple[Organisation
 
     An end that was recorded before stands, where it is that day.
     """
-    for held in predecessor.competences:
+    for held in predecessor.mandates:
         if held.key == key and held.period.start < day and held.period.holds(day):
-            kept = end(predecessor.competences, held, day)
-            return replace(predecessor, competences=kept), held.period.end
+            kept = end(predecessor.mandates, held, day)
+            return replace(predecessor, mandates=kept), held.period.end
         if held.key == key and held.period.end == day:
             return predecessor, day
     raise WrongState("the predecessor has no mandate for that competence until that day")
@@ -144,7 +144,7 @@ def _taken(
     context: ChangeContext, successor: Organisation, key: str, period: Period
 ) -> tuple[Organisation, Mandate]:
     """The successor with the mandate; one that it was given for that day before stands."""
-    own = [c for c in successor.competences if c.key == key]
+    own = [c for c in successor.mandates if c.key == key]
     for held in own:
         if held.period.holds(period.start):
             return successor, held
@@ -161,7 +161,7 @@ def _taken(
         period=period,
         registration_event=context.event,
     )
-    return replace(successor, competences=(*successor.competences, competence)), competence
+    return replace(successor, mandates=(*successor.mandates, competence)), competence
 
 
 def _succession(
@@ -173,10 +173,10 @@ def _succession(
             predecessor=context.change.organisation,
             successor=successor,
             competence=competence.key,
-            day=context.values["on"],
+            day=context.values["effective_on"],
             read_until=context.values["read_until"],
             legal_act=context.values["legal_act"],
-            consents=context.values["consents"],
+            permissions=context.values["permissions"],
             mandate_event=competence.registration_event,
             former_end=former_end,
         )
@@ -216,9 +216,9 @@ def _taken_back(
 ) -> Organisation:
     """The successor without what the plan gave it: from today on, or from the first day."""
     held = [
-        ended_by((c,), context.today) if c.id == planned.id else (c,) for c in successor.competences
+        ended_by((c,), context.today) if c.id == planned.id else (c,) for c in successor.mandates
     ]
-    return replace(successor, competences=tuple(chain.from_iterable(held)))
+    return replace(successor, mandates=tuple(chain.from_iterable(held)))
 
 
 def _given_back(
@@ -226,7 +226,7 @@ def _given_back(
 ) -> Organisation:
     """The predecessor with the mandate as long as it had it before: as if there had been no plan,
     or, once its day has passed, in a new period from today on."""
-    own = [c for c in predecessor.competences if c.key == planned.competence]
+    own = [c for c in predecessor.mandates if c.key == planned.competence]
     cut_short = next((c for c in own if c.period.end == planned.day), None)
     first = max(planned.day, context.today)
     days = _free(planned, first, [c.period for c in own if c is not cut_short])
@@ -234,10 +234,10 @@ def _given_back(
         return predecessor
     if first == planned.day:
         longer = replace(cut_short, period=Period(cut_short.period.start, days.end))
-        kept = tuple(longer if c is cut_short else c for c in predecessor.competences)
-        return replace(predecessor, competences=kept)
+        kept = tuple(longer if c is cut_short else c for c in predecessor.mandates)
+        return replace(predecessor, mandates=kept)
     again = replace(cut_short, id=context.event, registration_event=context.event, period=days)
-    return replace(predecessor, competences=(*predecessor.competences, again))
+    return replace(predecessor, mandates=(*predecessor.mandates, again))
 
 
 def _free(planned: Succession, first: date, others: list[Period]) -> Period | None:
@@ -253,7 +253,7 @@ def _free(planned: Succession, first: date, others: list[Period]) -> Period | No
 
 def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
-    held = [c for one in organisations(context.work) for c in one.competences]
+    held = [c for one in organisations(context.work) for c in one.mandates]
     found = timelines(c for c in held if c.key == planned.competence)
     coming = [
         s
@@ -282,7 +282,7 @@ def report(ports: Ports) -> dict[str, Any]:
     now = ports.now()
     with ports.begin(TransactionMode.READ) as work:
         found = list(organisations(work))
-    held = [competence for one in found for competence in one.competences]
+    held = [competence for one in found for competence in one.mandates]
     holders = {competence.organisation for competence in held}
     return {
         "reference_date": ports.reference_date(now).day.isoformat(),

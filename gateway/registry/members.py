@@ -85,7 +85,7 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
     asked = Application(
         membership=context.values["membership"],
         purposes=context.values["purposes"],
-        about=context.values["about"],
+        description=context.values["description"],
         received_on=context.values["received_on"],
         event=context.event,
     )
@@ -113,13 +113,13 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
         raise ValidationFailed(
             (("/decided_on", "lies between the day of the application and today"),)
         )
-    resolution = AdmissionDecision(
+    decision = AdmissionDecision(
         reference=context.values["decision_ref"],
         decided_on=decided_on,
         document_sha256=context.values["document_sha256"],
         event=context.event,
     )
-    application = replace(organisation.application, resolution=resolution)
+    application = replace(organisation.application, decision=decision)
     context.save(replace(decided, application=application))
     return _status(context, decided.status)
 
@@ -188,26 +188,26 @@ def set_contact(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": contact.organisation, "role": contact.role}
 
 
-# --- Seats in the association are given and ended -------------------------------------------------
+# --- Memberships are given and ended ---
 
 
 def grant_membership(context: ChangeContext) -> Mapping[str, Any]:
     """Give an organisation its class of membership, for a time that no other one covers."""
     organisation = context.organisation
     membership = context.values["membership"]
-    seat = Membership(membership, context.period(), context.values["decision_ref"])
-    if any(seat.period.overlaps(other.period) for other in organisation.memberships):
+    granted = Membership(membership, context.period(), context.values["decision_ref"])
+    if any(granted.period.overlaps(other.period) for other in organisation.memberships):
         raise WrongState("a membership is recorded in that period already: end it first")
-    memberships = sorted((*organisation.memberships, seat), key=lambda s: s.period.start)
+    memberships = sorted((*organisation.memberships, granted), key=lambda s: s.period.start)
     context.save(replace(organisation, memberships=tuple(memberships)))
-    return {"organisation": organisation.slug, "membership": str(seat.membership)}
+    return {"organisation": organisation.slug, "membership": str(granted.membership)}
 
 
 def end_membership(context: ChangeContext) -> Mapping[str, Any]:
     """End the membership that an organisation holds on a day."""
     organisation = context.organisation
     day = context.values["until"]
-    ended = next((seat for seat in organisation.memberships if seat.period.holds(day)), None)
+    ended = next((one for one in organisation.memberships if one.period.holds(day)), None)
     if ended is None:
         raise WrongState("there is no membership on that day")
     context.save(replace(organisation, memberships=end(organisation.memberships, ended, day)))
@@ -247,7 +247,7 @@ def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
     made = Agreement(
         id=context.event,
         kind=context.values["kind"],
-        about=context.values["about"],
+        description=context.values["description"],
         reference=context.values["reference"],
         period=context.period(),
     )
@@ -270,7 +270,7 @@ def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, A
     return {"organisation": organisation.slug, noun: str(named)}
 
 
-# --- Audit grants are given and ended -------------------------------------------------------------
+# --- Audit access is given and ended ---
 
 
 def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
@@ -293,12 +293,16 @@ def grant_audit(context: ChangeContext) -> Mapping[str, Any]:
         )
     except ValueError as error:
         raise ValidationFailed((("/until", str(error)),)) from None
-    context.save(replace(organisation, audit_grants=(*organisation.audit_grants, grant)))
-    return {"organisation": organisation.slug, "grant": str(grant.id), "coverage": str(coverage)}
+    context.save(replace(organisation, audit_access=(*organisation.audit_access, grant)))
+    return {
+        "organisation": organisation.slug,
+        "audit_access": str(grant.id),
+        "coverage": str(coverage),
+    }
 
 
 def _member(context: ChangeContext, auditor: Organisation, coverage: CoverageKind) -> str | None:
-    """The member, or the case's originator, that the grant is about; nobody audits itself."""
+    """The member, or the case's originator, that the access is about; nobody audits itself."""
     if coverage is CoverageKind.ALL:
         _refuse_given(context, "member", "case")
         return None
@@ -334,13 +338,13 @@ def _refuse_given(context: ChangeContext, *names: str) -> None:
 
 
 def end_audit(context: ChangeContext) -> Mapping[str, Any]:
-    """End a grant at once; one that is over, or is another's, is not there."""
-    organisation, grant = context.organisation, context.values["grant"]
+    """End an audit access at once; one that is over, or is another's, is not there."""
+    organisation, grant = context.organisation, context.values["audit_access"]
     ended = tuple(
         replace(one, ended_at=context.now) if one.id == grant and one.ended_at is None else one
-        for one in organisation.audit_grants
+        for one in organisation.audit_access
     )
-    if ended == organisation.audit_grants:
-        raise WrongState("the organisation has no such grant, or it was ended before")
-    context.save(replace(organisation, audit_grants=ended))
-    return {"organisation": organisation.slug, "grant": str(grant)}
+    if ended == organisation.audit_access:
+        raise WrongState("the organisation has no such audit access, or it was ended before")
+    context.save(replace(organisation, audit_access=ended))
+    return {"organisation": organisation.slug, "audit_access": str(grant)}

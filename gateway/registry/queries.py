@@ -27,7 +27,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import require_entrusted
+from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.pagination import Page, collect_page, iterate
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
@@ -51,7 +51,7 @@ def page(
         return _line(one) if status in (None, one.status) else None
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -61,7 +61,7 @@ def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> dict[s
     """All of an organisation's entry; with ``day``, what held on that day."""
 
     def query(context: RequestContext) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
@@ -72,7 +72,7 @@ def admins(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
     """Who approves, and who did."""
 
     def query(context: RequestContext) -> list[dict[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         return _admins(context.work)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
@@ -84,7 +84,7 @@ def invitations(
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_entrusted(context)
+        require_admin_scope(context)
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
@@ -104,7 +104,7 @@ def consult(
     request = ActionRequest("registry.consult", by, key, content)
 
     def act(context: RequestContext) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         if context.work.organisations.get(slug) is None:
             deny_as_not_found()
         parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
@@ -117,7 +117,7 @@ def consult(
         return _contacts(context, slug)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> dict[str, Any]:
-        require_entrusted(context)
+        require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
                 "the contacts changed since they were opened: open them under a new key"
@@ -225,12 +225,12 @@ def _entry(one: Organisation, day: date | None) -> dict[str, Any]:
             if day is None or s.since <= day
         ],
         "application": _application(one.application),
-        "memberships": [_seat(seat) for seat in one.memberships if holds(seat.period)],
-        "competences": [_competence(c) for c in one.competences if holds(c.period)],
+        "memberships": [_membership(held) for held in one.memberships if holds(held.period)],
+        "mandates": [_competence(c) for c in one.mandates if holds(c.period)],
         "interests": [_interest(i) for i in one.interests if holds(i.period)],
         "agreements": [_agreement(a) for a in one.agreements if holds(a.period)],
-        "audit_grants": [
-            _grant(g) for g in one.audit_grants if day is None or g.start <= day < g.end
+        "audit_access": [
+            _grant(g) for g in one.audit_access if day is None or g.start <= day < g.end
         ],
         "keys": [
             *({"use": "sig", **_key(key)} for key in one.document_keys),
@@ -247,11 +247,11 @@ def _days(period: Period) -> dict[str, Any]:
 def _application(one: Application | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    decided = one.resolution
+    decided = one.decision
     return {
         "membership": str(one.membership),
         "purposes": sorted(one.purposes),
-        "about": one.about,
+        "description": one.description,
         "received_on": one.received_on.isoformat(),
         "event": str(one.event),
         "decision": None
@@ -265,7 +265,7 @@ def _application(one: Application | None) -> dict[str, Any] | None:
     }
 
 
-def _seat(one: Membership) -> dict[str, Any]:
+def _membership(one: Membership) -> dict[str, Any]:
     return {
         "membership": str(one.membership),
         "decision_ref": one.decision_ref,
@@ -284,7 +284,7 @@ def _interest(one: DeclaredInterest) -> dict[str, Any]:
 
 
 def _agreement(one: Agreement) -> dict[str, Any]:
-    said = {"agreement": str(one.id), "kind": one.kind, "about": one.about}
+    said = {"agreement": str(one.id), "kind": one.kind, "description": one.description}
     return {**said, "reference": one.reference, **_days(one.period)}
 
 

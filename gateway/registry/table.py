@@ -107,7 +107,7 @@ CHANGES: Mapping[str, ChangeType] = {
             *_ENTRY,
             one_of("membership", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
-            free_text("about", "What it does."),
+            free_text("description", "What it does."),
             date("received_on", "Day of the application."),
             _CONTACTS,
         ),
@@ -162,13 +162,13 @@ CHANGES: Mapping[str, ChangeType] = {
     "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",
         1,
-        (signed_document("statement", "What it signed, from `casegate key require-signed`."),),
+        (signed_document("declaration", "What it signed, from `casegate key require-signed`."),),
         partial(keys.set_lock, locked=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
-        (signed_document("statement", "What it signed, from `casegate key allow-attested`."),),
+        (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
         partial(keys.set_lock, locked=False),
     ),
     "contact.set": ChangeType(
@@ -211,13 +211,13 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
             _RECEIVING,
-            date("on", "First day of the successor's mandate.", option="--effective-on"),
+            date("effective_on", "First day of the successor's mandate."),
             date("read_until", "First day on which the predecessor opens none of it any more."),
             free_text("legal_act", "The act that moves the mandate.", 200),
             boolean(
-                "consents",
-                "The act says that consents hold for the successor.",
-                option="--consents-carry-over",
+                "permissions",
+                "The act says that permissions hold for the successor.",
+                option="--permissions-carry-over",
             ),
         ),
         mandates.plan_succession,
@@ -252,7 +252,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             one_of("kind", "Of which kind.", AGREEMENT_KINDS),
-            free_text("about", "What was agreed."),
+            free_text("description", "What was agreed."),
             free_text("reference", "Legal reference, as in: Art. 46(2)(c) GDPR."),
             *period(),
         ),
@@ -383,9 +383,9 @@ CHANGES: Mapping[str, ChangeType] = {
         members.grant_audit,
     ),
     "audit_access.end": ChangeType(
-        "End an audit grant at once.",
+        "End an audit access at once.",
         2,
-        (identifier("grant", "The event that gave it.", option="GRANT"), _REASON),
+        (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
     ),
     "admin.add": ChangeType(

@@ -69,7 +69,7 @@ _handoffs = and_(
 )
 _handoff_ids = select(handoff.c.id).where(_handoffs)
 _ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="")
-_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(statement=ERASED)
+_ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_RETRIES = delete(retry).where(
     or_(
         retry.c.event.in_(select(case_version.c.event).where(_versions)),

@@ -138,7 +138,7 @@ class SqlHandoffs:
             "state": handoff.state,
             "accepted_groups": handoff.accepted_groups,
             "due_at": handoff.due_at,
-            "until": handoff.until,
+            "expires_at": handoff.expires_at,
             "sequence": handoff.sequence,
         }
         if not self._transaction.changed(_SAVE, values):
@@ -198,16 +198,16 @@ class SqlHandoffs:
             self._note(answer.handoff, row)
         key = self._cipher.case_keys[self._case_of[answer.handoff]]
         cell = _cell(answer.handoff, answer.sequence)
-        statement = self._cipher.encrypt(answer.statement, key, cell)
-        self._transaction.execute(_ADD_ANSWER, {**vars(answer), "statement": statement})
+        document = self._cipher.encrypt(answer.document, key, cell)
+        self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})
 
     def _answer(self, row: Row[Any]) -> HandoffAnswer:
-        text = self._cipher.decrypt(row.statement, _cell(row.handoff, row.sequence))
-        return HandoffAnswer(**row._asdict() | {"statement": text})
+        text = self._cipher.decrypt(row.document, _cell(row.handoff, row.sequence))
+        return HandoffAnswer(**row._asdict() | {"document": text})
 
 
 def _cell(handoff: UUID, sequence: int) -> CellRef:
-    return CellRef(answer.name, f"{handoff}/{sequence}", "statement")
+    return CellRef(answer.name, f"{handoff}/{sequence}", "document")
 
 
 def _handoff(row: Row[Any]) -> Handoff:
@@ -225,7 +225,7 @@ def _handoff(row: Row[Any]) -> Handoff:
         conditions_digest=row.conditions_digest,
         offered_at=row.offered_at,
         due_at=row.due_at,
-        until=row.until,
+        expires_at=row.expires_at,
         state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,

@@ -360,17 +360,19 @@ class SqlSuccessions:
 
 def _succession_row(succession: Succession) -> dict[str, Any]:
     values = dict(vars(succession))
-    for office in ("predecessor", "successor"):
-        approved: SuccessionApproval | None = values.pop(f"by_{office}")
-        values[f"{office}_by"] = approved and approved.by
-        values[f"{office}_event"] = approved and approved.event
-        values[f"{office}_signed"] = approved and approved.signed
+    for organisation in ("predecessor", "successor"):
+        approved: SuccessionApproval | None = values.pop(f"by_{organisation}")
+        values[f"{organisation}_by"] = approved and approved.by
+        values[f"{organisation}_event"] = approved and approved.event
+        values[f"{organisation}_signed"] = approved and approved.signed
     return values
 
 
 def _succession(row: Any) -> Succession:
     values = row._asdict()
-    for office in ("predecessor", "successor"):
-        by, event, signed = (values.pop(f"{office}_{name}") for name in ("by", "event", "signed"))
-        values[f"by_{office}"] = by and SuccessionApproval(by, event, signed)
+    for organisation in ("predecessor", "successor"):
+        by, event, signed = (
+            values.pop(f"{organisation}_{name}") for name in ("by", "event", "signed")
+        )
+        values[f"by_{organisation}"] = by and SuccessionApproval(by, event, signed)
     return Succession(**values)

@@ -1,4 +1,4 @@
-"""The registry: organisations with seats and competences, their systems, certificates, people."""
+"""The registry: organisations, memberships and mandates, systems, certificates, people."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -260,7 +260,7 @@ class SqlOrganisations:
         self._transaction.require_registry()
         if not self._transaction.changed(_ADD, _organisation_row(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
-        self._add_competences(organisation)
+        self._add_mandates(organisation)
 
     def save(self, organisation: Organisation) -> None:
         self._transaction.require_registry()
@@ -270,7 +270,7 @@ class SqlOrganisations:
         if not self._transaction.changed(_SAVE, values | expected):
             raise EditConflict("the organisation has changed: read it again")
         self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
-        self._add_competences(organisation)
+        self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
 
@@ -461,8 +461,8 @@ class SqlOrganisations:
                 self._entries[key] = found
         return found
 
-    def _add_competences(self, organisation: Organisation) -> None:
-        rows = [_competence_row(c, n) for n, c in enumerate(organisation.competences)]
+    def _add_mandates(self, organisation: Organisation) -> None:
+        rows = [_competence_row(c, n) for n, c in enumerate(organisation.mandates)]
         if rows:
             self._transaction.execute(_ADD_COMPETENCES, rows)
 
@@ -471,7 +471,7 @@ def _contact_cell(organisation: str, role: str) -> CellRef:
     return CellRef(contact.name, f"{organisation}/{role}", "said")
 
 
-_OWN_COLUMNS = ("slug", "status", "version", "competences")
+_OWN_COLUMNS = ("slug", "status", "version", "mandates")
 """The fields of an organisation that are not in its document."""
 
 
@@ -483,7 +483,7 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
             slug=row.slug,
             status=row.status,
             version=row.version,
-            competences=tuple(_competence(r, r.slug) for r in group if r.competence_id is not None),
+            mandates=tuple(_competence(r, r.slug) for r in group if r.competence_id is not None),
             **read_fields(Organisation, json.loads(row.document)),
         )
         for group in grouped

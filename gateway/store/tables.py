@@ -65,7 +65,7 @@ organisation = Table(
     Column("slug", TEXT, primary_key=True),  # permanent: a slug is never used again
     Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
-    # All other fields but the competences, by name, as JSON.
+    # All other fields but the mandates, by name, as JSON.
     Column("document", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -234,8 +234,8 @@ invitation = Table(
     sqlite_with_rowid=False,
 )
 
-# A mandate that moves to another office. Planned in a REGISTRY Work; each office's approval and
-# the end are written by WRITE Works, by comparing the counter.
+# A mandate that moves to another organisation. Planned in a REGISTRY transaction; each approval and
+# the end are written by WRITE transactions, by comparing the counter.
 succession = Table(
     "succession",
     metadata,
@@ -246,7 +246,7 @@ succession = Table(
     Column("day", Day, nullable=False),
     Column("read_until", Day, nullable=False),
     Column("legal_act", TEXT, nullable=False),
-    Column("consents", Boolean, nullable=False),
+    Column("permissions", Boolean, nullable=False),
     Column("mandate_event", Uuid, nullable=False),
     Column("predecessor_by", TEXT),
     Column("predecessor_event", Uuid),
@@ -329,7 +329,7 @@ handoff = Table(
     Column("conditions_digest", TEXT, nullable=False),  # keyed: tells nothing of the conditions
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("until", Instant),
+    Column("expires_at", Instant),
     Column("state", Choice(HandoffState), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),
@@ -351,7 +351,7 @@ answer = Table(
     Column("state", Choice(HandoffState), nullable=False),
     Column("author", TEXT, nullable=False),
     Column("at", Instant, nullable=False),
-    Column("statement", LargeBinary, nullable=False),  # encrypted
+    Column("document", LargeBinary, nullable=False),  # encrypted
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
 )

@@ -152,7 +152,7 @@ class EnrolmentRequest(StrictSchema):
 @unauthenticated(
     "POST /.well-known/est/simpleenroll", media=CERTS_ONLY, takes=PKCS10, status_later=True
 )
-def simple(gate: AppContext) -> Response:
+def enrol_by_est(gate: AppContext) -> Response:
     """Enrol a system by its invitation (RFC 7030 4.2).
 
     HTTP Basic: the client id, or the organisation's id, and the invitation's token. Of the request
@@ -166,7 +166,7 @@ def simple(gate: AppContext) -> Response:
 @unauthenticated(
     "POST /enrolments", body=EnrolmentRequest(), response="Enrolled", writes=True, status_later=True
 )
-def whole(gate: AppContext) -> Response:
+def enrol(gate: AppContext) -> Response:
     """Enrol a system by its invitation, with the first document key of its organisation.
 
     HTTP Basic, as for EST. Sent again with the same certificate key it gives the same certificate,
@@ -218,4 +218,4 @@ def renew(gate: AppContext) -> Response:
 
 
 PARTNERS = (authorities, renew)
-PUBLIC = (chain, lists, revocations, authorities, simple, whole)
+PUBLIC = (chain, lists, revocations, authorities, enrol_by_est, enrol)

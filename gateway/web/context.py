@@ -66,7 +66,7 @@ class AppContext:
     partners_url: str
     tokens: Signer
     token_keys: JwkSet
-    attest_keys: JwkSet
+    attestation_keys: JwkSet
     log_key: str
     peer_der: Callable[[Mapping[str, Any]], bytes | None]
     header_refused: type[Exception]

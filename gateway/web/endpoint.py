@@ -105,7 +105,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """Unique among all endpoints: the file and the function."""
-        return f"{self.view.__module__.rpartition('.')[2]}_{self.view.__name__}"
+        return f"{self.view.__module__.rpartition('.')[2]}_{self.view.__name__}".rstrip("_")
 
     @property
     def about(self) -> str:

@@ -31,7 +31,7 @@ class UnsupportedMediaType(Refusal):
 
 
 class IdempotencyKeyRequired(Refusal):
-    """A write came without its retry key."""
+    """A write came without its idempotency key."""
 
 
 def read_body(request: Request) -> bytes:
@@ -107,8 +107,7 @@ def read_query(request: Request) -> dict[str, str]:
 
 
 def read_key(request: Request, *, optional: bool = False) -> str:
-    """The retry key of a write (header ``Idempotency-Key``); IdempotencyKeyRequired when it has
-    none.
+    """The idempotency key of a write, from its header; IdempotencyKeyRequired when it has none.
 
     Empty where it is ``optional`` and not there.
     """

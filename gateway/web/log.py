@@ -33,11 +33,11 @@ def checkpoint(gate: AppContext) -> Response:
 
     The header `Log-State: frozen` says so: the tiles may then end before it.
     """
-    notary, headers = gate.ports.notary, {"Cache-Control": A_MOMENT}
+    checkpoint_signer, headers = gate.ports.checkpoint_signer, {"Cache-Control": A_MOMENT}
     try:
-        note = notary.sign(_head(gate))
+        note = checkpoint_signer.sign(_head(gate))
     except LogFrozen:
-        note = notary.stored()
+        note = checkpoint_signer.stored()
         headers["Log-State"] = "frozen"
     answer = Response(note, headers=headers, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
@@ -85,8 +85,8 @@ def health(gate: AppContext) -> Response:
 def readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
-    Reasons: `frozen`, `mark` (the log's high-water mark does not answer), `schema` (the database
-    is of another version), `keys` (the keys of cases are older, or do not answer), `database`.
+    Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
+    older), `database-version` (its tables are of another version), `database-unavailable`.
     """
     trouble = gate.unready()
     if trouble is None:

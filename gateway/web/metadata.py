@@ -85,10 +85,10 @@ def token_keys(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /keys/attestation", media=JWK_SET)
-def attest_keys(gate: AppContext) -> Response:
+def attestation_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
-    return _set(gate.attest_keys)
+    return _set(gate.attestation_keys)
 
 
-PUBLIC = (authorization_server, openid_configuration, token_keys, attest_keys)
+PUBLIC = (authorization_server, openid_configuration, token_keys, attestation_keys)
 PARTNERS = (protected_resource,)

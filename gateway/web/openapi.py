@@ -237,8 +237,10 @@ def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]
         schema: Any = one.body
         media = {"application/json": schema}
         if one.signed is not None:
-            said = f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
-            media[SIGNED] = {**_TEXT, "description": said}
+            described = (
+                f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
+            )
+            media[SIGNED] = {**_TEXT, "description": described}
         operation["requestBody"] = _content(media)
     elif one.form is not None:
         operation["requestBody"] = _content({"application/x-www-form-urlencoded": one_of(one.form)})

@@ -29,7 +29,7 @@ def _page(title: str, body: str) -> Response:
 
 
 @unauthenticated("GET /problems", media="text/html")
-def index(gate: AppContext) -> Response:
+def list_(gate: AppContext) -> Response:
     """Read the list of all problems that the gateway answers with."""
     lines = (
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
@@ -53,4 +53,4 @@ def show(gate: AppContext, name: str) -> Response:
     )
 
 
-ENDPOINTS = (index, show)
+ENDPOINTS = (list_, show)

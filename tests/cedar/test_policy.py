@@ -147,7 +147,7 @@ def succession(predecessor: PolicyEntity, successor: PolicyEntity) -> PolicyEnti
         day=TODAY,
         read_until=TODAY,
         legal_act="act",
-        consents=False,
+        permissions=False,
         mandate_event=CASE_ID,
     )
     return succession_entity(planned, predecessor, successor)

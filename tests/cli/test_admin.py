@@ -700,14 +700,16 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
         "key": following.kid,
     }
     size = gw.size()
-    early = gw.admin("gateway-key", "rotate", "--step", "use", persons=(MARTIN,))
+    early = gw.admin("gateway-key", "rotate", "--step", "activate", persons=(MARTIN,))
     assert "less than a day" in said(early)
     assert gw.size() == size
     long_ago = time.time() - 86_401
     os.utime(folder / "next.pem", (long_ago, long_ago))
     again = gw.admin("gateway-key", "rotate", "--step", "publish", persons=(MARTIN,))
-    assert "the next step is 'use'" in said(again)
-    assert "step use" in gw.done("gateway-key", "rotate", "--step", "use", persons=(MARTIN,))
+    assert "the next step is 'activate'" in said(again)
+    assert "step activate" in gw.done(
+        "gateway-key", "rotate", "--step", "activate", persons=(MARTIN,)
+    )
     used = load_key_set(folder, KeyPurpose.TOKEN)
     assert (used.current, used.published) == (following, (old,))
 
@@ -763,11 +765,13 @@ def test_two_persons_give_and_end_an_audit_grant(ofmin: Operator) -> None:
     told = json.loads(
         ofmin.done("--json", "audit-access", "grant", "ofmin", "--coverage", "all", *TERM)
     )
-    grant = told["result"]["grant"]
+    grant = told["result"]["audit_access"]
     assert confirmed(ofmin, told).event["type"] == "audit_access.granted"
     alone = ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over", persons=(MARTIN,))
     assert "waits" in alone
-    assert f"grant {grant}" in ofmin.done("audit-access", "end", "ofmin", grant, "--reason", "over")
+    assert f"audit_access {grant}" in ofmin.done(
+        "audit-access", "end", "ofmin", grant, "--reason", "over"
+    )
 
 
 def test_a_grant_over_a_member_or_a_case_names_it(ofmin: Operator) -> None:

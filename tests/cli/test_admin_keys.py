@@ -52,7 +52,7 @@ def registered(gw: Operator, name: str = "first") -> Path:
     return folder
 
 
-def statement(gw: Operator, what: str, folder: Path) -> Path:
+def declaration(gw: Operator, what: str, folder: Path) -> Path:
     """What `casegate key require-signed` or `unlock` prints, in a file."""
     told = gw.type("key", what, folder / key_commands.KEY_FILE, *WHOSE)
     assert told.exit_code == 0, told.output
@@ -123,8 +123,8 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "organisation",
         "require-signed",
         "ofmin",
-        "--statement",
-        statement(gw, "require-signed", folder),
+        "--declaration",
+        declaration(gw, "require-signed", folder),
     )
     assert do(gw, "organisation.signed_required", *locked)["signed_only"] is True
     assert "already" in said(gw.admin(*locked))
@@ -132,8 +132,8 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
         "organisation",
         "allow-attested",
         "ofmin",
-        "--statement",
-        statement(gw, "allow-attested", folder),
+        "--declaration",
+        declaration(gw, "allow-attested", folder),
     )
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
@@ -142,7 +142,11 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
 
 def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operator) -> None:
     folder = registered(gw)
-    unlock, stranger = statement(gw, "allow-attested", folder), new_key(gw, "stranger")
-    for word in (unlock, statement(gw, "require-signed", stranger), folder / key_commands.JWK_FILE):
-        result = gw.admin("organisation", "require-signed", "ofmin", "--statement", word)
-        assert "statement" in said(result)
+    unlock, stranger = declaration(gw, "allow-attested", folder), new_key(gw, "stranger")
+    for word in (
+        unlock,
+        declaration(gw, "require-signed", stranger),
+        folder / key_commands.JWK_FILE,
+    ):
+        result = gw.admin("organisation", "require-signed", "ofmin", "--declaration", word)
+        assert "declaration" in said(result)

@@ -23,7 +23,7 @@ APPLICATION: dict[str, Any] = {
     "country": "FR",
     "membership": "associate",
     "purposes": ["remove"],
-    "about": "We answer the phone day and night.",
+    "description": "We answer the phone day and night.",
     "contacts": [{"role": "head", "name": "C. Bernard", "address": "head@new.example"}],
 }
 
@@ -58,7 +58,7 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "status approved" in gw.done("organisation", "approve", "hotline-new", *decision)
     with gw.opened() as gateway, gateway.ports.begin("read") as work:
         found = work.organisations.get("hotline-new")
-    assert found.application.resolution.document_sha256 == base64url.digest(b"minutes")
+    assert found.application.decision.document_sha256 == base64url.digest(b"minutes")
     assert "is approved, not applied" in said(
         gw.admin("organisation", "reject", "hotline-new", *decision)
     )
@@ -97,7 +97,7 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
     ended = ("interest", "end", "abc", named, "--until", "2026-02-01")
     assert "waits" in gw.admin(*ended, persons=(DUBOIS,)).stdout
     gw.done(*ended)
-    said_ = ("--kind", "transfer", "--about", "all", "--reference", "Art. 46(2)(c)")
+    said_ = ("--kind", "transfer", "--description", "all", "--reference", "Art. 46(2)(c)")
     told = json.loads(gw.done("--json", "agreement", "record", "abc", *said_, *since))
     gw.done("agreement", "end", "abc", told["result"]["agreement"], "--until", "2026-02-01")
     with gw.opened() as gateway, gateway.ports.begin("read") as work:

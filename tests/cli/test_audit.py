@@ -27,7 +27,7 @@ def keys(desks: Desks) -> tuple[str, ...]:
     gateway = desks.stage.gateway
     file = desks.folder / "gateway-keys.json"
     file.write_text(json.dumps(jwk_set([key_of("attest")])))
-    return ("--log-key", gateway.notary.signer.vkey, "--gateway-keys", str(file))
+    return ("--log-key", gateway.checkpoint_signer.signer.vkey, "--gateway-keys", str(file))
 
 
 def names(folder: Path) -> list[str]:
@@ -120,7 +120,7 @@ def public(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
         return PublicLog(url, ca, clock, sleep=lambda _: None, transport=transport)
 
     monkeypatch.setattr(MIRROR, "open_log", open_log)
-    return ("--log-key", desks.stage.gateway.notary.signer.vkey)
+    return ("--log-key", desks.stage.gateway.checkpoint_signer.signer.vkey)
 
 
 def test_the_public_log_is_copied_and_the_copy_is_whole(

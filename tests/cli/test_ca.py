@@ -78,11 +78,11 @@ def test_a_new_authority_is_published_then_used_and_the_one_before_retired(
     assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, old)
     assert (gw.config.issuing / "next" / f"{new}.key").stat().st_mode & 0o777 == 0o600
 
-    assert "the step 'use' is due on" in said(rotate(gw, "--step", "use"))
+    assert "the step 'activate' is due on" in said(rotate(gw, "--step", "activate"))
     assert gw.size() == size + 1
     age(gw, 1)
-    second = rotated(gw, "--step", "use")
-    assert (second["step"], second["authority"]) == ("use", new)
+    second = rotated(gw, "--step", "activate")
+    assert (second["step"], second["authority"]) == ("activate", new)
     assert (set(chain(gw)), lists(gw), server_authority(gw)) == ({old, new}, 2, new)
     assert wiring.IssuingAuthority(gw.config).authorities[0].id == new
 
@@ -100,8 +100,8 @@ def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
     gw: Operator, passphrase: Path
 ) -> None:
     rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)
-    steps = [rotated(gw, "--no-wait", "--step", step) for step in ("use", "retire")]
-    assert [(one["step"], one["waited"]) for one in steps] == [("use", "no"), ("retire", "no")]
+    steps = [rotated(gw, "--no-wait", "--step", step) for step in ("activate", "retire")]
+    assert [(one["step"], one["waited"]) for one in steps] == [("activate", "no"), ("retire", "no")]
     assert len(chain(gw)) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_step_that_is_repeated_takes_no_further_one(
         monkeypatch.setattr(ca, "WAIT_SECONDS", 0.2)
         assert "did not publish it yet" in said(rotate(gw, *words))
     size = gw.size()
-    assert "the next step is 'use', so 'publish' was taken" in said(rotate(gw, *words))
+    assert "the next step is 'activate', so 'publish' was taken" in said(rotate(gw, *words))
     assert gw.size() == size
     assert [one.place for one in kept(gw.config.issuing)] == [
         AuthorityStage.NEXT,
@@ -197,7 +197,7 @@ def test_the_authorities_are_listed_and_shown_with_the_next_step(
     table = gw.type("ca", "list", "--home", gw.folder)
     assert table.stdout.splitlines()[1].startswith(f"{new}  next")
     shown = json.loads(gw.type("ca", "show", "--home", gw.folder, "--json").stdout)
-    assert (shown["id"], shown["next_step"]) == (old, "use")
+    assert (shown["id"], shown["next_step"]) == (old, "activate")
     other = gw.type("ca", "show", new, "--home", gw.folder)
     assert "next" in other.stdout
     missing = gw.type("ca", "show", "0" * 16, "--home", gw.folder)

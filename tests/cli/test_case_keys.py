@@ -85,7 +85,7 @@ def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operat
     with gw.opened() as gateway:
         gateway.keyring.activate(made)
     assert f"another key-encryption key than {made}: finish" in finding(gw, Level.WARNING)
-    gw.done("gateway-key", "rotate", "--key", "key-encryption", "--step", "withdraw")
+    gw.done("gateway-key", "rotate", "--key", "key-encryption", "--step", "retire")
     assert finding(gw, Level.WARNING) == ""
 
 
@@ -138,7 +138,7 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
     with gw.opened() as gateway:
         unready = gate(Audience.PUBLIC, gateway).unready()
     assert unready is not None
-    assert unready.reason == "keys"
+    assert unready.reason == "case-keys-unavailable"
     gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
     submitted(gw)
     assert "1 cases are encrypted" in finding(gw, Level.OK)

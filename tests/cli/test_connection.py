@@ -46,7 +46,7 @@ def test_a_write_without_an_answer_is_told_as_something_to_resume(
     desks: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = str(desks.case_file())
-    desks.changes["spool"] = tmp_path / "spool"
+    desks.changes["outbox"] = tmp_path / "spool"
     failing(desks, monkeypatch, *[cut] * (len(PAUSES) + 1))
     result = desks.run("case", "submit", file, "--by", "intake-1")
     (kept,) = (tmp_path / "spool").iterdir()
@@ -63,7 +63,7 @@ def test_an_interrupted_write_is_no_refusal(
     def stop(request: object, response: object) -> None:
         raise KeyboardInterrupt
 
-    desks.changes["spool"] = tmp_path / "spool"
+    desks.changes["outbox"] = tmp_path / "spool"
     failing(desks, monkeypatch, passing, stop)
     result = desks.run("case", "submit", str(desks.case_file()), "--by", "intake-1")
     assert result.exit_code == 3
@@ -98,7 +98,7 @@ def test_a_forked_log_is_told_with_both_checkpoints(desks: Desks, tmp_path: Path
     state = tmp_path / "newest.checkpoint"
     note = sign_checkpoint(Checkpoint(ORIGIN, 1000, bytes(32)), note_signer())
     state.write_text(note)
-    desks.changes["state"] = state
+    desks.changes["checkpoint_file"] = state
     submit = ("case", "submit", "--by", "intake-1")
     result = desks.run(*submit, str(desks.case_file()))
     assert result.exit_code == 5

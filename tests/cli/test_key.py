@@ -42,9 +42,9 @@ def test_new_keys_are_registered_one_after_the_other(tmp_path: Path, monkeypatch
     held = gateway.organisation(HOTLINE).document_keys
     assert [json.loads(key.jwk) for key in held] == [values(f)["jwk"] for f in (first, second)]
     lock = run("require-signed", second / key_commands.KEY_FILE).strip()
-    gateway.administer("organisation.require_signed", HOTLINE, statement=lock)
+    gateway.administer("organisation.require_signed", HOTLINE, declaration=lock)
     unlock = run("allow-attested", first / key_commands.KEY_FILE).strip()
-    change = Change("organisation.allow_attested", HOTLINE, {"statement": unlock})
+    change = Change("organisation.allow_attested", HOTLINE, {"declaration": unlock})
     gateway.do(make_change, change, gateway.approve(change))
     assert not gateway.organisation(HOTLINE).signed_only
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.client.connection import read_keys, read_receipts
-from gateway.evidence import trust_mark, verification
+from gateway.evidence import membership_attestation, verification
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
@@ -116,7 +116,7 @@ def test_keys_are_kept_with_when_they_were_revoked(desks: Desks) -> None:
     assert f"key {first.kid} of {HOTLINE}: revoked on" in told
     assert len(read_receipts(desks.folder / "keys.json", "revocations")) == 1
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
-    log = ("--log-key", gateway.notary.signer.vkey)
+    log = ("--log-key", gateway.checkpoint_signer.signer.vkey)
     assert f"of {HOTLINE}: revoked on" in desks.done("verify", "case.sd-jwt", *keys, *log)
 
 
@@ -136,7 +136,9 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
     (desks.folder / "case.sd-jwt").write_text(told["result"]["document"])
     desks.done("directory", "keys", HOTLINE, "--out", "keys.json")
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
-    proved = desks.done("verify", "case.sd-jwt", *keys, "--log-key", gateway.notary.signer.vkey)
+    proved = desks.done(
+        "verify", "case.sd-jwt", *keys, "--log-key", gateway.checkpoint_signer.signer.vkey
+    )
     assert f"of {HOTLINE}: registered on" in proved
     alone = desks.done("verify", "case.sd-jwt", *keys)
     assert "only your key file confirms it" in alone
@@ -171,7 +173,7 @@ def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Pat
     (tmp_path / "gateway-keys.json").write_text(json.dumps(jwk_set([key_of("attest")])))
     keys = ("--gateway-keys", tmp_path / "gateway-keys.json")
     assert "valid until" in desks.done("verify", tmp_path / "status.jwt", *keys)
-    assert desks.told("directory", "attestation", OFMIN)["statement"].count(".") == 2
+    assert desks.told("directory", "attestation", OFMIN)["attestation"].count(".") == 2
     assert desks.run("directory", "--status").exit_code == 2
 
 
@@ -179,7 +181,7 @@ def test_a_status_is_printed_as_a_file_that_verifies(desks: Desks, tmp_path: Pat
 def test_a_status_that_does_not_fit_is_false_evidence(
     desks: Desks, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    issue = trust_mark.issue
+    issue = membership_attestation.issue
 
     def other(**said: Any) -> str:
         if trouble == "another":
@@ -188,5 +190,5 @@ def test_a_status_that_does_not_fit_is_false_evidence(
             return issue(**{**said, "at": START - DAY * 2, "ends": START - DAY})
         return issue(**{**said, "signer": key_of("nobody")})
 
-    monkeypatch.setattr(trust_mark, "issue", other)
+    monkeypatch.setattr(membership_attestation, "issue", other)
     assert desks.run("directory", "attestation", OFMIN).exit_code == 5

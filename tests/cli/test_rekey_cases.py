@@ -50,11 +50,11 @@ def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Op
     with gw.opened() as gateway:
         assert (gateway.keyring.current(), gateway.keyring.coming()) == (old, new)
     again = gw.admin(*REKEY, "--step", "publish", persons=(MARTIN,))
-    assert "the next step is 'use', so 'publish' was taken before" in said(again)
+    assert "the next step is 'activate', so 'publish' was taken before" in said(again)
     assert gw.admin(*REKEY, persons=(MARTIN,)).exit_code == 2
-    told = rekey(gw, "use")
-    assert "step use" in told
-    assert "step withdraw" in told
+    told = rekey(gw, "activate")
+    assert "step activate" in told
+    assert "step retire" in told
     assert keks(gw) == {new}
     with gw.opened() as gateway:
         ring = gateway.keyring
@@ -63,7 +63,7 @@ def test_a_new_key_is_made_first_and_used_when_the_command_is_given_again(gw: Op
 
 
 def test_each_step_is_an_event_with_the_key_and_who_approved(gw: Operator) -> None:
-    for steps in (["publish"], ["use", "withdraw"]):
+    for steps in (["publish"], ["activate", "retire"]):
         size = gw.size()
         words = ("--json", *REKEY, "--step", steps[0])
         told = json.loads(gw.done(*words, persons=(MARTIN,)))["steps"]
@@ -88,12 +88,12 @@ def test_what_was_cut_off_in_the_midst_is_finished(
 
     with monkeypatch.context() as broken:
         broken.setattr(SqlKeyring, "rewrap", interrupted)
-        assert gw.admin(*REKEY, "--step", "use", persons=(MARTIN,)).exit_code != 0
+        assert gw.admin(*REKEY, "--step", "activate", persons=(MARTIN,)).exit_code != 0
     assert len(keks(gw)) == 2
     assert opens(gw, key)
     with gw.opened() as gateway:
         assert gateway.keyring.left() == BATCH - 30
-    rekey(gw, "withdraw")
+    rekey(gw, "retire")
     assert len(keks(gw)) == 1
     assert opens(gw, key)
 
@@ -116,10 +116,10 @@ def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
         ("publish", (FileKeyEncryption, "make")),
         ("publish", (gateway_keys, "_recorded")),
         ("publish", (SqlKeyring, "publish")),
-        ("use", (gateway_keys, "_recorded")),
-        ("use", (SqlKeyring, "activate")),
-        ("use", (SqlKeyring, "rewrap")),
-        ("use", (FileKeyEncryption, "remove")),
+        ("activate", (gateway_keys, "_recorded")),
+        ("activate", (SqlKeyring, "activate")),
+        ("activate", (SqlKeyring, "rewrap")),
+        ("activate", (FileKeyEncryption, "remove")),
     ],
     ids=lambda value: value if isinstance(value, str) else value[1],
 )
@@ -128,7 +128,7 @@ def test_wherever_it_is_cut_off_every_case_opens_and_it_can_be_finished(
 ) -> None:
     key = taken(gw)
     (first,) = keks(gw)
-    if step == "use":
+    if step == "activate":
         rekey(gw, "publish")
     with monkeypatch.context() as broken:
         broken.setattr(*cut, stopped(getattr(*cut), done=done))
@@ -149,7 +149,7 @@ def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:
     rekey(gw, "publish")
     (new,) = keks(gw) - {old}
     (gw.config.keys / f"kek-{new}").unlink()
-    assert "cannot be read" in said(gw.admin(*REKEY, "--step", "use", persons=(MARTIN,)))
+    assert "cannot be read" in said(gw.admin(*REKEY, "--step", "activate", persons=(MARTIN,)))
     with gw.opened() as gateway:
         assert gateway.keyring.current() == old
     assert opens(gw, key)
@@ -158,7 +158,7 @@ def test_a_key_that_was_not_brought_here_is_not_turned_to(gw: Operator) -> None:
 def test_a_key_that_was_made_and_never_announced_is_taken_away(gw: Operator) -> None:
     (old,) = keks(gw)
     wiring.key_encryption(gw.config).make()
-    assert "step withdraw" in rekey(gw, "withdraw")
+    assert "step retire" in rekey(gw, "retire")
     assert keks(gw) == {old}
 
 

@@ -40,7 +40,7 @@ def gw(tmp_path: Path) -> Operator:
 
 
 def planned(gw: Operator) -> str:
-    told = gw.done("succession", "plan", *WORDS, *ACT, "--consents-carry-over")
+    told = gw.done("succession", "plan", *WORDS, *ACT, "--permissions-carry-over")
     assert "predecessor ocrvp, successor ofmin, competence receive/csam/FR" in told
     (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
     return str(listed["succession"])

@@ -141,8 +141,8 @@ def test_a_check_tells_who_is_connected_and_until_when(checked: Desks) -> None:
 def test_a_check_warns_of_what_needs_attention(
     checked: Desks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    checked.changes["spool"] = tmp_path / "spool"
-    desk = MemberClient(checked.stage, spool=tmp_path / "spool")
+    checked.changes["outbox"] = tmp_path / "spool"
+    desk = MemberClient(checked.stage, outbox=tmp_path / "spool")
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(checked.stage.gateway.new_id()), "intake-1")
@@ -245,9 +245,9 @@ GONE = [cut] * (len(PAUSES) + 1)
 
 def left(desks: Desks, spool: Path, *asks: Callable[[MemberClient], object]) -> list[str]:
     """Ask for writes that are not answered; their keys."""
-    desks.changes["spool"] = spool
+    desks.changes["outbox"] = spool
     for ask in asks:
-        desk = MemberClient(desks.stage, spool=spool)
+        desk = MemberClient(desks.stage, outbox=spool)
         desk.wire.faults = [passing, *GONE]
         with pytest.raises(GatewayUnavailable):
             ask(desk)
@@ -256,10 +256,10 @@ def left(desks: Desks, spool: Path, *asks: Callable[[MemberClient], object]) -> 
 
 def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
-    desks.changes["spool"] = spool
+    desks.changes["outbox"] = spool
     assert desks.done("outbox", "resend") == "Nothing waited.\n"
     new_id = desks.stage.gateway.new_id
-    desk = MemberClient(desks.stage, spool=spool)
+    desk = MemberClient(desks.stage, outbox=spool)
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(new_id()), "intake-1")

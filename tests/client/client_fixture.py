@@ -93,9 +93,9 @@ def passing(request: httpx.Request, response: httpx.Response | None) -> None:
 def trust_of(gateway: Founded) -> TrustAnchors:
     """What a member pins of the founded gateway."""
     return TrustAnchors(
-        log_keys=(gateway.notary.signer.key,),
+        log_keys=(gateway.checkpoint_signer.signer.key,),
         origins=(ORIGIN,),
-        gateway_keys=gateway.attest_keys(),
+        gateway_keys=gateway.attestation_keys(),
     )
 
 
@@ -105,7 +105,7 @@ def connection_of(
     """A member's connection; its files are not read, for there is no TLS here."""
     nowhere = Path("/nonexistent")
     parts: dict[str, Any] = {
-        "partners": PARTNERS,
+        "api_url": PARTNERS,
         "issuer": ISSUER,
         "client_id": f"{organisation}.{DESK}",
         "certificate": nowhere,
@@ -124,23 +124,23 @@ class MemberClient(Gateway):
         listening: Listening,
         organisation: str = HOTLINE,
         *,
-        spool: Path | None = None,
+        outbox: Path | None = None,
         ids: Any = None,
         document_key: Any = None,
         encryption_keys: Any = None,
-        client_key: Any = None,
+        assertion_key: Any = None,
         **changes: Any,
     ) -> None:
         self.wire = Wire(listening, organisation)
         self.pauses: list[float] = []
         super().__init__(
-            connection_of(listening, organisation, spool=spool, **changes),
+            connection_of(listening, organisation, outbox=outbox, **changes),
             listening.gateway.clock,
             ids or listening.gateway.new_id,
-            spool,
+            outbox,
             sleep=self.pauses.append,
             transport=self.wire,
             document_key=document_key,
             encryption_keys=encryption_keys,
-            client_key=client_key,
+            assertion_key=assertion_key,
         )

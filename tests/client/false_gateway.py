@@ -82,7 +82,7 @@ def offer_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
         "case_digest": TRUE_CASE.digest,
         "disclosures": PARTS,
         "purpose": ["identify_victim"],
-        "until": None,
+        "expires_at": None,
         "by": "liaison-1",
         "note": None,
     }

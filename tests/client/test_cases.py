@@ -58,7 +58,7 @@ def test_one_opens_ones_own_case_as_it_was_written(stage: Listening) -> None:
     case = submit(desk, stage)
     opened = desk.consult_case(case, "analyst-1", "quality", "second look")
     assert opened.content == case_content(case)
-    assert (opened.author, opened.assurance, opened.withheld) == (HOTLINE, "attested", ())
+    assert (opened.author, opened.assurance, opened.withheld_groups) == (HOTLINE, "attested", ())
 
 
 def test_content_that_breaks_rules_is_told_by_pointer(stage: Listening) -> None:
@@ -89,7 +89,7 @@ def test_a_case_of_others_is_not_opened_as_ours(stage: Listening) -> None:
     event = false_gateway.logged(
         "case.consult", HOTLINE, "x1", case_digest=document.digest, package_digest=package_digest
     )
-    result = {"presentation": document.compact(), "withheld": []}
+    result = {"presentation": document.compact(), "withheld_groups": []}
     desk = MemberClient(stage)
     desk.whoami()
     desk.wire.faults = [replay({"result": result, "receipt": receipt.to_json(event)})]

@@ -42,10 +42,10 @@ def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None
     read = PartnerConnection.read(
         written(tmp_path, checkpoint_file="newest", outbox="/var/spool/casegate")
     )
-    assert (read.partners, read.issuer) == (VALUES["api_url"], VALUES["issuer"])
+    assert (read.api_url, read.issuer) == (VALUES["api_url"], VALUES["issuer"])
     assert (read.client_id, read.organisation) == ("point-de-contact.desk", "point-de-contact")
     assert (read.certificate, read.key) == (tmp_path / "certificate.pem", tmp_path / "key.pem")
-    assert (read.state, read.spool) == (tmp_path / "newest", Path("/var/spool/casegate"))
+    assert (read.checkpoint_file, read.outbox) == (tmp_path / "newest", Path("/var/spool/casegate"))
     assert read.log_key == note_signer().key
     assert tuple(read.trust.origins) == (ORIGIN,)
     assert set(read.trust.gateway_keys) == {key_of("attest").kid}
@@ -53,7 +53,7 @@ def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None
 
 def test_what_is_optional_is_absent(tmp_path: Path) -> None:
     read = PartnerConnection.read(written(tmp_path, checkpoint_file="", outbox=None))
-    assert (read.state, read.spool, read.trust.organisations) == (None, None, {})
+    assert (read.checkpoint_file, read.outbox, read.trust.organisations) == (None, None, {})
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:

@@ -16,6 +16,6 @@ def test_the_directory_is_read_page_by_page(stage: Listening) -> None:
     desk = MemberClient(stage)
     found = [one["organisation"] for one in desk.organisations()]
     assert found == sorted([ABROAD, HOTLINE, OCRVP, OFMIN])
-    assert desk.organisation(OFMIN)["competences"][0]["competence"] == "receive/csam/FR"
+    assert desk.organisation(OFMIN)["mandates"][0]["competence"] == "receive/csam/FR"
     with pytest.raises(ValueError, match="organisation id"):
         desk.organisation("../whoami")

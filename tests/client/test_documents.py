@@ -134,7 +134,7 @@ def test_an_offer_that_was_signed_otherwise_is_refused(stage: Listening) -> None
     plain = {name: value for name, value in asked.items() if name != "competence"}
     until = datetime(2026, 5, 1, tzinfo=UTC)
     others = {
-        "ends at another time": {**asked, "until": until},
+        "ends at another time": {**asked, "expires_at": until},
         "another note": {**asked, "note": "psst"},
         "another purpose": {**asked, "purpose": ["remove"]},
         "to another competence": {**plain, "organisation": ABROAD},
@@ -184,7 +184,7 @@ def test_a_statement_that_the_log_does_not_record_is_refused(stage: Listening) -
     first = office.answer("report_outcome", handoff, "officer-1", code="received")
 
     def swap(members: dict[str, Any]) -> None:
-        members["result"]["statement"] = first.result["statement"]
+        members["result"]["document"] = first.result["document"]
 
     disbelieved(
         office,
@@ -261,7 +261,7 @@ def test_a_handoff_that_is_shown_otherwise_is_refused(
         ({"kind": "decline"}, "as something else"),
         ({"author": HOTLINE}, "as something else"),
         ({"kind": "gesture"}, "as something else"),
-        ({"statement": ""}, "does not verify"),
+        ({"document": ""}, "does not verify"),
     ],
 )
 def test_an_answer_that_is_shown_otherwise_is_refused(
@@ -279,10 +279,10 @@ def test_an_answer_that_is_shown_otherwise_is_refused(
 def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening) -> None:
     _, office, handoff = accepted(stage)
     _, _, other = accepted(stage)
-    other_answer = office.handoff(other)["answers"][1]["statement"]
+    other_answer = office.handoff(other)["answers"][1]["document"]
     disbelieved(
         office,
-        lambda members: members["answers"][1].update(statement=other_answer),
+        lambda members: members["answers"][1].update(document=other_answer),
         lambda: office.handoff(handoff),
         "not about this handoff",
     )

@@ -42,9 +42,9 @@ def invited(line: Listening, slug: str = NEWCOMER, token: str = TOKEN) -> tuple[
     file = InvitationFile(
         gateway=SHORT_NAME,
         issuer=ISSUER,
-        partners=ISSUER,
+        api_url=ISSUER,
         root_sha256="0" * 64,
-        log_key=str(line.gateway.notary.signer.key),
+        log_key=str(line.gateway.checkpoint_signer.signer.key),
         organisation=slug,
         system=DESK,
         invitation=made.result["invitation"],
@@ -125,7 +125,7 @@ def test_the_receipt_of_another_enrolment_is_refused(line: Listening, ca: Path) 
 MADE = InvitationFile(
     gateway="example",
     issuer="https://gateway.example.org",
-    partners="https://partners.example.org:8444",
+    api_url="https://partners.example.org:8444",
     root_sha256="ab" * 32,
     log_key=str(note_signer().key),
     organisation="hotline",
@@ -150,8 +150,8 @@ def test_its_token_is_not_in_its_words() -> None:
     [
         {"format": "casegate-invitation/2"},
         {"issuer": "http://gateway.example.org"},
-        {"partners": "https://partners.example.org/path"},
-        {"partners": "https://partners:8443:8444"},
+        {"api_url": "https://partners.example.org/path"},
+        {"api_url": "https://partners:8443:8444"},
         {"organisation": "../etc"},
         {"system": "a"},
         {"token": TOKEN[:-1]},

@@ -68,8 +68,8 @@ def _drop(members: dict[str, Any], number: int) -> None:
         (lambda members: _drop(members, 1), "number 2 of the stream"),
         (lambda members: _drop(members, -1), "the end of the stream"),
         (lambda members: members.update(head=99), "or another end"),
-        (lambda members: members.update(statement="x"), "end does not verify"),
-        (lambda members: members.pop("statement") and None, "end does not verify"),
+        (lambda members: members.update(signed_head="x"), "end does not verify"),
+        (lambda members: members.pop("signed_head") and None, "end does not verify"),
         (lambda members: members["events"].reverse(), "number 1 of the stream"),
         (
             lambda members: members["events"][0].update(
@@ -106,7 +106,7 @@ def test_the_end_of_another_members_stream_is_not_taken(stage: Listening) -> Non
     list(other.events(0, lambda text, end: told.append(text)))
     disbelieved(
         desk,
-        lambda members: members.update(statement=told[0]),
+        lambda members: members.update(signed_head=told[0]),
         lambda: list(desk.events()),
         "about another stream",
     )
@@ -175,7 +175,7 @@ def test_an_audit_of_many_pages_goes_on(
 
 
 def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, ABROAD, spool=tmp_path)
+    desk = MemberClient(stage, ABROAD, outbox=tmp_path)
     with pytest.raises(RequestRefused) as refused:
         audit(desk)
     assert refused.value.rules == ("R2.audit.coverage",)

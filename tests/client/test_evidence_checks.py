@@ -124,7 +124,7 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
             "to somebody else",
         ),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
-        (lambda: offered(offer_document(until=START)), "ends at another time"),
+        (lambda: offered(offer_document(expires_at=START)), "ends at another time"),
         (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
         (lambda: offered(package_digest=PARTS[0]), "differ in package"),
@@ -158,7 +158,7 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
         "document_sha256": document.digest,
     }
     receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
-    evidence_checks.confirm_write(REFUSE, {"statement": document.compact()}, receipt, OFMINS)
+    evidence_checks.confirm_write(REFUSE, {"document": document.compact()}, receipt, OFMINS)
 
 
 def test_a_true_answer_to_an_answer_is_believed() -> None:
@@ -240,16 +240,16 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "routing": case.present(ROUTING).compact(),
         "conditions": conditions(cases.undisclosable_claims(CONTENT)),
         "answers": [
-            {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()},
-            {"kind": "decline", "author": OFMIN, "statement": answer_document().compact()},
+            {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()},
+            {"kind": "decline", "author": OFMIN, "document": answer_document().compact()},
         ],
     }
     documents.check_view(shown | changes, connection)
 
 
 def with_answer(document: SdJwt, author: str = OFMIN, kind: str = "decline") -> dict[str, Any]:
-    offer = {"kind": "offer", "author": HOTLINE, "statement": TRUE_OFFER.compact()}
-    return {"answers": [offer, {"kind": kind, "author": author, "statement": document.compact()}]}
+    offer = {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()}
+    return {"answers": [offer, {"kind": kind, "author": author, "document": document.compact()}]}
 
 
 def test_a_handoff_shown_truly_is_believed() -> None:
@@ -264,7 +264,7 @@ def _beyond_the_offer() -> None:
     view(
         permitted_disclosures=sorted(ROUTING),
         routing=TRUE_CASE.compact(),
-        answers=[{"kind": "offer", "author": HOTLINE, "statement": offer.compact()}],
+        answers=[{"kind": "offer", "author": HOTLINE, "document": offer.compact()}],
     )
 
 
@@ -275,7 +275,7 @@ def _by_another_originator() -> None:
     view(
         case_digest=case.digest,
         routing=case.present(ROUTING).compact(),
-        answers=[{"kind": "offer", "author": HOTLINE, "statement": offer.compact()}],
+        answers=[{"kind": "offer", "author": HOTLINE, "document": offer.compact()}],
     )
 
 

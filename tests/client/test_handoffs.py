@@ -26,7 +26,7 @@ from tests.web.listening import Listening
 def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
     hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     until = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
-    handoff = offer(hotline, stage, until=until, note="please look")
+    handoff = offer(hotline, stage, expires_at=until, note="please look")
     assert [one["handoff"] for one in office.inbox("offered")] == [handoff]
     assert [one["handoff"] for one in hotline.outbox()] == [handoff]
     view = office.handoff(handoff)
@@ -60,7 +60,7 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
     assert written.result["state"] == "partially_accepted"
     opened = office.consult(handoff, "officer-1", "investigation", "first look")
     assert "statements" not in opened.content
-    assert "statements" in opened.withheld
+    assert "statements" in opened.withheld_groups
 
 
 def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> None:
@@ -71,7 +71,11 @@ def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> N
         == "declined"
     )
     redirection = office.answer(
-        "redirect", redirected, "officer-1", reason="abroad", to="the office in Belgium"
+        "redirect",
+        redirected,
+        "officer-1",
+        reason="abroad",
+        suggested_recipient="the office in Belgium",
     )
     assert redirection.result["state"] == "redirected"
     assert (
@@ -130,7 +134,7 @@ def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listenin
             desk.offer(stage.gateway.new_id(), "x", purpose=["remove"], **to)
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     with pytest.raises(ValueError, match="with its zone"):
-        desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, until=naive)
+        desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, expires_at=naive)
     assert desk.wire.requests == []
 
 
@@ -146,3 +150,10 @@ def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening)
     assert refused.value.receipt is not None
     told = receipt.verify(refused.value.receipt, [note_signer().key], ORIGIN)
     assert told.event["result"] == "denied"
+
+
+def test_a_term_that_no_offer_has_is_not_left_out_in_silence(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    with pytest.raises(TypeError, match="until"):
+        desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, until=None)  # type: ignore[call-arg]
+    assert desk.wire.requests == []

@@ -129,8 +129,10 @@ def test_a_redirected_case_is_sealed_anew_and_offered_to_the_other_office(stage,
     case = hotline.seal(content(stage), PLAIN, OFMIN)
     hotline.submit(case, "intake-1", CLEARED)
     first = offered(hotline, case["case"])
-    office(stage).answer("redirect", first, "officer-1", reason="not ours", to="OCRVP")
-    asked = hotline.handoff(first)["reseal"]
+    office(stage).answer(
+        "redirect", first, "officer-1", reason="not ours", suggested_recipient="OCRVP"
+    )
+    asked = hotline.handoff(first)["to_reseal"]
     assert {one["id"] for one in asked} == PLAIN.keys()
     written = hotline.reseal(
         case["case"], "intake-1", PLAIN, before=OFMIN, to=OCRVP, clearance=CLEARED, **WHY

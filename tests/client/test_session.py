@@ -66,8 +66,8 @@ def no_receipt(desk: MemberClient) -> None:
 def test_a_kept_write_is_to_be_resumed_and_not_repeated(
     stage: Listening, tmp_path: Path, trouble: Callable[[MemberClient], None]
 ) -> None:
-    """Whatever went wrong: what waits in the spool is sent some day, and a second one too."""
-    desk = MemberClient(stage, spool=tmp_path)
+    """Whatever went wrong: what waits in the outbox is sent some day, and a second one too."""
+    desk = MemberClient(stage, outbox=tmp_path)
     trouble(desk)
     with pytest.raises(ClientError) as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -104,7 +104,7 @@ def test_without_a_spool_the_key_of_the_write_is_named(
 def test_a_consultation_without_an_answer_may_be_repeated_as_an_event_of_its_own(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable):
         desk.consult_case(stage.gateway.new_id(), "analyst-1", "quality", "look")
@@ -122,7 +122,7 @@ def test_an_interrupted_write_is_told_to_be_kept(stage: Listening, tmp_path: Pat
     def stop(request: httpx.Request, response: httpx.Response | None) -> None:
         raise KeyboardInterrupt
 
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.faults = [passing, stop]
     with pytest.raises(KeyboardInterrupt) as stopped:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -130,7 +130,7 @@ def test_an_interrupted_write_is_told_to_be_kept(stage: Listening, tmp_path: Pat
 
 
 def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     for _ in range(2):
         desk.wire.faults = [*GONE]
         with pytest.raises(GatewayUnavailable):
@@ -146,7 +146,7 @@ def test_resuming_names_the_write_at_which_it_stops(stage: Listening, tmp_path: 
 
 
 def test_a_write_set_aside_is_kept_and_sent_no_more(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.faults = [*GONE]
     with pytest.raises(GatewayUnavailable):
         desk.answer("decline", stage.gateway.new_id(), "officer-1", reason="no capacity")
@@ -184,7 +184,7 @@ def test_a_write_whose_answer_is_lost_is_done_once(stage: Listening) -> None:
 def test_a_write_is_on_disk_before_it_is_sent_and_gone_when_it_is_answered(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk, kept = MemberClient(stage, spool=tmp_path), []
+    desk, kept = MemberClient(stage, outbox=tmp_path), []
 
     def look(request: httpx.Request, response: httpx.Response | None) -> None:
         if response is None:
@@ -202,13 +202,13 @@ def test_a_write_is_on_disk_before_it_is_sent_and_gone_when_it_is_answered(
 def test_what_was_never_answered_is_sent_again_by_a_later_process(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk, case = MemberClient(stage, spool=tmp_path), stage.gateway.new_id()
+    desk, case = MemberClient(stage, outbox=tmp_path), stage.gateway.new_id()
     desk.wire.faults = [passing, lose_answer, *[cut] * len(PAUSES)]
     with pytest.raises(GatewayUnavailable):
         desk.submit(case_content(case), "intake-1", CLEARED)
     assert len(list(tmp_path.iterdir())) == 1
     size = stage.gateway.size()
-    later = MemberClient(stage, spool=tmp_path)
+    later = MemberClient(stage, outbox=tmp_path)
     (resent,) = later.resume()
     assert resent.written is not None
     assert resent.written.result["state"] == "cleared"
@@ -218,7 +218,7 @@ def test_what_was_never_answered_is_sent_again_by_a_later_process(
 
 
 def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     with pytest.raises(RequestRefused):
         desk.close_case(stage.gateway.new_id(), "intake-1")
     assert list(tmp_path.iterdir()) == []
@@ -229,7 +229,7 @@ def test_a_write_that_was_not_heard_is_kept_though_it_was_refused(
     stage: Listening, tmp_path: Path, status: int
 ) -> None:
     """No access, or not now: that is no word about the write, and resuming must not lose it."""
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.faults = [passing, answer(status)]
     with pytest.raises(RequestRefused, match="casegate outbox resend") as error:
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -257,7 +257,7 @@ def test_without_a_spool_a_write_that_was_not_heard_is_a_refusal_like_others(
 
 
 def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     case = submit(desk, stage)
     for ask in (
         lambda: desk.close_case(stage.gateway.new_id(), "intake-1"),
@@ -276,7 +276,7 @@ def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> N
 def test_a_consultation_is_never_kept_to_open_content_later(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     case = submit(desk, stage)
     desk.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
@@ -287,7 +287,7 @@ def test_a_consultation_is_never_kept_to_open_content_later(
 def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.faults = [passing, answer(500)]
     with pytest.raises(GatewayUnavailable, match="status 500"):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -297,7 +297,7 @@ def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
 def test_an_answer_that_is_not_believed_leaves_the_write_to_be_resumed(
     stage: Listening, tmp_path: Path
 ) -> None:
-    desk = MemberClient(stage, spool=tmp_path)
+    desk = MemberClient(stage, outbox=tmp_path)
     desk.wire.tamper = lambda request, members: members | {"receipt": {}}
     with pytest.raises(EvidenceMismatch):
         desk.submit(case_content(stage.gateway.new_id()), "intake-1")
@@ -317,7 +317,9 @@ def test_a_log_that_lost_entries_is_an_alarm(stage: Listening, tmp_path: Path) -
     state = tmp_path / "newest.checkpoint"
     state.write_text(grown(stage, 5))
     with pytest.raises(LogForked) as alarm:
-        MemberClient(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+        MemberClient(stage, checkpoint_file=state).submit(
+            case_content(stage.gateway.new_id()), "intake-1"
+        )
     assert len(alarm.value.notes) == 2
 
 
@@ -328,23 +330,27 @@ def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
     event = desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.event["id"]
     state = tmp_path / "newest.checkpoint"
     state.write_text(grown(stage, 0))
-    told = MemberClient(stage, state=state)
+    told = MemberClient(stage, checkpoint_file=state)
     for ask in (lambda: told.receipt(event), lambda: list(told.events())):
         with pytest.raises(LogForked):
             ask()
     state.write_text(grown(stage, 1))
     with pytest.raises(LogForked):
-        MemberClient(stage, state=state).close_case(stage.gateway.new_id(), "intake-1")
+        MemberClient(stage, checkpoint_file=state).close_case(stage.gateway.new_id(), "intake-1")
 
 
 def test_the_newest_checkpoint_outlives_the_process(stage: Listening, tmp_path: Path) -> None:
     state = tmp_path / "newest.checkpoint"
-    MemberClient(stage, state=state).submit(case_content(stage.gateway.new_id()), "intake-1")
+    MemberClient(stage, checkpoint_file=state).submit(
+        case_content(stage.gateway.new_id()), "intake-1"
+    )
     assert state.read_text().split("\n")[:2] == [ORIGIN, str(stage.gateway.size())]
 
 
 def test_threads_share_one_client_without_a_false_alarm(stage: Listening, tmp_path: Path) -> None:
-    desk = MemberClient(stage, state=tmp_path / "newest.checkpoint", spool=tmp_path / "spool")
+    desk = MemberClient(
+        stage, checkpoint_file=tmp_path / "newest.checkpoint", outbox=tmp_path / "spool"
+    )
 
     def work(_: int) -> int:
         return desk.submit(case_content(stage.gateway.new_id()), "intake-1").confirmed.index

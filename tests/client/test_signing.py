@@ -246,17 +246,17 @@ def signed_offer(stage: Listening, hotline: MemberClient, **changes) -> str:
 def test_an_offer_is_signed_with_its_end_and_its_word(stage):
     until = stage.gateway.clock().replace(microsecond=0) + timedelta(days=3)
     hotline = desk(stage)
-    handoff = signed_offer(stage, hotline, until=until, note="soon, please")
+    handoff = signed_offer(stage, hotline, expires_at=until, note="soon, please")
     view = hotline.handoff(handoff)
-    assert view["until"] == until.isoformat()
-    assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"]
+    assert view["expires_at"] == until.isoformat()
+    assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"]
 
 
 @pytest.mark.parametrize(
     "to", [{}, {"competence": None, "organisation": ABROAD}], ids=["competence", "organisation"]
 )
 def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path, to):
-    hotline = desk(stage, spool=tmp_path)
+    hotline = desk(stage, outbox=tmp_path)
     case = content(stage)
     hotline.submit(case, "intake-1", CLEARED)
     hotline.wire.faults = [passing] + [cut] * (len(PAUSES) + 1)
@@ -264,7 +264,7 @@ def test_the_signed_offer_is_kept_and_sent_again_as_it_is(stage, tmp_path: Path,
         hotline.offer(case["case"], "liaison-1", **WANTED | to)
     (kept,) = tmp_path.glob("*.json")
     body = json.loads(kept.read_text())["body"]
-    again = desk(stage, spool=tmp_path)
+    again = desk(stage, outbox=tmp_path)
     (resent,) = again.resume()
     assert resent.written is not None
     assert resent.written.result["offer"] == body
@@ -349,12 +349,12 @@ def test_parts_that_were_not_selected_are_not_signed(stage):
 
 
 def test_the_bytes_that_were_signed_are_kept_and_sent_again(stage, tmp_path: Path):
-    hotline = desk(stage, spool=tmp_path)
+    hotline = desk(stage, outbox=tmp_path)
     hotline.wire.faults = [cut] * (len(PAUSES) + 1)
     with pytest.raises(GatewayUnavailable):
         hotline.submit(content(stage), "intake-1", CLEARED)
     (kept,) = tmp_path.glob("*.json")
-    again = desk(stage, spool=tmp_path)
+    again = desk(stage, outbox=tmp_path)
     (resent,) = again.resume()
     assert resent.written is not None
     assert resent.write.document is not None
@@ -365,7 +365,7 @@ def test_the_bytes_that_were_signed_are_kept_and_sent_again(stage, tmp_path: Pat
 
 def test_a_lost_answer_to_a_signed_answer_is_got_by_the_same_bytes(stage, tmp_path: Path):
     handoff = UUID(founding.offered(stage.gateway).result["handoff"])
-    office = desk(stage, OFMIN, spool=tmp_path)
+    office = desk(stage, OFMIN, outbox=tmp_path)
     view = office.handoff(handoff)
     office.wire.faults = [lambda *_: None, lose_answer]
     office.accept(view, "officer-1")

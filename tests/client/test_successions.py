@@ -80,10 +80,10 @@ def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) 
     with MemberClient(stage, OFMIN, document_key=key) as office:
         written = office.approve_succession(succession, "officer-3")
         (shown,) = office.succession(succession)["approvals"]
-    signed = sd_jwt.parse(shown["statement"])
+    signed = sd_jwt.parse(shown["document"])
     assert written.confirmed.event["document_sha256"] == signed.digest
-    claims = sd_jwt.read_unverified(shown["statement"]).claims
-    assert (claims["succession"], claims["on"]) == (succession, PLAN["on"])
+    claims = sd_jwt.read_unverified(shown["document"]).claims
+    assert (claims["succession"], claims["effective_on"]) == (succession, PLAN["effective_on"])
 
 
 def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: Listening) -> None:

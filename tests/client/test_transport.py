@@ -430,7 +430,7 @@ def test_a_system_with_a_key_is_let_in_by_it_and_not_without_it() -> None:
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with MemberClient(line, client_key=key) as desk:
+    with MemberClient(line, assertion_key=key) as desk:
         assert desk.whoami()["system"] == "desk"
     with MemberClient(line) as desk, pytest.raises(TokenRefused, match="invalid_client"):
         desk.whoami()
@@ -442,7 +442,7 @@ def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> Non
     line, key = listening(), generate_key(KeyPurpose.CLIENT)
     line.partner(HOTLINE)
     register(line, key)
-    with MemberClient(line, client_key=key) as desk:
+    with MemberClient(line, assertion_key=key) as desk:
         desk.wire.faults = [fault]
         desk.whoami()
         ids = [one["jti"] for one in sent(desk)]
@@ -455,8 +455,8 @@ def test_one_key_takes_the_place_of_another_while_both_work() -> None:
     former, new = generate_key(KeyPurpose.CLIENT), generate_key(KeyPurpose.CLIENT)
     register(line, former)
     with (
-        MemberClient(line, client_key=former) as desk,
-        MemberClient(line, client_key=new) as next_desk,
+        MemberClient(line, assertion_key=former) as desk,
+        MemberClient(line, assertion_key=new) as next_desk,
     ):
         desk.whoami()
         asked = count_tokens(desk)

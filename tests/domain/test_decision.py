@@ -91,10 +91,10 @@ def test_a_handoff_says_which_competence_was_addressed(competence):
         "competence": competence or "",
         "purpose": set(asked.purpose),
         "state": "accepted",
-        "reads_on": False,
+        "read_access": False,
     }
-    reading = handoff_entity(asked, ORIGINATOR, RECIPIENT, reads_on=True)
-    assert reading.attributes["reads_on"] is True
+    reading = handoff_entity(asked, ORIGINATOR, RECIPIENT, read_access=True)
+    assert reading.attributes["read_access"] is True
 
 
 ELEMENT = Element("subjects", "subjects", "victim", Marking("RED", frozenset({"H2", "H1"})))

@@ -86,9 +86,9 @@ def test_who_leaves_holds_nothing_from_that_day_on_and_keeps_what_it_held():
         Membership(MembershipClass.FULL, p, "d") for p in (past, present, today, to_come)
     )
     mandates = tuple(mandate(p) for p in (past, present, today, to_come))
-    left = leave(organisation(memberships=memberships, competences=mandates), DAY, EVENT)
+    left = leave(organisation(memberships=memberships, mandates=mandates), DAY, EVENT)
     ended = Period(EVE, DAY)
     assert [seat.period for seat in left.memberships] == [past, ended]
-    assert [held.period for held in left.competences] == [past, ended]
+    assert [held.period for held in left.mandates] == [past, ended]
     assert (left.membership_on(EVE), left.membership_on(DAY)) == (MembershipClass.FULL, None)
     assert left.status is Status.LEFT

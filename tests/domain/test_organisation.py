@@ -144,7 +144,7 @@ def organisation(**changes: object) -> Organisation:
             Membership(MembershipClass.ASSOCIATE, Period(EVE, CHANGE), "a"),
             Membership(MembershipClass.OBSERVER, Period(CHANGE), "b"),
         ),
-        competences=(BEFORE, replace(AFTER, organisation="office-a", territory="BE")),
+        mandates=(BEFORE, replace(AFTER, organisation="office-a", territory="BE")),
     )
     return replace(made, **changes)
 

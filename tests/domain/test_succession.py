@@ -22,7 +22,7 @@ PLANNED = Succession(
     day=DAY,
     read_until=END,
     legal_act="Decree",
-    consents=False,
+    permissions=False,
     mandate_event=UUID(int=1),
 )
 GIVEN = SuccessionApproval("officer-1", UUID(int=2))

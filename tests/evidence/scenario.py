@@ -101,7 +101,7 @@ class Scenario:
             case_digest=self.case.digest,
             disclosures=self.permitted_disclosures,
             purpose=["identify_victim"],
-            until=None,
+            expires_at=None,
             by="staff-1",
             note=None,
             random=chance(f"offer {self.handoff}"),

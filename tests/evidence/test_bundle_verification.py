@@ -98,7 +98,7 @@ def offer(story: Scenario, attested: bool, **changes: Any) -> SdJwt:
         "case_digest": story.case.digest,
         "disclosures": story.permitted_disclosures,
         "purpose": ["identify_victim"],
-        "until": None,
+        "expires_at": None,
         "by": "staff-1",
         "note": None,
         "random": chance("an offer"),
@@ -125,7 +125,7 @@ def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
 
 def found(story: Scenario, before: SdJwt | None) -> verification.VerificationReport:
     shown = before and before.present(()).compact()
-    return verification.verify(story.file(succeeded_offer=shown), TRUST)
+    return verification.verify(story.file(predecessor_offer=shown), TRUST)
 
 
 def test_a_re_issued_handoff_verifies_and_says_how_it_came():
@@ -227,8 +227,8 @@ def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
 
 def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
     story, before = succeeded()
-    data = story.file(succeeded_offer=before.compact())
-    assert bundle.parse(data).succeeded_offer == before.compact()
+    data = story.file(predecessor_offer=before.compact())
+    assert bundle.parse(data).predecessor_offer == before.compact()
     with pytest.raises(bundle.BundleError):
         bundle.parse(data.replace(f'"{before.compact()}"'.encode(), b"5"))
 
@@ -256,7 +256,9 @@ def with_plan(**changes: Any) -> verification.VerificationReport:
     index = story.record(fact.pop("action", "succession.plan"), None, **fact)
     story.indexes.remove(index)
     plan = story.log.receipt(index)
-    return verification.verify(story.file(succeeded_offer=before.compact(), succession=plan), TRUST)
+    return verification.verify(
+        story.file(predecessor_offer=before.compact(), succession=plan), TRUST
+    )
 
 
 def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():

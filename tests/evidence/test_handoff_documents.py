@@ -32,7 +32,7 @@ OFFER = {
     "case_digest": CASE,
     "disclosures": SHOWN,
     "purpose": ("identify_victim",),
-    "until": None,
+    "expires_at": None,
     "by": "staff-1",
     "note": None,
 }
@@ -70,7 +70,7 @@ def test_a_package_names_a_set_of_digests_whatever_their_order():
 
 
 def test_an_offer_has_its_claims_in_clear_and_who_made_it_as_a_disclosure():
-    verified = offered(note="please", until=datetime(2026, 7, 1, tzinfo=UTC))
+    verified = offered(note="please", expires_at=datetime(2026, 7, 1, tzinfo=UTC))
     assert verified.claims == {
         "iss": HOTLINE,
         "aud": GATEWAY,
@@ -81,7 +81,7 @@ def test_an_offer_has_its_claims_in_clear_and_who_made_it_as_a_disclosure():
         "case_digest": CASE,
         "disclosures": sorted(SHOWN),
         "purpose": ["identify_victim"],
-        "until": 1782864000,
+        "expires_at": 1782864000,
     }
     assert [(p.name, p.value) for p in verified.placed] == [("by", "staff-1"), ("note", "please")]
 
@@ -113,7 +113,7 @@ def test_an_answer_has_in_clear_only_what_binds_it():
         items=["i-1"],
         note="n",
         evidence_ref="e",
-        to={"organisation": "other"},
+        suggested_recipient="other",
     )
     assert verified.claims == {
         "iss": ANSWER["issuer"],
@@ -127,7 +127,8 @@ def test_an_answer_has_in_clear_only_what_binds_it():
         "kind": "outcome",
     }
     assert [p.name for p in verified.placed] == [
-        "by", "reason", "conditions", "groups", "code", "items", "note", "evidence_ref", "to"
+        "by", "reason", "conditions", "groups", "code", "items", "note", "evidence_ref",
+        "suggested_recipient",
     ]  # fmt: skip
 
 

@@ -99,7 +99,7 @@ DEFECTS = {
     ),
     "the checkpoint is missing": (
         lie(600, "checkpoint", lambda d: None),
-        (Code.NOT_OURS, 1, "not a copy of a log"),
+        (Code.UNKNOWN_FORMAT, 1, "not a copy of a log"),
     ),
     "the checkpoint says another size": (
         lie(600, "checkpoint", lambda d: d.replace(b"\n600\n", b"\n601\n")),
@@ -115,11 +115,11 @@ DEFECTS = {
     ),
     "the checkpoint is of an unknown log": (
         lie(600, "checkpoint", lambda d: Served(signer_of("other.example"), 9).note()),
-        (Code.UNKNOWN, 1, "no key was provided"),
+        (Code.KEY_MISSING, 1, "no key was provided"),
     ),
     "the checkpoint is not text": (
         lie(600, "checkpoint", lambda d: b"\xff\xfe"),
-        (Code.UNKNOWN, 1, "no key was provided"),
+        (Code.KEY_MISSING, 1, "no key was provided"),
     ),
 }  # fmt: skip
 

@@ -337,7 +337,7 @@ def test_a_verifier_counts_seals_and_names_their_addressees():
 )
 def test_a_verifier_does_not_call_sealed_what_is_not(changes):
     text, trust = presentation(element(**changes))
-    assert verify_presentation(text.encode(), trust).code == Code.NOT_OURS
+    assert verify_presentation(text.encode(), trust).code == Code.UNKNOWN_FORMAT
 
 
 # --- keys ---

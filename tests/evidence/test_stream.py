@@ -406,11 +406,11 @@ def test_a_file_that_is_no_receipt_is_named():
     book = story()
     for data in (b"", b"[1]", b"\xff", b" " * (receipt.MAX_BYTES + 1)):
         verdict = prove([book.end()], [InputFile("junk.json", data)])
-        refused(verdict, Code.NOT_OURS, 2, "junk.json")
+        refused(verdict, Code.UNKNOWN_FORMAT, 2, "junk.json")
 
 
 def test_a_statement_that_is_none_is_named():
-    refused(prove([InputFile("x.sd-jwt", b"\xff~")], []), Code.NOT_OURS, 1, "x.sd-jwt")
+    refused(prove([InputFile("x.sd-jwt", b"\xff~")], []), Code.UNKNOWN_FORMAT, 1, "x.sd-jwt")
     book = story()
     forged = book.end(signer=SoftwareSigner(ATTEST.kid, ATTEST.alg, es256("other").private))
     refused(prove([forged], []), Code.BAD_SIGNATURE, 1, "end-8")
@@ -422,7 +422,7 @@ def test_without_keys_nothing_is_decided():
     no_log = TrustAnchors((), (), gateway_keys=BOOK_TRUST.gateway_keys)
     for trust in (no_gateway, no_log):
         verdict = prove([book.end()], book.parts(), trust)
-        refused(verdict, Code.UNKNOWN, 1, "end-8")
+        refused(verdict, Code.KEY_MISSING, 1, "end-8")
 
 
 def test_a_receipt_of_another_trusted_log_does_not_belong_here():
@@ -437,15 +437,15 @@ def test_a_page_in_one_file_is_read_as_its_parts():
     book = story()
     members = {
         "head": 4,
-        "statement": book.end().data.decode(),
+        "signed_head": book.end().data.decode(),
         "events": [{"receipt": json.loads(part.data)} for part in book.parts()],
     }
     statements, receipts = stream.of_page(json.dumps(members).encode())
     assert prove(statements, receipts).code == Code.VERIFIED
 
 
-@each("data", [b"", b"[]", b"{}", b'{"statement": "x"}',
-                                  b'{"statement": "x", "events": [1]}'])  # fmt: skip
+@each("data", [b"", b"[]", b"{}", b'{"signed_head": "x"}',
+                                  b'{"signed_head": "x", "events": [1]}'])  # fmt: skip
 def test_what_is_no_page_is_refused(data):
     with pytest.raises(ValueError, match=r"."):
         stream.of_page(data)

@@ -95,7 +95,7 @@ def test_each_exit_code_is_distinct_and_documented():
 )
 def test_a_file_of_no_format_of_ours_is_said_to_be_none(data, kind):
     result = check(data)
-    assert (result.code, result.kind) == (Code.NOT_OURS, kind)
+    assert (result.code, result.kind) == (Code.UNKNOWN_FORMAT, kind)
 
 
 FILES = [
@@ -114,7 +114,7 @@ def test_a_truncated_file_is_not_verified(data):
 
 @each("data", FILES)
 def test_nothing_is_verified_without_keys(data):
-    assert check(data, NO_TRUST).code == Code.UNKNOWN
+    assert check(data, NO_TRUST).code == Code.KEY_MISSING
 
 
 @given(st.binary(max_size=80) | st.text(max_size=40).map(lambda t: ("{" + t).encode()))
@@ -174,9 +174,9 @@ def test_a_proof_for_another_entry_is_not_in_the_log():
 
 def test_a_receipt_of_another_log_is_undecided():
     other = Scenario(log=Logbook("log.example.com/other"))
-    refused(receipt_file(other, 0), Code.UNKNOWN, 2, "log.example.com/other")
+    refused(receipt_file(other, 0), Code.KEY_MISSING, 2, "log.example.com/other")
     both = [*TRUST.log_keys, *other.log.keys]
-    refused(receipt_file(other, 0), Code.UNKNOWN, 2, trust=trusting(log_keys=both))
+    refused(receipt_file(other, 0), Code.KEY_MISSING, 2, trust=trusting(log_keys=both))
     verified(
         receipt_file(other, 0),
         trusting(log_keys=both, origins=(ORIGIN, "log.example.com/other")),
@@ -184,7 +184,7 @@ def test_a_receipt_of_another_log_is_undecided():
 
 
 def test_a_log_that_is_trusted_by_name_but_without_key_is_undecided():
-    refused(receipt_file(Scenario(), 0), Code.UNKNOWN, 2, trust=trusting(log_keys=()))
+    refused(receipt_file(Scenario(), 0), Code.KEY_MISSING, 2, trust=trusting(log_keys=()))
 
 
 def test_a_log_of_the_same_name_under_another_key_is_not_believed():
@@ -203,7 +203,7 @@ def test_a_receipt_file_that_is_too_long_is_not_read():
     huge = json.dumps(
         receipt.to_json(Scenario().log.receipt(0)) | {"proof": "x" * 600_000}
     ).encode()
-    refused(huge, Code.NOT_OURS, 1, "long")
+    refused(huge, Code.UNKNOWN_FORMAT, 1, "long")
 
 
 # --- a presentation ----------------------------------------------------------------------------
@@ -239,12 +239,12 @@ def test_an_offer_and_an_answer_verify_alone(which):
 
 def test_a_document_of_an_organisation_without_keys_is_undecided():
     data = case_version("stranger").compact().encode()
-    refused(data, Code.UNKNOWN, 2, "stranger")
+    refused(data, Code.KEY_MISSING, 2, "stranger")
 
 
 def test_a_document_under_an_unknown_key_id_is_undecided():
     other = trusting(organisations={"hotline": es256("new").keys()})
-    refused(case_version().compact().encode(), Code.UNKNOWN, 2, trust=other)
+    refused(case_version().compact().encode(), Code.KEY_MISSING, 2, trust=other)
 
 
 def test_a_document_signed_by_another_key_is_false():
@@ -266,21 +266,21 @@ def signed_by(signer: SoftwareSigner, **claims) -> bytes:
 
 def test_an_organisation_cannot_attest():
     data = signed_by(SIGNERS["hotline"], iss=GATEWAY, attested_for=uri("hotline"))
-    refused(data, Code.UNKNOWN, 2)
+    refused(data, Code.KEY_MISSING, 2)
 
 
 def test_the_gateways_key_cannot_sign_as_an_organisation():
     data = signed_by(SIGNERS["gateway"], iss=uri("hotline"))
-    refused(data, Code.UNKNOWN, 2)
+    refused(data, Code.KEY_MISSING, 2)
 
 
 def test_one_organisations_key_cannot_sign_as_another():
     data = signed_by(SIGNERS["police"], iss=uri("hotline"))
-    refused(data, Code.UNKNOWN, 2)
+    refused(data, Code.KEY_MISSING, 2)
 
 
 def test_a_document_that_is_nobodys_word_is_not_ours():
-    refused(signed_by(SIGNERS["hotline"], iss=GATEWAY), Code.NOT_OURS, 2, "no author")
+    refused(signed_by(SIGNERS["hotline"], iss=GATEWAY), Code.UNKNOWN_FORMAT, 2, "no author")
 
 
 def test_a_document_of_an_unknown_type_is_not_ours():
@@ -292,7 +292,7 @@ def test_a_document_of_an_unknown_type_is_not_ours():
         signer=SIGNERS["hotline"],
         random=chance(),
     )
-    refused(document.compact().encode(), Code.NOT_OURS, 1, "type")
+    refused(document.compact().encode(), Code.UNKNOWN_FORMAT, 1, "type")
 
 
 def test_a_disclosure_swapped_in_from_another_document_does_not_belong():
@@ -396,7 +396,7 @@ def test_a_simulated_legal_date_in_a_bundle_is_said():
 def test_the_keys_that_a_bundle_brings_are_not_believed():
     story = Scenario(originator="stranger")
     claimed = {uri("stranger"): {"keys": []}}
-    refused(story.file(keys=claimed), Code.UNKNOWN, 2)
+    refused(story.file(keys=claimed), Code.KEY_MISSING, 2)
 
 
 def test_the_same_event_with_two_checkpoints_is_one_event():
@@ -539,13 +539,13 @@ def test_documents_in_each_others_places_are_not_a_bundle():
     story = Scenario().told("acceptance")
     whole = story.bundle()
     swapped = replace(whole, offer=whole.answers[0], answers=(whole.offer,))
-    refused(bundle.encode(swapped), Code.NOT_OURS, 1, "type")
+    refused(bundle.encode(swapped), Code.UNKNOWN_FORMAT, 1, "type")
 
 
 def test_a_document_twice_is_not_a_bundle():
     story = Scenario().told("acceptance")
     twice = story.file(answers=tuple(d.compact() for d in story.answers * 2))
-    refused(twice, Code.NOT_OURS, 1, "twice")
+    refused(twice, Code.UNKNOWN_FORMAT, 1, "twice")
 
 
 def test_a_disclosure_of_another_document_inside_a_bundle_does_not_belong():
@@ -661,7 +661,7 @@ def test_receipts_of_two_logs_do_not_belong_together():
 
 def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
     other = Scenario(log=Logbook("log.example.com/other"))
-    refused(other.file(), Code.UNKNOWN, 8)
+    refused(other.file(), Code.KEY_MISSING, 8)
 
 
 @pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
@@ -677,10 +677,10 @@ def test_a_log_that_shows_two_histories_is_found_out(more, shown):
 def test_a_receipt_with_a_malformed_event_spoils_the_bundle():
     story = Scenario()
     one = replace(story.log.receipt(0), document=b"{}")
-    refused(story.file(receipts=(one,)), Code.NOT_OURS, 8)
+    refused(story.file(receipts=(one,)), Code.UNKNOWN_FORMAT, 8)
 
 
 def test_a_huge_bundle_is_not_read():
     huge = bundle.encode(Bundle("x" * 5_000_000, ""))
     result = verification.verify_bundle(huge, TRUST)
-    assert (result.code, failed_step(result)) == (Code.NOT_OURS, 1)
+    assert (result.code, failed_step(result)) == (Code.UNKNOWN_FORMAT, 1)

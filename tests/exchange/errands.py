@@ -1,7 +1,7 @@
 """Every write that a partner can ask for, each ready to be asked: for tests of what holds for all.
 
 An errand is a function that brings a gateway to where the write is due and returns it: the
-action, the caller, and what comes after the retry key.
+action, the caller, and what comes after the idempotency key.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ from tests.founding import (
 
 @dataclass(frozen=True)
 class Errand:
-    """A write that is due, all but its retry key. ``said`` is the last of ``rest``."""
+    """A write that is due, all but its idempotency key. ``said`` is the last of ``rest``."""
 
     action: Callable[..., WriteResult]
     caller: Caller
@@ -102,7 +102,7 @@ def _refuse(gateway: Founded) -> Errand:
 
 def _redirect(gateway: Founded) -> Errand:
     handoff = UUID(offered(gateway).result["handoff"])
-    said = answers.said("officer-1", "not ours", to="another office")
+    said = answers.said("officer-1", "not ours", suggested_recipient="another office")
     return Errand(answers.redirect, caller(OFMIN), (handoff, said))
 
 

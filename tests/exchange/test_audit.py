@@ -47,11 +47,15 @@ TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board 202
 def grant(gateway: Founded, organisation: str = AUDITOR, **values: Any) -> UUID:
     """An audit grant, over the whole log unless said otherwise; its id."""
     asked = {"coverage": "all", **TERM, **values}
-    return UUID(gateway.administer("audit_access.grant", organisation, **asked).result["grant"])
+    return UUID(
+        gateway.administer("audit_access.grant", organisation, **asked).result["audit_access"]
+    )
 
 
 def end(gateway: Founded, granted: UUID, organisation: str = AUDITOR) -> WriteResult:
-    return gateway.administer("audit_access.end", organisation, grant=str(granted), reason="over")
+    return gateway.administer(
+        "audit_access.end", organisation, audit_access=str(granted), reason="over"
+    )
 
 
 def reading(
@@ -307,7 +311,7 @@ def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
     for action, values in (
         ("audit_access.grant", {"coverage": "all", "from": "2026-03-01", "until": "2026-04-01",
                          "decision_ref": "x"}),
-        ("audit_access.end", {"grant": str(granted), "reason": "x"}),
+        ("audit_access.end", {"audit_access": str(granted), "reason": "x"}),
     ):  # fmt: skip
         change = Change(action, AUDITOR, values)
         denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))

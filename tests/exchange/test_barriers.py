@@ -53,7 +53,7 @@ def move_abroad(gateway: Founded, country: str) -> None:
 
 
 def tool(gateway: Founded, **changes: Any) -> str:
-    values = {"kind": "transfer", "about": "all", "reference": "Art. 46(2)(c)", **changes}
+    values = {"kind": "transfer", "description": "all", "reference": "Art. 46(2)(c)", **changes}
     written = gateway.administer("agreement.record", "far", **values, start="2020-01-01")
     return str(written.result["agreement"])
 

@@ -51,7 +51,7 @@ def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:
     return sd_jwt.verify(
         document,
         typ=handoff_documents.CASE_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )
@@ -316,7 +316,7 @@ def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
     written = gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, OPENING)
     whole = verified(gateway, written.result["presentation"])
     assert whole.content["items"]
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
     fields, told = fields_of(written.receipt), shown(written.receipt)
     assert fields["package_digest"] == handoff_documents.package_digest(
         p.digest for p in whole.placed

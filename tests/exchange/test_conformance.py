@@ -82,15 +82,15 @@ class Candidate:
         digest, package_digest = read_presentation(opened, NEWCOMER)
         return self.do(conformance.report, ConsultationReport(BY, digest, package_digest))
 
-    def verdicts(self) -> dict[str, bool]:
+    def checks(self) -> dict[str, bool]:
         run = self.view()
         return {one["name"]: _verifies(one["receipt"], run) for one in run["receipts"]}
 
     def verify(self) -> Any:
-        return self.do(conformance.verify, ReceiptChecks(BY, self.verdicts()))
+        return self.do(conformance.verify, ReceiptChecks(BY, self.checks()))
 
     def refuse(self) -> Any:
-        return self.do(conformance.refuse, SampleDecline(BY, "not ours"))
+        return self.do(conformance.decline, SampleDecline(BY, "not ours"))
 
     def passed(self) -> list[str]:
         return [one["step"] for one in self.view()["steps"] if one["passed"]]
@@ -148,10 +148,13 @@ def test_nothing_of_a_run_verifies_as_this_gateway_s(gateway: Founded) -> None:
     opened = one.do(conformance.consult, ConsultationRequest(BY, "quality", "look"))
     document = opened["presentation"]
     assert sd_jwt.read_unverified(document).claims["test"] is True
-    for typ, keys in ((CASE_TYP, gateway.attest_keys()), (TEST_TYP, gateway.attest_keys())):
+    for typ, keys in (
+        (CASE_TYP, gateway.attestation_keys()),
+        (TEST_TYP, gateway.attestation_keys()),
+    ):
         with pytest.raises(sd_jwt.DocumentError):
             sd_jwt.verify(document, typ=typ, keys=keys)
-    real = {"log_key": str(gateway.notary.signer.key), "log": ORIGIN}
+    real = {"log_key": str(gateway.checkpoint_signer.signer.key), "log": ORIGIN}
     assert not any(_verifies(told["receipt"], real) for told in run["receipts"])
 
 
@@ -185,10 +188,10 @@ def test_a_wrong_reading_is_told_by_its_fields(gateway: Founded) -> None:
     assert [pointer for pointer, _ in invalid.value.errors] == ["/case_digest", "/package_digest"]
 
 
-def test_a_wrong_verdict_says_what_was_altered_and_draws_other_receipts(gateway: Founded) -> None:
+def test_a_wrong_check_says_what_was_altered_and_draws_other_receipts(gateway: Founded) -> None:
     one = Candidate(gateway)
     before = one.view()
-    everything = dict.fromkeys(one.verdicts(), True)
+    everything = dict.fromkeys(one.checks(), True)
     with pytest.raises(ValidationFailed) as invalid:
         conformance.verify(
             gateway.ports, one.caller, gateway.key(), one.run, ReceiptChecks(BY, everything)
@@ -205,7 +208,7 @@ def test_a_wrong_verdict_says_what_was_altered_and_draws_other_receipts(gateway:
 @pytest.mark.parametrize("change", [{}, {"receipt-99": True}])
 def test_every_receipt_and_no_other_is_judged(gateway: Founded, change: dict[str, bool]) -> None:
     one = Candidate(gateway)
-    said = ReceiptChecks(BY, change and one.verdicts() | change)
+    said = ReceiptChecks(BY, change and one.checks() | change)
     with pytest.raises(ValidationFailed):
         conformance.verify(gateway.ports, one.caller, gateway.key(), one.run, said)
 
@@ -222,9 +225,9 @@ def test_persons_are_judged_as_for_a_real_case(gateway: Founded) -> None:
 def test_a_repeated_answer_is_done_once(gateway: Founded) -> None:
     one, key = Candidate(gateway), gateway.key()
     said = SampleDecline(BY, "not ours")
-    first = gateway.do(conformance.refuse, one.caller, key, one.run, said)
+    first = gateway.do(conformance.decline, one.caller, key, one.run, said)
     size = gateway.size()
-    again = gateway.do(conformance.refuse, one.caller, key, one.run, said)
+    again = gateway.do(conformance.decline, one.caller, key, one.run, said)
     assert fields_of(again.receipt) == fields_of(first.receipt)
     assert gateway.size() == size
 
@@ -235,7 +238,7 @@ def test_a_run_ends_after_a_day_and_is_forgotten_unless_it_was_passed(gateway: F
         step()
     gateway.clock.advance(timedelta(hours=24))
     refused = gateway.refusal(
-        conformance.refuse, one.caller, gateway.key(), one.run, SampleDecline(BY, "late")
+        conformance.decline, one.caller, gateway.key(), one.run, SampleDecline(BY, "late")
     )
     assert "ended" in refused.refusal.detail
     gateway.clock.advance(timedelta(hours=2))
@@ -250,7 +253,7 @@ def test_a_run_of_another_organisation_does_not_exist(gateway: Founded) -> None:
     refused = gateway.refusal(conformance.look_up, caller(HOTLINE), one.run)
     assert isinstance(refused.refusal, NotFound)
     refused = gateway.refusal(
-        conformance.refuse, caller(HOTLINE), gateway.key(), one.run, SampleDecline(BY, "not ours")
+        conformance.decline, caller(HOTLINE), gateway.key(), one.run, SampleDecline(BY, "not ours")
     )
     assert isinstance(refused.refusal, NotFound)
 

@@ -49,7 +49,7 @@ def read(gateway: Founded, written: WriteResult) -> sd_jwt.VerifiedSdJwt:
     return sd_jwt.verify(
         written.result["presentation"],
         typ=handoff_documents.CASE_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )
@@ -96,7 +96,7 @@ def test_what_is_closed_can_be_read_again(gateway):
 
 def test_content_closes_at_the_end_of_the_offer(gateway):
     until = gateway.clock() + timedelta(hours=1)
-    handoff = accepted(gateway, offered(gateway, until=until))
+    handoff = accepted(gateway, offered(gateway, expires_at=until))
     consulted(gateway, handoff)
     gateway.ports = replace(gateway.ports, now=lambda: until)
     assert isinstance(refusal(gateway, handoff).refusal, WrongState)
@@ -171,7 +171,7 @@ def test_a_consultation_shows_what_was_offered_and_the_signature_holds(gateway):
     assert digests(found) == of_groups(case, "routing", "items", "basis")
     assert found.content["items"] == case_content(UUID(case.result["case"]))["items"]
     assert written.result["assurance"] == "attested"
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
 
 
 def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
@@ -180,7 +180,7 @@ def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
     handoff = accepted(gateway, offer, groups=("statements",))
     written = consulted(gateway, handoff)
     assert digests(read(gateway, written)) == of_groups(case, "statements")
-    assert set(written.result["withheld"]) == {"items", "basis", "routing"}
+    assert set(written.result["withheld_groups"]) == {"items", "basis", "routing"}
 
 
 def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
@@ -189,7 +189,7 @@ def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
     handoff = accepted(gateway, offered(gateway, case, groups=(), digests=(one,)))
     written = consulted(gateway, handoff)
     assert digests(read(gateway, written)) == {one} | of_groups(case, "routing")
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
 
 
 def test_a_consultation_shows_the_version_that_was_offered(gateway):
@@ -214,7 +214,7 @@ def test_a_stricter_marking_of_the_case_closes_what_was_offered_before(gateway):
     revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"]})
     written = consulted(gateway, handoff, ABROAD)
     assert digests(read(gateway, written)) == set()
-    assert set(written.result["withheld"]) >= {"items", "routing"}
+    assert set(written.result["withheld_groups"]) >= {"items", "routing"}
 
 
 def test_a_stricter_marking_of_one_element_closes_that_element(gateway):
@@ -247,7 +247,9 @@ def test_a_reader_learns_nothing_of_what_was_never_offered(gateway):
     without = accepted(
         gateway, offered(gateway, submitted(gateway, subjects=[]), groups=("items",))
     )
-    told = [consulted(gateway, handoff).result["withheld"] for handoff in (with_persons, without)]
+    told = [
+        consulted(gateway, handoff).result["withheld_groups"] for handoff in (with_persons, without)
+    ]
     assert told == [[], []]
 
 
@@ -260,7 +262,7 @@ def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
     content = read(gateway, written).content
     assert [subject["category"] for subject in content["subjects"]] == ["victim"]
     assert content["statements"] == []
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
     assert "suspect" not in written.result["presentation"]
 
 
@@ -321,15 +323,15 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     assert acceptance_at < gateway.size()
     whole = Bundle(
         case=opened.result["presentation"],
-        offer=seen["answers"][0]["statement"],
-        answers=tuple(one["statement"] for one in seen["answers"][1:]),
+        offer=seen["answers"][0]["document"],
+        answers=tuple(one["document"] for one in seen["answers"][1:]),
         receipts=tuple(gateway.receipts[-4:]),
     )
     assert outcome.receipt == gateway.receipts[-1]
     trust = TrustAnchors(
-        log_keys=(gateway.notary.signer.key,),
+        log_keys=(gateway.checkpoint_signer.signer.key,),
         origins=(ORIGIN,),
-        gateway_keys=gateway.attest_keys(),
+        gateway_keys=gateway.attestation_keys(),
         organisations={},
     )
     found = verification.verify(bundle.encode(whole), trust)

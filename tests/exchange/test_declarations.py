@@ -31,7 +31,11 @@ from tests.founding import (
 )
 
 INTEREST = {"scope": "provider", "subject": "provider.example", "kind": "funder"}
-AGREEMENT = {"kind": "transfer", "about": "all that it receives", "reference": "Art. 46(2)(c)"}
+AGREEMENT = {
+    "kind": "transfer",
+    "description": "all that it receives",
+    "reference": "Art. 46(2)(c)",
+}
 BERNARD = "c-bernard"
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 
@@ -113,7 +117,7 @@ def test_an_agreement_is_recorded_for_a_time_and_ended_by_another_event(gateway)
     refused(gateway, ValidationFailed, "agreement.end", agreement="first", until="2026-02-01")
 
 
-@pytest.mark.parametrize("name", ["kind", "about", "reference", "from"])
+@pytest.mark.parametrize("name", ["kind", "description", "reference", "from"])
 def test_an_agreement_says_what_by_which_reference_and_since_when(gateway, name):
     values = {**AGREEMENT, "from": "2026-01-01", name: ""}
     assert (

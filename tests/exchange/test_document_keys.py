@@ -162,11 +162,11 @@ def test_registering_a_key_takes_two_persons(gateway):
 def test_an_organisation_locks_and_unlocks_itself_with_its_own_key(gateway):
     gateway.register_key(HOTLINE, FIRST)
     said = gateway.word(HOTLINE, LOCK, FIRST, FIRST)
-    gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     assert gateway.organisation(HOTLINE).signed_only
-    refused(gateway, WrongState, "organisation.require_signed", statement=said)
+    refused(gateway, WrongState, "organisation.require_signed", declaration=said)
     said = gateway.word(HOTLINE, UNLOCK, FIRST, FIRST)
-    gateway.administer("organisation.allow_attested", HOTLINE, statement=said)
+    gateway.administer("organisation.allow_attested", HOTLINE, declaration=said)
     assert not gateway.organisation(HOTLINE).signed_only
 
 
@@ -175,17 +175,17 @@ def test_administrators_alone_lock_and_unlock_nobody(gateway):
     for says, by in ((UNLOCK, FIRST), (LOCK, OTHER)):
         said = gateway.word(HOTLINE, says, FIRST, by)
         assert pointer(
-            refused(gateway, ValidationFailed, "organisation.require_signed", statement=said)
+            refused(gateway, ValidationFailed, "organisation.require_signed", declaration=said)
         )
 
 
 def test_a_statement_locks_once(gateway):
     gateway.register_key(HOTLINE, FIRST)
     locking = gateway.word(HOTLINE, LOCK, FIRST, FIRST)
-    gateway.administer("organisation.require_signed", HOTLINE, statement=locking)
+    gateway.administer("organisation.require_signed", HOTLINE, declaration=locking)
     said = gateway.word(HOTLINE, UNLOCK, FIRST, FIRST)
-    gateway.administer("organisation.allow_attested", HOTLINE, statement=said)
-    error = refused(gateway, ValidationFailed, "organisation.require_signed", statement=locking)
+    gateway.administer("organisation.allow_attested", HOTLINE, declaration=said)
+    error = refused(gateway, ValidationFailed, "organisation.require_signed", declaration=locking)
     assert pointer(error) == "/statement"
 
 

@@ -142,8 +142,8 @@ def test_an_encryption_key_neither_countersigns_nor_locks(gateway):
     }
     assert pointer(refused(gateway, ValidationFailed, **values)) == "/countersignature"
     said = gateway.word(OFMIN, LOCK, FIRST, FIRST.prover)
-    error = refused(gateway, ValidationFailed, "organisation.require_signed", statement=said)
-    assert pointer(error) == "/statement"
+    error = refused(gateway, ValidationFailed, "organisation.require_signed", declaration=said)
+    assert pointer(error) == "/declaration"
 
 
 def test_a_revoked_key_stays_listed_and_does_not_come_back(gateway):

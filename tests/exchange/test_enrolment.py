@@ -133,7 +133,8 @@ def test_the_registration_of_the_first_key_is_traced_as_any_other(
     from gateway.evidence import receipt  # noqa: PLC0415
 
     found = key_history.verify_registration(
-        receipt.from_json(told["receipt"]), TrustAnchors([gateway.notary.signer.key], [ORIGIN])
+        receipt.from_json(told["receipt"]),
+        TrustAnchors([gateway.checkpoint_signer.signer.key], [ORIGIN]),
     )
     assert (found.organisation, found.kid) == (NEWCOMER, key.kid)
 

@@ -35,8 +35,8 @@ def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
         start="2026-01-01",
     )
     found = entries.report(gateway.ports, ABROAD)
-    (grant,) = found["audit_grants"]
-    assert (grant["grant"], grant["member"]) == (granted.result["grant"], HOTLINE)
+    (grant,) = found["audit_access"]
+    assert (grant["audit_access"], grant["member"]) == (granted.result["audit_access"], HOTLINE)
     assert (grant["decision_ref"], grant["ended_at"]) == ("order 12", None)
     assert [one["interest"] for one in found["interests"]] == [declared.result["interest"]]
     (system,) = found["systems"]
@@ -46,11 +46,13 @@ def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
 
 def test_a_grant_that_was_ended_tells_when_and_one_of_other_days_is_left_out(gateway):
     granted = gateway.administer("audit_access.grant", ABROAD, coverage="all", **TERM)
-    gateway.administer("audit_access.end", ABROAD, grant=granted.result["grant"], reason="over")
-    (grant,) = entries.report(gateway.ports, ABROAD, date(2026, 3, 31))["audit_grants"]
+    gateway.administer(
+        "audit_access.end", ABROAD, audit_access=granted.result["audit_access"], reason="over"
+    )
+    (grant,) = entries.report(gateway.ports, ABROAD, date(2026, 3, 31))["audit_access"]
     assert grant["ended_at"].startswith("2026-03-02T09:00:00")
     for day in (date(2026, 2, 28), date(2026, 4, 1)):
-        assert entries.report(gateway.ports, ABROAD, day)["audit_grants"] == []
+        assert entries.report(gateway.ports, ABROAD, day)["audit_access"] == []
 
 
 def test_what_is_no_organisation_has_no_entry(gateway):

@@ -56,7 +56,9 @@ def answer(
 def verified(
     gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP
 ) -> sd_jwt.VerifiedSdJwt:
-    return sd_jwt.verify(text, typ=typ, keys=gateway.attest_keys(), audience=ISSUER, issuer=ISSUER)
+    return sd_jwt.verify(
+        text, typ=typ, keys=gateway.attestation_keys(), audience=ISSUER, issuer=ISSUER
+    )
 
 
 def said_in(gateway: Founded, text: str, typ: str = handoff_documents.ANSWER_TYP) -> dict[str, Any]:
@@ -70,7 +72,7 @@ ANSWERS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "decline": ("decline", {"reason": "not ours"}, "declined", "handoff.declined"),
     "redirection": (
         "redirect",
-        {"reason": "not ours", "to": "another office"},
+        {"reason": "not ours", "suggested_recipient": "another office"},
         "redirected",
         "handoff.redirected",
     ),
@@ -92,7 +94,7 @@ def test_an_answer_is_signed_for_its_author_and_binds_what_it_answers(gateway, k
     stored = gateway.handoff(handoff)
     assert written.result["state"] == stored.state == state
     assert written.result["sequence"] == stored.sequence == 3
-    document = verified(gateway, written.result["statement"])
+    document = verified(gateway, written.result["document"])
     signed = handoff_documents.read_answer(document)
     assert (signed.author, signed.kind, signed.handoff) == (OFMIN, kind, handoff)
     assert (signed.case_digest, signed.offer_digest, signed.package_digest) == (
@@ -100,17 +102,17 @@ def test_an_answer_is_signed_for_its_author_and_binds_what_it_answers(gateway, k
         stored.offer_digest,
         stored.package_digest,
     )
-    assert said_in(gateway, written.result["statement"]) == {"by": "officer-1", **said}
+    assert said_in(gateway, written.result["document"]) == {"by": "officer-1", **said}
     fields = fields_of(written.receipt)
     assert (fields["type"], fields["handoff"]) == (typ, str(handoff))
-    assert fields["document_sha256"] == sd_jwt.parse(written.result["statement"]).digest
+    assert fields["document_sha256"] == sd_jwt.parse(written.result["document"]).digest
     assert fields["package_digest"] == stored.package_digest
 
 
 def test_a_withdrawal_is_the_originators_word(gateway):
     handoff = handoff_of(offered(gateway))
     written = answer(gateway, "withdraw", handoff, HOTLINE, reason="by mistake")
-    signed = handoff_documents.read_answer(verified(gateway, written.result["statement"]))
+    signed = handoff_documents.read_answer(verified(gateway, written.result["document"]))
     assert (signed.author, signed.kind) == (HOTLINE, "withdrawal")
     assert gateway.handoff(handoff).state == "withdrawn"
 
@@ -119,7 +121,7 @@ def test_an_acceptance_repeats_the_conditions_and_signs_them(gateway):
     handoff = handoff_of(offered(gateway))
     conditions = conditions_of(gateway, handoff, OFMIN)
     written = answer(gateway, "accept", handoff, conditions=conditions)
-    assert said_in(gateway, written.result["statement"])["conditions"] == conditions
+    assert said_in(gateway, written.result["document"])["conditions"] == conditions
     assert gateway.handoff(handoff).state == "accepted"
     assert gateway.handoff(handoff).accepted_groups is None
 
@@ -241,7 +243,7 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
 
 def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     until = gateway.clock() + timedelta(hours=1)
-    handoff = handoff_of(offered(gateway, until=until))
+    handoff = handoff_of(offered(gateway, expires_at=until))
     gateway.clock.advance(timedelta(hours=2))
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
     refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
@@ -300,13 +302,13 @@ def test_a_party_does_not_see_who_acted_for_the_other(gateway):
     offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))[
         "answers"
     ]
-    assert said_in(gateway, offer["statement"], handoff_documents.OFFER_TYP)["by"] == "liaison-1"
-    assert "by" not in said_in(gateway, acceptance["statement"])
+    assert said_in(gateway, offer["document"], handoff_documents.OFFER_TYP)["by"] == "liaison-1"
+    assert "by" not in said_in(gateway, acceptance["document"])
     offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"]
-    assert said_in(gateway, offer["statement"], handoff_documents.OFFER_TYP) == {
+    assert said_in(gateway, offer["document"], handoff_documents.OFFER_TYP) == {
         "note": "please hurry"
     }
-    assert said_in(gateway, acceptance["statement"])["by"] == "officer-1"
+    assert said_in(gateway, acceptance["document"])["by"] == "officer-1"
 
 
 @pytest.mark.parametrize(
@@ -332,14 +334,14 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
         reason="because",
     )
     outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
-    said = said_in(gateway, outcome["statement"])
+    said = said_in(gateway, outcome["document"])
     assert outcome["code"] == seen_as
     if seen_as != code:
         assert said == {}
         assert code not in str(outcome)
         assert "investigators" not in str(outcome)
     own = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
-    assert said_in(gateway, own["statement"])["code"] == code
+    assert said_in(gateway, own["document"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
     receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
     assert fields_of(receipt)["type"] == "handoff.outcome_reported"
@@ -354,15 +356,15 @@ def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
     answer(gateway, "outcome", handoff, ABROAD, code="removed", note="after a notice")
     outcome = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
     assert outcome["code"] == "removed"
-    assert said_in(gateway, outcome["statement"]) == {"code": "removed", "note": "after a notice"}
+    assert said_in(gateway, outcome["document"]) == {"code": "removed", "note": "after a notice"}
 
 
 def test_what_is_shown_of_an_answer_verifies_as_the_document_that_was_logged(gateway):
     handoff = accepted(gateway)
     written = answer(gateway, "outcome", handoff, code="suspect_identified")
     outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
-    verified(gateway, outcome["statement"])
-    digest = sd_jwt.parse(outcome["statement"]).digest
+    verified(gateway, outcome["document"])
+    digest = sd_jwt.parse(outcome["document"]).digest
     assert digest == fields_of(written.receipt)["document_sha256"]
 
 

@@ -44,7 +44,7 @@ APPLICATION: dict[str, Any] = {
     "country": "FR",
     "membership": "associate",
     "purposes": ["remove", "protect_child"],
-    "about": "We answer the phone day and night.",
+    "description": "We answer the phone day and night.",
     "received_on": "2026-02-01",
     "contacts": [
         {"role": "head", "name": "C. Bernard", "address": "head@new.example"},
@@ -91,11 +91,11 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         MembershipClass.ASSOCIATE,
         {"remove", "protect_child"},
     )
-    assert (asked.resolution.reference, asked.resolution.decided_on) == (
+    assert (asked.decision.reference, asked.decision.decided_on) == (
         "board 12",
         date(2026, 3, 1),
     )
-    assert str(asked.resolution.event) == approved.result["event"]
+    assert str(asked.decision.event) == approved.result["event"]
     me = organisations.whoami(gateway.ports, caller(NEW))
     assert me["organisation"]["active"]
 
@@ -186,7 +186,7 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
         ({"contacts": APPLICATION["contacts"][:1] * 2}, "/contacts"),
         ({"purposes": ["revenge"]}, "/purposes"),
         ({"membership": "chair"}, "/membership"),
-        ({"about": "x" * 2001}, "/about"),
+        ({"description": "x" * 2001}, "/description"),
         ({"received_on": "yesterday"}, "/received_on"),
         ({"regimes": ["led"]}, "/regimes"),
         ({"name": " "}, "/name"),
@@ -285,7 +285,7 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     gateway.administer("organisation.leave", OFMIN, reason="the office is closed")
     assert isinstance(gateway.refusal(organisations.whoami, caller(OFMIN)).refusal, Forbidden)
     seen = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
-    assert (seen["active"], seen["membership"], seen["competences"]) == (False, None, [])
+    assert (seen["active"], seen["membership"], seen["mandates"]) == (False, None, [])
     kept = gateway.organisation(OFMIN)
     assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}

@@ -59,7 +59,7 @@ def offer_in(gateway: Founded, written: WriteResult) -> handoff_documents.OfferC
     verified = sd_jwt.verify(
         written.result["offer"],
         typ=handoff_documents.OFFER_TYP,
-        keys=gateway.attest_keys(),
+        keys=gateway.attestation_keys(),
         audience=ISSUER,
         issuer=ISSUER,
     )
@@ -195,7 +195,7 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
     now = gateway.clock()
     gateway.ports = replace(gateway.ports, now=lambda: now)
     until = now + timedelta(seconds=seconds)
-    refused = gateway.refusal(offers.offer, *asking(gateway, case, until=until))
+    refused = gateway.refusal(offers.offer, *asking(gateway, case, expires_at=until))
     assert isinstance(refused.refusal, WrongState)
 
 
@@ -216,7 +216,7 @@ def test_the_offer_names_what_was_selected_and_where_the_case_belongs(gateway):
     assert names(case, permitted_disclosures) == {"routing", "items", "statements"}
     assert permitted_disclosures & set(statements) == {statements[0]}
     assert permitted_disclosures >= set(case.result["groups"]["items"])
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
 
 
 def test_a_digest_of_another_version_is_refused(gateway):
@@ -273,7 +273,7 @@ def police_case(gateway: Founded) -> WriteResult:
 def test_a_private_member_is_never_offered_what_only_authorities_receive(gateway):
     case = police_case(gateway)
     written = offered(gateway, case, originator=OFMIN, to=ABROAD)
-    assert written.result["withheld"] == ["items", "statements", "subjects"]
+    assert written.result["withheld_groups"] == ["items", "statements", "subjects"]
     document = sd_jwt.parse(case.result["document"])
     permitted_disclosures = set(written.result["permitted_disclosures"])
     given = [
@@ -296,7 +296,7 @@ def test_an_authority_is_offered_all_of_it(gateway):
         decision_ref="board 2026",
     )
     written = offered(gateway, police_case(gateway), originator=OFMIN, to=OCRVP)
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
 
 
 # --- what it binds -------------------------------------------------------------------------------
@@ -363,7 +363,7 @@ def test_a_preview_gives_what_the_offer_will_and_keeps_nothing(gateway):
     assert gateway.handoff(wanted.handoff) is None
     arguments = (caller(OFMIN), gateway.key(), UUID(case.result["case"]), wanted)
     written = gateway.do(offers.offer, *arguments)
-    for name in ("to", "permitted_disclosures", "withheld", "version"):
+    for name in ("to", "permitted_disclosures", "withheld_groups", "version"):
         assert seen[name] == written.result[name]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.domain.organisation import SCOPES, Certificate
 from gateway.domain.refusals import LogFrozen, NotFound, WrongState
-from gateway.evidence import trust_mark
+from gateway.evidence import membership_attestation
 from gateway.kernel.ports import TransactionMode
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
@@ -23,7 +23,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
         "public_authority": True,
         "active": True,
         "membership": "observer",
-        "competences": [
+        "mandates": [
             {
                 "competence": "receive/csam/FR",
                 "legal_act": "décret 2023-829",
@@ -51,7 +51,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
 def test_the_directory_is_that_of_the_legal_date(gateway, day, holder, standing_of_ofmin):
     gateway.day = day
     page = organisations.page(gateway.ports, caller(HOTLINE), "", 10).items
-    holders = [one["organisation"] for one in page if one["competences"]]
+    holders = [one["organisation"] for one in page if one["mandates"]]
     assert holders == [holder]
     memberships = {one["organisation"]: one["membership"] for one in page}
     assert memberships[OFMIN] == standing_of_ofmin
@@ -122,14 +122,14 @@ def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
 
 def stated(gateway, slug):
     told = organisations.issue_attestation(gateway.ports, caller(HOTLINE), slug)
-    return told, trust_mark.verify(told["statement"], gateway.attest_keys())
+    return told, membership_attestation.verify(told["attestation"], gateway.attestation_keys())
 
 
 def test_a_status_is_stated_for_a_day_with_the_standing_of_the_legal_date(gateway):
     told, mark = stated(gateway, OFMIN)
     assert (mark.organisation, mark.status, mark.kind) == (OFMIN, "active", "observer")
     assert mark.ends - mark.issued == timedelta(hours=24)
-    assert told["until"] == mark.ends.isoformat()
+    assert told["expires_at"] == mark.ends.isoformat()
     assert stated(gateway, ABROAD)[1].kind == "member"
 
 
@@ -162,6 +162,6 @@ def test_a_frozen_gateway_states_no_status(gateway, monkeypatch):
     def frozen(head, base=None):
         raise LogFrozen("older")
 
-    monkeypatch.setattr(gateway.notary, "sign", frozen)
+    monkeypatch.setattr(gateway.checkpoint_signer, "sign", frozen)
     with pytest.raises(LogFrozen):
         organisations.issue_attestation(gateway.ports, caller(HOTLINE), OFMIN)

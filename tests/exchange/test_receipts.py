@@ -61,7 +61,7 @@ def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
         raise HighWaterMarkUnavailable("no")
 
     size = gateway.size()
-    monkeypatch.setattr(gateway.notary, "sign", away)
+    monkeypatch.setattr(gateway.checkpoint_signer, "sign", away)
     with pytest.raises(HighWaterMarkUnavailable) as refused:
         gateway.administer("organisation.suspend", ABROAD, reason="test")
     monkeypatch.undo()

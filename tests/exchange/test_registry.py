@@ -121,7 +121,7 @@ def test_an_organisation_has_an_id_of_its_own(gateway, slug):
 def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
     gateway.administer("organisation.admit", "office-new", **ADMIT)
     found = gateway.organisation("office-new")
-    assert (found.status, found.memberships, found.competences) == ("active", (), ())
+    assert (found.status, found.memberships, found.mandates) == ("active", (), ())
     assert (found.kind, found.regimes, found.version) == ("police_office", {"gdpr", "led"}, 1)
 
 
@@ -203,7 +203,7 @@ def test_a_seat_that_is_not_held_does_not_end(gateway, day):
 
 def test_a_competence_names_the_event_that_registered_it(gateway):
     written = gateway.administer("mandate.grant", ABROAD, **{**MANDATE, "until": "2027-01-01"})
-    (held,) = gateway.organisation(ABROAD).competences
+    (held,) = gateway.organisation(ABROAD).mandates
     assert held.registration_event == UUID(written.result["event"])
     assert written.result["competence"] == held.key == "receive/grooming/FR"
     assert held.period == Period(date(2026, 1, 1), date(2027, 1, 1))
@@ -214,13 +214,13 @@ def test_an_office_holds_a_competence_once(gateway):
     refused(gateway, WrongState, "mandate.grant", OFMIN, values)
     gateway.administer("mandate.grant", OFMIN, **MANDATE)
     gateway.administer("mandate.grant", OCRVP, **values)
-    assert len(gateway.organisation(OCRVP).competences) == 2
+    assert len(gateway.organisation(OCRVP).mandates) == 2
 
 
 def test_a_competence_that_ended_may_be_granted_again(gateway):
     gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2026-01-01")
     gateway.administer("mandate.grant", OFMIN, **{**MANDATE, "matter": "csam"})
-    periods = [held.period for held in gateway.organisation(OFMIN).competences]
+    periods = [held.period for held in gateway.organisation(OFMIN).mandates]
     assert periods == [
         Period(date(2023, 8, 31), date(2026, 1, 1)),
         Period(date(2026, 1, 1)),
@@ -243,7 +243,7 @@ def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):
 # --- what was granted by mistake -----------------------------------------------------------------
 
 INTEREST = {"scope": "provider", "subject": "example.org", "kind": "funder", "from": "2026-01-01"}
-AGREEMENT = {"kind": "transfer", "about": "all", "reference": "Art. 46", "from": "2026-01-01"}
+AGREEMENT = {"kind": "transfer", "description": "all", "reference": "Art. 46", "from": "2026-01-01"}
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_mandate_from_a_day_to_come_is_taken_back_and_nothing_else_of_the_offi
     values = {**MANDATE, "matter": "csam", "from": "2027-01-01"}
     gateway.administer("mandate.grant", OFMIN, **values)
     gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2027-01-01")
-    (held,) = gateway.organisation(OFMIN).competences
+    (held,) = gateway.organisation(OFMIN).mandates
     assert held.period == Period(date(2023, 8, 31), date(2027, 1, 1))
 
 

@@ -94,7 +94,7 @@ def test_a_diverted_mandate_takes_both_organisations_out_of_service(gateway):
     assert gateway.organisation(HOTLINE).status is Status.SUSPENDED
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert work.organisations.receivers("csam", "FR") == (
-            tuple(c for c in gateway.organisation(OCRVP).competences)
+            tuple(c for c in gateway.organisation(OCRVP).mandates)
         )
 
 

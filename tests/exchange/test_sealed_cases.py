@@ -99,7 +99,7 @@ def test_what_is_sealed_reaches_its_addressee_as_it_was_sealed(keyed):
     (one,) = sealed_in(read)
     contents = seal.open_sealed(one["sealed"], {KEY.kid: KEY})
     assert contents.value["name"] == "N. N."
-    assert written.result["withheld"] == []
+    assert written.result["withheld_groups"] == []
     check_log(keyed)
 
 
@@ -111,7 +111,7 @@ def test_nothing_of_what_is_sealed_is_in_what_the_gateway_keeps(keyed):
 def test_another_recipient_is_not_given_what_is_sealed_and_learns_of_its_group_alone(keyed):
     case = taken(keyed)
     offer = offered(keyed, case, ABROAD)
-    assert "subjects" in offer.result["withheld"]
+    assert "subjects" in offer.result["withheld_groups"]
     handoff = accepted(keyed, offer, ABROAD)
     _, read = consulted(keyed, handoff, ABROAD)
     assert not sealed_in(read)
@@ -124,13 +124,13 @@ def test_the_originator_is_told_what_it_has_to_seal_anew_before_and_after_the_of
     wanted = offer_of(keyed, ABROAD)
     name = UUID(case.result["case"])
     preview = to_json(offers.preview(keyed.ports, caller(HOTLINE), name, wanted))
-    assert preview["reseal"] == told
+    assert preview["to_reseal"] == told
     key = keyed.key()
     first = keyed.do(offers.offer, caller(HOTLINE), key, name, wanted)
     again = keyed.do(offers.offer, caller(HOTLINE), key, name, wanted)
-    assert first.result["reseal"] == told
+    assert first.result["to_reseal"] == told
     assert again.result == first.result
-    assert offered(keyed, case).result["reseal"] == []
+    assert offered(keyed, case).result["to_reseal"] == []
 
 
 def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(keyed):
@@ -138,12 +138,14 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     offer = offered(keyed, case)
     handoff = UUID(offer.result["handoff"])
     look = (handoffs.look_up, caller(HOTLINE), handoff)
-    assert "reseal" not in to_json(look[0](keyed.ports, *look[1:]))
-    reply = answers.said("officer-1", reason="the other office has the file", to="OCRVP")
+    assert "to_reseal" not in to_json(look[0](keyed.ports, *look[1:]))
+    reply = answers.said(
+        "officer-1", reason="the other office has the file", suggested_recipient="OCRVP"
+    )
     keyed.do(answers.redirect, caller(OFMIN), keyed.key(), handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
-    assert to_json(look[0](keyed.ports, *look[1:]))["reseal"] == told
-    assert "reseal" not in to_json(handoffs.look_up(keyed.ports, caller(OFMIN), handoff))
+    assert to_json(look[0](keyed.ports, *look[1:]))["to_reseal"] == told
+    assert "to_reseal" not in to_json(handoffs.look_up(keyed.ports, caller(OFMIN), handoff))
 
 
 def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed):
@@ -160,7 +162,7 @@ def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed
     (one,) = sealed_in(read)
     assert one["sealed_to"] == OCRVP
     offer = offered(keyed, second)
-    assert [part["sealed_to"] for part in offer.result["reseal"]] == [OCRVP]
+    assert [part["sealed_to"] for part in offer.result["to_reseal"]] == [OCRVP]
 
 
 @pytest.mark.parametrize("group", ["items", "statements", "subjects"])
@@ -169,8 +171,8 @@ def test_a_private_member_is_not_given_even_what_is_sealed_to_it(gateway, group)
     gateway.register_encryption_key(ABROAD, key)
     case = taken(gateway, ABROAD, key, group)
     offer = offered(gateway, case, ABROAD)
-    assert group in offer.result["withheld"]
-    assert offer.result["reseal"] == []
+    assert group in offer.result["withheld_groups"]
+    assert offer.result["to_reseal"] == []
 
 
 def test_a_sealed_element_counts_as_the_strictest(keyed):

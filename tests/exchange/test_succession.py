@@ -55,10 +55,10 @@ KEY = "receive/csam/FR"
 PLAN: dict[str, Any] = {
     "successor": OCRVP,
     "competence": KEY,
-    "on": "2026-04-01",
+    "effective_on": "2026-04-01",
     "read_until": "2026-05-01",
     "legal_act": "Decree 2026-1",
-    "consents": False,
+    "permissions": False,
 }
 
 
@@ -118,7 +118,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     told = successions.look_up(gateway.ports, caller(OCRVP), succession)
     assert told["waits_for"] == [OFMIN, OCRVP]
     assert told["mandate_event"] == str(succession)
-    (competence,) = [c for c in gateway.organisation(OCRVP).competences if c.period.holds(DAY)]
+    (competence,) = [c for c in gateway.organisation(OCRVP).mandates if c.period.holds(DAY)]
     assert (competence.legal_act, competence.registration_event) == ("Decree 2026-1", succession)
 
 
@@ -140,9 +140,9 @@ def test_a_plan_takes_two_persons(gateway):
         ({"competence": "assess/csam/FR"}, ValidationFailed),
         ({"competence": "csam/FR"}, ValidationFailed),
         ({"read_until": "2026-03-31"}, ValidationFailed),
-        ({"on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
-        ({"on": "soon"}, ValidationFailed),
-        ({"consents": "no"}, ValidationFailed),
+        ({"effective_on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
+        ({"effective_on": "soon"}, ValidationFailed),
+        ({"permissions": "no"}, ValidationFailed),
         ({"legal_act": "x" * 201}, ValidationFailed),
         ({"legal_act": " "}, ValidationFailed),
     ],
@@ -296,7 +296,7 @@ def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gate
     key = document_key("office")
     gateway.register_key(OFMIN, key)
     word = gateway.word(OFMIN, "lock", key, key)
-    gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     succession = planned(gateway)
     refused = gateway.refusal(
         successions.approve,
@@ -345,7 +345,7 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
         "purpose",
         "permitted_disclosures",
         "package_digest",
-        "until",
+        "expires_at",
     ):
         assert getattr(new, name) == getattr(old, name), name
     assert (new.state, new.recipient, new.accepted_groups) == ("offered", OCRVP, None)
@@ -360,7 +360,9 @@ def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(
     succession_execution.apply(gateway.ports, succession)
     new = view(gateway, OCRVP, following(gateway, handoff))
     verified = sd_jwt.verify(
-        new["answers"][0]["statement"], typ=handoff_documents.OFFER_TYP, keys=gateway.attest_keys()
+        new["answers"][0]["document"],
+        typ=handoff_documents.OFFER_TYP,
+        keys=gateway.attestation_keys(),
     )
     offer = handoff_documents.read_offer(verified)
     assert offer.author == HOTLINE
@@ -603,7 +605,7 @@ def test_what_a_release_list_keeps_from_the_successor_is_asked_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     told = lost(gateway, handoff)
     assert told["state"] == "reissued"
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert "policy does not let it be offered" in said["reason"]
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
 
@@ -613,7 +615,7 @@ def test_what_a_later_version_keeps_from_the_successor_is_asked_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     revised(gateway, case, marking={"release_to": [OFMIN]})
     told = lost(gateway, handoff)
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert "policy does not let it be offered" in said["reason"]
 
 
@@ -657,7 +659,7 @@ def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
     interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
     gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
     handoff = UUID(offered(gateway).result["handoff"])
-    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["document"]).content
     assert "make a new offer" in said["reason"]
     assert "interest" not in said["reason"]
 
@@ -667,9 +669,9 @@ def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
     key = document_key("hotline")
     gateway.register_key(HOTLINE, key)
     gateway.administer(
-        "organisation.require_signed", HOTLINE, statement=gateway.word(HOTLINE, "lock", key, key)
+        "organisation.require_signed", HOTLINE, declaration=gateway.word(HOTLINE, "lock", key, key)
     )
-    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["document"]).content
     assert "bound by what it signs itself" in said["reason"]
 
 
@@ -686,7 +688,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
 
 def test_an_offer_that_has_ended_is_not_re_issued(gateway):
     until = gateway.clock() + timedelta(days=1)
-    handoff = accepted(gateway, offered(gateway, until=until))
+    handoff = accepted(gateway, offered(gateway, expires_at=until))
     gateway.clock.advance(timedelta(days=2))
     lost(gateway, handoff)
 
@@ -820,12 +822,12 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     succession = agreed(gateway)
     (row,) = successions.report(gateway.ports, succession)["open"]
-    assert row["to_seal_anew"] == 1
+    assert row["to_reseal"] == 1
     gateway.day = DAY
     succession_execution.apply(gateway.ports, succession)
     told = view(gateway, HOTLINE, handoff)
-    assert [part["id"] for part in told["reseal"]] == [element]
-    assert "reseal" not in view(gateway, OFMIN, handoff)
+    assert [part["id"] for part in told["to_reseal"]] == [element]
+    assert "to_reseal" not in view(gateway, OFMIN, handoff)
     new = accepted_by_successor(gateway, following(gateway, handoff))
     opened = gateway.do(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert element not in str(sd_jwt.read_unverified(opened.result["presentation"]).content)
@@ -843,7 +845,7 @@ def test_a_mandate_can_move_on_and_the_handoff_with_it(gateway):
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession).done
     new = accepted_by_successor(gateway, following(gateway, handoff))
-    values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
+    values = {**PLAN, "successor": OFMIN, "effective_on": "2026-06-01", "read_until": "2026-06-01"}
     back = UUID(gateway.administer("succession.plan", OCRVP, **values).result["succession"])
     for office in (OFMIN, OCRVP):
         approve(gateway, back, office)

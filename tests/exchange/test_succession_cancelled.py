@@ -68,12 +68,12 @@ def line(gateway: Founded, since: str) -> list[tuple[str, str | None, list[str]]
 
 
 def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
-    before = {s: gateway.organisation(s).competences for s in (OFMIN, OCRVP)}
+    before = {s: gateway.organisation(s).mandates for s in (OFMIN, OCRVP)}
     succession = planned(gateway)
     size = gateway.size()
     written = cancel(gateway, succession)
     assert gateway.size() == size + 1
-    assert {s: gateway.organisation(s).competences for s in (OFMIN, OCRVP)} == before
+    assert {s: gateway.organisation(s).mandates for s in (OFMIN, OCRVP)} == before
     assert written.result.keys().isdisjoint({"overlaps", "nobody_from"})
     for office in (OFMIN, OCRVP, GATEWAY):
         assert stream(gateway, office)[-1] == "succession.cancelled"
@@ -152,7 +152,7 @@ def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):
     refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
     cancel(gateway, first)
     handoff = accepted(gateway)
-    second = agreed(gateway, on="2026-06-01", read_until="2026-07-01")
+    second = agreed(gateway, effective_on="2026-06-01", read_until="2026-07-01")
     gateway.day = date(2026, 6, 1)
     assert succession_execution.apply(gateway.ports, second) == Progress(1, 0, done=True)
     assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
@@ -177,7 +177,7 @@ def test_after_the_day_the_predecessor_holds_it_from_today_on(gateway):
         ("2026-04-01", "2026-04-10", [OCRVP]),
         ("2026-04-10", None, [OFMIN]),
     ]
-    again = gateway.organisation(OFMIN).competences[-1]
+    again = gateway.organisation(OFMIN).mandates[-1]
     assert str(again.registration_event) == written.result["event"]
     assert again.legal_act == "décret 2023-829"
     assert offered(gateway).result["to"]["mandate_event"] == written.result["event"]
@@ -257,7 +257,7 @@ def test_what_the_predecessor_was_given_anew_is_not_given_twice(gateway):
     succession = planned(gateway)
     gateway.administer("mandate.grant", OFMIN, start="2026-06-01", **GRANT)
     cancel(gateway, succession)
-    own = [c.period for c in gateway.organisation(OFMIN).competences]
+    own = [c.period for c in gateway.organisation(OFMIN).mandates]
     assert [(p.start.isoformat(), p.end and p.end.isoformat()) for p in own] == [
         ("2023-08-31", "2026-06-01"),
         ("2026-06-01", None),
@@ -292,7 +292,7 @@ def test_what_has_moved_in_part_is_carried_out(gateway):
     assert succession_execution.apply(gateway.ports, succession).done
     assert {gateway.handoff(handoff).state for handoff in made} == {"reissued"}
     assert "was carried out" in refused(gateway, WrongState, succession)
-    values = {**PLAN, "successor": OFMIN, "on": "2026-06-01", "read_until": "2026-06-01"}
+    values = {**PLAN, "successor": OFMIN, "effective_on": "2026-06-01", "read_until": "2026-06-01"}
     assert gateway.administer("succession.plan", OCRVP, **values)
 
 

@@ -35,7 +35,7 @@ def test_a_preview_needs_no_plan(gateway):
         day=DAY,
         read_until=LATER,
         legal_act="",
-        consents=False,
+        permissions=False,
         mandate_event=succession_execution.UNPLANNED,
     )
     before = gateway.size()
@@ -53,7 +53,7 @@ def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gatewa
     gateway.do(
         answers.close, caller(OFMIN), gateway.key(), closed, answers.said("officer-1", "done")
     )
-    succession = agreed(gateway, consents=True)
+    succession = agreed(gateway, permissions=True)
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession).done
     report = successions.report(gateway.ports, succession)
@@ -63,7 +63,7 @@ def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gatewa
     assert moved[str(held)]["predecessor_reads_until"] == "2026-05-01"
     assert moved[str(waiting)]["state"] == "offered"
     assert report["ended_before"] == {"closed": 1}
-    assert (report["open"], report["consents_carry_over"]) == ([], True)
+    assert (report["open"], report["permissions_carry_over"]) == ([], True)
     assert report["applied"] is not None
     refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), closed, OPENING)
     assert refused.refusal.rules == ("R3.mandate",)

@@ -38,7 +38,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
         "decision_ref": "board",
     }
     member_ = {"coverage": "member", "member": HOTLINE, **term}
-    grant = stage.administer("audit_access.grant", ABROAD, member_).result["grant"]
+    grant = stage.administer("audit_access.grant", ABROAD, member_).result["audit_access"]
 
     told = casegate("audit", "search", *WHO, "--handoff", handoff, "--json", *ours)
     (offer,) = told["events"]
@@ -57,7 +57,7 @@ def test_an_auditor_reads_is_recorded_and_is_refused_when_the_grant_ends(
         assert (types.count("audit.search"), results) == (3, ["denied", "allowed", "denied"])
         # On an open connection, in whichever worker: the next request is refused.
         list(auditor.audit("auditor-1", "security", "before the end"))
-        stage.administer("audit_access.end", ABROAD, {"grant": grant, "reason": "over"})
+        stage.administer("audit_access.end", ABROAD, {"audit_access": grant, "reason": "over"})
         for _ in range(4):
             with pytest.raises(RequestRefused) as ended:
                 list(auditor.audit("auditor-1", "security", "after the end"))

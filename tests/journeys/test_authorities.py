@@ -106,7 +106,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     new = rotate(stage, "--step", "publish")["authority"]
     with stage.client(HOTLINE) as hotline:
         assert hotline.whoami()["organisation"]["active"] is True
-    assert rotate(stage, "--no-wait", "--step", "use")["step"] == "use"
+    assert rotate(stage, "--no-wait", "--step", "activate")["step"] == "activate"
     before = renew(stage, HOTLINE)
     assert (authority_of(before), authority_of(stage.folder / HOTLINE)) == (first, new)
     eventually(stage, stage.folder / HOTLINE, taken=True)  # a proxy is given the bundle first

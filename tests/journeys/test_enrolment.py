@@ -52,7 +52,7 @@ APPLICATION = {
     "country": "FR",
     "membership": "full",
     "purposes": ["remove"],
-    "about": "We answer the phone.",
+    "description": "We answer the phone.",
     "received_on": "2024-01-02",
     "contacts": [{"role": "security", "name": "D. Petit", "address": "security@new.example"}],
 }

@@ -36,7 +36,7 @@ def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
             shutil.copy(stage.folder / HOTLINE / name, home)
         settings = {
             "issuer": connection.issuer,
-            "partners": connection.partners,
+            "partners": connection.api_url,
             "client_id": connection.client_id,
             "log_key": str(connection.log_key),
         }

@@ -50,7 +50,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         receipts.append(opened.written.receipt)
         sizes.append(check_log(stage).size)
         assert opened.content["items"] == content["items"]
-        assert opened.withheld == ()
+        assert opened.withheld_groups == ()
         receipts.append(
             office.answer("report_outcome", handoff, "ofmin-1", code="preserved").receipt
         )
@@ -115,7 +115,7 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
         offer = hotline.offer(
             content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
         )
-        assert "statements" in offer.result["withheld"]
+        assert "statements" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]
         abroad.accept(abroad.handoff(handoff), "be-1")
         opened = abroad.consult(handoff, "be-1", "take_down", "to ask the host")

@@ -52,7 +52,7 @@ class Door:
 
     def counted(self, trouble: str) -> float:
         labels = {"process": "partners", "trouble": trouble}
-        return Numbers(port_of(self.stage)).sum("casegate_connection_troubles_total", **labels)
+        return Numbers(port_of(self.stage)).sum("casegate_connection_errors_total", **labels)
 
     def written(self, trouble: str) -> list[dict[str, Any]]:
         """The lines of the security log about a trouble."""

@@ -93,8 +93,8 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: DemoE
     _work(direct)
     refused = {"trouble": "handshake-no-certificate"}
     handshake_without_certificate(host_and_port(config_of(direct).partners_bind)[1])
-    troubles = before.sum("casegate_connection_troubles_total", **refused)
-    numbers = eventually(port, "casegate_connection_troubles_total", troubles + 1, **refused)
+    troubles = before.sum("casegate_connection_errors_total", **refused)
+    numbers = eventually(port, "casegate_connection_errors_total", troubles + 1, **refused)
 
     def more(name: str, **labels: str) -> float:
         return numbers.sum(name, **labels) - before.sum(name, **labels)
@@ -106,7 +106,7 @@ def test_what_happens_is_counted_over_all_workers_and_survives_one(direct: DemoE
     assert more("casegate_write_seconds_count", **COMMITTED) == 2
     for process in ("partners", "public", "maintain"):
         assert numbers.sum("casegate_worker_starts_total", process=process) >= 1
-    assert numbers.sum("casegate_mark_answers") == 1
+    assert numbers.sum("casegate_high_water_mark_up") == 1
     assert numbers.sum("casegate_log_frozen") == 0
     for what in ("root", "public listener", "partners listener"):
         left = numbers.sum("casegate_end_timestamp_seconds", what=what) - time.time()

@@ -56,7 +56,7 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
 def _check_frozen(stage: DemoEnvironment, handoff: str, newest: str) -> None:
     for _ in range(3):  # several workers
         assert fetch(stage, "/checkpoint").decode() == newest
-        assert _unready(stage)["reason"] == "frozen"
+        assert _unready(stage)["reason"] == "log-frozen"
     assert b"ok" in fetch(stage, "/healthz")
     before = _size(stage)
     content = case_content()

@@ -31,10 +31,10 @@ def planned(stage: DemoEnvironment, read_until: str) -> str:
     plan = {
         "successor": OCRVP,
         "competence": "receive/csam/FR",
-        "on": today.isoformat(),
+        "effective_on": today.isoformat(),
         "read_until": read_until,
         "legal_act": "Decree of a test",
-        "consents": False,
+        "permissions": False,
     }
     return str(stage.administer("succession.plan", OFMIN, plan).result["succession"])
 

@@ -282,14 +282,16 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
 # --- the gateway's own authority -----------------------------------------------------------------
 
 
-ROTATION = Change("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "waited": "yes"})
+ROTATION = Change(
+    "ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}
+)
 
 
 def test_two_persons_let_an_authority_take_its_next_step_in_the_gateway_s_stream_alone(gateway):
     size = gateway.size()
     written = gateway.do(record_step, ROTATION, gateway.approve(ROTATION))
     assert gateway.size() == size + 1
-    assert written.result["step"] == "use"
+    assert written.result["step"] == "activate"
     assert event.read(written.receipt.document)["type"] == "ca.rotated"
 
 

@@ -31,7 +31,7 @@ def new_node(mark: MemoryMark | None = None, **begun: bool) -> Node:
     store = LentStore(ORIGIN, lambda: "r1", lambda: START, chance("notary"))
     node = Node(store, mark or MemoryMark(), SIGNER, Seconds())
     if begun.get("begun", True) and node.mark.marked is None:
-        node.notary.adopt(TreeHead(0, tree.EMPTY_ROOT))
+        node.checkpoint_signer.adopt(TreeHead(0, tree.EMPTY_ROOT))
     return node
 
 
@@ -56,16 +56,16 @@ def marked_head(node: Node) -> TreeHead:
 def test_a_head_is_signed_and_is_the_mark_by_then() -> None:
     node = new_node()
     head = grow(node)
-    note = node.notary.sign(head)
+    note = node.checkpoint_signer.sign(head)
     assert signed(note) == head == marked_head(node)
-    assert node.mark.marked.note == note == node.notary.stored()
+    assert node.mark.marked.note == note == node.checkpoint_signer.stored()
 
 
 def test_signing_a_head_twice_gives_the_same_bytes_and_moves_nothing() -> None:
     node = new_node()
     head = grow(node)
-    first, moves = node.notary.sign(head), node.mark.moves
-    assert node.notary.sign(head) == first
+    first, moves = node.checkpoint_signer.sign(head), node.mark.moves
+    assert node.checkpoint_signer.sign(head) == first
     assert node.mark.moves == moves
 
 
@@ -74,36 +74,36 @@ def test_nothing_is_signed_when_the_mark_cannot_be_raised() -> None:
     head = grow(node)
     node.mark.reachable = False
     with pytest.raises(HighWaterMarkUnavailable):
-        node.notary.sign(head)
+        node.checkpoint_signer.sign(head)
     node.mark.reachable = True
     assert marked_head(node).size == 0
-    assert signed(node.notary.sign(head)) == head
+    assert signed(node.checkpoint_signer.sign(head)) == head
 
 
 def test_a_log_without_a_mark_is_not_signed_before_somebody_answers_for_it() -> None:
     node = new_node(begun=False)
     with pytest.raises(LogFrozen, match="missing"):
-        node.notary.sign(node.head())
+        node.checkpoint_signer.sign(node.head())
     with pytest.raises(LogFrozen, match="missing"):
-        node.notary.stored()
-    node.notary.adopt(node.head())
-    node.notary.sign(grow(node))
+        node.checkpoint_signer.stored()
+    node.checkpoint_signer.adopt(node.head())
+    node.checkpoint_signer.sign(grow(node))
 
 
 def test_a_mark_is_adopted_only_where_there_is_none() -> None:
     node = new_node()
-    node.notary.sign(grow(node))
+    node.checkpoint_signer.sign(grow(node))
     with pytest.raises(AlreadyExists):
-        node.notary.adopt(TreeHead(0, tree.EMPTY_ROOT))
+        node.checkpoint_signer.adopt(TreeHead(0, tree.EMPTY_ROOT))
     assert marked_head(node).size == 1
 
 
 def test_a_head_that_others_have_overtaken_is_signed_without_moving_the_mark() -> None:
     node = new_node()
     heads = [grow(node) for _ in range(3)]
-    node.notary.sign(heads[2])
+    node.checkpoint_signer.sign(heads[2])
     moves = node.mark.moves
-    assert signed(node.notary.sign(heads[0])) == heads[0]
+    assert signed(node.checkpoint_signer.sign(heads[0])) == heads[0]
     assert node.mark.moves == moves
 
 
@@ -120,7 +120,7 @@ def test_a_head_that_was_appended_to_the_mark_is_signed_without_another_look(
     steps = [step(node) for _ in range(3)]
     monkeypatch.delattr(type(node.continuity), "require")
     for base, head in steps:
-        assert signed(node.notary.sign(head, base)) == head == marked_head(node)
+        assert signed(node.checkpoint_signer.sign(head, base)) == head == marked_head(node)
 
 
 def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> None:
@@ -128,9 +128,9 @@ def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> Non
     other = new_node(one.mark)
     step(other)
     base, theirs = step(other)
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
     with pytest.raises(LogFrozen):
-        other.notary.sign(theirs, base)
+        other.checkpoint_signer.sign(theirs, base)
 
 
 @each("longer", [1, 2])
@@ -144,38 +144,40 @@ def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(lo
     theirs = [step(node) for _ in range(longer)]
     working = hold_until_gathered(node, 1 + longer)
     with ThreadPoolExecutor(4) as pool:
-        begun = pool.submit(node.notary.sign, first, TreeHead(0, tree.EMPTY_ROOT))
+        begun = pool.submit(node.checkpoint_signer.sign, first, TreeHead(0, tree.EMPTY_ROOT))
         assert working.wait(10)
-        waiting = [pool.submit(node.notary.sign, head, base) for base, head in (ours, *theirs)]
+        waiting = [
+            pool.submit(node.checkpoint_signer.sign, head, base) for base, head in (ours, *theirs)
+        ]
     assert signed(begun.result()) == first == marked_head(node)
     assert all(isinstance(one.exception(), LogFrozen) for one in waiting)
     for base, head in theirs:
-        assert signed(node.notary.sign(head, base)) == head == marked_head(node)
+        assert signed(node.checkpoint_signer.sign(head, base)) == head == marked_head(node)
     with pytest.raises(LogFrozen):
-        node.notary.sign(*reversed(ours))
+        node.checkpoint_signer.sign(*reversed(ours))
 
 
 @each("size", [1, 2, 3])
 def test_a_head_that_is_not_of_the_log_is_not_signed(size: int) -> None:
     node = new_node()
     for _ in range(3):
-        node.notary.sign(grow(node))
+        node.checkpoint_signer.sign(grow(node))
     with pytest.raises(LogFrozen):
-        node.notary.sign(TreeHead(size, tree.leaf_hash(b"another")))
+        node.checkpoint_signer.sign(TreeHead(size, tree.leaf_hash(b"another")))
 
 
 def test_of_two_databases_with_one_mark_one_goes_on_and_the_other_freezes() -> None:
     one = new_node()
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
     other = new_node(one.mark)
     other.store.put_back(one.store.copy())
     ours, theirs = grow(one), grow(other)
-    one.notary.sign(ours)
+    one.checkpoint_signer.sign(ours)
     with pytest.raises(LogFrozen):
-        other.notary.sign(theirs)
+        other.checkpoint_signer.sign(theirs)
     with pytest.raises(LogFrozen):
         grow(other)
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
 
 
 def test_a_fork_is_not_signed_when_its_mark_was_overtaken_by_a_longer_one() -> None:
@@ -183,22 +185,22 @@ def test_a_fork_is_not_signed_when_its_mark_was_overtaken_by_a_longer_one() -> N
     other = new_node(one.mark)
     theirs = grow(other)
     for _ in range(2):
-        one.notary.sign(grow(one))
+        one.checkpoint_signer.sign(grow(one))
     with pytest.raises(LogFrozen):
-        other.notary.sign(theirs)
+        other.checkpoint_signer.sign(theirs)
 
 
 def test_a_longer_fork_is_not_signed_either() -> None:
     one = new_node()
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
     other = new_node(one.mark)
     other.store.put_back(one.store.copy())
-    other.notary.sign(grow(other))
+    other.checkpoint_signer.sign(grow(other))
     one.store.put_back(other.store.copy())
     theirs = [grow(other) for _ in range(2)][-1]
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
     with pytest.raises(LogFrozen):
-        other.notary.sign(theirs)
+        other.checkpoint_signer.sign(theirs)
 
 
 def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
@@ -206,11 +208,11 @@ def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
     other = new_node(one.mark)
     for _ in range(2):
         grow(other)  # committed, and not signed before the other one signs
-    one.notary.sign(grow(one))
+    one.checkpoint_signer.sign(grow(one))
     one.store.put_back(other.store.copy())
     theirs = grow(one)
     with pytest.raises(LogFrozen):
-        one.notary.sign(theirs)
+        one.checkpoint_signer.sign(theirs)
     with pytest.raises(LogFrozen):
         grow(one)
 
@@ -222,9 +224,9 @@ def test_a_head_of_another_log_is_not_signed_beside_a_good_one() -> None:
     last = grow(node)
     working = hold_until_gathered(node, 2)
     with ThreadPoolExecutor(3) as pool:
-        begun = pool.submit(node.notary.sign, first)
+        begun = pool.submit(node.checkpoint_signer.sign, first)
         assert working.wait(10)
-        together = [pool.submit(node.notary.sign, head) for head in (wrong, last)]
+        together = [pool.submit(node.checkpoint_signer.sign, head) for head in (wrong, last)]
     assert begun.exception() is None
     assert isinstance(together[0].exception(), LogFrozen)
 
@@ -237,11 +239,11 @@ def test_a_mark_that_moves_meanwhile_is_looked_at_again() -> None:
 
     def overtaken(seen, to):
         node.mark.advance = advance
-        beside.notary.sign(heads[0])
+        beside.checkpoint_signer.sign(heads[0])
         return advance(seen, to)
 
     node.mark.advance = overtaken
-    assert signed(node.notary.sign(heads[1])) == heads[1] == marked_head(node)
+    assert signed(node.checkpoint_signer.sign(heads[1])) == heads[1] == marked_head(node)
 
 
 def hold_until_gathered(node: Node, number: int) -> threading.Event:
@@ -251,7 +253,7 @@ def hold_until_gathered(node: Node, number: int) -> threading.Event:
     def held(seen, to):
         working.set()
         ends = time.monotonic() + 10
-        while len(node.notary._gathering.heads) < number and time.monotonic() < ends:
+        while len(node.checkpoint_signer._gathering.heads) < number and time.monotonic() < ends:
             time.sleep(0.001)
         node.mark.advance = advance
         return advance(seen, to)
@@ -266,9 +268,9 @@ def test_threads_that_sign_at_once_share_the_moves_of_the_mark() -> None:
     before = node.mark.moves
     working = hold_until_gathered(node, len(others))
     with ThreadPoolExecutor(20) as pool:
-        begun = pool.submit(node.notary.sign, first)
+        begun = pool.submit(node.checkpoint_signer.sign, first)
         assert working.wait(10)
-        notes = list(pool.map(node.notary.sign, others))
+        notes = list(pool.map(node.checkpoint_signer.sign, others))
     assert [signed(note) for note in (begun.result(), *notes)] == [first, *others]
     assert marked_head(node) == others[-1]
     assert node.mark.moves == before + 2
@@ -286,7 +288,7 @@ def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
 
     def sign(head: TreeHead) -> str:
         try:
-            return node.notary.sign(head)
+            return node.checkpoint_signer.sign(head)
         except HighWaterMarkUnavailable as refusal:
             return refusal.detail
 
@@ -338,7 +340,9 @@ class Histories(RuleBasedStateMachine):
         before = self.nodes[which].head()
         with suppress(LogFrozen):
             grow(self.nodes[which])
-            self.notes.add(signed(self.nodes[which].notary.sign(self.learn(which), before)))
+            self.notes.add(
+                signed(self.nodes[which].checkpoint_signer.sign(self.learn(which), before))
+            )
 
     @rule(which=NODES, data=st.data())
     def sign(self, which: int, data: st.DataObject) -> None:
@@ -346,7 +350,7 @@ class Histories(RuleBasedStateMachine):
         if known:
             head = data.draw(st.sampled_from(known))
             with suppress(LogFrozen):
-                note = self.nodes[which].notary.sign(head, self.bases.get(head))
+                note = self.nodes[which].checkpoint_signer.sign(head, self.bases.get(head))
                 self.notes.add(signed(note))
 
     @rule(which=NODES)

@@ -54,7 +54,7 @@ APPLICATION = {
     **ENTRY,
     "membership": "associate",
     "purposes": ["identify_victim"],
-    "about": "what we do",
+    "description": "what we do",
     "received_on": "2026-02-01",
     "contacts": [CONTACT],
 }
@@ -64,11 +64,11 @@ SYSTEM_REASON = {"system": "desk", **REASON}
 COMPETENCE = {"function": "receive", "matter": "grooming", "territory": "FR", "legal_act": "act"}
 PLAN = {
     "competence": "receive/csam/FR",
-    "on": "2026-04-01",
+    "effective_on": "2026-04-01",
     "successor": OCRVP,
     "read_until": "2026-05-01",
     "legal_act": "Decree",
-    "consents": False,
+    "permissions": False,
 }
 GRANT = {"decision_ref": "order", **DAYS}
 ADMIN = {"person": "c-new", "name": "C. N.", "jwk": key_of("c-new").public_jwk(), "proof": "a.b.c"}
@@ -90,7 +90,11 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("mandate.end", OFMIN, {"competence": "receive/csam/FR", "until": "2026-04-01"}),
     ("interest.declare", HOTLINE, {"scope": "provider", "subject": "a.example", "kind": "funder"}),
     ("interest.end", HOTLINE, {"interest": UNKNOWN, "until": "2026-04-01"}),
-    ("agreement.record", HOTLINE, {"kind": "transfer", "about": "all", "reference": "Art. 46"}),
+    (
+        "agreement.record",
+        HOTLINE,
+        {"kind": "transfer", "description": "all", "reference": "Art. 46"},
+    ),
     ("agreement.end", HOTLINE, {"agreement": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),
@@ -105,8 +109,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("key.register", HOTLINE, {"jwk": document_key("new").public_jwk(), **SIGNED}),
     ("key.register", HOTLINE, {"jwk": encryption_key("new").public_jwk(), **SIGNED}),
     ("key.revoke", HOTLINE, {"kid": "A" * 43, **REASON}),
-    ("organisation.require_signed", HOTLINE, {"statement": "a.b.c"}),
-    ("organisation.allow_attested", HOTLINE, {"statement": "a.b.c"}),
+    ("organisation.require_signed", HOTLINE, {"declaration": "a.b.c"}),
+    ("organisation.allow_attested", HOTLINE, {"declaration": "a.b.c"}),
     ("audit_access.grant", ABROAD, {"coverage": "all", "person": "auditor-1", **GRANT}),
     ("audit_access.grant", ABROAD, {"coverage": "member", "member": HOTLINE, **GRANT}),
     (
@@ -114,13 +118,13 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ABROAD,
         {"coverage": "case", "member": HOTLINE, "case": UNKNOWN, **GRANT},
     ),
-    ("audit_access.end", ABROAD, {"grant": UNKNOWN, **REASON}),
+    ("audit_access.end", ABROAD, {"audit_access": UNKNOWN, **REASON}),
     ("invitation.create", HOTLINE, {"system": "desk", "token_sha256": "A" * 43}),
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
-    ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "use", "key": "A" * 43}),
-    ("ca.rotate", GATEWAY, {"step": "use", "authority": "0" * 16, "waited": "yes"}),
+    ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),
+    ("ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}),
     ("log.adopt_mark", GATEWAY, {"size": "1", "root": "0" * 64, "largest_size": "1"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
 )

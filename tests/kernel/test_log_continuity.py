@@ -184,7 +184,7 @@ def test_a_commit_and_signature_of_another_process_in_between_is_no_reason_to_fr
     def meanwhile() -> None:
         marking.mark.before_read = lambda: None
         foreign(marking)
-        other.notary.sign(other.head())
+        other.checkpoint_signer.sign(other.head())
 
     marking.mark.before_read = meanwhile
     marking.node.continuity.check()

@@ -105,7 +105,7 @@ def test_a_key_used_for_one_action_is_not_free_for_another(gateway):
 
 def test_an_offer_is_repeated_as_it_was_after_all_has_changed(gateway):
     case = submitted(gateway)
-    wanted = offer_of(gateway, until=gateway.clock() + timedelta(hours=1))
+    wanted = offer_of(gateway, expires_at=gateway.clock() + timedelta(hours=1))
     arguments = (caller(HOTLINE), "once", UUID(case.result["case"]), wanted)
     first = gateway.do(offers.offer, *arguments)
     revised(gateway, case, clearance=None)
@@ -123,7 +123,7 @@ def test_an_offer_that_policy_cut_is_repeated_with_what_was_withheld(gateway):
     case = submitted(gateway, originator=OFMIN)
     arguments = (caller(OFMIN), "once", UUID(case.result["case"]), offer_of(gateway, HOTLINE))
     first = gateway.do(offers.offer, *arguments)
-    assert first.result["withheld"] == ["statements"]
+    assert first.result["withheld_groups"] == ["statements"]
     assert gateway.do(offers.offer, *arguments).result == first.result
 
 

@@ -63,7 +63,7 @@ def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has
     assert (signing(issuing), coming(issuing)) == ([ISSUING.id], [NEW.id])
 
     turn = rotation.next_turn(issuing, LATER)
-    assert (turn.step, turn.due) == (AuthorityStep.USE, LATER + DAY)
+    assert (turn.step, turn.due) == (AuthorityStep.ACTIVATE, LATER + DAY)
     use(issuing)
     assert places(issuing) == [
         (NEW.id, AuthorityStage.CURRENT),
@@ -137,7 +137,7 @@ def test_the_operator_is_reminded_of_a_step_whose_time_has_come(issuing: Path) -
     (use_it,) = rotation.reminder(issuing, LATER + DAY)
     assert (
         use_it
-        == f"issuing authority {NEW.id} can be taken into use: `casegate ca rotate --step use`"
+        == f"issuing authority {NEW.id} can be activated: `casegate ca rotate --step activate`"
     )
     use(issuing)
     assert rotation.reminder(issuing, LATER + 31 * DAY) == []

@@ -61,7 +61,7 @@ def _write_examples() -> None:
     content = office.consult(handoff, "officer-1", "investigation", "first look")
     office.answer("report_outcome", handoff, "officer-1", code="case_opened")
     view = office.handoff(handoff)
-    offer, acceptance = (str(one["statement"]) for one in view["answers"][:2])
+    offer, acceptance = (str(one["document"]) for one in view["answers"][:2])
     shown = office.receipt(UUID(view["answers"][0]["event"])).receipt
     files = {
         "case.json": _pretty(case_content(case)),
@@ -73,7 +73,7 @@ def _write_examples() -> None:
         "receipt.json": _pretty(receipt.to_json(shown)),
         "receipt.tlog-proof": shown.proof,
         "checkpoint": proof.parse(shown.proof).checkpoint_note,
-        "trust/log.vkey": f"{stage.gateway.notary.signer.key}\n",
+        "trust/log.vkey": f"{stage.gateway.checkpoint_signer.signer.key}\n",
         "trust/gateway-keys.json": _pretty(jwk_set([key_of("attest")])),
     }
     for name, text in files.items():

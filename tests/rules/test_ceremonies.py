@@ -82,5 +82,5 @@ def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
     assert "step publish" in listed
     assert [line.split()[1] for line in listed.splitlines()[-2:]] == ["next", "current"]
     waited = use.replace("rotate", "rotate --no-wait")
-    assert "step use" in run(waited, place)
-    assert "step retire" in run(waited.replace("--step use", "--step retire"), place)
+    assert "step activate" in run(waited, place)
+    assert "step retire" in run(waited.replace("--step activate", "--step retire"), place)

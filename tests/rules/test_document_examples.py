@@ -210,7 +210,7 @@ def receipt_and_key(tmp_path: Path) -> tuple[Path, Path]:
     accepted(gateway)
     receipt, vkey = tmp_path / "receipt.json", tmp_path / "log.vkey"
     receipt.write_text(json.dumps(receipts.to_json(gateway.receipts[-1])), encoding="utf-8")
-    vkey.write_text(f"{gateway.notary.signer.key}\n", encoding="utf-8")
+    vkey.write_text(f"{gateway.checkpoint_signer.signer.key}\n", encoding="utf-8")
     return receipt, vkey
 
 
@@ -586,7 +586,7 @@ def test_each_step_of_a_key_s_rotation_reaches_the_listeners(tmp_path: Path) -> 
     folder.mkdir(mode=0o700)
     write_key(folder / "current.pem", generate_key(KeyPurpose.TOKEN))
     hand_over(gateway)
-    for step in (RotationStep.PUBLISH, RotationStep.USE, RotationStep.WITHDRAW):
+    for step in (RotationStep.PUBLISH, RotationStep.ACTIVATE, RotationStep.RETIRE):
         turn = pending_step(folder, KeyPurpose.TOKEN, now)
         assert turn.step is step
         perform_step(folder, turn, now)

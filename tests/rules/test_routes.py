@@ -52,7 +52,7 @@ API = {
         "registry.consult",
         "admin",
     ),
-    ("GET", "/admin/admins"): ("registry.read", "admin"),
+    ("GET", "/admin/administrators"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),
     ("POST", "/admin/changes"): ("proposal.create", "admin"),
     ("GET", "/admin/changes"): ("registry.read", "admin"),
@@ -171,7 +171,7 @@ def test_every_route_with_a_scope_refuses_a_token_without_it():
         assert answer.json["type"].endswith("/problems/insufficient-scope")
 
 
-def test_every_write_asks_for_a_retry_key():
+def test_every_write_asks_for_a_idempotency_key():
     LINE.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[*ADMIN_SCOPES])
     hotline = LINE.partner()
     for one in listeners.PARTNERS:

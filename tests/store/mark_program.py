@@ -36,11 +36,11 @@ def main(arguments: list[str]) -> None:
     store = place.open()
     mark = open_mark(mark_url, file=Path(mark_file) if mark_file else None, origin=ORIGIN)
     continuity = LogContinuity(mark, store.begin, time.monotonic)
-    notary = CheckpointSigner(SIGNER, mark, continuity)
+    checkpoint_signer = CheckpointSigner(SIGNER, mark, continuity)
     print("ready", flush=True)
     sys.stdin.readline()
     writers = [
-        threading.Thread(target=_write, args=(continuity, notary), daemon=True)
+        threading.Thread(target=_write, args=(continuity, checkpoint_signer), daemon=True)
         for _ in range(int(threads))
     ]
     for writer in writers:
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> None:
     place.close()
 
 
-def _write(continuity: LogContinuity, notary: CheckpointSigner) -> None:
+def _write(continuity: LogContinuity, checkpoint_signer: CheckpointSigner) -> None:
     while not _stopped.is_set():
         try:
             with continuity.begin(TransactionMode.WRITE) as work:
@@ -63,7 +63,7 @@ def _write(continuity: LogContinuity, notary: CheckpointSigner) -> None:
                 (logged,) = work.commit()
         except Busy:
             continue
-        found = open_checkpoint(notary.sign(logged.head), [SIGNER.key], ORIGIN)
+        found = open_checkpoint(checkpoint_signer.sign(logged.head), [SIGNER.key], ORIGIN)
         with _line:
             print(found.size, found.root.hex(), flush=True)
 

@@ -67,7 +67,7 @@ def organisation(slug: str = "hotline", **changes: object) -> Organisation:
             ),
             Membership(MembershipClass.FULL, Period(date(2021, 1, 1)), "decision-2"),
         ),
-        competences=(competence(slug),),
+        mandates=(competence(slug),),
         history=(
             StatusEntry(Status.APPLIED, date(2019, 1, 1), FIRST),
             StatusEntry(Status.ACTIVE, date(2019, 2, 1), FIRST),
@@ -203,7 +203,7 @@ def handoff(
         conditions_digest="conditions-digest",
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
-        until=None,
+        expires_at=None,
     )
     made = replace(made, **changes)
     return made, answer_to(made, None)
@@ -218,7 +218,7 @@ def answer_to(handoff: Handoff, step: HandoffAction | None) -> HandoffAnswer:
         state=handoff.state,
         author=handoff.originator if step is None else handoff.recipient,
         at=NOON + timedelta(microseconds=handoff.sequence),
-        statement="header.payload.signature~",
+        document="header.payload.signature~",
         event=new_id(),
     )
 

@@ -35,7 +35,7 @@ def organisation(a, b, c):
         for n in range(c)
     )
     status = Status.ACTIVE if b % 2 else Status.SUSPENDED
-    return samples.organisation(SLUGS[a], competences=mandates, status=status, version=b)
+    return samples.organisation(SLUGS[a], mandates=mandates, status=status, version=b)
 
 
 def certificate(a, b):
@@ -77,7 +77,7 @@ def answer(handoff, event):
         state=handoff.state,
         author=handoff.originator,
         at=NOON,
-        statement="text",
+        document="text",
         event=numbered(event),
     )
 

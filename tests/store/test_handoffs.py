@@ -41,7 +41,9 @@ def stored(store, *offers):
 def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_case):
     by_competence = handoff(stored_case)
     to_organisation = handoff(
-        stored_case, address=OfferAddress("abroad"), until=NOON + timedelta(days=30, microseconds=1)
+        stored_case,
+        address=OfferAddress("abroad"),
+        expires_at=NOON + timedelta(days=30, microseconds=1),
     )
     stored(store, by_competence, to_organisation)
     for mode in TransactionMode:

@@ -342,9 +342,9 @@ def test_processes_of_one_host_take_turns(tmp_path) -> None:
 def adopted(place: Place, mark: SqlMark) -> tuple[Any, CheckpointSigner]:
     store = place.open()
     continuity = LogContinuity(mark, store.begin, time.monotonic)
-    notary = CheckpointSigner(SIGNER, mark, continuity)
-    notary.adopt(TreeHead(0, tree.EMPTY_ROOT))
-    return continuity, notary
+    checkpoint_signer = CheckpointSigner(SIGNER, mark, continuity)
+    checkpoint_signer.adopt(TreeHead(0, tree.EMPTY_ROOT))
+    return continuity, checkpoint_signer
 
 
 @pytest.fixture
@@ -375,7 +375,7 @@ def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
 
 def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -> None:
     mark = kept.open()
-    continuity, notary = adopted(database, mark)
+    continuity, checkpoint_signer = adopted(database, mark)
     killed, other = running(database, kept)
     until(lambda: len(killed.lines) > 3)
     killed.kill()
@@ -388,19 +388,19 @@ def test_a_killed_process_has_given_out_nothing_above_the_mark(database, kept) -
     with continuity.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         (logged,) = work.commit()
-    notary.sign(logged.head)
+    checkpoint_signer.sign(logged.head)
     assert mark.read().head == logged.head
 
 
 def test_an_older_copy_of_a_real_database_freezes(sqlite, tmp_path) -> None:
     file = tmp_path / "mark"
     mark = open_mark(f"file:{file}", file=file, origin=ORIGIN)
-    continuity, notary = adopted(sqlite, mark)
+    continuity, checkpoint_signer = adopted(sqlite, mark)
     older = (tmp_path / "casegate.db").read_bytes()
     with continuity.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         (logged,) = work.commit()
-    notary.sign(logged.head)
+    checkpoint_signer.sign(logged.head)
     sqlite.close()
     for part in tmp_path.glob("casegate.db-*"):
         part.unlink()

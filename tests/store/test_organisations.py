@@ -33,7 +33,7 @@ def saved(store, *organisations):
 def test_audit_grants_come_back_as_they_were_given(store):
     whole = AuditAccess(new_id(), date(2026, 3, 1), date(2026, 4, 1), "board")
     made = organisation(
-        audit_grants=(
+        audit_access=(
             whole,
             replace(whole, id=new_id(), member="police", person="auditor-1", ended_at=NOON),
             replace(whole, id=new_id(), case=CaseId("police", new_id())),
@@ -46,16 +46,16 @@ def test_audit_grants_come_back_as_they_were_given(store):
 
 def test_an_organisation_comes_back_as_it_was_stored(store):
     made = organisation(
-        competences=(
+        mandates=(
             competence("hotline", "grooming"),
             replace(competence("hotline"), period=Period(date(2023, 1, 1), date(2023, 11, 1))),
         )
     )
-    saved(store, made, organisation("abroad", memberships=(), competences=(), regimes=frozenset()))
+    saved(store, made, organisation("abroad", memberships=(), mandates=(), regimes=frozenset()))
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("hotline") == made
         assert work.organisations.get("abroad").memberships == ()
-        assert work.organisations.get("abroad").competences == ()
+        assert work.organisations.get("abroad").mandates == ()
         assert work.organisations.get("nobody") is None
 
 
@@ -80,7 +80,7 @@ def test_keys_to_sign_with_and_to_seal_to_come_back_each_as_what_they_are(store)
 def test_an_organisation_without_application_or_decision_comes_back_so(store):
     bare = organisation("bare", application=None, history=(), interests=(), agreements=())
     asking = organisation()
-    asking = replace(asking, application=replace(asking.application, resolution=None))
+    asking = replace(asking, application=replace(asking.application, decision=None))
     saved(store, bare, asking)
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.get("bare") == bare
@@ -148,7 +148,7 @@ def test_an_organisation_is_replaced_with_its_competences(store):
         made,
         status=Status.SUSPENDED,
         memberships=made.memberships[:1],
-        competences=(competence("hotline", "grooming"), *made.competences),
+        mandates=(competence("hotline", "grooming"), *made.mandates),
         version=2,
     )
     with store.begin(TransactionMode.REGISTRY) as work:
@@ -176,7 +176,7 @@ def test_a_competence_belongs_to_one_organisation(store):
     made = organisation()
     saved(store, made)
     with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
-        work.organisations.add(organisation("abroad", competences=made.competences))
+        work.organisations.add(organisation("abroad", mandates=made.mandates))
 
 
 def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
@@ -189,7 +189,7 @@ def test_organisations_come_in_pages_by_byte_order_of_their_ids(store):
             found += page
             after = page[-1].slug
     assert [made.slug for made in found] == sorted(slugs)
-    assert all(made.competences for made in found)
+    assert all(made.mandates for made in found)
 
 
 def test_a_page_of_what_members_may_know_of_leaves_out_who_only_asked(store):
@@ -206,14 +206,14 @@ def test_a_page_of_what_members_may_know_of_leaves_out_who_only_asked(store):
 def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
     ended = replace(competence("police"), period=Period(date(2020, 1, 1), date(2020, 2, 1)))
     sending = replace(competence("police"), function="send")
-    police = organisation("police", competences=(ended, sending, competence("police", "grooming")))
+    police = organisation("police", mandates=(ended, sending, competence("police", "grooming")))
     suspended = organisation("abroad", status=Status.SUSPENDED)
-    hotline = organisation("hotline", competences=(competence("hotline", territory="BE"),))
+    hotline = organisation("hotline", mandates=(competence("hotline", territory="BE"),))
     newer = organisation("a-police")
     saved(store, police, suspended, hotline, newer)
     with store.begin(TransactionMode.READ) as work:
-        assert list(work.organisations.receivers("csam", "FR")) == [newer.competences[0], ended]
-        assert list(work.organisations.receivers("csam", "BE")) == [hotline.competences[0]]
+        assert list(work.organisations.receivers("csam", "FR")) == [newer.mandates[0], ended]
+        assert list(work.organisations.receivers("csam", "BE")) == [hotline.mandates[0]]
         assert list(work.organisations.receivers("csam", "DE")) == []
 
 

@@ -204,7 +204,7 @@ def test_readers_wait_for_nobody(store, offered):
             assert reader.log.head().size == 0
 
 
-def test_of_two_requests_with_one_retry_key_the_second_is_stale(store):
+def test_of_two_requests_with_one_idempotency_key_the_second_is_stale(store):
     with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(retry())
         other = in_work(store, lambda w: w.retries.add(retry()))

@@ -10,7 +10,7 @@ from tests.store.samples import certificate, competence, organisation, system
 
 def admitted(store):
     with store.begin(TransactionMode.REGISTRY) as work:
-        work.organisations.add(organisation(competences=(competence("hotline"),)))
+        work.organisations.add(organisation(mandates=(competence("hotline"),)))
         work.organisations.add_system(system())
         work.organisations.add_certificate(certificate())
         work.commit()

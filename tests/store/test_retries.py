@@ -1,4 +1,4 @@
-"""Retry keys are used once by each organisation; budgets are counted to their limit."""
+"""Idempotency keys are used once by each organisation; budgets are counted to their limit."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON, case, handoff, retry
 
 
-def test_a_retry_key_is_remembered_for_its_organisation(store):
+def test_a_idempotency_key_is_remembered_for_its_organisation(store):
     mine, theirs = retry(), retry(organisation="abroad")
     with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(mine)
@@ -24,7 +24,7 @@ def test_a_retry_key_is_remembered_for_its_organisation(store):
         assert work.retries.get("hotline", "key-2") is None
 
 
-def test_a_used_retry_key_is_stale_and_the_work_goes_on(store):
+def test_a_used_idempotency_key_is_stale_and_the_work_goes_on(store):
     first = retry()
     with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(first)

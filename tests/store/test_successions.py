@@ -22,7 +22,7 @@ def succession(predecessor="police", successor="abroad", **changes):
         day=date(2026, 4, 1),
         read_until=date(2026, 5, 1),
         legal_act="Decree",
-        consents=True,
+        permissions=True,
         mandate_event=new_id(),
         former_end=date(2027, 1, 1),
     )
@@ -34,7 +34,7 @@ def kept(store):
     """A store with three organisations."""
     with store.begin(TransactionMode.REGISTRY) as work:
         for slug in ("hotline", "police", "abroad"):
-            work.organisations.add(samples.organisation(slug, competences=()))
+            work.organisations.add(samples.organisation(slug, mandates=()))
         work.commit()
     return store
 

@@ -147,7 +147,7 @@ class Listening:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
     def key(self) -> str:
-        """A retry key that was never used."""
+        """A idempotency key that was never used."""
         return f"web-key-{next(self._keys):05}"
 
     def register(self, one: x509.Certificate, organisation: str, system: str = DESK) -> None:
@@ -233,7 +233,7 @@ class Partner:
         return self.call("GET", path, **kwargs)
 
     def post(self, path: str, body: Any, *, key: str | None = "new", **kwargs: Any) -> TestResponse:
-        """Write with the token held, under a new retry key unless another or None is given."""
+        """Write with the token held, under a new idempotency key unless one or None is given."""
         headers = dict(kwargs.pop("headers", {}))
         if key is not None:
             headers["Idempotency-Key"] = self.listening.key() if key == "new" else key
@@ -256,8 +256,8 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "partners_url": PARTNERS,
         "tokens": token_key(),
         "token_keys": jwk_set([token_key()]),
-        "attest_keys": jwk_set([founding.key_of("attest")]),
-        "log_key": str(gateway.notary.signer.key),
+        "attestation_keys": jwk_set([founding.key_of("attest")]),
+        "log_key": str(gateway.checkpoint_signer.signer.key),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,
         "check_peer": ClientCertificateChecker(published() / CHAIN_FILE).check,

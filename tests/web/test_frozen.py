@@ -38,9 +38,9 @@ def unready(marking: Marking) -> NotReady | None:
     try:
         marking.node.continuity.check()
     except LogFrozen as frozen:
-        return NotReady("frozen", frozen.detail)
+        return NotReady("log-frozen", frozen.detail)
     except HighWaterMarkUnavailable as unreachable:
-        return NotReady("mark", unreachable.detail)
+        return NotReady("high-water-mark-unavailable", unreachable.detail)
     return None
 
 
@@ -155,7 +155,7 @@ def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
     served = line.anybody().get("/checkpoint")
     assert served.headers["Log-State"] == "frozen"
     assert (served.status_code, served.text) == (200, newest)
-    key = marking.gateway.notary.signer.key
+    key = marking.gateway.checkpoint_signer.signer.key
     assert open_checkpoint(served.text, [key], ORIGIN).size == marking.node.head().size + 1
 
 
@@ -201,7 +201,7 @@ def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -
     assert marking.node.head().size == head.size + 1
 
 
-@each("reason", ["frozen", "mark", "schema", "keys", "database"])
+@each("reason", ["log-frozen", "case-keys-unavailable", "database-version"])
 def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
     line = listening(unready=lambda: NotReady(reason, "a sentence"))
     for answer in (line.anybody().get("/readyz"), line.partner(HOTLINE).send("GET", "/readyz")):

@@ -145,17 +145,17 @@ def test_no_query_makes_the_reader_fail_otherwise(data):
 
 @each("key", ["a" * 8, "A-Z_a.z:0~9", "018f0000-0000-7000-8000-000000000011",
                                  "a" * 100])  # fmt: skip
-def test_a_retry_key_is_read(key):
+def test_a_idempotency_key_is_read(key):
     assert read_key(request(headers={"Idempotency-Key": key})) == key
 
 
 @each("key", ["", "short", "a" * 101, "has space", "semi;colon", '"quoted!"',
                                  "accentué"])  # fmt: skip
-def test_a_retry_key_of_another_form_is_refused(key):
+def test_a_idempotency_key_of_another_form_is_refused(key):
     with pytest.raises(IdempotencyKeyRequired):
         read_key(request(headers={"Idempotency-Key": key}))
 
 
-def test_a_missing_retry_key_is_refused():
+def test_a_missing_idempotency_key_is_refused():
     with pytest.raises(IdempotencyKeyRequired):
         read_key(request())

@@ -56,7 +56,7 @@ def test_every_part_of_a_path_is_described(described):
         assert named == set(re.findall(r"{(\w+)}", path))
 
 
-def test_every_write_asks_for_its_retry_key_and_answers_with_a_receipt(described):
+def test_every_write_asks_for_its_idempotency_key_and_answers_with_a_receipt(described):
     for path, method, operation in operations(described):
         keyed = any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", []))
         writes = method == "post" and path != "/handoffs/preview" and "/oauth/" not in path

@@ -27,14 +27,14 @@ def written() -> Written:
 
 
 def test_a_line_has_kind_level_time_and_fields(written):
-    written.log.refuse("invalid-token", request="r", endpoint="cases_index")
+    written.log.refuse("invalid-token", request="r", endpoint="cases_list")
     (line,) = written.lines()
     assert line == {
         "event": "invalid-token",
         "level": "warning",
         "at": "2026-03-02T09:00:00.000+00:00",
         "request": "r",
-        "endpoint": "cases_index",
+        "endpoint": "cases_list",
     }
 
 

@@ -116,7 +116,7 @@ def offer_of(line: Listening, **to: Any) -> dict[str, Any]:
         "to": to,
         "groups": ["items", "statements"],
         "purpose": ["identify_victim"],
-        "until": "2026-05-01T00:00:00Z",
+        "expires_at": "2026-05-01T00:00:00Z",
     }
 
 
@@ -160,7 +160,9 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
     answer(OFMIN, "decline", refused, reason="not ours")
-    answer(OFMIN, "redirection", redirected, reason="not ours", to="another office")
+    answer(
+        OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
+    )
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     for who in (OFMIN, HOTLINE):
         for handoff in (taken, refused, redirected):
@@ -222,14 +224,14 @@ def tell_of_a_run(story: Story) -> None:
     answer("consultation-report", case_digest=digest, package_digest=package_digest)
     answer(
         "receipt-checks",
-        verdicts={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]},
+        checks={r["name"]: _verifies(r["receipt"], run) for r in run["receipts"]},
     )
     answer("decline", reason="not ours")
     assert story.get(HOTLINE, f"{runs}/{{run}}", **name)["state"] == "passed"
 
 
 def tell_of_the_registry(story: Story) -> None:
-    """What an entrusted system does. The addresses of changes differ in their values alone."""
+    """What a system with the admin scope does; the addresses of changes differ in values."""
     gateway = story.line.gateway
     action, reason = "organisation.suspend", {"reason": "under review"}
 
@@ -259,7 +261,7 @@ def tell_of_the_registry(story: Story) -> None:
     for slug in (ABROAD, OFMIN):
         story.get(HOTLINE, "/admin/organisations/{organisation}", organisation=slug)
     story.get(HOTLINE, "/admin/organisations", "?limit=2")
-    story.get(HOTLINE, "/admin/admins")
+    story.get(HOTLINE, "/admin/administrators")
     gateway.administer("invitation.create", HOTLINE, system=DESK, token_sha256="t" * 43)
     story.get(HOTLINE, "/admin/invitations")
     contact = {"role": "head", "name": "E. One", "address": "x@y.example"}

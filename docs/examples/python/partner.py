@@ -105,7 +105,7 @@ class Author:
         properties: dict[str, Any],
         arrays: dict[str, list[Any]] | None = None,
     ) -> str:
-        """A compact SD-JWT; its jti is the retry key."""
+        """A compact SD-JWT; its jti is the idempotency key."""
         disclosures: list[str] = []
 
         def seal(*parts: Any) -> str:

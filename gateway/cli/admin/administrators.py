@@ -14,7 +14,7 @@ from gateway import keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
-from gateway.cli.arguments import gateway_address, organisation_id, told_plainly
+from gateway.cli.arguments import gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
@@ -64,7 +64,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
 
     Keep key.pem. `add` takes key.jwk, the public key, and key.proof, which counts for seven days.
     """
-    with told_plainly():
+    with plain_errors():
         folder.mkdir(mode=0o700)
         made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
@@ -102,10 +102,10 @@ def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer:
 
     FILE is a JSON object with action, organisation and values.
     """
-    with told_plainly():
+    with plain_errors():
         try:
-            said = canonical.decode(file.read_bytes())
-            change = Change(said["action"], said["organisation"], said["values"])
+            request = canonical.decode(file.read_bytes())
+            change = Change(request["action"], request["organisation"], request["values"])
         except (ValueError, LookupError, TypeError) as error:
             raise click.ClickException(f"{file} is not a change: {error}") from error
         signed = approval.issue(

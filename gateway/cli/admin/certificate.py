@@ -95,12 +95,12 @@ def _request(file: Path) -> str:
 
     PEM stays as it stands there: by its text the same request is known again.
     """
-    said = file.read_bytes()
+    data = file.read_bytes()
     try:
-        read = read_request(said)
+        read = read_request(data)
     except CsrRefused as error:
         raise click.ClickException(f"nothing was approved: {file}: {error}") from error
-    return said.decode("ascii", errors="replace") if b"-----BEGIN" in said else read.pem
+    return data.decode("ascii", errors="replace") if b"-----BEGIN" in data else read.pem
 
 
 def key_of(csr: str) -> str | None:
@@ -225,7 +225,7 @@ def _write(
     made = InvitationFile(
         gateway=config.name,
         issuer=config.issuer,
-        partners=config.partners_url,
+        api_url=config.partners_url,
         root_sha256=root.fingerprint(hashes.SHA256()).hex(),
         log_key=gateway.keys.log.vkey,
         organisation=stands.organisation,

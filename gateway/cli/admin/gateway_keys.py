@@ -13,14 +13,14 @@ from cryptography import x509
 from gateway import files, keys, maintenance, wiring
 from gateway.cli.admin.session import (
     AdminSession,
-    as_told,
     key_files_option,
     opened,
     persons_option,
     record_step,
+    result_json,
     show,
 )
-from gateway.cli.arguments import home_option, json_option, told_plainly
+from gateway.cli.arguments import home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase
 from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
 from gateway.config import Config
@@ -77,7 +77,7 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
 
     Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
     all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
-    (use). No restart is needed. --step withdraw finishes what was interrupted.
+    (activate). No restart is needed. --step retire finishes what was interrupted.
     """
     with opened(session) as gateway:
         if _KEYS[chosen] == KEK:
@@ -101,16 +101,16 @@ def _rekey_cases(
     coming, done = ring.coming(), list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
     due = (
-        RotationStep.USE
+        RotationStep.ACTIVATE
         if coming
-        else RotationStep.WITHDRAW
+        else RotationStep.RETIRE
         if unfinished
         else RotationStep.PUBLISH
     )
     require_meant(due, named, as_json=session.as_json)
     if coming is not None:
         kek.require(coming)
-        done.append(_recorded(session, gateway, KEK, RotationStep.USE, coming))
+        done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
         ring.activate(coming)
     old = [one for one in kek.known() if one != ring.current()]
     if coming is not None or old or ring.left():
@@ -132,7 +132,7 @@ def _withdraw(
             done -= wrapped
             tell(total - max(done, 0), total)
     for one in old:
-        yield _recorded(session, gateway, KEK, RotationStep.WITHDRAW, one)
+        yield _recorded(session, gateway, KEK, RotationStep.RETIRE, one)
         kek.remove(one)
 
 
@@ -141,15 +141,15 @@ def _show_steps(
 ) -> None:
     """Print every step that one command took; for machines, as one object."""
     if session.as_json:
-        print_json({"steps": [as_told(one) for one in done]})
+        print_json({"steps": [result_json(one) for one in done]})
         return
     for one in done:
         show(session, "gateway_key.rotate", one)
-    last = done[-1].result if done else {"step": RotationStep.WITHDRAW}
+    last = done[-1].result if done else {"step": RotationStep.RETIRE}
     if last["step"] == RotationStep.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
         click.echo(f"  back up {file}, and put it into keys/ of every other node;")
-        click.echo("  then take --step use")
+        click.echo("  then take --step activate")
     else:
         click.echo("  remove it from the other nodes, and from its backups once the older")
         click.echo("  copies of the keys database are gone, which need it")
@@ -187,8 +187,8 @@ def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
 _DONE: Mapping[AuthorityStep, str] = {
-    AuthorityStep.PUBLISH: "it is published; activate it with --step use, a day from now",
-    AuthorityStep.USE: "it signs now; the previous one is trusted until its last certificate ends",
+    AuthorityStep.PUBLISH: "it is published; activate it with --step activate, a day from now",
+    AuthorityStep.ACTIVATE: "it signs now; the previous one is trusted until its certificates end",
     AuthorityStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
 }
 
@@ -206,13 +206,13 @@ def ca() -> None:
 @json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
     """List the issuing authorities: next, current, former, retired."""
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
-        told = [_fields(config, one) for one in rotation.kept(config.issuing)]
+        authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
     if as_json:
-        print_json({"items": [_for_machines(one) for one in told]})
+        print_json({"items": [_for_machines(one) for one in authorities]})
         return
-    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in told]
+    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in authorities]
     print_table(("authority", "is", "since", "ends"), rows)
 
 
@@ -225,15 +225,15 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
 
     By default the one in use.
     """
-    with told_plainly():
+    with plain_errors():
         config = wiring.load_config(folder.absolute())
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
-    told = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
+    fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
     if as_json:
-        print_json(_for_machines(told))
+        print_json(_for_machines(fields))
         return
-    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in told.items()}
+    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in fields.items()}
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
 
 
@@ -256,8 +256,8 @@ def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
     }
 
 
-def _for_machines(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in told.items()}
+def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
 
 
 def _at(moment: datetime) -> str:
@@ -374,7 +374,7 @@ def _take(
 ) -> None:
     if isinstance(authority, CertificateAuthority):
         rotation.publish(config.issuing, authority, now)
-    elif step is AuthorityStep.USE:
+    elif step is AuthorityStep.ACTIVATE:
         rotation.use(config.issuing, authority, now)
     else:
         rotation.retire(config.issuing, authority, now)

@@ -98,10 +98,10 @@ def _has_rows(value: Any) -> bool:
 
 
 def _read_object(file: Path) -> dict[str, Any]:
-    said = read_json(file)
-    if not isinstance(said, dict):
+    values = read_json(file)
+    if not isinstance(values, dict):
         raise click.ClickException(f"{file} is not a JSON object")
-    return said
+    return values
 
 
 @organisation.command("apply", short_help="Record an application.")
@@ -121,8 +121,8 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> Non
     The id is never used again. FILE is JSON, as the organisation fills it in;
     docs/administrators.md lists its fields.
     """
-    said = {**_read_object(file), "received_on": day(received_on)}
-    change_registry(session, "organisation.apply", slug, said)
+    values = {**_read_object(file), "received_on": day(received_on)}
+    change_registry(session, "organisation.apply", slug, values)
 
 
 @click.group()
@@ -245,7 +245,7 @@ _competence = click.option(
 )
 _on = click.option(
     "--effective-on",
-    "on",
+    "effective_on",
     required=True,
     help="First day of the successor's mandate.",
     type=DAY,
@@ -277,7 +277,7 @@ def preview_succession(
     predecessor: str,
     successor: str,
     competence: str,
-    on: Any,
+    effective_on: Any,
     read_until: Any,
 ) -> None:
     """Show which open handoffs would move, stay, or need a new offer.
@@ -292,10 +292,10 @@ def preview_succession(
             predecessor=predecessor,
             successor=successor,
             competence=competence,
-            day=on.date(),
+            day=effective_on.date(),
             read_until=read_until.date(),
             legal_act="",
-            consents=False,
+            permissions=False,
             mandate_event=succession_execution.UNPLANNED,
         )
     except ValueError as error:
@@ -356,14 +356,14 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
             named = succession_execution.due_successions(gateway.ports)
         else:
             named = (_not_cancelled(gateway.ports, succession),)
-        told = [_apply(gateway.ports, one) for one in named]
+        applied = [_apply(gateway.ports, one) for one in named]
     if session.as_json:
-        print_json({"items": told})
+        print_json({"items": applied})
         return
-    for one in told:
+    for one in applied:
         counts = f"moved {one['moved']}, waiting {one['waiting']}"
         click.echo(f"succession {one['succession']}: {counts}; {one['state']}")
-    if not told:
+    if not applied:
         click.echo("no succession is due")
 
 
@@ -426,7 +426,7 @@ def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    sealed = f"; {one['to_seal_anew']} to reseal" if one["to_seal_anew"] else ""
+    sealed = f"; {one['to_reseal']} to reseal" if one["to_reseal"] else ""
     return (
         one["handoff"],
         one["originator"],

@@ -12,7 +12,7 @@ import click
 from gateway import keys, wiring
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import sentence_of, told_plainly
+from gateway.cli.arguments import plain_errors, sentence_of
 from gateway.cli.output import format_value, print_json
 from gateway.config import Config
 from gateway.domain.audit_event import EventResult
@@ -101,14 +101,14 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
     if not session.persons:
         raise click.UsageError("say who approves: --as PERSON")
-    with told_plainly():
+    with plain_errors():
         try:
             with _connected(session) as gateway:
                 yield gateway
         except RecordedRefusal as refused:
-            told = {"kind": "refused", "receipt": receipt.to_json(refused.receipt)}
+            members = {"kind": "refused", "receipt": receipt.to_json(refused.receipt)}
             raise CommandFailed(
-                f"refused, and recorded: {sentence_of(refused.refusal)}", told
+                f"refused, and recorded: {sentence_of(refused.refusal)}", members
             ) from refused
         except Refusal as refusal:
             if refusal.recorded is None:
@@ -128,7 +128,7 @@ def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
 @contextmanager
 def read_only(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
     """The gateway of the folder, for reading: nothing is changed or approved."""
-    with told_plainly(), _connected(session) as gateway:
+    with plain_errors(), _connected(session) as gateway:
         yield gateway
 
 
@@ -201,7 +201,7 @@ def vouch(
                 "a database (--as PERSON --as PERSON)",
                 {"kind": "refused", "event": str(unsigned.recorded)},
             ) from unsigned
-        gateway.notary.adopt(adopted)
+        gateway.checkpoint_signer.adopt(adopted)
 
 
 def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> list[str]:
@@ -224,7 +224,7 @@ def change_registry(
         show(session, action, submit(session, gateway, change))
 
 
-def as_told(written: WriteResult) -> dict[str, Any]:
+def result_json(written: WriteResult) -> dict[str, Any]:
     """What was done, for machines: the result and the receipt."""
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
@@ -232,7 +232,7 @@ def as_told(written: WriteResult) -> dict[str, Any]:
 def show(session: AdminSession, action: str, written: WriteResult) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
     if session.as_json:
-        print_json(as_told(written))
+        print_json(result_json(written))
         return
     if "proposal" in written.result and "expires_at" in written.result:
         click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from gateway import wiring
-from gateway.cli.arguments import told_plainly
+from gateway.cli.arguments import plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
@@ -36,7 +36,7 @@ from gateway.formats.xarf import import_xarf
 from gateway.ledger import proof
 
 BEFORE = date(2023, 8, 30)  # the last day of OCRVP's mandate
-AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's seat since two days
+AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's membership since two days
 MANDATE_MOVES = "2023-08-31"
 CONTENT = [group for group in GROUPS if group != "routing"]
 
@@ -53,16 +53,20 @@ APPLICATION: dict[str, Any] = {
     "country": "LU",
     "membership": "associate",
     "purposes": ["remove", "protect_child"],
-    "about": "We answer the phone day and night.",
+    "description": "We answer the phone day and night.",
     "received_on": "2023-10-02",
     "contacts": [{"role": "head", "name": "Nobody", "address": "head@hotline.example"}],
 }
-RESOLUTION = {
+DECISION = {
     "decision_ref": "Board decision of 31 October 2023",
     "decided_on": "2023-10-31",
     "document_sha256": base64url.digest(b"the minutes of the demonstration's board"),
 }
-SEAT = {"membership": "associate", "from": "2023-10-31", "decision_ref": RESOLUTION["decision_ref"]}
+MEMBERSHIP = {
+    "membership": "associate",
+    "from": "2023-10-31",
+    "decision_ref": DECISION["decision_ref"],
+}
 
 
 @dataclass
@@ -80,7 +84,7 @@ class TimelineEntry:
 
     @property
     def event(self) -> dict[str, Any]:
-        """The log document of the entry."""
+        """The event document of the entry."""
         return events.read(self.receipt.document)
 
     @property
@@ -161,7 +165,7 @@ class Scenario:
 
     def wrote(self, who: str, what: str, written: ConfirmedWrite) -> ConfirmedWrite:
         """Tell what a member wrote, and who signed the document."""
-        texts = (written.result.get(name) for name in ("document", "offer", "statement"))
+        texts = (written.result.get(name) for name in ("document", "offer"))
         self.done(who, what, written.receipt, next(filter(None, texts), None))
         return written
 
@@ -191,10 +195,18 @@ class Scenario:
             }
             self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
         for slug in (HOTLINE, ABROAD):
-            seat = {"membership": "full", "from": "2010-01-01", "decision_ref": "demonstration"}
-            self.change("membership.grant", slug, seat, f"made {slug} a full member")
-        seat = {"membership": "observer", "from": "2015-01-01", "decision_ref": "demonstration"}
-        self.change("membership.grant", OCRVP, seat, f"made {OCRVP} an observer")
+            membership = {
+                "membership": "full",
+                "from": "2010-01-01",
+                "decision_ref": "demonstration",
+            }
+            self.change("membership.grant", slug, membership, f"made {slug} a full member")
+        membership = {
+            "membership": "observer",
+            "from": "2015-01-01",
+            "decision_ref": "demonstration",
+        }
+        self.change("membership.grant", OCRVP, membership, f"made {OCRVP} an observer")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -311,9 +323,7 @@ class Scenario:
             self.wrote(slug, "opens the content, with person and reason", opened.written)
             shown = _groups_of(opened.content)
             self.note(f"    shown: {', '.join(shown)}")
-            self.note(
-                f"    withheld of what was offered: {', '.join(opened.withheld) or 'nothing'}"
-            )
+            self.note(f"    withheld: {', '.join(opened.withheld_groups) or 'nothing'}")
             if code:
                 outcome = recipient.answer(
                     "report_outcome", handoff, by, code=code, evidence_ref="2023/0001"
@@ -325,12 +335,12 @@ class Scenario:
         self._plan_succession(MANDATE_MOVES)
         self.stage.stop()
         self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
-        seat = {
+        membership = {
             "membership": "observer",
             "from": "2023-10-31",
             "decision_ref": "Board decision of 31 October 2023",
         }
-        self.change("membership.grant", OFMIN, seat, f"made {OFMIN} an observer")
+        self.change("membership.grant", OFMIN, membership, f"made {OFMIN} an observer")
         for slug in (HOTLINE, OFMIN):
             registered = self.stage.register_key(slug)
             self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
@@ -379,7 +389,7 @@ class Scenario:
                 purpose=["remove"],
             )
         self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
-        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld'])}")
+        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
         self.take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
 
     # --- the succession ---
@@ -389,10 +399,10 @@ class Scenario:
         values = {
             "successor": OFMIN,
             "competence": "receive/csam/FR",
-            "on": day,
+            "effective_on": day,
             "read_until": READ_UNTIL,
             "legal_act": "Decree 2023-829 of 29 August 2023",
-            "consents": False,
+            "permissions": False,
         }
         what = f"plan that {OCRVP}'s mandate (csam, FR) is {OFMIN}'s from {day} on"
         planned = self.change("succession.plan", OCRVP, values, what)
@@ -422,7 +432,7 @@ class Scenario:
             offer = hotline.handoff(new)["answers"][0]
             made = hotline.receipt(offer["event"]).receipt
             told = f"re-issues it to {OFMIN} with the same frozen offer"
-            self.done("the gateway", told, made, offer["statement"])
+            self.done("the gateway", told, made, offer["document"])
         return new
 
     # --- a member's life ---
@@ -430,9 +440,9 @@ class Scenario:
     def _decide(self) -> None:
         change = self.change
         change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
-        decided = f"recorded that the board approved it ({RESOLUTION['decided_on']})"
-        change("organisation.approve", NEWCOMER, RESOLUTION, decided)
-        change("membership.grant", NEWCOMER, SEAT, f"made {NEWCOMER} an associate")
+        decided = f"recorded that the board approved it ({DECISION['decided_on']})"
+        change("organisation.approve", NEWCOMER, DECISION, decided)
+        change("membership.grant", NEWCOMER, MEMBERSHIP, f"made {NEWCOMER} an associate")
         system = {"system": "desk", "scopes": sorted(SCOPES)}
         change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
 
@@ -523,7 +533,7 @@ def demo(folder: Path, database: str) -> None:
     """
     _prepare(folder)
     with (
-        told_plainly(),
+        plain_errors(),
         _settings(database) as settings,
         DemoEnvironment(folder.absolute(), **settings) as stage,
     ):

@@ -1,7 +1,7 @@
 """The log as auditors read it: a search is asked for by a person, for a reason, and recorded."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
@@ -36,14 +36,16 @@ class FiltersBody(StrictSchema):
     handoff = field.uuid(required=False)
     action = field.word(sorted(EVENT_TYPES), required=False)
     result = field.word(EventResult, required=False)
-    since = field.moment(required=False)
-    until = field.moment(required=False)
+    before = field.moment(required=False)
+
+    class Meta:
+        include: ClassVar = {"from": field.moment(required=False)}
 
     @validates_schema
     def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
-        bounded = {"since", "until"} <= data.keys()
-        if bounded and parse_timestamp(data["until"]) <= parse_timestamp(data["since"]):
-            raise ValidationError("must be after since", "until")
+        bounded = {"from", "before"} <= data.keys()
+        if bounded and parse_timestamp(data["before"]) <= parse_timestamp(data["from"]):
+            raise ValidationError("must be after from", "before")
 
 
 class CursorBody(StrictSchema):
@@ -73,7 +75,7 @@ class SearchBody(StrictSchema):
     writes=True,
 )
 def search(call: Call) -> WriteResult:
-    """Read events that an audit grant reaches over, with receipts and what it shows; no content.
+    """Read events that an audit access covers, with receipts and what it shows; no content.
 
     Each search is an event with person, reason and filters. `next` goes into `page` of the next
     one; it may lead to a page without events.
@@ -102,8 +104,8 @@ def _filters(body: Mapping[str, Any]) -> Filters:
         handoff=UUID(body["handoff"]) if "handoff" in body else None,
         action=body.get("action"),
         result=body.get("result"),
-        since=parse_timestamp(body["since"]) if "since" in body else None,
-        until=parse_timestamp(body["until"]) if "until" in body else None,
+        since=parse_timestamp(body["from"]) if "from" in body else None,
+        until=parse_timestamp(body["before"]) if "before" in body else None,
     )
 
 

@@ -109,7 +109,7 @@ class PreviewBody(StrictSchema):
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     purpose = field.several(field.word(Purpose), least=1)
-    until = field.moment(required=False)
+    expires_at = field.moment(required=False)
     note = field.free(300, required=False)
 
     @validates_schema
@@ -250,7 +250,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 @endpoint(
     "GET /cases", action="case.read", scope="cases.read", response="Cases", query=CasesQuery()
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
     found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
@@ -323,7 +323,7 @@ def preview(call: Call) -> Preview:
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
     competence = body["to"].get("competence")
-    until = body.get("until")
+    expires_at = body.get("expires_at")
     return OfferRequest(
         handoff=handoff,
         by=body["by"],
@@ -332,7 +332,7 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         competence=(competence["matter"], competence["territory"]) if competence else None,
         groups=tuple(body.get("groups", ())),
         digests=tuple(body.get("digests", ())),
-        until=parse_timestamp(until) if until else None,
+        expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
     )
 
@@ -343,7 +343,7 @@ ENDPOINTS = (
     assess,
     clear,
     close,
-    index,
+    list_,
     show,
     consult,
     offer,

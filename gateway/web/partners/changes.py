@@ -117,7 +117,7 @@ def withdraw(call: Call, proposal: UUID) -> WriteResult:
     response="Proposals",
     query=ProposalsQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the changes that wait for another person, with `state=all` earlier ones too."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
@@ -141,4 +141,4 @@ def _bearer(call: Call) -> Bearer:
     return Bearer(call.caller, call.key)
 
 
-ENDPOINTS = (submit, approve, withdraw, index, show)
+ENDPOINTS = (submit, approve, withdraw, list_, show)

@@ -56,7 +56,7 @@ class ReceiptChecksBody(StrictSchema):
     """For each receipt of the run, by its name, whether it verifies."""
 
     by = field.staff()
-    verdicts = fields.Dict(
+    checks = fields.Dict(
         keys=fields.String(validate=validate.Length(max=40)),
         values=fields.Boolean(truthy={True}, falsy={False}),
         required=True,
@@ -160,7 +160,7 @@ def report(call: Call, run: UUID) -> WriteResult:
 def verify(call: Call, run: UUID) -> WriteResult:
     """Step verify: say of each receipt whether it verifies against the run's log; some do not.
 
-    After a wrong verdict the run has other receipts: read it again.
+    After a wrong check the run has other receipts: read it again.
     """
     return call.write(conformance.verify, run, ReceiptChecks(**call.body))
 
@@ -173,9 +173,9 @@ def verify(call: Call, run: UUID) -> WriteResult:
     body=BODIES["decline"],
     writes=True,
 )
-def refuse(call: Call, run: UUID) -> WriteResult:
-    """Step refuse: decline the second test offer, with a reason."""
-    return call.write(conformance.refuse, run, SampleDecline(**call.body))
+def decline(call: Call, run: UUID) -> WriteResult:
+    """Step decline: decline the second test offer, with a reason."""
+    return call.write(conformance.decline, run, SampleDecline(**call.body))
 
 
-ENDPOINTS = (start, show, send, accept, consult, report, verify, refuse)
+ENDPOINTS = (start, show, send, accept, consult, report, verify, decline)

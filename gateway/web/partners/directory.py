@@ -36,7 +36,7 @@ def whoami(call: Call) -> dict[str, Any]:
     response="Organisations",
     query=OrganisationsQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
@@ -63,11 +63,11 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     scope="directory.read",
     response="Status",
 )
-def show_status(call: Call, organisation: str) -> dict[str, Any]:
+def attestation(call: Call, organisation: str) -> dict[str, Any]:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
-    `/keys/attestation`. There is none for an organisation that does not take part or holds no seat.
+    `/keys/attestation`. There is none for an organisation that is not active or not a member.
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
@@ -92,4 +92,4 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     return call.read(organisations.look_up_key, organisation, kid)
 
 
-ENDPOINTS = (whoami, index, show, show_status, show_key)
+ENDPOINTS = (whoami, list_, show, attestation, show_key)

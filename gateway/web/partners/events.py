@@ -28,10 +28,10 @@ class EventsQuery(StrictSchema):
 @endpoint(
     "GET /events", action="events.read", scope=ANY_SCOPE, response="EventPage", query=EventsQuery()
 )
-def index(call: Call) -> EventPage:
+def list_(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
-    A stream without gaps from 1 to `head` is complete; `statement` is the gateway's signed and
+    A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
     stream = call.read(receipts.stream, call.query["after"], call.query["limit"])
@@ -59,4 +59,4 @@ def show(call: Call, event: UUID) -> Response:
     return json_response(receipt.to_json(found), headers=varies)
 
 
-ENDPOINTS = (index, show)
+ENDPOINTS = (list_, show)

@@ -65,8 +65,8 @@ BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
-        said = dict(call.body)
-        asked = AnswerRequest(kind, said.pop("by"), said, call.signed)
+        fields = dict(call.body)
+        asked = AnswerRequest(kind, fields.pop("by"), fields, call.signed)
         return call.write(handoffs.answer, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
@@ -104,7 +104,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     response="Handoffs",
     query=HandoffsQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
     after, state = call.query.get("after"), call.query.get("state")
     asked = {"box": "in", **call.query}
@@ -132,6 +132,6 @@ def show(call: Call, handoff: UUID) -> HandoffView:
 ENDPOINTS = (
     *map(_answer, PARTIES_ANSWERS),
     consult,
-    index,
+    list_,
     show,
 )

@@ -51,7 +51,7 @@ class ContactsBody(StrictSchema):
     response="Entries",
     query=EntriesQuery(),
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
@@ -69,7 +69,7 @@ def index(call: Call) -> dict[str, Any]:
 def show(call: Call, organisation: str) -> dict[str, Any]:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
-    Standings, competences, interests, agreements and audit grants are those of the day; systems,
+    Memberships, mandates, interests, agreements and audit access are those of the day; systems,
     certificates and keys have moments of their own, and are all there.
     """
     _require_slug(organisation)
@@ -91,8 +91,10 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint("GET /admin/admins", action="registry.read", scope=SCOPE, response="Admins")
-def admins(call: Call) -> dict[str, Any]:
+@endpoint(
+    "GET /admin/administrators", action="registry.read", scope=SCOPE, response="Administrators"
+)
+def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}
 
@@ -116,4 +118,4 @@ def _require_slug(organisation: str) -> None:
         raise NotFound
 
 
-ENDPOINTS = (index, show, consult, admins, invitations)
+ENDPOINTS = (list_, show, consult, administrators, invitations)

@@ -62,7 +62,7 @@ def _page(of: str) -> Shape:
 
 
 _GRANT = {
-    "grant": UUID,
+    "audit_access": UUID,
     "coverage": TEXT,
     "member": or_null(TEXT),
     "case": or_null(UUID),
@@ -148,12 +148,12 @@ SHAPES: Mapping[str, Shape] = {
         predecessor=TEXT,
         successor=TEXT,
         competence=TEXT,
-        on=DAY,
+        effective_on=DAY,
         read_until=DAY,
         legal_act=TEXT,
-        consents_carry_over=FLAG,
+        permissions_carry_over=FLAG,
         mandate_event=UUID,
-        approvals=several(_object(office=TEXT, event=UUID, statement=or_null(SD_JWT))),
+        approvals=several(_object(organisation=TEXT, event=UUID, document=or_null(SD_JWT))),
         waits_for=TEXTS,
         applied=or_null(UUID),
         cancelled=or_null(UUID),
@@ -178,7 +178,7 @@ SHAPES: Mapping[str, Shape] = {
         public_authority=FLAG,
         active=FLAG,
         membership=or_null(TEXT),
-        competences=several(one_of("Competence")),
+        mandates=several(one_of("Competence")),
         signed_only=FLAG,
         document_keys=several(one_of("DocumentKey")),
         encryption_keys=several(one_of("EncryptionKey")),
@@ -186,8 +186,11 @@ SHAPES: Mapping[str, Shape] = {
     "Organisations": _page("Organisation"),
     "Status": _object(
         organisation=TEXT,
-        statement={"type": "string", "description": "A signed trust mark (RFC 7515), compact."},
-        until=MOMENT,
+        attestation={
+            "type": "string",
+            "description": "A signed membership attestation (RFC 7515), compact.",
+        },
+        expires_at=MOMENT,
     ),
     "KeyRegistration": _object(
         organisation=TEXT,
@@ -195,14 +198,14 @@ SHAPES: Mapping[str, Shape] = {
         receipt=one_of("Receipt"),
         revocations=several(one_of("Receipt")),
     ),
-    "AuditGrant": _object(**_GRANT),
+    "AuditAccess": _object(**_GRANT),
     "Whoami": _object(
         organisation=one_of("Organisation"),
         status=TEXT,
         system=TEXT,
         scopes=TEXTS,
         certificates=several(_object(thumbprint=DIGEST, not_after=MOMENT, days_left=NUMBER)),
-        audit_grants=several(one_of("AuditGrant")),
+        audit_access=several(one_of("AuditAccess")),
         reference_date=DAY,
         reference_date_simulated=FLAG,
     ),
@@ -229,10 +232,12 @@ SHAPES: Mapping[str, Shape] = {
         history=several(_object(status=TEXT, since=DAY, event=UUID)),
         application=or_null({"type": "object", "additionalProperties": ANYTHING}),
         memberships=several(_object(membership=TEXT, decision_ref=TEXT, **_DAYS)),
-        competences=several(one_of("Competence")),
+        mandates=several(one_of("Competence")),
         interests=several(_object(interest=UUID, scope=TEXT, subject=TEXT, kind=TEXT, **_DAYS)),
-        agreements=several(_object(agreement=UUID, kind=TEXT, about=TEXT, reference=TEXT, **_DAYS)),
-        audit_grants=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
+        agreements=several(
+            _object(agreement=UUID, kind=TEXT, description=TEXT, reference=TEXT, **_DAYS)
+        ),
+        audit_access=several(_object(**_GRANT, decision_ref=TEXT, ended_at=or_null(MOMENT))),
         keys=several(
             _object(
                 use=TEXT,
@@ -257,7 +262,7 @@ SHAPES: Mapping[str, Shape] = {
     "Contacts": _object(
         organisation=TEXT, contacts=several(_object(role=TEXT, name=TEXT, address=TEXT))
     ),
-    "Admins": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
+    "Administrators": _object(items=several(_object(person=TEXT, name=TEXT, enabled=FLAG))),
     "ConformanceRun": _with(
         _object(
             run=UUID,

@@ -165,7 +165,7 @@ class StrictSchema(Schema):
             (name, _reader(one), one.required, one.load_default)
             for name, one in self.load_fields.items()
         ]
-        said = {"many": False, "partial": False, "unknown": RAISE}
+        options = {"many": False, "partial": False, "unknown": RAISE}
 
         def read(data: Any) -> dict[str, Any]:
             if type(data) is not dict:
@@ -184,7 +184,7 @@ class StrictSchema(Schema):
             if len(data) + absent != len(steps):
                 raise ValidationError("has a field too many")
             for check in checks:
-                check(made, **said)
+                check(made, **options)
             return made
 
         return read

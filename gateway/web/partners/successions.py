@@ -1,4 +1,4 @@
-"""Successions as the two offices see them: what is planned, and each office's approval."""
+"""Successions as their two organisations see them: what is planned, and who approved it."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from gateway.web.partners.schema_fields import StrictSchema
 
 
 class ApprovalBody(StrictSchema):
-    """An office agrees that the mandate moves, and its open handoffs with it."""
+    """An organisation agrees that the mandate moves, and its open handoffs with it."""
 
     by = field.staff()
 
@@ -24,7 +24,7 @@ class ApprovalBody(StrictSchema):
     scope="handoffs.read",
     response="Successions",
 )
-def index(call: Call) -> dict[str, Any]:
+def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": call.read(successions.index)}
 
@@ -36,7 +36,7 @@ def index(call: Call) -> dict[str, Any]:
     response="Succession",
 )
 def show(call: Call, succession: UUID) -> dict[str, Any]:
-    """Read one succession: its mandate, its offices, its days, and whose approval it waits for."""
+    """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
     return call.read(successions.look_up, succession)
 
 
@@ -50,10 +50,10 @@ def show(call: Call, succession: UUID) -> dict[str, Any]:
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
-    """Approve a succession for one's own office; nothing is re-issued before both have."""
+    """Approve a succession for one's own organisation; nothing is re-issued before both have."""
     return call.write(
         successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
     )
 
 
-ENDPOINTS = (index, show, approve)
+ENDPOINTS = (list_, show, approve)

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from gateway.domain.organisation import MembershipClass
-from gateway.evidence import bundle, receipt, sd_jwt, trust_mark
+from gateway.evidence import bundle, membership_attestation, receipt, sd_jwt
 from gateway.evidence.verification import verify
 from gateway.exchange import succession_execution
 from gateway.keys import jwk_set
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _write_keys(stage: Listening) -> None:
-    (FOLDER / "trust/log.vkey").write_text(f"{stage.gateway.notary.signer.key}\n")
+    (FOLDER / "trust/log.vkey").write_text(f"{stage.gateway.checkpoint_signer.signer.key}\n")
     _write_json(FOLDER / "trust/gateway-keys.json", jwk_set([key_of("attest")]))
     for organisation, key in KEYS.items():
         _write_json(FOLDER / f"trust/organisations/{organisation}.json", jwk_set([key]))
@@ -91,7 +91,7 @@ def _attested(stage: Listening) -> dict[str, bytes]:
     hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
     handoff = _handoff(hotline, office, stage)
     view = hotline.handoff(handoff)
-    offer, *answers = (str(answer["statement"]) for answer in view["answers"])
+    offer, *answers = (str(answer["document"]) for answer in view["answers"])
     last = str(view["answers"][-1]["event"])
     return {
         "attested-bundle-of-originator.json": hotline.export(handoff),
@@ -107,13 +107,13 @@ def _attested(stage: Listening) -> dict[str, bytes]:
 
 
 def _attestation(simulated: date | None = None) -> str:
-    return trust_mark.issue(
+    return membership_attestation.issue(
         issuer=ISSUER,
         organisation=OFMIN,
         status="active",
         membership=MembershipClass.FULL,
         at=START,
-        ends=START + trust_mark.LIFETIME,
+        ends=START + membership_attestation.LIFETIME,
         simulated=simulated,
         signer=key_of("attest"),
     )
@@ -137,7 +137,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     return {
         "signed-bundle.json": before,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
-        "signed-offer.sd-jwt": str(view["answers"][0]["statement"]).encode(),
+        "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
         "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),
         "receipt-of-key-registration.json": _receipt_file(record.registration),
         "receipt-of-key-revocation.json": _receipt_file(record.revocations[0]),

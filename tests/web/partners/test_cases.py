@@ -157,7 +157,7 @@ def test_json_with_a_repeated_key_is_refused_before_anything_reads_it(line, hotl
 # --- retries ---
 
 
-def test_a_write_without_a_retry_key_is_refused(line, hotline):
+def test_a_write_without_a_idempotency_key_is_refused(line, hotline):
     answer = hotline.post("/cases", body(line), key=None)
     assert answer.status_code == 400
     assert answer.json["type"].endswith("/problems/idempotency-key-required")
@@ -165,8 +165,8 @@ def test_a_write_without_a_retry_key_is_refused(line, hotline):
 
 def test_the_same_request_again_has_the_same_result_and_receipt(line, hotline):
     asked = body(line)
-    first = hotline.post("/cases", asked, key="retry-key-1")
-    again = hotline.post("/cases", asked, key="retry-key-1")
+    first = hotline.post("/cases", asked, key="idempotency-key-1")
+    again = hotline.post("/cases", asked, key="idempotency-key-1")
     assert again.status_code == 201
     assert again.json["result"] == first.json["result"]
     for member in ("document", "nonce", "disclosures"):
@@ -174,8 +174,8 @@ def test_the_same_request_again_has_the_same_result_and_receipt(line, hotline):
 
 
 def test_another_request_under_a_used_key_is_a_conflict(line, hotline):
-    hotline.post("/cases", body(line), key="retry-key-1")
-    answer = hotline.post("/cases", body(line), key="retry-key-1")
+    hotline.post("/cases", body(line), key="idempotency-key-1")
+    answer = hotline.post("/cases", body(line), key="idempotency-key-1")
     assert answer.status_code == 409
     assert answer.json["type"].endswith("/problems/idempotency-key-reused")
 
@@ -358,7 +358,7 @@ def offer(line: Listening, **changes) -> dict:
 
 def test_a_cleared_case_is_offered_to_the_office_that_is_competent(line, hotline):
     case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, until="2026-04-01T00:00:00Z", note="please confirm")
+    asked = offer(line, expires_at="2026-04-01T00:00:00Z", note="please confirm")
     answer = hotline.post(f"/cases/{case}/handoffs", asked)
     assert answer.status_code == 201, answer.text
     result = answer.json["result"]
@@ -406,9 +406,9 @@ def test_single_parts_are_offered_by_their_digests(line, hotline):
         ({"groups": None, "digests": ["short"]}, "/digests/0"),
         ({"purpose": []}, "/purpose"),
         ({"purpose": ["curiosity"]}, "/purpose/0"),
-        ({"until": "tomorrow"}, "/until"),
-        ({"until": "2026-04-01T00:00:00"}, "/until"),
-        ({"until": "9999-12-31T23:59:59-12:00"}, "/until"),
+        ({"expires_at": "tomorrow"}, "/expires_at"),
+        ({"expires_at": "2026-04-01T00:00:00"}, "/expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
         ({"handoff": "00000000-0000-0000-0000-000000000000"}, "/handoff"),
         ({"handoff": "018f0000-0000-4000-8000-000000000011"}, "/handoff"),
         ({"handoff": "018f0000-0000-7000-0000-000000000011"}, "/handoff"),
@@ -446,7 +446,7 @@ def test_a_preview_shows_what_an_offer_would_give_and_keeps_nothing(line, hotlin
     asked = offer(line, handoff=None) | {"case": case}
     answer = hotline.post("/handoffs/preview", asked, key=None)
     assert answer.status_code == 200
-    assert answer.json.keys() >= {"case", "to", "permitted_disclosures", "withheld"}
+    assert answer.json.keys() >= {"case", "to", "permitted_disclosures", "withheld_groups"}
     assert line.gateway.size() == before
     assert hotline.get("/handoffs?box=out").json["items"] == []
 

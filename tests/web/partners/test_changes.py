@@ -1,4 +1,4 @@
-"""The admin API: changes brought by an entrusted system, signed by persons, in one step or two."""
+"""The admin API: changes that a system brings and persons sign, in one step or two."""
 
 from datetime import timedelta
 from typing import Any
@@ -133,7 +133,12 @@ def test_a_field_that_is_not_of_the_change_is_told_by_its_place(line, operator):
 def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line):
     other = line.partner(OFMIN)
     assert change(other, "organisation.suspend", ABROAD, SUSPENSION, ALICE).status_code == 403
-    for path in ("/admin/organisations", "/admin/admins", "/admin/changes", "/admin/invitations"):
+    for path in (
+        "/admin/organisations",
+        "/admin/administrators",
+        "/admin/changes",
+        "/admin/invitations",
+    ):
         answer = other.get(path)
         assert answer.status_code == 403
         assert answer.json["type"].endswith("insufficient-scope")
@@ -141,16 +146,16 @@ def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line)
 
 def test_a_system_that_is_no_longer_entrusted_is_refused_with_the_token_of_before(line, operator):
     operator.token()
-    assert operator.get("/admin/admins").status_code == 200
+    assert operator.get("/admin/administrators").status_code == 200
     line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[])
-    assert operator.get("/admin/admins").status_code == 403
+    assert operator.get("/admin/administrators").status_code == 403
 
 
 def test_an_administrator_is_added_over_the_network(line, operator):
     values = line.gateway.newcomer("c-bernard")
     answer = change(operator, "admin.add", GATEWAY, values)
     assert answer.status_code == 200, answer.text
-    listed = operator.get("/admin/admins").json["items"]
+    listed = operator.get("/admin/administrators").json["items"]
     assert [(one["person"], one["enabled"]) for one in listed] == [
         (ALICE, True),
         (BENOIT, True),
@@ -318,7 +323,7 @@ def test_an_entry_is_read_as_of_any_day(line, operator):
     after = operator.get(f"/admin/organisations/{ABROAD}?at=2026-02-01").json
     assert after["memberships"] == []
     office = operator.get(f"/admin/organisations/{OFMIN}?at=2023-08-30").json
-    assert office["competences"] == []
+    assert office["mandates"] == []
     assert operator.get("/admin/organisations/nobody-here").status_code == 404
     assert operator.get(f"/admin/organisations/{ABROAD}?at=someday").status_code == 422
 

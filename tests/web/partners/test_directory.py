@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.evidence import key_history, receipt, trust_mark
+from gateway.evidence import key_history, membership_attestation, receipt
 from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
 from tests.web.listening import Listening, Partner, listening
@@ -49,8 +49,8 @@ def test_the_directory_is_listed_by_id_page_by_page(hotline):
 def test_an_organisation_shows_its_standing_and_competences(hotline):
     found = hotline.get(f"/organisations/{OFMIN}").json
     assert found["membership"] == "observer"
-    assert [one["competence"] for one in found["competences"]] == ["receive/csam/FR"]
-    assert hotline.get(f"/organisations/{OCRVP}").json["competences"] == []
+    assert [one["competence"] for one in found["mandates"]] == ["receive/csam/FR"]
+    assert hotline.get(f"/organisations/{OCRVP}").json["mandates"] == []
     assert hotline.get(f"/organisations/{ABROAD}").json["membership"] == "full"
 
 
@@ -131,9 +131,9 @@ def test_what_nobody_can_be_searched_by_is_told(hotline, query):
 
 def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
     answer = hotline.get(f"/organisations/{OFMIN}/attestation").json
-    mark = trust_mark.verify(answer["statement"], trust_of(line.gateway).gateway_keys)
+    mark = membership_attestation.verify(answer["attestation"], trust_of(line.gateway).gateway_keys)
     assert (mark.organisation, mark.kind) == (OFMIN, "observer")
-    assert answer["until"] == mark.ends.isoformat()
+    assert answer["expires_at"] == mark.ends.isoformat()
 
 
 def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):

@@ -25,8 +25,8 @@ def test_a_stream_runs_from_one_to_its_head_page_by_page(line, hotline):
     seen, path, head = [], "/events?limit=2", None
     while path:
         page = hotline.get(path).json
-        assert page.keys() == {"head", "statement", "events", "next"}
-        end = stream.read_head(page["statement"], trust_of(line.gateway))
+        assert page.keys() == {"head", "signed_head", "events", "next"}
+        end = stream.read_head(page["signed_head"], trust_of(line.gateway))
         assert (end.organisation, end.stream_number) == (HOTLINE, page["head"])
         seen += page["events"]
         path, head = page["next"], page["head"]

@@ -53,7 +53,7 @@ def accept(office: Partner, handoff: str, **changes) -> None:
 
 def said(answer) -> dict[str, Any]:
     """The disclosures of an answer's statement."""
-    document = sd_jwt.parse(answer.json["result"]["statement"])
+    document = sd_jwt.parse(answer.json["result"]["document"])
     return {one.name: one.value for one in document.disclosures}
 
 
@@ -85,8 +85,8 @@ def test_conditions_that_differ_are_refused(office, handoff):
 
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
     ("decline", {"by": "officer-1", "reason": "not ours"}, "declined"),
-    ("redirection", {"by": "officer-1", "reason": "not ours", "to": "the other office"},
-     "redirected"),
+    ("redirection", {"by": "officer-1", "reason": "not ours",
+                     "suggested_recipient": "the other office"}, "redirected"),
     ("redirection", {"by": "officer-1", "reason": "not ours"}, "redirected"),
 ]  # fmt: skip
 
@@ -176,8 +176,8 @@ def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ("acceptance", {"reason": "why"}, "/reason"),
         ("decline", {"reason": None}, "/reason"),
         ("decline", {"code": "received"}, "/code"),
-        ("redirection", {"to": {"organisation": "ofmin"}}, "/to"),
-        ("redirection", {"to": "a" * 201}, "/to"),
+        ("redirection", {"suggested_recipient": {"organisation": "ofmin"}}, "/suggested_recipient"),
+        ("redirection", {"suggested_recipient": "a" * 201}, "/suggested_recipient"),
         ("outcomes", {"code": None}, "/code"),
         ("outcomes", {"code": "solved"}, "/code"),
         ("outcomes", {"items": []}, "/items"),

@@ -122,7 +122,7 @@ def test_a_further_signed_version_follows_the_one_before(line, hotline):
     assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
 
-def test_its_jti_is_the_retry_key(line, hotline):
+def test_its_jti_is_the_idempotency_key(line, hotline):
     document = case(line)
     first, again = (send(hotline, "/cases", document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -297,7 +297,7 @@ def test_where_no_document_is_taken_its_type_is_not_either(line, hotline):
 
 def test_an_organisation_that_is_locked_sends_no_json(line, hotline):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     answer = hotline.post("/cases", {"by": "intake-1", "content": content(line)})
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])
     assert "application/sd-jwt" in answer.json["detail"]
@@ -336,7 +336,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     document = reply(office, handoff)
     answer = send(office, f"/handoffs/{handoff}/acceptance", document)
     assert answer.status_code == 200, answer.text
-    assert answer.json["result"]["statement"] == document.compact()
+    assert answer.json["result"]["document"] == document.compact()
     assert answer.json["result"]["state"] == "accepted"
     opening = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
     opened = office.post(f"/handoffs/{handoff}/consultations", opening).json["result"]
@@ -352,7 +352,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     ("kind", "said"),
     [
         ("decline", {"reason": "not ours"}),
-        ("redirection", {"reason": "not ours", "to": "another office"}),
+        ("redirection", {"reason": "not ours", "suggested_recipient": "another office"}),
     ],
 )
 def test_other_answers_are_signed_alike(office, handoff, kind, said):
@@ -439,7 +439,7 @@ def test_a_third_organisation_learns_nothing_by_a_signed_answer(line, office, ha
 
 def test_an_office_that_is_locked_answers_signed_alone(line, office, handoff):
     said = line.gateway.word(OFMIN, LOCK, OFFICES, OFFICES)
-    line.gateway.administer("organisation.require_signed", OFMIN, statement=said)
+    line.gateway.administer("organisation.require_signed", OFMIN, declaration=said)
     body = {"by": "officer-1", "reason": "not ours"}
     answer = office.post(f"/handoffs/{handoff}/decline", body)
     assert (answer.status_code, answer.json["rules"]) == (403, ["R2.signed_only"])

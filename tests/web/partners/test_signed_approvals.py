@@ -22,7 +22,7 @@ def line() -> Listening:
     made = listening()
     made.gateway.register_key(OFMIN, OFFICES)
     word = made.gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    made.gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    made.gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     return made
 
 
@@ -80,11 +80,15 @@ def test_the_document_is_shown_to_both_offices_without_the_person(line, office, 
     send(office, f"{path}/approval", document)
     for one in (office, line.partner(OCRVP)):
         (shown,) = one.get(path).json["approvals"]
-        kept = sd_jwt.parse(shown["statement"])
-        assert (shown["office"], kept.digest, kept.disclosures) == (OFMIN, document.digest, ())
+        kept = sd_jwt.parse(shown["document"])
+        assert (shown["organisation"], kept.digest, kept.disclosures) == (
+            OFMIN,
+            document.digest,
+            (),
+        )
     other = line.partner(OCRVP)
     other.post(f"{path}/approval", {"by": "officer-2"})
-    assert other.get(path).json["approvals"][1]["statement"] is None
+    assert other.get(path).json["approvals"][1]["document"] is None
 
 
 def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, office, succession):
@@ -96,7 +100,7 @@ def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, of
     line.gateway.day = DAY
     assert succession_execution.apply(line.gateway.ports, UUID(succession)).done
     told = line.partner(HOTLINE).get(f"/handoffs/{handoff}").json
-    said = sd_jwt.read_unverified(told["answers"][-1]["statement"]).content
+    said = sd_jwt.read_unverified(told["answers"][-1]["document"]).content
     assert said["reason"].endswith(f"; as it signed in {document.digest}")
     assert told["reissued_as"]["handoff"]
 
@@ -105,14 +109,14 @@ def accepted_before(line: Listening, office: Partner) -> UUID:
     """A handoff that the office held before it locked itself."""
     gateway = line.gateway
     word = gateway.word(OFMIN, "unlock", OFFICES, OFFICES)
-    gateway.administer("organisation.allow_attested", OFMIN, statement=word)
+    gateway.administer("organisation.allow_attested", OFMIN, declaration=word)
     handoff = accepted(gateway)
     word = gateway.word(OFMIN, "lock", OFFICES, OFFICES)
-    gateway.administer("organisation.require_signed", OFMIN, statement=word)
+    gateway.administer("organisation.require_signed", OFMIN, declaration=word)
     return handoff
 
 
-@pytest.mark.parametrize("name", sorted(planned({}).keys() - {"consents_carry_over"}))
+@pytest.mark.parametrize("name", sorted(planned({}).keys() - {"permissions_carry_over"}))
 def test_another_plan_is_not_approved(line, office, succession, name):
     path = f"/successions/{succession}"
     shown = office.get(path).json
@@ -124,9 +128,9 @@ def test_another_plan_is_not_approved(line, office, succession, name):
 
 
 @pytest.mark.parametrize("value", [True, 0, None, "no"])
-def test_whether_consents_carry_over_is_signed_in_its_one_spelling(line, office, succession, value):
+def test_permissions_carry_over_is_signed_in_its_one_spelling(line, office, succession, value):
     path = f"/successions/{succession}"
-    shown = {**office.get(path).json, "consents_carry_over": value}
+    shown = {**office.get(path).json, "permissions_carry_over": value}
     assert "another plan" in refused(
         send(office, f"{path}/approval", approval(line.gateway, shown))
     )

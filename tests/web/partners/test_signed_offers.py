@@ -96,7 +96,7 @@ def test_a_signed_offer_stays_as_it_was_signed(line, hotline, case):
         shown["to"],
     )
     view = line.partner(OFMIN).get(f"/handoffs/{result['handoff']}").json
-    seen = sd_jwt.parse(view["answers"][0]["statement"])
+    seen = sd_jwt.parse(view["answers"][0]["document"])
     assert seen.digest == document.digest
     assert "by" not in {one.name for one in seen.disclosures}
     check_log(line.gateway)
@@ -104,21 +104,23 @@ def test_a_signed_offer_stays_as_it_was_signed(line, hotline, case):
 
 def test_it_ends_and_says_a_word_as_an_attested_one_does(line, hotline, case):
     until = int(line.gateway.clock().timestamp()) + 86_400
-    document = offer(hotline, case, until=until, said={"by": "liaison-1", "note": "soon, please"})
+    document = offer(
+        hotline, case, expires_at=until, said={"by": "liaison-1", "note": "soon, please"}
+    )
     handoff = make(hotline, case, document).json["result"]["handoff"]
     view = line.partner(OFMIN).get(f"/handoffs/{handoff}").json
-    assert view["until"].startswith(line.gateway.clock().date().isoformat()[:4])
-    assert sd_jwt.read_unverified(view["answers"][0]["statement"]).content["note"] == "soon, please"
+    assert view["expires_at"].startswith(line.gateway.clock().date().isoformat()[:4])
+    assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"] == "soon, please"
 
 
 @pytest.mark.parametrize("until", ["2030-01-01T00:00:00Z", True, 1.5, -(10**20), 10**20])
 def test_its_end_is_a_number_of_seconds(hotline, case, until):
-    refused(make(hotline, case, offer(hotline, case, until=until)))
+    refused(make(hotline, case, offer(hotline, case, expires_at=until)))
 
 
 def test_an_offer_that_ended_before_it_began_is_refused_as_in_json(line, hotline, case):
     past = int(line.gateway.clock().timestamp()) - 60
-    answer = make(hotline, case, offer(hotline, case, until=past))
+    answer = make(hotline, case, offer(hotline, case, expires_at=past))
     assert answer.json["type"].endswith("/problems/invalid-state"), answer.text
 
 
@@ -129,7 +131,7 @@ def test_it_may_be_to_an_organisation(line, hotline, case):
     assert answer.json["result"]["to"] == {"organisation": ABROAD}
 
 
-def test_its_jti_is_the_retry_key(line, hotline, case):
+def test_its_jti_is_the_idempotency_key(line, hotline, case):
     document = offer(hotline, case)
     first, again = (make(hotline, case, document) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -158,7 +160,7 @@ def test_it_names_exactly_what_policy_lets_through(line, hotline):
     statement["marking"] = {"handling": ["H1"]}
     case = str(submitted(line.gateway, statements=[statement]).result["case"])
     shown = preview(hotline, case, to={"organisation": ABROAD})
-    assert shown["withheld"] == ["statements"]
+    assert shown["withheld_groups"] == ["statements"]
     every = preview(hotline, case)["permitted_disclosures"]
     routing = {one.digest for one in sd_jwt.parse(shown["routing"]).disclosures}
     less = [digest for digest in shown["permitted_disclosures"] if digest not in routing]
@@ -293,14 +295,16 @@ ANYTHING = st.recursive(
 
 
 @given(
-    st.sampled_from(["handoff", "to", "case_digest", "disclosures", "purpose", "until", "jti"]),
+    st.sampled_from(
+        ["handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "jti"]
+    ),
     ANYTHING,
 )
 def test_whatever_a_claim_is_the_offer_is_read_or_refused(name, value):
     document = offer(LINE.partner(HOTLINE), CASE, shown=SHOWN, **{name: value})
     answer = make(LINE.partner(HOTLINE), CASE, document)
     # An end may be left out, lie ahead, or lie behind: all else that a claim may be is refused.
-    possible = {201, 409, 422} if name == "until" else {422}
+    possible = {201, 409, 422} if name == "expires_at" else {422}
     assert answer.status_code in possible, answer.text
 
 
@@ -367,7 +371,7 @@ def test_nobody_offers_a_case_of_another_by_its_own_signature(line, hotline, cas
 
 def test_an_organisation_that_is_locked_offers_by_its_signature_alone(line, hotline, case):
     said = line.gateway.word(HOTLINE, LOCK, HOTLINES, HOTLINES)
-    line.gateway.administer("organisation.require_signed", HOTLINE, statement=said)
+    line.gateway.administer("organisation.require_signed", HOTLINE, declaration=said)
     body = asked(case, handoff=str(line.gateway.new_id()))
     del body["case"]
     answer = hotline.post(f"/cases/{case}/handoffs", body)

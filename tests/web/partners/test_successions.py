@@ -14,10 +14,10 @@ DAY = date(2026, 4, 1)
 PLAN: dict[str, Any] = {
     "successor": OCRVP,
     "competence": "receive/csam/FR",
-    "on": "2026-04-01",
+    "effective_on": "2026-04-01",
     "read_until": "2026-05-01",
     "legal_act": "Decree 2026-1",
-    "consents": False,
+    "permissions": False,
 }
 
 
@@ -45,7 +45,7 @@ def test_each_office_sees_the_plan_and_whose_approval_it_waits_for(offices, succ
         (listed,) = office.get("/successions").json["items"]
         assert listed == office.get(f"/successions/{succession}").json
         assert listed["waits_for"] == [OFMIN, OCRVP]
-        assert (listed["on"], listed["read_until"]) == ("2026-04-01", "2026-05-01")
+        assert (listed["effective_on"], listed["read_until"]) == ("2026-04-01", "2026-05-01")
 
 
 def test_an_approval_is_written_once_with_its_receipt(line, offices, succession):

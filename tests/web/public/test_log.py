@@ -40,7 +40,7 @@ def test_the_tree_can_be_rebuilt_from_the_entries(line):
     hashes = public.get(f"/tile/0/000.p/{size}").data
     assert hashes == b"".join(tree.leaf_hash(one) for one in entries)
     signed = public.get("/checkpoint").data
-    checkpoint = open_checkpoint(signed, [line.gateway.notary.signer.key], ORIGIN)
+    checkpoint = open_checkpoint(signed, [line.gateway.checkpoint_signer.signer.key], ORIGIN)
     assert (checkpoint.size, checkpoint.root) == (size, root)
 
 
@@ -88,5 +88,5 @@ def test_what_the_log_does_not_have_is_not_found(line, path):
 
 def test_the_verifier_key_is_one_line(line):
     answer = line.anybody().get("/log/vkey")
-    assert answer.text == f"{line.gateway.notary.signer.key}\n"
+    assert answer.text == f"{line.gateway.checkpoint_signer.signer.key}\n"
     assert note.VerificationKey.parse(answer.text.strip()).name == ORIGIN

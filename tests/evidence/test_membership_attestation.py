@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from gateway.domain.organisation import MembershipClass
-from gateway.evidence import base64url, handoff_documents, sd_jwt, trust_mark, verification
+from gateway.evidence import (
+    base64url,
+    handoff_documents,
+    membership_attestation,
+    sd_jwt,
+    verification,
+)
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from tests.each import each
@@ -29,7 +35,7 @@ def mark(**changes: Any) -> str:
         "simulated": None,
         "signer": SIGNERS["gateway"],
     }
-    return trust_mark.issue(**{**said, **changes})
+    return membership_attestation.issue(**{**said, **changes})
 
 
 def signed_anew(text: str, header: dict[str, Any] | None = None, **claims: Any) -> str:
@@ -65,23 +71,23 @@ def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(membership, kin
         "status": "active",
         "membership": membership,
     }
-    found = trust_mark.verify(text, KEYS)
+    found = membership_attestation.verify(text, KEYS)
     assert (found.organisation, found.kind, found.membership) == ("ofmin", kind, membership)
     assert (found.issued, found.ends) == (AT, AT + timedelta(hours=24))
 
 
 def test_a_simulated_date_is_said():
-    found = trust_mark.verify(mark(simulated=date(2023, 11, 2)), KEYS)
+    found = membership_attestation.verify(mark(simulated=date(2023, 11, 2)), KEYS)
     assert "on the simulated date 2023-11-02" in found.describe()
 
 
 def test_other_keys_and_changed_bytes_are_refused():
     with pytest.raises(UnknownKey):
-        trust_mark.verify(mark(), SIGNERS["stranger"].keys())
+        membership_attestation.verify(mark(), SIGNERS["stranger"].keys())
     head, payload, signature = mark().split(".")
     other = mark(organisation="ocrvp").split(".")[1]
     with pytest.raises(BadSignature):
-        trust_mark.verify(f"{head}.{other}.{signature}", KEYS)
+        membership_attestation.verify(f"{head}.{other}.{signature}", KEYS)
     assert payload != other
 
 
@@ -104,15 +110,17 @@ def test_other_keys_and_changed_bytes_are_refused():
 )
 def test_a_statement_of_another_form_is_refused_however_well_signed(claims):
     with pytest.raises(DocumentError):
-        trust_mark.verify(signed_anew(mark(), **claims), KEYS)
+        membership_attestation.verify(signed_anew(mark(), **claims), KEYS)
 
 
 def test_no_other_document_of_the_same_key_is_taken_for_one():
     with pytest.raises(DocumentError):
-        trust_mark.verify(signed_anew(mark(), {"typ": handoff_documents.CASE_TYP}), KEYS)
+        membership_attestation.verify(
+            signed_anew(mark(), {"typ": handoff_documents.CASE_TYP}), KEYS
+        )
     case = Scenario(attested=True).case
     with pytest.raises(DocumentError):
-        trust_mark.verify(case.compact(), KEYS)
+        membership_attestation.verify(case.compact(), KEYS)
     with pytest.raises(DocumentError):
         sd_jwt.verify(mark() + "~", typ=handoff_documents.CASE_TYP, keys=KEYS)
 
@@ -127,10 +135,10 @@ def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
 
 def test_verify_refuses_a_false_statement_and_needs_the_gateways_key():
     false = mark(signer=SIGNERS["stranger"])
-    assert verification.verify(false.encode(), TRUST).code == Code.UNKNOWN
+    assert verification.verify(false.encode(), TRUST).code == Code.KEY_MISSING
     head, _, signature = mark().split(".")
     other = mark(organisation="ocrvp").split(".")[1]
     forged = f"{head}.{other}.{signature}"
     assert verification.verify(forged.encode(), TRUST).code == Code.BAD_SIGNATURE
     alone = replace(TRUST, gateway_keys={})
-    assert verification.verify(mark().encode(), alone).code == Code.UNKNOWN
+    assert verification.verify(mark().encode(), alone).code == Code.KEY_MISSING
