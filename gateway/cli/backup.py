@@ -452,9 +452,10 @@ def status(folder: Path, as_json: bool) -> None:
 def adopt(
     folder: Path, persons: tuple[str, ...], key_files: Mapping[str, Path], largest_size: int
 ) -> None:
-    """Vouch for the database after the high-water mark was lost: two persons do.
+    """Vouch for the database after the high-water mark was lost.
 
-    They say that it holds every entry that was ever signed; that is the log's next entry.
+    Two administrators say that it holds every entry that was ever signed; that is the log's next
+    entry.
 
     Without its high-water mark a log is frozen. Ask every partner and monitor for the newest
     checkpoint or receipt that they hold, and give the largest size. If the database has less, it
