@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
@@ -38,6 +38,7 @@ from gateway.store.tables import (
     log_head,
     log_tile,
     party,
+    stream,
 )
 from gateway.store.transaction import Transaction
 
@@ -58,8 +59,10 @@ _adding = upsert(log_tile)
 _SET_TILE = _adding.on_conflict_do_update(
     index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
 )
-_COUNTER = select(func.max(party.c.stream_number)).where(
-    party.c.organisation == bindparam("organisation")
+_COUNTER = select(stream.c.last).where(stream.c.organisation == bindparam("organisation"))
+_counting = upsert(stream)
+_SET_COUNTER = _counting.on_conflict_do_update(
+    index_elements=[stream.c.organisation], set_={"last": _counting.excluded.last}
 )
 _STREAM = (
     select(party.c.stream_number, log_event.c.event)
@@ -215,7 +218,7 @@ class SqlLog:
         locked = run.send(_HEAD)
         counters = {name: run.send(_COUNTER, {"organisation": name}) for name in organisations}
         row = locked().one()
-        counted = {name: receive().scalar_one() or 0 for name, receive in counters.items()}
+        counted = {name: receive().scalar() or 0 for name, receive in counters.items()}
         base = TreeHead(row.size, row.root)
         self._letterhead.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:
@@ -231,6 +234,8 @@ class SqlLog:
         numbered = enumerate(self.facts, base.size)
         run.execute(_ADD_FACETS, [event_index.row_of(f, n, at, key) for n, f in numbered])
         run.execute(_ADD_PARTIES, parties)
+        # As they are after the events were composed: each party's last number.
+        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counted.items()])
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
@@ -270,8 +275,7 @@ class SqlLog:
         ]
 
     def counter(self, organisation: str) -> int:
-        last = self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar_one()
-        return last or 0
+        return self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar() or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         found: list[EventMatch] = []

@@ -20,7 +20,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.log import ENVELOPE
-from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party
+from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party, stream
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
@@ -53,6 +53,7 @@ _STREAM_ROWS = (
     .order_by(party.c.organisation, party.c.stream_number)
     .limit(CHUNK)
 )
+_LAST = select(stream)
 _BLOCK = select(log_block.c.words).where(log_block.c.n == bindparam("n"))
 _COUNTS = {
     name: select(func.count()).select_from(table)
@@ -177,7 +178,8 @@ class _Streams:
             for row in rows:
                 listed ^= _digest(row.organisation, row.stream_number, row.idx)
             at = {"organisation": rows[-1].organisation, "number": rows[-1].stream_number}
-        if listed != self._sum:
+        last = {row.organisation: row.last for row in work.rows(_LAST, {})}
+        if listed != self._sum or last != self._last:
             raise StoredLogCorrupt("the parties' streams are not those that the events count")
 
 

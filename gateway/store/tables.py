@@ -514,3 +514,12 @@ party = Table(
     PrimaryKeyConstraint("organisation", "stream_number"),
     sqlite_with_rowid=False,
 )
+
+# The last number of each: it only grows, so that no number is given again after a row was lost.
+stream = Table(
+    "stream",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("last", NUMBER, nullable=False),
+    sqlite_with_rowid=False,
+)

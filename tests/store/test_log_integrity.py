@@ -72,6 +72,7 @@ DAMAGES = {
     "details are gone": "UPDATE log_event SET disclosures = '[]' WHERE idx = 7",
     "a party's row in the middle is gone": "DELETE FROM party WHERE stream_number = 7",
     "a party's last row is gone": "DELETE FROM party WHERE stream_number = 260",
+    "a counter went on": "UPDATE stream SET last = last + 1",
     "a party has a row more": "INSERT INTO party VALUES ('hotline', 261, 7)",
     "a party's row is of another event": (
         "UPDATE party SET idx = 8 WHERE organisation = 'police' AND stream_number = 7"
@@ -103,10 +104,23 @@ def test_a_missing_entry_is_named(database):
         examined(store)
 
 
+def test_a_number_is_not_given_again_after_its_row_was_lost(database):
+    store = filled(database, 20)
+    with database.connected() as connection:
+        connection.execute(text("DELETE FROM party WHERE stream_number = 20"))
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        assert [number for number, _ in work.log.stream("hotline", 18, 9)] == [19, 21]
+        assert work.log.counter("hotline") == 21
+
+
 def test_a_number_that_a_party_was_given_twice_is_found(database):
     store = filled(database, 20)
     with database.connected() as connection:
         connection.execute(text("DELETE FROM party WHERE stream_number = 20"))
+        connection.execute(text("UPDATE stream SET last = 19"))
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
         work.commit()
