@@ -72,6 +72,11 @@ DAMAGES = {
     "details are gone": "UPDATE log_event SET disclosures = '[]' WHERE idx = 7",
     "a party's row in the middle is gone": "DELETE FROM party WHERE stream_number = 7",
     "a party's last row is gone": "DELETE FROM party WHERE stream_number = 260",
+    "two entries are swapped and the tiles are left": (
+        "UPDATE log_event SET (entry, document, nonce, disclosures) = (SELECT o.entry, o.document,"
+        " o.nonce, o.disclosures FROM log_event o WHERE o.idx = 15 - log_event.idx)"
+        " WHERE idx IN (7, 8)"
+    ),
     "a counter went on": "UPDATE stream SET last = last + 1",
     "a party has a row more": "INSERT INTO party VALUES ('hotline', 261, 7)",
     "a party's row is of another event": (
