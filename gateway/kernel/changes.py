@@ -345,7 +345,7 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it: without what is told apart; a CSR is named by its digest."""
+    """The change as its event has it: without APART; a CSR is named by its digest."""
     apart = APART.get(change.action, frozenset())
     values = {name: value for name, value in change.values.items() if name not in apart}
     if isinstance(csr := values.pop("csr", None), str):

@@ -133,7 +133,7 @@ def _use(
             context.event, used.organisation, used.system, asked.pem, used.approved_by[0]
         )
     )
-    said = {"invitation": str(used.id), "system": used.system, **_told(asked)}
+    said = {"invitation": str(used.id), "system": used.system, **_named(asked)}
     _record(context, canonical.encode(said).decode())
     return {"request": str(context.event), "client_id": client_id}
 
@@ -167,7 +167,7 @@ def _register(context: RequestContext, used: Invitation, first_key: FirstDocumen
     _record(own, described(change), action="key.register")
 
 
-def _told(asked: CertificateRequest) -> Mapping[str, str]:
+def _named(asked: CertificateRequest) -> Mapping[str, str]:
     return {"key": asked.key, "csr_sha256": base64url.digest(asked.pem.encode())}
 
 
@@ -206,7 +206,7 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
                 asked_on=shown.thumbprint,
             )
         )
-        subject = canonical.encode({"system": caller.system, **_told(asked)}).decode()
+        subject = canonical.encode({"system": caller.system, **_named(asked)}).decode()
         context.record(
             (Party(caller.organisation, "actor"), Party(GATEWAY, "gateway")),
             EventDetail("subject", subject, frozenset({caller.organisation, GATEWAY})),

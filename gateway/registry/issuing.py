@@ -105,7 +105,7 @@ def _finish(
         if certificate is not None:
             work.organisations.add_certificate(certificate)
             _enrol(ports, work, request, now)
-        said = {"refused": str(request.refusal)} if certificate is None else _told(certificate)
+        said = {"refused": str(request.refusal)} if certificate is None else _recorded(certificate)
         subject = canonical.encode({"request": str(request.id), **said}).decode()
         parties = events.gateway_and(request.organisation)
         events.record(
@@ -123,8 +123,8 @@ def _finish(
     return request
 
 
-def _told(certificate: Certificate) -> Mapping[str, str]:
-    """A certificate as its event has it; what comes later is told by events of their own."""
+def _recorded(certificate: Certificate) -> Mapping[str, str]:
+    """A certificate as its event has it; what happens to it later has events of its own."""
     return {
         "thumbprint": certificate.thumbprint,
         "serial": str(certificate.serial),
@@ -134,8 +134,8 @@ def _told(certificate: Certificate) -> Mapping[str, str]:
     }
 
 
-def told_certificate(said: Mapping[str, str]) -> Certificate:
-    """The certificate that an event tells of."""
+def recorded_certificate(said: Mapping[str, str]) -> Certificate:
+    """The certificate that an event recorded."""
     return Certificate(
         said["thumbprint"],
         int(said["serial"]),

@@ -78,7 +78,7 @@ def _create(context: RequestContext, said: Mapping[str, Any]) -> None:
 
 
 def _issue(context: RequestContext, said: Mapping[str, Any]) -> None:
-    context.work.organisations.add_certificate(issuing.told_certificate(said))
+    context.work.organisations.add_certificate(issuing.recorded_certificate(said))
 
 
 def _enrol(context: RequestContext, said: Mapping[str, Any]) -> None:

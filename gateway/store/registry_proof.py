@@ -88,7 +88,7 @@ class RegistryComparison:
 def compare_registry(
     work: SqlUnitOfWork, redo: Callable[[LoggedEvent, UnitOfWork], None]
 ) -> RegistryComparison:
-    """Make all changes that the log holds again by ``redo``, and compare what comes of it."""
+    """Make all changes that the log holds again by ``redo``, and compare the rows."""
     problems: list[str] = []
     with _empty_registry() as (connection, anew):
         for index, logged in _changes(work, problems):
