@@ -35,6 +35,7 @@ from gateway.cli.partner_command import (
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import is_sealed, sealed_parts
 from gateway.domain.item_value import defang
+from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
@@ -47,6 +48,9 @@ MAX_CASE_BYTES = 256 * 1024
 
 MAX_REPORT_BYTES = 1024 * 1024
 """The importer refuses what is longer."""
+
+SHORT_RETENTION_DAYS = 30
+"""A case that is erased sooner is warned of."""
 
 
 @click.group(epilog=EPILOG)
@@ -176,6 +180,7 @@ def submit(
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
     """
+    _warn_of_erasure(content)
     return _done(gateway.submit(content, by, _clearance(**options)))
 
 
@@ -187,6 +192,7 @@ def revise(
 
     FILE holds its JSON, and names the previous version in 'previous'.
     """
+    _warn_of_erasure(content)
     return _done(gateway.revise(content, by, _clearance(**options)))
 
 
@@ -226,6 +232,16 @@ def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     None of its handoffs can be open.
     """
     return _done(gateway.close_case(**options))
+
+
+def _warn_of_erasure(content: Mapping[str, Any]) -> None:
+    """Say that a day of erasure is near: what it destroys, it destroys for every recipient."""
+    try:
+        left = (parse_date(content["marking"]["erase_on"]) - now().date()).days
+    except (LookupError, TypeError, ValueError):
+        return  # the gateway says what is wrong with it
+    if 0 < left < SHORT_RETENTION_DAYS:
+        click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
 
 
 def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

@@ -211,8 +211,14 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
     """
     found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
     other = "originator" if box == "in" else "recipient"
-    rows = [(one["state"], one["due_at"], one["handoff"], one[other]) for one in found]
+    rows = [(_state(one), one["due_at"], one["handoff"], one[other]) for one in found]
     print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+
+
+def _state(listed: Mapping[str, Any]) -> str:
+    """The state of a handoff in a list, and what ended it if no answer did."""
+    why = listed.get("ended_by")
+    return f"{listed['state']} ({why.replace('_', ' ')})" if why else str(listed["state"])
 
 
 @partner_command(handoff, handoff_argument)

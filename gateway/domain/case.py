@@ -9,13 +9,14 @@ States of a case, which only its originator moves (embargo and recall are facts 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.marking import CONDITIONS, Marking, marking_of, strictest
 from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
+from gateway.domain.timestamp import parse_timestamp
 
 PROFILE = "casegate-case/1"
 
@@ -60,6 +61,19 @@ the text that nobody else can open."""
 
 GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
 ROUTING_FIELDS = ("matter", "urgency")
+
+LONGEST_RETENTION = timedelta(days=3653)
+"""Ten years: the farthest day of erasure."""
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of the gateway's an originator's clock may be."""
+
+_MOMENTS: Mapping[str, str] = {
+    "statements": "made_at",
+    "subjects": "qualified_at",
+    "classifications": "assessed_at",
+}
+_FINDINGS: Mapping[str, str] = {"hosting": "observed_at", "online": "checked_at"}
 
 MACHINE_METHODS = frozenset({"hash_match", "classifier"})
 PERCEPTUAL = frozenset({"pdq", "photodna"})
@@ -184,6 +198,45 @@ def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         c["id"] for c in content.get("classifications", ()) if c["method"] in MACHINE_METHODS
     )
+
+
+def date_errors(
+    content: Mapping[str, Any], now: datetime, day: date, planned: date | None
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the dates of a case at a moment, on its civil day, by JSON pointer.
+
+    ``planned`` is the day of erasure of the version before. A further version may only put it off:
+    recipients have accepted it, and to bring it forward is for two persons (R10).
+    """
+    erase_on = date.fromisoformat(content["marking"]["erase_on"])
+    if not day < erase_on <= day + LONGEST_RETENTION:
+        yield "/marking/erase_on", "must be a day between tomorrow and ten years from today"
+    if planned is not None and erase_on < planned:
+        yield (
+            "/marking/erase_on",
+            f"must not be before {planned}, as in the version before: to erase the case earlier, "
+            "close it and ask two administrators of the gateway",
+        )
+    latest = now + CLOCK_SKEW
+    for pointer, moment in _moments(content):
+        if parse_timestamp(moment) > latest:
+            yield pointer, "must not be in the future: check the time and its offset, or your clock"
+    for place, basis in enumerate(content["legal_basis"]):
+        if date.fromisoformat(basis.get("source_legal_basis", {}).get("dated", "0001-01-01")) > day:
+            yield f"/legal_basis/{place}/source_legal_basis/dated", "must not be in the future"
+
+
+def _moments(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every time in a case at which something was done, by its JSON pointer."""
+    yield "/received_at", content["received_at"]
+    for array, name in _MOMENTS.items():
+        for place, part in enumerate(content.get(array, ())):
+            if name in part:
+                yield f"/{array}/{place}/{name}", part[name]
+    for place, item in enumerate(content.get("items", ())):
+        for array, name in _FINDINGS.items():
+            for number, found in enumerate(item.get(array, ())):
+                yield f"/items/{place}/{array}/{number}/{name}", found[name]
 
 
 def undisclosable_claims(content: Mapping[str, Any]) -> dict[str, Any]:

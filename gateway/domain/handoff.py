@@ -21,6 +21,7 @@ class HandoffState(StrEnum):
     WITHDRAWN = "withdrawn"
     CLOSED = "closed"
     REISSUED = "reissued"
+    LAPSED = "lapsed"  # its case was erased: no answer leads here
 
 
 class HandoffAction(StrEnum):

@@ -5,6 +5,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from unicodedata import category
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.domain.media import find_media, find_media_in_link
@@ -156,18 +157,45 @@ _P2P = re.compile(
     rf"|magnet:\?{_VISIBLE}*xt=urn:{_VISIBLE}+|ed2k://\|file\|{_VISIBLE}+",
     re.ASCII,
 )
-_UNSEEN = re.compile("[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u2028-\\u202e\\u2066-\\u2069]")
+UNSAFE = (
+    "must not hold control, invisible, private or unassigned characters, nor marks that turn the "
+    "direction of text, and something must be visible: type it again without them"
+)
+"""What is wrong with a text that has unsafe characters."""
 
-
+_UNSEEN = re.compile(
+    "[\\0-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u2028-\\u202e\\u2066-\\u2069"
+    "\\u17b4\\u17b5\\u180b-\\u180f\\u2060-\\u2065\\u206a-\\u206f\\ufe00-\\ufe0d\\ufff0-\\ufffb"
+    "\\ue000-\\uf8ff\\ufdd0-\\ufdef\\U000e0000-\\U0010ffff]"  # tags, selectors, private use
+    "|[\\u00ad\\u034f\\u115f\\u1160\\u200b-\\u200f\\u3164\\ufe0e\\ufe0f\\ufeff\\uffa0]{3}"
+)
+_FLAG = re.compile(
+    "\\U0001f3f4[\\U000e0061-\\U000e007a]{2,6}\\U000e007f"
+)  # of England, Scotland, Wales
+_NAME_VARIANT = re.compile("([\\u3400-\\u9fff])[\\U000e0100-\\U000e01ef]")  # of an ideograph
+_BLANK = re.compile(
+    "[\\s\\u00ad\\u034f\\u115f\\u1160\\u200b-\\u200f\\u2800\\u3164\\ufe0e\\ufe0f\\ufeff\\uffa0]*"
+)
+_EMOJI = re.compile("[\\U0001f000-\\U0001faff]")  # newer ones are unassigned to an older Python
 _LINE_BREAKS = str.maketrans("", "", "\n\r\t")
 
 
 def has_unsafe_characters(text: str, *, lines: bool = False) -> bool:
-    """Whether ``text`` holds controls, halves of characters, or marks that turn its direction.
+    """Whether a person and a program would read ``text`` differently.
 
-    Tabs and line breaks are none of these where it may have ``lines``.
+    So it is with controls, halves of characters, marks that turn its direction, invisible
+    characters but those that scripts and emoji need, private and unassigned ones, and with a text
+    of nothing visible. Tabs and line breaks are none of these where it may have ``lines``.
     """
-    return bool(_UNSEEN.search(text.translate(_LINE_BREAKS) if lines else text))
+    if lines:
+        text = text.translate(_LINE_BREAKS)
+    if text.isascii():
+        return not text.isprintable()
+    text = _NAME_VARIANT.sub(r"\1", _FLAG.sub("", text))
+    if _UNSEEN.search(text) or (text and _BLANK.fullmatch(text)):
+        return True
+    rare = {sign for sign in text if sign > "\u0370"}
+    return any(category(sign) == "Cn" and not _EMOJI.match(sign) for sign in rare)
 
 
 def reference_fault(value: str) -> str | None:

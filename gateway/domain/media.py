@@ -2,18 +2,19 @@
 
 Two questions are asked. Of bytes: do they begin like a picture, a film, a sound, an archive or a
 document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or
-by content (base64, also wrapped, escaped, or encoded several times over)?
+by content (base64, also wrapped, escaped, or encoded several times over; hex, base32, percent and
+`\\x` escapes), or is it markup that draws or runs? Addresses in a text are judged as addresses.
 
 What this cannot do: recognise a file without a known beginning that is cut into short words, or is
-of a few hundred characters between other signs. The lengths of the fields bound what could pass.
+of a few hundred characters between other signs. `case_media` bounds what a whole case could pass.
 """
 
 import hashlib
 import html
 import re
 import unicodedata
-from base64 import b32decode, b64decode, b64encode
-from collections.abc import Iterator
+from base64 import b32decode, b32encode, b64decode, b64encode
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -149,19 +150,36 @@ def _packed(data: bytes) -> Media | None:
 # --- text ---
 
 _RUN = r"[A-Za-z0-9+/_-]"  # both alphabets of RFC 4648
-_SIGNS = re.compile(r"[:/\\%&]")
+_SIGNS = re.compile(r"[:/\\%&<]")
 _DATA_URI = re.compile(r"(?<![\w.+-])data:[^\s,]{0,300},", re.I)
 _DATA_TYPE = re.compile(
     r"data:(?:image|video|audio|application|text|font|model|multipart|message)/|;base64,", re.I
 )
+_DATA_ADDRESS = re.compile(
+    r"data:(?:image|video|audio|application|text|font|model|multipart|message)/[^,]{1,300},"
+    r"|data:,|;base64,",
+    re.I,
+)
 _PATHS = (
-    (re.compile(r"(?<![\w.+-])file:(?:\S|\s*/)", re.I), "holds a file: address"),
+    (
+        re.compile(r"(?<![\w.+-])(?:file|smb|afp|nfs|blob):(?:\S|\s*/)", re.I),
+        "holds the address of a file (file:, smb:, blob:)",
+    ),
     (
         re.compile(r"\\\\[^\s\\/]+[\\/]\S|(?<![:\w/\\])//[^\s\\/]+/[^\s/]"),
         "holds the path of a file on a network",
     ),
-    (re.compile(r"(?<!\w)[A-Za-z]:[\\/]"), "holds the path of a file on a drive"),
+    (
+        re.compile(
+            r"(?<!\w)[A-Za-z]:[\\/]|(?<![\w/.:~-])/(?:home|Users|root|mnt|media|Volumes)/\w"
+        ),
+        "holds the path of a file on a drive",
+    ),
 )
+_MARKUP = re.compile(
+    r"<\s*(?:/\s*)?(?:svg|script|img|image|iframe|object|embed|video|audio|picture|canvas)\b", re.I
+)
+_PIXELS = re.compile(r"\s*P[1-3]\s+\d+\s+\d+(?:\s+\d+){8}")  # a picture as text (netpbm)
 _ADDRESSING = re.compile(r"[:;/\\]")
 """Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
 
@@ -175,16 +193,39 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
     """
     if len(text) < _SHORTEST and text.isascii() and not _SIGNS.search(text):
         return None  # no address is without one of these signs, no file so short
+    if "/" in text:
+        fault = _fault_of_links(_LINK.findall(text))
+        if fault:
+            return fault
+        text = _LINK.sub(" ", text)
     for reading in _readings(text):
-        found = _address_in(reading) if _ADDRESSING.search(reading) else None
-        if found:
-            return found
-        if _has_run(reading, longest_run):
-            return f"holds a base64 run of more than {longest_run} characters"
-        if _is_scrambled(reading, longest_run):
-            return "holds a long run of signs that spell nothing, as base85 has"
+        fault = _fault_of(reading, longest_run)
+        if fault:
+            return fault
     kind = sniff_encoded(text)
     return f"holds an encoded {kind}" if kind else None
+
+
+def _fault_of_links(links: list[str]) -> str | None:
+    named = _ONION.sub(_unless_hidden_host, " ".join(links))
+    if unexplained(named) > MOST_IN_LINKS:
+        return (
+            f"holds more than {MOST_IN_LINKS} characters of addresses that spell nothing: {_ITEMS}"
+        )
+    return next(filter(None, map(find_media_in_link, links)), None)
+
+
+def _fault_of(text: str, longest_run: int) -> str | None:
+    found = _address_in(text) if _ADDRESSING.search(text) else None
+    if found:
+        return found
+    if ("<" in text and _MARKUP.search(text)) or _PIXELS.match(text):
+        return "holds markup that draws or runs, as svg, img and script: describe it in words"
+    if _has_run(text, longest_run):
+        return f"holds a run of more than {longest_run} characters, as base64 has: {_ITEMS}"
+    if _is_scrambled(text, longest_run):
+        return f"holds a long run of signs that spell nothing, as base85 has: {_ITEMS}"
+    return None
 
 
 def _address_in(text: str) -> str | None:
@@ -198,7 +239,7 @@ def find_media_in_link(text: str) -> str | None:
 
     A link may name a picture (``.jpg``): that is what is reported, and nobody fetches it.
     """
-    if any(_DATA_TYPE.search(_squeezed(reading)) for reading in _readings(text)):
+    if any(_DATA_ADDRESS.search(_squeezed(reading)) for reading in _readings(text)):
         return "holds a data: address"
     kind = sniff_encoded(text)
     return f"holds an encoded {kind}" if kind else None
@@ -235,13 +276,71 @@ def _unescaped(found: re.Match[str]) -> str:
     return "/" if found[4] else "\n"
 
 
+# --- characters that spell nothing ---
+
+MOST_IN_LINKS = 1024
+"""Characters that spell nothing in all addresses of one text; an invitation has about twenty."""
+
+_ITEMS = "put an address into an item of kind url, a hash into the hashes of its item"
+_LINK = re.compile(
+    r"(?<![\w.+/-])(?<!blob:)"
+    r"(?:(?:https?|ftp)://|(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,24}/)[^\s<>\"]+",
+    re.I,
+)
+_ALNUM = re.compile(r"[A-Za-z0-9]+")
+_SPELT = re.compile(
+    r"[A-Z]?[a-z]+(?:[A-Z][a-z]{2,})*[0-9]{0,6}|[A-Z]+[0-9]{0,6}|[0-9]{1,13}[a-z]{0,4}"
+)
+_PAIRS = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-Fa-f]{2}[^A-Za-z0-9]{1,2}){8,}")
+_BROKEN = re.compile("[\ufffd\0-\x08\x0e-\x1f\x7f-\x9f]")
+
+
+def strange_words(text: str) -> list[str]:
+    """The words of ASCII letters and digits that no language and no count would have, in order."""
+    return [
+        word
+        for part in text.split()
+        if not (part.isalpha() and part.islower())
+        for word in _ALNUM.findall(part)
+        if len(word) > _LONGEST_WORD or not _SPELT.fullmatch(word)
+    ]
+
+
+def strange_tokens(text: str) -> list[str]:
+    """The runs of base64 characters that are no ordinary words, in order."""
+    return [
+        token
+        for token in _TOKEN.findall(text)
+        if len(token) > _LONGEST_WORD or not _is_wordlike(token)
+    ]
+
+
+def unexplained(text: str) -> int:
+    """How many characters of a text spell nothing: of strange words, of bytes that are written as
+    escapes and make no text, and of pairs of hexadecimal digits in a row."""
+    if "%" in text:
+        text = unquote(text)
+    broken = 0 if text.isascii() and text.isprintable() else len(_BROKEN.findall(text))
+    pairs = sum(map(len, _PAIRS.findall(text)))
+    return 3 * broken + pairs + sum(map(len, strange_words(text)))
+
+
 # --- runs of base64, whole or wrapped ---
 
 _TOKEN = re.compile(_RUN + "+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
 _ONION_VERSION = b"\3"
-_HASH = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})")
+_HASH = re.compile(
+    r"(?:0x)?(?=[a-f]*[0-9])(?=[0-9]*[a-f])"
+    r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{66}|[0-9a-f]{96}|[0-9a-f]{128})",
+    re.I,
+)
+_WALLET = r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?"  # Monero
+_KNOWN_FORM = re.compile(f"(?<!{_RUN})(?:(?i:{_HASH.pattern})|{_WALLET})(?!{_RUN})")
+_SHORTEST_HASH = 32
+_MOST_KNOWN = 10
+"""Hashes and wallets that one text may name: more are a list, and belong into items."""
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
 _LONGEST_WORD = 25
 _EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell
@@ -278,8 +377,11 @@ def _has_run(text: str, longest: int) -> bool:
     if len(text) <= longest:
         return False
     tokens = _TOKEN.findall(text)
-    if len(max(tokens, key=len, default="")) > longest:
-        return True
+    if len(max(tokens, key=len, default="")) >= _SHORTEST_HASH:
+        text = _KNOWN_FORM.sub(" ", text, count=_MOST_KNOWN)
+        tokens = _TOKEN.findall(text)
+        if len(max(tokens, key=len, default="")) > longest:
+            return True
     strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
@@ -357,13 +459,16 @@ def _is_scrambled(text: str, longest: int) -> bool:
     return False
 
 
-# --- files inside base64 ---
+# --- files inside base64, base32 and hexadecimal digits ---
 
 _WINDOW = 2400  # characters: beyond the longest MPEG audio frame, the farthest look of `sniff`
 _SHORTEST = 24  # bytes: no picture is smaller
 _BLOCK = re.compile(f"{_RUN}{{16,}}(?:\\s+{_RUN}{{16,}})*+")
-_OUTSIDE = re.compile(r"[^A-Za-z0-9+/]+")
 _STANDARD = str.maketrans("-_", "+/")
+_NUMERALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
+_DIGITS = str.maketrans("", "", "0123456789")
+_MOST_LOOKS = 2000  # ten times what a whole request of random signs comes to
+_FEWEST_DIGITS = 16  # of the 48 signs of the shortest file in hexadecimal digits
 
 # Beginnings whose bytes alone say too little for _MAGIC; `sniff` looks at the rest.
 _HINTS: tuple[tuple[int, bytes], ...] = (
@@ -377,68 +482,142 @@ _HINTS: tuple[tuple[int, bytes], ...] = (
     (0, b"<svg"),
     (0, b"<?xml"),
 )
+_BEGINNINGS = (*((offset, magic) for offset, magic, _ in _MAGIC), *_HINTS)
 
 
-def _fragments() -> Iterator[tuple[str, int, int]]:
-    """Yield what each beginning looks like in base64, at each of the three ways to stand in it.
+class _Code:
+    """A way to write bytes as signs: groups of ``size`` bytes are groups of ``width`` signs."""
 
-    With each: how many characters before it the groups of four start that hold the file's first
-    byte, and which byte of them that is.
-    """
-    for offset, magic in (*((offset, magic) for offset, magic, _ in _MAGIC), *_HINTS):
-        for shift in range(3):
-            first, last = -(-8 * shift // 6), 8 * (shift + len(magic)) // 6
-            encoded = b64encode(b"\0" * shift + magic + b"\0\0").decode("ascii")[first:last]
-            groups = max(0, -(-(offset - shift) // 3))
-            yield encoded, first + 4 * groups, shift + 3 * groups - offset
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        encode: Callable[[bytes], bytes],
+        decode: Callable[[str], bytes],
+        outside: str,
+    ) -> None:
+        self._width, self._decode = width, decode
+        self._outside = re.compile(f"[^{outside}]+")
+        self._fragments = tuple(self._looks(size, encode))
+
+    def _looks(self, size: int, encode: Callable[[bytes], bytes]) -> Iterator[tuple[str, int, int]]:
+        """Yield what each beginning looks like, at each of the ways to stand in a group.
+
+        With each: how many signs before it the groups start that hold the file's first byte, and
+        which byte of them that is.
+        """
+        bits = 8 * size // self._width
+        for offset, magic in _BEGINNINGS:
+            for shift in range(size):
+                first, last = -(-8 * shift // bits), 8 * (shift + len(magic)) // bits
+                written = encode(b"\0" * shift + magic + b"\0" * size).decode("ascii")[first:last]
+                groups = max(0, -(-(offset - shift) // size))
+                yield written, first + self._width * groups, shift + size * groups - offset
+
+    def row(self, text: str) -> str:
+        """The signs of a text, without what stands between them."""
+        return self._outside.sub("", text)
+
+    def decode(self, row: str) -> bytes:
+        """Decode the whole groups of a row."""
+        return self._decode(row[: len(row) // self._width * self._width])
+
+    def sniff(self, row: str) -> Media | None:
+        """Look for every known beginning at every place of a row.
+
+        A row of thousands of beginnings of nothing is made to keep us busy: it counts as a file.
+        """
+        looks = 0
+        for fragment, back, skipped in self._fragments:
+            at = row.find(fragment)
+            while at >= 0:
+                began = at - back
+                data = self.decode(row[began : began + _WINDOW])[skipped:] if began >= 0 else b""
+                kind = _sniff(data) if len(data) >= _SHORTEST else None
+                looks += 1
+                if kind or looks > _MOST_LOOKS:
+                    return kind or Media.DOCUMENT
+                at = row.find(fragment, at + 1)
+        return None
 
 
-_FRAGMENTS = tuple(_fragments())
+_BASE64 = _Code(3, 4, b64encode, b64decode, "A-Za-z0-9+/")
+_BASE32 = _Code(
+    # Python reads numbers of base 32 at once, and base32 sign by sign.
+    5,
+    8,
+    b32encode,
+    lambda row: int("0" + row.translate(_NUMERALS), 32).to_bytes(5 * len(row) // 8, "big"),
+    "A-Z2-7",
+)
+_HEX = _Code(1, 2, lambda data: data.hex().encode("ascii"), bytes.fromhex, "0-9a-f")
 
 
 def sniff_encoded(text: str) -> Media | None:
-    """Tell what file ``text`` carries in base64, in any wrapping, also base64 inside base64."""
-    return _sniff_encoded(text, _ROUNDS - 1)
+    """Tell what file ``text`` carries in base64, in any wrapping, also base64 inside base64, in
+    hexadecimal digits, or in escapes of bytes."""
+    return _sniff_escaped(text) or _sniff_encoded(text, _ROUNDS - 1)
+
+
+def sniff_row(text: str) -> Media | None:
+    """Tell what file stands in a text in base64, base32 or hexadecimal digits, at any place."""
+    small = text.lower()
+    return (
+        _BASE64.sniff(_BASE64.row(text.translate(_STANDARD)))
+        or _HEX.sniff(_HEX.row(small))
+        or _BASE32.sniff(_BASE32.row(small.upper()))
+    )
 
 
 def _sniff_encoded(text: str, rounds: int) -> Media | None:
     if len(text) < 4 * _SHORTEST // 3:
         return None
     for reading in _readings(text):
-        row = _OUTSIDE.sub("", reading.translate(_STANDARD))
-        kind = _sniff_row(row) or _sniff_blocks(reading, rounds)
+        row = _BASE64.row(reading.translate(_STANDARD))
+        kind = _BASE64.sniff(row) or _sniff_blocks(reading, rounds) or _sniff_hex(reading)
         if kind:
             return kind
     return None
 
 
-def _sniff_row(row: str) -> Media | None:
-    """Look for every known beginning at every place of ``row``, base64 without its line breaks."""
-    for fragment, back, skipped in _FRAGMENTS:
-        at = row.find(fragment)
-        while at >= 0:
-            data = _decode(row[at - back : at - back + _WINDOW])[skipped:] if at >= back else b""
-            kind = _sniff(data) if len(data) >= _SHORTEST else None
-            if kind:
-                return kind
-            at = row.find(fragment, at + 1)
+def _sniff_hex(text: str) -> Media | None:
+    if len(text) - len(text.translate(_DIGITS)) < _FEWEST_DIGITS:
+        return None
+    return _HEX.sniff(_HEX.row(text.lower()))
+
+
+_BYTE = re.compile(rb"(?:%|\\x|=|0x)([0-9A-Fa-f]{2})[\s,;]*")
+_FEWEST_BYTES = 4  # written as escapes, of a file whose other bytes are letters
+
+
+def _sniff_escaped(text: str) -> Media | None:
+    """A file whose bytes are written as %FF, \\xff, =FF or 0xff."""
+    if not any(sign in text for sign in ("%", "\\x", "=", "0x")):
+        return None
+    data, count = _BYTE.subn(_unwritten, text.encode("latin-1", "replace"))
+    if count < _FEWEST_BYTES:
+        return None
+    for offset, magic in _BEGINNINGS:
+        at = data.find(magic)
+        kind = sniff(data[at - offset : at - offset + _WINDOW]) if at >= offset else None
+        if kind:
+            return kind
     return None
+
+
+def _unwritten(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[1].decode("ascii"))
 
 
 def _sniff_blocks(text: str, rounds: int) -> Media | None:
     """Open each block of long lines: its first part is enough to know a file, or more base64."""
     for found in _BLOCK.finditer(text):
         start = found.start()
-        row = _OUTSIDE.sub("", text[start : start + 4 * _WINDOW].translate(_STANDARD))
-        inner = _decode(row)
+        row = _BASE64.row(text[start : start + 4 * _WINDOW].translate(_STANDARD))
+        inner = _BASE64.decode(row)
         kind = sniff(inner)
         if not kind and rounds and inner.isascii():
             kind = _sniff_encoded(inner.decode("ascii"), rounds - 1)
         if kind:
             return kind
     return None
-
-
-def _decode(run: str) -> bytes:
-    """Decode the whole groups of four in a run of standard base64 characters."""
-    return b64decode(run[: len(run) // 4 * 4])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.item_value import FAULTS, has_unsafe_characters
+from gateway.domain.item_value import FAULTS, UNSAFE, has_unsafe_characters
 from gateway.domain.media import find_media
 from gateway.domain.vocabulary import ItemKind, StatementKind
 
@@ -32,7 +32,7 @@ def _text(longest: int) -> Fault:
         if len(value) > longest:
             return f"must have at most {longest} characters"
         if has_unsafe_characters(value, lines=True):
-            return "must not hold control characters or marks that turn the direction of text"
+            return UNSAFE
         return find_media(value)
 
     return fault

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.evidence import sd_jwt
-from gateway.evidence.heading import Heading, read_id, read_time
+from gateway.evidence.heading import HEADING, Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.signature import PublicKey
 
@@ -23,6 +23,8 @@ REGISTRATION_TYP = "casegate-key+sd-jwt"
 
 POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
 ENCRYPTION = "encryption"
+
+_CLAIMS = HEADING | {"says", "kid"}
 
 MAX_AGE = timedelta(days=7)
 """How long a declaration may wait for the administrators."""
@@ -102,6 +104,8 @@ def read(
         text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
     )
     claims = verified.claims
+    if not claims.keys() <= _CLAIMS or verified.placed:
+        raise DocumentError("the declaration has a claim that its type does not have")
     if claims.get("says") != says:
         raise DocumentError(f"the declaration does not say '{says}'")
     about = claims.get("kid")

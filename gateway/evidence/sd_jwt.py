@@ -2,6 +2,7 @@
 
 A compact document is ``header.payload.signature~disclosure~disclosure~``. Key-binding JWTs are
 refused: the reader of a presentation is named by the offer, not by a key in the document.
+What is verified has no byte that its profile does not name: nothing else travels in it (ADR 0040).
 Times (``exp``, ``nbf``, ``iat``) are the caller's to judge: there is no clock here.
 """
 
@@ -28,7 +29,11 @@ DECOY_BYTES = 32
 
 SMALLEST_PADDING = 4
 
-_SALT = re.compile(r"[A-Za-z0-9_-]{22,}", re.ASCII)
+MAX_DIGESTS = 1024
+"""Digests of a whole document: what the padding of 500 elements and some properties comes to."""
+
+_SALT = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
+_HEADER = frozenset({"alg", "kid", "typ"})
 _RESERVED = frozenset({"_sd", "...", "_sd_alg"})
 _MISPLACED = frozenset({"...", "_sd_alg"})
 _ELEMENT = frozenset({"..."})
@@ -173,7 +178,9 @@ def read_disclosure(encoded: str) -> Disclosure:
         raise DocumentError("a disclosure is not an array of two or three")
     salt, name, value = parts[0], (parts[1] if len(parts) == 3 else None), parts[-1]
     if not isinstance(salt, str) or not _SALT.fullmatch(salt):
-        raise DocumentError("a disclosure's salt has less than 128 bits")
+        raise DocumentError(
+            "a disclosure's salt has not the 22 to 43 characters of 128 to 256 bits"
+        )
     if len(parts) == 3 and (not isinstance(name, str) or name in _RESERVED):
         raise DocumentError("a disclosure has a name that no claim may have")
     return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
@@ -289,8 +296,8 @@ def parse(text: str) -> SdJwt:
     """Read a compact document without judging its signature.
 
     Raises DocumentError: more than MAX_TEXT characters, no tilde at the end (so, a key-binding
-    JWT), a part that is not canonical base64url of strict JSON, a salt of less than 128 bits,
-    two disclosures with one digest.
+    JWT), a part that is not canonical base64url of strict JSON, a salt of less than 128 bits or
+    more than 256, two disclosures with one digest.
     """
     return _split(text)[0]
 
@@ -342,8 +349,8 @@ def verify(
     # 2. The header says what we expect, and asks for nothing that we would have to understand.
     if header.get("typ") != typ:
         raise DocumentError(f"the document is not of the type {typ}")
-    if "crit" in header:
-        raise DocumentError("the header has critical extensions, and none is known")
+    if header.keys() != _HEADER:
+        raise DocumentError("the header has alg, kid and typ, and nothing else")
     kid = header.get("kid")
     if not isinstance(kid, str) or kid not in keys:
         raise UnknownKey(f"no key {ascii(kid)[:80]} was given for the document's issuer")
@@ -357,7 +364,66 @@ def verify(
     _check_audience(verified.claims, audience)
     if issuer is not None and verified.claims.get("iss") != issuer:
         raise DocumentError("the document is from another issuer")
+    # 6. Of what RFC 9901 leaves open, only what the profile names.
+    _check_profile(document, header, payload)
     return verified
+
+
+def _check_profile(document: SdJwt, header: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+    """Digests stand in lists at the top alone, padded and of their form; JSON is spelled plainly.
+
+    Otherwise a document could carry anything at all past whoever reads only what it says.
+    """
+    parts = document.issuer_signed.split(".")
+    spelled: list[tuple[str, Any]] = [(parts[0], header), (parts[1], payload)]
+    spelled += [
+        (d.encoded, [d.salt, *([] if d.name is None else [d.name]), d.value])
+        for d in document.disclosures
+    ]
+    if not all(_is_plain(base64url.decode(encoded), value) for encoded, value in spelled):
+        raise DocumentError(
+            "JSON is written without spaces, or with one after each comma and colon"
+        )
+    refuse_reserved([one.value for one in document.disclosures])
+    total = 0
+    for digests in digest_lists(payload).values():
+        if not all(isinstance(one, str) and base64url.DIGEST.fullmatch(one) for one in digests):
+            raise DocumentError("a digest is 43 characters of base64url, which are 256 bits")
+        if len(digests) != padded_size(len(digests)):
+            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32...")
+        total += len(digests)
+    if total > MAX_DIGESTS:
+        raise DocumentError(f"a document has at most {MAX_DIGESTS} digests")
+
+
+def digest_lists(payload: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The digests of a payload by where they stand: ``_sd``, or the array of that name.
+
+    Raises DocumentError when digests stand anywhere else.
+    """
+    lists = {}
+    for name, value in payload.items():
+        if name == "_sd":
+            lists[name] = value
+        elif isinstance(value, list) and any(isinstance(e, dict) and "..." in e for e in value):
+            if not all(isinstance(e, dict) and e.keys() == _ELEMENT for e in value):
+                raise DocumentError("an array has only disclosures, or none")
+            lists[name] = [e["..."] for e in value]
+        elif name != "_sd_alg":
+            refuse_reserved([value])
+    return lists
+
+
+def _is_plain(text: bytes, value: Any) -> bool:
+    """Whether JSON is spelled as the common encoders spell it, with or without spaces."""
+    if text == _json(value):
+        return True
+    spellings = (
+        json.dumps(value, ensure_ascii=escaped, separators=between)
+        for escaped in (False, True)
+        for between in ((", ", ": "), (",", ":"))
+    )
+    return text in (one.encode("utf-8") for one in spellings)
 
 
 def read_unverified(text: str) -> VerifiedSdJwt:

@@ -5,6 +5,7 @@ PS256 for RSA keys of 2048 bits and more, EdDSA or Ed25519 (RFC 8037, RFC 9864) 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,12 @@ DocumentKey = EllipticCurvePublicKey | Ed25519PublicKey
 PublicKey = DocumentKey | RSAPublicKey
 
 MIN_RSA_BITS = 2048
+MAX_JWK = 2048
+"""Characters of a registered key as canonical JSON."""
+
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_BESIDE = frozenset({"kid", "use", "alg"})
+_KID = re.compile(r"[A-Za-z0-9_.:~-]{1,100}", re.ASCII)
 
 
 def algorithms_of(key: PublicKey) -> frozenset[str]:
@@ -85,7 +91,7 @@ def _public_key(member: Any) -> tuple[str, PublicKey]:
     except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"the key {member['kid']} cannot be read") from error
     algorithms = algorithms_of(key)
-    if not algorithms or member.get("alg", next(iter(algorithms))) not in algorithms:
+    if not algorithms or member.get("alg", next(iter(algorithms))) not in tuple(algorithms):
         raise ValueError(f"the key {member['kid']} is of a kind that is not accepted")
     return member["kid"], key
 
@@ -102,28 +108,52 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
     return base64url.digest(canonical.encode())
 
 
-def jwk_of(public: DocumentKey) -> dict[str, str]:
-    """The members that define a P-256 or Ed25519 key (RFC 7518 6.2.1, RFC 8037 2)."""
+def jwk_of(public: PublicKey) -> dict[str, str]:
+    """The members that define a P-256, RSA or Ed25519 key (RFC 7518 6.2.1, 6.3.1, RFC 8037 2)."""
     if isinstance(public, Ed25519PublicKey):
         return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(public.public_bytes_raw())}
+    if isinstance(public, RSAPublicKey):
+        whole = public.public_numbers()
+        n, e = (
+            base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+            for number in (whole.n, whole.e)
+        )
+        return {"kty": "RSA", "n": n, "e": e}
     numbers = public.public_numbers()
     x, y = (base64url.encode(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
     return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
 
 
+def read_registered_key(jwk: Any) -> tuple[str, PublicKey]:
+    """A public key as the registry keeps it, and its id.
+
+    Beside the members that define it, as ``jwk_of`` spells them, it has ``kid`` and may have
+    ``use`` and ``alg``: every member reads the registry, and nothing in it is ever erased. Raises
+    ValueError for anything else, for a private key, and for more than MAX_JWK characters.
+    """
+    kid, key = _public_key(jwk)
+    if {name: part for name, part in jwk.items() if name not in _BESIDE} != jwk_of(key):
+        raise ValueError(
+            "a key has its defining members, spelled as RFC 7518 and RFC 8037 spell them, kid, "
+            "use and alg, and no other: remove the rest"
+        )
+    if not _KID.fullmatch(kid) or len(json.dumps(jwk, separators=(",", ":"))) > MAX_JWK:
+        raise ValueError(
+            f"a kid is 1 to 100 letters, digits and _.:~-, a key at most {MAX_JWK} characters"
+        )
+    return kid, key
+
+
 def read_document_key(jwk: Any) -> tuple[str, DocumentKey]:
     """A member's document key and its id, which is its thumbprint: P-256 or Ed25519.
 
-    Raises ValueError when the JWK is private, of another kind, spelled in another way than
-    ``jwk_of`` spells it, or when its ``kid`` is not its thumbprint (RFC 7638).
+    Raises ValueError as ``read_registered_key`` does, and when the JWK is of another kind, or its
+    ``kid`` is not its thumbprint (RFC 7638).
     """
-    kid, key = _public_key(jwk)
+    kid, key = read_registered_key(jwk)
     if isinstance(key, RSAPublicKey):
         raise ValueError("a document key is a P-256 or an Ed25519 key")
-    members = jwk_of(key)
-    if any(jwk.get(name) != member for name, member in members.items()):
-        raise ValueError("the key is not spelled as RFC 7518 and RFC 8037 spell it")
-    if kid != thumbprint(members):
+    if kid != thumbprint(jwk):
         raise ValueError("the kid of a document key is its thumbprint (RFC 7638)")
     return kid, key
 
@@ -134,8 +164,8 @@ ENCRYPTION_ALG = "ECDH-ES+A256KW"
 def read_encryption_key(jwk: Any) -> tuple[str, EllipticCurvePublicKey]:
     """The key to which others seal, and its id, which is its thumbprint: P-256, ``use`` "enc".
 
-    Raises ValueError when the JWK is private, of another kind, use or algorithm, spelled in
-    another way than ``jwk_of`` spells it, or when its ``kid`` is not its thumbprint (RFC 7638).
+    Raises ValueError as ``read_document_key`` does, and when the JWK is for another use or
+    algorithm.
     """
     if not isinstance(jwk, Mapping) or jwk.get("use") != "enc":
         raise ValueError("an encryption key has the use 'enc'")

@@ -26,6 +26,7 @@ from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
@@ -309,9 +310,11 @@ def _submit(
     earlier = context.work.cases.get(version.originator, version.case)
     if content["version"] == 1:
         case = _cleared(_first(context, version, content), submission.clearance)
+        _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
         case = _cleared(_next(context, earlier, version, content), submission.clearance)
+        _check_dates(context, content, earlier)
         context.work.cases.save(case, version)
     context.record(
         (Party(version.originator, "originator"),),
@@ -332,6 +335,7 @@ def validate_first_version(
     """
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
+    _check_dates(context, content)
     case = Case(
         originator=context.caller.organisation,
         id=UUID(content["case"]),
@@ -414,6 +418,17 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
             "send the person as unqualified or victim",
             ("R12.qualification",),
         )
+
+
+def _check_dates(
+    context: RequestContext, content: Mapping[str, Any], earlier: Case | None = None
+) -> None:
+    """No date destroys what others hold, and nothing was done in the future."""
+    planned = None if earlier is None else earlier.erase_on
+    day = civil_day(context.ports, context.now)
+    found = cases.date_errors(content, context.now, day, planned)
+    if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
+        raise ValidationFailed(errors)
 
 
 def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:

@@ -38,6 +38,7 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -134,6 +135,8 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+    if "items" in asked.fields:
+        _check_items(context, found, asked.fields["items"])
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -154,6 +157,18 @@ def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ha
     return found
 
 
+def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
+    """An outcome is about items that were offered; other ids could be anything (R1)."""
+    verified = sd_jwt.read_stored(_version(context, handoff).document)
+    offered = {
+        placed.value["id"]
+        for placed in verified.placed
+        if placed.name == "items" and placed.digest in handoff.permitted_disclosures
+    }
+    if not offered.issuperset(items):
+        raise ValidationFailed((("/items", "name only items that were offered, by their ids"),))
+
+
 def _store(
     handoff: UUID, asked: AnswerRequest, document: SdJwt, context: RequestContext
 ) -> Answered:
@@ -162,6 +177,7 @@ def _store(
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
     found = _authorized(context, handoff, facts)
+    _refuse_lapsed(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
     step = asked.kind.move(asked.fields)
@@ -227,6 +243,7 @@ def _readable(
     found = _party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
+    _refuse_lapsed(found)
     read_access = _read_access(context, found)
     is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
@@ -241,9 +258,8 @@ def _readable(
     offered = sd_jwt.read_stored(version.document)
     same = current.digest == version.digest
     now = offered if same else sd_jwt.read_stored(current.document)
-    # The day in the gateway's civil time zone: a simulated date puts off no erasure.
-    day = context.now.date() if context.today.simulated else context.today.day
-    if day.isoformat() >= min(offered.claims["erase_on"], now.claims["erase_on"]):
+    # No later version brings the day of erasure forward.
+    if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
     parts = with_strictest_marking(offered, now, originator)
@@ -272,6 +288,11 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     successions = context.work.successions.from_office(context.caller.organisation, competence)
     taken_on = bool(successions) and was_accepted(context.work.handoffs.answers(handoff.id))
     return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
+
+
+def _refuse_lapsed(handoff: Handoff) -> None:
+    if handoff.state is HandoffState.LAPSED:
+        raise CaseErased("the case was erased, and the handoff ended with it")
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
@@ -492,4 +513,5 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         offered_at=handoff.offered_at,
         due_at=handoff.due_at,
         expires_at=handoff.expires_at,
+        ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
     )

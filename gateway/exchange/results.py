@@ -17,6 +17,7 @@ from gateway.evidence.receipt import Receipt
 
 SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
 Digest = Annotated[str, "SHA-256 in base64url."]
+EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.marking.conditions` gives them."""
 
@@ -161,6 +162,7 @@ class HandoffSummary:
     offered_at: datetime
     due_at: datetime
     expires_at: datetime | None
+    ended_by: EndedBy | None
 
 
 @dataclass(frozen=True)

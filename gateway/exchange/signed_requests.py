@@ -5,6 +5,7 @@ organisation ever registered. Whether the key still counts is asked inside the t
 the idempotency key: a write that was done gets its first result, whatever became of the key.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,23 +87,14 @@ def open_signed(
 
 
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
-    """Lists of digests are padded, and stand nowhere but at the top."""
-    payload = sd_jwt.payload_of(document)
-    sd_jwt.refuse_reserved([one.value for one in document.disclosures])
-    for name, value in payload.items():
-        if name == "_sd":
-            sizes = [len(value)]
-        elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
-            if not all(isinstance(one, dict) and one.keys() == {"..."} for one in value):
-                raise DocumentError("each element of an array of objects is a disclosure")
-            sizes = [len(value)]
-        else:
-            sizes = []
-            sd_jwt.refuse_reserved([value])
-        if any(size != sd_jwt.padded_size(size) for size in sizes):
-            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32...")
-    if "_sd" not in payload:
+    """Its author shows all of it: no more decoys than the padding needs."""
+    shown = Counter(one.name if one.in_array else "_sd" for one in verified.placed)
+    lists = sd_jwt.digest_lists(sd_jwt.payload_of(document))
+    if "_sd" not in lists:
         raise DocumentError("properties are disclosures, padded with decoys")
+    for name, digests in lists.items():
+        if len(digests) != sd_jwt.padded_size(shown[name]):
+            raise DocumentError("digests are padded with decoys to 4, 8, 16, 32..., no further")
     try:
         canonical.encode(sd_jwt.merge_disclosures(verified))
     except ValueError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from gateway.domain.case import LONGEST_RETENTION
 from gateway.domain.marking import ONWARD
 from gateway.domain.organisation import SLUG
 from gateway.domain.vocabulary import (
@@ -27,8 +28,6 @@ from gateway.domain.vocabulary import (
     StaffRole,
     Urgency,
 )
-
-LONGEST_RETENTION_DAYS = 36_525  # a century: a slip of the pen, not a term
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def _flag(value: object) -> str | None:
 
 
 def _days(value: object) -> str | None:
-    fits = type(value) is int and 1 <= value <= LONGEST_RETENTION_DAYS
-    return None if fits else f"must be a number of days, 1 to {LONGEST_RETENTION_DAYS}"
+    fits = type(value) is int and 1 <= value <= LONGEST_RETENTION.days
+    return None if fits else f"must be a number of days, 1 to {LONGEST_RETENTION.days}"
 
 
 def _day(value: object) -> str | None:

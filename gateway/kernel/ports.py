@@ -211,7 +211,8 @@ class CaseStore(Protocol):
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
         documents of all its versions, all statements, and what repeats of their requests are
-        compared with. The key is not destroyed by this: see ``doomed``."""
+        compared with. Its open handoffs end as lapsed. The key is not destroyed by this: see
+        ``doomed``."""
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
         """Cases with content whose day of erasure is ``day`` or before, the longest due first."""

@@ -26,9 +26,9 @@ from gateway.evidence.key_declaration import KeyDeclaration
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import (
     PublicKey,
-    public_keys,
     read_document_key,
     read_encryption_key,
+    read_registered_key,
 )
 from gateway.kernel import events
 from gateway.kernel.actors import GatewayItself
@@ -199,7 +199,7 @@ def read_member_key(value: Any) -> Mapping[str, Any]:
 def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
     """Register an administrator, with proof of a key that no administrator has or had."""
     jwk, person = context.values["jwk"], context.values["person"]
-    ((kid, key),) = public_keys({"keys": [jwk]}).items()
+    kid, key = read_registered_key(jwk)
     author = person_uri(context.issuer, person)
     _verify_declaration(
         context, "proof", author=author, says=key_declaration.POSSESSION, kid=kid, keys={kid: key}
@@ -213,7 +213,7 @@ def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_approval_key(value: Any) -> Mapping[str, Any]:
     """The JWK of a key that verifies signatures; ValueError for any other, or a private one."""
-    ((_, _key),) = public_keys({"keys": [value]}).items()
+    read_registered_key(value)
     return dict(value)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, update
 
 from gateway.domain.case import Case
+from gateway.domain.handoff import OPEN, HandoffState
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
@@ -69,6 +70,11 @@ _handoffs = and_(
 )
 _handoff_ids = select(handoff.c.id).where(_handoffs)
 _ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="")
+_LAPSE_HANDOFFS = (
+    update(handoff)
+    .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
+    .values(state=HandoffState.LAPSED)
+)
 _ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 _FORGET_RETRIES = delete(retry).where(
     or_(
@@ -157,6 +163,7 @@ class SqlCases:
         of = {"of_originator": case.originator, "of_case": case.id}
         versions = self._transaction.execute(_ERASE_VERSIONS, of).rowcount
         self._transaction.execute(_ERASE_HANDOFFS, of)
+        self._transaction.execute(_LAPSE_HANDOFFS, of)
         statements = self._transaction.execute(_ERASE_ANSWERS, of).rowcount
         self._transaction.execute(_FORGET_RETRIES, of)
         return Erasure(versions, statements)

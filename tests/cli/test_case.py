@@ -1,11 +1,13 @@
 """`casegate case`: steps by persons, content with care, plain words when it is refused."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import click
 import pytest
 
+from gateway.cli import case as cli_case
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED, Desks
 from tests.founding import ABROAD, document_key, element_id, machine_match
@@ -28,6 +30,19 @@ def test_a_case_may_come_from_the_standard_input(desks: Desks) -> None:
     told = desks.told("case", "submit", "-", "--by", "intake-1", *CLEARED, input=text)
     assert told["result"]["state"] == "cleared"
     assert set(told["receipt"]) == {"document", "nonce", "disclosures", "proof"}
+
+
+@pytest.mark.parametrize(("days", "warns"), [(10, True), (200, False)])
+def test_a_case_that_is_soon_erased_is_warned_of(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch, days: int, warns: bool
+) -> None:
+    clock = desks.stage.gateway.clock
+    monkeypatch.setattr(cli_case, "now", clock)
+    day = clock().date() + timedelta(days=days)
+    file = desks.case_file(marking={"erase_on": day.isoformat()})
+    result = desks.run("case", "submit", str(file), "--by", "intake-1")
+    assert result.exit_code == 0
+    assert (f"in {days} days" in result.stderr) is warns
 
 
 def test_a_next_version_names_the_one_before(desks: Desks) -> None:

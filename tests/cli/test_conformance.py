@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import enrol
 from gateway.client import conformance
 from gateway.domain.organisation import Status
 from tests.cli.desks import Desks
@@ -14,7 +15,8 @@ BY = ("--by", "intake-1")
 
 
 @pytest.fixture
-def newcomers(desks: Desks) -> Desks:
+def newcomers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> Desks:
+    monkeypatch.setattr(enrol, "now", desks.stage.gateway.clock)
     Newcomer(desks.stage.gateway).arrive(Status.ENROLLED)
     return desks
 

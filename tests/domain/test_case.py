@@ -1,7 +1,7 @@
 """A case: every state with every move, who assesses and clears, its parts as policy sees them."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -273,3 +273,76 @@ def test_the_elements_of_a_whole_case_can_be_described():
         element(p.name, p.in_array, p.value, AMBER, police=False).group for p in verified.placed
     }
     assert seen == set(GROUPS)
+
+
+# --- dates ---
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DAY = NOW.date()
+
+
+def dated(**changes: Any) -> dict[str, Any]:
+    return {
+        "received_at": "2026-11-26T12:04:59Z",
+        "marking": {"erase_on": "2026-11-27"},
+        "legal_basis": [{"source_legal_basis": {"dated": "2026-11-26"}}, {}],
+        "items": [
+            {
+                "hosting": [{"observed_at": "2026-11-26T13:00:00+01:00"}],
+                "online": [{"checked_at": "2026-11-26T12:00:00Z"}],
+            },
+            {"sealed": "..."},
+        ],
+        "statements": [{"made_at": "2026-11-26T12:00:00Z"}, {"sealed": "..."}],
+        "subjects": [{"qualified_at": "2026-11-26T12:00:00Z"}, {}],
+        "classifications": [{"assessed_at": "2026-11-26T12:00:00Z"}],
+        **changes,
+    }
+
+
+def pointers(content: dict[str, Any], planned: date | None = None) -> list[str]:
+    return [pointer for pointer, _ in cases.date_errors(content, NOW, DAY, planned)]
+
+
+def test_dates_from_yesterday_to_the_clocks_allowance_are_taken():
+    assert pointers(dated()) == []
+    assert pointers({"received_at": "2020-01-01T00:00:00Z", **_least("2036-11-26")}) == []
+
+
+def _least(erase_on: str) -> dict[str, Any]:
+    return {"marking": {"erase_on": erase_on}, "legal_basis": []}
+
+
+@each("day", ["2026-11-26", "2026-11-25", "1926-11-27", "2036-11-28", "9999-12-31"])
+def test_a_case_is_erased_between_tomorrow_and_in_ten_years(day):
+    assert pointers(dated(marking={"erase_on": day})) == ["/marking/erase_on"]
+
+
+def test_a_version_puts_the_day_of_erasure_off_and_never_brings_it_forward():
+    later, planned = {"erase_on": "2027-03-02"}, date(2027, 3, 2)
+    assert pointers(dated(marking=later), planned) == []
+    assert pointers(dated(marking=later), date(2027, 3, 1)) == []
+    assert pointers(dated(marking=later), date(2027, 3, 3)) == ["/marking/erase_on"]
+
+
+FUTURE = "2026-11-26T12:05:01Z"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"received_at": FUTURE}, "/received_at"),
+        ({"received_at": "2026-11-26T12:00:00-01:00"}, "/received_at"),
+        ({"items": [{"hosting": [{"observed_at": FUTURE}]}]}, "/items/0/hosting/0/observed_at"),
+        ({"items": [{"online": [{"checked_at": FUTURE}]}]}, "/items/0/online/0/checked_at"),
+        ({"statements": [{"made_at": FUTURE}]}, "/statements/0/made_at"),
+        ({"subjects": [{}, {"qualified_at": FUTURE}]}, "/subjects/1/qualified_at"),
+        ({"classifications": [{"assessed_at": FUTURE}]}, "/classifications/0/assessed_at"),
+        (
+            {"legal_basis": [{"source_legal_basis": {"dated": "2026-11-27"}}]},
+            "/legal_basis/0/source_legal_basis/dated",
+        ),
+    ],
+)
+def test_nothing_was_done_in_the_future(changes, pointer):
+    assert pointers(dated(**changes)) == [pointer]

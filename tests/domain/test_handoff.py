@@ -141,6 +141,7 @@ def test_final_states_know_no_move_and_the_open_ones_do():
         HandoffState.WITHDRAWN,
         HandoffState.CLOSED,
         HandoffState.REISSUED,
+        HandoffState.LAPSED,
     }
 
 

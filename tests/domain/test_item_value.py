@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.item_value import FAULTS, defang, hash_fault, ip_event
+from gateway.domain.item_value import FAULTS, defang, has_unsafe_characters, hash_fault, ip_event
 from gateway.domain.vocabulary import HashAlgorithm, ItemKind
 from tests.each import each
 
@@ -203,3 +203,55 @@ def test_no_address_survives_showing(url, rest):
     shown = defang(url + rest, "url")
     assert not re.search(r"(?i)(https?|ftp):", shown)
     assert "[.]" in shown or "[" in url  # an IPv6 address has no dots
+
+
+@each(
+    "text",
+    [
+        "ok" + "".join(chr(0xE0000 + ord(c)) for c in "hidden"),
+        "ok" + "".join(chr(0xE0100 + n) for n in b"bytes"),
+        "a\ufe00b",
+        "private \ue000",
+        "private \U000f0000",
+        "no character \ufdd0",
+        "unassigned \u0378",
+        "unassigned \U00040000",
+        "three in a row \u200b\u200c\u200d",
+        "word\u2060joiner",
+        "\u3164",
+        "\u2800\u2800",
+        " \u200b ",
+        "turned \u202e",
+        "half \ud800",
+        "control \x07",
+    ],
+)
+def test_what_a_person_and_a_program_would_read_differently_is_unsafe(text):
+    assert has_unsafe_characters(text, lines=True)
+
+
+@each(
+    "text",
+    [
+        "Signalé par formulaire ;\nla page était en ligne.\t(voir annexe)",
+        *[
+            "Страница удалена",
+            "ページは削除されました",
+            "页面已删除",
+            "페이지",
+            "حُذفت الصفحة",
+            "הדף הוסר",
+            "หน้า",
+        ],
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "soft\u00adhyphen",
+        "👨\u200d👩\u200d👧 🇫🇷 ❤\ufe0f\u200d🔥",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "葛\U000e0100城",
+        "new emoji \U0001fae9",
+        "right\u200fmark",
+    ],
+)
+def test_texts_of_all_scripts_are_safe(text):
+    assert not has_unsafe_characters(text, lines=True)

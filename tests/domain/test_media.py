@@ -11,7 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.domain.media import Media, find_media, find_media_in_link, sniff, sniff_encoded
+from gateway.domain.media import (
+    Media,
+    find_media,
+    find_media_in_link,
+    sniff,
+    sniff_encoded,
+    sniff_row,
+)
 from tests.each import each
 
 MPEG_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s, 44.1 kHz: 417 bytes
@@ -410,6 +417,10 @@ def test_a_link_may_not_hold_a_data_address():
         "AAAA" * 500,
         "%25" * 660,
         "a1" * 30 + " ",
+        "<" + " " * 2000,
+        "a." * 1000,
+        "Qk0" * 700,
+        "0x41," * 400,
         "--." * 2000 + "!#$%",
     ],
 )
@@ -417,3 +428,99 @@ def test_long_texts_are_judged_quickly(text):
     start = time.perf_counter()
     find_media(text)
     assert time.perf_counter() - start < 0.5
+
+
+# --- other ways to write bytes, and markup ---
+
+PICTURE = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" + Random(7).randbytes(280)
+
+
+def dump(data):
+    lines = [data[at : at + 16] for at in range(0, len(data), 16)]
+    return "\n".join(f"{n * 16:08x}: {line.hex(' ', 2)}" for n, line in enumerate(lines))
+
+
+@each(
+    "text",
+    [
+        "".join(f"%{byte:02X}" for byte in PICTURE),
+        "see " + quote(PICTURE),
+        "".join(f"\\x{byte:02x}" for byte in PICTURE),
+        "".join(f"={byte:02X}" for byte in PICTURE),
+        PICTURE.hex(" "),
+        "Dump: " + PICTURE.hex(":").upper(),
+        dump(PICTURE),
+        ", ".join(f"0x{byte:02x}" for byte in PICTURE),
+        "\n".join("MD5 " + PICTURE[at : at + 16].hex() for at in range(0, 160, 16)),
+        '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>',
+        "&lt;SVG onload=x>",
+        "<img src=a.jpg>",
+        "< script >alert(1)</script>",
+        "P3\n3 2\n255\n255 0 0 0 255 0 0 0 255 255 255 0",
+        "blob:https://x.example/1234",
+        "smb://server/share/a.jpg",
+        "see /home/user/a.jpg",
+        "https://x.example/?p=data:image/png;base64,AAAA",
+        "x.example/?p=data:,hello",
+    ],
+)
+def test_other_forms_of_a_file_are_found(text):
+    assert find_media(text)
+
+
+def digits(length, n):
+    return Random(n).randbytes(length // 2).hex()
+
+
+def letters(length, n):
+    return base64.urlsafe_b64encode(Random(n).randbytes(length)).decode().rstrip("=")[:length]
+
+
+@each(
+    "text",
+    [
+        f"https://cdn.example/attachments/1105843223874404442/1105843224834912396/i.png?ex=6465b1c0"
+        f"&is=64636040&hm={digits(64, 1)}&",
+        "https://www.example.com/photo/?fbid=10160392837465012&set=a.10150123456789012&__cft__[0]="
+        + letters(160, 2),
+        "Paid in 0x" + digits(64, 3),
+        "to 0x" + digits(40, 4) + ".",
+        "Monero 4" + letters(94, 5).translate(str.maketrans("-_0OIl", "abcdef")),
+        "Session ID 05" + digits(64, 6),
+        "SHA-512 " + digits(128, 7),
+        "SHA-384: " + digits(96, 7).upper(),
+        "\n".join(digits(64, n) for n in range(6)),
+        "\n".join(digits(40, n) for n in range(10)),
+        "\n".join("https://t.me/+" + letters(16, n) for n in range(40)),
+        "\n".join("t.me/+" + letters(16, n) for n in range(40)),
+        "See https://x.example/?p=data:image/foo=1 there.",
+        "https://a.example/?t=" + ".".join(letters(n, n) for n in (36, 120, 43)),
+        "A < B, and B > C; I <3 you; <b>bold</b>",
+    ],
+)
+def test_identifiers_and_addresses_in_texts_pass(text):
+    assert find_media(text) is None
+
+
+@each(
+    "text",
+    [
+        "see https://x.example/" + letters(1200, 1),
+        "\n".join("https://x.example/" + letters(50, n) for n in range(25)),
+        "\n".join(digits(64, n) for n in range(20)),
+    ],
+)
+def test_a_refused_text_is_told_where_it_belongs(text):
+    assert "item of kind url" in find_media(text)
+
+
+@each("signs", ["Qk0", "IJGQ", "424d", "AAAB", "76H5R777", "a", "/9j/"])
+def test_a_row_of_beginnings_is_judged_quickly(signs):
+    start = time.perf_counter()
+    sniff_row(signs * 60_000)
+    assert time.perf_counter() - start < 1
+
+
+def test_random_signs_are_no_file():
+    for seed in range(5):
+        assert sniff_row(base64.b64encode(Random(seed).randbytes(150_000)).decode()) is None

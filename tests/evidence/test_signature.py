@@ -117,3 +117,41 @@ def test_a_secret_key_in_a_set_of_public_keys_is_named_as_such(secret):
     member = whole if secret == "private" else {"kty": "oct", "k": "c2VjcmV0", "kid": "a"}
     with pytest.raises(ValueError, match="private or shared"):
         signature.public_keys({"keys": [member]})
+
+
+@each("alg", SIGNERS)
+def test_a_registered_key_is_what_defines_it_with_its_id_its_use_and_its_algorithm(alg):
+    key = SIGNERS[alg].private.public_key()
+    plain = {**signature.jwk_of(key), "kid": "a"}
+    assert signature.read_registered_key(plain) == ("a", key)
+    assert signature.read_registered_key({**plain, "use": "sig", "alg": alg}) == ("a", key)
+
+
+PICTURE = "data:image/jpeg;base64," + "/9j/4AAQSkZJRg" * 3000
+
+
+@each("alg", SIGNERS)
+@each(
+    "more",
+    [
+        {"x-picture": PICTURE},
+        {"name": "Jean Dupont"},
+        {"x5c": [PICTURE]},
+        {"key_ops": ["verify"]},
+        {"kid": PICTURE},
+        {"kid": "two words"},
+        {"use": PICTURE},
+        {"alg": PICTURE},
+        {"alg": [PICTURE]},
+    ],
+)
+def test_nothing_else_is_registered_with_a_key(alg, more):
+    plain = {**signature.jwk_of(SIGNERS[alg].private.public_key()), "kid": "a"}
+    with pytest.raises(ValueError):
+        signature.read_registered_key(plain | more)
+
+
+def test_a_key_of_more_than_two_kilobytes_is_not_registered():
+    key = rsa.RSAPublicNumbers(65537, 2**16384 - 1).public_key()
+    with pytest.raises(ValueError, match="characters"):
+        signature.read_registered_key({**signature.jwk_of(key), "kid": "a"})

@@ -295,6 +295,17 @@ def test_a_document_of_an_unknown_type_is_not_ours():
     refused(document.compact().encode(), Code.UNKNOWN_FORMAT, 1, "type")
 
 
+def test_a_picture_in_the_header_or_as_a_digest_is_no_document_of_ours():
+    signer, picture = SIGNERS["hotline"], "data:image/jpeg;base64,/9j/4AAQSkZJRg"
+    head, body, _ = case_version().issuer_signed.split(".")
+    header, payload = (json.loads(base64url.decode(part)) for part in (head, body))
+    with_digest = {**payload, "_sd": [picture, *payload["_sd"][1:]]}
+    for changed in (({**header, "x": picture}, payload), (header, with_digest)):
+        text = ".".join(base64url.encode(json.dumps(part).encode()) for part in changed)
+        signed = f"{text}.{base64url.encode(signer.sign(text.encode()))}~"
+        assert check(signed.encode()).code != Code.VERIFIED
+
+
 def test_a_disclosure_swapped_in_from_another_document_does_not_belong():
     one, other = case_version(), case_version(seed="other")
     swapped = sd_jwt.SdJwt(one.issuer_signed, other.disclosures)

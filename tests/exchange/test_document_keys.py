@@ -80,6 +80,8 @@ def test_the_id_of_a_key_is_its_thumbprint(gateway):
         {"kty": "oct", "k": "AA", "kid": "x"},
         {**FIRST.public_jwk(), "alg": "RS256"},
         {**FIRST.public_jwk(), "x": FIRST.public_jwk()["x"] + "="},
+        {**FIRST.public_jwk(), "x-picture": "data:image/jpeg;base64,/9j/4AAQ"},
+        {**FIRST.public_jwk(), "name": "Jean Dupont"},
     ],
 )
 def test_what_is_no_public_document_key_is_not_registered(gateway, jwk):

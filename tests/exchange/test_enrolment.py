@@ -117,6 +117,18 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
     check_log(gateway)
 
 
+def test_nothing_but_the_key_enters_the_registry_with_an_enrolment(
+    gateway: Founded, host: Newcomer
+) -> None:
+    host.invite()
+    first = host.first_key()
+    picture = {**first.jwk, "x-picture": "data:image/jpeg;base64,/9j/4AAQ"}
+    with pytest.raises(ValidationFailed):
+        host.use(first=replace(first, jwk=picture))
+    assert gateway.organisation(NEWCOMER).document_keys == ()
+    assert ("key.registered", "allowed") not in stream_of(gateway, NEWCOMER)
+
+
 def done_request(done):
     from uuid import UUID  # noqa: PLC0415
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.case import CaseState
+from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
     Busy,
     CaseErased,
@@ -262,6 +263,44 @@ def test_an_erasure_that_stands_is_told_though_its_key_is_still_there(
     written = erase(gateway, case)
     assert written.result["key"] == "will be destroyed by maintenance"
     assert gateway.case(case).state is CaseState.ERASED
+
+
+@pytest.mark.parametrize("days", [0, 30])
+def test_one_person_of_the_originator_brings_no_erasure_forward_by_a_new_version(gateway, days):
+    case = submitted(gateway)
+    accepted(gateway, offered(gateway, case))
+    day = gateway.case(UUID(case.result["case"])).erase_on
+    earlier = gateway.clock().date() + timedelta(days=days)
+    with pytest.raises(ValidationFailed) as refused:
+        revised(gateway, case, marking={"erase_on": earlier.isoformat()})
+    assert {pointer for pointer, _ in refused.value.errors} == {"/content/marking/erase_on"}
+    assert gateway.case(UUID(case.result["case"])).erase_on == day
+    revised(gateway, case, marking={"erase_on": (day + timedelta(days=1)).isoformat()})
+
+
+@pytest.mark.parametrize("days", [-1, 0, 3654])
+def test_no_case_begins_with_a_day_of_erasure_that_destroys_it_or_never_comes(gateway, days):
+    day = gateway.clock().date() + timedelta(days=days)
+    with pytest.raises(ValidationFailed):
+        submitted(gateway, marking={"erase_on": day.isoformat()})
+
+
+def test_an_open_handoff_ends_with_its_case_and_the_lists_say_why(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    waiting = offered(gateway, case).result["handoff"]
+    gateway.clock.advance(TO_THE_DAY)
+    assert erasure.erase_due(gateway.ports) == 1
+    for party, box in ((OFMIN, "in"), (HOTLINE, "out")):
+        page = handoffs.page(gateway.ports, caller(party), box=box, state=None, after=None, limit=5)
+        listed = {one["handoff"]: (one["state"], one["ended_by"]) for one in to_json(page.items)}
+        assert listed == dict.fromkeys((str(handoff), waiting), ("lapsed", "case_erased"))
+
+
+def test_a_handoff_that_had_ended_before_its_case_was_erased_stays_as_it_ended(gateway):
+    case, handoff = handed_over(gateway)
+    erase(gateway, case)
+    assert gateway.handoff(handoff).state is HandoffState.CLOSED
 
 
 def erasures_told(gateway, party):

@@ -32,6 +32,7 @@ from tests.founding import (
     caller,
     conditions_of,
     consulted,
+    element_id,
     fields_of,
     offered,
     refused_without_event,
@@ -231,6 +232,16 @@ def test_what_is_final_is_moved_by_nobody(gateway, state, step):
     assert gateway.handoff(handoff).state == state
 
 
+def test_an_outcome_is_about_items_that_were_offered(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    own = element_id("url")
+    answer(gateway, "outcome", handoff, code="received", items=[own])
+    for other in (str(gateway.new_id()), case.result["case"]):
+        with pytest.raises(ValidationFailed):
+            answer(gateway, "outcome", handoff, code="received", items=[own, other])
+
+
 def test_outcomes_are_appended_and_move_nothing(gateway):
     handoff = accepted(gateway)
     for code in ("received", "case_opened"):
@@ -330,7 +341,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
         code=code,
         note="the note of the investigators",
         evidence_ref="PV 2026/7",
-        items=("i-1",),
+        items=(element_id("url"),),
         reason="because",
     )
     outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]

@@ -475,7 +475,7 @@ def test_applying_again_moves_nothing(gateway):
     assert succession_execution.due_successions(gateway.ports) == ()
 
 
-def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
+def test_the_handoff_of_an_erased_case_has_lapsed_and_holds_up_no_other(gateway):
     gone, kept = accepted(gateway), accepted(gateway)
     with gateway.ports.begin(TransactionMode.READ) as work:
         case = work.handoffs.get(gone).case
@@ -486,7 +486,7 @@ def test_the_handoff_of_an_erased_case_stays_and_holds_up_no_other(gateway):
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert following(gateway, kept)
-    assert gateway.handoff(gone).state is HandoffState.ACCEPTED
+    assert gateway.handoff(gone).state is HandoffState.LAPSED
 
 
 def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway, monkeypatch):

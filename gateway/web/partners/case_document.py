@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import PERCEPTUAL, is_sealed
+from gateway.domain.case_media import media_errors
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -430,6 +431,8 @@ def load_case(data: Any) -> dict[str, Any]:
         errors += pointed(refused.messages)
     if isinstance(data, Mapping):
         errors += (error for check in _CHECKS for error in check(data))
+    if not errors:
+        errors += media_errors(case)
     if errors:
         raise CaseInvalid(errors)
     return case

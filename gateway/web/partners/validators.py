@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.domain.item_value import Fault, has_unsafe_characters, is_ip
+from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_date, parse_timestamp
@@ -55,7 +55,7 @@ def free(longest: int, *, lines: bool) -> Validator:
         if len(value) > longest:
             return f"must have at most {longest} characters"
         if has_unsafe_characters(value, lines=lines):
-            return "must not hold control characters or marks that turn the direction of text"
+            return UNSAFE
         return find_media(value)
 
     return Validator(fault, {"minLength": 1, "maxLength": longest})

@@ -37,6 +37,7 @@ from tests.web.partners.tricks import (
     hs256,
     nested,
     other_hash,
+    overpadded,
     refused,
     repeated,
     resigned,
@@ -256,16 +257,45 @@ def _long_array(claims: dict[str, Any]) -> None:
     claims["references"].append({"...": sd_jwt.decoy_digest(bytes)})
 
 
+def _many_decoys(claims: dict[str, Any]) -> None:
+    claims["references"] = [{"...": base64url.digest(bytes([n, 2]))} for n in range(128)]
+
+
 def _bare_array(claims: dict[str, Any]) -> None:
     claims["references"] = []
 
 
 @pytest.mark.parametrize(
     "change",
-    [unpadded, repeated, _long_array, _bare_array, nested, without_digests, other_hash],
+    [
+        unpadded,
+        overpadded,
+        _long_array,
+        _many_decoys,
+        _bare_array,
+        repeated,
+        nested,
+        without_digests,
+        other_hash,
+    ],
 )
-def test_lists_of_digests_are_padded_unique_and_at_the_top(line, hotline, change):
+def test_lists_of_digests_are_padded_no_further_unique_and_at_the_top(line, hotline, change):
     refused(send(hotline, "/cases", resigned(case(line), change)))
+
+
+def test_no_picture_travels_in_the_form_of_a_signed_case(line, hotline):
+    picture = "data:image/jpeg;base64," + "/9j/4AAQSkZJRg" * 100
+
+    def as_digest(claims: dict[str, Any]) -> None:
+        claims["_sd"][0] = picture
+
+    document = case(line)
+    refused(send(hotline, "/cases", resigned(document, as_digest)))
+    head, payload, _ = document.issuer_signed.split(".")
+    header = {**json.loads(base64url.decode(head)), "x": picture}
+    text = f"{base64url.encode(json.dumps(header).encode())}.{payload}"
+    signed = base64url.encode(HOTLINES.sign(text.encode()))
+    refused(send(hotline, "/cases", replace(document, issuer_signed=f"{text}.{signed}")))
 
 
 def test_a_disclosure_hides_nothing_inside_it(line, hotline):

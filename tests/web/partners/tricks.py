@@ -73,6 +73,11 @@ def unpadded(claims: dict[str, Any]) -> None:
     claims["_sd"] = claims["_sd"][:-1]
 
 
+def overpadded(claims: dict[str, Any]) -> None:
+    """Twice as many digests as the padding needs."""
+    claims["_sd"] += [base64url.digest(bytes([n])) for n in range(len(claims["_sd"]))]
+
+
 def repeated(claims: dict[str, Any]) -> None:
     """A digest that occurs twice."""
     claims["_sd"][0] = claims["_sd"][1]
