@@ -7,6 +7,7 @@ records.
 """
 
 import fcntl
+import json
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +20,17 @@ from uuid import UUID
 
 from cryptography import x509
 
+from gateway import files
+from gateway.changes import CHANGES
 from gateway.config import Config
-from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal
+from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
 from gateway.exchange import erasure, succession_execution
 from gateway.files import PrivateFileError
+from gateway.kernel import changes
 from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
 from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
@@ -35,6 +41,7 @@ from gateway.registry.replay import Replay
 from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.log_integrity import StoredLogCorrupt
+from gateway.store.registry import Entry
 from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
@@ -264,11 +271,67 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
     with gateway.store.begin(TransactionMode.READ) as work:
         found = registry_comparison(gateway.config, work)
         before = work.organisations.out_of_service()
-    if before != found.differing:
-        with gateway.store.begin(TransactionMode.REGISTRY) as work:
-            work.organisations.put_out_of_service(found.differing)
-            work.commit()
+    stopped = {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
+    if before != found.differing | stopped:
+        _put_out_of_service(gateway, found.differing | stopped)
     return DutyReport(found.sentences())
+
+
+def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
+    with gateway.store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(entries)
+        work.commit()
+
+
+def _stop(gateway: GatewayRuntime, organisation: str, *, stopped: bool = True) -> None:
+    """Put an organisation out of service, or into it again."""
+    named = frozenset({("organisation", organisation)})
+    with gateway.store.begin(TransactionMode.READ) as work:
+        before = work.organisations.out_of_service()
+    _put_out_of_service(gateway, before | named if stopped else before - named)
+
+
+SUSPEND = "organisation.suspend"
+SUSPENSIONS = "suspensions"
+"""The folder of suspensions that a frozen log could not record: outside the database, which may be
+replaced by a newer one."""
+
+
+def keep_suspension(gateway: GatewayRuntime, change: Change, approval: str) -> None:
+    """Stop an organisation at once, and keep its approved suspension until it can be recorded."""
+    kept = {"organisation": change.organisation, "values": change.values, "approval": approval}
+    folder = gateway.config.folder / SUSPENSIONS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    files.create(folder / f"{gateway.ports.new_id()}.json", json.dumps(kept).encode())
+    _stop(gateway, change.organisation)
+
+
+def _suspensions(gateway: GatewayRuntime) -> Iterator[tuple[Path, Change, str]]:
+    for file in sorted((gateway.config.folder / SUSPENSIONS).glob("*.json")):
+        kept = json.loads(file.read_bytes())
+        yield file, Change(SUSPEND, kept["organisation"], kept["values"]), kept["approval"]
+
+
+def record_suspensions(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Record the suspensions that were approved while the log was frozen."""
+    gateway, alarms = upkeep.gateway, []
+    for file, change, approval in _suspensions(gateway):
+        _stop(gateway, change.organisation, stopped=False)
+        try:
+            changes.make(gateway.ports, CHANGES, change, [approval])
+        except RecordedRefusal as refused:
+            if not isinstance(refused.refusal, WrongState):
+                _stop(gateway, change.organisation)
+                alarms.append(
+                    f"{change.organisation} is out of service, but its suspension cannot be "
+                    f"recorded ({refused.refusal.detail}): suspend it again, then remove {file}"
+                )
+                continue
+        except BaseException:
+            _stop(gateway, change.organisation)
+            raise
+        file.unlink()
+    return DutyReport(tuple(alarms))
 
 
 def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
@@ -409,6 +472,14 @@ DUTIES: tuple[Duty, ...] = (
         timedelta(hours=1),
         compare_registry,
         "the registry is not compared with the log",
+        vital=True,
+    ),
+    Duty(
+        "suspensions",
+        _EACH_STEP,
+        record_suspensions,
+        "suspensions are not recorded",
+        records=True,
         vital=True,
     ),
     Duty(

@@ -43,7 +43,7 @@ from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.marks import raise_mark_file
-from tests.operating import PASSPHRASE, Operator, operator, request
+from tests.operating import MARTIN, PASSPHRASE, Operator, operator, request
 from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -798,3 +798,37 @@ def test_a_request_that_no_event_approved_gets_no_certificate(gw: Operator) -> N
         found = served_of(upkeep, forged)
     assert found.refusal
     assert not found.certificate
+
+
+def test_a_member_is_suspended_while_the_log_is_frozen(gw: Operator) -> None:
+    gw.done(
+        *("organisation", "admit", "ofmin", "--name", "OFMIN", "--kind", "police_office"),
+        *("--public-authority", "--country", "FR"),
+    )
+    mark = gw.folder / "high-water-mark"
+    before = mark.read_bytes()
+    raise_mark_file(mark, gw.config.log_origin)
+    said = gw.done("organisation", "suspend", "ofmin", "--reason", "stolen keys", persons=(MARTIN,))
+    assert "out of service" in said
+    clock = Clock()
+    clock.at = wiring.now()
+    with gw.opened(clock) as gateway:
+        upkeep = Maintenance(gateway, IssuingAuthority(gateway.config))
+        upkeep.start()  # compared with the log, it stays stopped
+        assert not _active(upkeep)
+        assert gw.size() == 2
+        mark.write_bytes(before)
+        clock.at = wiring.now()
+        upkeep.step()
+        upkeep.step()
+        assert not _active(upkeep)
+        assert gw.size() == 3
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            assert not work.organisations.out_of_service()
+    assert not list((gw.folder / maintenance.SUSPENSIONS).iterdir())
+
+
+def _active(upkeep: Maintenance) -> bool:
+    with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+        found = work.organisations.get("ofmin")
+    return found is not None and found.active

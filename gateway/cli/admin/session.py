@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway import keys, wiring
+from gateway import keys, maintenance, wiring
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import plain_errors, sentence_of
@@ -221,7 +221,19 @@ def change_registry(
     """Submit a change and print its result; values that were not given are left out."""
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
     with opened(session) as gateway:
-        show(session, action, submit(session, gateway, change))
+        try:
+            written = submit(session, gateway, change)
+        except LogFrozen as frozen:
+            if action != maintenance.SUSPEND or frozen.recorded is not None:
+                raise
+            (signed, *_) = approvals(session, gateway, change)
+            maintenance.keep_suspension(gateway, change, signed)
+            click.echo(
+                f"The log is frozen ({frozen.detail}). {organisation} is out of service from now "
+                "on; maintenance records its suspension when the log goes on."
+            )
+            return
+        show(session, action, written)
 
 
 def result_json(written: WriteResult) -> dict[str, Any]:
