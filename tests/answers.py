@@ -1,7 +1,6 @@
 """Answers to handoffs as tests give them: an action for each kind, and what it is asked with."""
 
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from gateway.exchange.signed_requests import VerifiedRequest
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
-from gateway.web.responses import encode
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,3 @@ def issue_offer(**said: Any) -> SdJwt:
 
 def _heading(said: dict[str, Any]) -> Heading:
     return Heading(**{name: said.pop(name) for name in _HEADING & said.keys()})
-
-
-def to_json(result: Any) -> Any:
-    """A result as the interface tells it."""
-    return json.loads(encode(result))

@@ -35,6 +35,7 @@ from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.kernel.ports import CaseKeys, Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import Caller, LoggedEvent, ReferenceDate, TreeHead
 from gateway.keys import (
@@ -54,7 +55,6 @@ from gateway.registry.table import STEPS
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
-from tests.answers import to_json
 from tests.evidence.ingredients import chance
 from tests.lent import LentStore, MemoryKeys
 

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway import config as config_file
-from gateway import wiring
+from gateway import maintenance, wiring
 from gateway.cli import main
 from gateway.cli.gateway_setup import make
 from gateway.config import Config
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import CertificateOrder
 
 ISSUER, PARTNERS = "https://gateway.example.org", "https://partners.example.org"
 MARTIN, DUBOIS = "martin", "dubois"
@@ -125,3 +126,20 @@ def request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None) -
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     signed = builder.sign(key or _key(), hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM)
+
+
+def certified(gw: Operator, organisation: str, system: str) -> str:
+    """The certificate (PEM, with its authority's) that maintenance makes for a system."""
+    with gw.opened() as gateway:
+        order = CertificateOrder(
+            wiring.new_id(), organisation, system, request().decode(), "martin"
+        )
+        with gateway.ports.begin(TransactionMode.WRITE) as work:
+            work.signing.add(order)
+            work.commit()
+        maintenance.serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            made = work.signing.get(order.id)
+    assert made is not None
+    assert made.certificate is not None
+    return made.certificate

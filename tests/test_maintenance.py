@@ -274,7 +274,7 @@ def asked(
             told = (events.shared("subject", said, parties),)
             events.record(
                 work,
-                "certificate.approve",
+                "certificate.renew",
                 parties,
                 event=approved.id,
                 simulated_date=None,

@@ -14,6 +14,9 @@ from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_timestamp
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -84,7 +87,7 @@ home_option: Callable[[Any], Any] = click.option(
     "--home",
     "folder",
     envvar="CASEGATE_HOME",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path(),
     show_default="this folder",
     show_envvar=True,

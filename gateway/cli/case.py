@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -397,7 +397,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
     "--profile",
     "profile_file",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="TOML: the marking, legal basis, purpose and retention that such reports get.",
 )

@@ -176,7 +176,11 @@ def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
     if as_json:
         print_json(found)
         return
-    fields = {n.replace("_", " "): _cold(v) for n, v in found.items() if n != "approvals"}
+    fields = {
+        n.replace("_", " "): cold(v) if isinstance(v, str) else v
+        for n, v in found.items()
+        if n != "approvals"
+    }
     print_fields({**fields, "approved by": format_value(approved_by(found))})
 
 
@@ -186,10 +190,6 @@ def approved_by(shown: Mapping[str, Any]) -> list[str]:
         f"{one['organisation']} (signed)" if one["document"] else str(one["organisation"])
         for one in shown["approvals"]
     ]
-
-
-def _cold(value: Any) -> Any:
-    return cold(value) if isinstance(value, str) else value
 
 
 @succession.command(epilog=EPILOG)

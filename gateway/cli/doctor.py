@@ -28,7 +28,7 @@ from gateway.cedar.policy import policy_folder
 from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
-from gateway.cli.arguments import home_option, json_option
+from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
@@ -565,11 +565,7 @@ def policy() -> None:
 
 @policy.command()
 @json_option
-@click.argument(
-    "folder",
-    required=False,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@click.argument("folder", required=False, type=FOLDER)
 def check(folder: Path | None, as_json: bool) -> None:
     """Check the policies in FOLDER against their cases.
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
-from gateway.cli.arguments import json_option
+from gateway.cli.arguments import FILE, json_option
 from gateway.cli.output import colour, print_fields, print_json, print_table, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
@@ -228,7 +228,7 @@ def conformance() -> None:
 @click.option(
     "--case",
     "case_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="A test case (JSON) as your own system makes it; by default a small sample.",
 )
 @partner

@@ -5,10 +5,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy.engine import make_url
@@ -16,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import plain_errors
+from gateway.cli.arguments import FILE, plain_errors
 from gateway.cli.doctor import ENOUGH
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
@@ -213,6 +214,29 @@ SHORTEST_PASSPHRASE = 12
 """Characters; the root's file leaves its home, and its format slows guessing down only a little."""
 
 
+def _without_password(
+    _context: click.Context, _parameter: click.Parameter, given: str | None
+) -> str | None:
+    """A database's address; a password in it would lie in the settings and in their backups."""
+    if given is None:
+        return None
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        return given  # the check of the settings reports it
+    if url.password is not None or "password" in url.query:
+        raise click.BadParameter(
+            "leave the password out: it would stand in casegate.toml, its backups and your "
+            "shell's history. Name a password file in the address (?passfile=...), or set "
+            f"{DATABASE_VARIABLE} to the database's whole address"
+        )
+    return given
+
+
+def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
+    return click.option(flag, name, callback=_without_password, help=about)
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="Short name in certificates; it can never change.")
@@ -232,23 +256,14 @@ SHORTEST_PASSPHRASE = 12
     show_default=True,
     help="Where the partners' listener listens: host:port, or unix:/path behind a proxy.",
 )
-@click.option(
+@_database_option(
     "--database-url",
     "database",
-    callback=lambda _context, _parameter, given: _without_password(given),
-    help="SQLAlchemy URL, without a password; SQLite in the folder by default.",
+    "SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
-@click.option(
-    "--high-water-mark-url",
-    "mark",
-    callback=lambda _context, _parameter, given: _without_password(given),
-    help="URL of the log's high-water mark; likewise.",
-)
-@click.option(
-    "--case-keys-url",
-    "case_keys",
-    callback=lambda _context, _parameter, given: _without_password(given),
-    help="URL of the database of the keys of cases; likewise.",
+@_database_option("--high-water-mark-url", "mark", "URL of the log's high-water mark; likewise.")
+@_database_option(
+    "--case-keys-url", "case_keys", "URL of the database of the keys of cases; likewise."
 )
 @click.option(
     "--admin",
@@ -261,7 +276,7 @@ SHORTEST_PASSPHRASE = 12
 )
 @click.option(
     "--root-passphrase-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
 def init(
@@ -297,23 +312,6 @@ def init(
         require_free(place)
         make(place, settings, admins, _passphrase(root_passphrase_file))
     _tell(folder, admins)
-
-
-def _without_password(given: str | None) -> str | None:
-    """A database's address; a password in it would lie in the settings and in their backups."""
-    if given is None:
-        return None
-    try:
-        url = make_url(given)
-    except ArgumentError:
-        return given  # the check of the settings reports it
-    if url.password is not None or "password" in url.query:
-        raise click.BadParameter(
-            "leave the password out: it would stand in casegate.toml, its backups and your "
-            "shell's history. Name a password file in the address (?passfile=...), or set "
-            f"{DATABASE_VARIABLE} to the database's whole address"
-        )
-    return given
 
 
 def _persons(given: Sequence[str]) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import gateway_address, json_option, organisation_id
+from gateway.cli.arguments import FILE, gateway_address, json_option, organisation_id
 from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
 from gateway.cli.partner_command import (
     EPILOG,
@@ -35,10 +35,10 @@ from gateway.cli.partner_command import (
     reasons,
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
-from gateway.client.connection import new_settings, read_file, renamed, render
+from gateway.client.connection import read_file, renamed
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import base64url, key_declaration
+from gateway.evidence import key_declaration
 from gateway.files import PrivateFileError
 from gateway.keys import KeyPurpose, SigningKey, generate_encryption_key, generate_key, load_key
 
@@ -52,56 +52,6 @@ CLOCK_TOLERANCE = 10.0
 @click.group(epilog=EPILOG)
 def system() -> None:
     """Configure and test this system's connection."""
-
-
-@system.command("create-request")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--organisation", required=True, callback=organisation_id, help="Your organisation's id."
-)
-@click.option(
-    "--system", "name", required=True, callback=organisation_id, help="This system's name."
-)
-@click.option(
-    "--api-url",
-    "api_url",
-    default="",
-    callback=gateway_address,
-    help="Address of the partners' interface, if known.",
-)
-@click.option(
-    "--issuer", default="", callback=gateway_address, help="The gateway's public address, if known."
-)
-@click.option("--log-key", default="", help="The log's verifier key, if known.")
-def request(
-    folder: Path, organisation: str, name: str, api_url: str, issuer: str, log_key: str
-) -> None:
-    """Create a key and a certificate request in FOLDER.
-
-    A connection file is made beside them. The private key stays in FOLDER, readable only by its
-    owner; send only request.csr. The certificate's name comes from the gateway's
-    registry, not from the request.
-    """
-    key = ec.generate_private_key(ec.SECP256R1())
-    write_new(folder / "key.pem", private_pem(key))
-    write_new(folder / "request.csr", make_csr(key, organisation, name))
-    settings = new_settings(
-        f"{organisation}.{name}", api_url=api_url, issuer=issuer, log_key=log_key
-    )
-    write_new(folder / "connection.toml", render(settings).encode())
-    click.echo(f"Made {folder}. Next:")
-    click.echo(f"  1. Hand {folder / 'request.csr'} to the gateway's operator, never the key.")
-    click.echo(f"     Confirm this key id with them out of band: {key_id(key)}")
-    click.echo(f"  2. Put what comes back into {folder}: certificate.pem, ca.pem (the root),")
-    click.echo("     gateway-keys.json. Ask for them, and for the log's key, out of band.")
-    click.echo(f"  3. Fill in {folder / 'connection.toml'}.")
-    click.echo(f"  4. casegate system check --connection {folder / 'connection.toml'}")
-
-
-def key_id(key: ec.EllipticCurvePrivateKey) -> str:
-    """What names a request's key: the SHA-256 of its SubjectPublicKeyInfo, base64url."""
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return base64url.digest(key.public_key().public_bytes(serialization.Encoding.DER, form))
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -402,7 +352,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_key_options
 @click.option(
     "--document-key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Your document.pem, which countersigns the new key, if you have one.",
 )
 def create(
@@ -453,7 +403,7 @@ def _create_encryption(
 
 
 @key.command("require-signed")
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @_key_options
 def require_signed(key: Path, organisation: str, gateway: str) -> None:
     """Declare that only documents you sign count.
@@ -465,7 +415,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 
 
 @key.command("allow-attested")
-@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("key", type=FILE)
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     """Declare that the gateway can attest for you."""

@@ -12,6 +12,7 @@ from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
+from gateway.evidence.key_history import verify_registration, verify_revocation
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
 
@@ -63,8 +64,8 @@ class Directory(ClientBase):
     def key_record(self, organisation: str, kid: str) -> KeyRecord:
         """The events that registered a member's document key, and that revoked it.
 
-        Verified to the end (`gateway.evidence.key_history`, `gateway.evidence.key_history`);
-        EvidenceMismatch when they do not hold.
+        Verified to the end (`gateway.evidence.key_history`); EvidenceMismatch when they do not
+        hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
             raise ValueError("not an organisation id, or not the id of a document key")
@@ -73,9 +74,10 @@ class Directory(ClientBase):
         answer = self._exchange.read("directory.read", path)
         found = evidence_checks.read_receipt(answer.get("receipt"))
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
-        evidence_checks.confirm_key(found, organisation, kid, self.connection)
+        connection = self.connection
+        evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration)
         for one in ends:
-            evidence_checks.confirm_revocation(one, organisation, kid, self.connection)
+            evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
         for one in (found, *ends):
             self._exchange.observe(one, before)
         return KeyRecord(found, ends)

@@ -92,7 +92,8 @@ class InvitationFile:
         """Read one; SettingsError when it is none, or was not copied whole."""
         try:
             members: Any = json.loads(data)
-            if members.pop("format") != FORMAT or not _is_text(members):
+            format_, told = members.pop("format"), members.values()
+            if format_ != FORMAT or not all(isinstance(v, str) and v.isprintable() for v in told):
                 raise ValueError
             made = cls(**members)
             if not made.fits():
@@ -113,10 +114,6 @@ class InvitationFile:
             and datetime.fromisoformat(self.expires_at).tzinfo is not None
             and VerificationKey.parse(self.log_key).kind == ED25519
         )
-
-
-def _is_text(members: dict[str, Any]) -> bool:
-    return all(isinstance(value, str) and value.isprintable() for value in members.values())
 
 
 @dataclass(frozen=True)

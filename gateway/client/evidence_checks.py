@@ -4,7 +4,7 @@ A receipt proves that an event is in the log. That it is the event of this very 
 its type, result, handoff and person, and by the digests of the documents in the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.client import documents
@@ -14,14 +14,13 @@ from gateway.client.errors import EvidenceMismatch
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.evidence import key_history
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
-from gateway.evidence.key_history import KeyRegistration, KeyRevocation, verify_registration
+from gateway.evidence.key_history import KeyRegistration, KeyRevocation
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
-from gateway.evidence.trust import AuthoredDocument
+from gateway.evidence.trust import AuthoredDocument, TrustAnchors
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
@@ -91,35 +90,20 @@ def confirm_event(event: str, receipt: Receipt, connection: PartnerConnection) -
 
 
 def confirm_key(
-    receipt: Receipt, organisation: str, kid: str, connection: PartnerConnection
-) -> KeyRegistration:
-    """The receipt is that of the event that registered this key of this organisation."""
+    receipt: Receipt,
+    organisation: str,
+    kid: str,
+    connection: PartnerConnection,
+    verify: Callable[[Receipt, TrustAnchors], KeyRegistration | KeyRevocation],
+) -> None:
+    """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
     try:
-        origin = verify_registration(receipt, connection.trust)
+        found = verify(receipt, connection.trust)
     except (ReceiptError, VerificationFailed) as error:
-        raise EvidenceMismatch(f"the registration of a key is not valid: {error}") from None
-    require(
-        (origin.organisation, origin.kid) == (organisation, kid),
-        "the registration is that of another key",
-    )
-    return origin
-
-
-def confirm_revocation(
-    receipt: Receipt, organisation: str, kid: str, connection: PartnerConnection
-) -> KeyRevocation:
-    """The receipt is that of the event that revoked this key of this organisation."""
-    confirm(receipt, connection)
-    try:
-        found = key_history.verify_revocation(receipt, connection.trust)
-    except (ReceiptError, VerificationFailed) as error:
-        raise EvidenceMismatch(f"the revocation of a key is not valid: {error}") from None
-    require(
-        (found.organisation, found.kid) == (organisation, kid),
-        "the revocation is that of another key",
-    )
-    return found
+        raise EvidenceMismatch(f"the event of a key is not valid: {error}") from None
+    same = (found.organisation, found.kid) == (organisation, kid)
+    require(same, "the event is that of another key")
 
 
 def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> StreamHead:

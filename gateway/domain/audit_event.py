@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.organisation_name import OrganisationName
+from gateway.domain.organisation import OrganisationName
 
 
 class Operation(StrEnum):
@@ -152,7 +152,6 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "mandate.end": ("mandate.ended", Operation.REGISTRY_CHANGE),
     "system.register": ("system.registered", Operation.REGISTRY_CHANGE),
     "system.set_keys": ("system.keys_set", Operation.KEY_EVENT),
-    "certificate.approve": ("certificate.approved", Operation.KEY_EVENT),
     "certificate.revoke": ("certificate.revoked", Operation.KEY_EVENT),
     "key.register": ("key.registered", Operation.KEY_EVENT),
     "key.revoke": ("key.revoked", Operation.KEY_EVENT),

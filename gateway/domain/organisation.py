@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
@@ -502,3 +503,40 @@ def is_transfer_barred(organisation: Organisation, day: date) -> bool:
     return not any(
         one.kind == "transfer" and one.period.holds(day) for one in organisation.agreements
     )
+
+
+# --- What an organisation is called ---
+
+
+class OrganisationName(str):
+    """What an organisation is called: its id, or ``id@peer`` at a gateway that is called ``peer``.
+
+    Raises ValueError for what is not a name, and for a name at another gateway: no peer is known
+    here yet, so nothing may act or be recorded in its name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> "OrganisationName":
+        """Read a name."""
+        return _read(text)
+
+    @property
+    def id(self) -> str:
+        """The id under which its own gateway knows the organisation."""
+        return self.partition("@")[0]
+
+    @property
+    def peer(self) -> str | None:
+        """What the organisation's gateway is called here; None for this gateway."""
+        return self.partition("@")[2] or None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> OrganisationName:
+    identifier, at, peer = text.partition("@")
+    if not SLUG.fullmatch(identifier) or (at and not SLUG.fullmatch(peer)):
+        raise ValueError("an organisation's name is its id, or id@peer")
+    if at:
+        raise ValueError("no organisation of another gateway is known here")
+    return str.__new__(OrganisationName, text)

@@ -42,8 +42,8 @@ from gateway.exchange.signed_requests import (
     check_signed,
     stored_case,
 )
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,

@@ -13,9 +13,11 @@ from uuid import UUID
 from gateway.domain.audit_event import Party
 from gateway.domain.conformance import LIFE, CompletedAction, ConformanceRun
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
+from gateway.evidence import receipt
 from gateway.exchange import sandbox as sandboxes
 from gateway.exchange.cases import Submission, validate_first_version
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.results import RunReceipt, RunStep, RunView
 from gateway.exchange.sandbox import Sandbox
 from gateway.exchange.signed_requests import check_signed
 from gateway.kernel import events
@@ -83,7 +85,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     sandbox = sandboxes.make(ports, caller.organisation, made)
     request = ActionRequest("conformance.start", by, key, {"system": caller.system})
 
-    def act(context: RequestContext) -> Mapping[str, Any]:
+    def act(context: RequestContext) -> RunView:
         authorize(context, context.entity())
         window = f"conformance/{context.now:%Y%m%d}"
         if not context.work.budgets.consume(caller.organisation, window, RUNS_PER_DAY):
@@ -99,10 +101,10 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     return transact(ports, caller, request, act, _replay)
 
 
-def look_up(ports: Ports, caller: Caller, run: UUID) -> dict[str, Any]:
+def look_up(ports: Ports, caller: Caller, run: UUID) -> RunView:
     """One of the organisation's own runs: its steps, and what there is to work on."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    def query(context: RequestContext) -> RunView:
         authorize(context, context.entity())
         return _view(context, _own(context, run))
 
@@ -234,7 +236,7 @@ def _answer(
     return transact(ports, caller, request, partial(_judged, mark, check), _replay)
 
 
-def _judged(mark: CompletedAction, check: Check, context: RequestContext) -> Mapping[str, Any]:
+def _judged(mark: CompletedAction, check: Check, context: RequestContext) -> RunView:
     """Judge an answer; with the last step the run is passed, in the same transaction."""
     authorize(context, context.entity())
     run = _own(context, UUID(context.request.content["run"]))
@@ -265,7 +267,7 @@ def _own(context: RequestContext, run: UUID) -> ConformanceRun:
     return found
 
 
-def _replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+def _replay(context: RequestContext, logged: LoggedEvent) -> RunView:
     run = context.request.content.get("run")
     return _view(context, _own(context, logged.event.id if run is None else UUID(run)))
 
@@ -282,23 +284,20 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
         work.commit()
 
 
-def _view(context: RequestContext, run: ConformanceRun) -> dict[str, Any]:
-    """A run as its system sees it; content only once it was opened, checks never."""
+def _view(context: RequestContext, run: ConformanceRun) -> RunView:
     sandbox = Sandbox.of(run.sandbox)
-    view: dict[str, Any] = {
-        "run": str(run.id),
-        "test": True,
-        "system": run.system,
-        "state": run.state(context.now),
-        "expires_at": run.expires_at.isoformat(timespec="seconds"),
-        "steps": [{"step": str(step), "passed": passed} for step, passed in run.steps.items()],
-        "issuer": sandbox.issuer,
-        "keys": sandbox.keys,
-        "log": sandbox.log,
-        "log_key": sandbox.log_key,
-        "offers": [vars(offer) for offer in sandbox.offers],
-        "receipts": [{"name": t.name, "receipt": t.receipt} for t in sandbox.receipts],
-    }
-    if CompletedAction.CONSULTED in run.marks:
-        view["presentation"] = sandbox.presentation
-    return view
+    return RunView(
+        run=run.id,
+        test=True,
+        system=run.system,
+        state=run.state(context.now),
+        expires_at=run.expires_at,
+        steps=[RunStep(step, passed) for step, passed in run.steps.items()],
+        issuer=sandbox.issuer,
+        keys=sandbox.keys,
+        log=sandbox.log,
+        log_key=sandbox.log_key,
+        offers=sandbox.offers,
+        receipts=[RunReceipt(t.name, receipt.from_json(t.receipt)) for t in sandbox.receipts],
+        presentation=sandbox.presentation if CompletedAction.CONSULTED in run.marks else None,
+    )

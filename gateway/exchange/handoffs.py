@@ -50,8 +50,8 @@ from gateway.exchange.results import (
     Succeeds,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,

@@ -1,22 +1,21 @@
-"""What the actions on cases and handoffs answer.
+"""What the actions on cases, handoffs, successions and conformance runs answer.
 
-The interface's description is derived from these classes, and so is its JSON: ids and times are
-text there, and a member with the default None is left out where it is None. A text in an
-annotation is the description of the type.
+The interface's description is derived from these classes, and so is its JSON
+(`gateway.kernel.results`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, NewType
 from uuid import UUID
 
 from gateway.domain.case import CaseState
+from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.handoff import HandoffState
 from gateway.evidence.receipt import Receipt
+from gateway.kernel.results import Digest, SignedText
 
-SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
-Digest = Annotated[str, "SHA-256 in base64url."]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.marking.conditions` gives them."""
@@ -240,3 +239,77 @@ class AuditedEventResult:
 
     events: Sequence[AuditEntry]
     next: Position | None
+
+
+@dataclass(frozen=True)
+class OrganisationApproval:
+    """An organisation's approval of a succession, and the document by which it signed it itself."""
+
+    organisation: str
+    event: UUID
+    document: SignedText | None
+
+
+@dataclass(frozen=True)
+class SuccessionView:
+    """A succession; who approved it stays with each organisation."""
+
+    succession: UUID
+    predecessor: str
+    successor: str
+    competence: str
+    effective_on: date
+    read_until: date
+    legal_act: str
+    permissions_carry_over: bool
+    mandate_event: UUID
+    approvals: Sequence[OrganisationApproval]
+    waits_for: Sequence[str]
+    applied: UUID | None
+    cancelled: UUID | None
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """A step of a conformance run."""
+
+    step: ConformanceCheck
+    passed: bool
+
+
+@dataclass(frozen=True)
+class RunOffer:
+    """An offer of the sandbox, as its recipient sees it before it answers."""
+
+    handoff: UUID
+    matter: Sequence[str]
+    urgency: str
+    conditions: Conditions
+    case_digest: Digest
+
+
+@dataclass(frozen=True)
+class RunReceipt:
+    """A receipt of the sandbox's log, whether it verifies or not."""
+
+    name: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as its system sees it; content only once it was opened, verdicts never."""
+
+    run: UUID
+    test: bool
+    system: str
+    state: str
+    expires_at: datetime
+    steps: Sequence[RunStep]
+    issuer: str
+    keys: Mapping[str, Sequence[Mapping[str, str]]]
+    log: str
+    log_key: str
+    offers: Sequence[RunOffer]
+    receipts: Sequence[RunReceipt]
+    presentation: SignedText | None = None

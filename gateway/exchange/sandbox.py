@@ -20,7 +20,9 @@ from gateway.domain.organisation import organisation_uri
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of, thumbprint
+from gateway.exchange.results import Conditions, RunOffer
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import encode
 from gateway.ledger import proof, tiles
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.entry import entry_commitment
@@ -35,19 +37,6 @@ WITHHELD = "statements"
 """The group that the test offers do not give: what is shown is less than what was signed."""
 
 _EVENTS = 8
-
-
-@dataclass(frozen=True)
-class SampleOffer:
-    """An offer of the sandbox, as its recipient sees it before it answers."""
-
-    handoff: str
-    matter: list[str]
-    urgency: str
-    conditions: Mapping[str, Any]
-    case_digest: str
-
-    __test__ = False
 
 
 @dataclass(frozen=True)
@@ -71,18 +60,21 @@ class Sandbox:
     log_key: str
     presentation: str
     package_digest: str
-    offers: tuple[SampleOffer, SampleOffer]
+    offers: tuple[RunOffer, RunOffer]
     receipts: tuple[SampleReceipt, ...]
 
     def text(self) -> str:
         """As it is stored."""
-        return json.dumps(self, default=vars)
+        return encode(self)
 
     @classmethod
     def of(cls, text: str) -> "Sandbox":
         """As it was stored."""
         members = json.loads(text)
-        one, other = (SampleOffer(**offer) for offer in members.pop("offers"))
+        one, other = (
+            RunOffer(**{**offer, "handoff": UUID(offer["handoff"])})
+            for offer in members.pop("offers")
+        )
         receipts = tuple(SampleReceipt(**told) for told in members.pop("receipts"))
         return cls(**members, offers=(one, other), receipts=receipts)
 
@@ -126,11 +118,11 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
     )
     shown = [placed.digest for placed in verified.placed if placed.name != WITHHELD]
     first, second = (
-        SampleOffer(
-            handoff=str(ports.new_id()),
+        RunOffer(
+            handoff=ports.new_id(),
             matter=content["matter"],
             urgency=content["urgency"],
-            conditions=conditions(verified.content),
+            conditions=Conditions(conditions(verified.content)),
             case_digest=document.digest,
         )
         for _ in range(2)

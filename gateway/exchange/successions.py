@@ -18,6 +18,7 @@ from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, 
 from gateway.evidence import canonical
 from gateway.evidence.approval import planned
 from gateway.exchange.cases import has_key, sealed_of
+from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed
 from gateway.exchange.succession_execution import (
     OF_ANOTHER,
@@ -31,6 +32,7 @@ from gateway.exchange.succession_execution import (
 )
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -70,7 +72,7 @@ def approve(
     asked = {"succession": str(succession), **own}
     request = ActionRequest("succession.approve", approval.by, key, asked)
 
-    def act(context: RequestContext) -> Mapping[str, Any]:
+    def act(context: RequestContext) -> SuccessionView:
         found = _authorized(context, succession)
         check_signed(context, approval.signed)
         _check_plan(found, approval.signed)
@@ -78,10 +80,10 @@ def approve(
         approved = found.approve(caller.organisation, given)
         context.work.successions.save(approved)
         _record(context, approved, approval.signed)
-        return to_json(approved)
+        return view(approved)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-        return to_json(_as_of(_authorized(context, succession), logged.event.id))
+    def replay(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
+        return view(_as_of(_authorized(context, succession), logged.event.id))
 
     return transact(ports, caller, request, act, replay)
 
@@ -90,26 +92,26 @@ def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
     """What was signed is what was planned, each word of it."""
     if signed is None:
         return
-    said, wanted = planned(signed.verified.claims), planned(to_json(succession))
+    said, wanted = planned(signed.verified.claims), planned(to_json(view(succession)))
     if canonical.encode(said) != canonical.encode(wanted):
         raise InvalidDocument("the document approves another plan: read the succession again")
 
 
-def look_up(ports: Ports, caller: Caller, succession: UUID) -> dict[str, Any]:
-    """A succession as one of its two organisations may see it."""
+def look_up(ports: Ports, caller: Caller, succession: UUID) -> SuccessionView:
+    """A succession as one of its two offices may see it."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
-        return to_json(_authorized(context, succession))
+    def query(context: RequestContext) -> SuccessionView:
+        return view(_authorized(context, succession))
 
     return read(ports, caller, ActionRequest("succession.read"), query)
 
 
-def index(ports: Ports, caller: Caller) -> list[dict[str, Any]]:
-    """The successions in which the caller is one of the organisations, oldest first: a handful."""
+def index(ports: Ports, caller: Caller) -> list[SuccessionView]:
+    """The successions in which the caller is one of the offices, oldest first: a handful."""
 
-    def query(context: RequestContext) -> list[dict[str, Any]]:
+    def query(context: RequestContext) -> list[SuccessionView]:
         found = context.work.successions.of(caller.organisation)
-        return [to_json(one) for one in found if allows(context, _entity(context, one))]
+        return [view(one) for one in found if allows(context, _entity(context, one))]
 
     return read(ports, caller, ActionRequest("succession.read"), query)
 
@@ -155,27 +157,27 @@ def _record(
     )
 
 
-def to_json(succession: Succession) -> dict[str, Any]:
-    """A succession in words; who approved it stays with each organisation."""
-    return {
-        "succession": str(succession.id),
-        "predecessor": succession.predecessor,
-        "successor": succession.successor,
-        "competence": succession.competence,
-        "effective_on": succession.day.isoformat(),
-        "read_until": succession.read_until.isoformat(),
-        "legal_act": succession.legal_act,
-        "permissions_carry_over": succession.permissions,
-        "mandate_event": str(succession.mandate_event),
-        "approvals": [
-            {"organisation": organisation, "event": str(one.event), "document": one.signed}
+def view(succession: Succession) -> SuccessionView:
+    """A succession as its offices see it."""
+    return SuccessionView(
+        succession=succession.id,
+        predecessor=succession.predecessor,
+        successor=succession.successor,
+        competence=succession.competence,
+        effective_on=succession.day,
+        read_until=succession.read_until,
+        legal_act=succession.legal_act,
+        permissions_carry_over=succession.permissions,
+        mandate_event=succession.mandate_event,
+        approvals=[
+            OrganisationApproval(organisation, one.event, one.signed)
             for organisation, one in succession.approvals
             if one is not None
         ],
-        "waits_for": [] if succession.over else list(succession.missing),
-        "applied": str(succession.applied) if succession.applied else None,
-        "cancelled": str(succession.cancelled) if succession.cancelled else None,
-    }
+        waits_for=[] if succession.over else list(succession.missing),
+        applied=succession.applied,
+        cancelled=succession.cancelled,
+    )
 
 
 # --- What administrators see: nothing is changed by it --------------------------------------------
@@ -196,10 +198,10 @@ def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
         return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
 
 
-def list_all(ports: Ports) -> list[dict[str, Any]]:
+def list_all(ports: Ports) -> list[SuccessionView]:
     """All successions, oldest first."""
     with ports.begin(TransactionMode.READ) as work:
-        return [to_json(one) for one in work.successions.all()]
+        return [view(one) for one in work.successions.all()]
 
 
 def find(ports: Ports, succession: UUID) -> Succession:
@@ -217,7 +219,7 @@ def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str,
     )
     done = work.successions.moved(succession.id)
     return {
-        **to_json(succession),
+        **to_json(view(succession)),
         "reference_date": today.isoformat(),
         "moved": [_view_of_moved(work, succession, one) for one in done],
         "open": [one for one in open_ if one is not None],

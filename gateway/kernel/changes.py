@@ -21,14 +21,14 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, base64url, canonical
+from gateway.evidence import approval, canonical
 from gateway.evidence.approval import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -345,11 +345,9 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it: without APART; a CSR is named by its digest."""
+    """The change as its event has it, without APART."""
     apart = APART.get(change.action, frozenset())
     values = {name: value for name, value in change.values.items() if name not in apart}
-    if isinstance(csr := values.pop("csr", None), str):
-        values["csr_sha256"] = base64url.digest(csr.encode())
     return canonical.encode({"organisation": change.organisation, **values}).decode()
 
 

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID
 
@@ -368,9 +367,6 @@ class CertificateOrders(Protocol):
     def get(self, request: UUID) -> CertificateOrder | None:
         """One request, served or not."""
 
-    def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
-        """The newest request of a system with exactly this text, served or not."""
-
     def pending(self, limit: int) -> Sequence[CertificateOrder]:
         """Requests not yet served, oldest first."""
 
@@ -481,12 +477,7 @@ class UnitOfWork(Protocol):
     def __enter__(self) -> Self:
         """Begin."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Roll back unless committed; release the connection.
 
         Raises Busy when what this transaction may have seen of others could not be kept.

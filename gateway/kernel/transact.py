@@ -23,8 +23,7 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.lifecycle import UNSEEN
-from gateway.domain.organisation import Organisation, may_act
-from gateway.domain.organisation_name import OrganisationName
+from gateway.domain.organisation import Organisation, OrganisationName, may_act
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,

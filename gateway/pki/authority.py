@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from gateway import files
+
+B = TypeVar("B", x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
 
 ROOT_LIFE = timedelta(days=3652)
 ISSUING_LIFE = timedelta(days=1095)
@@ -42,25 +45,18 @@ class CertificateAuthority:
 
     def sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         """Sign a certificate in this authority's name."""
-        named = builder.issuer_name(self.certificate.subject).add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                _subject_key_identifier(self.certificate)
-            ),
-            critical=False,
-        )
-        return named.sign(self._key, hashes.SHA256())
+        return self._named(builder).sign(self._key, hashes.SHA256())
 
     def sign_list(
         self, builder: x509.CertificateRevocationListBuilder
     ) -> x509.CertificateRevocationList:
         """Sign a revocation list in this authority's name."""
-        named = builder.issuer_name(self.certificate.subject).add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                _subject_key_identifier(self.certificate)
-            ),
-            critical=False,
-        )
-        return named.sign(self._key, hashes.SHA256())
+        return self._named(builder).sign(self._key, hashes.SHA256())
+
+    def _named(self, builder: B) -> B:
+        own = _subject_key_identifier(self.certificate)
+        key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+        return builder.issuer_name(self.certificate.subject).add_extension(key, critical=False)
 
 
 def authority_id(certificate: x509.Certificate) -> str:

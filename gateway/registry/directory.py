@@ -1,7 +1,6 @@
 """The directory: who takes part, with which memberships and mandates, on the reference date."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -9,14 +8,15 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain.audit import AuditAccess
-from gateway.domain.organisation import MemberKey, MembershipClass, Organisation
+from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
-from gateway.evidence import membership_attestation, receipt
+from gateway.evidence import membership_attestation
 from gateway.evidence.key_history import KEY, SUBJECT
+from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
-from gateway.kernel.pagination import Page, collect_page
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -26,6 +26,17 @@ from gateway.kernel.transact import (
     receipt_for,
 )
 from gateway.kernel.values import Caller, LoggedEvent, TreeHead
+from gateway.registry.results import (
+    AuditAccessEntry,
+    HeldMandate,
+    ListedEncryptionKey,
+    ListedKey,
+    ListedOrganisation,
+    MembershipStatement,
+    OwnCertificate,
+    RegisteredDocumentKey,
+    Whoami,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -48,34 +59,30 @@ class DirectoryFilter:
         )
 
 
-def whoami(ports: Ports, caller: Caller) -> dict[str, Any]:
+def whoami(ports: Ports, caller: Caller) -> Whoami:
     """The caller as the gateway sees it: organisation, system, scopes, certificates."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    def query(context: RequestContext) -> Whoami:
         authorize(context, LOG)
         certificates = context.work.organisations.certificates(caller.organisation, caller.system)
-        return {
-            "organisation": _view(context.organisation, context),
-            "status": str(context.organisation.status),
-            "system": caller.system,
-            "scopes": sorted(caller.scopes),
-            "certificates": [
-                {
-                    "thumbprint": c.thumbprint,
-                    "not_after": c.not_after.isoformat(),
-                    "days_left": max(0, (c.not_after - context.now).days),
-                }
+        return Whoami(
+            organisation=_view(context.organisation, context),
+            status=context.organisation.status,
+            system=caller.system,
+            scopes=sorted(caller.scopes),
+            certificates=[
+                OwnCertificate(c.thumbprint, c.not_after, max(0, (c.not_after - context.now).days))
                 for c in certificates
                 if c.revoked_at is None
             ],
-            "audit_access": [
-                audit_access_json(grant)
+            audit_access=[
+                AuditAccessEntry(**reach_of(grant))
                 for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
-            "reference_date": context.today.day.isoformat(),
-            "reference_date_simulated": context.today.simulated,
-        }
+            reference_date=context.today.day,
+            reference_date_simulated=context.today.simulated,
+        )
 
     return read(ports, caller, ActionRequest("whoami.read"), query)
 
@@ -86,13 +93,13 @@ def page(
     after: str,
     limit: int,
     wanted: DirectoryFilter = DirectoryFilter(),
-) -> Page[Mapping[str, Any]]:
+) -> Page[ListedOrganisation]:
     """A page of the directory, by organisation id: applicants are not listed."""
 
-    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
+    def query(context: RequestContext) -> Page[ListedOrganisation]:
         authorize(context, LOG)
 
-        def view(one: Organisation) -> dict[str, Any] | None:
+        def view(one: Organisation) -> ListedOrganisation | None:
             return _view(one, context) if wanted.fits(one, context.today.day) else None
 
         rows = partial(context.work.organisations.page, seen=True)
@@ -101,10 +108,10 @@ def page(
     return read(ports, caller, ActionRequest("directory.read"), query)
 
 
-def look_up(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+def look_up(ports: Ports, caller: Caller, slug: str) -> ListedOrganisation:
     """One organisation of the directory."""
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    def query(context: RequestContext) -> ListedOrganisation:
         authorize(context, LOG)
         found = context.see(slug)
         return deny_as_not_found() if found is None else _view(found, context)
@@ -124,7 +131,7 @@ class _Status:
     head: TreeHead
 
 
-def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]:
+def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStatement:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the membership does. WrongState when there is nothing to state: the
@@ -149,7 +156,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> dict[str, Any]
         simulated=status.simulated,
         signer=ports.attester,
     )
-    return {"organisation": slug, "attestation": mark, "expires_at": status.ends.isoformat()}
+    return MembershipStatement(slug, mark, status.ends)
 
 
 def _status(context: RequestContext, organisation: Organisation) -> _Status:
@@ -182,7 +189,7 @@ def _end_of(
     return ends
 
 
-def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, Any]:
+def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> RegisteredDocumentKey:
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone. Every
@@ -200,62 +207,53 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> dict[str, 
         return registered, None if ended is None else context.work.log.logged(ended)
 
     registered, revoked = read(ports, caller, ActionRequest("directory.read"), query)
-    return {
-        "organisation": slug,
-        "kid": kid,
-        "receipt": _showing(ports, registered, SUBJECT),
-        "revocations": [] if revoked is None else [_showing(ports, revoked, KEY)],
-    }
+    revocations = [] if revoked is None else [_showing(ports, revoked, KEY)]
+    return RegisteredDocumentKey(slug, kid, _showing(ports, registered, SUBJECT), revocations)
 
 
-def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> dict[str, Any]:
+def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
     """The receipt of an event with one kind of its details."""
     shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
-    proved = replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
-    return receipt.to_json(proved)
+    return replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
 
 
-def _view(organisation: Organisation, context: RequestContext) -> dict[str, Any]:
+def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
     day = context.today.day
-    return {
-        "organisation": organisation.slug,
-        "name": organisation.name,
-        "kind": organisation.kind,
-        "country": organisation.country,
-        "public_authority": organisation.public_authority,
-        "active": organisation.active,
-        "membership": organisation.membership_on(day),
-        "mandates": [
-            {
-                "competence": c.key,
-                "legal_act": c.legal_act,
-                "from": c.period.start.isoformat(),
-                "until": c.period.end.isoformat() if c.period.end else None,
-                "registration_event": str(c.registration_event),
-            }
-            for c in organisation.mandates
-            if c.period.holds(day)
-        ],
-        "signed_only": organisation.signed_only,
-        "document_keys": [_key(key) for key in organisation.document_keys],
-        "encryption_keys": [
-            {**_key(key), "countersignature": key.countersignature}
+    return ListedOrganisation(
+        organisation=organisation.slug,
+        name=organisation.name,
+        kind=organisation.kind,
+        country=organisation.country,
+        public_authority=organisation.public_authority,
+        active=organisation.active,
+        membership=organisation.membership_on(day),
+        mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
+        signed_only=organisation.signed_only,
+        document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
+        encryption_keys=[
+            ListedEncryptionKey(**_key(key), countersignature=key.countersignature)
             for key in organisation.encryption_keys
         ],
-    }
+    )
 
 
-def audit_access_json(grant: AuditAccess) -> dict[str, Any]:
-    """What an audit access covers, and when."""
+def held(one: Mandate) -> HeldMandate:
+    """A mandate, as it is shown."""
+    days = one.period
+    return HeldMandate(one.key, one.legal_act, days.start, days.end, one.registration_event)
+
+
+def reach_of(grant: AuditAccess) -> dict[str, Any]:
+    """The members of an `AuditAccessEntry`."""
     case = grant.case
     return {
-        "audit_access": str(grant.id),
-        "coverage": str(grant.coverage),
+        "audit_access": grant.id,
+        "coverage": grant.coverage,
         "member": grant.member if case is None else case.originator,
-        "case": None if case is None else str(case.case),
+        "case": None if case is None else case.case,
         "person": grant.person,
-        "from": grant.start.isoformat(),
-        "until": grant.end.isoformat(),
+        "from_": grant.start,
+        "until": grant.end,
     }
 
 
@@ -263,7 +261,7 @@ def _key(key: MemberKey) -> dict[str, Any]:
     return {
         "kid": key.kid,
         "jwk": json.loads(key.jwk),
-        "valid_from": key.valid_from.isoformat(),
-        "valid_until": key.valid_until.isoformat() if key.valid_until else None,
-        "registration_event": str(key.registration_event),
+        "valid_from": key.valid_from,
+        "valid_until": key.valid_until,
+        "registration_event": key.registration_event,
     }

@@ -33,16 +33,8 @@ from gateway.registry.members import end
 def grant(context: ChangeContext) -> Mapping[str, Any]:
     """Record that an organisation holds a competence for a time."""
     organisation = context.organisation
-    competence = Mandate(
-        id=context.event,
-        organisation=organisation.slug,
-        function=context.values["function"],
-        matter=str(context.values["matter"]),
-        territory=context.values["territory"],
-        legal_act=context.values["legal_act"],
-        period=context.period(),
-        registration_event=context.event,
-    )
+    key = "/".join(context.values[one] for one in ("function", "matter", "territory"))
+    competence = _given(context, organisation, key, context.period())
     held = [c.period for c in organisation.mandates if c.key == competence.key]
     if any(competence.period.overlaps(period) for period in held):
         raise WrongState("the organisation holds that competence in that period already")
@@ -54,12 +46,26 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
     }
 
 
+def _given(context: ChangeContext, organisation: Organisation, key: str, period: Period) -> Mandate:
+    """The mandate that a change gives; ``key`` is as receive/csam/FR."""
+    function, matter, territory = key.split("/")
+    return Mandate(
+        id=context.event,
+        organisation=organisation.slug,
+        function=function,
+        matter=matter,
+        territory=territory,
+        legal_act=context.values["legal_act"],
+        period=period,
+        registration_event=context.event,
+    )
+
+
 def _warning(context: ChangeContext, granted: Mandate) -> Mapping[str, Any]:
     """Which others receive the same on one of the days: offers would be refused on them."""
     if granted.function != "receive":
         return {}
-    others = [c for one in organisations(context.work) for c in one.mandates]
-    found = sorted({c.organisation for c in overlapping(granted, others)})
+    found = sorted({c.organisation for c in overlapping(granted, _all(context.work))})
     return {"overlaps": found} if found else {}
 
 
@@ -98,8 +104,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         context.save(taken)
     context.work.successions.add(succession)
     context.affected += (successor.slug,)
-    others = [c for one in organisations(context.work) for c in one.mandates]
-    third = {c.organisation for c in overlapping(competence, others)}
+    third = {c.organisation for c in overlapping(competence, _all(context.work))}
     return {
         "succession": str(context.event),
         "predecessor": predecessor.slug,
@@ -150,17 +155,7 @@ def _taken(
             return successor, held
     if any(held.period.overlaps(period) for held in own):
         raise WrongState("the successor holds that competence from a later day on: end it first")
-    function, matter, territory = key.split("/")
-    competence = Mandate(
-        id=context.event,
-        organisation=successor.slug,
-        function=function,
-        matter=matter,
-        territory=territory,
-        legal_act=context.values["legal_act"],
-        period=period,
-        registration_event=context.event,
-    )
+    competence = _given(context, successor, key, period)
     return replace(successor, mandates=(*successor.mandates, competence)), competence
 
 
@@ -253,8 +248,7 @@ def _free(planned: Succession, first: date, others: list[Period]) -> Period | No
 
 def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
     """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
-    held = [c for one in organisations(context.work) for c in one.mandates]
-    found = timelines(c for c in held if c.key == planned.competence)
+    found = timelines(c for c in _all(context.work) if c.key == planned.competence)
     coming = [
         s
         for one in found
@@ -297,6 +291,10 @@ def organisations(work: UnitOfWork) -> Iterator[Organisation]:
     while page := work.organisations.page(after, 100):
         yield from page
         after = page[-1].slug
+
+
+def _all(work: UnitOfWork) -> list[Mandate]:
+    return [mandate for one in organisations(work) for mandate in one.mandates]
 
 
 def _timeline_json(mandate: CompetenceTimeline) -> dict[str, Any]:

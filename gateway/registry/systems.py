@@ -9,7 +9,6 @@ from gateway.domain.organisation import ADMIN_SCOPES, Certificate, Organisation,
 from gateway.domain.refusals import InvitationUnusable, NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM
-from gateway.kernel.values import CertificateOrder
 
 
 def register(context: ChangeContext) -> Mapping[str, Any]:
@@ -57,20 +56,6 @@ def _system(context: ChangeContext) -> System:
     if system is None:
         raise NotFound("the organisation has no system of that name: register it first")
     return system
-
-
-def order_certificate(context: ChangeContext) -> Mapping[str, Any]:
-    """Order a certificate of whoever holds the issuing key, for the key of a request."""
-    system = _system(context)
-    request = CertificateOrder(
-        id=context.event,
-        organisation=system.organisation,
-        system=system.name,
-        csr=context.values["csr"],
-        approved_by=context.persons[0],
-    )
-    context.work.signing.add(request)
-    return {"request": str(request.id)}
 
 
 def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:

@@ -229,6 +229,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
         mandates.cancel_succession,
+        about="The predecessor holds the mandate again; after its day has passed, from today on.",
     ),
     "interest.declare": ChangeType(
         "Record that an organisation declares an interest.",
@@ -313,12 +314,6 @@ CHANGES: Mapping[str, ChangeType] = {
             ),
         ),
         systems.entrust,
-    ),
-    "certificate.approve": ChangeType(
-        "Issue a certificate for a system.",
-        2,
-        (_SYSTEM, any_text("csr", "The member's certificate request, PKCS #10 in PEM.")),
-        systems.order_certificate,
     ),
     "certificate.revoke": ChangeType(
         "Revoke a certificate at once.",

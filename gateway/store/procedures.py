@@ -143,15 +143,6 @@ class SqlInvitations:
 
 _requests = select(*record_columns(signing_request, CertificateOrder))
 _REQUEST = _requests.where(signing_request.c.id == bindparam("request"))
-_OF_CSR = (
-    _requests.where(
-        signing_request.c.organisation == bindparam("organisation"),
-        signing_request.c.system == bindparam("system"),
-        signing_request.c.csr == bindparam("csr"),
-    )
-    .order_by(signing_request.c.id.desc())
-    .limit(1)
-)
 # Taken by state, never by "greater than the last one seen": rows may commit late.
 _PENDING = (
     _requests.where(signing_request.c.served == false())
@@ -177,11 +168,6 @@ class SqlSigning:
 
     def get(self, request: UUID) -> CertificateOrder | None:
         row = self._transaction.execute(_REQUEST, {"request": request}).first()
-        return row and CertificateOrder(*row)
-
-    def of_csr(self, organisation: str, system: str, csr: str) -> CertificateOrder | None:
-        values = {"organisation": organisation, "system": system, "csr": csr}
-        row = self._transaction.execute(_OF_CSR, values).first()
         return row and CertificateOrder(*row)
 
     def pending(self, limit: int) -> list[CertificateOrder]:

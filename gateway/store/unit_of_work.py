@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
 from typing import Any, NoReturn, Self, cast
 
 from sqlalchemy import Connection, Executable, Row, select
@@ -113,12 +112,7 @@ class SqlUnitOfWork:
         made = self.__dict__[name] = _PARTS[name](self)
         return made
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._transaction.end()
         if self._reading is not None:
             reading, self._reading = self._reading, None

@@ -114,7 +114,7 @@ class Endpoint:
 
 
 def endpoint(
-    rule: str, *, action: str, scope: str, response: str, **more: Any
+    rule: str, action: str, scope: str, response: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
@@ -124,6 +124,10 @@ def endpoint(
     method, _, path = rule.partition(" ")
     more |= {"action": action, "scope": scope, "response": response}
     return lambda view: Endpoint(method, path, view, EndpointAccess.TOKEN, **more)
+
+
+writes = partial(endpoint, writes=True)
+"""Declare one that changes something: it takes an idempotency key, and its answer has a receipt."""
 
 
 def unauthenticated(

@@ -1,9 +1,8 @@
 """Which endpoints each listener serves."""
 
-from gateway.web import certificates, log, metadata, oauth, problem_pages
+from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
-    audit,
     cases,
     changes,
     conformance,
@@ -15,15 +14,22 @@ from gateway.web.partners import (
 )
 
 PARTNERS: tuple[Endpoint, ...] = (
-    *directory.ENDPOINTS,
-    *cases.ENDPOINTS,
-    *handoffs.ENDPOINTS,
-    *successions.ENDPOINTS,
-    *events.ENDPOINTS,
-    *registry.ENDPOINTS,
-    *changes.ENDPOINTS,
-    *audit.ENDPOINTS,
-    *conformance.ENDPOINTS,
+    *(
+        one
+        for module in (
+            directory,
+            cases,
+            handoffs,
+            successions,
+            events,
+            registry,
+            changes,
+            conformance,
+        )
+        for one in vars(module).values()
+        if isinstance(one, Endpoint)
+    ),
+    *handoffs.ANSWERING,
 )
 """Everything that a system with a token may call."""
 
@@ -42,7 +48,6 @@ PUBLIC: tuple[Endpoint, ...] = (
     *metadata.PUBLIC,
     *log.ENDPOINTS,
     *certificates.PUBLIC,
-    *problem_pages.ENDPOINTS,
 )
 """What anybody may read, and where an invitation becomes a certificate; the description of all
 this is added by the app."""

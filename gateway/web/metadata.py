@@ -1,14 +1,17 @@
-"""What clients find out by themselves: metadata (RFC 8414, RFC 9728) and the public keys."""
+"""What anybody finds out: metadata (RFC 8414, RFC 9728), the public keys, what problems mean."""
 
+from html import escape
 from typing import Any
 
 from flask import Response
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.domain.refusals import NotFound
 from gateway.kernel.client_assertion import ALGORITHMS
 from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS
+from gateway.web.problems import all_problems
 from gateway.web.responses import json_response
 
 KEPT = {"Cache-Control": "public, max-age=900"}
@@ -90,5 +93,55 @@ def attestation_keys(gate: AppContext) -> Response:
     return _set(gate.attestation_keys)
 
 
-PUBLIC = (authorization_server, openid_configuration, token_keys, attestation_keys)
+# --- Pages for people: what each problem means ----------------------------------------------------
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title></head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def _page(title: str, body: str) -> Response:
+    text = _PAGE.format(title=escape(title), body=body)
+    return Response(text, headers=KEPT, content_type="text/html; charset=utf-8")
+
+
+@unauthenticated("GET /problems", media="text/html")
+def problems(gate: AppContext) -> Response:
+    """Read the list of all problems that the gateway answers with."""
+    lines = (
+        f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
+        for slug, problem in sorted(all_problems().items())
+    )
+    return _page("Problems", "<ul>\n" + "\n".join(lines) + "\n</ul>")
+
+
+@unauthenticated("GET /problems/<name>", media="text/html")
+def problem_page(gate: AppContext, name: str) -> Response:
+    """Read what a problem means and what to do about it."""
+    problem = all_problems().get(name)
+    if problem is None:
+        raise NotFound
+    return _page(
+        problem.title,
+        f"<p>Status {problem.status}, <code>{problem.slug}</code></p>\n"
+        f"<h2>What it means</h2>\n<p>{escape(problem.meaning)}</p>\n"
+        f"<h2>What to do</h2>\n<p>{escape(problem.remedy)}</p>\n"
+        '<p><a href="/problems">All problems</a></p>',
+    )
+
+
+PUBLIC = (
+    authorization_server,
+    openid_configuration,
+    token_keys,
+    attestation_keys,
+    problems,
+    problem_page,
+)
 PARTNERS = (protected_resource,)

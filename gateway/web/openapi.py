@@ -16,6 +16,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.kernel.results import one_of
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
@@ -24,7 +25,7 @@ from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT
 from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.changes import VALUES
-from gateway.web.partners.response_schemas import SHAPES, one_of
+from gateway.web.partners.response_schemas import SHAPES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.responses import json_response
 

@@ -1,43 +1,12 @@
-"""Values as HTTP answers: JSON written one way, and the headers that every answer carries."""
+"""Values as HTTP answers: JSON, and the headers that every answer carries."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
-from datetime import date
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from flask import Response
 
-from gateway.evidence import receipt
-from gateway.evidence.receipt import Receipt
-from gateway.kernel.pagination import Page
-
-
-@cache
-def _optional(kind: type[Any]) -> frozenset[str]:
-    """The members that are left out of an answer where they are None."""
-    return frozenset(one.name for one in fields(kind) if one.default is None)
-
-
-def _members(value: Any) -> Any:
-    """Values that JSON lacks: results of actions, ids, times."""
-    if isinstance(value, Receipt):
-        return receipt.to_json(value)
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    optional = _optional(value.__class__)
-    return {n: v for n, v in vars(value).items() if v is not None or n not in optional}
-
-
-# Encoders are made once: json.dumps with settings makes a new one for each call.
-encode = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_members
-).encode
+from gateway.kernel.results import Page, encode
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",

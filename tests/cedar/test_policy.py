@@ -84,7 +84,6 @@ BY_ADMINISTRATORS = (
     "succession.cancel",
     "system.register",
     "system.set_keys",
-    "certificate.approve",
     "certificate.revoke",
     "key.register",
     "key.revoke",

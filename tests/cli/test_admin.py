@@ -1,14 +1,11 @@
 """`casegate admin`: named persons with their keys, one change, its receipt, one sentence if not."""
 
-import base64
 import errno
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,24 +14,20 @@ import click
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway import maintenance, wiring
 from gateway.cli import main
-from gateway.cli.admin import admin, certificate
+from gateway.cli.admin import admin
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import CertificateRequest
 from gateway.keys import KeyPurpose, generate_key, load_key_set, write_key
-from gateway.pki.end_entity import read_request
 from gateway.store.high_water_mark_file import HighWaterMarkFile
 from tests.each import each
-from tests.operating import DUBOIS, MARTIN, Operator, operator, request, said
+from tests.operating import DUBOIS, MARTIN, Operator, certified, operator, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
 SEAT = ("--membership", "observer", "--from", "2023-10-31", "--decision-ref", "board")
@@ -167,8 +160,6 @@ def test_a_key_is_named_for_one_who_approves(
 def test_the_receipt_of_every_command_verifies_and_names_the_change(
     gw: Operator, tmp_path: Path
 ) -> None:
-    (tmp_path / "request.csr").write_bytes(request())
-
     def do(typ: str, *words: str) -> dict[str, Any]:
         told = json.loads(gw.done("--json", *words))
         proved = confirmed(gw, told)
@@ -196,11 +187,8 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
         str(tmp_path / "key.json"),
     )
     do("system.keys_set", "system", "set-keys", "ofmin", "desk", "--certificate-only")
-    files = ("--csr", str(tmp_path / "request.csr"), "--out", str(tmp_path / "certificate.pem"))
-    do("certificate.approved", "certificate", "approve", "ofmin", "desk", *files)
-    pem = (tmp_path / "certificate.pem").read_bytes()
-    der = x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
-    thumbprint = base64url.digest(der)
+    leaf, _ = x509.load_pem_x509_certificates(certified(gw, "ofmin", "desk").encode())
+    thumbprint = base64url.digest(leaf.public_bytes(Encoding.DER))
     do("certificate.revoked", "certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
     do("organisation.suspended", "organisation", "suspend", "ofmin", "--reason", "no answer")
     do("organisation.reinstated", "organisation", "reinstate", "ofmin", "--reason", "answered")
@@ -271,109 +259,6 @@ def test_keys_or_none_is_said_and_not_left_out(
     assert result.exit_code == 2
 
 
-# --- Certificates
-
-
-def issue(gw: Operator, csr: bytes = b"", out: str = "certificate.pem") -> Any:
-    file = gw.folder.parent / "request.csr"
-    file.write_bytes(csr or request())
-    paths = ("--csr", file, "--out", gw.folder.parent / out)
-    return gw.admin("certificate", "approve", "ofmin", "desk", *paths)
-
-
-@contextmanager
-def maintained(gw: Operator) -> Iterator[None]:
-    """A gateway with a running `maintain`, as far as its lock and its work go."""
-    stop, begun = threading.Event(), threading.Event()
-
-    def pause() -> bool:
-        begun.set()
-        return stop.wait(0.05)
-
-    thread = threading.Thread(target=lambda: maintenance.run(gw.config, pause, pytest.fail))
-    thread.start()
-    try:
-        assert begun.wait(10)
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def test_without_maintain_the_certificate_is_made_by_the_operator_s_hand(ofmin: Operator) -> None:
-    result = issue(ofmin)
-    assert result.exit_code == 0, result.output
-    out = ofmin.folder.parent / "certificate.pem"
-    assert f"certificate in {out}" in result.stdout
-    leaf, above = x509.load_pem_x509_certificates(out.read_bytes())
-    leaf.verify_directly_issued_by(above)
-    named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    uri = "urn:casegate:example:ofmin:desk"
-    assert named.get_values_for_type(x509.UniformResourceIdentifier) == [uri]
-
-
-def test_with_maintain_running_the_certificate_comes_from_it(
-    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(*_: Any) -> None:
-        raise AssertionError("the issuing key was opened beside `maintain`")
-
-    with maintained(ofmin):
-        monkeypatch.setattr(wiring, "IssuingAuthority", forbidden)
-        result = issue(ofmin)
-    assert result.exit_code == 0, result.output
-    assert (ofmin.folder.parent / "certificate.pem").exists()
-
-
-def test_a_maintain_that_does_not_serve_is_not_waited_for_for_ever(
-    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(certificate, "WAIT_SECONDS", 0.2)
-    out, csr = ofmin.folder.parent / "certificate.pem", request()
-    with maintenance.holding(ofmin.config):
-        assert "maintenance did not serve the request" in said(issue(ofmin, csr))
-        assert not out.exists()
-        size = ofmin.size()
-        assert "give this command again" in said(issue(ofmin, csr))
-    assert ofmin.size() == size
-    assert issue(ofmin, csr).exit_code == 0
-    assert ofmin.size() == size + 1
-    assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
-
-
-def test_the_same_request_gives_the_same_certificate_until_that_is_revoked(
-    ofmin: Operator,
-) -> None:
-    out, csr = ofmin.folder.parent, request()
-    assert issue(ofmin, csr).exit_code == 0
-    size = ofmin.size()
-    assert issue(ofmin, csr, out="again.pem").exit_code == 0
-    assert (out / "again.pem").read_bytes() == (out / "certificate.pem").read_bytes()
-    assert ofmin.size() == size
-    leaf = x509.load_pem_x509_certificates((out / "again.pem").read_bytes())[0]
-    thumbprint = base64url.digest(leaf.public_bytes(Encoding.DER))
-    ofmin.done("certificate", "revoke", "ofmin", thumbprint, "--reason", "lost")
-    assert issue(ofmin, csr, out="next.pem").exit_code == 0
-    assert (out / "next.pem").read_bytes() != (out / "certificate.pem").read_bytes()
-
-
-def test_a_certificate_is_proposed_approved_elsewhere_and_fetched(
-    ofmin: Operator, tmp_path: Path
-) -> None:
-    csr, out = tmp_path / "request.csr", tmp_path / "certificate.pem"
-    csr.write_bytes(request())
-    words = ("certificate", "approve", "ofmin", "desk", "--csr", csr)
-    assert "--out FILE" in ofmin.admin(*words).stderr
-    made = json.loads(ofmin.done("--json", *words, persons=(MARTIN,)))
-    assert "waits" in ofmin.done(*words, "--out", out, persons=(MARTIN,))
-    assert not out.exists()
-    named = made["result"]["proposal"]
-    told = ofmin.done("proposal", "approve", named, "--yes", persons=(DUBOIS,))
-    assert "certificate approve ofmin desk --csr FILE --out FILE" in told
-    ofmin.done(*words, "--out", out, persons=(MARTIN,))
-    assert len(x509.load_pem_x509_certificates(out.read_bytes())) == 2
-
-
 # --- The mark cannot be raised once the change is in
 
 
@@ -415,17 +300,6 @@ def test_a_step_of_a_key_that_has_no_receipt_is_not_taken(
     sentence = said(ofmin.admin("gateway-key", "rotate", "--step", "publish", persons=(MARTIN,)))
     assert "the step was not taken" in sentence
     assert not (ofmin.config.keys / "token" / "next.pem").exists()
-
-
-def test_a_certificate_that_was_approved_without_a_receipt_is_not_approved_twice(
-    ofmin: Operator, unmarked: pytest.MonkeyPatch
-) -> None:
-    csr = request()
-    assert "give the same command again" in said(issue(ofmin, csr))
-    unmarked.undo()
-    size = ofmin.size()
-    assert issue(ofmin, csr).exit_code == 0
-    assert ofmin.size() == size + 1  # issued, and not approved once more
 
 
 # --- Invitations
@@ -492,52 +366,6 @@ def test_an_invitation_without_a_receipt_keeps_its_token(
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def broken_signature() -> bytes:
-    der = bytearray(x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER))
-    der[-1] ^= 1
-    body = base64.encodebytes(bytes(der))
-    return b"-----BEGIN CERTIFICATE REQUEST-----\n" + body + b"-----END CERTIFICATE REQUEST-----\n"
-
-
-@pytest.mark.parametrize(
-    ("csr", "reason"),
-    [
-        (broken_signature, "the certificate request is not signed with its own key"),
-        (
-            lambda: request(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
-            "a client's key is on P-256 or Ed25519",
-        ),
-        (lambda: b"not a request", "the certificate request cannot be read"),
-        (lambda: bytes(range(256)), "the certificate request cannot be read"),
-    ],
-)
-def test_a_bad_request_is_refused_in_a_sentence_before_anybody_approves_it(
-    ofmin: Operator, csr: Any, reason: str
-) -> None:
-    size = ofmin.size()
-    told = said(issue(ofmin, csr()))
-    assert (told.startswith("nothing was approved: "), told.endswith(reason)) == (True, True)
-    assert ofmin.size() == size
-    assert not (ofmin.folder.parent / "certificate.pem").exists()
-
-
-def test_a_request_that_maintenance_refuses_leaves_no_file(
-    ofmin: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refused = CertificateRequest("not a request", "x")
-    monkeypatch.setattr("gateway.cli.admin.certificate.read_request", lambda _: refused)
-    told = "the request was refused: the certificate request cannot be read"
-    assert said(issue(ofmin, b"anything")) == told
-    assert not (ofmin.folder.parent / "certificate.pem").exists()
-
-
-def test_a_request_in_der_is_read_too(ofmin: Operator) -> None:
-    der = x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER)
-    issued = issue(ofmin, der)
-    assert issued.exit_code == 0
-    assert read_request(der).key in issued.stdout
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -563,16 +391,6 @@ def test_machine_output_is_asked_for_before_the_noun_or_behind_the_verb(gw: Oper
         assert json.loads(gw.done(*words, persons=())) == {"items": []}
     told = json.loads(gw.done("organisation", "admit", "ofmin", *ADMISSION, "--json"))
     assert told["result"]["organisation"] == "ofmin"
-
-
-def test_no_file_is_overwritten_and_nothing_recorded_before_it_can_be_written(
-    ofmin: Operator,
-) -> None:
-    out, before = ofmin.folder.parent / "certificate.pem", ofmin.size()
-    out.write_text("mine")
-    assert said(issue(ofmin)).startswith(f"{out} exists. ")
-    assert said(issue(ofmin, out="typo/certificate.pem")).endswith("No such file or directory")
-    assert (out.read_text(), ofmin.size()) == ("mine", before)
 
 
 @pytest.mark.parametrize("start", ["-", "-h", "--", "--help"])
@@ -643,11 +461,6 @@ def test_a_missing_database_is_said_and_not_made_anew(gw: Operator) -> None:
 def test_a_missing_key_is_said(gw: Operator, file: str, sentence: str) -> None:
     (gw.folder / file).unlink()
     assert sentence in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
-
-
-def test_without_an_issuing_key_the_request_waits_and_the_lack_is_said(ofmin: Operator) -> None:
-    shutil.rmtree(ofmin.config.issuing)
-    assert "holds no issuing authority" in said(issue(ofmin))
 
 
 # --- Help

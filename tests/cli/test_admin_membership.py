@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.cli.admin import administrators
-from gateway.cli.system import make_csr
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
-from gateway.pki.end_entity import read_request
 from tests.founding import make_change
 from tests.operating import DUBOIS, Operator, operator, said
 
@@ -214,18 +211,6 @@ def proposed(gw):
     gw.done(*seat, "--decision-ref", "board")
     words = ("--json", "membership", "end", "abc", "--until", "2030-01-02")
     return json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
-
-
-def test_who_approves_a_certificate_is_shown_which_key_it_is_for(gw, tmp_path):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    gw.done("system", "register", "abc", "desk")
-    csr = tmp_path / "request.csr"
-    csr.write_bytes(make_csr(ec.generate_private_key(ec.SECP256R1()), "abc", "desk"))
-    words = ("--json", "certificate", "approve", "abc", "desk", "--csr", csr)
-    named = json.loads(gw.done(*words, persons=(DUBOIS,)))["result"]["proposal"]
-    key = read_request(csr.read_bytes()).key
-    assert key in gw.done("proposal", "show", named, persons=())
-    assert json.loads(gw.done("--json", "proposal", "show", named, persons=()))["key"] == key
 
 
 def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):

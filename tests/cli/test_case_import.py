@@ -10,6 +10,7 @@ from gateway.cli import main
 from gateway.web.partners.case_document import load_case
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
+REFUSED = Path(__file__).parents[1] / "data/xarf/xarf-csam-must-be-refused.json"
 
 
 def run(report: Path, out: Path, *more: str) -> Result:
@@ -28,7 +29,7 @@ def test_the_case_written_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
 
 def test_a_report_with_an_image_leaves_no_file(tmp_path: Path) -> None:
     out = tmp_path / "case.json"
-    result = run(DEMO / "with-an-image.json", out)
+    result = run(REFUSED, out)
     assert result.exit_code == 1
     assert "is an image" in result.output
     assert not out.exists()

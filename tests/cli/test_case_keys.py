@@ -15,9 +15,9 @@ from gateway.cli.doctor import Finding, Level, run_checks
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.exchange import cases, erasure
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
-from tests.answers import to_json
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content
 from tests.operating import Operator, operator, said

@@ -56,7 +56,7 @@ def test_a_succession_is_planned_by_two_persons_and_ends_the_gap(gw: Operator) -
 
 def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw: Operator) -> None:
     one = planned(gw)
-    words = ("succession", "cancel", one, "--reason", "the decree was postponed")
+    words = ("succession", "cancel", "ocrvp", one, "--reason", "the decree was postponed")
     assert "waits" in gw.done(*words, persons=(MARTIN,))
     told = gw.done(*words)
     assert f"succession.cancel: succession {one}, predecessor ocrvp, successor ofmin" in told
@@ -82,7 +82,9 @@ def test_days_that_nobody_would_hold_are_warned_of(gw: Operator) -> None:
     days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
     gw.done("succession", "plan", *days, *ACT)
     (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
-    told = gw.done("succession", "cancel", listed["succession"], "--reason", "no successor")
+    told = gw.done(
+        "succession", "cancel", "ocrvp", listed["succession"], "--reason", "no successor"
+    )
     assert "WARNING: nobody holds it on 2100-01-01" in told
 
 

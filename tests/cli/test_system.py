@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway import files
@@ -19,37 +18,12 @@ from gateway.client import GatewayUnavailable, PartnerConnection
 from gateway.client.transport import PAUSES
 from gateway.kernel.client_assertion import read_keys
 from gateway.keys import KeyPurpose, load_key
-from gateway.pki.end_entity import issue_client, read_request
+from gateway.pki.end_entity import issue_client
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.conftest import authorities, real_now
 from tests.founding import case_content
-
-
-def request(*arguments: str) -> str:
-    result = CliRunner().invoke(main, ["system", "create-request", *arguments])
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-IDS = ("--organisation", "point-de-contact", "--system", "desk")
-
-
-def test_a_request_has_a_key_of_its_own_that_stays(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    output = request(str(folder), *IDS)
-    assert "request.csr" in output
-    assert "never the key" in output
-    key = folder / "key.pem"
-    assert (key.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
-    csr = (folder / "request.csr").read_bytes()
-    assert b"PRIVATE" not in csr
-    private = serialization.load_pem_private_key(key.read_bytes(), None)
-    asked = x509.load_pem_x509_csr(csr)
-    assert asked.public_key() == private.public_key()
-    assert asked.is_signature_valid
-    assert read_request(csr).key in output, "what the member reads out, and approvers compare"
 
 
 def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
@@ -67,57 +41,11 @@ def test_a_key_to_authenticate_by_stays_and_its_public_half_is_one_to_register(
     assert " exists. " in again.stderr
 
 
-def test_the_operator_can_issue_a_certificate_for_the_request(tmp_path: Path) -> None:
-    request(str(tmp_path / "desk"), *IDS)
-    issued = issue_client(
-        authorities().issuing,
-        (tmp_path / "desk" / "request.csr").read_bytes(),
-        gateway="example",
-        organisation="point-de-contact",
-        system="desk",
-        crl_url="https://gateway.example.org/crl/x.crl",
-        now=real_now(),
-    )
-    assert issued.not_valid_after_utc > real_now()
-
-
-def test_the_connection_file_says_what_is_still_missing(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    request(str(folder), *IDS, "--api-url", "https://partners.example.org")
-    settings = tomllib.loads((folder / "connection.toml").read_text())
-    assert settings["client_id"] == "point-de-contact.desk"
-    assert settings["api_url"] == "https://partners.example.org"
-    checked = CliRunner().invoke(
-        main, ["system", "check", "--connection", str(folder / "connection.toml")]
-    )
-    assert checked.exit_code == 4
-    assert "lacks issuer" in checked.stderr
-    assert "log_key" in checked.stderr
-
-
-def test_an_existing_key_is_never_replaced(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    request(str(folder), *IDS)
-    before = (folder / "key.pem").read_bytes()
-    again = CliRunner().invoke(main, ["system", "create-request", str(folder), *IDS])
-    assert again.exit_code == 1
-    assert " exists. " in again.stderr
-    assert (folder / "key.pem").read_bytes() == before
-
-
-def test_ids_are_checked_before_anything_is_made(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    wrong = ["system", "create-request", str(folder), "--organisation", "A B", "--system", "desk"]
-    assert CliRunner().invoke(main, wrong).exit_code == 2
-    ids = ("--organisation", "abc", "--system", "desk")
-    wrong = ["system", "create-request", str(folder), *ids, "--issuer", "gateway.example.org"]
-    assert CliRunner().invoke(main, wrong).exit_code == 2
-    assert not folder.exists()
+def test_a_key_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for words in (("create-request", *ids), ("create-key",)):
-        below = ["system", words[0], str(tmp_path / "file" / "x"), *words[1:]]
-        result = CliRunner().invoke(main, below)
-        assert (result.exit_code, "cannot be made" in result.stderr) == (1, True)
+    below = ["system", "create-key", str(tmp_path / "file" / "x")]
+    result = CliRunner().invoke(main, below)
+    assert (result.exit_code, "cannot be made" in result.stderr) == (1, True)
 
 
 @pytest.fixture

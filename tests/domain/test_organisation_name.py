@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.domain.audit_event import Party
-from gateway.domain.organisation_name import OrganisationName
+from gateway.domain.organisation import OrganisationName
 
 
 def test_an_id_names_an_organisation_of_this_gateway():

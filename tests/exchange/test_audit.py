@@ -20,9 +20,9 @@ from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange import audit, receipts
 from gateway.exchange.audit import AuditSearch, Filters
 from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.log import SqlLog
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     ALICE,

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.domain.refusals import Forbidden, NotFound
 from gateway.exchange import handoffs, offers
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,

@@ -21,9 +21,9 @@ from gateway.domain.refusals import (
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.kernel.results import to_json
 from gateway.web.partners.case_document import load_case
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CLEARED,

@@ -32,6 +32,7 @@ from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from tests.exchange.test_enrolment import stream_of
 from tests.founding import (
     HOTLINE,
@@ -66,7 +67,10 @@ class Candidate:
         self.run = UUID(str(begun.result["run"]))
 
     def view(self) -> dict[str, Any]:
-        return conformance.look_up(self.gateway.ports, self.caller, self.run)
+        shown: dict[str, Any] = to_json(
+            conformance.look_up(self.gateway.ports, self.caller, self.run)
+        )
+        return shown
 
     def do(self, action: Any, said: Any) -> Any:
         return self.gateway.do(action, self.caller, self.gateway.key(), self.run, said).result

@@ -15,9 +15,9 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.exchange import handoffs
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,

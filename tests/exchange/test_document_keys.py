@@ -9,6 +9,7 @@ from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, Validati
 from gateway.evidence import base64url, key_declaration, sd_jwt
 from gateway.evidence.key_declaration import LOCK, POSSESSION, SUCCESSION, UNLOCK
 from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
@@ -53,7 +54,7 @@ def possession(gateway, key=FIRST, **changes):
 
 def test_a_registered_key_stands_in_the_directory_with_the_event_that_registered_it(gateway):
     written = gateway.register_key(HOTLINE, FIRST)
-    view = organisations.look_up(gateway.ports, caller(OFMIN), HOTLINE)
+    view = to_json(organisations.look_up(gateway.ports, caller(OFMIN), HOTLINE))
     (key,) = view["document_keys"]
     assert (key["kid"], key["jwk"]) == (FIRST.kid, FIRST.public_jwk())
     assert (key["valid_until"], key["registration_event"]) == (None, written.result["event"])

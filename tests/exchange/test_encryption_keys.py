@@ -9,6 +9,7 @@ from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, Validati
 from gateway.evidence import key_declaration
 from gateway.evidence.key_declaration import ENCRYPTION, LOCK, POSSESSION, SUCCESSION
 from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.founding import (
     ALICE,
@@ -55,7 +56,7 @@ def proof(gateway, key=FIRST, **changes):
 
 def test_a_registered_key_stands_in_the_directory_with_the_event_that_registered_it(gateway):
     written = gateway.register_encryption_key(OFMIN, FIRST)
-    view = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
+    view = to_json(organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN))
     (key,) = view["encryption_keys"]
     assert view["document_keys"] == []
     assert (key["kid"], key["jwk"]) == (FIRST.kid, FIRST.public_jwk())

@@ -25,6 +25,7 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE
 from gateway.kernel.values import Credentials
 from gateway.registry import directory as organisations
@@ -141,7 +142,7 @@ def test_the_registration_of_the_first_key_is_traced_as_any_other(
     host.invite()
     host.use(first=host.first_key())
     key = document_key("newcomer")
-    told = organisations.look_up_key(gateway.ports, caller(HOTLINE), NEWCOMER, key.kid)
+    told = to_json(organisations.look_up_key(gateway.ports, caller(HOTLINE), NEWCOMER, key.kid))
     from gateway.evidence import receipt  # noqa: PLC0415
 
     found = key_history.verify_registration(
@@ -519,7 +520,7 @@ def test_a_withdrawn_invitation_that_was_used_names_the_document_keys_that_stand
 def test_an_enrolled_organisation_sees_itself_and_nothing_else(
     gateway: Founded, credentials: Credentials
 ) -> None:
-    me = organisations.whoami(gateway.ports, caller(NEWCOMER))
+    me = to_json(organisations.whoami(gateway.ports, caller(NEWCOMER)))
     assert me["status"] == "enrolled"
     refused = gateway.refusal(organisations.page, caller(NEWCOMER), "", 9)
     assert refused.refusal.rules == ("R2.inactive",)

@@ -24,9 +24,9 @@ from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import SentHandoff
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ALICE,
     BENOIT,

@@ -17,9 +17,9 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, receipts
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.answers import to_json
 from tests.each import each
 from tests.founding import (
     ABROAD,

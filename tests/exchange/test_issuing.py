@@ -20,10 +20,13 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.authentication import authenticate
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import CertificateOrder, Credentials
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import CertificateOrder, CertificateRequest, Credentials
 from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
 from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.registry import directory as organisations
+from gateway.registry import enrolment
 from gateway.registry.issuing import issue_approved_certificates
 from tests.founding import (
     ALICE,
@@ -84,6 +87,15 @@ def csr() -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def ordered(gateway: Founded, organisation: str = HOTLINE, pem: str = "") -> WriteResult:
+    """A certificate that a system asked for by an invitation, and that is to be made."""
+    token = f"{gateway.key():A<43}"
+    digest = base64url.digest(token.encode())
+    gateway.administer("invitation.create", organisation, system=DESK, token_sha256=digest)
+    asked = CertificateRequest(pem or csr(), digest)
+    return gateway.do(enrolment.redeem_invitation, organisation, token, asked)
+
+
 def stored(gateway: Founded, request: str) -> CertificateOrder:
     with gateway.ports.begin(TransactionMode.READ) as work:
         return work.signing.get(UUID(request))
@@ -97,11 +109,11 @@ def last_event(gateway: Founded, reader: str) -> Receipt:
     return Receipt(made.document, made.nonce, made.shown_to(reader), "")
 
 
-def test_a_certificate_is_approved_then_made_by_who_holds_the_key_then_known(gateway, authority):
+def test_a_certificate_is_asked_for_then_made_by_who_holds_the_key_then_known(gateway, authority):
     text = csr()
-    written = gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=text)
+    written = ordered(gateway, pem=text)
     assert text not in shown(written.receipt)["subject"]
-    assert fields_of(written.receipt)["type"] == "certificate.approved"
+    assert fields_of(written.receipt)["type"] == "invitation.redeemed"
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert str(served.id) == written.result["request"]
     assert stored(gateway, written.result["request"]) == served
@@ -115,12 +127,12 @@ def test_a_certificate_is_approved_then_made_by_who_holds_the_key_then_known(gat
     uri = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:{DESK}"
     found = authenticate(gateway.ports, f"{HOTLINE}.{DESK}", Credentials(thumbprint, (uri,)))
     assert found.organisation == HOTLINE
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     assert [one["thumbprint"] for one in me["certificates"]] == [thumbprint]
 
 
 def test_a_request_is_served_once(gateway, authority):
-    gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+    ordered(gateway)
     assert len(issue_approved_certificates(gateway.ports, authority)) == 1
     size = gateway.size()
     assert issue_approved_certificates(gateway.ports, authority) == []
@@ -129,7 +141,7 @@ def test_a_request_is_served_once(gateway, authority):
 
 def test_a_request_that_another_holder_serves_meanwhile_is_left_to_it(gateway, authority):
     for _ in range(2):
-        gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+        ordered(gateway)
     issue, raced = authority.issue, []
 
     class Racing:
@@ -147,8 +159,8 @@ def test_a_request_that_another_holder_serves_meanwhile_is_left_to_it(gateway, a
 
 
 def test_a_bad_request_is_refused_on_record_and_keeps_none_waiting(gateway, authority):
-    bad = gateway.administer("certificate.approve", HOTLINE, system=DESK, csr="not a CSR")
-    good = gateway.administer("certificate.approve", OFMIN, system=DESK, csr=csr())
+    bad = ordered(gateway, pem="not a CSR")
+    good = ordered(gateway, OFMIN)
     gateway.day = date(2023, 8, 30)
     issue_approved_certificates(gateway.ports, authority)
     assert stored(gateway, bad.result["request"]).certificate is None
@@ -168,7 +180,7 @@ def test_a_bad_request_is_refused_on_record_and_keeps_none_waiting(gateway, auth
     ],
 )
 def test_a_certificate_whose_ground_is_gone_is_not_made(gateway, authority, action, values):
-    written = gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+    written = ordered(gateway)
     gateway.administer(action, HOTLINE, **values)
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert served.certificate is None
@@ -181,7 +193,7 @@ def test_a_certificate_whose_ground_is_gone_is_not_made(gateway, authority, acti
 
 
 def test_a_certificate_whose_ground_goes_while_it_is_made_is_not_kept(gateway, authority):
-    written = gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+    written = ordered(gateway)
 
     class Slow:
         def issue(self, *asked: Any) -> tuple[str, Certificate]:
@@ -198,22 +210,16 @@ def test_a_certificate_whose_ground_goes_while_it_is_made_is_not_kept(gateway, a
 
 
 def test_one_that_is_suspended_is_equipped_all_the_same(gateway, authority):
-    gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+    ordered(gateway)
     gateway.administer("organisation.suspend", HOTLINE, reason="under review")
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert served.certificate
 
 
-def test_a_certificate_is_for_a_registered_system_only(gateway):
-    change = Change("certificate.approve", HOTLINE, {"system": "unknown", "csr": csr()})
-    arguments = (make_change, change, gateway.approve(change))
-    refused_on_record(gateway, NotFound, *arguments)
-
-
 def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, authority):
-    gateway.administer("certificate.approve", HOTLINE, system=DESK, csr=csr())
+    ordered(gateway)
     issue_approved_certificates(gateway.ports, authority)
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     thumbprint = me["certificates"][0]["thumbprint"]
     for organisation, kind in ((OFMIN, NotFound), ("hotline-x", Forbidden)):
         change = Change(

@@ -14,9 +14,10 @@ from gateway.domain.organisation import Contact, MembershipClass, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.evidence import base64url
 from gateway.exchange import erasure, offers
-from gateway.kernel import pagination
+from gateway.kernel import results
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.founding import (
     ABROAD,
@@ -96,7 +97,7 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         date(2026, 3, 1),
     )
     assert str(asked.decision.event) == approved.result["event"]
-    me = organisations.whoami(gateway.ports, caller(NEW))
+    me = to_json(organisations.whoami(gateway.ports, caller(NEW)))
     assert me["organisation"]["active"]
 
 
@@ -255,21 +256,21 @@ def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
     gateway.administer("organisation.apply", "a-first", **APPLICATION)
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     me = caller(HOTLINE)
-    listed = [o["organisation"] for o in organisations.page(gateway.ports, me, "", 2).items]
+    listed = [o.organisation for o in organisations.page(gateway.ports, me, "", 2).items]
     assert len(listed) == 2
     assert not {"a-first", NEW} & set(listed)
-    everybody = organisations.page(gateway.ports, me, "", 100).items
+    everybody = to_json(organisations.page(gateway.ports, me, "", 100).items)
     assert len(everybody) == 4
     assert isinstance(gateway.refusal(organisations.look_up, me, NEW).refusal, NotFound)
     assert isinstance(gateway.refusal(organisations.whoami, caller(NEW)).refusal, Forbidden)
 
 
 def test_no_page_of_the_directory_leads_on_from_who_only_applied(gateway, monkeypatch):
-    monkeypatch.setattr(pagination, "ROWS_LOOKED_AT", 1)
+    monkeypatch.setattr(results, "ROWS_LOOKED_AT", 1)
     gateway.administer("organisation.apply", "a-first", **APPLICATION)
     nothing_fits = organisations.DirectoryFilter(kind="nothing of the kind")
     page = organisations.page(gateway.ports, caller(HOTLINE), "", 9, nothing_fits)
-    assert page == pagination.Page([], ABROAD)
+    assert page == results.Page([], ABROAD)
 
 
 def test_an_offer_does_not_tell_that_somebody_applied(gateway):
@@ -284,7 +285,7 @@ def test_an_offer_does_not_tell_that_somebody_applied(gateway):
 def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     gateway.administer("organisation.leave", OFMIN, reason="the office is closed")
     assert isinstance(gateway.refusal(organisations.whoami, caller(OFMIN)).refusal, Forbidden)
-    seen = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
+    seen = to_json(organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN))
     assert (seen["active"], seen["membership"], seen["mandates"]) == (False, None, [])
     kept = gateway.organisation(OFMIN)
     assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER

@@ -23,9 +23,9 @@ from gateway.domain.refusals import (
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import offers
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CSAM_FR,

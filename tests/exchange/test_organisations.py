@@ -8,13 +8,14 @@ from gateway.domain.organisation import SCOPES, Certificate
 from gateway.domain.refusals import LogFrozen, NotFound, WrongState
 from gateway.evidence import membership_attestation
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
 
 
 def test_an_organisation_is_shown_as_it_stands(gateway):
-    seen = organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN)
+    seen = to_json(organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN))
     assert seen == {
         "organisation": OFMIN,
         "name": "OFMIN",
@@ -50,24 +51,24 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
 )
 def test_the_directory_is_that_of_the_legal_date(gateway, day, holder, standing_of_ofmin):
     gateway.day = day
-    page = organisations.page(gateway.ports, caller(HOTLINE), "", 10).items
+    page = to_json(organisations.page(gateway.ports, caller(HOTLINE), "", 10).items)
     holders = [one["organisation"] for one in page if one["mandates"]]
     assert holders == [holder]
     memberships = {one["organisation"]: one["membership"] for one in page}
     assert memberships[OFMIN] == standing_of_ofmin
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     assert (me["reference_date"], me["reference_date_simulated"]) == (day.isoformat(), True)
 
 
 def test_the_directory_is_read_by_page(gateway):
     first = organisations.page(gateway.ports, caller(OCRVP), "", 3).items
-    rest = organisations.page(gateway.ports, caller(OCRVP), first[-1]["organisation"], 3).items
-    assert [one["organisation"] for one in (*first, *rest)] == sorted(ORGANISATIONS)
+    rest = organisations.page(gateway.ports, caller(OCRVP), first[-1].organisation, 3).items
+    assert [one.organisation for one in (*first, *rest)] == sorted(ORGANISATIONS)
 
 
 def test_a_suspended_organisation_is_shown_as_not_active(gateway):
     gateway.administer("organisation.suspend", ABROAD, reason="under review")
-    seen = organisations.look_up(gateway.ports, caller(HOTLINE), ABROAD)
+    seen = to_json(organisations.look_up(gateway.ports, caller(HOTLINE), ABROAD))
     assert seen["active"] is False
 
 
@@ -86,7 +87,7 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
         for certificate in (valid, revoked, other):
             work.organisations.add_certificate(certificate)
         work.commit()
-    me = organisations.whoami(gateway.ports, caller(HOTLINE))
+    me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     assert me["organisation"]["organisation"] == HOTLINE
     assert (me["system"], me["scopes"]) == ("desk", sorted(SCOPES))
     assert me["certificates"] == [
@@ -115,13 +116,13 @@ def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
     while after is not None:
         page = organisations.page(gateway.ports, caller(HOTLINE), after, limit, wanted)
         assert len(page.items) <= limit
-        seen += [one["organisation"] for one in page.items]
+        seen += [one.organisation for one in page.items]
         after = page.after
     assert seen == found
 
 
 def stated(gateway, slug):
-    told = organisations.issue_attestation(gateway.ports, caller(HOTLINE), slug)
+    told = to_json(organisations.issue_attestation(gateway.ports, caller(HOTLINE), slug))
     return told, membership_attestation.verify(told["attestation"], gateway.attestation_keys())
 
 

@@ -166,7 +166,6 @@ def test_what_one_person_may_do_is_made_and_does_not_wait(gateway):
 @pytest.mark.parametrize(
     ("action", "values"),
     [
-        ("certificate.approve", {"system": "desk", "csr": "any"}),
         ("system.set_keys", {"system": "desk", "keys": []}),
         (
             "interest.end",

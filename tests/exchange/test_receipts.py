@@ -11,8 +11,8 @@ from gateway.domain.refusals import HighWaterMarkUnavailable, NotFound
 from gateway.evidence import event, receipt
 from gateway.evidence.receipt import NotInLog, UnmatchedDetail
 from gateway.exchange import handoffs, receipts
+from gateway.kernel.results import to_json
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     HOTLINE,

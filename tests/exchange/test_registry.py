@@ -74,7 +74,6 @@ MALFORMED = [
     ]),
     ("system.set_keys", ABROAD, {"system": "A", "keys": []}, "system"),
     ("system.set_keys", ABROAD, {"system": "desk", "keys": [{}]}, "keys"),
-    ("certificate.approve", ABROAD, {"system": "desk", "csr": ""}, "csr"),
     ("certificate.revoke", ABROAD, {"thumbprint": None}, "thumbprint"),
 ]  # fmt: skip
 

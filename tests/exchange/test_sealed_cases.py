@@ -10,8 +10,8 @@ from gateway.domain.sealed import SealedContent
 from gateway.evidence import sd_jwt, seal, signature
 from gateway.exchange import cases, handoffs, offers
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.kernel.results import to_json
 from tests import answers
-from tests.answers import to_json
 from tests.founding import (
     ABROAD,
     CSAM_FR,

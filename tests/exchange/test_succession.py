@@ -25,9 +25,9 @@ from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.store.cases import SqlCases
 from tests import answers
-from tests.answers import to_json
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
 from tests.founding import (
@@ -115,7 +115,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     assert held == {OFMIN: frozenset(), OCRVP: {KEY}}
     for office in (OFMIN, OCRVP, GATEWAY):
         assert stream(gateway, office)[-1] == "succession.planned"
-    told = successions.look_up(gateway.ports, caller(OCRVP), succession)
+    told = to_json(successions.look_up(gateway.ports, caller(OCRVP), succession))
     assert told["waits_for"] == [OFMIN, OCRVP]
     assert told["mandate_event"] == str(succession)
     (competence,) = [c for c in gateway.organisation(OCRVP).mandates if c.period.holds(DAY)]
@@ -188,7 +188,7 @@ def test_what_was_ended_and_given_by_hand_for_that_day_stands(gateway):
         start="2026-04-01",
     ).result["event"]
     succession = planned(gateway)
-    told = successions.look_up(gateway.ports, caller(OFMIN), succession)
+    told = to_json(successions.look_up(gateway.ports, caller(OFMIN), succession))
     assert told["mandate_event"] == given
 
 
@@ -266,7 +266,7 @@ def test_nobody_else_learns_that_there_is_a_succession(gateway, slug):
     ):
         action.__name__ = "it"
         assert isinstance(gateway.refusal(action).refusal, NotFound)
-    assert successions.index(gateway.ports, caller(slug)) == []
+    assert to_json(successions.index(gateway.ports, caller(slug))) == []
     assert len(successions.index(gateway.ports, caller(OFMIN))) == 1
 
 
@@ -288,7 +288,7 @@ def test_a_succession_that_policy_keeps_back_keeps_no_other_from_its_office(gate
     other = planned(gateway)
     assert len(successions.index(gateway.ports, caller(OFMIN))) == 2
     ports = replace(gateway.ports, policy=_Keeping(gateway.ports.policy, str(kept_back)))
-    (shown,) = successions.index(ports, caller(OFMIN))
+    (shown,) = to_json(successions.index(ports, caller(OFMIN)))
     assert shown["succession"] == str(other)
 
 

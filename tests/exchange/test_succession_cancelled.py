@@ -11,9 +11,9 @@ from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.registry import mandates
-from tests.answers import to_json
 from tests.exchange.test_succession import (
     DAY,
     KEY,
@@ -77,7 +77,7 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
     assert written.result.keys().isdisjoint({"overlaps", "nobody_from"})
     for office in (OFMIN, OCRVP, GATEWAY):
         assert stream(gateway, office)[-1] == "succession.cancelled"
-    told = successions.look_up(gateway.ports, caller(OCRVP), succession)
+    told = to_json(successions.look_up(gateway.ports, caller(OCRVP), succession))
     assert (told["cancelled"], told["waits_for"]) == (written.result["event"], [])
 
 
@@ -306,7 +306,7 @@ def test_what_was_carried_out_with_nothing_to_move_is_not_called_off(gateway):
 def test_to_others_the_cancelled_succession_does_not_exist(gateway):
     succession = planned(gateway)
     cancel(gateway, succession)
-    assert successions.index(gateway.ports, caller(HOTLINE)) == []
+    assert to_json(successions.index(gateway.ports, caller(HOTLINE))) == []
     assert stream(gateway, HOTLINE)[-1] != "succession.cancelled"
 
 

@@ -2,14 +2,11 @@
 
 import random
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
-from gateway import wiring
-from gateway.cli.admin import served
 from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.harness import HOTLINE, OFMIN, check_log, config_of, offered
+from tests.journeys.harness import HOTLINE, OFMIN, check_log, offered
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
 from tests.journeys.processes import kill_node
@@ -53,11 +50,4 @@ def _hand_over(first: DemoEnvironment, second: DemoEnvironment) -> None:
 
 def _renew_certificate(node: DemoEnvironment) -> None:
     """What maintenance alone can do is done by the maintenance of the node that is left."""
-    csr = (node.folder / HOTLINE / "request.csr").read_text(encoding="ascii")
-    written = node.administer("certificate.approve", HOTLINE, {"system": "desk", "csr": csr})
-    gateway = wiring.connect(config_of(node))
-    try:
-        found = served(gateway, UUID(str(written.result["request"])))
-    finally:
-        gateway.close()
-    assert found.certificate is not None
+    node.renew(HOTLINE, node.folder / "former")

@@ -140,7 +140,7 @@ def test_a_request_under_way_ends_with_what_it_was_authenticated_by(issued):
     """Between the check at the door and the transaction, a certificate was revoked, or a scope."""
     shown = Credentials("thumb-1", (URI,), "token-1")
     caller = Caller(HOTLINE, "desk", frozenset({"directory.read"}), shown)
-    assert organisations.whoami(issued.ports, caller)["organisation"]["organisation"] == HOTLINE
+    assert organisations.whoami(issued.ports, caller).organisation.organisation == HOTLINE
     more = replace(caller, scopes=caller.scopes | {"admin"})
     with pytest.raises(NotAuthenticated, match="scopes"):
         organisations.whoami(issued.ports, more)

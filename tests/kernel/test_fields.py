@@ -103,7 +103,6 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("system.disable", HOTLINE, SYSTEM_REASON),
     ("system.enable", HOTLINE, SYSTEM_REASON),
     ("system.set_admin_scopes", HOTLINE, {"system": "desk", "scopes": ["admin"]}),
-    ("certificate.approve", HOTLINE, {"system": "desk", "csr": "a request"}),
     ("certificate.revoke", HOTLINE, {"thumbprint": "A" * 43, **REASON}),
     ("certificate.revoke", HOTLINE, {"system": "desk", **REASON}),
     ("key.register", HOTLINE, {"jwk": document_key("new").public_jwk(), **SIGNED}),

@@ -9,11 +9,11 @@ from gateway.exchange import cases, handoffs, receipts
 from gateway.kernel.changes import Change
 from gateway.kernel.log_continuity import CHECKED_EVERY
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.registry import directory as organisations
 from gateway.registry.issuing import issue_approved_certificates
-from tests.answers import to_json
 from tests.exchange.errands import ERRANDS
 from tests.founding import HOTLINE, OFMIN, caller, make_change, offered, submitted
 from tests.marks import Marking, marked_gateway
@@ -80,7 +80,7 @@ def test_what_needs_no_receipt_is_read_while_the_log_is_frozen(marking) -> None:
     marking.freeze()
     ports = marking.gateway.ports
     assert to_json(handoffs.look_up(ports, caller(OFMIN), handoff))["state"] == "offered"
-    assert organisations.whoami(ports, caller(HOTLINE))["organisation"]
+    assert to_json(organisations.whoami(ports, caller(HOTLINE)))["organisation"]
 
 
 def test_receipts_are_not_signed_while_the_log_is_frozen(marking) -> None:

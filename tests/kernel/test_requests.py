@@ -21,11 +21,11 @@ from gateway.domain.refusals import (
 from gateway.exchange import cases, handoffs, offers, receipts
 from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from tests import answers
-from tests.answers import to_json
 from tests.exchange.errands import ERRANDS
 from tests.founding import (
     ABROAD,
@@ -54,7 +54,11 @@ each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
 def substance(gateway: Founded) -> dict[str, Any]:
     """All that is stored but the log, its budgets and counters."""
     stored = gateway.store.tables().items()
-    return {name: rows for name, rows in stored if not name.startswith(("log_", "budget", "party"))}
+    return {
+        name: rows
+        for name, rows in stored
+        if not name.startswith(("log_", "budget", "party", "stream"))
+    }
 
 
 # --- retries -------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, founding
-from tests.answers import to_json
 from tests.founding import (
     HOTLINE,
     OFMIN,

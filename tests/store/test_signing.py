@@ -65,14 +65,3 @@ def test_a_reading_work_queues_and_serves_nothing(store):
             work.signing.add(signing_request())
         with pytest.raises(RuntimeError, match="reading"):
             work.signing.save(signing_request())
-
-
-def test_the_newest_request_of_a_text_is_found(store):
-    first, second = signing_request(), signing_request()
-    other = signing_request("another")
-    queued(store, first, second, other)
-    with store.begin(TransactionMode.READ) as work:
-        of_csr = work.signing.of_csr
-        assert of_csr("hotline", "intake", "a request in PEM") == second
-        assert of_csr("hotline", "another", "a request in PEM") == other
-        assert of_csr("hotline", "intake", "another request") is None

@@ -227,7 +227,7 @@ def test_rs5_no_endpoint_answers_a_suspended_member_whatever_it_sends(gateway, h
 
 
 def test_rs5_a_view_without_a_transaction_answers_registered_systems_only(gateway, hotline):
-    @endpoint("GET /constant", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
+    @endpoint("GET /constant", "whoami.read", ANY_SCOPE, "Whoami")
     def constant(call):
         return {"constant": True}
 

@@ -17,7 +17,6 @@ from gateway.cli.admin import (
     gateway_keys,
     organisation,
 )
-from gateway.cli.admin.certificate import served
 from gateway.cli.admin.session import (
     AdminSession,
     approve,
@@ -27,7 +26,7 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import home_option
 
-__all__ = ["admin", "approve", "served"]
+__all__ = ["admin", "approve"]
 
 
 @click.group()

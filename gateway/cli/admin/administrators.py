@@ -12,19 +12,18 @@ import click
 
 from gateway import keys, wiring
 from gateway.changes import CHANGES
-from gateway.cli.admin.certificate import key_of
 from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
-from gateway.cli.arguments import gateway_address, organisation_id, plain_errors
+from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.values import Proposal
 from gateway.keys import KeyPurpose
 from gateway.registry import queries as entries
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
 )
@@ -40,7 +39,7 @@ def admins() -> None:
 def list_admins(session: AdminSession) -> None:
     """List the administrators and whether their approvals count."""
     with read_only(session) as gateway:
-        found = entries.administrators(gateway.ports)
+        found = to_json(entries.administrators(gateway.ports))
     rows = [
         (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
     ]
@@ -92,9 +91,9 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 
 
 @admins.command("sign", short_help="Sign a change on your own machine, for the network.")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
-@click.option("--key", "key_file", required=True, type=_FILE, help="Their key.pem.")
+@click.option("--key", "key_file", required=True, type=FILE, help="Their key.pem.")
 @_issuer
 @click.pass_obj
 def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer: str) -> None:
@@ -198,9 +197,6 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         (approval,) = approvals(session, gateway, change)
         done = changes.approve(gateway.ports, CHANGES, proposal_id, approval)
         show(session, change.action, done)
-    if change.action == "certificate.approve" and not session.as_json:
-        named = f"{change.organisation} {change.values['system']} --csr FILE --out FILE"
-        click.echo(f"  fetch it: casegate admin --as PERSON certificate approve {named}")
 
 
 @proposal.command("withdraw")
@@ -253,13 +249,11 @@ def _print(one: Proposal) -> None:
 
 
 def _fields(one: Proposal) -> dict[str, object]:
-    values = canonical.decode(one.values.encode())
     return {
         "proposal": str(one.id),
         "action": one.action,
         "organisation": one.organisation,
-        "values": values,
-        **({"key": key_of(values["csr"])} if one.action == "certificate.approve" else {}),
+        "values": canonical.decode(one.values.encode()),
         "proposer": one.proposer,
         "expires_at": one.expires_at.isoformat(),
         "applied_event": None if one.applied_event is None else str(one.applied_event),

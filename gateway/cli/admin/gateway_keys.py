@@ -20,7 +20,7 @@ from gateway.cli.admin.session import (
     result_json,
     show,
 )
-from gateway.cli.arguments import home_option, json_option, plain_errors
+from gateway.cli.arguments import FILE, FOLDER, home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase
 from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
 from gateway.config import Config
@@ -271,12 +271,12 @@ def _at(moment: datetime) -> str:
 @click.option(
     "--root",
     "root_folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Where root.pem and root.key are, when they are not in the folder's offline/.",
 )
 @click.option(
     "--root-passphrase-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
 @click.option(

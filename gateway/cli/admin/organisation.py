@@ -9,14 +9,13 @@ import click
 
 from gateway.cli.admin.session import (
     DAY,
-    FILE,
     AdminSession,
     change_registry,
     day,
     read_json,
     read_only,
 )
-from gateway.cli.arguments import organisation_id
+from gateway.cli.arguments import FILE, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -32,6 +31,7 @@ from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import to_json
 from gateway.registry import mandates, queries
 
 
@@ -51,7 +51,8 @@ def organisation() -> None:
 def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status."""
     with read_only(session) as gateway:
-        found = queries.index(gateway.ports, None if status is None else Status(status))
+        wanted = None if status is None else Status(status)
+        found = to_json(queries.index(gateway.ports, wanted))
     columns = ("organisation", "status", "kind", "name")
     print_items(
         session.as_json, found, columns, [[one[column] for column in columns] for one in found]
@@ -68,7 +69,7 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
     with read_only(session) as gateway:
-        found = queries.report(gateway.ports, slug, None if at is None else at.date())
+        found = to_json(queries.report(gateway.ports, slug, None if at is None else at.date()))
     if session.as_json:
         print_json(found)
     else:
@@ -132,7 +133,7 @@ def contact() -> None:
 
 @contact.command("set", short_help="Set the contact for a role.")
 @click.argument("slug", metavar="ORGANISATION")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
     """Set a contact of ORGANISATION from FILE (JSON: role, name, address)."""
@@ -193,7 +194,7 @@ def system() -> None:
     "--key",
     "files",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Public key, a JWK with a kid; twice while one replaces the other.",
 )
 @click.option(
@@ -305,28 +306,12 @@ def preview_succession(
     _print_succession(found, session.as_json)
 
 
-@succession.command("cancel", short_help="Cancel a planned succession before anything has moved.")
-@click.argument("succession", type=click.UUID)
-@click.option("--reason", required=True, help="Reason; both organisations read it.")
-@click.pass_obj
-def cancel_succession(session: AdminSession, succession: UUID, reason: str) -> None:
-    """Cancel SUCCESSION permanently. Needs two approvals (R10).
-
-    The predecessor holds the mandate again; after the day of the succession, from today on. It is
-    refused when a handoff has moved.
-    """
-    with read_only(session) as gateway:
-        planned = successions.find(gateway.ports, succession)
-    values = {"succession": str(succession), "reason": reason}
-    change_registry(session, "succession.cancel", planned.predecessor, values)
-
-
 @succession.command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
     with read_only(session) as gateway:
-        found = successions.list_all(gateway.ports)
+        found = to_json(successions.list_all(gateway.ports))
     print_successions(session.as_json, found)
 
 

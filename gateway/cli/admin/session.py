@@ -1,6 +1,5 @@
 """The session of administrators: who approves with which key, a change, and its receipt."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import click
 from gateway import keys, maintenance, wiring
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import plain_errors, sentence_of
+from gateway.cli.arguments import FILE, plain_errors, sentence_of
 from gateway.cli.output import format_value, print_json
 from gateway.config import Config
 from gateway.domain.audit_event import EventResult
@@ -289,7 +288,6 @@ def _words(value: Any) -> str:
 # --- Commands from the table of changes ---
 
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DAY = click.DateTime(["%Y-%m-%d"])
 
 ORGANISATIONS = {"succession": "PREDECESSOR", "case": "ORIGINATOR"}
@@ -304,22 +302,14 @@ def read_json(file: Path) -> Any:
         raise click.ClickException(f"{file} is not JSON: {error}") from error
 
 
-def _text_in(file: Path) -> str:
-    return file.read_text(encoding="ascii", errors="replace").strip()
-
-
-def _digest_of(file: Path) -> str:
-    return base64url.encode(hashlib.sha256(file.read_bytes()).digest())
-
-
 _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.TEXT: (click.STRING, str),
     Given.DATE: (DAY, lambda day: day.date().isoformat()),
     Given.ID: (click.UUID, str),
     Given.FLAG: (click.BOOL, bool),
     Given.JSON_FILE: (FILE, read_json),
-    Given.TEXT_FILE: (FILE, _text_in),
-    Given.DIGEST_OF_FILE: (FILE, _digest_of),
+    Given.TEXT_FILE: (FILE, lambda file: file.read_text("ascii", errors="replace").strip()),
+    Given.DIGEST_OF_FILE: (FILE, lambda file: base64url.digest(file.read_bytes())),
 }
 """How each kind of value is taken from the command line, and what is signed of it."""
 

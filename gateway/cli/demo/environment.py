@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,22 +21,31 @@ from typing import Any, Protocol, Self
 from uuid import UUID
 
 from gateway import config as config_file
-from gateway import files, keys, wiring
+from gateway import files, keys, maintenance, wiring
 from gateway.changes import CHANGES
-from gateway.cli.admin import approve, served
+from gateway.cli.admin import approve
+from gateway.cli.admin.certificate import invitation_file
+from gateway.cli.enrol import SystemFolder
 from gateway.cli.gateway_setup import make
-from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE
+from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
 from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
-from gateway.config import Config
+from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
+from gateway.evidence import base64url
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import CertificateOrder
+from gateway.pki.end_entity import read_request
+from gateway.pki.publication import ROOT_FILE
+from gateway.registry import enrolment
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 300.0  # a start takes 10 s of CPU, of which a busy machine gives little
+SERVED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ class DemoEnvironment:
             return changes.make(gateway.ports, CHANGES, change, approvals)
 
     def enrol(self, slug: str) -> None:
-        """Make a member's system: its own key, the operator's certificate, the connection file."""
+        """Make a member's system: its own key, its certificate, the connection file."""
         self.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
         self._certify(slug)
 
@@ -118,30 +128,22 @@ class DemoEnvironment:
         self._certify(slug)
 
     def _certify(self, slug: str) -> None:
-        home = self.folder / slug
+        """What `casegate enrol` does with an invitation, without the listeners between."""
+        token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
+        values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
+        invited = self.administer("invitation.create", slug, values)
         with self._opened() as gateway:
-            config, signing = gateway.config, gateway.keys
-        self._request(home, slug, config, signing.log.vkey)
-        csr = (home / "request.csr").read_text(encoding="ascii")
-        written = self.administer("certificate.approve", slug, {"system": "desk", "csr": csr})
-        certificate = self._certificate(UUID(str(written.result["request"])))
-        (home / "certificate.pem").write_text(certificate, encoding="ascii")
-        root = (config.published / "root.pem").read_bytes()
-        (home / "ca.pem").write_bytes(root)
-        (home / "gateway-keys.json").write_text(json.dumps(signing.attest.jwks(), indent=1))
-
-    def _request(self, home: Path, slug: str, config: Config, log_key: str) -> None:
-        """What the member does itself: the key never leaves its folder."""
-        names = ("--organisation", slug, "--system", "desk", "--log-key", log_key)
-        addresses = ("--issuer", config.issuer, "--api-url", config.partners_url)
-        run_command("system", "create-request", str(home), *names, *addresses)
-
-    def _certificate(self, request: UUID) -> str:
-        with self._opened() as gateway:
-            found = served(gateway, request)
-        if found.certificate is None:
-            raise RuntimeError("the certificate was not issued")
-        return found.certificate
+            invitation = invitation_file(gateway, UUID(str(invited.result["invitation"])), token)
+            assert invitation is not None  # noqa: S101 - it was made above
+            home = SystemFolder(self.folder / slug, invitation)
+            home.keep_root((gateway.config.published / ROOT_FILE).read_bytes())
+            asked = read_request(make_csr(home.key(), slug, "desk"))
+            taken = enrolment.redeem_invitation(gateway.ports, slug, token, asked)
+            order = served(gateway, UUID(str(taken.result["request"])))
+            if order.certificate is None:
+                raise RuntimeError("the certificate was not issued")
+            known = json.dumps(gateway.keys.attest.jwks(), indent=1)
+            home.keep(order.certificate.encode(), known.encode(), signs=False)
 
     def register_key(self, slug: str) -> WriteResult:
         """Have a member make a document key, register it, and let all members know it.
@@ -196,9 +198,11 @@ class DemoEnvironment:
         """Start the gateway as shipped, and wait until both listeners answer."""
         log = (self.folder / "gateway.log").open("a", encoding="utf-8")
         command = [sys.executable, "-m", "gateway.cli", "run", "--home", str(self.operator)]
+        # A demonstration that is killed leaves no gateway behind.
+        environ = {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environ()
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ
             )
         assert self._process.stdout is not None  # noqa: S101 - asked for above
         late = threading.Timer(READY_SECONDS, self._process.terminate)
@@ -226,6 +230,21 @@ class DemoEnvironment:
         return process.returncode
 
 
+def served(gateway: wiring.GatewayRuntime, request: UUID) -> CertificateOrder:
+    """The request once served: by `maintain` when it runs, else here, by the operator's hand."""
+    with contextlib.suppress(maintenance.AlreadyRunning), maintenance.holding(gateway.config):
+        maintenance.serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
+    ends = time.monotonic() + SERVED_SECONDS
+    while True:
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            found = work.signing.get(request)
+        if found is not None and (found.certificate or found.refusal):
+            return found
+        if time.monotonic() > ends:
+            raise RuntimeError("maintenance did not serve the request: see its log")
+        time.sleep(0.1)
+
+
 def _set(file: Path, name: str, value: str) -> None:
     """Give a connection file an optional setting, in the place where it stands without value."""
     text = file.read_text(encoding="utf-8")
@@ -233,11 +252,6 @@ def _set(file: Path, name: str, value: str) -> None:
     if empty not in text and filled not in text:
         raise RuntimeError(f"the connection file has no place for {name}")
     file.write_text(text.replace(empty, filled), encoding="utf-8")
-
-
-def _environ() -> dict[str, str]:
-    # A demonstration that is killed leaves no gateway behind.
-    return {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
 def run_command(*words: str) -> None:

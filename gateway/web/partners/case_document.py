@@ -61,22 +61,23 @@ from gateway.domain.vocabulary import (
 from gateway.evidence import seal
 from gateway.web.inputs import pointed
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners import validators
 from gateway.web.partners.schema_fields import (
+    ANY_UUID,
     MESSAGES,
     StrictArray,
     StrictBoolean,
     StrictInteger,
     StrictSchema,
     StrictString,
+    Validator,
+    up_to,
 )
-from gateway.web.partners.validators import Validator
 
 
 class ElementMarking(StrictSchema):
     """What an element adds to the marking of its case; the strictest of both holds."""
 
-    tlp = StrictString(validators.tlp, required=False)
+    tlp = field.tlp(required=False)
     handling = field.words(Handling, required=False)
 
 
@@ -98,10 +99,10 @@ class Embargo(StrictSchema):
 class CaseMarking(StrictSchema):
     """How recipients may handle the case."""
 
-    tlp = StrictString(validators.tlp)
+    tlp = field.tlp()
     handling = field.words(Handling)
     handling_note = field.free(500, required=False)
-    national = StrictString(validators.national, required=False)
+    national = field.national(required=False)
     permitted_actions = field.word(PermittedActions)
     attribution = field.word(Attribution)
     release_to = StrictArray(field.slug())
@@ -203,7 +204,7 @@ class Reference(StrictSchema):
 class Hosting(StrictSchema):
     """Where an item was found to be hosted, at one moment; of several the last one counts."""
 
-    ip = StrictString(validators.ip, required=False)
+    ip = field.ip(required=False)
     country = field.territory()
     isp = field.free(200, lines=False, required=False)
     org = field.free(200, lines=False, required=False)
@@ -218,7 +219,7 @@ class Hash(StrictSchema):
     """A fingerprint of what was reported."""
 
     alg = field.word(HashAlgorithm)
-    value = StrictString(validators.up_to(LONGEST_ADDRESS, "is too long for a hash"))
+    value = StrictString(up_to(LONGEST_ADDRESS, "is too long for a hash"))
 
     @validates_schema
     def _has_its_form(self, data: dict[str, Any], **_: Any) -> None:
@@ -240,7 +241,7 @@ class Item(StrictSchema):
 
     id = field.uuid()
     kind = field.word(ItemKind)
-    value = StrictString(validators.up_to(LONGEST_ADDRESS, "is too long"))
+    value = StrictString(up_to(LONGEST_ADDRESS, "is too long"))
     is_source = StrictBoolean(required=False)
     parent_item = field.uuid(required=False)
     referrer = StrictString(Validator(url_fault), required=False)
@@ -274,7 +275,7 @@ class Statement(StrictSchema):
     id = field.uuid()
     kind = field.word(StatementKind)
     text = field.free(2000)
-    language = StrictString(validators.language)
+    language = field.language()
     made_by_role = field.word(StaffRole)
     made_at = field.moment()
     source_reliability = field.word(SourceEvaluation, required=False)
@@ -326,16 +327,12 @@ ABOUT = 'must be the id of an item, or "case"'
 """What is wrong with the thing that a classification says to be about."""
 
 
-def _about_fault(value: str) -> str | None:
-    return None if value == "case" else validators.identifier.fault(value) and ABOUT
-
-
 class Classification(StrictSchema):
     """A code of one scheme; schemes stand beside each other and are never converted."""
 
     id = field.uuid()
-    about = StrictString(Validator(_about_fault))
-    scheme = StrictString(validators.scheme)
+    about = StrictString(Validator(lambda v: None if v == "case" else ANY_UUID.fault(v) and ABOUT))
+    scheme = field.scheme()
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)
     assessor_role = field.word(StaffRole)

@@ -18,7 +18,7 @@ from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictSchema
@@ -140,13 +140,12 @@ CONSULTATION_BODY = ConsultationBody()
 STEP_BODY = CaseStepBody()
 
 
-@endpoint(
+@writes(
     "POST /cases",
-    action="case.submit",
-    scope="cases.write",
-    response="Submitted",
+    "case.submit",
+    "cases.write",
+    "Submitted",
     body=SubmissionBody(),
-    writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
@@ -165,13 +164,12 @@ def submit(call: Call) -> WriteResult:
     return call.write(cases.submit, handed_in)
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/versions",
-    action="case.submit",
-    scope="cases.write",
-    response="Submitted",
+    "case.submit",
+    "cases.write",
+    "Submitted",
     body=SubmissionBody(),
-    writes=True,
     status=201,
     signed=signed_requests.CASE,
 )
@@ -204,40 +202,27 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirmed_matches"]))
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/assessment",
-    action="case.assess",
-    scope="cases.write",
-    response="CaseStep",
+    "case.assess",
+    "cases.write",
+    "CaseStep",
     body=AssessmentBody(),
-    writes=True,
 )
 def assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18)."""
     return call.write(cases.assess, case, _confirmation(call.body))
 
 
-@endpoint(
-    "POST /cases/<uuid:case>/clearance",
-    action="case.clear",
-    scope="cases.write",
-    response="CaseStep",
-    body=STEP_BODY,
-    writes=True,
+@writes(
+    "POST /cases/<uuid:case>/clearance", "case.clear", "cases.write", "CaseStep", body=STEP_BODY
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
     return call.write(cases.clear, case, _confirmation(call.body))
 
 
-@endpoint(
-    "POST /cases/<uuid:case>/closure",
-    action="case.close",
-    scope="cases.write",
-    response="CaseStep",
-    body=STEP_BODY,
-    writes=True,
-)
+@writes("POST /cases/<uuid:case>/closure", "case.close", "cases.write", "CaseStep", body=STEP_BODY)
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
     return call.write(cases.close, case, _confirmation(call.body))
@@ -247,9 +232,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
     return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirmed_matches", ())))
 
 
-@endpoint(
-    "GET /cases", action="case.read", scope="cases.read", response="Cases", query=CasesQuery()
-)
+@endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
@@ -257,24 +240,18 @@ def list_(call: Call) -> dict[str, Any]:
     return page("/cases", found, call.query)
 
 
-@endpoint(
-    "GET /cases/<uuid:case>",
-    action="case.read",
-    scope="cases.read",
-    response="CaseSummary",
-)
+@endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary")
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
     return call.read(cases.look_up, case)
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/consultations",
-    action="case.consult",
-    scope="cases.read",
-    response="ContentPresentation",
+    "case.consult",
+    "cases.read",
+    "ContentPresentation",
     body=CONSULTATION_BODY,
-    writes=True,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
@@ -286,13 +263,12 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
 
 
-@endpoint(
+@writes(
     "POST /cases/<uuid:case>/handoffs",
-    action="handoff.offer",
-    scope="handoffs.offer",
-    response="OfferResult",
+    "handoff.offer",
+    "handoffs.offer",
+    "OfferResult",
     body=OfferBody(),
-    writes=True,
     status=201,
     signed=signed_requests.OFFER,
 )
@@ -308,11 +284,7 @@ def offer(call: Call, case: UUID) -> WriteResult:
 
 
 @endpoint(
-    "POST /handoffs/preview",
-    action="handoff.offer",
-    scope="handoffs.offer",
-    response="Preview",
-    body=PreviewBody(),
+    "POST /handoffs/preview", "handoff.offer", "handoffs.offer", "Preview", body=PreviewBody()
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
@@ -335,17 +307,3 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
     )
-
-
-ENDPOINTS = (
-    submit,
-    revise,
-    assess,
-    clear,
-    close,
-    list_,
-    show,
-    consult,
-    offer,
-    preview,
-)

@@ -16,7 +16,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import json_response, page
@@ -53,14 +53,8 @@ class ProposalsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint(
-    "POST /admin/changes",
-    action="proposal.create",
-    scope=SCOPE,
-    response="Changed",
-    waits="Proposal",
-    writes=True,
-    body=ChangeBody(),
+@writes(
+    "POST /admin/changes", "proposal.create", SCOPE, "Changed", waits="Proposal", body=ChangeBody()
 )
 def submit(call: Call) -> WriteResult | Response:
     """Make a change, or let it wait for the second person whom policy asks for.
@@ -80,12 +74,11 @@ def submit(call: Call) -> WriteResult | Response:
     return json_response(done, 202) if "proposal" in done.result else done
 
 
-@endpoint(
+@writes(
     "POST /admin/changes/<uuid:proposal>/approvals",
-    action="proposal.create",
-    scope=SCOPE,
-    response="Changed",
-    writes=True,
+    "proposal.create",
+    SCOPE,
+    "Changed",
     body=ChangeApprovalBody(),
 )
 def approve(call: Call, proposal: UUID) -> WriteResult:
@@ -94,12 +87,11 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     return changes.approve(call.ports, CHANGES, proposal, approval, _bearer(call))
 
 
-@endpoint(
+@writes(
     "POST /admin/changes/<uuid:proposal>/withdrawal",
-    action="proposal.withdraw",
-    scope=SCOPE,
-    response="Changed",
-    writes=True,
+    "proposal.withdraw",
+    SCOPE,
+    "Changed",
     body=ChangeApprovalBody(),
 )
 def withdraw(call: Call, proposal: UUID) -> WriteResult:
@@ -110,13 +102,7 @@ def withdraw(call: Call, proposal: UUID) -> WriteResult:
     return changes.withdraw(call.ports, proposal, call.body["approval"], _bearer(call))
 
 
-@endpoint(
-    "GET /admin/changes",
-    action="registry.read",
-    scope=SCOPE,
-    response="Proposals",
-    query=ProposalsQuery(),
-)
+@endpoint("GET /admin/changes", "registry.read", SCOPE, "Proposals", query=ProposalsQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List the changes that wait for another person, with `state=all` earlier ones too."""
     asked = call.query
@@ -126,12 +112,7 @@ def list_(call: Call) -> dict[str, Any]:
     return page("/admin/changes", found, asked)
 
 
-@endpoint(
-    "GET /admin/changes/<uuid:proposal>",
-    action="registry.read",
-    scope=SCOPE,
-    response="ProposalInFull",
-)
+@endpoint("GET /admin/changes/<uuid:proposal>", "registry.read", SCOPE, "ProposalInFull")
 def show(call: Call, proposal: UUID) -> dict[str, Any]:
     """Read a change that waits, with its values: what the second person signs."""
     return call.read(changes.look_up, proposal)
@@ -139,6 +120,3 @@ def show(call: Call, proposal: UUID) -> dict[str, Any]:
 
 def _bearer(call: Call) -> Bearer:
     return Bearer(call.caller, call.key)
-
-
-ENDPOINTS = (submit, approve, withdraw, list_, show)

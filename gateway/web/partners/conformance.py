@@ -3,7 +3,6 @@
 Bodies are those of the real interface, and so are the refusals.
 """
 
-from typing import Any
 from uuid import UUID
 
 from marshmallow import fields, validate
@@ -16,10 +15,11 @@ from gateway.exchange.conformance import (
     ReceiptChecks,
     SampleDecline,
 )
+from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
 from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, opening, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
@@ -68,14 +68,7 @@ class ReceiptChecksBody(StrictSchema):
 SEND_BODY = SubmissionBody()
 
 
-@endpoint(
-    f"POST {RUNS}",
-    action="conformance.start",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
-    body=StartBody(),
-    writes=True,
-)
+@writes(f"POST {RUNS}", "conformance.start", ANY_SCOPE, "RunView", body=StartBody())
 def start(call: Call) -> WriteResult:
     """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
 
@@ -84,20 +77,14 @@ def start(call: Call) -> WriteResult:
     return call.write(conformance.start, call.body["by"])
 
 
-@endpoint(f"GET {RUN}", action="conformance.read", scope=ANY_SCOPE, response="ConformanceRun")
-def show(call: Call, run: UUID) -> dict[str, Any]:
+@endpoint(f"GET {RUN}", "conformance.read", ANY_SCOPE, "RunView")
+def show(call: Call, run: UUID) -> RunView:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
     return call.read(conformance.look_up, run)
 
 
-@endpoint(
-    f"POST {RUN}/cases",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
-    body=SEND_BODY,
-    writes=True,
-    signed=CASE,
+@writes(
+    f"POST {RUN}/cases", "conformance.submit", ANY_SCOPE, "RunView", body=SEND_BODY, signed=CASE
 )
 def send(call: Call, run: UUID) -> WriteResult:
     """Check `send`: submit a test case, in the body of `POST /cases`. It is checked, not stored."""
@@ -107,26 +94,20 @@ def send(call: Call, run: UUID) -> WriteResult:
     return call.write(conformance.send, run, handed_in)
 
 
-@endpoint(
+@writes(
     f"POST {RUN}/acceptance",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
+    "conformance.submit",
+    ANY_SCOPE,
+    "RunView",
     body=SampleAcceptanceBody(),
-    writes=True,
 )
 def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
     return call.write(conformance.accept, run, Acceptance(**call.body))
 
 
-@endpoint(
-    f"POST {RUN}/consultations",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
-    body=CONSULTATION_BODY,
-    writes=True,
+@writes(
+    f"POST {RUN}/consultations", "conformance.submit", ANY_SCOPE, "RunView", body=CONSULTATION_BODY
 )
 def consult(call: Call, run: UUID) -> WriteResult:
     """Step receive, second: open its content, with person and reason.
@@ -136,26 +117,24 @@ def consult(call: Call, run: UUID) -> WriteResult:
     return call.write(conformance.consult, run, opening(call.body))
 
 
-@endpoint(
+@writes(
     f"POST {RUN}/consultation-report",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
+    "conformance.submit",
+    ANY_SCOPE,
+    "RunView",
     body=ConsultationReportBody(),
-    writes=True,
 )
 def report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
     return call.write(conformance.report, run, ConsultationReport(**call.body))
 
 
-@endpoint(
+@writes(
     f"POST {RUN}/receipt-checks",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
+    "conformance.submit",
+    ANY_SCOPE,
+    "RunView",
     body=ReceiptChecksBody(),
-    writes=True,
 )
 def verify(call: Call, run: UUID) -> WriteResult:
     """Step verify: say of each receipt whether it verifies against the run's log; some do not.
@@ -165,17 +144,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
     return call.write(conformance.verify, run, ReceiptChecks(**call.body))
 
 
-@endpoint(
-    f"POST {RUN}/decline",
-    action="conformance.submit",
-    scope=ANY_SCOPE,
-    response="ConformanceRun",
-    body=BODIES["decline"],
-    writes=True,
-)
+@writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
 def decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
     return call.write(conformance.decline, run, SampleDecline(**call.body))
-
-
-ENDPOINTS = (start, show, send, accept, consult, report, verify, decline)

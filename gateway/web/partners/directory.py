@@ -7,6 +7,12 @@ from gateway.domain.refusals import NotFound
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
+from gateway.registry.results import (
+    ListedOrganisation,
+    MembershipStatement,
+    RegisteredDocumentKey,
+    Whoami,
+)
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
@@ -23,17 +29,17 @@ class OrganisationsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint("GET /whoami", action="whoami.read", scope=ANY_SCOPE, response="Whoami")
-def whoami(call: Call) -> dict[str, Any]:
+@endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
+def whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return call.read(organisations.whoami)
 
 
 @endpoint(
     "GET /organisations",
-    action="directory.read",
-    scope="directory.read",
-    response="Organisations",
+    "directory.read",
+    "directory.read",
+    "Organisations",
     query=OrganisationsQuery(),
 )
 def list_(call: Call) -> dict[str, Any]:
@@ -45,12 +51,9 @@ def list_(call: Call) -> dict[str, Any]:
 
 
 @endpoint(
-    "GET /organisations/<organisation>",
-    action="directory.read",
-    scope="directory.read",
-    response="Organisation",
+    "GET /organisations/<organisation>", "directory.read", "directory.read", "ListedOrganisation"
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
@@ -59,11 +62,11 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
 
 @endpoint(
     "GET /organisations/<organisation>/attestation",
-    action="directory.read",
-    scope="directory.read",
-    response="Status",
+    "directory.read",
+    "directory.read",
+    "MembershipStatement",
 )
-def attestation(call: Call, organisation: str) -> dict[str, Any]:
+def attestation(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
@@ -76,11 +79,11 @@ def attestation(call: Call, organisation: str) -> dict[str, Any]:
 
 @endpoint(
     "GET /organisations/<organisation>/keys/<kid>",
-    action="directory.read",
-    scope="directory.read",
-    response="KeyRegistration",
+    "directory.read",
+    "directory.read",
+    "RegisteredDocumentKey",
 )
-def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
+def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
@@ -90,6 +93,3 @@ def show_key(call: Call, organisation: str, kid: str) -> dict[str, Any]:
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
     return call.read(organisations.look_up_key, organisation, kid)
-
-
-ENDPOINTS = (whoami, list_, show, attestation, show_key)

@@ -1,15 +1,23 @@
-"""The caller's own events in the log, and the receipt of each."""
+"""The log as its parties read it, event by event, and as auditors search it: on record."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import Response, request
+from marshmallow import ValidationError, fields, validates_schema
 
+from gateway.domain.audit import REASON_CODES, CaseId
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import receipt
-from gateway.exchange import receipts
+from gateway.exchange import audit, receipts
+from gateway.exchange.audit import AuditSearch, Filters
 from gateway.exchange.results import EventPage
+from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import following, json_response
@@ -25,9 +33,7 @@ class EventsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint(
-    "GET /events", action="events.read", scope=ANY_SCOPE, response="EventPage", query=EventsQuery()
-)
+@endpoint("GET /events", "events.read", ANY_SCOPE, "EventPage", query=EventsQuery())
 def list_(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
@@ -42,9 +48,9 @@ def list_(call: Call) -> EventPage:
 
 @endpoint(
     "GET /receipts/<uuid:event>",
-    action="receipt.read",
-    scope=ANY_SCOPE,
-    response="Receipt",
+    "receipt.read",
+    ANY_SCOPE,
+    "Receipt",
     media=("application/json", PROOF),
 )
 def show(call: Call, event: UUID) -> Response:
@@ -59,4 +65,91 @@ def show(call: Call, event: UUID) -> Response:
     return json_response(receipt.to_json(found), headers=varies)
 
 
-ENDPOINTS = (list_, show)
+# --- Searches of the log, where an audit access reaches ------------------------------------------
+
+LARGEST_INDEX = 2**53 - 1
+
+
+class CaseIdBody(StrictSchema):
+    """A case by its originator and its id."""
+
+    originator = field.slug()
+    case = field.uuid()
+
+
+class FiltersBody(StrictSchema):
+    """What the events must fit; what is left out is not asked."""
+
+    organisation = field.slug(required=False)
+    person = field.staff(required=False)
+    rule = field.rule(required=False)
+    case = fields.Nested(CaseIdBody())
+    handoff = field.uuid(required=False)
+    action = field.word(sorted(EVENT_TYPES), required=False)
+    result = field.word(EventResult, required=False)
+    before = field.moment(required=False)
+
+    class Meta:
+        include: ClassVar = {"from": field.moment(required=False)}
+
+    @validates_schema
+    def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
+        bounded = {"from", "before"} <= data.keys()
+        if bounded and parse_timestamp(data["before"]) <= parse_timestamp(data["from"]):
+            raise ValidationError("must be after from", "before")
+
+
+class CursorBody(StrictSchema):
+    """Where a search goes on: the `next` of the page before."""
+
+    after = field.whole(-1, LARGEST_INDEX)
+    before = field.whole(0, LARGEST_INDEX)
+
+
+class SearchBody(StrictSchema):
+    """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
+
+    by = field.staff()
+    reason_code = field.word(REASON_CODES)
+    reason = field.free(200)
+    filters = fields.Nested(FiltersBody())
+    page = fields.Nested(CursorBody())
+    limit = field.whole(1, field.LARGEST_LIMIT, required=False)
+
+
+@writes(
+    "POST /audit/searches", "audit.search", "audit.search", "AuditedEventResult", body=SearchBody()
+)
+def search(call: Call) -> WriteResult:
+    """Read events that an audit access covers, with receipts and what it shows; no content.
+
+    Each search is an event with person, reason and filters. `next` goes into `page` of the next
+    one; it may lead to a page without events.
+    """
+    body = call.body
+    page = body.get("page", {})
+    reading = AuditSearch(
+        by=body["by"],
+        reason_code=body["reason_code"],
+        reason=body["reason"],
+        filters=_filters(body.get("filters", {})),
+        after=page.get("after", -1),
+        before=page.get("before"),
+        limit=body.get("limit", field.DEFAULT_LIMIT),
+    )
+    return call.write(audit.read, reading)
+
+
+def _filters(body: Mapping[str, Any]) -> Filters:
+    case = body.get("case")
+    return Filters(
+        organisation=body.get("organisation"),
+        person=body.get("person"),
+        rule=body.get("rule"),
+        case=None if case is None else CaseId(case["originator"], UUID(case["case"])),
+        handoff=UUID(body["handoff"]) if "handoff" in body else None,
+        action=body.get("action"),
+        result=body.get("result"),
+        since=parse_timestamp(body["from"]) if "from" in body else None,
+        until=parse_timestamp(body["before"]) if "before" in body else None,
+    )

@@ -15,7 +15,7 @@ from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView
 from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, Endpoint, endpoint
+from gateway.web.endpoint import Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
@@ -70,24 +70,25 @@ def _answer(kind: AnswerKind) -> Endpoint:
         return call.write(handoffs.answer, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
-    return endpoint(
+    return writes(
         f"POST /handoffs/<uuid:handoff>/{kind.path}",
-        action=kind.action,
-        scope="handoffs.answer",
-        response="Answered",
+        kind.action,
+        "handoffs.answer",
+        "Answered",
         body=BODIES[kind.name],
-        writes=True,
         signed=ANSWER,
     )(view)
 
 
-@endpoint(
+ANSWERING = tuple(map(_answer, PARTIES_ANSWERS))
+
+
+@writes(
     "POST /handoffs/<uuid:handoff>/consultations",
-    action="case.consult",
-    scope="handoffs.answer",
-    response="ContentPresentation",
+    "case.consult",
+    "handoffs.answer",
+    "ContentPresentation",
     body=CONSULTATION_BODY,
-    writes=True,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
@@ -97,13 +98,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     return call.write(handoffs.consult, handoff, opening(call.body))
 
 
-@endpoint(
-    "GET /handoffs",
-    action="handoff.read",
-    scope="handoffs.read",
-    response="Handoffs",
-    query=HandoffsQuery(),
-)
+@endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
     after, state = call.query.get("after"), call.query.get("state")
@@ -118,20 +113,7 @@ def list_(call: Call) -> dict[str, Any]:
     return page("/handoffs", found, asked)
 
 
-@endpoint(
-    "GET /handoffs/<uuid:handoff>",
-    action="handoff.read",
-    scope="handoffs.read",
-    response="HandoffView",
-)
+@endpoint("GET /handoffs/<uuid:handoff>", "handoff.read", "handoffs.read", "HandoffView")
 def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return call.read(handoffs.look_up, handoff)
-
-
-ENDPOINTS = (
-    *map(_answer, PARTIES_ANSWERS),
-    consult,
-    list_,
-    show,
-)

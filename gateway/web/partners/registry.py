@@ -8,7 +8,8 @@ from gateway.domain.refusals import NotFound
 from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
-from gateway.web.endpoint import Call, endpoint
+from gateway.registry.results import Entry
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
@@ -44,13 +45,7 @@ class ContactsBody(StrictSchema):
     reason = field.free(300)
 
 
-@endpoint(
-    "GET /admin/organisations",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entries",
-    query=EntriesQuery(),
-)
+@endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
@@ -60,13 +55,9 @@ def list_(call: Call) -> dict[str, Any]:
 
 
 @endpoint(
-    "GET /admin/organisations/<organisation>",
-    action="registry.read",
-    scope=SCOPE,
-    response="Entry",
-    query=EntryQuery(),
+    "GET /admin/organisations/<organisation>", "registry.read", SCOPE, "Entry", query=EntryQuery()
 )
-def show(call: Call, organisation: str) -> dict[str, Any]:
+def show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
     Memberships, mandates, interests, agreements and audit access are those of the day; systems,
@@ -77,13 +68,12 @@ def show(call: Call, organisation: str) -> dict[str, Any]:
     return call.read(entries.look_up, organisation, at)
 
 
-@endpoint(
+@writes(
     "POST /admin/organisations/<organisation>/contacts/consultations",
-    action="registry.consult",
-    scope=SCOPE,
-    response="Contacts",
+    "registry.consult",
+    SCOPE,
+    "Contacts",
     body=ContactsBody(),
-    writes=True,
 )
 def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
@@ -91,20 +81,14 @@ def consult(call: Call, organisation: str) -> WriteResult:
     return call.write(entries.consult, organisation, call.body)
 
 
-@endpoint(
-    "GET /admin/administrators", action="registry.read", scope=SCOPE, response="Administrators"
-)
+@endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
 def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": call.read(entries.admins)}
 
 
 @endpoint(
-    "GET /admin/invitations",
-    action="registry.read",
-    scope=SCOPE,
-    response="OpenInvitations",
-    query=InvitationsQuery(),
+    "GET /admin/invitations", "registry.read", SCOPE, "OpenInvitations", query=InvitationsQuery()
 )
 def invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
@@ -116,6 +100,3 @@ def invitations(call: Call) -> dict[str, Any]:
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
         raise NotFound
-
-
-ENDPOINTS = (list_, show, consult, administrators, invitations)

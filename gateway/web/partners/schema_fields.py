@@ -6,15 +6,19 @@ definition, and only who sends faults pays for a walk that collects them.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
-from gateway.web.partners import validators
-from gateway.web.partners.validators import Validator
+from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
+from gateway.domain.media import find_media
+from gateway.domain.organisation import SLUG
+from gateway.domain.timestamp import parse_date, parse_timestamp
+from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
+from gateway.evidence.base64url import DIGEST
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -28,6 +32,73 @@ MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
 
 Reader = Callable[[Any], Any]
 """Reads a good value; raises ValidationError, in words for nobody, where marshmallow would."""
+
+
+# --- What a text must be -------------------------------------------------------------------------
+
+
+class Validator(NamedTuple):
+    """``fault`` says what is wrong with a text, or None; ``described`` is its JSON Schema."""
+
+    fault: Fault
+    described: Mapping[str, Any] = {}
+
+
+def among(words: Iterable[str]) -> Validator:
+    """One of the words."""
+    known = dict.fromkeys(str(word) for word in words)
+    sentence = "must be one of: " + ", ".join(known)
+    return Validator(lambda value: None if value in known else sentence, {"enum": [*known]})
+
+
+def like(pattern: str, sentence: str, **described: Any) -> Validator:
+    """Of the form of a pattern, all of it."""
+    form = re.compile(pattern, re.ASCII)
+    described = {"pattern": f"^{pattern}$", **described}
+    return Validator(lambda value: None if form.fullmatch(value) else sentence, described)
+
+
+def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> Validator:
+    """What ``parse`` reads without a ValueError."""
+
+    def fault(value: str) -> str | None:
+        try:
+            parse(value)
+        except ValueError:
+            return sentence
+        return None
+
+    return Validator(fault, described)
+
+
+def _free(longest: int, *, lines: bool) -> Validator:
+    def fault(value: str) -> str | None:
+        if not value.strip():
+            return "must not be empty"
+        if len(value) > longest:
+            return f"must have at most {longest} characters"
+        if has_unsafe_characters(value, lines=lines):
+            return UNSAFE
+        return find_media(value)
+
+    return Validator(fault, {"minLength": 1, "maxLength": longest})
+
+
+def up_to(longest: int, sentence: str) -> Validator:
+    """Up to so many characters; what they have to be is judged with the fields beside them."""
+    return Validator(
+        lambda value: None if len(value) <= longest else sentence, {"maxLength": longest}
+    )
+
+
+def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
+    """One of the words; one that may not be sent is refused in words of its own."""
+    judged = among(words)
+    taken = [word for word in judged.described["enum"] if word != refused]
+    return Validator(lambda v: sentence if v == refused else judged.fault(v), {"enum": taken})
+
+
+# --- Fields --------------------------------------------------------------------------------------
 
 
 class StrictString(fields.String):
@@ -216,22 +287,62 @@ def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False)
 
 several = StrictArray
 whole = StrictInteger
-staff = partial(StrictString, validators.staff)
-uuid = partial(StrictString, validators.identifier)
-new_uuid = partial(StrictString, validators.new_identifier)
-slug = partial(StrictString, validators.slug)
-digest = partial(StrictString, validators.digest)
-compact = partial(StrictString, validators.compact)
-rule = partial(StrictString, validators.rule)
-territory = partial(StrictString, validators.country)
-competence = partial(StrictString, validators.competence)
-moment = partial(StrictString, validators.moment)
-day = partial(StrictString, validators.day)
+
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+ANY_UUID = like(_UUID % "[1-8]", "must be a UUID in lower case", format="uuid")
+
+
+def _like(pattern: str, sentence: str, **described: Any) -> Callable[..., StrictString]:
+    return partial(StrictString, like(pattern, sentence, **described))
+
+
+uuid = partial(StrictString, ANY_UUID)
+new_uuid = _like(_UUID % "7", "must be a UUID of version 7 in lower case", format="uuid")
+moment = partial(
+    StrictString,
+    read_by(
+        parse_timestamp,
+        "must be a time with its offset, as 2026-01-02T03:04:05Z",
+        format="date-time",
+    ),
+)
+day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
+digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
+territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
+language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
+scheme = _like(SCHEME.pattern, "must be a classification scheme of the profile")
+staff = _like(
+    "[A-Za-z0-9][A-Za-z0-9._-]{1,39}",
+    "must be a staff pseudonym: 2 to 40 of A-Z a-z 0-9 . _ - (never an e-mail address)",
+)
+compact = _like("[A-Za-z0-9._~-]{1,6000}", "must be a signed document in its compact form")
+competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, as receive/csam/FR")
+rule = _like(
+    r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"
+)
+ip = partial(
+    StrictString,
+    Validator(lambda v: None if is_ip(v) else "must be an IP address in its shortest form"),
+)
+tlp = partial(
+    StrictString, _but("CLEAR", "must not be CLEAR: a case is never for everybody", CASE_TLP)
+)
+national = partial(
+    StrictString,
+    _but(
+        NationalMarking.DIFFUSION_RESTREINTE,
+        "is refused: this gateway is not accredited for diffusion_restreinte",
+        NationalMarking,
+    ),
+)
 
 
 def word(words: Iterable[str], *, required: bool = True) -> StrictString:
     """One of the words."""
-    return StrictString(validators.among(words), required=required)
+    return StrictString(among(words), required=required)
 
 
 def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> StrictArray:
@@ -241,7 +352,7 @@ def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> Str
 
 def free(longest: int, *, lines: bool = True, required: bool = True) -> StrictString:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
-    return StrictString(validators.free(longest, lines=lines), required=required)
+    return StrictString(_free(longest, lines=lines), required=required)
 
 
 class Number(fields.Integer):

@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from gateway.exchange import successions
+from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint
+from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -18,35 +19,26 @@ class ApprovalBody(StrictSchema):
     by = field.staff()
 
 
-@endpoint(
-    "GET /successions",
-    action="succession.read",
-    scope="handoffs.read",
-    response="Successions",
-)
+@endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
 def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": call.read(successions.index)}
 
 
 @endpoint(
-    "GET /successions/<uuid:succession>",
-    action="succession.read",
-    scope="handoffs.read",
-    response="Succession",
+    "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
 )
-def show(call: Call, succession: UUID) -> dict[str, Any]:
+def show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
     return call.read(successions.look_up, succession)
 
 
-@endpoint(
+@writes(
     "POST /successions/<uuid:succession>/approval",
-    action="succession.approve",
-    scope="handoffs.answer",
-    response="Succession",
+    "succession.approve",
+    "handoffs.answer",
+    "SuccessionView",
     body=ApprovalBody(),
-    writes=True,
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
@@ -54,6 +46,3 @@ def approve(call: Call, succession: UUID) -> WriteResult:
     return call.write(
         successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
     )
-
-
-ENDPOINTS = (list_, show, approve)

@@ -13,9 +13,9 @@ from hypothesis import strategies as some
 from gateway.domain.organisation import SCOPES, Status
 from gateway.exchange import cases, handoffs
 from gateway.exchange.cases import CaseStepRequest
-from gateway.kernel import changes, pagination
+from gateway.kernel import changes, results
 from gateway.kernel.changes import Change
-from gateway.kernel.pagination import Page, collect_page
+from gateway.kernel.results import Page, collect_page
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
@@ -77,8 +77,8 @@ def test_the_pages_together_give_exactly_what_is_visible_in_order(visible, limit
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pagination, "ROWS_LOOKED_AT", most)
-        patch.setattr(pagination, "BATCH", batch)
+        patch.setattr(results, "ROWS_LOOKED_AT", most)
+        patch.setattr(results, "BATCH", batch)
         assert paged(page) == visible_rows
 
 
@@ -153,7 +153,7 @@ def test_what_an_interest_hides_ends_no_box_of_a_recipient(founding):
 
 
 def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch):
-    monkeypatch.setattr(pagination, "ROWS_LOOKED_AT", 2)
+    monkeypatch.setattr(results, "ROWS_LOOKED_AT", 2)
     case = submitted(founding)
     sent = [UUID(offered(founding, case).result["handoff"]) for _ in range(3)]
     subject = f"{HOTLINE}/{case.result['case']}"
@@ -171,7 +171,7 @@ def test_the_directory_and_the_registry_are_whole_page_by_page(founding):
     founding.administer("organisation.suspend", OFMIN, reason="test")
 
     def names(page: Callable[[Any], Page[Any]]) -> list[str]:
-        return [one["organisation"] for one in paged(page, "")]
+        return [one.organisation for one in paged(page, "")]
 
     def offices(after: Any, limit: int) -> Page[Any]:
         wanted = organisations.DirectoryFilter(kind="police_office")

@@ -1,0 +1,183 @@
+"""What results become: JSON by one encoder, its description from their classes, and pages.
+
+Ids and times are text. A member with the default None is left out where it is None, any other
+None is null; a name that Python keeps for itself has an underscore behind it here, as `from_`. A
+text in an annotation is the description of the type.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from gateway.evidence import receipt
+from gateway.evidence.receipt import Receipt
+
+SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
+Digest = Annotated[str, "SHA-256 in base64url."]
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+@cache
+def _names(kind: type[Any]) -> Sequence[tuple[str, str, bool]]:
+    """Each attribute of a class of results: its member, and whether it may be left out."""
+    return [(one.name, one.name.rstrip("_"), one.default is None) for one in fields(kind)]
+
+
+def _members(value: Any) -> Any:
+    """Values that JSON lacks: results of actions, ids, times."""
+    if isinstance(value, Receipt):
+        return receipt.to_json(value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    held = vars(value)
+    names = _names(value.__class__)
+    return {m: held[n] for n, m, optional in names if not optional or held[n] is not None}
+
+
+# Encoders are made once: json.dumps with settings makes a new one for each call.
+encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_members
+).encode
+
+
+def to_json(result: Any) -> Any:
+    """A result as the objects, arrays and texts of its JSON."""
+    return json.loads(encode(result))
+
+
+# --- JSON Schema ---------------------------------------------------------------------------------
+
+Shape = dict[str, Any]
+
+ANYTHING: Shape = {"type": ["string", "integer", "boolean", "array", "object", "null"]}
+
+_PLAIN: Mapping[Any, Shape] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    uuid.UUID: {"type": "string", "format": "uuid"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+    Any: ANYTHING,
+}
+
+
+def one_of(name: str) -> Shape:
+    """Another shape, by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(shape: Shape) -> Shape:
+    if "$ref" in shape:
+        return {"anyOf": [shape, {"type": "null"}]}
+    words = {"enum": [*shape["enum"], None]} if "enum" in shape else {}
+    return {**shape, "type": [shape["type"], "null"], **words}
+
+
+def shape_of(hint: Any) -> Shape:
+    """The JSON that a value of a type becomes; of a class of results, a reference to its schema."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner, description = arguments
+        shape = {**shape_of(inner), "description": description}
+    elif hint in _PLAIN:
+        shape = _PLAIN[hint]
+    elif NoneType in arguments:
+        shape = _or_null(shape_of(arguments[0]))
+    elif origin is Mapping:
+        shape = {"type": "object", "additionalProperties": shape_of(arguments[1])}
+    elif origin is Sequence:
+        shape = {"type": "array", "items": shape_of(arguments[0])}
+    elif isinstance(hint, type) and issubclass(hint, StrEnum):
+        shape = {"type": "string", "enum": [str(one) for one in hint]}
+    else:
+        shape = one_of(hint.__name__)
+    return shape
+
+
+def described(kind: Any) -> Shape:
+    """The JSON of a class of results, as JSON Schema."""
+    hints = get_type_hints(kind, include_extras=True)
+    members: Shape = {}
+    required = []
+    for attribute, name, optional in _names(kind):
+        hint = hints[attribute]
+        members[name] = shape_of(get_args(hint)[0] if optional else hint)
+        if not optional:
+            required.append(name)
+    return {"type": "object", "required": required, "properties": members}
+
+
+# --- Pages ---------------------------------------------------------------------------------------
+
+R = TypeVar("R")
+T = TypeVar("T")
+Place = TypeVar("Place", str, uuid.UUID | None)
+
+ROWS_LOOKED_AT = 1000
+"""Rows that one page looks at, at most; where more may follow, its ``after`` goes on from there."""
+
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A page of a list: what the caller sees, in order.
+
+    ``after`` is the place after which the next page begins, and None at the end of the list alone:
+    a page may hold fewer than were asked for, or nothing, and still be followed by another one.
+    """
+
+    items: Sequence[T]
+    after: str | uuid.UUID | None = None
+
+
+def collect_page(
+    rows: Callable[[Place, int], Sequence[R]],
+    place: Callable[[R], Any],
+    view: Callable[[R], T | None],
+    after: Place,
+    limit: int,
+) -> Page[T]:
+    """The next ``limit`` of what ``view`` shows (None for a row that the caller may not see).
+
+    ``rows`` reads the rows after a place, in order, up to a number; ``place`` is a row's own. A
+    page ends with one that is shown, unless it has looked at all it may: then it names the last
+    row, so what a caller must not even know of is not to be among ``rows``.
+    """
+    items: list[T] = []
+    end: Any = after
+    for looked, row in enumerate(iterate(rows, place, after, limit + 1)):
+        if looked == ROWS_LOOKED_AT:
+            return Page(items, end)
+        shown = view(row)
+        if shown is not None and len(items) == limit:
+            return Page(items, end)
+        if shown is not None:
+            items.append(shown)
+        if shown is not None or looked == ROWS_LOOKED_AT - 1:
+            end = place(row)
+    return Page(items)
+
+
+def iterate(
+    rows: Callable[[Place, int], Sequence[R]],
+    place: Callable[[R], Any],
+    after: Place,
+    size: int = BATCH,
+) -> Iterator[R]:
+    """All rows after a place, read by batch as they are iterated."""
+    while found := rows(after, size):
+        yield from found
+        if len(found) < size:
+            return
+        after, size = place(found[-1]), max(size, BATCH)

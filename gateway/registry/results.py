@@ -1,0 +1,287 @@
+"""What is read of the registry: the directory for members, whole entries for the operator.
+
+The interface's description is derived from these classes, and so is its JSON
+(`gateway.kernel.results`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from gateway.domain.audit import CoverageKind
+from gateway.domain.organisation import MembershipClass, Status, StatusEntry
+from gateway.evidence.receipt import Receipt
+from gateway.kernel.results import Digest, SignedText
+
+# --- The directory -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeldMandate:
+    """A mandate, and the event that gave it."""
+
+    competence: str
+    legal_act: str
+    from_: date
+    until: date | None
+    registration_event: UUID
+
+
+@dataclass(frozen=True)
+class ListedKey:
+    """A document key; ``until`` is its end by revocation."""
+
+    kid: str
+    jwk: Annotated[Mapping[str, Any], "The public key (RFC 7517)."]
+    valid_from: datetime
+    valid_until: datetime | None
+    registration_event: UUID
+
+
+@dataclass(frozen=True)
+class ListedEncryptionKey(ListedKey):
+    """An encryption key, and what a document key of its organisation says of it."""
+
+    countersignature: SignedText | None
+
+
+@dataclass(frozen=True)
+class ListedOrganisation:
+    """An organisation as members see it on the reference date."""
+
+    organisation: str
+    name: str
+    kind: str
+    country: str
+    public_authority: bool
+    active: bool
+    membership: MembershipClass | None
+    mandates: Sequence[HeldMandate]
+    signed_only: bool
+    document_keys: Sequence[ListedKey]
+    encryption_keys: Sequence[ListedEncryptionKey]
+
+
+@dataclass(frozen=True)
+class MembershipStatement:
+    """The gateway's word that an organisation takes part, and until when it counts."""
+
+    organisation: str
+    attestation: Annotated[str, "A signed membership attestation (RFC 7515), compact."]
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class RegisteredDocumentKey:
+    """The events that registered a document key, and that revoked it."""
+
+    organisation: str
+    kid: str
+    receipt: Receipt
+    revocations: Sequence[Receipt]
+
+
+@dataclass(frozen=True)
+class AuditAccessEntry:
+    """What an audit access covers, and when."""
+
+    audit_access: UUID
+    coverage: CoverageKind
+    member: str | None
+    case: UUID | None
+    person: str | None
+    from_: date
+    until: date
+
+
+@dataclass(frozen=True)
+class OwnCertificate:
+    """A certificate of the calling system."""
+
+    thumbprint: Digest
+    not_after: datetime
+    days_left: int
+
+
+@dataclass(frozen=True)
+class Whoami:
+    """The caller as the gateway sees it."""
+
+    organisation: ListedOrganisation
+    status: Status
+    system: str
+    scopes: Sequence[str]
+    certificates: Sequence[OwnCertificate]
+    audit_access: Sequence[AuditAccessEntry]
+    reference_date: date
+    reference_date_simulated: bool
+
+
+# --- Whole entries, for administrators -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EntrySummary:
+    """An organisation of any status, in a list."""
+
+    organisation: str
+    name: str
+    kind: str
+    status: Status
+
+
+@dataclass(frozen=True)
+class ResolutionEntry:
+    """What the governing body decided on an application."""
+
+    decision_ref: str
+    decided_on: date
+    document_sha256: Digest
+    event: UUID
+
+
+@dataclass(frozen=True)
+class ApplicationEntry:
+    """An application, and the decision once there is one."""
+
+    membership: MembershipClass
+    purposes: Sequence[str]
+    description: str
+    received_on: date
+    event: UUID
+    decision: ResolutionEntry | None
+
+
+@dataclass(frozen=True)
+class MembershipEntry:
+    """A membership for a time."""
+
+    membership: MembershipClass
+    decision_ref: str
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
+class InterestEntry:
+    """A declared interest; ``interest`` is the event that declared it."""
+
+    interest: UUID
+    scope: str
+    subject: str
+    kind: str
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
+class AgreementEntry:
+    """An agreement; ``agreement`` is the event that recorded it."""
+
+    agreement: UUID
+    kind: str
+    description: str
+    reference: str
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
+class DecidedAuditAccess(AuditAccessEntry):
+    """An audit access, with the decision behind it."""
+
+    decision_ref: str
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """A member's key; ``use`` is sig or enc."""
+
+    use: str
+    kid: str
+    valid_from: datetime
+    valid_until: datetime | None
+    registration_event: UUID
+
+
+@dataclass(frozen=True)
+class CertificateEntry:
+    """A certificate of a system."""
+
+    thumbprint: Digest
+    not_after: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """A system; ``keys`` counts those by which it authenticates beside its certificate."""
+
+    system: str
+    enabled: bool
+    scopes: Sequence[str]
+    keys: int
+    certificates: Sequence[CertificateEntry]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that is recorded of an organisation, or what of it held ``at`` a day."""
+
+    organisation: str
+    name: str
+    kind: str
+    country: str
+    public_authority: bool
+    regimes: Sequence[str]
+    signed_only: bool
+    at: date | None
+    status: Status | None
+    history: Sequence[StatusEntry]
+    application: ApplicationEntry | None
+    memberships: Sequence[MembershipEntry]
+    mandates: Sequence[HeldMandate]
+    interests: Sequence[InterestEntry]
+    agreements: Sequence[AgreementEntry]
+    audit_access: Sequence[DecidedAuditAccess]
+    keys: Sequence[KeyEntry]
+    systems: Sequence[SystemEntry]
+
+
+@dataclass(frozen=True)
+class ContactEntry:
+    """Whom to reach in a role."""
+
+    role: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """The contacts of an organisation."""
+
+    organisation: str
+    contacts: Sequence[ContactEntry]
+
+
+@dataclass(frozen=True)
+class AdministratorEntry:
+    """A person, and whether their approvals count."""
+
+    person: str
+    name: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class OpenInvitation:
+    """An invitation that can be used still."""
+
+    invitation: UUID
+    organisation: str
+    system: str
+    expires_at: datetime
