@@ -10,6 +10,8 @@ TARGETS ?= $(basename $(notdir $(shell grep -lw '^def check' tests/fuzz/*.py)))
 DEMO ?= $(if $(filter sqlite,$(DB)),demo,demo-postgresql)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
+# Many images set it; then every process of the tests would compile the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi requirements clean
 .DEFAULT_GOAL := help

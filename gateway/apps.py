@@ -132,6 +132,7 @@ def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
         workers=config.workers,
         threads=config.threads,
         deadline=config.request_deadline,
+        largest_body=config.body_bytes,
         on_fork=hooks.on_fork,
         on_worker_exit=hooks.on_worker_exit,
         met=partial(_met, hooks, SecurityLog(sys.stderr, wiring.now), part),

@@ -94,12 +94,13 @@ class Config:
     public_bind: str = _setting(
         "public.bind",
         setting_validators.address,
-        "Where the public listener listens (no client certificate).",
+        "Where the public listener listens (no client certificate). Behind a proxy that ends\n"
+        "TLS: unix:/path of a socket.",
         "127.0.0.1:8443",
     )
     partners_bind: str = _setting(
         "partners.bind",
-        setting_validators.address_or_socket,
+        setting_validators.address,
         "Where the partners' listener listens (client certificate required). Behind a proxy\n"
         "that ends TLS: unix:/path of a socket. Only then is the header Client-Cert believed.",
         "127.0.0.1:8444",
@@ -121,8 +122,8 @@ class Config:
     request_deadline: float = _setting(
         "listeners.request_deadline",
         setting_validators.seconds(0.5, 120),
-        "Seconds that a client has to shake hands and send a request, and again to read\n"
-        "the answer; after that the connection is cut.",
+        "Seconds that a client has to send a request, again to take the answer, and half\n"
+        "as many to shake hands; after that the connection is cut.",
         10,
     )
     waiters: int = _setting(

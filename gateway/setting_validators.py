@@ -44,25 +44,18 @@ def origin(value: object) -> str:
 
 
 def address(value: object) -> str:
-    """`host:port`."""
-    bind = text(value)
-    host_and_port(bind)
-    return bind
-
-
-def address_or_socket(value: object) -> str:
     """`host:port`, or `unix:/path` of a socket."""
     bind = text(value)
     if not bind.startswith("unix:"):
-        return address(bind)
-    if not bind.startswith("unix:/"):
+        host_and_port(bind)
+    elif not bind.startswith("unix:/"):
         raise ValueError("must name a socket by its absolute path, as in unix:/run/x.sock")
     return bind
 
 
 def local(value: object) -> str:
     """Numbers of the operator's are for whoever is on the host already."""
-    bind = address_or_socket(value)
+    bind = address(value)
     if not bind.startswith("unix:"):
         host, _ = host_and_port(bind)
         if host not in ("127.0.0.1", "::1", "localhost"):

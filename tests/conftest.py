@@ -76,6 +76,17 @@ def _databases_are_given_back() -> Iterator[None]:
         lent.give_back(before)
 
 
+@pytest.fixture(autouse=True)
+def _answers_are_described() -> Iterator[None]:
+    """No test gets an answer of the interface that its description does not have."""
+    yield
+    line = sys.modules.get("tests.web.listening")
+    if line and line.UNDESCRIBED:
+        found = sorted(line.UNDESCRIBED)
+        line.UNDESCRIBED.clear()
+        pytest.fail(f"not among the refusals of their endpoints: {found}")
+
+
 def pytest_unconfigure() -> None:
     """Leave nothing in shared memory."""
     lent = sys.modules.get("tests.lent")

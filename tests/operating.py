@@ -43,10 +43,13 @@ def settings(**changes: Any) -> str:
 
 
 @cache
-def _template() -> Path:
+def _template(typed: tuple[tuple[str, ...], ...]) -> Path:
     place = Path(tempfile.mkdtemp(prefix="casegate-operator-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    make(place / "gw", settings(), PERSONS, PASSPHRASE)
+    if typed:
+        operator(place, *typed[:-1]).done(*typed[-1])
+    else:
+        make(place / "gw", settings(), PERSONS, PASSPHRASE)
     return place / "gw"
 
 
@@ -101,10 +104,10 @@ class Operator:
         return result.stdout
 
 
-def operator(place: Path) -> Operator:
-    """A founded gateway in a new folder below ``place``."""
+def operator(place: Path, *typed: tuple[str, ...]) -> Operator:
+    """A founded gateway in a new folder below ``place``, after these commands of administrators."""
     folder = place / "gw"
-    shutil.copytree(_template(), folder)
+    shutil.copytree(_template(typed), folder)
     return Operator(folder)
 
 

@@ -97,7 +97,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("public_bind", "127.0.0.1:65536"),
         ("public_bind", "127.0.0.1:٨٤٤٣"),
         ("public_bind", "[::g]:8443"),
-        ("public_bind", "unix:/run/public.sock"),
+        ("public_bind", "unix:run/public.sock"),
         ("partners_bind", "unix:relative.sock"),
         ("workers", 0),
         ("workers", True),

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_replaced_file_is_another_file_with_the_mode_asked_for(tmp_path: Path) -> None:
+def test_a_replaced_file_is_another_file_with_the_mode_asked_for(tmp_path):
     path = tmp_path / "crl.pem"
     files.replace(path, b"one", mode=0o644)
     first = path.stat().st_ino
@@ -32,9 +31,7 @@ def full(_: int) -> None:
     raise OSError("no space left")
 
 
-def test_a_failed_replacement_leaves_the_old_file_and_no_spare(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_replacement_leaves_the_old_file_and_no_spare(tmp_path, monkeypatch):
     path = tmp_path / "crl.pem"
     files.replace(path, b"one")
     monkeypatch.setattr(os, "fsync", full)
@@ -43,7 +40,7 @@ def test_a_failed_replacement_leaves_the_old_file_and_no_spare(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"one"]
 
 
-def test_new_files_and_their_folders_are_for_the_owner_alone(tmp_path: Path) -> None:
+def test_new_files_and_their_folders_are_for_the_owner_alone(tmp_path):
     path = tmp_path / "keys" / "token" / "current.pem"
     before = os.umask(0)
     try:
@@ -54,7 +51,7 @@ def test_new_files_and_their_folders_are_for_the_owner_alone(tmp_path: Path) -> 
     assert (mode(path.parent), mode(path.parent.parent)) == (0o700, 0o700)
 
 
-def test_a_new_file_never_overwrites_another_nor_follows_a_link(tmp_path: Path) -> None:
+def test_a_new_file_never_overwrites_another_nor_follows_a_link(tmp_path):
     path, link = tmp_path / "key.pem", tmp_path / "link.pem"
     files.create(path, b"first")
     link.symlink_to(tmp_path / "elsewhere.pem")
@@ -65,7 +62,7 @@ def test_a_new_file_never_overwrites_another_nor_follows_a_link(tmp_path: Path) 
     assert not (tmp_path / "elsewhere.pem").exists()
 
 
-def test_half_a_file_does_not_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_file_does_not_stay_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(PrivateFileError):
         files.create(tmp_path / "key.pem", b"key")
@@ -80,9 +77,7 @@ READERS = [read, files.require_private]
 
 
 @pytest.mark.parametrize("use", READERS)
-def test_a_private_file_is_one_that_nobody_else_can_open_or_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[Path], None]
-) -> None:
+def test_a_private_file_is_one_that_nobody_else_can_open_or_write(tmp_path, monkeypatch, use):
     path = tmp_path / "key.pem"
     files.create(path, b"key")
     use(path)
@@ -100,15 +95,13 @@ def test_a_private_file_is_one_that_nobody_else_can_open_or_write(
 
 
 @pytest.mark.parametrize("use", READERS)
-def test_what_is_missing_or_a_folder_is_no_private_file(
-    tmp_path: Path, use: Callable[[Path], None]
-) -> None:
+def test_what_is_missing_or_a_folder_is_no_private_file(tmp_path, use):
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(PrivateFileError):
             use(path)
 
 
-def test_a_destroyed_file_is_overwritten_first(tmp_path: Path) -> None:
+def test_a_destroyed_file_is_overwritten_first(tmp_path):
     path, copy = tmp_path / "secret", tmp_path / "another-name"
     files.create(path, b"secret")
     os.link(path, copy)

@@ -616,7 +616,7 @@ def test_the_operator_hears_when_a_step_can_be_taken(gw: Operator) -> None:
         clock.at += DAY
         upkeep.step()
         (told,) = upkeep.alarms()
-        assert "can be activated" in told
+        assert "--step activate" in told
 
 
 # --- The schema

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LIST = "published/crl.pem"
-OTHERS = ("published/ca-chain.pem", "server/partners.pem")
+OTHERS = ("published/ca-chain.pem", "server/partners.pem", "server/public.pem")
 
 TIMEOUT = 30.0  # seconds for HAProxy to answer; a reload waits for the new worker
 

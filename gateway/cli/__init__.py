@@ -149,7 +149,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "verify": Subcommand(
         "gateway.cli.verify:verify",
         ANYONE,
-        "Verify a receipt, a signed document or a bundle offline.",
+        "Verify receipts, signed documents and bundles offline.",
     ),
 }
 """Every subcommand; ``about`` is the first sentence of its own help."""

@@ -1,7 +1,7 @@
 """`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from gateway.cli.output import (
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner, save_json
-from gateway.cli.verify import FOLDER, STREAM_CODES, exit_with_report, trust_options
+from gateway.cli.verify import CODES, FOLDER, exit_with_report, trust_options
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
@@ -37,14 +37,14 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import log_copy, stream
+from gateway.evidence import history, log_copy, stream
 from gateway.evidence import receipt as receipts
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import VerificationReport
+from gateway.evidence.report import InputFile, VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
-from gateway.evidence.stream import InputFile, StreamHead
+from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.replica import ReadFile
 
@@ -75,7 +75,7 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-@audit.command("check-stream", epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-stream", epilog=f"{CODES} {FOLDER}")
 @click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
 @trust_options(members=False)
 @click.option(
@@ -140,7 +140,7 @@ def _start(file: Path, longest: int) -> bytes:
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
 
 
-@audit.command("check-copy", epilog=f"{STREAM_CODES} {FOLDER}")
+@audit.command("check-copy", epilog=f"{CODES} {FOLDER}")
 @click.argument(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
@@ -157,6 +157,32 @@ def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     with progress("entries") as tell:
         report = log_copy.check(reader(folder), trust, tell)
     exit_with_report(context, report, as_json)
+
+
+# --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
+
+
+MAX_PROOF_FILE = 128 * 1024
+"""More than any checkpoint or proof has."""
+
+
+@audit.command("prove-fork", epilog=f"{CODES} {FOLDER}")
+@click.argument(
+    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@trust_options(documents=False, members=False)
+@json_option
+@click.pass_context
+def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+    """Prove to anybody that a log signed two histories.
+
+    DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
+    mirror or casegate verify kept. They name nobody, and show no event. Exit status 16 is the
+    proof; 15 means that what DIR holds does not contradict itself.
+    """
+    forms = (f"*{history.CHECKPOINT_SUFFIX}", f"*{history.PROOF_SUFFIX}")
+    parts = [part for form in forms for part in _parts(folder, form, MAX_PROOF_FILE)]
+    exit_with_report(context, history.prove_fork(parts, trust), as_json)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -309,8 +335,21 @@ def search(
     if as_json:
         print_json({"events": [_event_json(one) for one in shown]})
         return
-    headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff", "id")
+    headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff")
     print_table(headings, [_event_row(one) for one in shown])
+    click.echo(f"\n{_counted(shown)}")
+
+
+def _counted(shown: Sequence[AuditedEvent]) -> str:
+    """How many events there are, and how many entries lie between them that are not shown."""
+    if not shown:
+        return "No events."
+    first, last = shown[0].index, shown[-1].index
+    beyond = last - first + 1 - len(shown)
+    return (
+        f"{len(shown)} events, entries {first} to {last}; {beyond} entries between them are not "
+        "shown (outside the filters or the coverage)."
+    )
 
 
 def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
@@ -328,14 +367,13 @@ def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
     event, details = one.confirmed.event, one.details
     return (
         one.index,
-        event["time"],
+        f"{event['time'][:19]}Z",
         event["type"],
         event["result"],
         ",".join(one.parties),
         cold(format_value(details.get("by", ""))),
         cold(format_value(details.get("rules", ""))),
         event.get("handoff", ""),
-        event["id"],
     )
 
 

@@ -113,6 +113,9 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
         "keys": [{**jwk_of(one.key), "kid": one.kid} for one in origins],
         "registrations": [receipts.to_json(one) for one in found],
         "revocations": [receipts.to_json(one) for one in ends],
+        "locks": [
+            receipts.to_json(one) for one in dict.fromkeys(k for r in records for k in r.locks)
+        ],
     }
     save_json(out, kept)
     revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]

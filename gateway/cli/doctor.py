@@ -446,7 +446,7 @@ def _keys_file(config: Config) -> Findings:
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
-    kek, current = wiring.key_encryption(config), keyring.current()
+    kek, current = wiring.key_encryption(config), keyring.key_encryption().current
     keys.load_secret(kek.file(current))
     others = [one for one in kek.known() if one != current]
     if keyring.left():

@@ -7,7 +7,6 @@ terminal, and none of their addresses is a link.
 import io
 import json
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,10 +17,7 @@ from typing import Any
 import click
 
 from gateway import files
-from gateway.domain.item_value import defang
-from gateway.domain.vocabulary import ItemKind
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+from gateway.domain.item_value import defang_text
 
 
 def sanitise(value: Any) -> str:
@@ -35,9 +31,7 @@ def _shows(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
-def cold(text: str) -> str:
-    """Free text with its addresses defanged."""
-    return _ADDRESS.sub(lambda found: defang(found[0], ItemKind.URL), text)
+cold = defang_text
 
 
 def colour(text: str, colour: str) -> str:

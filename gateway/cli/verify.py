@@ -1,15 +1,14 @@
 """`casegate verify`: the keys that a verifier brings, and the report as people read it."""
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.arguments import json_option
-from gateway.cli.output import Input, colour, print_json
+from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.output import cold, colour, print_json, write_new
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -21,16 +20,15 @@ _COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black"}
 
 CODES = (
     "Exit status: 0 verified, 2 called wrongly, 10 an unknown format, 11 an invalid signature, "
-    "12 not proved by the log, 13 the parts do not belong together, 14 a key is missing"
-)
-
-STREAM_CODES = (
-    f"{CODES}, 15 something is missing, 16 the gateway contradicts itself (keep the files)."
+    "12 not proved by the log, 13 the parts do not belong together, 14 a key is missing, 15 "
+    "something is missing, 16 the gateway contradicts itself (keep the files), 17 only the "
+    "operator's word, 18 a demonstration."
 )
 
 FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
-    "organisations/<id>.json (JWK sets)."
+    "organisations/<id>.json (JWK sets), and *.checkpoint, the checkpoints that you remember. "
+    "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
 )
 
 _trust_option = click.option(
@@ -106,40 +104,177 @@ def _gathered(*named: Sequence[Any]) -> "TrustAnchors":
 
 
 def exit_with_report(context: click.Context, report: "VerificationReport", as_json: bool) -> None:
-    """Print a report, step by step or as JSON, and exit with its code."""
+    """Print a report, its result first, or as JSON, and exit with its code."""
     if as_json:
-        print_json(asdict(report))
+        print_json(report.to_json())
     else:
-        _print(report)
+        print_report(report)
     context.exit(int(report.code))
 
 
-def _print(found: "VerificationReport") -> None:
-    for step in found.steps:
-        outcome = colour(step.outcome.ljust(7), _COLOURS[step.outcome])
-        detail = f": {step.detail}" if step.detail else ""
-        click.echo(f"{step.number:2}. {outcome}  {step.title}{detail}")
-    click.echo(f"\n{colour(found.sentence, 'red' if found.code else 'green')}")
+def print_report(
+    report: "VerificationReport", language: str = "en", *, content: bool = False
+) -> None:
+    """Print a report: the result, the facts by heading, content if asked, and the checks."""
+    from gateway.evidence import catalogue  # noqa: PLC0415
+    from gateway.evidence.report import describe  # noqa: PLC0415
+
+    def heading(name: str) -> None:
+        click.echo(f"\n{catalogue.word(catalogue.HEADINGS[name], language)}")
+
+    shade = "red" if not report.passed else "yellow" if report.code else "green"
+    click.echo(colour(cold(report.headline_in(language)), shade))
+    if report.conclusion is not None:
+        for name, facts in report.conclusion.facts().items():
+            if facts:
+                heading(name)
+            for line in describe(facts, language):
+                click.echo(f"  - {line}")
+        if content:
+            heading("content")
+            for name, text in content_lines(report.conclusion.shown):
+                click.echo(f"  {name}: {text}")
+    heading("checks")
+    for step in report.steps:
+        outcome = catalogue.word(catalogue.OUTCOMES[step.outcome], language)
+        outcome = colour(outcome.ljust(7), _COLOURS[step.outcome])
+        detail = f": {cold(step.detail)}" if step.detail else ""
+        click.echo(f"{step.number:2}. {outcome}  {catalogue.title(step.title, language)}{detail}")
 
 
-# --- `casegate verify`: a receipt, a signed document or a bundle, offline ---
+def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each verified value by its path, with no address that could be followed."""
+    from gateway.domain.item_value import defang  # noqa: PLC0415
+    from gateway.evidence.report import plain  # noqa: PLC0415
+
+    def lines(name: str, value: Any, kind: str) -> list[tuple[str, str]]:
+        match value:
+            case dict():
+                inner = str(value.get("kind", kind))
+                return [
+                    found
+                    for member, one in value.items()
+                    for found in lines(f"{name}.{member}" if name else member, one, inner)
+                ]
+            case list():
+                return [
+                    found
+                    for number, one in enumerate(value, start=1)
+                    for found in lines(f"{name}[{number}]", one, kind)
+                ]
+            case str() if name.endswith((".value", ".referrer", ".ip")):
+                return [(plain(name), defang(plain(value), kind))]
+            case _:
+                return [(plain(name), cold(plain(str(value))))]
+
+    return lines("", shown, "")
+
+
+# --- `casegate verify`: receipts, signed documents and bundles, offline ---
 
 
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 """What `gateway.evidence.bundle` reads at most."""
 
 
-@click.command(epilog=f"{CODES}. {FOLDER}")
-@click.argument("file", metavar="FILE", type=Input(MAX_BUNDLE_BYTES + 1))
+class _File(click.ParamType[tuple[str, bytes]]):
+    """A file or "-": its name, and as many bytes as tell that it is too long."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, bytes]:
+        """Read the file; a usage error when that cannot be done."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            with click.open_file(str(value), "rb") as file:
+                return str(value), bytes(file.read(MAX_BUNDLE_BYTES + 1))
+        except OSError as error:
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+
+
+@click.command(epilog=f"{CODES} {FOLDER}")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_File())
 @trust_options()
+@click.option(
+    "--require",
+    type=click.Choice(["signed"]),
+    help="Fail with 17 for any document that its author did not sign itself.",
+)
+@click.option("--content", is_flag=True, help="Show the verified content, no address a link.")
+@click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "fr"]),
+    default="en",
+    help="The language of the report.",
+)
+@click.option(
+    "--report",
+    "page",
+    type=NewFile(),
+    metavar="FILE.html",
+    help="Write the report as one page to print; nothing in it is loaded from elsewhere.",
+)
+@click.option(
+    "--keep-proof",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where to keep what proves that the log has two histories (casegate audit prove-fork).",
+)
 @json_option
 @click.pass_context
-def verify(context: click.Context, file: bytes, trust: "TrustAnchors", as_json: bool) -> None:
-    """Verify a receipt, a signed document or a bundle offline.
+def verify(
+    context: click.Context,
+    files: tuple[tuple[str, bytes], ...],
+    trust: "TrustAnchors",
+    require: str | None,
+    content: bool,
+    language: str,
+    page: Path | None,
+    keep_proof: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify receipts, signed documents and bundles offline.
 
-    FILE is what a partner or a court was given; "-" reads the standard input. You must have
-    obtained the keys independently of the file.
+    FILE is what a partner or a court was given; "-" reads the standard input. Several files are
+    compared: one log has one history. You must have obtained the keys independently of the files.
     """
     from gateway.evidence import verification  # noqa: PLC0415
 
-    exit_with_report(context, verification.verify(file, trust), as_json)
+    try:
+        known = verification.remembered_history(trust)
+    except ValueError as error:
+        raise click.UsageError(f"the checkpoints that you remember: {error}") from error
+    reports = {
+        name: verification.verify(
+            data, trust, log_history=known, require_signed=require is not None
+        )
+        for name, data in files
+    }
+    code = max((report.code for report in reports.values()), key=_gravity)
+    if page is not None:
+        from gateway.cli.report_page import render  # noqa: PLC0415
+
+        write_new(page, render(reports, language, content=content).encode())
+    if as_json:
+        told = [{"file": name, **report.to_json()} for name, report in reports.items()]
+        print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
+    else:
+        for number, (name, report) in enumerate(reports.items()):
+            if len(reports) > 1:
+                click.echo(f"{'' if number == 0 else chr(10)}== {cold(name)} ==")
+            print_report(report, language, content=content)
+    for report in reports.values():
+        if report.proof and keep_proof is not None:
+            from gateway.client.local_state import keep_fork  # noqa: PLC0415
+
+            keep_fork(keep_proof, report.proof)
+            click.echo(f"Kept in {keep_proof}. Show it: casegate audit prove-fork", err=True)
+    context.exit(int(code))
+
+
+def _gravity(code: int) -> int:
+    """Which of several results decides: a contradiction, then what failed, then what is less."""
+    order = (16, 11, 12, 13, 10, 14, 15, 17, 18)
+    return len(order) - order.index(code) if code in order else 0

@@ -97,6 +97,8 @@ class PartnerConnection:
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attestation_keys"]),
+                checkpoints=_checkpoints([paths.get("checkpoint_file")]),
+                issuer=values["issuer"],
             ),
             checkpoint_file=paths.get("checkpoint_file"),
             outbox=paths.get("outbox"),
@@ -161,9 +163,9 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
 
 
 def read_receipts(file: Path, name: str) -> tuple[Receipt, ...]:
-    """The ``registrations`` or ``revocations`` in a file of an organisation's keys; usually none.
+    """The ``registrations``, ``revocations`` or ``locks`` in a file of an organisation's keys.
 
-    RFC 7517 section 5 allows additional members in a JWK set: these two hold receipts.
+    RFC 7517 section 5 allows additional members in a JWK set: these hold receipts.
     """
     try:
         members = canonical.decode(read_file(file))
@@ -181,6 +183,7 @@ def read_organisations(folder: Path | None) -> TrustAnchors:
         organisations={file.stem: read_keys(file) for file in files},
         registrations=[one for file in files for one in read_receipts(file, "registrations")],
         revocations=[one for file in files for one in read_receipts(file, "revocations")],
+        locks=[one for file in files for one in read_receipts(file, "locks")],
     )
 
 
@@ -354,11 +357,53 @@ def _trust_at(place: Path) -> TrustAnchors:
         log_keys=log_keys,
         origins=origins,
         gateway_keys=read_keys(gateway) if gateway.exists() else {},
+        checkpoints=_checkpoints(sorted(place.glob("*.checkpoint"))),
+        issuer=_issuer(gateway) if gateway.exists() else "",
     )
 
 
+def _issuer(file: Path) -> str:
+    """The gateway that a JWK set names in a member ``issuer``; empty where it names none."""
+    issuer = canonical.decode(read_file(file)).get("issuer", "")
+    if not isinstance(issuer, str) or (issuer and not ADDRESS.fullmatch(issuer)):
+        raise SettingsError(f"{file}: issuer must be the gateway's address, https://host")
+    return issuer
+
+
+def _checkpoints(files: Sequence[Path | None]) -> list[str]:
+    """The notes in files of remembered checkpoints that exist."""
+    return [
+        read_file(file).decode("utf-8", errors="replace")
+        for file in files
+        if file is not None and file.exists()
+    ]
+
+
 def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
-    """All that is trusted; two keys of one id in one set are a SettingsError."""
+    """All that is trusted, gateway by gateway.
+
+    Keys without an issuer belong to the one gateway there is. SettingsError for two gateways of
+    which one has no name, and for two keys of one id in one set.
+    """
+    issuers = list(dict.fromkeys(one.issuer for one in trusts if one.issuer)) or [""]
+    unnamed = [one for one in trusts if not one.issuer]
+    speaking = [one for one in unnamed if one.gateway_keys]
+    named = [one for one in trusts if one.issuer and one.gateway_keys]
+    if len(speaking) + bool(named) > 1 or (
+        len(issuers) > 1 and any(one.gateway_keys or one.organisations for one in unnamed)
+    ):
+        raise SettingsError(
+            "these are keys of several gateways: name each in its gateway-keys.json (issuer), "
+            "with its organisations' keys in the same folder"
+        )
+    first, *others = (
+        _merged([*(one for one in trusts if one.issuer == issuer), *(unnamed if not at else [])])
+        for at, issuer in enumerate(issuers)
+    )
+    return replace(first, others=others)
+
+
+def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     gateway: dict[str, PublicKey] = {}
     organisations: dict[str, dict[str, PublicKey]] = {}
     for trust in trusts:
@@ -372,6 +417,9 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         organisations=organisations,
         registrations=[one for trust in trusts for one in trust.registrations],
         revocations=[one for trust in trusts for one in trust.revocations],
+        locks=[one for trust in trusts for one in trust.locks],
+        checkpoints=[one for trust in trusts for one in trust.checkpoints],
+        issuer=next((one.issuer for one in trusts if one.issuer), ""),
     )
 
 
@@ -415,4 +463,5 @@ def _organisation_trust(given: str) -> TrustAnchors:
         organisations={slug: read_keys(keys)},
         registrations=read_receipts(keys, "registrations"),
         revocations=read_receipts(keys, "revocations"),
+        locks=read_receipts(keys, "locks"),
     )

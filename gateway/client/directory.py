@@ -13,16 +13,21 @@ from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.key_history import verify_registration, verify_revocation
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
 
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """The receipts of the events that registered a document key, and that revoked it, if any."""
+    """The receipts of the events that registered a document key, and that revoked it, if any.
+
+    ``locks`` are those by which its owner required its own signature, or ended that.
+    """
 
     registration: Receipt
     revocations: tuple[Receipt, ...] = ()
+    locks: tuple[Receipt, ...] = ()
 
 
 class Directory(ClientBase):
@@ -74,13 +79,37 @@ class Directory(ClientBase):
         answer = self._exchange.read("directory.read", path)
         found = evidence_checks.read_receipt(answer.get("receipt"))
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
+        locks = tuple(evidence_checks.read_receipt(one) for one in answer.get("locks", ()))
         connection = self.connection
-        evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration)
-        for one in ends:
-            evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
-        for one in (found, *ends):
+        promised = evidence_checks.confirm_locks(locks, organisation, connection)
+        shown = [
+            evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration),
+            *(
+                evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
+                for one in ends
+            ),
+            *(one.confirmed for one in promised),
+        ]
+        for one in shown:
             self._exchange.observe(one, before)
-        return KeyRecord(found, ends)
+        return KeyRecord(found, ends, locks)
+
+    def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, RegisteredMandate]:
+        """The event that registered a member's mandate, and what it registered.
+
+        Verified; EvidenceMismatch when it is of another event or organisation.
+        """
+        if not SLUG.fullmatch(organisation):
+            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+        before = self._exchange.newest()
+        path = f"/organisations/{organisation}/mandates/{spelled(event)}"
+        answer = self._exchange.read("directory.read", path)
+        found = evidence_checks.read_receipt(answer.get("receipt"))
+        mandate = evidence_checks.confirm_mandate(
+            found, organisation, spelled(event), self.connection
+        )
+        self._exchange.observe(mandate.confirmed, before)
+        return found, mandate
 
 
 # --- The successions in which this organisation gives or takes a mandate ---

@@ -16,9 +16,11 @@ from gateway.client.documents import VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.domain.audit import CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -54,19 +56,21 @@ class Events(ClientBase):
             before = self._exchange.newest()
             page = self._exchange.read("events.read", path)
             end = evidence_checks.confirm_end(page, self.connection)
-            self._exchange.observe_note(end.note, before)
+            self._exchange.observe_head(end, before)
             if on_end:
                 on_end(page["signed_head"], end)
             for item in list_of(page, "events"):
                 after = after + 1
                 entry = self._entry(item, after)
-                self._exchange.observe(entry.receipt, before)
+                self._exchange.observe(entry.confirmed, before)
                 yield entry
             path = next_page(page, path)
+            last = end.stream_number
             require(
-                bool(path) or page.get("head") == after,
-                "the end of the stream of events is missing",
+                last >= after,
+                f"the stream of events went back: its last number is {last}, and {after} was known",
             )
+            require(bool(path) or last == after, "the end of the stream of events is missing")
 
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
@@ -74,7 +78,7 @@ class Events(ClientBase):
         members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
         found = evidence_checks.read_receipt(members)
         confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
-        self._exchange.observe(found, before)
+        self._exchange.observe(confirmed, before)
         place = evidence_checks.own_place(confirmed, self.connection) or 0
         return StreamEvent(place, UUID(spelled(event)), found, confirmed)
 
@@ -150,6 +154,15 @@ class AuditedEvent:
 class Auditing(ClientBase):
     """Reading as an auditor, with audit access."""
 
+    def _covers_all(self, by: str) -> bool:
+        """Whether audit access of this system, for this person, covers the whole log."""
+        grants = list_of(self._exchange.read("whoami.read", "/whoami"), "audit_access")
+        return any(
+            one.get("coverage") == CoverageKind.ALL and one.get("person") in (None, by)
+            for one in grants
+            if isinstance(one, dict)
+        )
+
     def audit(
         self,
         by: str,
@@ -162,11 +175,14 @@ class Auditing(ClientBase):
 
         Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
         more than that many events are asked for. Every receipt is verified, and holds exactly the
-        details that the record of its page names.
+        details that the record of its page names. A search for everything, with access to the
+        whole log, returns one event for each entry before it: EvidenceMismatch where one is
+        missing.
         """
         asked = {} if filters is None else filters.asked()
+        everything = not asked and limit is None and self._covers_all(by)
         page: Any = None
-        left = limit
+        left, entry, end = limit, 0, None
         while left is None or left > 0:
             size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
             body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
@@ -174,10 +190,21 @@ class Auditing(ClientBase):
             written = self._exchange.write("audit.search", "/audit/searches", body)
             found = audited(written, asked, self.connection)
             require(len(found) <= size, "there are more events than were requested")
-            yield from found
+            end = written.confirmed.index if end is None else end
+            for one in found:
+                require(
+                    one.index == entry or not everything,
+                    f"entry {entry} is missing from a search for everything",
+                )
+                entry += 1
+                yield one
             left = None if left is None else left - len(found)
             following = written.result.get("next")
             if following is None:
+                require(
+                    entry == end or not everything,
+                    f"the entries {entry} to {end - 1} are missing from a search for everything",
+                )
                 return
             require(following != page, "a page of events leads to itself")
             page = following
@@ -245,7 +272,8 @@ class Export:
     """A verified handoff, and where its receipts come from.
 
     ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
-    organisation and key id); both verified, or RequestRefused.
+    organisation and key id), ``mandate`` that of its mandate (by organisation and event); all
+    verified, or RequestRefused.
     """
 
     view: Mapping[str, Any]
@@ -253,6 +281,7 @@ class Export:
     trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
+    mandate: Callable[[str, str], tuple[Receipt, RegisteredMandate]]
 
     def routing(self) -> str:
         """The case as everybody sees it before anything is opened."""
@@ -286,10 +315,12 @@ class Export:
                 revocations=tuple(end for one in keys for end in one.revocations),
                 predecessor_offer=before,
                 succession=self._plan(),
+                mandate=self._mandate(),
+                locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
             )
         )
         report = verify_bundle(data, self.trust)
-        require(report.code == 0, f"the bundle does not verify ({report.sentence})")
+        require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
@@ -302,6 +333,14 @@ class Export:
             # `casegate verify` says so.
             with contextlib.suppress(RequestRefused):
                 yield self.key_record(organisation, kid)
+
+    def _mandate(self) -> Receipt | None:
+        """The receipt of what registered the mandate that the offer addressed, where shown."""
+        offer = self.offered.offer
+        if offer.mandate_event is not None:
+            with contextlib.suppress(RequestRefused):
+                return self.mandate(offer.recipient, offer.mandate_event)[0]
+        return None
 
     def _plan(self) -> Receipt | None:
         """The receipt of the succession's plan, where this organisation took part in it."""
@@ -335,6 +374,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             self.connection.trust,
             receipt=lambda event: self.receipt(event).receipt,
             key_record=self.key_record,
+            mandate=self.mandate,
         )
         if by is None or reason is None:
             return export.file(export.routing(), (), progress)

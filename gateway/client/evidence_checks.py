@@ -4,7 +4,7 @@ A receipt proves that an event is in the log. That it is the event of this very 
 its type, result, handoff and person, and by the digests of the documents in the answer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.client import documents
@@ -14,9 +14,15 @@ from gateway.client.errors import EvidenceMismatch
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
-from gateway.evidence.key_history import KeyRegistration, KeyRevocation
+from gateway.evidence.key_history import (
+    KeyRegistration,
+    KeyRevocation,
+    SigningLock,
+)
+from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
@@ -95,7 +101,7 @@ def confirm_key(
     kid: str,
     connection: PartnerConnection,
     verify: Callable[[Receipt, TrustAnchors], KeyRegistration | KeyRevocation],
-) -> None:
+) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
     try:
@@ -104,6 +110,38 @@ def confirm_key(
         raise EvidenceMismatch(f"the event of a key is not valid: {error}") from None
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the event is that of another key")
+    return found.confirmed
+
+
+def confirm_locks(
+    receipts: Sequence[Receipt], organisation: str, connection: PartnerConnection
+) -> list[SigningLock]:
+    """The receipts are of the events by which this organisation required its own signature."""
+    for one in receipts:
+        confirm(one, connection)
+    try:
+        found = key_history.locks(receipts, connection.trust)
+    except VerificationFailed as error:
+        raise EvidenceMismatch(f"a requirement to sign is not valid: {error}") from None
+    require(
+        all(one.organisation == organisation for one in found),
+        "the requirement to sign is that of another organisation",
+    )
+    return found
+
+
+def confirm_mandate(
+    receipt: Receipt, organisation: str, event: str, connection: PartnerConnection
+) -> RegisteredMandate:
+    """The receipt is that of this event, which registered a mandate of this organisation."""
+    confirmed = confirm(receipt, connection)
+    require(confirmed.event["id"] == event, "the receipt is of another event")
+    try:
+        found = mandates.read(confirmed)
+    except VerificationFailed as error:
+        raise EvidenceMismatch(f"the registration of a mandate is not valid: {error}") from None
+    require(found.organisation == organisation, "the mandate is that of another organisation")
+    return found
 
 
 def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> StreamHead:

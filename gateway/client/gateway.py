@@ -23,7 +23,8 @@ from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.errors import RequestRefused, SettingsError, UnexpectedAnswer
 from gateway.client.events import Auditing, Exports
 from gateway.client.handoffs import Offers
-from gateway.client.local_state import Outbox, PendingWrite
+from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
+from gateway.client.mirror import PublicLog
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
 from gateway.client.transport import (
@@ -69,13 +70,16 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
         encryption_keys: Mapping[str, OpeningKey] | None = None,
         assertion_key: Signer | None = None,
         random: Callable[[int], bytes] = secrets.token_bytes,
+        tile: ReadPublicTile | None = None,
     ) -> None:
         """Nothing is sent yet; SettingsError when a file of the connection cannot be used.
 
         ``clock`` gives aware times, ``ids`` UUIDv7s. ``store_before_send`` is a folder that keeps
         each write until it is answered (consultations not: nobody would be there to read).
-        ``transport`` stands in for sockets and TLS in tests. With a ``document_key``, which the
-        gateway must have registered, all documents are signed here, with ``random`` salts.
+        ``transport`` stands in for sockets and TLS in tests, and ``tile`` for the public log, from
+        whose tiles the client checks that the log grew and did not change. With a
+        ``document_key``, registered by the gateway, all documents are signed here, with
+        ``random`` salts.
         ``encryption_keys`` open what others sealed to this member, by key id. With a
         ``assertion_key``, registered too, the system authenticates by an assertion beside its
         certificate (RFC 7523).
@@ -96,7 +100,9 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
             AccessTokens(self._line, connection.client_id, clock, assertions),
             ids,
             Outbox(store_before_send) if store_before_send else None,
+            tile or (self._fetch_tile if transport is None else None),
         )
+        self._public: PublicLog | None = None
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
         self.conformance = Runs(exchange, author, organisation)
 
@@ -107,6 +113,14 @@ class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self._line.close()
+        if self._public is not None:
+            self._public.close()
+
+    def _fetch_tile(self, path: str) -> bytes:
+        if self._public is None:
+            issuer, ca = self.connection.issuer, self.connection.ca
+            self._public = PublicLog(issuer, ca, self._now, system_too=True)
+        return self._public.fetch(path)
 
     def greet(self) -> float | None:
         """Ask the gateway who it is, without a token; how far its clock is ahead, in seconds.

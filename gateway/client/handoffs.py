@@ -9,6 +9,7 @@ from uuid import UUID
 
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
+from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
@@ -104,7 +105,7 @@ class OfferTerms(TypedDict, total=False):
     note: str | None
 
 
-class Offers(ClientBase):
+class Offers(Directory):
     """Offers of one's own cases."""
 
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
@@ -136,11 +137,22 @@ class Offers(ClientBase):
         found = self.preview(case, by, **terms)
         asked["case"] = spelled(case)
         previewed = documents.check_preview(found, asked, parts, self.connection)
+        self._require_mandate(previewed.to)
         document = self._author.offer({"handoff": name, **asked}, previewed)
         written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
         return replace(
             written, result={**written.result, "withheld_groups": list(previewed.withheld_groups)}
+        )
+
+    def _require_mandate(self, to: Mapping[str, Any]) -> None:
+        """Nothing is signed for an office whose mandate no event of the log registered for now."""
+        if "competence" not in to:
+            return
+        _, mandate = self.mandate(str(to["organisation"]), str(to["mandate_event"]))
+        documents.require(
+            mandate.competence == to["competence"] and mandate.may_hold_at(self._now()),
+            "the event that the preview names did not give this mandate for now",
         )
 
 

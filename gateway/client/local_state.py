@@ -4,27 +4,39 @@ A crash loses no write: each has one file, named by its idempotency key (UUIDv7:
 time), until its answer arrives. It holds the exact request, so case content too: folder 0700,
 files 0600.
 
-A log that shows a smaller tree than before, or another root for the same size, has two histories
-or lost entries. The two signed checkpoints prove it.
+A log that shows a smaller tree than before has lost entries. One that grows must show that it
+continues the tree before: by the receipt itself, or by its public tiles. What contradicts is kept
+beside the checkpoint, and nothing is asked of that log until a person has moved it away.
 """
 
 import contextlib
 import json
+import logging
 import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.documents import members_of
-from gateway.client.errors import LogForked, SettingsError
+from gateway.client.errors import ClientError, LogForked, SettingsError
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
+from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
+from gateway.evidence.log_copy import read_tile
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.ledger import tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
+from gateway.ledger.proof import TlogProof
+from gateway.ledger.tiles import entry_proof
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1024 * 1024
 """Four times the longest request body, which the JSON of this file may escape."""
@@ -136,6 +148,18 @@ def _write_of(members: Any) -> PendingWrite | None:
     return write if known and isinstance(asked, dict) else None
 
 
+FORKED = ".forked"
+"""The suffix of the folder that keeps what proves a fork; while it is there, nothing is asked."""
+
+
+def keep_fork(folder: Path, proof: Sequence[tuple[str, str]]) -> None:
+    """Keep the files of a proof (suffix and text), beside what is there; OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for suffix, text in proof:
+        name = sha256(text.encode()).hexdigest()[:16]
+        files.replace(folder / f"{name}{suffix}", text.encode())
+
+
 @dataclass(frozen=True)
 class SeenCheckpoint:
     """A checkpoint and the signed note that stated it."""
@@ -143,89 +167,201 @@ class SeenCheckpoint:
     checkpoint: Checkpoint
     note: str
 
+    @property
+    def size(self) -> int:
+        """How many entries the log has then."""
+        return self.checkpoint.size
+
+
+ReadPublicTile = Callable[[str], bytes]
+"""A tile of the public log by its path; raises LookupError, ClientError."""
+
+CHECK_EVERY = 60.0
+"""Seconds between two checks of a growth by the public tiles."""
+
 
 class CheckpointStore:
-    """Remembers the newest checkpoint: in this process, and in a file when one is given.
+    """Remembers the newest checkpoint that continues all before: here, and in a file if given.
 
-    Clients and processes may share the file: each reads it anew. Two that write it at the same
-    moment may leave the older of two checkpoints there, which only remembers less.
+    A larger one that is not shown to continue it lies beside it, until that is shown. Clients and
+    processes may share the files: each reads them anew. Two that write at the same moment may
+    leave the older of two checkpoints there, which only remembers less.
     """
 
-    def __init__(self, key: VerificationKey, file: Path | None = None) -> None:
-        """``key`` is the log's pinned key; its name is the log's origin."""
-        self._key, self._file = key, file
+    def __init__(
+        self,
+        key: VerificationKey,
+        file: Path | None = None,
+        tile: ReadPublicTile | None = None,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``key`` is the log's pinned key; its name is the log's origin.
+
+        Without ``tile`` a growth is checked only as far as receipts show it.
+        """
+        self._key, self._file, self._tile, self._timer = key, file, tile, timer
         self._newest: SeenCheckpoint | None = None
-        self._lock = threading.Lock()
+        self._unchecked: SeenCheckpoint | None = None
+        self._checked_at = -CHECK_EVERY
+        self._alarm_raised: LogForked | None = None
+        self._alarm_kept = False
+        self._lock = threading.RLock()
 
     def newest(self) -> SeenCheckpoint | None:
-        """The largest tree seen so far; SettingsError when the file is not a checkpoint of ours."""
-        with self._lock:
-            stored = self._stored()
-            if stored and (not self._newest or self._size(stored) > self._size(self._newest)):
-                self._newest = stored
-            return self._newest
+        """The largest tree seen so far, to be compared with what is asked next.
 
-    def observe(self, note: str, before: SeenCheckpoint | None) -> None:
+        Raises SettingsError when the file is not a checkpoint of this log, LogForked while an
+        alarm stands.
+        """
+        with self._lock:
+            self._refuse_after_alarm()
+            self._newest = _larger(self._newest, self._stored(self._file))
+            self._unchecked = _larger(self._unchecked, self._stored(self._unchecked_file))
+            return _larger(self._newest, self._unchecked)
+
+    def observe(
+        self, seen: SeenCheckpoint, before: SeenCheckpoint | None, shown: Iterable[SignedTree] = ()
+    ) -> None:
         """Take in the checkpoint of an answer; ``before`` is what was newest when it was asked.
 
-        The note's signature must have been checked. Raises LogForked: an answer may only show a
-        tree at least as large as the one known before its request left, for whichever order
-        concurrent answers arrive in.
+        The note's signature must have been checked. ``shown`` is what verified receipts say of
+        the tree. Raises LogForked: an answer may only show a tree at least as large as the one
+        known before its request left, for whichever order concurrent answers arrive in, and one
+        that continues every tree before it.
         """
-        seen = SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note)
-        newest = self.newest()
-        if before and self._size(seen) < self._size(before):
-            self._alarm("the log shows a smaller tree than before", before, seen)
-        for known in filter(None, (before, newest)):
-            same_size = self._size(known) == self._size(seen)
-            if same_size and known.checkpoint.root != seen.checkpoint.root:
-                self._alarm("the log shows another history than before", known, seen)
-        if newest is None or self._size(seen) > self._size(newest):
-            self._remember(seen)
+        if seen.checkpoint.origin != self._key.name:
+            raise NoteError("the checkpoint is of another log")
+        with self._lock:
+            self.newest()
+            if before and seen.size < before.size:
+                self._alarm("the log shows a smaller tree than before", before, seen)
+            known = [one for one in (self._newest, self._unchecked, before) if one is not None]
+            trees = [*(SignedTree(one.checkpoint, one.note) for one in (*known, seen)), *shown]
+            try:
+                history = LogHistory(trees)
+            except ForkedLog as forked:
+                self._convict(str(forked), forked.proof, _larger(*known) or seen, seen)
+            if self._newest is None:
+                self._remember(seen)
+            elif seen.size > self._newest.size:
+                if history.continues(self._key.name, self._newest.size, seen.size):
+                    self._remember(seen)
+                else:
+                    self._unchecked = _larger(self._unchecked, seen)
+                    self._write(self._unchecked_file, self._unchecked)
+            if self._unchecked is not None and self._tile is not None:
+                self._check_growth(self._tile)
 
-    @staticmethod
-    def _size(sighting: SeenCheckpoint) -> int:
-        return sighting.checkpoint.size
+    def _check_growth(self, tile: ReadPublicTile) -> None:
+        """Whether the tree that was seen since continues the one that is remembered."""
+        before, seen = self._newest, self._unchecked
+        if before is None or seen is None or seen.size <= before.size or before.size == 0:
+            return
+        if self._timer() - self._checked_at < CHECK_EVERY:
+            return
+        self._checked_at = self._timer()
+        try:
+            read = partial(read_tile, tile, seen.size)
+            leaf, path = entry_proof(read, before.size - 1, seen.size)
+            proof = TlogProof(before.size - 1, tuple(path), seen.note)
+            tree.verify_inclusion(leaf, proof.index, seen.size, path, seen.checkpoint.root)
+        except (LookupError, ClientError, ValueError) as error:
+            logger.warning(
+                "the growth of the log from %d to %d entries could not be checked (%s): it is "
+                "checked again; if this stays so, tell the operator and an auditor",
+                before.size,
+                seen.size,
+                error,
+            )
+            return
+        shown = SignedTree(seen.checkpoint, seen.note, leaf, proof)
+        try:
+            LogHistory([SignedTree(before.checkpoint, before.note), shown])
+        except ForkedLog as forked:
+            self._convict(str(forked), forked.proof, before, seen)
+        self._remember(seen)
 
     def _remember(self, seen: SeenCheckpoint) -> None:
-        with self._lock:
-            if self._newest is not None and self._size(seen) <= self._size(self._newest):
-                return  # another thread has seen more meanwhile
-            self._newest = seen
-            if self._file is not None:
-                try:
-                    files.replace(self._file, seen.note.encode())
-                except OSError as error:
-                    raise SettingsError(
-                        f"{self._file} cannot be written: {error.strerror}"
-                    ) from error
+        self._newest = seen
+        self._write(self._file, seen)
+        if self._unchecked is not None and self._unchecked.size <= seen.size:
+            self._unchecked = None
+            if self._unchecked_file is not None:
+                self._unchecked_file.unlink(missing_ok=True)
 
-    def _stored(self) -> SeenCheckpoint | None:
-        if self._file is None:
+    @staticmethod
+    def _write(file: Path | None, seen: SeenCheckpoint | None) -> None:
+        if file is None or seen is None:
+            return
+        try:
+            files.replace(file, seen.note.encode())
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+
+    def _stored(self, file: Path | None) -> SeenCheckpoint | None:
+        if file is None:
             return None
         try:
-            with self._file.open("rb") as file:
-                note = file.read(MAX_NOTE_BYTES + 1)
+            with file.open("rb") as opened:
+                note = opened.read(MAX_NOTE_BYTES + 1)
             return SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SettingsError(f"{self._file} cannot be read: {error.strerror}") from error
+            raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
         except NoteError as error:
             raise SettingsError(
-                f"{self._file} is no checkpoint of the log {self._key.name} ({error}): if the "
+                f"{file} is no checkpoint of the log {self._key.name} ({error}): if the "
                 "operator announced a new log, move the file away; if not, ask why it changed"
             ) from None
 
-    def _alarm(self, sentence: str, known: SeenCheckpoint, seen: SeenCheckpoint) -> None:
-        sizes = f"{self._size(known)} entries known, {self._size(seen)} shown now"
-        kept = "keep the two checkpoints, they are the proof"
-        if self._file is not None:
-            proof = self._file.with_name(f"{self._file.name}.forked")
+    @property
+    def _unchecked_file(self) -> Path | None:
+        return self._file and self._file.with_name(f"{self._file.name}.unchecked")
+
+    @property
+    def _kept(self) -> Path | None:
+        return self._file and self._file.with_name(f"{self._file.name}{FORKED}")
+
+    def _refuse_after_alarm(self) -> None:
+        """An alarm stands until a person has moved its folder away."""
+        if self._kept is not None and self._kept.exists():
+            notes = [one.read_text() for one in sorted(self._kept.glob(f"*{CHECKPOINT_SUFFIX}"))]
+            first, second, *_ = *notes, "", ""
+            raise LogForked(
+                f"the log contradicted itself before: nothing is asked of it while {self._kept} "
+                "is there. Show it to the operator and an auditor; move it away once it is cleared",
+                (first, second),
+            )
+        if self._alarm_raised is not None and not self._alarm_kept:
+            raise self._alarm_raised
+
+    def _alarm(self, sentence: str, known: SeenCheckpoint, seen: SeenCheckpoint) -> NoReturn:
+        """Entries are gone; no fork is proved, for the smaller tree may be an earlier one."""
+        notes = [(CHECKPOINT_SUFFIX, known.note), (CHECKPOINT_SUFFIX, seen.note)]
+        self._convict(f"{sentence} (no proof of a fork yet)", notes, known, seen)
+
+    def _convict(
+        self,
+        sentence: str,
+        proof: Sequence[tuple[str, str]],
+        known: SeenCheckpoint,
+        seen: SeenCheckpoint,
+    ) -> NoReturn:
+        sizes = f"{known.size} entries known, {seen.size} shown now"
+        keep = "keep the two checkpoints"
+        if self._kept is not None:
             with contextlib.suppress(OSError):  # the alarm matters more than its copy
-                files.replace(proof, f"{known.note}\n{seen.note}".encode())
-                kept = f"keep {proof}, it is the proof"
-        raise LogForked(
-            f"{sentence} ({sizes}): do not go on, {kept}, and tell the operator and an auditor",
+                keep_fork(self._kept, proof)
+                keep, self._alarm_kept = f"keep {self._kept}", True
+        raised = LogForked(
+            f"{sentence} ({sizes}): do not go on, {keep}, and tell the operator and an auditor",
             (known.note, seen.note),
         )
+        self._alarm_raised = raised
+        raise raised from None
+
+
+def _larger(*seen: SeenCheckpoint | None) -> SeenCheckpoint | None:
+    there = [one for one in seen if one is not None]
+    return max(there, key=lambda one: one.size, default=None)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 import httpx
 
@@ -26,13 +26,15 @@ from gateway.client.errors import (
     SettingsError,
     UnexpectedAnswer,
 )
+from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
+from gateway.evidence.history import SignedTree
 from gateway.evidence.log_copy import CHECKPOINT, VerifiedReplica, signed
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint
-from gateway.ledger.replica import ReplicaCorrupt, ReplicaIncomplete
+from gateway.ledger.replica import ReadFile, ReplicaCorrupt, ReplicaIncomplete
 from gateway.ledger.tiles import TILE_WIDTH, TileAddress
 
 Fetch = Callable[[str], bytes]
@@ -41,8 +43,8 @@ Fetch = Callable[[str], bytes]
 Progress = Callable[[int, int], None]
 """Told how many entries of how many are there."""
 
-FORKED = "checkpoint.forked"
-"""Where the two checkpoints are kept that convict a log."""
+FORKED = "forked"
+"""The folder that keeps what convicts a log; while it is there, nothing is copied."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Mirror:
         what it serves is inconsistent, SettingsError for a folder that cannot be used, and
         what ``fetch`` raises.
         """
+        self._refuse_after_alarm()
         stored = self._stored()
         try:
             note = self._fetch(CHECKPOINT)
@@ -89,8 +92,8 @@ class Mirror:
         except (ReplicaCorrupt, ReplicaIncomplete) as error:
             # Nobody can tell which of the new files is the false one.
             self._drop(known)
-            if before is not None and stored is not None and self._contradicts(before, newest):
-                self._alarm("the log shows another history", before, stored, newest, note)
+            if before is not None and stored is not None:
+                self._require_continues(before, stored, newest, note, self._fetch)
             raise PublicLogCorrupt(f"what the log serves is inconsistent: {error}") from None
         self._require_roots(before, stored, newest, note)
         self._write(CHECKPOINT, note)
@@ -123,10 +126,18 @@ class Mirror:
                 f"the folder is a copy of {before.origin}, and the log there is {newest.origin}: "
                 "give each log a folder of its own"
             )
+        known = SignedTree(before, stored.decode())
         if newest.size < before.size:
-            self._alarm("the log is shorter than before", before, stored, newest, note)
+            own = VerifiedReplica(before, self._read)
+            if newest.size and own.root(newest.size) != newest.root:
+                known = own.tree(known.note, newest.size - 1)
+                self._alarm(
+                    "the log shows another history", known, SignedTree(newest, note.decode())
+                )
+            # An earlier state is no fork: it may be an old copy that somebody serves again.
+            self._alarm("the log is shorter than before", known, SignedTree(newest, note.decode()))
         if newest.size == before.size and newest.root != before.root:
-            self._alarm("the log shows another history", before, stored, newest, note)
+            self._alarm("the log shows another history", known, SignedTree(newest, note.decode()))
 
     # --- what is new ---
 
@@ -196,30 +207,47 @@ class Mirror:
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
                 "are not kept; ask again, and tell the operator if it stays so"
             )
-        if before is None or stored is None or before.size == 0:
-            return
-        if copy.root(before.size) != before.root:
-            self._drop(before.size)
-            self._alarm("the log shows another history", before, stored, newest, note)
+        if before is not None and stored is not None:
+            self._require_continues(before, stored, newest, note, self._read)
 
-    def _contradicts(self, before: Checkpoint, newest: Checkpoint) -> bool:
-        """Whether the tiles that are served now lead to the newer root, and not to the older."""
-        served = VerifiedReplica(newest, self._fetch)
-        try:
-            root = served.root(newest.size)
-            return root == newest.root and served.root(before.size) != before.root
-        except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
-            return False
-
-    def _alarm(
-        self, sentence: str, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes
+    def _require_continues(
+        self, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes, read: ReadFile
     ) -> None:
-        """Keep the two signed checkpoints and say so; the copy stays what it was."""
-        self._write(FORKED, stored + b"\n" + note)
+        """Raise LogForked, with its proof kept, where the newer tree has another beginning."""
+        if before.size == 0:
+            return
+        try:
+            copy = VerifiedReplica(newest, read)
+            same = copy.root(newest.size) != newest.root or copy.root(before.size) == before.root
+            shown = copy.tree(note.decode(), before.size - 1)
+        except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
+            return
+        if not same:
+            self._drop(before.size)
+            known = SignedTree(before, stored.decode())
+            self._alarm("the log shows another history", known, shown)
+
+    def _refuse_after_alarm(self) -> None:
+        folder = self._folder / FORKED
+        if folder.exists():
+            raise LogForked(
+                f"the log contradicted itself before: nothing is copied while {folder} is there. "
+                "Show it to the operator; move it away once it is cleared",
+                ("", ""),
+            )
+
+    def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
+        """Keep what was signed before and now, and say so; the copy stays as it is."""
+        folder = self._folder / FORKED
+        try:
+            keep_fork(folder, [known.encode(), shown.encode()])
+        except OSError as error:
+            raise SettingsError(f"{folder} cannot be written: {error.strerror}") from error
+        sizes = f"{known.checkpoint.size} entries copied, {shown.checkpoint.size} shown now"
         raise LogForked(
-            f"{sentence} ({before.size} entries copied, {newest.size} shown now): do not go on, "
-            f"keep {self._folder / FORKED}, it is the proof, and tell the operator",
-            (stored.decode(), note.decode()),
+            f"{sentence} ({sizes}): do not go on, keep {folder} (casegate audit prove-fork), and "
+            "tell the operator",
+            (known.note, shown.note),
         )
 
     # --- files ---
@@ -283,10 +311,12 @@ class PublicListener:
     """An address, and the root certificates (PEM) to believe; None for the system's own.
 
     What is read there is verified by the log's key: the certificate only keeps the way quiet.
+    ``system_too`` believes the system's authorities beside ``ca``.
     """
 
     address: str
     ca: Path | None = None
+    system_too: bool = False
 
     def tls(self) -> ssl.SSLContext:
         """TLS 1.3 and the roots; SettingsError when their file cannot be used."""
@@ -294,6 +324,8 @@ class PublicListener:
             context = ssl.create_default_context(cafile=self.ca)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(f"{self.ca} is not a file of certificates in PEM") from error
+        if self.system_too:
+            context.load_default_certs()
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return context
 
@@ -309,12 +341,14 @@ class PublicLog:
         *,
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
+        system_too: bool = False,
     ) -> None:
         """``url`` is the issuer's address, ``https://host:port``; SettingsError for another."""
         address = url.removesuffix("/")
         if not ADDRESS.fullmatch(address):
             raise SettingsError("the address is https://host or https://host:port, no more")
-        self._line = HttpTransport(PublicListener(address, ca), clock, sleep, transport)
+        listener = PublicListener(address, ca, system_too)
+        self._line = HttpTransport(listener, clock, sleep, transport)
         self._frozen = False
 
     def __enter__(self) -> Self:
@@ -322,6 +356,10 @@ class PublicLog:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
         """Close the connections."""
         self._line.close()
 

@@ -21,12 +21,18 @@ from gateway.client.errors import (
     UnconfirmedWrite,
     UnexpectedAnswer,
 )
-from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite, SeenCheckpoint
+from gateway.client.local_state import (
+    CheckpointStore,
+    Outbox,
+    PendingWrite,
+    ReadPublicTile,
+    SeenCheckpoint,
+)
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
-from gateway.evidence import canonical, sd_jwt
+from gateway.evidence import canonical, history, sd_jwt
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.ledger import proof
+from gateway.evidence.stream import StreamHead
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -59,22 +65,24 @@ class Session:
         access: AccessTokens,
         ids: Callable[[], UUID],
         outbox: Outbox | None,
+        tile: ReadPublicTile | None = None,
     ) -> None:
-        """``ids`` makes the idempotency keys."""
+        """``ids`` makes the idempotency keys; ``tile`` reads the public log."""
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
-        self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file)
+        self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file, tile)
 
     def newest(self) -> SeenCheckpoint | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
         return self._sightings.newest()
 
-    def observe(self, receipt: Receipt, before: SeenCheckpoint | None) -> None:
+    def observe(self, confirmed: VerifiedReceipt, before: SeenCheckpoint | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
-        self.observe_note(proof.parse(receipt.proof).checkpoint_note, before)
+        shown = history.of_receipt(confirmed)
+        self._sightings.observe(SeenCheckpoint(shown.checkpoint, shown.note), before, [shown])
 
-    def observe_note(self, note: str, before: SeenCheckpoint | None) -> None:
-        """Take in a verified checkpoint; LogForked when it contradicts."""
-        self._sightings.observe(note, before)
+    def observe_head(self, head: StreamHead, before: SeenCheckpoint | None) -> None:
+        """Take in the checkpoint of a stream head; LogForked when it contradicts."""
+        self._sightings.observe(SeenCheckpoint(head.checkpoint, head.note), before)
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -162,7 +170,7 @@ class Session:
             raise UnexpectedAnswer("the gateway answers a write without its result")
         found = evidence_checks.read_receipt(members.get("receipt"))
         confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
-        self.observe(found, before)
+        self.observe(confirmed, before)
         return ConfirmedWrite(result, found, confirmed)
 
     def _left(self, write: PendingWrite) -> UnconfirmedWrite:
@@ -187,8 +195,10 @@ class Session:
         except RequestRefused as refused:
             receipt = refused.receipt
             if receipt is not None:
-                evidence_checks.confirm_refusal(action, receipt, self._connection, write)
-                self.observe(receipt, before)
+                confirmed = evidence_checks.confirm_refusal(
+                    action, receipt, self._connection, write
+                )
+                self.observe(confirmed, before)
             raise
 
 

@@ -51,6 +51,7 @@ SCOPES = (
     "handoffs.offer",
     "handoffs.read",
     "handoffs.answer",
+    "events.read",
     "audit.search",
 )
 """Scopes that a system may request."""

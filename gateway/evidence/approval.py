@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.evidence import base64url, canonical, sd_jwt
-from gateway.evidence.heading import Heading, read_id, read_time
+from gateway.evidence.heading import HEADING, Heading, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
 from gateway.evidence.signature import PublicKey
 
@@ -20,9 +20,13 @@ APPROVAL_TYP = "casegate-approval+sd-jwt"
 
 @dataclass(frozen=True)
 class AdminApproval:
-    """``change`` is the digest of the change that a person approved; ``jti`` makes it unique."""
+    """``change`` is the digest of the change that a person approved; ``jti`` makes it unique.
+
+    ``action`` stands beside it for people to read: who counts an approval compares it.
+    """
 
     person: str
+    action: str
     change: str
     jti: UUID
     at: datetime
@@ -69,14 +73,23 @@ def person_of(text: str, audience: str) -> str:
 def verify(
     text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]
 ) -> AdminApproval:
-    """Verify an approval with its person's keys; DocumentError when it is not theirs."""
+    """Verify an approval with its person's keys; DocumentError when it is not theirs.
+
+    It is for this gateway alone, and has no claim that nobody would compare.
+    """
     verified = sd_jwt.verify(
         text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
     )
-    change = verified.claims.get("change")
-    if not isinstance(change, str):
-        raise DocumentError("an approval names a change")
-    return AdminApproval(person, change, read_id(verified.claims), read_time(verified.claims))
+    claims = verified.claims
+    hidden = len(verified.placed) + verified.withheld - sd_jwt.SMALLEST_PADDING
+    if claims.keys() != HEADING | {"action", "change"} or hidden:
+        raise DocumentError("an approval names an action and a change, and says nothing else")
+    if claims["aud"] != audience:
+        raise DocumentError("an approval is for one gateway and no other")
+    action, change = claims["action"], claims["change"]
+    if not isinstance(action, str) or not isinstance(change, str):
+        raise DocumentError("an approval names an action and a change")
+    return AdminApproval(person, action, change, read_id(claims), read_time(claims))
 
 
 SUCCESSION_TYP = "casegate-succession+sd-jwt"

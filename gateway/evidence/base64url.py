@@ -29,4 +29,5 @@ def decode(text: str) -> bytes:
 
 def digest(data: bytes) -> str:
     """The SHA-256 of ``data`` as base64url: how documents are named."""
-    return encode(sha256(data).digest())
+    encoded = b2a_base64(sha256(data).digest(), newline=False)[:43]
+    return encoded.translate(_URL_SAFE).decode("ascii")

@@ -20,8 +20,10 @@ _REGISTRATIONS = "registrations"
 _REVOCATIONS = "revocations"
 _PREDECESSOR = "predecessor_offer"
 _PLAN = "succession"
+_MANDATE = "mandate"
+_LOCKS = "locks"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
-_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN})
+_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN, _MANDATE, _LOCKS})
 
 
 class BundleError(ValueError):
@@ -35,7 +37,9 @@ class Bundle:
     ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
     of the events that registered the members' keys in use, ``revocations`` those of the events by
     which some of them were revoked since. ``predecessor_offer`` is the offer that the one here
-    follows, where a succession re-issued it; ``succession`` the receipt of its plan.
+    follows, where a succession re-issued it; ``succession`` the receipt of its plan. ``mandate``
+    is the receipt of the event that registered the mandate which the offer addressed. ``locks``
+    are those of the events by which members forbade the gateway to sign for them, or allowed it.
     """
 
     case: str
@@ -47,6 +51,8 @@ class Bundle:
     predecessor_offer: str | None = None
     succession: Receipt | None = None
     revocations: tuple[Receipt, ...] = ()
+    mandate: Receipt | None = None
+    locks: tuple[Receipt, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -62,13 +68,15 @@ def encode(bundle: Bundle) -> bytes:
     for name, found in (
         (_REGISTRATIONS, bundle.registrations),
         (_REVOCATIONS, bundle.revocations),
+        (_LOCKS, bundle.locks),
     ):
         if found:
             members[name] = [receipt.to_json(one) for one in found]
     if bundle.predecessor_offer is not None:
         members[_PREDECESSOR] = bundle.predecessor_offer
-    if bundle.succession is not None:
-        members[_PLAN] = receipt.to_json(bundle.succession)
+    for name, one in ((_PLAN, bundle.succession), (_MANDATE, bundle.mandate)):
+        if one is not None:
+            members[name] = receipt.to_json(one)
     return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
@@ -106,6 +114,8 @@ def parse(data: bytes) -> Bundle:
         predecessor_offer=before,
         succession=_receipt(members[_PLAN]) if _PLAN in members else None,
         revocations=_receipts(members, _REVOCATIONS) if _REVOCATIONS in members else (),
+        mandate=_receipt(members[_MANDATE]) if _MANDATE in members else None,
+        locks=_receipts(members, _LOCKS) if _LOCKS in members else (),
     )
 
 

@@ -1,14 +1,17 @@
 """Verify an evidence bundle: each document and receipt, then all of them against each other."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, MOVES
+from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
-from gateway.evidence import bundle, canonical, handoff_documents, key_history, sd_jwt, seal
+from gateway.evidence import bundle, handoff_documents, history, key_history, mandates, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError
+from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -16,14 +19,17 @@ from gateway.evidence.handoff_documents import (
     AnswerClaims,
     OfferClaims,
 )
+from gateway.evidence.heading import read_time
+from gateway.evidence.history import LogHistory
+from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
-from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import Code, VerificationFailed, pluralise
+from gateway.evidence.mandates import RegisteredMandate
+from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
-    attestation_note,
     confirm_receipt,
     open_document,
     read_unverified_claims,
@@ -92,6 +98,8 @@ class BundleVerification:
     documents: tuple[SdJwt, ...]
     case: AuthoredDocument
     offered: AuthoredDocument
+    content: Mapping[str, Any]
+    """The case as it is shown."""
     offer: OfferClaims
     before: AuthoredDocument | None
     """The offer that a succession replaced, where the file has it."""
@@ -108,12 +116,13 @@ class BundleVerification:
     """Those that offered or moved this handoff."""
     recorded: Mapping[str, str]
     """The type of the event that records each document, by the document's digest."""
-    absent: Sequence[str]
+    mandate: RegisteredMandate | None = None
+    """What registered the recipient's mandate, where the file has it."""
     course: History
 
-    def __init__(self, data: bytes, trust: TrustAnchors) -> None:
-        """``data`` is the file; nothing is read yet."""
-        self._data, self._trust = data, trust
+    def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
+        """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
+        self._data, self._trust, self._history = data, trust, log_history
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         """The titled steps, in their order."""
@@ -135,9 +144,13 @@ class BundleVerification:
                 "Every receipt proves that the same log contains its event",
                 self.confirm_receipts,
             ),
+            ("The log has one history", self.check_history),
             ("Every receipt belongs to this handoff", self.match_receipts),
             ("The log records the offer and every answer", self.check_documents_logged),
+            ("The times are possible", self.check_times),
+            ("The recipient was registered for the mandate", self.check_mandate),
             ("Origin of each member's key", self.trace_keys),
+            ("No attested document breaks a promise to sign", self.check_promises),
             ("The events follow each other in a possible order", self.check_event_order),
             ("Undisclosed elements are counted", self.count_withheld),
         ]
@@ -176,16 +189,11 @@ class BundleVerification:
                 Code.MISMATCH, "the originator of the case did not make the offer"
             )
         self.before = predecessor_offer(self.bundle, self.offer, self._trust)
-        offered = f"offered by {self.offer.author} to {self._recipient()}"
-        return f"{offered}; {self._reissue()}" if self.offer.reissue_of else offered
-
-    def _recipient(self) -> str:
-        if self.offer.competence is None:
-            return self.offer.recipient
-        return (
-            f"{self.offer.recipient} (competent for {self.offer.competence} by event "
-            f"{self.offer.mandate_event})"
-        )
+        offered = f"offered by {self.offer.author} to {self.offer.recipient}"
+        if self.offer.reissue_of is None:
+            return offered
+        original = "in this file" if self.before else "not in this file"
+        return f"{offered}, reissued; the original offer is {original}"
 
     def compare_shown(self) -> str:
         """Every element that is shown is one that the offer names."""
@@ -195,6 +203,7 @@ class BundleVerification:
             raise VerificationFailed(
                 Code.MISMATCH, f"shown, but not covered by the offer: {', '.join(beyond)}"
             )
+        self.content = sd_jwt.merge_disclosures(self.case.verified)
         sealed = seal.describe(seal.shown(self.case.verified))
         counted = f"{len(shown)} of {pluralise(len(self.offer.disclosures), 'element')} shown"
         return f"{counted}; {sealed}" if sealed else counted
@@ -224,26 +233,46 @@ class BundleVerification:
         return pluralise(len(self.answers), "answer")
 
     def confirm_receipts(self) -> str:
-        """All receipts are proofs of one log, and of one history of it."""
+        """All receipts are proofs of one log: one that is trusted for the gateway of the offer."""
         found = [confirm_receipt(one, self._trust) for one in self.bundle.receipts]
         self.plan = verify_plan(self.bundle, self.offer, self._trust)
         origins = {one.checkpoint.origin for one in found}
         if len(origins) > 1:
             raise VerificationFailed(Code.MISMATCH, "the receipts are of several logs")
-        roots: dict[int, bytes] = {}
-        if self.plan is not None and self.plan.checkpoint.origin in origins:
-            roots[self.plan.checkpoint.size] = self.plan.checkpoint.root
-        entries: dict[int, VerifiedReceipt] = {}
-        for one in found:
-            root = roots.setdefault(one.checkpoint.size, one.checkpoint.root)
-            same = entries.setdefault(one.index, one)
-            if root != one.checkpoint.root or same.event != one.event:
-                raise VerificationFailed(
-                    Code.NOT_IN_LOG,
-                    "the log signed two different histories; keep this file: it proves it",
-                )
+        if not origins <= set(self._trust.of_gateway(self.offered.gateway).origins):
+            raise VerificationFailed(
+                Code.MISMATCH, "the receipts are of the log of another gateway than the offer"
+            )
+        self._found = found
+        entries = {one.index: one for one in reversed(found)}
         self.confirmed = [entries[index] for index in sorted(entries)]
         return "; ".join(f"{one.event['type']} is entry {one.index}" for one in self.confirmed)
+
+    def check_history(self) -> str:
+        """All receipts, and all that the verifier has, are of one history of each log."""
+        others = [
+            *self.bundle.registrations,
+            *self.bundle.revocations,
+            *self.bundle.locks,
+            *([] if self.bundle.mandate is None else [self.bundle.mandate]),
+            *self._trust.registrations,
+            *self._trust.revocations,
+            *self._trust.locks,
+        ]
+        planned = [] if self.plan is None else [self.plan]
+        found = [*self._found, *planned, *self._confirmable(others)]
+        self._history.add(history.of_receipt(one) for one in found)
+        if not self.confirmed:
+            return ""
+        shown = "shown" if self._history.is_shown(self._log()) else "not shown, nor contradicted"
+        return f"{pluralise(len(self._history.sizes(self._log())), 'checkpoint')}, {shown}"
+
+    def _confirmable(self, receipts: Iterable[Receipt]) -> Iterator[VerifiedReceipt]:
+        for one in receipts:
+            try:
+                yield confirm_receipt(one, self._trust)
+            except UnknownLog:
+                continue  # without the log's key it proves nothing
 
     def match_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.
@@ -261,20 +290,22 @@ class BundleVerification:
             and one.event["result"] == EventResult.ALLOWED
             and one.event.get("handoff") == str(self.offer.handoff)
         ]
-        self.absent = [
-            f"the document of {one.event['type']}, entry {one.index}"
-            for one in self.moving
-            if one.event.get("document_sha256") not in self.recorded
-        ]
-        shown = handoff_documents.package_digest(
-            placed.digest for placed in self.case.verified.placed
-        )
         consulted = [
             f"entry {one.index} records the consultation of this presentation"
             for one in self.confirmed
-            if one.event["type"] == _CONSULTED and one.event.get("package_digest") == shown
+            if self._is_of_this_presentation(one)
         ]
-        return "; ".join([*consulted, *(f"not in this file: {one}" for one in self.absent)])
+        absent = (f"{one.event['type']}, entry {one.index}" for one in self._absent())
+        return "; ".join([*consulted, *(f"not in this file: document of {one}" for one in absent)])
+
+    def _absent(self) -> list[VerifiedReceipt]:
+        """The moves whose document is not in the file."""
+        return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
+
+    def _is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
+        shown = (placed.digest for placed in self.case.verified.placed)
+        package = handoff_documents.package_digest(shown)
+        return one.event["type"] == _CONSULTED and one.event.get("package_digest") == package
 
     def _match(self, fields: Mapping[str, Any]) -> None:
         typ = fields["type"]
@@ -305,6 +336,52 @@ class BundleVerification:
                 raise VerificationFailed(Code.MISMATCH, f"two events record one document as {typ}")
         return pluralise(len(self.recorded), "document")
 
+    def check_times(self) -> str:
+        """Nothing is signed before what it is about, after it was recorded, or too late."""
+        offered = read_time(self.offered.verified.claims)
+        _require_order(
+            "the offer is older than the case version", self._signed_at(self.case), offered
+        )
+        for one in self.signed_answers:
+            _require_order("an answer is older than its offer", offered, self._signed_at(one))
+        for one in (self.offered, *self.signed_answers):
+            recorded = self._recorded_at(one)
+            _require_order("a document is newer than its record", self._signed_at(one), recorded)
+        if "expires_at" in self.offered.verified.claims:
+            expiry = read_time(self.offered.verified.claims, "expires_at")
+            for one in self.signed_answers:
+                if ANSWERS[str(one.verified.claims["kind"])].accepts:
+                    _require_order(
+                        "the offer was accepted after it ended", self._recorded_at(one), expiry
+                    )
+        return f"offered {_spell(offered)}"
+
+    def _signed_at(self, signed: AuthoredDocument) -> datetime:
+        return read_time(signed.verified.claims)
+
+    def _recorded_at(self, signed: AuthoredDocument) -> datetime:
+        return _time_of(self._record_of(signed))
+
+    def _record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
+        """The event that records the offer or an answer."""
+        digest = signed.document.digest
+        return next(one for one in self.moving if one.event.get("document_sha256") == digest)
+
+    def check_mandate(self) -> str:
+        """What registered the mandate that the offer addressed: same holder, mandate and day."""
+        if self.offer.competence is None:
+            return "the offer addresses an organisation"
+        if self.bundle.mandate is None:
+            return f"not proved: no receipt of event {self.offer.mandate_event} is in this file"
+        confirmed = confirm_receipt(self.bundle.mandate, self._trust)
+        record = self._record_of(self.offered)
+        if confirmed.checkpoint.origin != self._log() or confirmed.index >= record.index:
+            raise VerificationFailed(
+                Code.MISMATCH, "the mandate was not registered before the offer, in the same log"
+            )
+        self.mandate = mandates.check(confirmed, self.offer, *_days_of(record))
+        return self.mandate.describe()
+
     def trace_keys(self) -> str:
         """The registrations of the keys that signed: in one history with the rest, and before it.
 
@@ -325,16 +402,27 @@ class BundleVerification:
         return key_history.describe(documents, self.origins, self.revoked)
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
-        """Whether the event is of the log of this handoff; Failed when it is of another history."""
-        checkpoint = event.checkpoint
-        known = {(one.checkpoint.origin, one.checkpoint.size): one for one in self.confirmed}
-        other = known.get((checkpoint.origin, checkpoint.size))
-        if other is not None and other.checkpoint.root != checkpoint.root:
-            raise VerificationFailed(
-                Code.NOT_IN_LOG,
-                "the log signed two different histories; keep this file: it proves it",
-            )
-        return checkpoint.origin == self._log()
+        """Whether the event is of the log of this handoff."""
+        return event.checkpoint.origin == self._log()
+
+    def check_promises(self) -> str:
+        """No document is attested for a member that, at that entry, signed everything itself."""
+        receipts = (*self.bundle.locks, *self._trust.locks)
+        locks = key_history.locks(receipts, self._trust)
+        attested = [
+            one
+            for one in (self.offered, *self.signed_answers)
+            if one.attested and not self._is_gateways_own(one)
+        ]
+        for one in attested:
+            key_history.require_promise_kept(locks, one.author, self._record_of(one))
+        return f"{pluralise(len(locks), 'promise')} to sign, or its end, shown"
+
+    def _is_gateways_own(self, signed: AuthoredDocument) -> bool:
+        """Whether the document is the gateway's act in a succession, which it always signs."""
+        if signed is self.offered:
+            return self.offer.reissue_of is not None
+        return ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
 
     def _documents(self) -> list[AuthoredDocument]:
         before = [] if self.before is None else [self.before]
@@ -408,56 +496,220 @@ class BundleVerification:
 
     def count_withheld(self) -> str:
         """How many digests have no content here, decoys included."""
+        return "; ".join(f"{number} of the {name}" for name, number in self._withheld().items())
+
+    def _withheld(self) -> dict[str, int]:
         signed = (self.offered, *self.signed_answers)
-        return (
-            "digests without content in this file, padding included: "
-            f"{self.case.verified.withheld} of the case, "
-            f"{sum(one.verified.withheld for one in signed)} of the offer and answers, "
-            f"{sum(one.opened.withheld for one in self.confirmed)} of the events"
-        )
+        return {
+            "case": self.case.verified.withheld,
+            "answers": sum(one.verified.withheld for one in signed),
+            "events": sum(one.opened.withheld for one in self.confirmed),
+        }
 
-    def conclude(self) -> str:
-        """What the file proves, and what it does not show: whole sentences."""
-        missing = self._missing()
-        documents, sealed = self._documents(), seal.describe(seal.shown(self.case.verified))
-        erased = [one.index for one in self.confirmed if one.event["type"] == _ERASED]
-        events = [one.event for one in self.confirmed]
-        dates = sorted({str(e["simulated_date"]) for e in events if "simulated_date" in e})
-        return " ".join(
-            filter(
-                None,
-                [
-                    f"VERIFIED{', INCOMPLETE' if missing else ''}: {self.offer.author} offered the "
-                    f"case to {self._recipient()}.",
-                    f"After {pluralise(len(self.answers), 'answer')} shown, {self._state()}.",
-                    f"The log {self._log()} contains all of them.",
-                    _sentence(self._reissue()),
-                    f"Not in this file: {'; '.join(missing)}." if missing else "",
-                    _sentence(sealed),
-                    # A party may leave out the latest documents, and the rest still verifies.
-                    ""
-                    if self.course.states.isdisjoint(OPEN)
-                    else "This file may not show later events, such as a withdrawal. Ask the "
-                    "other party.",
-                    f"The gateway erased its copy of the case by entry {erased[0]}."
-                    if erased
-                    else "",
-                    attestation_note(documents),
-                    key_history.notes(documents, self.origins, self.revoked, self._unplaced()),
-                    f"The reference date was simulated ({', '.join(dates)}): this is not "
-                    "evidence of a real exchange."
-                    if dates
-                    else "",
-                ],
+    def acts(self) -> list[AuthoredDocument]:
+        """The case, the offer and the answers."""
+        return [self.case, self.offered, *self.signed_answers]
+
+    def conclude(self) -> Conclusion:
+        """What the file proves, what is the operator's word, and what it does not show."""
+        acts = self.acts()
+        proved = [fact for one in acts if not one.attested for fact in self._act(one)]
+        word = [fact for one in acts if one.attested for fact in self._act(one)]
+        not_proved = [
+            *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self._absent()),
+            *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
+        ]
+        missing = bool(not_proved)
+        proved += [
+            Fact("documents", {"signed": sum(not one.attested for one in acts), "all": len(acts)}),
+            Fact("log", {"log": self._log()}),
+            Fact("elements", {"shown": len(self.case.verified.placed)}),
+            *(sealed_facts(self.case)),
+        ]
+        state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
+        moved = word if any(one.attested for one in acts[1:]) else proved
+        moved.append(Fact("state", state))
+        word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
+        dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
+        for found, lacking in (self._mandate_facts(), self._reissue_facts(), self._history_facts()):
+            proved += found
+            not_proved += lacking
+        documents = self._documents()
+        proved += key_history.proved(self.origins, self.revoked, self._unplaced())
+        not_proved += key_history.not_proved(
+            documents, self.origins, self.revoked, self._unplaced()
+        )
+        not_proved += self._stream_facts()
+        # A party may leave out the latest documents, and the rest still verifies.
+        not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
+        not_proved += [Fact("outcomes"), Fact("withheld", self._withheld())]
+        not_proved += [Fact("simulated", {"dates": dates})] if dates else []
+        word.append(Fact("times"))
+        only_word = any(one.attested and not self._is_covered(one) for one in acts[1:])
+        code = Code.ATTESTED if only_word else Code.VERIFIED
+        if missing:
+            code = Code.INCOMPLETE
+        if dates:
+            code = Code.SIMULATED
+        return Conclusion(proved, word, not_proved, code, self.content)
+
+    def _is_covered(self, signed: AuthoredDocument) -> bool:
+        """Whether the gateway's own act rests on an offer that the originator signed."""
+        if signed is self.offered:
+            return self.before is not None and not self.before.attested
+        return self._is_gateways_own(signed)
+
+    def _act(self, signed: AuthoredDocument) -> list[Fact]:
+        """What a party did, and whose signature shows it."""
+        claims, extra = signed.verified.claims, {}
+        values: dict[str, Any] = {
+            "by": signed.author,
+            "kid": signed.kid,
+            "digest": signed.document.digest,
+            "signed_at": _spell(self._signed_at(signed)),
+            "at": _spell(self._signed_at(signed)),
+        }
+        if signed is self.case:
+            key, entry = "case", self._place_of(signed)
+        else:
+            record = self._record_of(signed)
+            entry, values["at"] = record.index, record.event["time"]
+            extra = {placed.name: placed.value for placed in signed.verified.placed}
+            values["handoff"] = str(self.offer.handoff)
+            key = str(claims.get("kind", "offer"))
+        if signed in (self.case, self.offered):
+            case = self.case.verified.claims
+            values |= {"case": str(case.get("case")), "version": case.get("version", 1)}
+        if signed is self.offered:
+            values["to"] = self.offer.recipient
+            values |= {"competence": self.offer.competence} if self.offer.competence else {}
+            values["purpose"] = claims.get("purpose")
+        elif key == "acceptance" and "groups" in extra:
+            key = "acceptance.partial"
+        if entry is not None:
+            values["entry"] = entry
+        return [Fact(key, values, extra), signature_fact(signed, entry)]
+
+    def _recorded_fact(self, one: VerifiedReceipt) -> list[Fact]:
+        """What the gateway recorded beside the documents of this file."""
+        event = one.event
+        values = {"at": event["time"], "type": event["type"], "entry": one.index}
+        extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
+        if event["result"] != EventResult.ALLOWED:
+            return [Fact("attempt", {**values, "result": event["result"]}, extra)]
+        if event.get("document_sha256") in self.recorded:
+            return []
+        if event["type"] == _CONSULTED:
+            if self._is_of_this_presentation(one):
+                values["elements"] = len(self.case.verified.placed)
+                return [Fact("consulted", values, extra)]
+            return [Fact("consulted.other", values, extra)]
+        return [Fact("erased" if event["type"] == _ERASED else "event", values, extra)]
+
+    def _mandate_facts(self) -> tuple[list[Fact], list[Fact]]:
+        if self.offer.competence is None:
+            return [], []
+        if self.mandate is not None:
+            return [self.mandate.fact()], [Fact("mandate.ended")]
+        values = {
+            "organisation": self.offer.recipient,
+            "competence": self.offer.competence,
+            "event": self.offer.mandate_event,
+        }
+        return [], [Fact("mandate.unproved", values)]
+
+    def _reissue_facts(self) -> tuple[list[Fact], list[Fact]]:
+        reissue = self.offer.reissue_of
+        if reissue is None:
+            return [], []
+        values = {
+            "handoff": str(reissue.handoff),
+            "predecessor": reissue.predecessor,
+            "successor": self.offer.recipient,
+            "event": str(reissue.event),
+        }
+        found = [Fact("reissued_from", values)]
+        if self.plan is not None:
+            act = mandates.subject(self.plan).get("legal_act")
+            origin = self.plan.checkpoint.origin
+            found.append(Fact("succession", {"act": act, "entry": self.plan.index, "log": origin}))
+        if self.before is None:
+            return found, [Fact("reissued_from.no_original")]
+        found.append(Fact("reissued_from.original", {"by": self.before.author}))
+        return [*found, signature_fact(self.before, None)], []
+
+    def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
+        values = {"log": self._log()}
+        if self._history.is_shown(self._log()):
+            return [Fact("one_history", values)], []
+        return [], [Fact("one_history.unproved", values)]
+
+    def _stream_facts(self) -> list[Fact]:
+        """Whom to ask about what the gateway attested: the number in that party's own stream."""
+        told: dict[str, Fact] = {}
+        for one in self.signed_answers:
+            if not one.attested:
+                continue
+            numbers = (
+                value["stream_number"]
+                for value in self._record_of(one).details(PARTY)
+                if value["organisation"] == one.author
             )
+            number = next(numbers, None)
+            if number is None:
+                told[one.author] = Fact("stream.unproved", {"organisation": one.author})
+            else:
+                values = {"organisation": one.author, "number": number}
+                told.setdefault(one.author, Fact("stream", values))
+        return list(told.values())
+
+
+_TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups"})
+"""The details of an event that a conclusion repeats."""
+
+
+def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:
+    """Whose signature a document has, and the entry that records it."""
+    values: dict[str, Any] = {"by": signed.author, "kid": signed.kid}
+    if signed.attested:
+        values["issuer"] = signed.gateway
+    logged = "" if entry is None else ".logged"
+    if entry is not None:
+        values["entry"] = entry
+    return Fact(f"{'attested' if signed.attested else 'signed'}{logged}", values)
+
+
+def sealed_facts(case: AuthoredDocument) -> list[Fact]:
+    """How many sealed elements of a case are for whom."""
+    counted = Counter(part.sealed_to for part in seal.shown(case.verified))
+    return [
+        Fact("sealed", {"organisation": organisation, "number": number})
+        for organisation, number in sorted(counted.items())
+    ]
+
+
+def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
+    """Two clocks may differ by some minutes."""
+    if first > second + MAX_SKEW:
+        raise VerificationFailed(
+            Code.MISMATCH, f"{otherwise} ({_spell(second)} is before {_spell(first)})"
         )
 
-    def _reissue(self) -> str:
-        return describe_reissue(self.offer, self.before, self.plan)
 
-    def _missing(self) -> list[str]:
-        gaps = f"{pluralise(self.course.gaps, 'move')} between the events shown"
-        return [*self.absent, *([gaps] if self.course.gaps else [])]
+def _time_of(confirmed: VerifiedReceipt) -> datetime:
+    return datetime.fromisoformat(confirmed.event["time"])
+
+
+def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
+    """The first and last day that was the reference date of an event."""
+    if simulated := confirmed.event.get("simulated_date"):
+        return date.fromisoformat(simulated), date.fromisoformat(simulated)
+    at = _time_of(confirmed)
+    return (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
+
+
+def _spell(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 # --- Handoffs that the gateway re-issued as their mandate moved ---
@@ -506,7 +758,7 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
             Code.MISMATCH, "there is a succession plan, but no succession re-issued the offer"
         )
     found = confirm_receipt(bundle.succession, trust)
-    event, fields = found.event, _plan_fields(found)
+    event, fields = found.event, mandates.subject(found)
     _require_same(
         "the plan of the succession",
         ("event", event["id"], str(offer.reissue_of.event)),
@@ -518,41 +770,7 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
     return found
 
 
-def describe_reissue(
-    offer: OfferClaims, before: AuthoredDocument | None, planned: VerifiedReceipt | None
-) -> str:
-    """Why the gateway re-issued the handoff, and what proves it; empty if it did not."""
-    reissue_of = offer.reissue_of
-    if reissue_of is None:
-        return ""
-    entry = ""
-    if planned is not None:
-        act = _plan_fields(planned).get("legal_act")
-        entry = f" ({act}; entry {planned.index} of the log {planned.checkpoint.origin})"
-    original = (
-        f"the original offer, {before.signature()}, has the same terms"
-        if before is not None
-        else "the original offer is not in this file"
-    )
-    return (
-        f"the gateway re-issued handoff {reissue_of.handoff} because the mandate moved from "
-        f"{reissue_of.predecessor} to {offer.recipient} by event {offer.mandate_event}, planned by "
-        f"event {reissue_of.event}{entry}; {original}"
-    )
-
-
 def _require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
     for name, found, expected in pairs:
         if found != expected:
             raise VerificationFailed(Code.MISMATCH, f"{what} is of another {name}")
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:]}." if clause else ""
-
-
-def _plan_fields(planned: VerifiedReceipt) -> Mapping[str, Any]:
-    """The fields of a plan; none where they are not disclosed."""
-    texts = [value for kind, value in planned.opened.shown if kind == "subject"]
-    fields = canonical.decode(texts[0].encode()) if texts and isinstance(texts[0], str) else {}
-    return fields if isinstance(fields, dict) else {}

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from json import encoder
 from typing import Any
 
@@ -113,26 +113,33 @@ _read_with_fractions = _reader(_finite)
 def _check_nesting(value: Any) -> None:
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
-        level = [m for c in level for m in _members(c) if type(m) is dict or type(m) is list]
-    _check_ended(level)
-
-
-def _members(container: Any) -> Any:
-    return container.values() if isinstance(container, dict) else container
+        level = [
+            member
+            for container in level
+            for member in (container.values() if type(container) is dict else container)
+            if type(member) is dict or type(member) is list
+        ]
+        if not level:
+            return
+    raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
 
 
 def _check(value: Any) -> None:
     """Check that a value is of the subset, level by level: a call for each text would cost more."""
-    level = _checked([value])
-    for _ in range(MAX_DEPTH):
-        level = [inner for container in level for inner in _checked(_members(container))]
-    _check_ended(level)
+    level: list[Any] = [[value]]
+    for _ in range(MAX_DEPTH + 1):
+        containers: list[Any] = []
+        for container in level:
+            _check_members(container, containers)
+        if not containers:
+            return
+        level = containers
+    raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
 
 
-def _checked(members: Iterable[Any]) -> list[Any]:
-    """The containers among some values; the most frequent kinds come first."""
-    containers: list[Any] = []
-    for value in members:
+def _check_members(container: Any, containers: list[Any]) -> None:
+    """Add the containers among what one holds; the most frequent kinds come first."""
+    for value in container.values() if isinstance(container, dict) else container:
         if isinstance(value, str):
             if not value.isascii():
                 value.encode("utf-8")  # a lone surrogate has no UTF-8 form
@@ -149,14 +156,8 @@ def _checked(members: Iterable[Any]) -> list[Any]:
             _check_integer(value)
         elif value is not None:
             raise ValueError(f"{type(value).__name__} is not a JSON value")
-    return containers
 
 
 def _check_integer(value: int) -> None:
     if abs(value) > MAX_INTEGER:
         raise ValueError("an integer is beyond +-(2^53-1)")
-
-
-def _check_ended(level: Sequence[Any]) -> None:
-    if level:
-        raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Operation, Party
+from gateway.domain.audit_event import AuditEvent, EventResult, Operation
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.sd_jwt import Disclosure
 from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
@@ -77,7 +77,7 @@ class EventDocument:
 
     def shown_to(self, organisation: str) -> tuple[str, ...]:
         """The encoded disclosures that go into the organisation's receipt."""
-        return tuple(d.encoded for d in self.disclosures if organisation in d.readers)
+        return tuple([d.encoded for d in self.disclosures if organisation in d.readers])
 
 
 @dataclass(frozen=True)
@@ -113,28 +113,23 @@ def compose(
     random = sd_jwt.drawn_at_once(
         random, sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
     )
-    disclosures = (
-        *(_party(party, counters[party.organisation], random) for party in fact.parties),
-        *(_detail(detail, random) for detail in fact.details),
-    )
-    digests = [d.digest for d in disclosures]
-    clear = _clear(fact, log, at, policy)
-    clear["sd"] = sorted([*digests, *(sd_jwt.decoy_digest(random) for _ in range(decoys))])
-    document = canonical.encode(clear)
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")
-    return EventDocument(fact.id, document, random(NONCE_BYTES), disclosures)
-
-
-def _clear(fact: AuditEvent, log: str, at: datetime, policy: str) -> dict[str, Any]:
-    optional = {
-        "handoff": fact.handoff and str(fact.handoff),
-        "case_digest": fact.case_digest,
-        "package_digest": fact.package_digest,
-        "document_sha256": fact.document_sha256,
-        "simulated_date": fact.simulated_date and fact.simulated_date.isoformat(),
-    }
-    return {
+    disclosures, digests = list[EventDisclosure](), list[str]()
+    for one in fact.parties:
+        counter = counters[one.organisation]
+        value: Any = {"organisation": one.organisation, "role": one.role, "stream_number": counter}
+        made = sd_jwt.make_disclosure(PARTY, value, random)
+        disclosures.append(EventDisclosure(made.encoded, frozenset({one.organisation}), made))
+        digests.append(made.digest)
+    for detail in fact.details:
+        if detail.kind == PARTY:
+            raise EventError("a detail is not a party")
+        value = detail.value if isinstance(detail.value, str) else list(detail.value)
+        made = sd_jwt.make_disclosure(detail.kind, value, random)
+        disclosures.append(EventDisclosure(made.encoded, detail.readers, made))
+        digests.append(made.digest)
+    for _ in range(decoys):
+        digests.append(sd_jwt.decoy_digest(random))
+    clear: dict[str, Any] = {
         "v": VERSION,
         "log": log,
         "id": str(fact.id),
@@ -143,33 +138,28 @@ def _clear(fact: AuditEvent, log: str, at: datetime, policy: str) -> dict[str, A
         "type": fact.type,
         "result": fact.result.value,
         "policy": policy,
-        **{name: value for name, value in optional.items() if value is not None},
+        "sd": sorted(digests),
     }
+    if fact.handoff is not None:
+        clear["handoff"] = str(fact.handoff)
+    if fact.case_digest is not None:
+        clear["case_digest"] = fact.case_digest
+    if fact.package_digest is not None:
+        clear["package_digest"] = fact.package_digest
+    if fact.document_sha256 is not None:
+        clear["document_sha256"] = fact.document_sha256
+    if fact.simulated_date is not None:
+        clear["simulated_date"] = fact.simulated_date.isoformat()
+    document = canonical.encode(clear)
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")
+    return EventDocument(fact.id, document, random(NONCE_BYTES), tuple(disclosures))
 
 
 def _timestamp(at: datetime) -> str:
     if at.tzinfo is None:
         raise EventError("an event's time has a time zone")
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _party(party: Party, counter: int, random: Callable[[int], bytes]) -> EventDisclosure:
-    value = {"organisation": party.organisation, "role": party.role, "stream_number": counter}
-    return _sealed(PARTY, value, frozenset({party.organisation}), random)
-
-
-def _detail(detail: EventDetail, random: Callable[[int], bytes]) -> EventDisclosure:
-    if detail.kind == PARTY:
-        raise EventError("a detail is not a party")
-    value = detail.value if isinstance(detail.value, str) else list(detail.value)
-    return _sealed(detail.kind, value, detail.readers, random)
-
-
-def _sealed(
-    kind: str, value: Any, readers: frozenset[str], random: Callable[[int], bytes]
-) -> EventDisclosure:
-    made = sd_jwt.make_disclosure(kind, value, random)
-    return EventDisclosure(made.encoded, readers, made)
 
 
 def read(document: bytes) -> dict[str, Any]:

@@ -142,7 +142,12 @@ def issue_answer(
 
 
 def author(claims: Mapping[str, Any]) -> str:
-    """The id of the organisation that is the author of a document.
+    """The id of the organisation that is the author of a document; see `author_at`."""
+    return author_at(claims)[1]
+
+
+def author_at(claims: Mapping[str, Any]) -> tuple[str, str]:
+    """The gateway's URI, and the id of its organisation that is the author of a document.
 
     The organisation's URI, ``<gateway>/organisations/<id>``, is ``attested_for`` where the
     gateway signed, else ``iss``. Raises StatementError for anything else, and for a gateway
@@ -156,7 +161,7 @@ def author(claims: Mapping[str, Any]) -> str:
     gateway, organisation = named
     if attested is not None and gateway != issuer:
         raise StatementError("a gateway attests only for its own organisations")
-    return organisation
+    return gateway, organisation
 
 
 def read_offer(verified: VerifiedSdJwt) -> OfferClaims:

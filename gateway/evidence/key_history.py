@@ -8,12 +8,13 @@ without a revocation cannot show that there was none.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import canonical, key_declaration, sd_jwt
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import Code, VerificationFailed
+from gateway.evidence.report import Code, Fact, VerificationFailed
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.evidence.trust import AuthoredDocument, TrustAnchors, confirm_receipt
@@ -119,7 +120,9 @@ def _registration(confirmed: VerifiedReceipt, trust: TrustAnchors) -> KeyRegistr
     countersignature = subject.get("countersignature")
     if countersignature is not None:
         countersigned_by = str(sd_jwt.read_unverified(countersignature).header.get("kid"))
-        keys = trust.organisations.get(organisation, {})
+        keys = trust.of_gateway(issuer.partition("/organisations/")[0]).organisations.get(
+            organisation, {}
+        )
         if countersigned_by in keys:
             _check(countersignature, key_declaration.SUCCESSION, organisation, kid, keys)
             checked = True
@@ -168,7 +171,8 @@ def registrations(
         signed = used.get((one.organisation, one.kid))
         if signed is None:
             continue
-        if one.key != trust.organisations[one.organisation][one.kid]:
+        anchors = trust.of_gateway(signed.gateway)
+        if one.key != anchors.organisations[one.organisation][one.kid]:
             raise VerificationFailed(
                 Code.MISMATCH, f"another key was registered under the id {one.kid}"
             )
@@ -230,32 +234,134 @@ def describe(
     )
 
 
-def notes(
+def proved(
+    registered: Sequence[KeyRegistration],
+    revoked: Sequence[KeyRevocation],
+    undated: Collection[KeyRevocation],
+) -> list[Fact]:
+    """What registrations and revocations prove; see `not_proved` for ``undated``."""
+    return [
+        *(
+            Fact(
+                "key.registered",
+                {
+                    "organisation": one.organisation,
+                    "kid": one.kid,
+                    "at": one.confirmed.event["time"],
+                    "entry": one.confirmed.index,
+                },
+            )
+            for one in registered
+        ),
+        *(_revoked("key.revoked.after", one) for one in revoked if one not in undated),
+    ]
+
+
+def not_proved(
     documents: Sequence[AuthoredDocument],
     registered: Sequence[KeyRegistration],
     revoked: Sequence[KeyRevocation],
     undated: Collection[KeyRevocation],
-) -> str:
-    """The sentences about keys that a conclusion must carry; empty when there are none.
+) -> list[Fact]:
+    """What is not shown about the members' keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
     the log.
     """
     used = _used_keys(documents)
-    sentences = []
-    if unproved := _owners(used - _names(registered)):
-        sentences.append(f"Only your key file confirms that the key of {unproved} is theirs.")
-    if unshown := _owners(used - _names(revoked)):
-        sentences.append(f"This file does not show whether the key of {unshown} had been revoked.")
-    for one in revoked:
-        logged = (
-            "This file does not show that the log contained its documents before that."
-            if one in undated
-            else "The log contained its documents before that."
+    return [
+        *(
+            Fact("key.registration.unproved", {"organisation": organisation})
+            for organisation in _owners(used - _names(registered))
+        ),
+        *(
+            Fact("key.revocation.unproved", {"organisation": organisation})
+            for organisation in _owners(used - _names(revoked))
+        ),
+        *(_revoked("key.revoked.undated", one) for one in undated),
+    ]
+
+
+def _revoked(key: str, one: KeyRevocation) -> Fact:
+    return Fact(key, {"organisation": one.organisation, "entry": one.confirmed.index})
+
+
+# --- Members that allowed the gateway no more to sign for them ---
+
+LOCKED = "organisation.signed_required"
+UNLOCKED = "organisation.attested_allowed"
+
+
+@dataclass(frozen=True)
+class SigningLock:
+    """A member's event that forbids the gateway to sign for it (``locked``), or allows it again."""
+
+    organisation: str
+    locked: bool
+    confirmed: VerifiedReceipt
+
+
+def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]:
+    """The locks and unlocks that receipts prove, in the order of their log.
+
+    Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
+    or one that does not disclose whose it is.
+    """
+    found: list[SigningLock] = []
+    for receipt in receipts:
+        try:
+            confirmed = confirm_receipt(receipt, trust)
+        except UnknownLog:
+            continue  # without the log's key it proves nothing
+        event, owner = confirmed.event, _subject(confirmed).get("organisation")
+        known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
+        if not known or not isinstance(owner, str):
+            raise VerificationFailed(
+                Code.MISMATCH, f"{event['type']} ({event['result']}) does not show who signs itself"
+            )
+        locked = event["type"] == LOCKED
+        if locked or _is_own_unlock(confirmed, owner, trust):
+            found.append(SigningLock(owner, locked, confirmed))
+    return sorted(found, key=lambda one: one.confirmed.index)
+
+
+def _is_own_unlock(confirmed: VerifiedReceipt, organisation: str, trust: TrustAnchors) -> bool:
+    """Whether the member itself signed that the gateway may sign again: its operator may not."""
+    try:
+        statement = str(_subject(confirmed)["declaration"])
+        gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
+        keys = trust.of_gateway(gateway).organisations.get(organisation, {})
+        key_declaration.read(
+            statement,
+            organisation=organisation_uri(gateway, organisation),
+            audience=gateway,
+            says=key_declaration.UNLOCK,
+            kid=None,
+            keys=keys,
         )
-        index = one.confirmed.index
-        sentences.append(f"The key of {one.organisation} was revoked by entry {index}. {logged}")
-    return " ".join(sentences)
+    except (DocumentError, KeyError):
+        return False
+    return True
+
+
+def require_promise_kept(
+    shown: Sequence[SigningLock], organisation: str, record: VerifiedReceipt
+) -> None:
+    """Raise VerificationFailed (MISMATCH) when a member was locked at the entry ``record``, whose
+    document the gateway attests."""
+    before = [
+        one
+        for one in shown
+        if one.organisation == organisation
+        and one.confirmed.checkpoint.origin == record.checkpoint.origin
+        and one.confirmed.index < record.index
+    ]
+    if before and before[-1].locked:
+        raise VerificationFailed(
+            Code.MISMATCH,
+            f"entry {record.index} is attested for {organisation}, which allowed only its own "
+            f"signature from entry {before[-1].confirmed.index} on",
+        )
 
 
 def _used_keys(documents: Sequence[AuthoredDocument]) -> set[tuple[str, str]]:
@@ -267,5 +373,12 @@ def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str
     return {(one.organisation, one.kid) for one in recorded}
 
 
-def _owners(keys: set[tuple[str, str]]) -> str:
-    return " and ".join(sorted({organisation for organisation, _ in keys}))
+def _owners(keys: set[tuple[str, str]]) -> list[str]:
+    return sorted({organisation for organisation, _ in keys})
+
+
+def _subject(confirmed: VerifiedReceipt) -> dict[str, Any]:
+    """What the event registered, if it discloses that."""
+    texts = confirmed.details(SUBJECT)
+    fields = canonical.decode(texts[0].encode()) if texts and isinstance(texts[0], str) else {}
+    return fields if isinstance(fields, dict) else {}

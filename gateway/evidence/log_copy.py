@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from gateway.evidence.history import SignedTree
 from gateway.evidence.report import (
     Code,
+    Conclusion,
+    Fact,
     VerificationFailed,
     VerificationReport,
     pluralise,
@@ -20,6 +23,7 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import NoteError
+from gateway.ledger.proof import TlogProof
 from gateway.ledger.replica import ReadFile
 from gateway.ledger.tiles import TileAddress
 
@@ -47,10 +51,20 @@ class VerifiedReplica:
 
     def root(self, size: int) -> bytes:
         """The root over its first ``size`` entries, at most as many as it has."""
-        return tiles.root(partial(_tile, self.read, self.checkpoint.size), size)
+        return tiles.root(partial(read_tile, self.read, self.checkpoint.size), size)
+
+    def tree(self, note: str, index: int) -> SignedTree:
+        """What the copy says of the tree of its checkpoint, by the proof of an entry.
+
+        ``note`` is the checkpoint as it was signed.
+        """
+        size = self.checkpoint.size
+        leaf, path = tiles.entry_proof(partial(read_tile, self.read, size), index, size)
+        return SignedTree(self.checkpoint, note, leaf, TlogProof(index, tuple(path), note))
 
 
-def _tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
+def read_tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
+    """A tile as a log of that size has it; raises what `replica.read_file` raises."""
     count = (size >> tiles.TILE_HEIGHT * level) - n * tiles.TILE_WIDTH
     return replica.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
 
@@ -61,8 +75,7 @@ def open_copy(
     """Check a copy as `check` does, and return it if it verifies."""
     copy = _ReplicaVerification(read, trust, lambda done, of: None)
     report = run_steps("log", copy.steps(), copy.conclude)
-    whole = report.code == Code.VERIFIED
-    return report, VerifiedReplica(copy.checkpoint, read) if whole else None
+    return report, VerifiedReplica(copy.checkpoint, read) if report.passed else None
 
 
 def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
@@ -147,13 +160,9 @@ class _ReplicaVerification:
         with _judged():
             return replica.read_file(self._read, address)
 
-    def conclude(self) -> str:
-        checkpoint = self.checkpoint
-        return (
-            f"VERIFIED: this copy has all {_entries(checkpoint.size)} of the log "
-            f"{checkpoint.origin} up to its signed checkpoint, and every hash matches. It does not "
-            "show the documents behind the entries: receipts do."
-        )
+    def conclude(self) -> Conclusion:
+        values = {"size": self.checkpoint.size, "log": self.checkpoint.origin}
+        return Conclusion([Fact("copy", values)], (), [Fact("copy.documents")])
 
 
 @contextmanager

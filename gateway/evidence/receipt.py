@@ -12,9 +12,11 @@ from typing import Any
 from gateway.evidence import base64url, canonical, event
 from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
+from gateway.ledger import tree
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.entry import NONCE_BYTES, entry_commitment
 from gateway.ledger.note import ED25519, VerificationKey
+from gateway.ledger.proof import TlogProof
 
 MAX_DISCLOSURES = 256
 """More than any event has; it bounds the work that a receipt can ask for."""
@@ -57,12 +59,25 @@ class Receipt:
 
 @dataclass(frozen=True)
 class VerifiedReceipt:
-    """What a receipt proves: the event's fields, its disclosed details, and its entry."""
+    """What a receipt proves: the event's fields, its disclosed details, and its entry.
+
+    ``leaf`` is the hash of the entry, ``proof`` what leads from it to the root of ``checkpoint``.
+    """
 
     event: dict[str, Any]
     opened: DisclosedDetails
     checkpoint: Checkpoint
-    index: int
+    leaf: bytes
+    proof: TlogProof
+
+    @property
+    def index(self) -> int:
+        """The entry's number in the log, from 0."""
+        return self.proof.index
+
+    def details(self, kind: str) -> tuple[Any, ...]:
+        """The disclosed values of one kind."""
+        return tuple(value for name, value in self.opened.shown if name == kind)
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
@@ -130,4 +145,4 @@ def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -
         checkpoint = tlog_proof.verify(proof, logged, origin, log_keys)
     except ValueError as error:
         raise NotInLog(f"no valid proof that the log contains the event: {error}") from None
-    return VerifiedReceipt(fields, opened, checkpoint, proof.index)
+    return VerifiedReceipt(fields, opened, checkpoint, tree.leaf_hash(logged), proof)

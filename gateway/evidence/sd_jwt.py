@@ -95,12 +95,15 @@ class SdJwt:
 
     @property
     def digest(self) -> str:
-        """The document's name, whatever is shown: SHA-256 of ``header.payload.signature``."""
-        return base64url.digest(self.issuer_signed.encode("ascii"))
+        """The document's name, whatever is shown: SHA-256 of ``header.payload``.
+
+        Not of the signature: ECDSA has several for one text, and they are of one document.
+        """
+        return base64url.digest(self.issuer_signed.rpartition(".")[0].encode("ascii"))
 
     def compact(self) -> str:
         """The text form (RFC 9901 4), which always ends with a tilde."""
-        return "~".join([self.issuer_signed, *(d.encoded for d in self.disclosures), ""])
+        return "~".join([self.issuer_signed, *[d.encoded for d in self.disclosures], ""])
 
     def present(self, digests: Collection[str]) -> "SdJwt":
         """The same document with only the disclosures named; digests it lacks are passed over."""
@@ -167,7 +170,7 @@ def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]
     """Make the disclosure of a property, or of an array's element when ``name`` is None."""
     salt = base64url.encode(random(SALT_BYTES))
     parts = [salt, value] if name is None else [salt, name, value]
-    encoded = base64url.encode(_json(parts))
+    encoded = base64url.encode(canonical.compact(parts).encode("utf-8"))
     return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
 
 

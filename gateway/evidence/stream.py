@@ -14,8 +14,9 @@ from itertools import islice, pairwise
 from typing import Any
 
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
-from gateway.evidence import canonical, receipt, sd_jwt
+from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.event import PARTY
+from gateway.evidence.history import LogHistory, SignedTree
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import (
     NotInLog,
@@ -24,6 +25,9 @@ from gateway.evidence.receipt import (
 )
 from gateway.evidence.report import (
     Code,
+    Conclusion,
+    Fact,
+    InputFile,
     VerificationFailed,
     VerificationReport,
     pluralise,
@@ -88,16 +92,18 @@ def read_head(text: str, trust: TrustAnchors) -> StreamHead:
     Raises DocumentError (BadSignature, UnknownKey), UnknownLog for a log that is not trusted,
     NotInLog when the log did not sign the checkpoint.
     """
-    if not trust.gateway_keys:
+    issuer = sd_jwt.read_unverified(text).claims.get("iss")
+    anchors = trust.of_gateway(str(issuer))
+    if not anchors.gateway_keys:
         raise UnknownKey("no key was provided for what the gateway attests")
-    verified = sd_jwt.verify(text, typ=HEAD_TYP, keys=trust.gateway_keys)
+    verified = sd_jwt.verify(text, typ=HEAD_TYP, keys=anchors.gateway_keys)
     note = verified.claims.get("checkpoint")
     if not isinstance(note, str):
         raise DocumentError("the stream head has no checkpoint of the log")
     return StreamHead(
         organisation=_organisation(verified),
         stream_number=_number(verified, "stream_number"),
-        checkpoint=_checkpoint(note, trust),
+        checkpoint=_checkpoint(note, anchors),
         note=note,
         at=_time(verified),
         kid=str(verified.header["kid"]),
@@ -138,14 +144,6 @@ def _checkpoint(note: str, trust: TrustAnchors) -> Checkpoint:
 
 _NAMED_AT_MOST = 5
 _UNCOMPARED = "comparing roots of different sizes needs a copy of the log (--log)"
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """One file, or one receipt of a page: its name, for the report, and its bytes."""
-
-    name: str
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -350,18 +348,14 @@ class _StreamVerification:
         )
 
     def compare_roots(self) -> str:
-        roots: dict[int, bytes] = {}
-        stated = [head.checkpoint for head in self._heads]
-        for checkpoint in (*stated, *(one.checkpoint for _, one in self._confirmed)):
-            if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
-                    f"the log signed two roots for {_entries(checkpoint)}: it is forked",
-                )
+        found = [SignedTree(head.checkpoint, head.note) for head in self._heads]
+        found += [history.of_receipt(confirmed) for _, confirmed in self._confirmed]
+        known = LogHistory(found)
+        roots = {one.checkpoint.size: one.checkpoint.root for one in found}
         shown = f"one root for each of {pluralise(len(roots), 'size')} shown"
         if self._copy is not None:
             return f"{shown}; {self._compare_copy(self._copy, roots)}"
-        self._uncompared = len(roots) > 1
+        self._uncompared = not known.is_shown(self.head.checkpoint.origin)
         return f"{shown}; {_UNCOMPARED}" if self._uncompared else shown
 
     def _compare_copy(self, copy: VerifiedReplica, roots: Mapping[int, bytes]) -> str:
@@ -377,21 +371,21 @@ class _StreamVerification:
                 )
         later = len(roots) - len(inside)
         more = f", {later} beyond it" if later else ""
-        return f"{len(inside)} of them are those of the copy{more}"
+        return f"{len(inside)} of {len(roots)} roots are those of the copy{more}"
 
-    def conclude(self) -> str:
+    def conclude(self) -> Conclusion:
         head = self.head
-        events = (
-            f"these are all {pluralise(head.stream_number, 'event')} of {head.organisation}"
-            if head.stream_number
-            else f"{head.organisation} has no events"
-        )
-        return (
-            f"VERIFIED: {events} in the log {head.checkpoint.origin} up to {_moment(head)} "
-            f"({_entries(head.checkpoint)}). Later events are not shown. The gateway signed that "
-            f"{head.stream_number} is the last number: any other event of {head.organisation} in "
-            "those entries would prove that the gateway signed a false statement."
-            + (f" The log was not checked for a fork: {_UNCOMPARED}." if self._uncompared else "")
+        values = {
+            "organisation": head.organisation,
+            "number": head.stream_number,
+            "log": head.checkpoint.origin,
+            "size": head.checkpoint.size,
+            "at": _moment(head),
+        }
+        return Conclusion(
+            [Fact("stream.complete", values)],
+            [Fact("stream.last", values), Fact("times")],
+            [Fact("stream.later"), *([Fact("stream.fork")] if self._uncompared else [])],
         )
 
 

@@ -13,12 +13,15 @@ from gateway.ledger.note import VerificationKey
 
 @dataclass(frozen=True)
 class TrustAnchors:
-    """The keys of logs, of the gateway and of organisations that the verifier believes in.
+    """The keys of logs, of one gateway and of its organisations that the verifier believes in.
 
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
     key id; ``organisations`` has the document keys of each organisation id, by key id.
     ``registrations`` are receipts of the events that registered such keys, ``revocations`` of those
-    that revoked them; they are not believed, but checked against the log.
+    that revoked them, ``locks`` of those by which members allowed or forbade the gateway to sign
+    for them; they are not believed, but checked against the log. ``checkpoints`` are notes that
+    the verifier remembers. ``issuer`` is the gateway's URI, empty where the verifier did not say
+    which gateway it is. ``others`` are the anchors of other gateways, each with its issuer.
     """
 
     log_keys: Sequence[VerificationKey]
@@ -27,16 +30,43 @@ class TrustAnchors:
     organisations: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
     registrations: Sequence[Receipt] = ()
     revocations: Sequence[Receipt] = ()
+    locks: Sequence[Receipt] = ()
+    checkpoints: Sequence[str] = ()
+    issuer: str = ""
+    others: Sequence["TrustAnchors"] = ()
+
+    def of_gateway(self, issuer: str) -> "TrustAnchors":
+        """The anchors of one gateway: no key of another speaks for it or its organisations.
+
+        Raises UnknownKey when the verifier has none.
+        """
+        for anchors in (self, *self.others):
+            if anchors.issuer == issuer or (not anchors.issuer and not self.others):
+                return anchors
+        raise UnknownKey(f"no key was provided for the gateway {ascii(issuer)[:200]}")
+
+    def of_log(self, origin: str) -> "TrustAnchors":
+        """The anchors that trust a log; UnknownLog when none does."""
+        for anchors in (self, *self.others):
+            if origin in anchors.origins:
+                return anchors
+        raise UnknownLog(
+            f"the event is of the log {ascii(origin)[:200]}, which is not among the trusted ones"
+        )
 
 
 @dataclass(frozen=True)
 class AuthoredDocument:
-    """A document whose signature is valid: its author, and whether the gateway signed for them."""
+    """A document whose signature is valid: its author, and whether the gateway signed for them.
+
+    ``gateway`` is the URI of the gateway at which the author is a member.
+    """
 
     document: SdJwt
     verified: VerifiedSdJwt
     author: str
     attested: bool
+    gateway: str
 
     @property
     def kid(self) -> str:
@@ -62,14 +92,15 @@ def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDoc
     no key was provided for that organisation or for the gateway's attestations.
     """
     claims = read_unverified_claims(document).claims
-    author = handoff_documents.author(claims)
+    gateway, author = handoff_documents.author_at(claims)
     attested = "attested_for" in claims
-    keys = trust.gateway_keys if attested else trust.organisations.get(author)
+    anchors = trust.of_gateway(gateway)
+    keys = anchors.gateway_keys if attested else anchors.organisations.get(author)
     if not keys:
         owner = "what the gateway attests" if attested else f"documents of {author}"
         raise UnknownKey(f"no key was provided for {owner}")
     verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
-    return AuthoredDocument(document, verified, author, attested)
+    return AuthoredDocument(document, verified, author, attested, gateway)
 
 
 def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
@@ -78,18 +109,4 @@ def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
         log = event.read(one.document)["log"]
     except EventError as error:
         raise MalformedReceipt(str(error)) from None
-    if log not in trust.origins:
-        raise UnknownLog(f"the event is of the log {log}, which is not among the trusted ones")
-    return receipt.verify(one, trust.log_keys, log)
-
-
-def attestation_note(documents: Sequence[AuthoredDocument]) -> str:
-    """The sentence that goes with documents which an organisation did not sign itself."""
-    authors = sorted({document.author for document in documents if document.attested})
-    if not authors:
-        return ""
-    names = " and ".join(authors)
-    return (
-        f"The gateway signed documents on behalf of {names}; they are only as reliable as the "
-        "gateway's operator."
-    )
+    return receipt.verify(one, trust.of_log(log).log_keys, log)

@@ -1,4 +1,4 @@
-"""Verify a file in numbered steps, with a conclusion and an exit code.
+"""Verify a file in numbered steps, with a conclusion of facts and an exit code.
 
 Exit codes::
 
@@ -8,26 +8,33 @@ Exit codes::
     12  no valid proof that the log contains an event, or a document has no receipt
     13  documents in the file do not match each other
     14  cannot decide: a required key was not provided
-    15  evidence is missing (streams and copies of the log)
-    16  the gateway signed two incompatible documents (streams and copies of the log)
+    15  evidence is missing
+    16  the gateway signed two incompatible documents, or its log two histories
+    17  an act of a party is only the operator's word: its author did not sign it
+    18  a demonstration: the reference date was simulated
 
-No network, no clock: a report depends only on the file and the trusted keys.
+No network, no clock: a report depends only on the files and the trusted keys.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.domain.audit_event import EventResult
 from gateway.evidence import (
     bundle,
     canonical,
+    handoff_documents,
+    history,
     key_history,
     membership_attestation,
     receipt,
     sd_jwt,
     seal,
 )
-from gateway.evidence.bundle_verification import BundleVerification
+from gateway.evidence.bundle_verification import BundleVerification, sealed_facts, signature_fact
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
+from gateway.evidence.heading import read_time
+from gateway.evidence.history import LogHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
     MalformedReceipt,
@@ -39,18 +46,18 @@ from gateway.evidence.receipt import (
 )
 from gateway.evidence.report import (
     Code,
+    Conclusion,
+    Fact,
     StepResult,
     VerificationFailed,
     VerificationReport,
     VerificationStep,
-    pluralise,
     run_steps,
 )
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
-    attestation_note,
     confirm_receipt,
     open_document,
     read_unverified_claims,
@@ -62,6 +69,7 @@ __all__ = [
     "TrustAnchors",
     "VerificationReport",
     "VerificationStep",
+    "remembered_history",
     "verify",
     "verify_bundle",
     "verify_presentation",
@@ -72,28 +80,93 @@ __all__ = [
 _TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
 
 
-def verify(data: bytes, trust: TrustAnchors) -> VerificationReport:
-    """Verify a file of any format that Casegate writes."""
-    if len(data) > bundle.MAX_BYTES:
-        return _unknown(f"the file is longer than {bundle.MAX_BYTES} bytes")
-    if not data.lstrip().startswith(b"{"):
+def remembered_history(trust: TrustAnchors) -> LogHistory:
+    """The history of the logs as far as the verifier remembers checkpoints of them.
+
+    ForkedLog when these contradict each other; NoteError for a note that no trusted log signed.
+    """
+    keys = [key for one in (trust, *trust.others) for key in one.log_keys]
+    notes = [note for one in (trust, *trust.others) for note in one.checkpoints]
+    return LogHistory(history.read(note, keys) for note in notes)
+
+
+def verify(
+    data: bytes,
+    trust: TrustAnchors,
+    *,
+    log_history: LogHistory | None = None,
+    require_signed: bool = False,
+) -> VerificationReport:
+    """Verify a file of any format that Casegate writes.
+
+    ``log_history`` is what other files said of the logs, and takes in what this one says. With
+    ``require_signed`` a document that the gateway signed for its author fails.
+    """
+    try:
+        known = remembered_history(trust) if log_history is None else log_history
+        members = _members_of(data)
+    except ValueError as error:
+        return _unknown(str(error))
+    if members is None:
         if membership_attestation.looks_like(_text_of(data)):
             return verify_status(data, trust)
-        return verify_presentation(data, trust)
-    try:
-        members = canonical.decode(data)
-    except ValueError as error:
-        return _unknown(f"the JSON cannot be read: {error}")
-    return verify_bundle(data, trust) if "format" in members else verify_receipt(data, trust)
+        return verify_presentation(data, trust, require_signed=require_signed)
+    if "format" in members:
+        return verify_bundle(data, trust, log_history=known, require_signed=require_signed)
+    return verify_receipt(data, trust, log_history=known)
 
 
-def verify_bundle(data: bytes, trust: TrustAnchors) -> VerificationReport:
+def _members_of(data: bytes) -> dict[str, Any] | None:
+    """The members of a JSON file, None for a signed text; ValueError says what else it is."""
+    start = data.lstrip()[:4]
+    if len(data) > bundle.MAX_BYTES:
+        raise ValueError(f"the file is longer than {bundle.MAX_BYTES} bytes")
+    if start.startswith(b"eyJ"):
+        return None
+    if start.startswith(b"{"):
+        try:
+            members: dict[str, Any] = canonical.decode(data)
+        except ValueError as error:
+            raise ValueError(f"the JSON cannot be read: {error}") from None
+        return members
+    known = {b"": "empty", b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\xff\xfe": "UTF-16"}
+    kind = next((name for first, name in known.items() if start[: len(first) or 4] == first), "")
+    raise ValueError(
+        f"the file is {kind or 'something else'}, not a receipt, a signed document or a bundle"
+    )
+
+
+def verify_bundle(
+    data: bytes,
+    trust: TrustAnchors,
+    *,
+    log_history: LogHistory | None = None,
+    require_signed: bool = False,
+) -> VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
-    exchange = BundleVerification(data, trust)
-    return run_steps("bundle", exchange.steps(), exchange.conclude)
+    known = LogHistory() if log_history is None else log_history
+    exchange = BundleVerification(data, trust, known)
+    steps = exchange.steps()
+    if require_signed:
+        steps.append((_SIGNED, lambda: _require_signed(exchange.acts())))
+    return run_steps("bundle", steps, exchange.conclude)
 
 
-def verify_receipt(data: bytes, trust: TrustAnchors) -> VerificationReport:
+_SIGNED = "Every document is signed by its author"
+
+
+def _require_signed(documents: Iterable[AuthoredDocument]) -> str:
+    attested = sorted({one.author for one in documents if one.attested})
+    if attested:
+        raise VerificationFailed(
+            Code.ATTESTED, f"the gateway signed on behalf of {' and '.join(attested)}"
+        )
+    return ""
+
+
+def verify_receipt(
+    data: bytes, trust: TrustAnchors, *, log_history: LogHistory | None = None
+) -> VerificationReport:
     """Verify a receipt file (JSON, with the members of receipt.to_json)."""
     try:
         result: VerifiedReceipt | ReceiptError = confirm_receipt(receipt.parse(data), trust)
@@ -110,16 +183,29 @@ def verify_receipt(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
         return check
 
+    def compare(confirmed: VerifiedReceipt) -> str:
+        if log_history is not None:
+            log_history.add([history.of_receipt(confirmed)])
+        return ""
+
+    def conclude() -> Conclusion:
+        if not isinstance(result, VerifiedReceipt):
+            raise result
+        return _receipt_conclusion(result)
+
     steps = [
         ("The file is a receipt", unless(MalformedReceipt, lambda c: f"event {c.event['id']}")),
         ("The log of the event is trusted", unless(UnknownLog, lambda c: str(c.event["log"]))),
         ("Every disclosure belongs to the event", unless(UnmatchedDetail, _disclosed)),
         ("The log contains the event", unless(NotInLog, lambda c: f"entry {c.index}")),
+        ("The log has one history", unless(ReceiptError, compare)),
     ]
-    return run_steps("receipt", steps, unless(ReceiptError, _receipt_sentence))
+    return run_steps("receipt", steps, conclude)
 
 
-def verify_presentation(data: bytes, trust: TrustAnchors) -> VerificationReport:
+def verify_presentation(
+    data: bytes, trust: TrustAnchors, *, require_signed: bool = False
+) -> VerificationReport:
     """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
     presentation = DocumentVerification(data, trust)
     steps = [
@@ -129,6 +215,8 @@ def verify_presentation(data: bytes, trust: TrustAnchors) -> VerificationReport:
         ("Origin of the key", presentation.trace_key),
         ("Undisclosed elements are counted", presentation.count_withheld),
     ]
+    if require_signed:
+        steps.append((_SIGNED, lambda: _require_signed([presentation.signed])))
     return run_steps("presentation", steps, presentation.conclude)
 
 
@@ -138,9 +226,11 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
     def check() -> str:
         nonlocal attestation
-        if not trust.gateway_keys:
+        issuer = str(membership_attestation.read_issuer(_text_of(data)))
+        keys = trust.of_gateway(issuer).gateway_keys
+        if not keys:
             raise UnknownKey("no key was provided for what the gateway attests")
-        attestation = membership_attestation.verify(_text_of(data), trust.gateway_keys)
+        attestation = membership_attestation.verify(_text_of(data), keys)
         return f"attested by the gateway, key {attestation.kid}"
 
     def describe() -> str:
@@ -153,13 +243,27 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
             describe,
         ),
     ]
-    return run_steps(
-        "status",
-        steps,
-        lambda: (
-            f"VERIFIED: {attestation.describe()}. Check that it has not expired. It cannot "
-            "show later changes, such as a suspension."
-        ),
+    return run_steps("status", steps, lambda: _status_conclusion(attestation))
+
+
+def _status_conclusion(mark: MembershipAttestation) -> Conclusion:
+    values = {
+        "issuer": mark.issuer,
+        "organisation": mark.organisation,
+        "status": mark.status,
+        "membership": mark.membership,
+        "at": mark.issued.isoformat().replace("+00:00", "Z"),
+        "end": mark.ends.isoformat().replace("+00:00", "Z"),
+    }
+    simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
+    return Conclusion(
+        [],
+        [Fact("membership", values)],
+        [
+            Fact("membership.later"),
+            *([Fact("simulated", {"dates": simulated})] if simulated else []),
+        ],
+        Code.SIMULATED if simulated else Code.VERIFIED,
     )
 
 
@@ -173,23 +277,35 @@ def _unknown(detail: str) -> VerificationReport:
     def fail() -> str:
         raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
 
-    return run_steps("unknown", [("The format of the file is known", fail)], str)
+    def conclude() -> Conclusion:
+        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
+
+    return run_steps("unknown", [("The format of the file is known", fail)], conclude)
 
 
-def _receipt_sentence(confirmed: VerifiedReceipt) -> str:
-    fields = confirmed.event
+def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
+    fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
-    details = pluralise(len(confirmed.opened.shown), "detail")
-    return (
-        f"VERIFIED: the log {fields['log']} contains {fields['type']} ({fields['result']}) of "
-        f"{fields['time']} as entry {confirmed.index} of {confirmed.checkpoint.size}. {details} "
-        f"disclosed, {confirmed.opened.withheld} not (for other readers, erased, or padding)."
-        + (
-            f" The reference date was simulated ({simulated}): this is not evidence of a real "
-            "exchange."
-            if simulated
-            else ""
-        )
+    allowed = fields["result"] == EventResult.ALLOWED
+    names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
+    values = {
+        "log": fields["log"],
+        "at": fields["time"],
+        "entry": confirmed.index,
+        "size": confirmed.checkpoint.size,
+        **{name: fields[name] for name in names if name in fields},
+    }
+    extra: dict[str, Any] = {}
+    for kind, value in confirmed.opened.shown:
+        extra.setdefault(kind, []).append(value)
+    return Conclusion(
+        [Fact("recorded" if allowed else "recorded.attempt", values, extra)],
+        [Fact("recorded.word"), Fact("times")],
+        [
+            *([Fact("withheld.event", {"number": withheld})] if withheld else []),
+            *([Fact("simulated", {"dates": [simulated]})] if simulated else []),
+        ],
+        Code.SIMULATED if simulated else Code.VERIFIED,
     )
 
 
@@ -213,6 +329,8 @@ class DocumentVerification:
     document: SdJwt
     typ: str
     signed: AuthoredDocument
+    act: Fact
+    content: dict[str, Any]
     origins: list[key_history.KeyRegistration]
     revoked: list[key_history.KeyRevocation]
 
@@ -231,6 +349,7 @@ class DocumentVerification:
 
     def show(self) -> str:
         self.signed = open_document(self.document, self.typ, self._trust)
+        self.act, self.content = self._act(), sd_jwt.merge_disclosures(self.signed.verified)
         names = ", ".join(placed.name for placed in self.signed.verified.placed)
         return "; ".join(filter(None, [names, self._sealed()]))
 
@@ -244,21 +363,45 @@ class DocumentVerification:
         return key_history.describe(signed, self.origins, self.revoked)
 
     def count_withheld(self) -> str:
-        withheld = self.signed.verified.withheld
-        return f"digests without content in this file, padding included: {withheld}"
+        return str(self.signed.verified.withheld)
 
-    def conclude(self) -> str:
-        sealed, shown = self._sealed(), pluralise(len(self.signed.verified.placed), "element")
-        return " ".join(
-            filter(
-                None,
-                [
-                    f"VERIFIED: this {_TYPES[self.typ]} is {self.signed.signature()}; {shown} "
-                    f"shown{f'; {sealed}' if sealed else ''}.",
-                    attestation_note([self.signed]),
-                    key_history.notes([self.signed], self.origins, self.revoked, self.revoked),
-                    "This file does not show whether the log contains the document, nor to whom it "
-                    "was offered: the evidence bundle of the handoff does.",
-                ],
-            )
+    def conclude(self) -> Conclusion:
+        """Whose document it is, what it says, and what it does not show."""
+        signed = self.signed
+        keys = [signed], self.origins, self.revoked, self.revoked
+        placed = len(signed.verified.placed)
+        facts = [self.act, signature_fact(signed, None)]
+        proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
+        if self.typ == CASE_TYP:
+            proved += sealed_facts(signed)
+        return Conclusion(
+            [*([] if signed.attested else facts), *proved],
+            [*(facts if signed.attested else []), Fact("times")],
+            [
+                *key_history.not_proved(*keys),
+                Fact("unlogged"),
+                Fact("withheld.document", {"number": signed.verified.withheld}),
+            ],
+            Code.ATTESTED if signed.attested else Code.VERIFIED,
+            shown=self.content,
         )
+
+    def _act(self) -> Fact:
+        """What its author says with the document."""
+        signed, claims = self.signed, self.signed.verified.claims
+        values: dict[str, Any] = {
+            "at": read_time(claims).isoformat().replace("+00:00", "Z"),
+            "by": signed.author,
+            "digest": signed.document.digest,
+        }
+        if self.typ == CASE_TYP:
+            values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
+            return Fact("case", values)
+        values["handoff"] = str(claims.get("handoff"))
+        extra = {placed.name: placed.value for placed in signed.verified.placed}
+        if self.typ == OFFER_TYP:
+            values["to"] = handoff_documents.read_offer(signed.verified).recipient
+            return Fact("offer.alone", values, extra)
+        kind = handoff_documents.read_answer(signed.verified).kind
+        partial = kind == "acceptance" and "groups" in extra
+        return Fact("acceptance.partial" if partial else kind, values, extra)

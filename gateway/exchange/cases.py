@@ -52,6 +52,7 @@ from gateway.kernel.transact import (
     allows,
     authorize,
     deny_as_not_found,
+    prepare,
     read,
     transact,
 )
@@ -111,14 +112,13 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     version, or ``previous`` is not the current one's digest), UnconfirmedMatch and
     SecondPersonRequired for its clearance.
     """
-    own = submission.signed
-    if own is None:
-        document, verified = _attest(ports, caller, submission.content)
-    else:
-        document = stored_case(own)
-        verified = sd_jwt.read_own(document)
-    act = partial(_submit, submission, document, verified)
     request = ActionRequest("case.submit", submission.by, key, submission.asked())
+    act = None
+    if submission.signed is not None:
+        document = stored_case(submission.signed)
+        act = partial(_submit, submission, document, sd_jwt.read_own(document))
+    elif prepare(ports, caller, request, _may_be_attested):
+        act = partial(_submit, submission, *_attest(ports, caller, submission.content))
     return transact(ports, caller, request, act, _submitted_again)
 
 
@@ -267,6 +267,12 @@ def find(
         return found, known
     version = context.work.cases.version(found.digest)
     return deny_as_not_found() if version is None else (found, version)
+
+
+def _may_be_attested(context: RequestContext) -> bool:
+    """Whether the gateway signs for the caller, whom the registry knows: asked before it does."""
+    check_signed(context, None)
+    return True
 
 
 def _attest(

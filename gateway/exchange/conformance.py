@@ -29,6 +29,7 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
+    prepare,
     read,
     transact,
 )
@@ -81,9 +82,11 @@ class _Misjudged(Exception):
 
 def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     """Begin a run for the calling system, with test data of its own; TooManyAttempts."""
+    request = ActionRequest("conformance.start", by, key, {"system": caller.system})
+    if not prepare(ports, caller, request, lambda context: authorize(context, context.entity())):
+        return transact(ports, caller, request, None, _replay)
     made = ports.new_id()
     sandbox = sandboxes.make(ports, caller.organisation, made)
-    request = ActionRequest("conformance.start", by, key, {"system": caller.system})
 
     def act(context: RequestContext) -> RunView:
         authorize(context, context.entity())

@@ -96,7 +96,7 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, lambda context: _offered(context, handoff, asked))
+    offered = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
     if offered is not None:
         if asked.signed is not None:
@@ -120,7 +120,7 @@ def answer(
     return transact(ports, caller, request, act, replay)
 
 
-def _offered(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Handoff:
+def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
     found = _party_to(context, handoff)
     _hide_barred(context, found)

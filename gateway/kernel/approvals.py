@@ -78,7 +78,7 @@ def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
         context.persons += (person.id,)
     if not person.enabled:
         raise InvalidApproval("an approval is from a person who administers nothing any more")
-    if given.change != digest:
+    if (given.action, given.change) != (context.request.action, digest):
         raise InvalidApproval("an approval is for another change: sign this one")
     if not -AHEAD <= context.ports.now() - given.at <= LIVES:
         raise InvalidApproval(

@@ -25,18 +25,21 @@ class NotAuthenticated(Refusal):
 def authenticate(ports: Ports, client_id: str, shown: Credentials) -> System:
     """The registered system behind a client id on a connection; NotAuthenticated otherwise."""
     with ports.begin(TransactionMode.READ) as work:
-        return require_standing(ports, work, client_id, shown)
+        return require_standing(ports, work, system_of(client_id), shown)
 
 
-def require_standing(ports: Ports, work: UnitOfWork, client_id: str, shown: Credentials) -> System:
+def require_standing(
+    ports: Ports, work: UnitOfWork, names: tuple[str, str] | None, shown: Credentials
+) -> System:
     """The system for which credentials stand as of this transaction; NotAuthenticated otherwise.
+
+    ``names`` are those of the organisation and the system.
 
     RFC 8705 2.1: the chain was validated by the listener; here exactly the registered name must
     match, so that a certificate of one member never stands for another. Asked anew for each
     request, and again in the transaction of what is done: a suspension is effective for the next
     one in every worker (RS5).
     """
-    names = system_of(client_id)
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
     organisation, system = names
@@ -75,8 +78,8 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
     """
     if caller.credentials is None:
         return
-    client_id = f"{caller.organisation}.{caller.system}"
-    system = require_standing(ports, work, client_id, caller.credentials)
+    names = (caller.organisation, caller.system)
+    system = require_standing(ports, work, names, caller.credentials)
     if not caller.scopes <= system.scopes:
         raise NotAuthenticated("the system's scopes have changed")
     caller.authenticated.append(system)
@@ -95,7 +98,7 @@ def authenticate_client(
     method is the only one).
     """
     with ports.begin(TransactionMode.READ) as work:
-        system = require_standing(ports, work, client_id, shown)
+        system = require_standing(ports, work, system_of(client_id), shown)
         keys = work.organisations.client_keys(system.organisation, system.name)
     if (assertion is not None) is not bool(keys):
         raise NotAuthenticated("the client is registered for another method")

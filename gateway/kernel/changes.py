@@ -190,7 +190,12 @@ class _Step:
     @property
     def request(self) -> ActionRequest:
         change = self.change
-        content = {"organisation": change.organisation, "values": change.values, "step": self.name}
+        content = {
+            "organisation": change.organisation,
+            "values": change.values,
+            "step": self.name,
+            "approvals": self.approvals,
+        }
         return ActionRequest(
             change.action, key=self.bearer.key, content=content, describe=self._describe
         )

@@ -7,8 +7,7 @@ a second one records it; if that fails the answer is AuditLogUnavailable, never 
 
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
@@ -166,18 +165,10 @@ class RequestContext:
     persons: tuple[str, ...] = ()
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
-
-    @property
-    def caller(self) -> Caller:
-        """The partner's system that acts; only what partners ask for may look."""
-        if not isinstance(self.actor, Caller):
-            raise TypeError("only a partner's system is a caller")
-        return self.actor
-
-    @property
-    def organisation(self) -> Organisation:
-        """The organisation of the partner's system that acts."""
-        return self.known[self.caller.organisation]
+    caller: Caller = field(init=False)
+    """The partner's system that acts; only what partners ask for may look."""
+    organisation: Organisation = field(init=False)
+    """The organisation of that system."""
 
     @property
     def by(self) -> str | tuple[str, ...] | None:
@@ -192,12 +183,11 @@ class RequestContext:
 
     def require(self, slug: str) -> Organisation:
         """An organisation as of this transaction, read once; a denial when there is none."""
-        if slug not in self.known:
-            found = self.work.organisations.get(slug)
-            if found is None:
-                deny_as_not_found()
-            self.known[slug] = found
-        return self.known[slug]
+        found = self.known.get(slug) or self.work.organisations.get(slug)
+        if found is None:
+            deny_as_not_found()
+        self.known[slug] = found
+        return found
 
     def see(self, slug: str) -> Organisation | None:
         """One that members may know of: not one that asked to take part, and never did."""
@@ -303,7 +293,7 @@ def transact(
         try:
             with ports.begin(mode) as work:
                 context = _admit(ports, work, actor, request)
-                with _denials(context):
+                try:
                     previous = _previous(context)
                     if previous is not None:
                         logged, result = _repeat(context, previous, replay)
@@ -311,6 +301,8 @@ def transact(
                         raise EditConflict("the result of the earlier request is gone: ask again")
                     else:
                         result = act(context)
+                except (_Denied, Refusal) as failure:
+                    _deny(context, failure)
                 if previous is None:
                     logged = _commit(context, None if replay else result)
             break
@@ -330,8 +322,10 @@ def read(
     try:
         with ports.begin(TransactionMode.READ) as work:
             context = _admit(ports, work, actor, request)
-            with _denials(context):
+            try:
                 return query(context)
+            except (_Denied, Refusal) as failure:
+                _deny(context, failure)
     except _Denied as denial:
         _refuse(ports, actor, request, denial)
 
@@ -441,7 +435,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
         case Administrators() | GatewayItself():
             pass
     now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
-    return RequestContext(
+    context = RequestContext(
         ports=ports,
         work=work,
         actor=actor,
@@ -451,20 +445,17 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
         event=ports.new_id(),
         known=known,
     )
+    if isinstance(actor, Caller):
+        context.caller, context.organisation = actor, known[actor.organisation]
+    return context
 
 
-@contextmanager
-def _denials(context: RequestContext) -> Iterator[None]:
-    """Let refusals that are events leave as denials about what was known of the request."""
-    try:
-        yield
-        return
-    except _Denied as denial:
-        denied = denial
-    except Refusal as refusal:
-        result = recorded_refusals(context.actor).get(type(refusal))
+def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
+    """Raise a refusal that is an event as a denial about what was known of the request."""
+    if isinstance(denied, Refusal):
+        refusal, result = denied, recorded_refusals(context.actor).get(type(denied))
         if result is None:
-            raise
+            raise refusal
         own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
         rules = refusal.rules if isinstance(refusal, Forbidden) else own
         denied = _Denied(refusal, result, rules)

@@ -24,7 +24,7 @@ class Checkpoint:
     root: bytes
 
     def __post_init__(self) -> None:
-        if not self.origin or any(c < " " for c in self.origin):
+        if not self.origin or min(self.origin) < " ":
             raise NoteError("an origin is one line without control characters")
         if not 0 <= self.size <= MAX_SIZE:
             raise NoteError("the size is out of range")

@@ -69,8 +69,10 @@ class VerificationKey:
         hex_id, _, encoded = rest.partition("+")
         try:
             material = decode_base64(encoded)
+            if not material:
+                raise NoteError("its form is <name>+<8 hex digits>+<base64>")
             key = cls(name, bytes.fromhex(hex_id), material[0], material[1:])
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise NoteError(f"not a verifier key: {error}") from error
         if str(key) != vkey:
             raise NoteError("not a verifier key in its canonical form")
@@ -137,8 +139,10 @@ def sign(text: str, signers: Sequence[NoteSigner]) -> str:
     _require_text(text)
     if not signers:
         raise NoteError("a note needs a signer")
-    lines = [_signature_line(signer, text) for signer in signers]
-    note = f"{text}\n{''.join(lines)}"
+    note, signed = text + "\n", text.encode()
+    for signer in signers:
+        line = encode_base64(signer.key.key_id + signer.private.sign(signed))
+        note += f"{_DASH}{signer.name} {line}\n"
     _require_size(note.encode())
     return note
 
@@ -211,11 +215,6 @@ def _require_valid(key: VerificationKey, signature: Signature, text: str) -> Non
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature.value, text.encode())
     except InvalidSignature as error:
         raise NoteError(f"the signature of {key.name} is wrong") from error
-
-
-def _signature_line(signer: NoteSigner, text: str) -> str:
-    signature = signer.key.key_id + signer.private.sign(text.encode())
-    return f"{_DASH}{signer.name} {encode_base64(signature)}\n"
 
 
 def _require_name(name: str) -> None:

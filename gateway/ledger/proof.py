@@ -39,7 +39,7 @@ class TlogProof:
             raise ProofError("the index is out of range")
         if len(self.hashes) > MAX_HASHES:
             raise ProofError("the proof has too many hashes")
-        if any(len(value) != tree.HASH_BYTES for value in self.hashes):
+        if not {*map(len, self.hashes)} <= {tree.HASH_BYTES}:
             raise ProofError("a hash has exactly 32 bytes")
         if self.extra == b"":
             raise ProofError("empty extra data is left out")
@@ -51,8 +51,7 @@ def encode(proof: TlogProof) -> str:
     Raises ProofError when it would be too long to read.
     """
     extra = [] if proof.extra is None else [f"extra {encode_base64(proof.extra)}"]
-    hashes = [encode_base64(value) for value in proof.hashes]
-    header = [_MAGIC, *extra, f"index {proof.index}", *hashes]
+    header = [_MAGIC, *extra, f"index {proof.index}", *map(encode_base64, proof.hashes)]
     text = "\n".join(header) + "\n\n" + proof.checkpoint_note
     _require_size(text.encode())
     return text

@@ -112,6 +112,17 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     return InclusionProofs(read, size).of(index)
 
 
+def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[bytes]]:
+    """Return the leaf hash of an entry, and its inclusion proof.
+
+    That of the last entry of an earlier tree names all that the earlier root is computed from.
+    """
+    node = _nodes(read)
+    if not 0 <= index < size:
+        raise ValueError("the index lies outside the tree")
+    return node(0, index), tree.path(node, 0, index, size)
+
+
 def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
     """Return the proof that the first `size1` leaves are a prefix of the first `size2`.
 

@@ -11,7 +11,7 @@ right: one hash for each binary digit 1 of n. Every left sibling on the way from
 new root is one of them, or was made by the leaves that came with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -113,6 +113,39 @@ def verify_inclusion(
         raise ProofError("the proof leads to another root")
 
 
+Range = tuple[int, int]
+"""Leaves start to end-1, under one node of some tree; its hash is the same in every longer tree."""
+
+
+def halves(leaves: Range) -> tuple[Range, Range]:
+    """The two children of a node over at least two leaves (RFC 9162 section 2.1.1)."""
+    start, end = leaves
+    middle = start + (1 << ((end - start - 1).bit_length() - 1))
+    return (start, middle), (middle, end)
+
+
+def hashes_on_path(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes]
+) -> Iterator[tuple[Range, bytes]]:
+    """What an inclusion proof that verified says of the tree: its siblings, and their parents.
+
+    The leaf comes first and the root last.
+    """
+
+    def leaves(height: int, node: int) -> Range:
+        return node << height, min((node + 1) << height, size)
+
+    height, node, last, current = 0, index, size - 1, leaf
+    yield leaves(height, node), current
+    for sibling in proof:
+        while node == last and not node & 1:
+            height, node, last = height + 1, node >> 1, last >> 1
+        yield leaves(height, node ^ 1), sibling
+        pair = (sibling, current) if node & 1 else (current, sibling)
+        height, node, last, current = height + 1, node >> 1, last >> 1, node_hash(*pair)
+        yield leaves(height, node), current
+
+
 def verify_consistency(
     size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]
 ) -> None:
@@ -189,7 +222,7 @@ class Growth:
     @property
     def edge(self) -> bytes:
         """The tree's right edge, to be kept for the next `grow`."""
-        return b"".join(self.nodes[place] for place in _edge_subtrees(self.size))
+        return b"".join(map(self.nodes.__getitem__, _edge_subtrees(self.size)))
 
     def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
         """The inclusion proof of an appended leaf (RFC 9162 section 2.1.3.1).
@@ -210,15 +243,16 @@ def grow(edge: bytes, size: int, leaves: Sequence[bytes]) -> Growth:
     Raises ValueError when the edge is not one of this size, for hashes of another length, or for
     a tree that would outgrow 2**63-1.
     """
-    if any(len(leaf) != HASH_BYTES for leaf in leaves):
+    if not {*map(len, leaves)} <= {HASH_BYTES}:
         raise ValueError("a leaf hash has exactly 32 bytes")
     if not 0 <= size <= MAX_SIZE - len(leaves):
         raise ValueError("the tree's size is out of range")
     places = _edge_subtrees(size)
     if len(edge) != len(places) * HASH_BYTES:
         raise ValueError("the right edge is not that of a tree of this size")
-    hashes = (edge[at : at + HASH_BYTES] for at in range(0, len(edge), HASH_BYTES))
-    nodes = dict(zip(places, hashes, strict=True))
+    nodes = {}
+    for at, place in enumerate(places):
+        nodes[place] = edge[at * HASH_BYTES : (at + 1) * HASH_BYTES]
     for index, leaf in enumerate(leaves, size):
         height, node = 0, leaf
         nodes[height, index] = node

@@ -81,6 +81,8 @@ def read_csr(
     if len(csr) > LARGEST_REQUEST:
         raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
     pem = csr.lstrip().startswith(b"-----BEGIN")
+    if pem and csr.count(b"-----BEGIN") > 1:  # the reader would take the first one
+        raise CsrRefused("a file has one certificate request and nothing else")
     try:
         request = (x509.load_pem_x509_csr if pem else x509.load_der_x509_csr)(csr)
         key, proven = request.public_key(), request.is_signature_valid

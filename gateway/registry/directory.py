@@ -6,12 +6,15 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
-from gateway.domain.audit import AuditAccess
+from gateway.domain.audit import AuditAccess, Coverage
+from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
-from gateway.evidence import membership_attestation
-from gateway.evidence.key_history import KEY, SUBJECT
+from gateway.evidence import event as event_document
+from gateway.evidence import mandates, membership_attestation
+from gateway.evidence.key_history import KEY, LOCKED, SUBJECT, UNLOCKED
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -25,13 +28,14 @@ from gateway.kernel.transact import (
     read,
     receipt_for,
 )
-from gateway.kernel.values import Caller, LoggedEvent, TreeHead
+from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
 from gateway.registry.results import (
     AuditAccessEntry,
     HeldMandate,
     ListedEncryptionKey,
     ListedKey,
     ListedOrganisation,
+    MandateRegistration,
     MembershipStatement,
     OwnCertificate,
     RegisteredDocumentKey,
@@ -192,23 +196,73 @@ def _end_of(
 def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> RegisteredDocumentKey:
     """Where a member's document key came from: the event that registered it, with its subject.
 
-    With it goes the event that revoked the key, if one did, which shows the key alone. Every
-    member may check both (gateway.evidence.key_history). Who else they concerned,
+    With it goes the event that revoked the key, if one did, which shows the key alone, and those
+    by which the member required its own signature, or ended that. Every member may check all of
+    them (gateway.evidence.key_history). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
-    def query(context: RequestContext) -> tuple[LoggedEvent, LoggedEvent | None]:
+    def query(
+        context: RequestContext,
+    ) -> tuple[LoggedEvent, LoggedEvent | None, list[LoggedEvent]]:
         authorize(context, LOG)
         key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
             deny_as_not_found()
-        ended = key.revoked_by
-        return registered, None if ended is None else context.work.log.logged(ended)
+        ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
+        return registered, ended, _locks(context, slug)
 
-    registered, revoked = read(ports, caller, ActionRequest("directory.read"), query)
-    revocations = [] if revoked is None else [_showing(ports, revoked, KEY)]
-    return RegisteredDocumentKey(slug, kid, _showing(ports, registered, SUBJECT), revocations)
+    registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
+    return RegisteredDocumentKey(
+        slug,
+        kid,
+        _showing(ports, registered, SUBJECT),
+        [] if revoked is None else [_showing(ports, revoked, KEY)],
+        [_showing(ports, one, SUBJECT) for one in locks],
+    )
+
+
+def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> MandateRegistration:
+    """The event that registered a mandate which an organisation holds or held, with its subject.
+
+    Every member may check it (gateway.evidence.mandates); which administrators approved it stays
+    sealed.
+    """
+
+    def query(context: RequestContext) -> LoggedEvent:
+        authorize(context, LOG)
+        held = {one.registration_event for one in context.require(slug).mandates}
+        logged = context.work.log.logged(event) if event in held else None
+        if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
+            deny_as_not_found()
+        return logged
+
+    logged = read(ports, caller, ActionRequest("directory.read"), query)
+    return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT))
+
+
+_SHOWN = (mandates.GRANTED, mandates.PLANNED)
+"""The events whose subject names a mandate and no more than the directory shows."""
+
+
+def _locks(context: RequestContext, slug: str) -> list[LoggedEvent]:
+    """The events by which an organisation required its own signature, or ended that, in order."""
+    log = context.work.log
+    query = LogQuery(
+        Coverage(whole=True),
+        limit=_LOCKS_SHOWN,
+        before=log.head().size,
+        organisation=slug,
+        result=EventResult.ALLOWED,
+    )
+    found = [m for typ in (LOCKED, UNLOCKED) for m in log.search(replace(query, typ=typ))]
+    logged = [one for match in found if (one := log.logged(match.event)) is not None]
+    return sorted(logged, key=attrgetter("index"))
+
+
+_LOCKS_SHOWN = 100
+"""A lock and its end take three persons: nobody has so many."""
 
 
 def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:

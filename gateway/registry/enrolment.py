@@ -226,7 +226,7 @@ def _holder(ports: Ports, shown: Credentials) -> Caller:
         raise NotAuthenticated("the certificate names no system of this gateway")
     _, organisation, system = named
     with ports.begin(TransactionMode.READ) as work:
-        require_standing(ports, work, f"{organisation}.{system}", shown)
+        require_standing(ports, work, (organisation, system), shown)
     return Caller(organisation, system, frozenset(), shown)
 
 

@@ -168,7 +168,7 @@ def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
     word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
-        raise ValidationFailed((("/statement", "was used before: sign again"),))
+        raise ValidationFailed((("/declaration", "was used before: sign again"),))
     context.work.retries.add(IdempotencyRecord(organisation.slug, used, b"", context.event))
     context.save(replace(organisation, signed_only=locked))
     return {"organisation": organisation.slug, "signed_only": locked}

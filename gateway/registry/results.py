@@ -75,12 +75,25 @@ class MembershipStatement:
 
 @dataclass(frozen=True)
 class RegisteredDocumentKey:
-    """The events that registered a document key, and that revoked it."""
+    """The events that registered a document key, and that revoked it.
+
+    ``locks`` are those by which its owner required its own signature, or ended that.
+    """
 
     organisation: str
     kid: str
     receipt: Receipt
     revocations: Sequence[Receipt]
+    locks: Sequence[Receipt]
+
+
+@dataclass(frozen=True)
+class MandateRegistration:
+    """The event that registered a mandate."""
+
+    organisation: str
+    event: UUID
+    receipt: Receipt
 
 
 @dataclass(frozen=True)

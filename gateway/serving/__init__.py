@@ -1,13 +1,14 @@
 """How the gateway listens: TLS 1.3, deadlines for every client, gunicorn, and the supervisor.
 
-What a client can hold up, and what ends it (gunicorn's gthread alone bounds only the first)::
+No thread ever waits for a client. The main loop of a worker waits, without blocking, for this::
 
-    connected, silent      a place in the poller, no thread       cut at the deadline
-    handshake, head, body  one thread, from the first byte on     cut at one deadline for all three
-    reading the answer     one thread                             cut at a second deadline
-    leaving the line open  one thread after the last answer       cut after LINGER
-    kept alive, idle       a place in the poller, no thread       closed after KEEP_ALIVE
+    the handshake                   cut after half of the deadline
+    a whole request, head and body  cut after the deadline, however much is sent
+    the answer to be taken          cut after the deadline
+    the client to close             closed after LINGER
+    the next request                closed after KEEP_ALIVE
 
-So a hostile client costs a thread for two deadlines at most and cannot stop the service; that it
-can slow it down is for the firewall or proxy in front.
+Of those that it waits for there are at most OF_ONE_ADDRESS of one address, and half of a worker's
+connections in all; one more, and the longest waiting is cut. So connections alone do not stop the
+service; requests that it must answer, and handshakes that it must compute, cost what they cost.
 """

@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gateway.serving.bad_requests import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
-from gateway.serving.worker import DeadlineStream, DeadlineWorker, WorkerSettings
+from gateway.serving.worker import DeadlineWorker, WorkerSettings
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -42,7 +42,9 @@ class Listener:
     workers: int = 2
     threads: int = 16
     deadline: float = 10.0
-    """Seconds for a client to send, and again to take the answer."""
+    """Seconds for a client to send a request, and again to take the answer; half to shake hands."""
+    largest_body: int = 262_144
+    """Bytes of a body that the application takes; of a larger one it gets no more."""
     drain: float = 15.0
     """Seconds that requests in progress have to end when the listener stops."""
     on_fork: Callable[[int], None] = _ignore
@@ -80,6 +82,7 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
         "graceful_timeout": max(1, round(listener.drain)),
         "preload_app": False,  # each worker makes its own engine: none is shared over a fork
         "control_socket_disable": True,
+        "sendfile": False,  # it would wait for the client
         "forwarded_allow_ips": "",  # no client, and no proxy, may tell us scheme or path
         "secure_scheme_headers": {},
         "forwarder_headers": "",
@@ -92,15 +95,14 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
 
 
 def _terms(listener: Listener) -> WorkerSettings:
-    stream = type("Stream", (DeadlineStream,), {"seconds": listener.deadline})
-    return WorkerSettings(listener.deadline, stream, listener.describe, listener.met)
+    return WorkerSettings(listener.deadline, listener.largest_body, listener.describe, listener.met)
 
 
 def _tls_settings(listener: Listener) -> dict[str, Any]:
     if listener.tls is None:
         return {}
     alarm = logging.getLogger("gunicorn.error").error
-    contexts = TlsContexts(listener.tls, listener.deadline, alarm)
+    contexts = TlsContexts(listener.tls, alarm)
     return {
         "certfile": str(listener.tls.certificate),
         "ssl_context": lambda _config, _default: contexts.current(),

@@ -38,12 +38,9 @@ class TlsContexts:
     against it. Asked for every connection. Safe to share between threads.
     """
 
-    def __init__(self, files: TlsFiles, deadline: float, alarm: Callable[[str], Any]) -> None:
+    def __init__(self, files: TlsFiles, alarm: Callable[[str], Any]) -> None:
         """`alarm` hears, once for each state of the files, that they cannot be used."""
         self._files = files
-        from gateway.serving.worker import DeadlineSocket  # noqa: PLC0415 - gunicorn comes with it
-
-        self._socket_class = type("Socket", (DeadlineSocket,), {"seconds": deadline})
         self._alarm = alarm
         self._lock = Lock()
         self._versions: Any = None
@@ -63,7 +60,7 @@ class TlsContexts:
 
     def _renewed(self) -> ssl.SSLContext:
         try:
-            return _server_context(self._files, self._socket_class)
+            return _server_context(self._files)
         except OSError as error:  # ssl.SSLError is one
             if self._context is None:
                 raise
@@ -71,16 +68,18 @@ class TlsContexts:
             return self._context
 
 
-def _server_context(files: TlsFiles, socket_class: type[ssl.SSLSocket]) -> ssl.SSLContext:
+def _server_context(files: TlsFiles) -> ssl.SSLContext:
     """TLS 1.3 alone (RFC 9325 3.1.1), no compression, no tickets; strict chains and lists.
 
     No tickets, because a resumed session would skip the check of the revocation list.
     """
+    from gateway.serving.worker import TlsSocket  # noqa: PLC0415 - gunicorn comes with it
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.sslsocket_class = socket_class
+    context.sslsocket_class = TlsSocket
     context.load_cert_chain(files.certificate)
     if files.clients is not None and files.crl is not None:
         context.verify_mode = ssl.CERT_REQUIRED

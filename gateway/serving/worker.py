@@ -1,18 +1,37 @@
-"""gunicorn's thread worker, with deadlines: no client holds up the others."""
+"""gunicorn's thread worker, in which no thread waits for a client.
+
+The worker's main loop shakes hands, reads whole requests and sends what is left of answers, never
+waiting for one client. A thread gets a request that is there and leaves its answer behind.
+"""
 
 import contextlib
 import errno
-import functools
+import io
+import ipaddress
+import re
 import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from gunicorn import util
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import (
+    ChunkMissingTerminator,
+    InvalidHeader,
+    InvalidRequestLine,
+    NoMoreData,
+)
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from gateway.serving.bad_requests import (
@@ -23,139 +42,160 @@ from gateway.serving.bad_requests import (
     place_of,
     status_of,
 )
+from gateway.serving.framing import Incoming
+
+LINGER = 1.0
+"""Seconds for a client to close after the last answer (RFC 9112 section 9.6)."""
+
+OF_ONE_ADDRESS = 64
+"""Connections of one address that a worker waits for; then the longest waiting is cut."""
+
+LOOK = 0.1  # seconds between two looks for connections that are out of time
+READ_BYTES = 16_384  # a TLS record
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class _Deadlines(socket.socket):
-    """The deadlines of one connection, for a socket class to inherit before its own.
+class _Unwaiting(socket.socket):
+    """A socket on which nothing waits: what a client does not take at once stays in `unsent`."""
 
-    `setblocking(True)`, which gthread calls before the handshake and before each request, starts
-    the reading deadline; the first write after a read starts the writing deadline. Passing one
-    raises ConnectionResetError, which gthread takes as the client's own departure, and sets `cut`.
-    """
-
-    seconds: ClassVar[float]
-    cut = False
-    _read_until: float | None = None
-    _write_until: float | None = None
+    unsent: bytearray | None = None
 
     def setblocking(self, flag: bool) -> None:
-        """Start the deadlines anew, or go without any when the poller watches the socket."""
-        self._read_until = time.monotonic() + self.seconds if flag else None
-        self._write_until = None
-        super().settimeout(self.seconds if flag else 0.0)
+        """Never block, whatever gthread asks for."""
+        self.settimeout(0.0)
 
     def settimeout(self, value: float | None) -> None:
-        """Keep a socket that should wait without a limit, or not at all, under the rule above."""
-        if not value:
-            self.setblocking(value is None)
-        else:
-            super().settimeout(value)
-
-    def _before_read(self) -> None:
-        self._write_until = None
-        self._keep(self._read_until)
-
-    def _before_write(self) -> None:
-        if self._read_until is not None and self._write_until is None:
-            self._write_until = time.monotonic() + self.seconds
-        self._keep(self._write_until)
-
-    def _keep(self, deadline: float | None) -> None:
-        """Allow the next call what is left until a deadline."""
-        if deadline is None:
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise self._passed()
-        super().settimeout(left)
-
-    def _passed(self) -> ConnectionResetError:
-        self.cut = True
-        return ConnectionResetError(errno.ECONNRESET, "cut at its deadline")
-
-
-class DeadlineSocket(_Deadlines, ssl.SSLSocket):
-    """A TLS connection with deadlines; an SSLContext makes it (`sslsocket_class`)."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """Shake hands before the reading deadline."""
-        self._before_read()
-        try:
-            super().do_handshake(block)
-        except TimeoutError as error:
-            raise self._passed() from error
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - as in ssl
-        """Read before the reading deadline; `recv` and `recv_into` come here."""
-        self._before_read()
-        try:
-            return super().read(len, buffer)
-        except TimeoutError as error:
-            raise self._passed() from error
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Write before the writing deadline; `sendall` comes here."""
-        self._before_write()
-        try:
-            return super().send(data, flags)
-        except TimeoutError as error:
-            raise self._passed() from error
-
-
-class DeadlineStream(_Deadlines):
-    """A plain connection with deadlines: from the proxy, over a unix socket."""
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        """Read before the reading deadline."""
-        self._before_read()
-        try:
-            return super().recv(size, flags)
-        except TimeoutError as error:
-            raise self._passed() from error
+        """Never block, whatever gthread asks for."""
+        if self.gettimeout() != 0.0:
+            super().settimeout(0.0)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Write everything before the writing deadline."""
-        self._before_write()
+        """Send what goes at once; the main loop sends the rest."""
+        if self.unsent:
+            self.unsent += data
+        else:
+            self.unsent = bytearray(data)
+        with contextlib.suppress(*_BLOCKED):
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is left; raises as `send` does, and forgets it when nobody can take it."""
         try:
-            super().sendall(data, flags)
-        except TimeoutError as error:
-            raise self._passed() from error
+            while self.unsent:
+                del self.unsent[: self.send(self.unsent)]
+        except _BLOCKED:
+            raise
+        except OSError:
+            self.unsent = None
+            raise
 
 
-# --- Gunicorn's thread worker, with deadlines: no client holds up the others ---
+class TlsSocket(_Unwaiting, ssl.SSLSocket):
+    """A TLS connection; an SSLContext makes it (`sslsocket_class`)."""
 
 
-LINGER = 1.0  # seconds for a client to close after the last answer (RFC 9112 section 9.6)
+class PlainSocket(_Unwaiting):
+    """A plain connection: from the proxy, over a unix socket."""
+
+
+class Phase(Enum):
+    """What the main loop waits for a client to do, each with a time of its own."""
+
+    HANDSHAKE = "handshake"
+    REQUEST = "request"
+    ANSWER = "answer"
+    END = "end"
+
+
+class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
+    """gunicorn's parser over requests that are there, and that wait for no 100.
+
+    A chunked body is read here, so that the application meets none that is malformed.
+    """
+
+    unreader: Incoming
+
+    def __next__(self) -> Request:
+        request = super().__next__()
+        request._expected_100_continue = False
+        _require_one_address(request)
+        if request.body and isinstance(request.body.reader, ChunkedReader):
+            try:
+                request.body = io.BytesIO(request.body.read(self.unreader.largest_body))
+            except NoMoreData:
+                raise ChunkMissingTerminator(b"") from None
+        return request
+
+
+def _require_one_address(request: Request) -> None:
+    """Refuse a request that could be meant for another host (RFC 9112 section 3.2).
+
+    The target is a path: nobody takes us for a proxy. HTTP/1.1 has a Host, spelled as one.
+    """
+    if not request.uri.startswith("/"):
+        raise InvalidRequestLine("the target is not a path")
+    hosts = [value for name, value in request.headers if name == "HOST"]
+    if (hosts or request.version > (1, 0)) and not any(map(_HOST.fullmatch, hosts)):
+        raise InvalidHeader("Host")
 
 
 class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
-    """A connection that never holds up the worker's main loop, from the first byte to the last."""
+    """A connection, with what was received on it and what the main loop waits for."""
 
-    def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
-        """Take over an accepted socket."""
+    def __init__(self, cfg: Any, client: Any, address: Any, server: Any, body: int) -> None:
+        """Take over an accepted socket; OSError when it is gone, or there is no TLS for it."""
         super().__init__(cfg, client, address, server)
+        if cfg.is_ssl:
+            self.sock = ssl_wrap_socket(client, cfg)
+        self.phase = Phase.HANDSHAKE if cfg.is_ssl else Phase.REQUEST
+        self.incoming = Incoming(body)
+        self.parser = _Requests(cfg, (), address)
+        self.parser.unreader = self.incoming
+        self.initialized = self.data_ready = True  # gthread shakes no hands and waits for nothing
+        self.neighbours = neighbours(address)
+        self.until = 0.0
+        self.watched = 0
+        """The event for which the poller watches the socket."""
+        self.outcome: Any = None
+        """What the thread made of the last request: whether the connection stays."""
 
     @property
-    def cut(self) -> bool:
-        """Whether a deadline has passed."""
-        return getattr(self.sock, "cut", False)
+    def stays(self) -> bool:
+        """Whether it is for another request, after the one that a thread has answered."""
+        done = self.outcome
+        return not done.cancelled() and done.exception() is None and bool(done.result())
 
-    def linger(self) -> None:
-        """End the connection from a pool thread.
-
-        The last answer is not lost by a reset (RFC 9112 section 9.6), unless the client has had
-        its time. gthread does this in the main loop, where one client after the other would hold
-        up every other connection of the worker.
-        """
-        if self.cut:
-            util.close(self.sock)
-        else:
-            seconds = min(LINGER, getattr(self.sock, "seconds", LINGER))
-            util.close_graceful(self.sock, timeout=seconds)
+    def read_request(self) -> bool:
+        """Read until a whole request is there; False when the client has left. Raises _BLOCKED."""
+        while not self.incoming.is_whole():
+            if self.incoming.expects_continue:
+                self.incoming.expects_continue = False
+                self.sock.sendall(_CONTINUE)
+            data = self.sock.recv(READ_BYTES)
+            if not data:
+                return False
+            self.incoming.received += data
+        return True
 
     def close(self, graceful: bool = False) -> None:
-        """Free the descriptor; a graceful end has been had in `linger`."""
+        """Free the descriptor; the last phase was the graceful end."""
         util.close(self.sock)
+
+
+def neighbours(address: Any) -> str:
+    """Whose connections are counted together: of an IPv4 address, or of 64 bits of IPv6.
+
+    Empty for a unix socket, where one proxy stands for everybody.
+    """
+    if not isinstance(address, tuple):
+        return ""
+    host = str(address[0]).partition("%")[0]
+    if ":" not in host:
+        return host
+    ip = ipaddress.IPv6Address(host)
+    return str(ip.ipv4_mapped or int(ip) >> 64)
 
 
 def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
@@ -184,16 +224,31 @@ class WorkerSettings:
     """
 
     deadline: float
-    stream: type[DeadlineStream]
+    largest_body: int
     describe: Describe
     met: Callable[[str, str], None]
 
+    def seconds(self, phase: Phase) -> float:
+        """How long the main loop waits for a client in a phase, however much it sends."""
+        if phase is Phase.HANDSHAKE:
+            return self.deadline / 2
+        return min(LINGER, self.deadline) if phase is Phase.END else self.deadline
+
 
 class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
-    """gthread, with a thread for a connection only from its first byte on."""
+    """gthread, with a thread for a whole request alone."""
 
     terms: ClassVar[WorkerSettings]
     wsgi: Callable[..., Iterable[bytes]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As gthread; half of the connections may be waited for, the other half be idle."""
+        super().__init__(*args, **kwargs)
+        self._most = self.worker_connections // 2
+        self.max_keepalived = max(1, self.worker_connections - self._most - self.cfg.threads)
+        self._waiting: dict[ClientConnection, None] = {}  # in the order of their coming
+        self._of_address: dict[str, dict[ClientConnection, None]] = {}
+        self._looked = 0.0
 
     def load_wsgi(self) -> None:
         """Load the application, which may end a connection."""
@@ -209,37 +264,46 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
                 raise
             return
         if not self.cfg.is_ssl:
-            client = self.terms.stream(fileno=client.detach())
+            client = PlainSocket(fileno=client.detach())
+        try:
+            conn = ClientConnection(
+                self.cfg, client, address, listener.getsockname(), self.terms.largest_body
+            )
+        except OSError as error:
+            self.log.warning("A connection could not be taken: %s", type(error).__name__)
+            util.close(client)
+            return
         self.nr_conns += 1
-        self.enqueue_req(ClientConnection(self.cfg, client, address, listener.getsockname()))
+        self._wait(conn, conn.phase)
 
     def enqueue_req(self, conn: ClientConnection) -> None:
-        """Give a connection to a thread, or to the poller while it has sent nothing."""
-        if conn.initialized or conn.data_ready:
-            super().enqueue_req(conn)
-            return
-        conn.timeout = time.monotonic() + self.terms.deadline
-        self.pending_conns.append(conn)
-        readable = functools.partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+        """Read the next request of a connection that was idle, or has sent it already."""
+        conn.incoming.take_back()
+        self._wait(conn, Phase.REQUEST)
+
+    def finish_request(self, conn: ClientConnection, fs: "Future[bool]") -> None:
+        """Go on with a connection whose request a thread has answered."""
+        conn.outcome = fs
+        if conn.stays and not conn.sock.unsent:
+            super().finish_request(conn, fs)
+        else:
+            self._wait(conn, Phase.ANSWER)
 
     def murder_pending(self) -> None:
-        """Close silent connections at their deadline, or soon when the worker stops."""
-        if not self.alive:
-            for conn in self.pending_conns:
-                conn.timeout = min(conn.timeout, time.monotonic() + LINGER)
-        super().murder_pending()
+        """Cut the connections that are out of time; soon when the worker stops."""
+        now = time.monotonic()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        for conn in list(self._waiting):
+            if not self.alive and conn.phase is not Phase.ANSWER and not conn.incoming.received:
+                conn.until = min(conn.until, now + LINGER)
+            if now >= conn.until:
+                self._cut(conn, "at its deadline")
 
-    def handle(self, conn: ClientConnection) -> Any:
-        """Serve what a connection has sent, in a pool thread, and end it here if it ends."""
-        kept = super().handle(conn)
-        if kept and not conn.cut:
-            return kept
-        if conn.cut:
-            self.terms.met("cut", "at its deadline")
-            self.log.warning("A connection was cut at its deadline")
-        conn.linger()
-        return False
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, not longer than until the next look at the connections."""
+        super().wait_for_and_dispatch_events(min(timeout, LOOK) if self._waiting else timeout)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer an unreadable request as every problem is answered; log its kind, not its address.
@@ -258,3 +322,108 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)
         with contextlib.suppress(OSError):
             client.sendall(http_answer(status, self.terms.describe(status)))
+
+    # --- The connections that the main loop waits for ---
+
+    def _wait(self, conn: ClientConnection, phase: Phase) -> None:
+        """Wait for a client, if it lets us wait; where there are too many, no longer for another.
+
+        The longest waiting is cut, not the newest refused: whoever comes in good faith needs
+        milliseconds, and cannot be told from those who fill the place of all.
+        """
+        self._waiting[conn] = None
+        if conn.neighbours:
+            alike = self._of_address.setdefault(conn.neighbours, {})
+            alike[conn] = None
+            if len(alike) > OF_ONE_ADDRESS:
+                self._cut(next(iter(alike)), "too many of one address")
+        if len(self._waiting) > self._most:
+            self._cut(next(iter(self._waiting)), "too many")
+        self._enter(conn, phase)
+        self._go_on(conn)
+
+    def _enter(self, conn: ClientConnection, phase: Phase) -> None:
+        conn.phase = phase
+        conn.until = time.monotonic() + self.terms.seconds(phase)
+
+    def _go_on(self, conn: ClientConnection, _sock: Any = None) -> None:
+        """Go as far with a connection as can be without waiting; then watch for what is missing."""
+        if conn not in self._waiting:  # cut by the events before this one
+            return
+        try:
+            self._advance(conn)
+        except _BLOCKED as error:
+            writing = conn.phase is Phase.ANSWER or isinstance(error, ssl.SSLWantWriteError)
+            self._watch(conn, selectors.EVENT_WRITE if writing else selectors.EVENT_READ)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            self._drop(conn)
+        except ssl.SSLError as error:
+            self.handle_error(None, conn.sock, conn.client, error)
+            self._end(conn)
+        except (OSError, ValueError):  # it has left
+            self._drop(conn)
+
+    def _advance(self, conn: ClientConnection) -> None:
+        """Raises _BLOCKED while a client is to be waited for."""
+        if conn.phase is Phase.HANDSHAKE:
+            conn.sock.do_handshake()
+            self._enter(conn, Phase.REQUEST)
+        if conn.phase is Phase.REQUEST:
+            if not conn.read_request():
+                self._drop(conn)
+                return
+            self._leave(conn)
+            conn.incoming.hand_over()
+            super().enqueue_req(conn)
+        elif conn.phase is Phase.ANSWER:
+            conn.sock.flush()
+            if not conn.stays:
+                self._end(conn)
+                return
+            self._leave(conn)
+            super().finish_request(conn, conn.outcome)
+        elif conn.sock.recv(READ_BYTES):
+            self._watch(conn, selectors.EVENT_READ)
+        else:
+            self._drop(conn)
+
+    def _end(self, conn: ClientConnection) -> None:
+        """Let the last answer arrive: not lost by a reset (RFC 9112 section 9.6)."""
+        self._enter(conn, Phase.END)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+        else:
+            self._go_on(conn)
+
+    def _watch(self, conn: ClientConnection, event: int) -> None:
+        if conn.watched == event:
+            return
+        change = self.poller.modify if conn.watched else self.poller.register
+        change(conn.sock, event, partial(self._go_on, conn))
+        conn.watched = event
+
+    def _leave(self, conn: ClientConnection) -> None:
+        """Wait no more for a connection."""
+        del self._waiting[conn]
+        if conn.neighbours:
+            alike = self._of_address[conn.neighbours]
+            del alike[conn]
+            if not alike:
+                del self._of_address[conn.neighbours]
+        if conn.watched:
+            self.poller.unregister(conn.sock)
+            conn.watched = 0
+
+    def _drop(self, conn: ClientConnection) -> None:
+        self._leave(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _cut(self, conn: ClientConnection, why: str) -> None:
+        """End a connection that has had its time."""
+        if conn.phase is not Phase.END and self.alive:
+            self.terms.met("cut", why)
+            self.log.warning("A connection was cut %s", why)
+        self._drop(conn)

@@ -40,7 +40,7 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         stored = (value - _EPOCH) // _MICROSECOND
-        self.process_result_value(stored, dialect)
+        _ = _EPOCH + stored * _MICROSECOND
         return stored
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:

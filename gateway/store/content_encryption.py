@@ -7,8 +7,7 @@ the cell (table, row, column), so that no ciphertext can be put into another row
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -36,17 +35,12 @@ class EnvelopeError(ValueError):
     """What is stored is no envelope, or not the one of this key and cell."""
 
 
-@dataclass(frozen=True)
-class CellRef:
+class CellRef(NamedTuple):
     """Where a text is stored; ``row`` names the row for good, as its primary key does."""
 
     table: str
     row: str
     column: str
-
-    def __bytes__(self) -> bytes:
-        """The same, without two cells that are written alike."""
-        return "\0".join((self.table, self.row, self.column)).encode()
 
 
 def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> bytes:
@@ -74,7 +68,8 @@ def unseal(envelope: bytes, key_of: Callable[[UUID], bytes], cell: CellRef) -> s
 
 
 def _associated(header: bytes, cell: CellRef) -> bytes:
-    return _DOMAIN + header + bytes(cell)
+    """What is authenticated beside a text; no two cells are written alike."""
+    return _DOMAIN + header + "\0".join(cell).encode()
 
 
 class Keyring(Protocol):

@@ -92,22 +92,23 @@ class Begun:
     """A connection in a transaction, and what the first look into the database found.
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
-    ``mac`` stands beside the head.
+    ``mac`` stands beside the head. ``any_revoked``: there are tokens that were revoked, of which
+    this one may be one.
     """
 
     connection: Connection
     version: int
     head: TreeHead
     mac: bytes | None
+    any_revoked: bool
 
 
 class Database(Protocol):
     """What a Work needs of a database."""
 
     locks_rows: bool
-
-    def enter(self) -> None:
-        """Wait in the line of this process's writers. Raises Busy."""
+    line: FairLimiter
+    """Where this process's writers wait."""
 
     def begin(self, mode: TransactionMode) -> Begun:
         """Begin a transaction and take the mode's locks. Raises Busy.
@@ -117,12 +118,6 @@ class Database(Protocol):
 
     def end(self, connection: Connection, mode: TransactionMode) -> None:
         """Roll back what was not committed and give the connection and its locks back."""
-
-    def leave(self) -> None:
-        """Let the next in line enter."""
-
-    def hand_over(self) -> bool:
-        """Leave, and let the next in line go on in the same transaction; False when none waits."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
@@ -181,14 +176,15 @@ class ConnectionPool:
 
     def give_back(self, connection: Connection) -> None:
         """Roll back what is open on a connection, and keep it for the next use."""
+        driver = driver_of(connection)
         try:
             if connection.in_transaction():
                 connection.rollback()  # what the engine began
-            if is_in_transaction(connection):
-                driver_of(connection).rollback()
+            if is_in_transaction(driver):
+                driver.rollback()
         except DRIVER_ERRORS:
             connection.invalidate()
-        if connection.invalidated or is_lost(connection):
+        if connection.invalidated or is_lost(driver):
             connection.invalidate()
             connection.close()
             return
@@ -217,9 +213,8 @@ def driver_of(connection: Connection) -> Any:
     return None if connection.invalidated else connection.connection.driver_connection
 
 
-def is_in_transaction(connection: Connection) -> bool:
-    """Whether a transaction is open, also a failed one."""
-    driver = driver_of(connection)
+def is_in_transaction(driver: Any) -> bool:
+    """Whether a transaction is open on a driver's connection, also a failed one."""
     if driver is None:
         return False
     if isinstance(driver, sqlite3.Connection):
@@ -228,9 +223,9 @@ def is_in_transaction(connection: Connection) -> bool:
     return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 
 
-def is_lost(connection: Connection) -> bool:
-    """Whether the driver has noticed that the server does not answer."""
-    return bool(getattr(driver_of(connection), "closed", False))
+def is_lost(driver: Any) -> bool:
+    """Whether a driver's connection is closed: the server did not answer, or it was invalidated."""
+    return bool(getattr(driver, "closed", False))
 
 
 class Sqlite:
@@ -240,7 +235,7 @@ class Sqlite:
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
-        self._turnstile = FairLimiter(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
+        self.line = FairLimiter(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
         self._lock = FileLock(lock_path)
         self._writers = ConnectionPool(writing_engine(url))
         self._readers = ConnectionPool(reading_engine(url))
@@ -265,15 +260,6 @@ class Sqlite:
         finally:
             self._lock.release()
 
-    def enter(self) -> None:
-        self._turnstile.enter()
-
-    def leave(self) -> None:
-        self._turnstile.leave()
-
-    def hand_over(self) -> bool:
-        return self._turnstile.hand_over()
-
     def turn(self) -> AbstractContextManager[None]:
         """A file belongs to one host, where maintenance has a lock file."""
         return nullcontext()
@@ -295,7 +281,7 @@ class Postgresql:
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
-        self._turnstile = FairLimiter(
+        self.line = FairLimiter(
             places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
         )
         self._writers = ConnectionPool(autocommitting(writing_engine(url)))
@@ -314,19 +300,10 @@ class Postgresql:
             self._writers.give_back(connection)
             return
         with suppress(*DRIVER_ERRORS):
-            if is_in_transaction(connection):
-                driver_of(connection).commit()
+            driver = driver_of(connection)
+            if is_in_transaction(driver):
+                driver.commit()
         self._readers.give_back(connection)
-
-    def enter(self) -> None:
-        self._turnstile.enter()
-
-    def leave(self) -> None:
-        self._turnstile.leave()
-
-    def hand_over(self) -> bool:
-        """Writers work side by side here: nobody waits for another's commit."""
-        return False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -390,7 +367,8 @@ _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
-    "SELECT registry.version, log_head.size, log_head.root, log_head.mac FROM registry, log_head"
+    "SELECT registry.version, log_head.size, log_head.root, log_head.mac,"
+    " EXISTS (SELECT 1 FROM revoked_token) FROM registry, log_head"
 )
 
 
@@ -405,7 +383,7 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
         try:
             return Begun(connection, *_run_first(connection, first))
         except DRIVER_ERRORS:
-            lost = is_lost(connection)
+            lost = is_lost(driver_of(connection))
             connections.give_back(connection)
             if not lost:
                 raise
@@ -422,18 +400,18 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None]:
+def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None, bool]:
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         driver.execute(first)
-        version, size, root, mac = driver.execute(_STATE).fetchone()
+        version, size, root, mac, revoked = driver.execute(_STATE).fetchone()
     else:
         cursor = driver.cursor()
         cursor.execute(f"{first}; {_STATE}", prepare=False)
         while cursor.nextset():
             pass
-        version, size, root, mac = cursor.fetchone()
-    return version, TreeHead(size, root), mac
+        version, size, root, mac, revoked = cursor.fetchone()
+    return version, TreeHead(size, root), mac, bool(revoked)
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:

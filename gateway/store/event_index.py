@@ -65,16 +65,16 @@ def words_of(
     type_: str, result: str, parties: Iterable[str], details: Mapping[str, Any], key: bytes
 ) -> str:
     """All words by which an event is found."""
-    words = [_word("typ", type_), _word("result", result)]
-    words += [_word("party", party) for party in parties]
-    words += [_word("person", person_digest(key, person)) for person in _texts(details.get("by"))]
-    words += [_word("rule", rule) for rule in _texts(details.get("rules"))]
+    words = [f"typ:{type_}", f"result:{result}"]
+    words += [f"party:{party}" for party in parties]
+    words += [f"person:{person_digest(key, person)}" for person in _texts(details.get("by"))]
+    words += [f"rule:{rule}" for rule in _texts(details.get("rules"))]
     return joined(words)
 
 
 def joined(words: Iterable[str]) -> str:
     """Words in one text, each between bars, so that a whole one can be looked for."""
-    return "|" + "".join(f"{word}|" for word in words)
+    return f"|{'|'.join(words)}|"
 
 
 def together(texts: Iterable[str]) -> bytes:
@@ -85,10 +85,6 @@ def together(texts: Iterable[str]) -> bytes:
 def _short(word: str) -> bytes:
     """A word in a block: a search reads all of them, and then judges rows by the whole word."""
     return sha256(word.encode()).digest()[:_SHORT_BYTES]
-
-
-def _word(kind: str, value: str) -> str:
-    return f"{kind}:{value}"
 
 
 def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
@@ -127,7 +123,7 @@ def search(
     values |= {f"word_{n}": joined([word]) for n, word in enumerate(words)}
     members, cases = sorted(query.coverage.members), sorted(query.coverage.cases, key=str)
     for n, member in enumerate(members):
-        values[f"member_{n}"] = joined([_word("party", member)])
+        values[f"member_{n}"] = joined([f"party:{member}"])
     for n, one in enumerate(cases):
         values |= {f"originator_{n}": one.originator, f"case_{n}": one.case}
     shape = (
@@ -153,7 +149,7 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
         "person": person,
         "rule": query.rule,
     }
-    words = [_word(kind, word) for kind, word in kinds.items() if word is not None]
+    words = [f"{kind}:{word}" for kind, word in kinds.items() if word is not None]
     values: dict[str, Any] = {
         "of_handoff": query.handoff,
         "since": query.since,

@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode
@@ -61,11 +59,6 @@ class CommitGroup:
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def connection(self) -> Connection:
-        """That of the transaction."""
-        return self.opened.connection
-
-    @property
     def shared(self) -> bool:
         """Whether the present writer goes on in a transaction that another one began."""
         return self.writers > 1
@@ -74,7 +67,7 @@ class CommitGroup:
         """Run statements about the present writer's part; one that fails breaks the round."""
         if not self.shared:
             return  # the whole transaction is its part
-        driver = driver_of(self.connection)
+        driver = driver_of(self.opened.connection)
         if driver is None:  # the connection is gone, and all of the round with it
             self.broken = True
             return
@@ -109,10 +102,15 @@ class GroupCommit:
 
         Raises Busy.
         """
-        self._database.enter()
+        self._database.line.enter()
         found, self._handed = self._handed, None
         if found is None:
-            return self._begin(mode)
+            try:
+                begun, last = self._database.begin(mode), mode is TransactionMode.REGISTRY
+                return CommitGroup(begun, mode, time.monotonic(), last=last)
+            except BaseException:
+                self._database.line.leave()
+                raise
         found.writers += 1
         found.last = mode is TransactionMode.REGISTRY
         try:
@@ -144,31 +142,22 @@ class GroupCommit:
         whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
         them, and raises Busy when nothing of them could be kept.
         """
-        round_.broken = round_.broken or broken or not is_in_transaction(round_.connection)
+        round_.broken = (
+            round_.broken or broken or not is_in_transaction(driver_of(round_.opened.connection))
+        )
         round_.run("ROLLBACK TO part", "RELEASE part")
         self._leave(round_)
         if round_.shared:
             self._outcome(round_)
 
-    def _begin(self, mode: TransactionMode) -> CommitGroup:
-        try:
-            begun = self._database.begin(mode)
-            return CommitGroup(begun, mode, time.monotonic(), last=mode is TransactionMode.REGISTRY)
-        except BaseException:
-            self._database.leave()
-            raise
-
     def _leave(self, round_: CommitGroup) -> None:
+        """Hand the transaction to the next in line, or commit what was kept and let go of all."""
         # Where writers work side by side nobody waits for a commit, and a round is one writer's.
         if not self._database.locks_rows and round_.takes_more():
             self._handed = round_
-            if self._database.hand_over():
+            if self._database.line.hand_over():
                 return
             self._handed = None
-        self._end(round_)
-
-    def _end(self, round_: CommitGroup) -> None:
-        """Commit what was kept, let go of all locks, and tell those who wait."""
         try:
             if round_.broken:
                 raise Busy("the database failed another request: retry after a moment")
@@ -177,20 +166,18 @@ class GroupCommit:
         except BaseException as failure:  # each of them raises it, see `_outcome`
             round_.failure = failure
         finally:
-            self._database.end(round_.connection, round_.mode)
-            self._database.leave()
+            self._database.end(round_.opened.connection, round_.mode)
+            self._database.line.leave()
             round_.over.set()
 
     def _commit(self, round_: CommitGroup) -> AppendResult:
-        locks = self._database.locks_rows
-        transaction = Transaction(round_.connection, round_.mode, locks_rows=locks)
+        opened, locks_rows = round_.opened, self._database.locks_rows
+        transaction = Transaction(opened.connection, round_.mode, locks_rows=locks_rows)
         contents = ContentCipher(self._keyring)
-        log = SqlLog(transaction, self._letterhead, contents, round_.opened)
-        for fact in round_.facts:
-            log.record(fact)
+        log = SqlLog(transaction, self._letterhead, contents, opened)
         try:
             with transaction.pipeline():
-                appended = log.append()
+                appended = log.append(round_.facts)
                 began = time.perf_counter()
                 transaction.commit()
             self._took("commit", time.perf_counter() - began)

@@ -40,12 +40,7 @@ _KEY_OF = (
 )
 _CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
 _SHARE_CASE = (
-    select(
-        case_file.c.originator,
-        case_file.c.id.label("case"),
-        case_file.c.state.label("case_state"),
-        case_file.c.content_key,
-    )
+    select(case_file.c.state.label("case_state"), case_file.c.content_key)
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
@@ -106,14 +101,17 @@ class SqlHandoffs:
             row = self._transaction.execute(_GET_WITH_KEY, values).first()
             if row is None:
                 return None
-            self._note(handoff, row)
+            self._case_of[handoff] = (row.originator, row.case)
+            self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody: so the case's id is read first.
         of = self._transaction.execute(_CASE_OF, values).first()
         if of is None:
             return None
         case = {"originator": of.originator, "case": of.case}
-        self._note(handoff, self._transaction.execute(_SHARE_CASE, case).one())
+        held = self._transaction.execute(_SHARE_CASE, case).one()
+        self._case_of[handoff] = (of.originator, of.case)
+        self._cipher.note_case(of.originator, of.case, held.case_state, held.content_key)
         self._transaction.shared_cases.add((of.originator, of.case))
         row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != (of.originator, of.case):
@@ -187,16 +185,13 @@ class SqlHandoffs:
             shown=row.shown,
         )
 
-    def _note(self, handoff: UUID, row: Any) -> None:
-        """Remember of which case a handoff is stored to be, and by which key the case is read."""
-        self._case_of[handoff] = (row.originator, row.case)
-        self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
-
     def _add_answer(self, answer: HandoffAnswer) -> None:
-        if self._case_of.get(answer.handoff) not in self._cipher.case_keys:
+        case = self._case_of.get(answer.handoff)
+        if case not in self._cipher.case_keys:
             row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
-            self._note(answer.handoff, row)
-        key = self._cipher.case_keys[self._case_of[answer.handoff]]
+            case = self._case_of[answer.handoff] = (row.originator, row.case)
+            self._cipher.note_case(*case, row.case_state, row.content_key)
+        key = self._cipher.case_keys[case]
         cell = _cell(answer.handoff, answer.sequence)
         document = self._cipher.encrypt(answer.document, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})

@@ -179,7 +179,7 @@ def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")
     digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
-    if not newline or any(padding) or sha256(body).hexdigest().encode() != digest:
+    if not newline or padding.strip(b"\0") or sha256(body).hexdigest().encode() != digest:
         return None
     fields = json.loads(body)
     head = TreeHead(fields["size"], bytes.fromhex(fields["root"]))

@@ -87,15 +87,17 @@ class SqlBudgets:
 class SqlRevokedTokens:
     """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokenStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, any_revoked: bool) -> None:
         self._transaction = transaction
+        self._any = any_revoked
 
     def add(self, jti: str, expires_at: datetime) -> None:
         self._transaction.require_writing()
+        self._any = True
         self._transaction.execute(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
 
     def has(self, jti: str) -> bool:
-        return self._transaction.execute(_IS_REVOKED, {"jti": jti}).first() is not None
+        return self._any and bool(self._transaction.execute(_IS_REVOKED, {"jti": jti}).all())
 
     def prune(self, until: datetime) -> None:
         self._transaction.require_writing()

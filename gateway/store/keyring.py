@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Select,
     Table,
     Uuid,
     bindparam,
@@ -51,11 +53,12 @@ from gateway.store.database import (
     BEGIN_WRITING,
     ConnectionPool,
     UnsuitableDatabase,
+    autocommitting,
     driver_of,
     writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.prepared_statements import Row
+from gateway.store.prepared_statements import Row, Rows
 from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
 
 BATCH = 64
@@ -115,7 +118,6 @@ _TURN_RING = (
     .execution_options(preserve_rowcount=True)
 )
 _ADD = insert(case_key)
-_KEY = select(case_key.c.kek, case_key.c.wrapped).where(case_key.c.id == bindparam("id"), _own)
 _DESTROY = (
     update(case_key)
     .where(
@@ -155,6 +157,21 @@ AWAY = "the keys of cases cannot be reached now: retry after a moment"
 MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
 
 
+@lru_cache
+def _keys(count: int) -> Select[Any]:
+    """What is stored of so many keys."""
+    wanted = case_key.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
+    return select(case_key.c.id, case_key.c.kek, case_key.c.wrapped).where(wanted, _own)
+
+
+class KeyEncryption(NamedTuple):
+    """The ids of the key-encryption key that wraps new keys, and of the one that was announced to
+    come next."""
+
+    current: str
+    coming: str | None
+
+
 class _Made(NamedTuple):
     """A key that no case has yet, and since when. Where it is taken it is read like any other: so
     nothing lies about in clear, and no change since then is missed."""
@@ -179,7 +196,7 @@ class SqlKeyring:
     ) -> None:
         """``lock`` is the file before which processes queue that write in SQLite."""
         self._writers = ConnectionPool(engine)
-        self._readers = ConnectionPool(_autocommit(engine))
+        self._readers = ConnectionPool(autocommitting(engine))
         self._lock = lock
         self._origin = origin
         self._kek = kek
@@ -223,18 +240,34 @@ class SqlKeyring:
 
     def key(self, id_: UUID) -> bytes:
         """The key of a case. Raises CaseErased when it was destroyed, CaseKeysUnavailable."""
-        return self._unwrap_current(id_, self._find(id_))
+        tried = None
+        while True:
+            row = self._rows([id_]).get(id_)
+            if row is None:
+                raise CaseKeysUnavailable(MISSING)
+            if row.wrapped is None:
+                raise CaseErased("the case was erased: nothing of its content is left")
+            try:
+                return self._kek.unwrap(row.kek, row.wrapped, self._about(id_))
+            except CaseKeysUnavailable:
+                # In the midst of a change of the key-encryption key: it is wrapped anew by now.
+                if row.kek == tried:
+                    raise
+                tried = row.kek
 
     def keys(self, ids: Collection[UUID]) -> Mapping[UUID, bytes]:
         """The keys of several cases, without those that were destroyed or are missing.
 
         Raises CaseKeysUnavailable.
         """
-        return {
-            id_: self._unwrap_current(id_, row)
-            for id_, row in self._rows(ids).items()
-            if row.wrapped is not None
-        }
+        found = dict[UUID, bytes]()
+        for id_, row in self._rows(ids).items():
+            if row.wrapped is not None:
+                try:
+                    found[id_] = self._kek.unwrap(row.kek, row.wrapped, self._about(id_))
+                except CaseKeysUnavailable:
+                    found[id_] = self.key(id_)
+        return found
 
     def destroy(self, ids: Collection[UUID]) -> int:
         """Destroy keys for good, also in the journal; how many there were.
@@ -249,8 +282,9 @@ class SqlKeyring:
                 values = {"of_id": id_, "of_origin": self._origin, "destroyed_at": at}
                 if transaction.changed(_DESTROY, values):
                     destroyed += 1
-                elif transaction.execute(_KEY, self._one(id_)).first() is None:
-                    transaction.execute(_ADD, self._gone(id_, at))
+                elif not transaction.execute(_keys(1), {"id_0": id_, "origin": self._origin}):
+                    gone = {"id": id_, "origin": self._origin, "kek": None, "wrapped": None}
+                    transaction.execute(_ADD, {**gone, "made_at": at, "destroyed_at": at})
         self._empty_journal()
         return destroyed
 
@@ -266,17 +300,9 @@ class SqlKeyring:
         """Of the keys known here: whether each still opens. Raises CaseKeysUnavailable."""
         return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
 
-    def current(self) -> str:
-        """The id of the key-encryption key that wraps new keys. Raises CaseKeysUnavailable."""
-        with self._reading() as transaction:
-            return _ring(transaction.execute(_RING, {"origin": self._origin}).first())
-
-    def coming(self) -> str | None:
-        """The id of the key-encryption key that is to come next, if one was announced."""
-        with self._reading() as transaction:
-            row = transaction.execute(_RING, {"origin": self._origin}).first()
-        _ring(row)
-        return row and row.coming
+    def key_encryption(self) -> "KeyEncryption":
+        """Which key-encryption keys are in use and to come. Raises CaseKeysUnavailable."""
+        return _ring(self._read(_RING, {}).first())
 
     def publish(self, kek: str) -> None:
         """Note which key-encryption key is to come next."""
@@ -291,10 +317,7 @@ class SqlKeyring:
 
     def left(self) -> int:
         """How many keys are wrapped by another key-encryption key than the current one."""
-        with self._reading() as transaction:
-            kek = _ring(transaction.execute(_RING, {"origin": self._origin}).first())
-            values = {"origin": self._origin, "kek": kek}
-            return int(transaction.execute(_LEFT, values).scalar_one())
+        return int(self._read(_LEFT, {"kek": self.key_encryption().current}).scalar_one())
 
     def rewrap(self, limit: int = 256) -> int:
         """Wrap up to ``limit`` of those keys by the current one; how many were.
@@ -302,11 +325,11 @@ class SqlKeyring:
         What was done stays done, so it may be interrupted anywhere. Raises CaseKeysUnavailable.
         """
         with self._changing() as transaction:
-            kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
+            kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first()).current
             values = {"origin": self._origin, "kek": kek, "limit": limit}
             rows = transaction.execute(_OTHERS, values).all()
             for row in rows:
-                key = self._unwrapped(row.id, row)
+                key = self._kek.unwrap(row.kek, row.wrapped, self._about(row.id))
                 wrapped = self._kek.wrap(kek, key, self._about(row.id))
                 named = {"of_id": row.id, "of_kek": row.kek}
                 transaction.execute(_REWRAP, {**named, "kek": kek, "wrapped": wrapped})
@@ -328,7 +351,7 @@ class SqlKeyring:
             with self._changing(held=True) as transaction:
                 # Held until the commit: nobody turns to another one in between.
                 kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
-                rows = [self._new(kek, at) for _ in range(BATCH)]
+                rows = [self._new(kek.current, at) for _ in range(BATCH)]
                 transaction.execute(_ADD, rows)
             self._stock.extend(_Made(row["id"], at) for row in rows)
 
@@ -336,58 +359,37 @@ class SqlKeyring:
         id_ = self._new_id()
         wrapped = self._kek.wrap(kek, self.random(KEY_BYTES), self._about(id_))
         more = {"kek": kek, "wrapped": wrapped, "made_at": at, "destroyed_at": None}
-        return {**self._one(id_), **more}
+        return {"id": id_, "origin": self._origin, **more}
 
     def _about(self, id_: UUID) -> bytes:
         return b"\0".join((b"casegate-key", self._origin.encode(), id_.bytes))
 
-    def _one(self, id_: UUID) -> Row:
-        return {"id": id_, "origin": self._origin}
-
-    def _gone(self, id_: UUID, at: datetime) -> Row:
-        none = {"kek": None, "wrapped": None}
-        return {**self._one(id_), **none, "made_at": at, "destroyed_at": at}
-
-    def _find(self, id_: UUID) -> Any:
-        with self._reading() as transaction:
-            row = transaction.execute(_KEY, self._one(id_)).first()
-        if row is None:
-            raise CaseKeysUnavailable(MISSING)
-        if row.wrapped is None:
-            raise CaseErased("the case was erased: nothing of its content is left")
-        return row
-
     def _rows(self, ids: Collection[UUID]) -> Mapping[UUID, Any]:
-        with self._reading() as transaction:
-            found = {id_: transaction.execute(_KEY, self._one(id_)).first() for id_ in ids}
-        return {id_: row for id_, row in found.items() if row is not None}
-
-    def _unwrap_current(self, id_: UUID, row: Any) -> bytes:
-        try:
-            return self._unwrapped(id_, row)
-        except CaseKeysUnavailable:
-            # In the midst of a change of the key-encryption key: it may be wrapped anew by now.
-            again = self._find(id_)
-            if again.kek == row.kek:
-                raise
-            return self._unwrapped(id_, again)
-
-    def _unwrapped(self, id_: UUID, row: Any) -> bytes:
-        return self._kek.unwrap(row.kek, row.wrapped, self._about(id_))
+        """What is stored of several keys; a page's are read by one statement."""
+        wanted = list(ids)
+        if not wanted:
+            return {}
+        # As many as the next power of two, so that few statements are prepared.
+        wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
+        asked: Row = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
+        return {row.id: row for row in self._read(_keys(len(wanted)), asked)}
 
     def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
-        values = {"origin": self._origin, "after": after or _NO_ID, "limit": limit, **more}
-        with self._reading() as transaction:
-            return [row.id for row in transaction.execute(page, values)]
+        values = {"after": after or _NO_ID, "limit": limit, **more}
+        return [row.id for row in self._read(page, values)]
 
-    @contextmanager
-    def _reading(self) -> Iterator[Transaction]:
-        with _translating():
+    def _read(self, query: Executable, values: Row) -> Rows:
+        """What a query finds among this gateway's keys."""
+        try:
             connection = self._readers.take()
             try:
-                yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
+                transaction = Transaction(connection, TransactionMode.WRITE, locks_rows=False)
+                found = transaction.execute(query, {**values, "origin": self._origin})
+                return cast(Rows, found)
             finally:
                 self._readers.give_back(connection)
+        except _UNREACHABLE as error:
+            raise CaseKeysUnavailable(AWAY) from error
 
     @contextmanager
     def _changing(self, *, held: bool = False) -> Iterator[Transaction]:
@@ -446,17 +448,10 @@ def _commit(connection: Connection) -> None:
         raise
 
 
-def _ring(row: Any) -> str:
+def _ring(row: Any) -> KeyEncryption:
     if row is None:
         raise CaseKeysUnavailable("the keys database is not this gateway's: see [case_keys] url")
-    return str(row.kek)
-
-
-def _autocommit(engine: Engine) -> Engine:
-    """Each statement its own transaction: SQLite's engine is made so, psycopg's is set to it."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return KeyEncryption(*row)
 
 
 def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:

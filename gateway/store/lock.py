@@ -35,7 +35,16 @@ class FairLimiter:
         """
         if threading.get_ident() in self._inside:
             raise RuntimeError("this thread has a writing Work open already")
-        turn = self._take_or_queue()
+        turn = None
+        with self._guard:
+            if self._free:
+                self._free -= 1
+            elif len(self._line) >= self._waiters:
+                raise Busy("too many writers wait: retry after a moment")
+            else:
+                turn = threading.Lock()
+                turn.acquire()
+                self._line.append(turn)
         if turn is not None and not turn.acquire(timeout=self._patience):
             self._give_up(turn)
         self._inside.add(threading.get_ident())
@@ -57,18 +66,6 @@ class FairLimiter:
             self._inside.discard(threading.get_ident())
             self._line.popleft().release()
             return True
-
-    def _take_or_queue(self) -> "threading.Lock | None":  # a function before Python 3.13
-        with self._guard:
-            if self._free:
-                self._free -= 1
-                return None
-            if len(self._line) >= self._waiters:
-                raise Busy("too many writers wait: retry after a moment")
-            turn = threading.Lock()
-            turn.acquire()
-            self._line.append(turn)
-            return turn
 
     def _give_up(self, turn: "threading.Lock") -> None:
         with self._guard:

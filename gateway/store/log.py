@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert, select, update
+from sqlalchemy import Select, and_, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
@@ -29,6 +30,7 @@ from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
+from gateway.store.prepared_statements import Row
 from gateway.store.tables import (
     case_file,
     case_version,
@@ -59,7 +61,6 @@ _adding = upsert(log_tile)
 _SET_TILE = _adding.on_conflict_do_update(
     index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
 )
-_COUNTER = select(stream.c.last).where(stream.c.organisation == bindparam("organisation"))
 _counting = upsert(stream)
 _SET_COUNTER = _counting.on_conflict_do_update(
     index_elements=[stream.c.organisation], set_={"last": _counting.excluded.last}
@@ -103,6 +104,20 @@ _KEY_OF = (
 
 ENVELOPE = "AQ"
 """How an envelope begins in base64url; a disclosure begins otherwise."""
+
+
+@lru_cache
+def _counters(count: int) -> Select[Any]:
+    """The last numbers of so many organisations' streams."""
+    last = (
+        select(stream.c.last)
+        .where(stream.c.organisation == bindparam(f"organisation_{n}"))
+        .scalar_subquery()
+        .label(f"last_{n}")
+        for n in range(count)
+    )
+    return select(*last)
+
 
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
@@ -167,12 +182,12 @@ class AppendResult:
 
         No database is asked: new leaves are on the right edge of the tree.
         """
-        events = self.events[first : first + count]
-        head = TreeHead(self.grown.size, self.grown.root)
-        return tuple(
-            LoggedEvent(event, index, self.grown.inclusion_proof(index), head, self.base)
-            for index, event in enumerate(events, self.base.size + first)
-        )
+        head, found = TreeHead(self.grown.size, self.grown.root), list[LoggedEvent]()
+        for n in range(first, first + count):
+            index = self.base.size + n
+            proof = self.grown.inclusion_proof(index)
+            found.append(LoggedEvent(self.events[n], index, proof, head, self.base))
+        return tuple(found)
 
 
 class SqlLog:
@@ -194,53 +209,83 @@ class SqlLog:
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[AuditEvent] = []
+        """What the transaction recorded so far."""
         self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: AuditEvent) -> None:
         self._transaction.require_writing()
         self.facts.append(fact)
 
-    def append(self) -> AppendResult:
-        """Write the recorded facts to the log: the last statements before COMMIT.
+    def append(self, facts: Sequence[AuditEvent]) -> AppendResult:
+        """Write facts to the log: the last statements before COMMIT.
 
         Raises LogFrozen when no process of ours wrote the head, LookupError when it is not that of
         the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
         Raises ClockBehind when the clock is behind the log by more than `LATENESS`.
         """
-        if not self.facts:
+        if not facts:
             return AppendResult.nothing()
-        keys = self._content_keys()
-        run = self._transaction
-        organisations = {p.organisation for fact in self.facts for p in fact.parties}
+        run, header = self._transaction, self._letterhead
+        names = list(dict.fromkeys([one.organisation for fact in facts for one in fact.parties]))
+        asked = {f"organisation_{n}": name for n, name in enumerate(names)}
+        keys = self._content_keys(facts)
         # Sent in one message: whatever is read after the first is read after the lock, the latest
         # that was committed.
-        locked = run.send(_HEAD)
-        counters = {name: run.send(_COUNTER, {"organisation": name}) for name in organisations}
+        locked, told = run.send(_HEAD), run.send(_counters(len(names)), asked)
         row = locked().one()
-        counted = {name: receive().scalar() or 0 for name, receive in counters.items()}
+        counters = {name: last or 0 for name, last in zip(names, told().one(), strict=True)}
         base = TreeHead(row.size, row.root)
-        self._letterhead.require_own(base, row.mac)
+        header.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
-        judged_at = (fact.at for fact in self.facts if fact.at is not None)
-        at = _not_before(next(judged_at, None) or self._letterhead.now(), row.newest)
-        events, parties = self._compose(at, base.size, counted)
-        entries = [entry_commitment(event.document, event.nonce) for event in events]
-        leaves = [tree.leaf_hash(line) for line in entries]
+        judged_at = (fact.at for fact in facts if fact.at is not None)
+        at = _not_before(next(judged_at, None) or header.now(), row.newest)
+        policy = header.policy_revision()
+        events, leaves = list[EventDocument](), list[bytes]()
+        rows, facets, parties = list[Row](), list[Row](), list[Row]()
+        for index, fact in enumerate(facts, base.size):
+            for one in fact.parties:
+                name = one.organisation
+                counters[name] += 1
+                parties.append(
+                    {"organisation": name, "stream_number": counters[name], "idx": index}
+                )
+            event = compose(
+                fact,
+                log=header.origin,
+                at=at,
+                policy=policy,
+                counters=counters,
+                random=header.random,
+            )
+            entry = entry_commitment(event.document, event.nonce)
+            disclosures = [[one.encoded, sorted(one.readers)] for one in event.disclosures]
+            self._close(fact, event, disclosures, keys)
+            rows.append(
+                {
+                    "idx": index,
+                    "event": event.id,
+                    "entry": entry,
+                    "document": event.document,
+                    "nonce": event.nonce,
+                    "disclosures": write_json(disclosures),
+                }
+            )
+            facets.append(event_index.row_of(fact, index, at, header.person_key))
+            leaves.append(tree.leaf_hash(entry))
+            events.append(event)
         grown = tree.grow(row.edge, base.size, leaves)
-        run.execute(_ADD_EVENTS, self._rows(base.size, events, entries, keys))
-        key = self._letterhead.person_key
-        numbered = enumerate(self.facts, base.size)
-        run.execute(_ADD_FACETS, [event_index.row_of(f, n, at, key) for n, f in numbered])
+        run.execute(_ADD_EVENTS, rows)
+        run.execute(_ADD_FACETS, facets)
         run.execute(_ADD_PARTIES, parties)
         # As they are after the events were composed: each party's last number.
-        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counted.items()])
+        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counters.items()])
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
-        mac = self._letterhead.mac_of(TreeHead(grown.size, grown.root))
-        run.execute(_MOVE_HEAD, {**moved, "origin": self._letterhead.origin, "mac": mac})
+        mac = header.mac_of(TreeHead(grown.size, grown.root))
+        run.execute(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
@@ -275,7 +320,8 @@ class SqlLog:
         ]
 
     def counter(self, organisation: str) -> int:
-        return self._transaction.execute(_COUNTER, {"organisation": organisation}).scalar() or 0
+        asked = {"organisation_0": organisation}
+        return self._transaction.execute(_counters(1), asked).scalar_one() or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         found: list[EventMatch] = []
@@ -315,71 +361,31 @@ class SqlLog:
         rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
-    def _compose(
-        self, at: datetime, start: int, counters: dict[str, int]
-    ) -> tuple[list[EventDocument], list[dict[str, Any]]]:
-        """Make the events of the facts, and the rows of their parties' streams."""
-        policy = self._letterhead.policy_revision()
-        events, parties = [], []
-        for index, fact in enumerate(self.facts, start):
-            for name in (p.organisation for p in fact.parties):
-                counters[name] += 1
-                parties.append(
-                    {"organisation": name, "stream_number": counters[name], "idx": index}
-                )
-            event = compose(
-                fact,
-                log=self._letterhead.origin,
-                at=at,
-                policy=policy,
-                counters=counters,
-                random=self._letterhead.random,
-            )
-            events.append(event)
-        return events, parties
+    def _content_keys(self, facts: Sequence[AuditEvent]) -> Mapping[str | None, UUID]:
+        """The keys of the cases whose content facts repeat, by their versions' digests."""
+        keys: dict[str | None, UUID] = {}
+        for fact in facts:
+            for detail in fact.details:
+                if detail.kind in CONTENT and fact.case_digest not in (None, *keys):
+                    of = {"digest": fact.case_digest}
+                    key = self._transaction.execute(_KEY_OF, of).scalar()
+                    if key is not None:
+                        keys[fact.case_digest] = key
+        return keys
 
-    def _content_keys(self) -> Mapping[str, UUID]:
-        """The keys of the cases whose content the facts repeat, by their versions' digests."""
-        telling = (f for f in self.facts if any(d.kind in CONTENT for d in f.details))
-        digests = {fact.case_digest for fact in telling if fact.case_digest is not None}
-        found = {d: self._transaction.execute(_KEY_OF, {"digest": d}).scalar() for d in digests}
-        return {digest: key for digest, key in found.items() if key is not None}
-
-    def _rows(
+    def _close(
         self,
-        start: int,
-        events: Sequence[EventDocument],
-        entries: Sequence[bytes],
-        keys: Mapping[str, UUID],
-    ) -> list[dict[str, Any]]:
-        return [
-            {
-                "idx": index,
-                "event": event.id,
-                "entry": line,
-                "document": event.document,
-                "nonce": event.nonce,
-                "disclosures": write_json(
-                    [
-                        [self._closed(event, position, key), sorted(disclosure.readers)]
-                        for position, (disclosure, key) in enumerate(
-                            zip(event.disclosures, _keys_of(fact, keys), strict=True)
-                        )
-                    ]
-                ),
-            }
-            for index, (fact, event, line) in enumerate(
-                zip(self.facts, events, entries, strict=True), start
-            )
-        ]
-
-    def _closed(self, event: EventDocument, position: int, key: UUID | None) -> str:
-        """A disclosure as it is stored: by the key with which it ends, if there is one."""
-        disclosure = event.disclosures[position]
-        if key is None:
-            return disclosure.encoded
-        cell = cell_of(event.id, position)
-        return base64url.encode(self._contents.encrypt(disclosure.encoded, key, cell))
+        fact: AuditEvent,
+        event: EventDocument,
+        disclosures: list[list[Any]],
+        keys: Mapping[str | None, UUID],
+    ) -> None:
+        """Encrypt, as they are stored, the disclosures that end with a key."""
+        for position, key in enumerate(_keys_of(fact, keys)):
+            if key is not None:
+                cell = cell_of(event.id, position)
+                closed = self._contents.encrypt(disclosures[position][0], key, cell)
+                disclosures[position][0] = base64url.encode(closed)
 
     def _fill_blocks(self, start: int, leaves: Sequence[bytes]) -> None:
         """Write the tiles and the words of the blocks that filled up, once for all."""
@@ -416,11 +422,11 @@ def _not_before(now: datetime, newest: datetime | None) -> datetime:
     return newest
 
 
-def _keys_of(fact: AuditEvent, of_cases: Mapping[str, UUID]) -> Iterator[UUID | None]:
+def _keys_of(fact: AuditEvent, of_cases: Mapping[str | None, UUID]) -> Iterator[UUID | None]:
     """By which key each disclosure of a fact is stored: its own, or that of the case it repeats."""
     yield from (None for _ in fact.parties)
     for detail in fact.details:
-        of_case = of_cases.get(fact.case_digest or "") if detail.kind in CONTENT else None
+        of_case = of_cases.get(fact.case_digest) if detail.kind in CONTENT else None
         yield detail.content_key or of_case
 
 

@@ -7,11 +7,9 @@ here are why pyproject.toml bounds SQLAlchemy from above.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Select
 from sqlalchemy.engine import Dialect
@@ -23,74 +21,43 @@ Row = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
 
-class Rows:
+class Rows(list[Any]):
     """All rows that a statement gave; named as the engine's own results are."""
 
-    __slots__ = ("_rows", "rowcount")
+    rowcount = -1
+    """How many rows were changed; -1 for a query."""
 
-    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
-        """``rowcount`` is how many rows were changed, -1 for a query."""
-        self._rows = rows
-        self.rowcount = rowcount
-
-    def __iter__(self) -> Iterator[Any]:
-        """The rows in order."""
-        return iter(self._rows)
-
-    def all(self) -> list[Any]:
+    def all(self) -> "Rows":
         """Every row."""
-        return [*self._rows]
+        return self
 
     def first(self) -> Any:
         """The first row, or None."""
-        return self._rows[0] if self._rows else None
+        return self[0] if self else None
 
     def one(self) -> Any:
-        """The only row; ValueError when there are none or several."""
-        (row,) = self._rows
-        return row
+        """The only row; AssertionError when there are none or several, which no request causes."""
+        if len(self) != 1:
+            raise AssertionError("a statement that finds one row found none, or several")
+        return self[0]
 
     def scalar(self) -> Any:
         """The first column of the first row, or None."""
-        return self._rows[0][0] if self._rows else None
+        return self[0][0] if self else None
 
     def scalar_one(self) -> Any:
-        """The first column of the only row."""
+        """The first column of the only row; AssertionError likewise."""
         return self.one()[0]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedStatement:
+class PreparedStatement(NamedTuple):
     """A statement's text, how its values go in, and how its columns come out."""
 
     sql: str
-    constants: Row
-    """Values that the statement itself brings, by name."""
-    pick: Callable[[Row], tuple[Any, ...]]
-    """The values in the order of their places."""
-    binds: tuple[tuple[int, Convert], ...]
-    """Places whose values are converted."""
-    is_query: bool
-    row: Callable[[Sequence[Any]], Any]
-    columns: tuple[tuple[int, Convert], ...]
-
-    def parameters(self, values: Row) -> Sequence[Any]:
-        """Values by name as the driver takes them."""
-        picked = self.pick({**self.constants, **values} if self.constants else values)
-        return _converted(picked, self.binds) if self.binds else picked
-
-    def rows(self, fetched: Sequence[Any]) -> Rows:
-        """The rows of a query as the driver gave them."""
-        if self.columns:
-            return Rows([self.row(_converted(row, self.columns)) for row in fetched], -1)
-        return Rows([*map(self.row, fetched)], -1)
-
-
-def _converted(row: Sequence[Any], converts: tuple[tuple[int, Convert], ...]) -> list[Any]:
-    values = list(row)
-    for position, convert in converts:
-        values[position] = convert(values[position])
-    return values
+    parameters: Callable[[Row], Sequence[Any]]
+    """Values by name as the driver takes them."""
+    row: Callable[[Sequence[Any]], Any] | None
+    """A row of a query as the driver gives it, with named columns; None for what is no query."""
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
@@ -108,22 +75,30 @@ def prepare(
     if any(compiled.binds[name].required and name not in names for name in places):
         return None  # the engine says which value is missing
     types = [compiled.binds[name].type.dialect_impl(dialect) for name in places]
-    binds = [(n, type_.bind_processor(dialect)) for n, type_ in enumerate(types)]
+    binds = _needed(type_.bind_processor(dialect) for type_ in types)
     constants = {name: compiled.params[name] for name in places if name not in names}
-    sql, pick = compiled.string, _picker(places)
+
+    def parameters(values: Row) -> Sequence[Any]:
+        placed = [*map({**constants, **values}.__getitem__, places)]
+        for position, convert in binds:
+            placed[position] = convert(placed[position])
+        return placed
+
     if not isinstance(statement, Select):
-        return PreparedStatement(sql, constants, pick, _needed(binds), False, tuple, ())
+        return PreparedStatement(compiled.string, parameters, None)
     selected = [(c.key, c.type.dialect_impl(dialect)) for c in statement.exported_columns]
-    reads = [(n, type_.result_processor(dialect, None)) for n, (_, type_) in enumerate(selected)]
-    row: Any = namedtuple("Row", [key for key, _ in selected], rename=True)  # type: ignore[misc] # its fields are the statement's
-    return PreparedStatement(sql, constants, pick, _needed(binds), True, row._make, _needed(reads))
+    reads = _needed(type_.result_processor(dialect, None) for _, type_ in selected)
+    named: Any = namedtuple("Row", [key for key, _ in selected], rename=True)  # type: ignore[misc] # its fields are the statement's
+
+    def row(fetched: Sequence[Any]) -> Any:
+        values = [*fetched]
+        for position, convert in reads:
+            values[position] = convert(values[position])
+        return named._make(values)
+
+    return PreparedStatement(compiled.string, parameters, row if reads else named._make)
 
 
-def _needed(converts: Sequence[tuple[int, Convert | None]]) -> tuple[tuple[int, Convert], ...]:
-    return tuple((n, convert) for n, convert in converts if convert is not None)
-
-
-def _picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda values: tuple(values[name] for name in names)
+def _needed(converts: Iterable[Convert | None]) -> list[tuple[int, Convert]]:
+    """The places whose values are converted, and how."""
+    return [(n, convert) for n, convert in enumerate(converts) if convert is not None]

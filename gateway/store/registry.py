@@ -1,13 +1,13 @@
 """The registry: organisations, memberships and mandates, systems, certificates, people."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
@@ -224,7 +224,8 @@ class SqlOrganisations:
         """Work in this transaction, which found ``version``, with what the process remembers."""
         self._transaction = transaction
         self._contents = contents
-        self._entries: Entries = cache.at(version)
+        changes = transaction.mode is TransactionMode.REGISTRY
+        self._entries: Entries = {} if changes else cache.at(version)
 
     def raise_version(self) -> None:
         """End the time of what every process remembers: the last statement before a commit."""
@@ -232,29 +233,26 @@ class SqlOrganisations:
         self._transaction.execute(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
-
-        def find() -> Organisation | None:
+        key = ("organisation", slug)
+        if key not in self._entries:
             found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
-            return found[0] if found else None
-
-        return self._remembered(("organisation", slug), find)
+            return self._remember(key, found[0] if found else None)
+        return cast(Organisation, self._entries[key])
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return self._in_service(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
-
-        def find() -> tuple[Mandate, ...]:
+        key = ("receivers", matter, territory)
+        if key not in self._entries:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
-            return tuple(
-                _competence(row, row.organisation)
-                for row in rows
-                if ("organisation", row.organisation) not in self.out_of_service()
-            )
-
-        return self._remembered(("receivers", matter, territory), find)
+            out = self.out_of_service()
+            found = (_competence(row, row.organisation) for row in rows)
+            kept = tuple(one for one in found if ("organisation", one.organisation) not in out)
+            return self._remember(key, kept)
+        return cast(tuple[Mandate, ...], self._entries[key])
 
     def add(self, organisation: Organisation) -> None:
         self._transaction.require_registry()
@@ -273,13 +271,12 @@ class SqlOrganisations:
         self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
-
-        def find() -> System | None:
+        key = ("system", organisation, name)
+        if key not in self._entries:
             values = {"organisation": organisation, "name": name}
             row = self._transaction.execute(_SYSTEM, values).first()
-            return row and System(*row)
-
-        return self._remembered(("system", organisation, name), find)
+            return self._remember(key, row and System(*row))
+        return cast(System, self._entries[key])
 
     def systems(self, organisation: str) -> Sequence[System]:
         rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
@@ -319,12 +316,11 @@ class SqlOrganisations:
             self._transaction.execute(_ADD_KEYS, rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
-
-        def find() -> Certificate | None:
+        key = ("certificate", thumbprint)
+        if key not in self._entries:
             row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
-            return row and Certificate(*row)
-
-        return self._remembered(("certificate", thumbprint), find)
+            return self._remember(key, row and Certificate(*row))
+        return cast(Certificate, self._entries[key])
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """The newest is the one recorded last."""
@@ -417,11 +413,11 @@ class SqlOrganisations:
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
-
-        def find() -> frozenset[Entry]:
-            return frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT))
-
-        return self._remembered(("out of service",), find)
+        key = ("out of service",)
+        if key not in self._entries:
+            rows = self._transaction.execute(_OUT)
+            return self._remember(key, frozenset((row.kind, row.name) for row in rows))
+        return cast(frozenset[Entry], self._entries[key])
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
         self._transaction.require_registry()
@@ -450,15 +446,11 @@ class SqlOrganisations:
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
-    def _remembered(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
-        """What was found before at this version; who changes the registry always looks."""
-        if self._transaction.mode is TransactionMode.REGISTRY:
-            return find()
-        found: T | None = self._entries.get(key)
-        if found is None:
-            found = find()
-            if found and len(self._entries) < MOST_REMEMBERED:
-                self._entries[key] = found
+    def _remember(self, key: tuple[str, ...], found: T) -> T:
+        """Keep what was found at this version; who changes the registry always looks."""
+        changes = self._transaction.mode is TransactionMode.REGISTRY
+        if found and not changes and len(self._entries) < MOST_REMEMBERED:
+            self._entries[key] = found
         return found
 
     def _add_mandates(self, organisation: Organisation) -> None:

@@ -86,6 +86,7 @@ class Transaction:
     def __init__(self, connection: Connection, mode: TransactionMode, *, locks_rows: bool) -> None:
         """Take a connection on which a transaction has begun."""
         self._connection = connection
+        self._dialect = connection.dialect
         self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
@@ -105,20 +106,24 @@ class Transaction:
 
         Raises Busy for locks and timeouts, BrokenRule, RuntimeError when the transaction is over.
         """
-        self.require_open()
+        if not self._open:
+            self.require_open()
         each: list[Row] | None = values if isinstance(values, list) else None
         one = each[0] if each else cast(Row, values or _NO_VALUES)
         try:
-            prepared = prepare(statement, tuple(one), self._connection.dialect)
+            prepared = prepare(statement, tuple(one), self._dialect)
             if prepared is None:
                 return self._connection.execute(statement, values)
+            sql, parameters, row = prepared
             if each is not None:
-                self._cursor.executemany(prepared.sql, [*map(prepared.parameters, each)])
+                self._cursor.executemany(sql, [*map(parameters, each)])
             else:
-                self._cursor.execute(prepared.sql, prepared.parameters(one))
-            if not prepared.is_query:
-                return Rows((), self._cursor.rowcount)
-            return prepared.rows(self._cursor.fetchall())
+                self._cursor.execute(sql, parameters(one))
+            if row is not None:
+                return Rows(map(row, self._cursor.fetchall()))
+            changed = Rows()
+            changed.rowcount = self._cursor.rowcount
+            return changed
         except DRIVER_ERRORS as error:
             self.failed = True
             raise translated(error) from error
@@ -129,20 +134,20 @@ class Transaction:
         SQLite answers at once. Raises as `execute`, here or in that call.
         """
         if self._on_sqlite:
-            rows = cast(Rows, self.execute(statement, values))
-            return lambda: rows
+            return cast(Rows, self.execute(statement, values)).all
         self.require_open()
-        prepared = prepare(statement, tuple(values), self._connection.dialect)
-        if prepared is None:
-            raise ValueError("a statement whose text depends on a value cannot be sent ahead")
+        prepared = prepare(statement, tuple(values), self._dialect)
+        if prepared is None or prepared.row is None:
+            raise ValueError("what can be sent ahead is a query whose text depends on no value")
+        sql, parameters, row = prepared.sql, prepared.parameters, prepared.row
         cursor = self._driver.cursor()
 
         def receive() -> Rows:
             with self._translating():
-                return prepared.rows(cursor.fetchall())
+                return Rows(map(row, cursor.fetchall()))
 
         with self._translating():
-            cursor.execute(prepared.sql, prepared.parameters(values))
+            cursor.execute(sql, parameters(values))
         return receive
 
     @contextmanager
@@ -167,7 +172,8 @@ class Transaction:
 
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
-        self.require_open()
+        if not self._open:
+            self.require_open()
         if self.mode is TransactionMode.READ:
             raise RuntimeError("a reading Work cannot write")
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self
 
 from sqlalchemy import Connection, Executable, Row, select
 
@@ -51,10 +51,10 @@ class SqlUnitOfWork:
     """A Work in SQL; the contract is that of `gateway.kernel.ports.UnitOfWork`."""
 
     organisations: OrganisationStore
+    log: LogStore
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
-    log: LogStore
     retries: IdempotencyStore
     budgets: RateLimits
     revoked_tokens: RevokedTokenStore
@@ -101,15 +101,24 @@ class SqlUnitOfWork:
         transaction = Transaction(
             begun.connection, self._mode, locks_rows=self._database.locks_rows
         )
-        self._transaction, self._begun = transaction, begun
-        self._contents = ContentCipher(self._keyring)
+        self._transaction, self._contents = transaction, ContentCipher(self._keyring)
+        self.organisations = self._registry = SqlOrganisations(
+            transaction, self._contents, self._memory, begun.version
+        )
+        self.revoked_tokens = SqlRevokedTokens(transaction, begun.any_revoked)
+        others = () if self._round is None else tuple(self._round.facts)
+        self.log = self._log = SqlLog(transaction, self._letterhead, self._contents, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """A part of the store, made when it is first asked for: most Works need three or four."""
-        if name not in _PARTS:
+        """Another part of the store, made when it is first asked for: most Works need two more."""
+        if name in _PARTS:
+            made = _PARTS[name](self._transaction)
+        elif name in _PARTS_WITH_CONTENT:
+            made = _PARTS_WITH_CONTENT[name](self._transaction, self._contents)
+        else:
             raise AttributeError(name)
-        made = self.__dict__[name] = _PARTS[name](self)
+        self.__dict__[name] = made
         return made
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +137,7 @@ class SqlUnitOfWork:
         """
         self._transaction.require_writing()
         if self._mode is TransactionMode.REGISTRY and not self._transaction.failed:
-            cast(SqlOrganisations, self.organisations).raise_version()
+            self._registry.raise_version()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -136,7 +145,7 @@ class SqlUnitOfWork:
         if self._transaction.failed:
             self._rounds.undo(kept)
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
-        return self._rounds.keep(kept, cast(SqlLog, self.log).facts)
+        return self._rounds.keep(kept, self._log.facts)
 
     @property
     def person_key(self) -> bytes:
@@ -148,28 +157,19 @@ class SqlUnitOfWork:
         return self._transaction.execute(statement, values).all()
 
 
-_PARTS: Mapping[str, Callable[[SqlUnitOfWork], Any]] = {
-    "organisations": lambda w: SqlOrganisations(
-        w._transaction, w._contents, w._memory, w._begun.version
-    ),
-    "proposals": lambda w: SqlProposals(w._transaction),
-    "cases": lambda w: SqlCases(w._transaction, w._contents),
-    "handoffs": lambda w: SqlHandoffs(w._transaction, w._contents),
-    "log": lambda w: SqlLog(
-        w._transaction,
-        w._letterhead,
-        w._contents,
-        w._begun,
-        () if w._round is None else tuple(w._round.facts),
-    ),
-    "retries": lambda w: SqlRetries(w._transaction),
-    "budgets": lambda w: SqlBudgets(w._transaction),
-    "revoked_tokens": lambda w: SqlRevokedTokens(w._transaction),
-    "replay": lambda w: SqlReplay(w._transaction),
-    "signing": lambda w: SqlSigning(w._transaction),
-    "invitations": lambda w: SqlInvitations(w._transaction),
-    "conformance": lambda w: SqlConformance(w._transaction),
-    "successions": lambda w: SqlSuccessions(w._transaction),
+_PARTS: Mapping[str, Callable[[Transaction], Any]] = {
+    "proposals": SqlProposals,
+    "retries": SqlRetries,
+    "budgets": SqlBudgets,
+    "replay": SqlReplay,
+    "signing": SqlSigning,
+    "invitations": SqlInvitations,
+    "conformance": SqlConformance,
+    "successions": SqlSuccessions,
+}
+_PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
+    "cases": SqlCases,
+    "handoffs": SqlHandoffs,
 }
 
 

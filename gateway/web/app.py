@@ -5,11 +5,13 @@ from time import perf_counter
 from typing import Any
 
 from flask import Flask, Response, g, request
+from werkzeug.routing import Rule
 
 from gateway.domain.refusals import NotFound
 from gateway.web import error_handlers, listeners, openapi
 from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
+from gateway.web.inputs import UnsupportedMediaType
 from gateway.web.oauth import TokenServer
 from gateway.web.responses import hardened
 from gateway.web.tokens import Tokens
@@ -32,7 +34,18 @@ def create_public_app(gate: AppContext) -> Flask:
     return app
 
 
+class _Rule(Rule):
+    """A rule of the methods that its endpoint declares: no HEAD comes along with GET."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.methods is not None:
+            self.methods.discard("HEAD")
+
+
 class _Flask(Flask):
+    url_rule_class = _Rule
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """All functions are plain ones: Flask would look at each, on each request."""
         return func
@@ -52,14 +65,19 @@ def _create(gate: AppContext) -> Flask:
 def _begin(gate: AppContext) -> Callable[[], None]:
     """Give each request an id, for the security log and for whoever asks about an answer.
 
-    The framework reads `//whoami` as `/whoami`; a proxy's rules for an address would not.
+    An address has one spelling: the framework reads `//whoami` and `/%77hoami` as `/whoami`; a
+    proxy's rules for an address would not.
     """
 
     def begin() -> None:
         g.request_id = str(gate.ports.new_id())
         g.began = perf_counter()
-        if request.environ["PATH_INFO"].startswith("//"):
+        environ = request.environ
+        path = environ["PATH_INFO"]
+        if path.startswith("//") or str(environ.get("RAW_URI", path)).partition("?")[0] != path:
             raise NotFound
+        if "HTTP_CONTENT_ENCODING" in environ:
+            raise UnsupportedMediaType("send the body as it is, without a Content-Encoding")
 
     return begin
 

@@ -11,14 +11,24 @@ from uuid import UUID
 from flask import Request, Response, request
 from marshmallow import fields, validate
 
-from gateway.domain.refusals import InvalidInvitation, NotFound, ValidationFailed
+from gateway.domain.refusals import (
+    AlreadyExists,
+    EditConflict,
+    Forbidden,
+    InvalidInvitation,
+    InvitationUnusable,
+    NotFound,
+    TooManyAttempts,
+    TooManyDenials,
+    ValidationFailed,
+)
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest, Credentials
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext
-from gateway.web.endpoint import EndpointAccess, unauthenticated
+from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import UnsupportedMediaType, read_body, read_json
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.problems import ClientCertificateRefused
@@ -141,6 +151,10 @@ def authorities(gate: AppContext) -> Response:
 _TEXT = validate.Length(min=1, max=16 * 1024)
 
 
+_RENEWS = (*RECORDED, Forbidden, TooManyDenials, TooManyAttempts, AlreadyExists, EditConflict)
+_ENROLS = (*_RENEWS, InvalidInvitation, InvitationUnusable)
+
+
 class EnrolmentRequest(StrictSchema):
     """A certificate request in PEM, and a document key with its proof where there is one."""
 
@@ -150,7 +164,11 @@ class EnrolmentRequest(StrictSchema):
 
 
 @unauthenticated(
-    "POST /.well-known/est/simpleenroll", media=CERTS_ONLY, takes=PKCS10, status_later=True
+    "POST /.well-known/est/simpleenroll",
+    media=CERTS_ONLY,
+    takes=PKCS10,
+    status_later=True,
+    refusals=_ENROLS,
 )
 def enrol_by_est(gate: AppContext) -> Response:
     """Enrol a system by its invitation (RFC 7030 4.2).
@@ -164,7 +182,12 @@ def enrol_by_est(gate: AppContext) -> Response:
 
 
 @unauthenticated(
-    "POST /enrolments", body=EnrolmentRequest(), response="Enrolled", writes=True, status_later=True
+    "POST /enrolments",
+    body=EnrolmentRequest(),
+    response="Enrolled",
+    writes=True,
+    status_later=True,
+    refusals=_ENROLS,
 )
 def enrol(gate: AppContext) -> Response:
     """Enrol a system by its invitation, with the first document key of its organisation.
@@ -202,6 +225,7 @@ def _use(
     access=EndpointAccess.CERTIFICATE,
     takes=PKCS10,
     status_later=True,
+    refusals=_RENEWS,
 )
 def renew(gate: AppContext) -> Response:
     """Renew this system's certificate over the connection that shows the present one.

@@ -8,18 +8,57 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 from marshmallow import Schema
 
+from gateway.domain.refusals import (
+    AlreadyExists,
+    AuditLogUnavailable,
+    Busy,
+    CaseErased,
+    CaseKeysUnavailable,
+    ClockBehind,
+    DatabaseUnavailable,
+    EditConflict,
+    Forbidden,
+    HighWaterMarkUnavailable,
+    IdempotencyKeyReused,
+    InvalidDocument,
+    LogFrozen,
+    NotFound,
+    Refusal,
+    TooManyDenials,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
 from gateway.web.context import AppContext
-from gateway.web.inputs import is_signed, read_document, read_json, read_key, read_query
+from gateway.web.inputs import (
+    IdempotencyKeyRequired,
+    MalformedRequest,
+    UnsupportedMediaType,
+    is_signed,
+    read_document,
+    read_json,
+    read_key,
+    read_query,
+)
+from gateway.web.problems import (
+    LISTENER_STATUSES,
+    PROBLEMS,
+    ClientCertificateRefused,
+    InsufficientScope,
+    InvalidToken,
+    NoCredentials,
+    ProxyHeaderRefused,
+    TokenInQuery,
+    of_status,
+)
 from gateway.web.responses import json_response
 from gateway.web.tokens import Tokens
 
@@ -27,8 +66,41 @@ NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_EVERY: tuple[type[Refusal], ...] = (NotFound, Busy, DatabaseUnavailable, UnsupportedMediaType)
+"""What any address may refuse: its spelling, a body's coding, and what needs the database."""
+
+CONTENT: tuple[type[Refusal], ...] = (CaseErased, CaseKeysUnavailable)
+"""What every endpoint refuses that needs the content of a case."""
+
+RECORDED: tuple[type[Refusal], ...] = (
+    AuditLogUnavailable,
+    ClockBehind,
+    LogFrozen,
+    HighWaterMarkUnavailable,
+)
+"""What every endpoint refuses that records something, or signs."""
+
+_CERTIFICATE: tuple[type[Refusal], ...] = (ClientCertificateRefused, ProxyHeaderRefused)
+_TOKEN: tuple[type[Refusal], ...] = (
+    *_CERTIFICATE,
+    NoCredentials,
+    InvalidToken,
+    TokenInQuery,
+    InsufficientScope,
+    Forbidden,
+    TooManyDenials,
+    *RECORDED,
+    MalformedRequest,
+    ValidationFailed,
+)
+_WRITE: tuple[type[Refusal], ...] = (
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    AlreadyExists,
+    EditConflict,
+    WrongState,
+)
+_BODY: tuple[type[Refusal], ...] = (MalformedRequest, ValidationFailed)
 
 
 class EndpointAccess(StrEnum):
@@ -49,24 +121,6 @@ class Call(NamedTuple):
     query: Mapping[str, Any]
     signed: VerifiedRequest | None = None
 
-    def write(
-        self,
-        action: Callable[Concatenate[Ports, Caller, str, P], WriteResult],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> WriteResult:
-        """Do a write under the call's idempotency key."""
-        return action(self.ports, self.caller, self.key, *args, **kwargs)
-
-    def read(
-        self,
-        action: Callable[Concatenate[Ports, Caller, P], R],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Look something up."""
-        return action(self.ports, self.caller, *args, **kwargs)
-
 
 View = Callable[..., Any]
 
@@ -81,7 +135,8 @@ class Endpoint:
     names the shape of what is in it. ``form`` names the shape of a body that is a form, ``takes``
     the media of one that is neither form nor JSON; ``signed`` is the document that may replace a
     body. ``status_later``: 202 may ask to come again; ``waits`` names the shape of a 202 that says
-    what it waits for.
+    what it waits for. ``refusals`` are those that not every endpoint of its kind has,
+    ``others`` the shapes of what is no good answer and no problem either, by status.
     """
 
     method: str
@@ -101,6 +156,26 @@ class Endpoint:
     takes: str | None = None
     status_later: bool = False
     waits: str | None = None
+    refusals: tuple[type[Refusal], ...] = ()
+    others: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def problems(self) -> Mapping[int, frozenset[str]]:
+        """The problems that may be the answer, by status: of all endpoints like it, and its own."""
+        kinds = {*_EVERY, *self.refusals}
+        if self.access is EndpointAccess.TOKEN:
+            kinds.update(_TOKEN, _WRITE if self.writes else ())
+        elif self.access is EndpointAccess.CERTIFICATE:
+            kinds.update(_CERTIFICATE)
+        reads = self.body is not None or self.takes is not None
+        kinds.update(_BODY if reads else (), (InvalidDocument,) if self.signed else ())
+        found = [(PROBLEMS[kind].status, PROBLEMS[kind].slug) for kind in kinds]
+        found += [(status, of_status(status).slug) for status in (*LISTENER_STATUSES, 500)]
+        found += [(413, of_status(413).slug)] if reads else []
+        by_status: dict[int, frozenset[str]] = {}
+        for status, slug in sorted(found):
+            by_status[status] = by_status.get(status, frozenset()) | {slug}
+        return by_status
 
     @property
     def name(self) -> str:

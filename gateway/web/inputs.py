@@ -55,7 +55,11 @@ def read_json(request: Request) -> Any:
     if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
         raise UnsupportedMediaType("send the body as application/json")
     try:
-        return canonical.decode(read_body(request))
+        data = read_body(request)
+        value = canonical.decode(data)
+        if not data.isascii() or b"\\u" in data:
+            canonical.encode(value)  # a key that is not ASCII: nothing could sign or record it
+        return value
     except UnicodeError:
         raise MalformedRequest("the body is not UTF-8, or holds half a character") from None
     except ValueError as error:

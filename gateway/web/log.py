@@ -10,7 +10,7 @@ from gateway.ledger import tiles
 from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES
 from gateway.web.context import AppContext
-from gateway.web.endpoint import unauthenticated
+from gateway.web.endpoint import RECORDED, unauthenticated
 from gateway.web.metadata import KEPT
 from gateway.web.responses import json_response
 
@@ -27,7 +27,7 @@ def _head(gate: AppContext) -> TreeHead:
         return work.log.head()
 
 
-@unauthenticated("GET /checkpoint", media="text/plain")
+@unauthenticated("GET /checkpoint", media="text/plain", refusals=RECORDED)
 def checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed.
 
@@ -81,7 +81,7 @@ def health(gate: AppContext) -> Response:
     return json_response({"status": "ok"})
 
 
-@unauthenticated("GET /readyz")
+@unauthenticated("GET /readyz", others=((503, "NotReady"),))
 def readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 

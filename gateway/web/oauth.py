@@ -32,7 +32,7 @@ from gateway.kernel.client_assertion import claimed_client
 from gateway.kernel.values import Credentials
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext, PresentedCertificate
-from gateway.web.endpoint import EndpointAccess, unauthenticated
+from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import read_body, read_pairs
 from gateway.web.problems import ClientCertificateRefused, InvalidToken
 from gateway.web.responses import json_response
@@ -324,8 +324,18 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         return json_response(body, status)
 
 
+_REFUSED: dict[str, Any] = {
+    "refusals": RECORDED,
+    "others": ((400, "TokenError"), (401, "TokenError")),
+}
+
+
 @unauthenticated(
-    "POST /oauth/token", access=EndpointAccess.CERTIFICATE, form="TokenRequest", response="Token"
+    "POST /oauth/token",
+    access=EndpointAccess.CERTIFICATE,
+    form="TokenRequest",
+    response="Token",
+    **_REFUSED,
 )
 def token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
@@ -340,6 +350,7 @@ def token(server: TokenServer) -> Response:
     "POST /oauth/revoke",
     access=EndpointAccess.CERTIFICATE,
     form="TokenQuestion",
+    **_REFUSED,
     response="Revoked",
 )
 def revocation(server: TokenServer) -> Response:
@@ -355,6 +366,7 @@ def revocation(server: TokenServer) -> Response:
     "POST /oauth/introspect",
     access=EndpointAccess.CERTIFICATE,
     form="TokenQuestion",
+    **_REFUSED,
     response="TokenState",
 )
 def introspection(server: TokenServer) -> Response:

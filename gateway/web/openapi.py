@@ -141,6 +141,12 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "cnf": {"type": "object", "properties": {"x5t#S256": _TEXT}},
         },
     },
+    "NotReady": {
+        "type": "object",
+        "description": "Why the gateway cannot write and sign.",
+        "required": ["status", "reason", "detail"],
+        "properties": {"status": {"const": "not_ready"}, "reason": _TEXT, "detail": _TEXT},
+    },
     "TokenError": {
         "type": "object",
         "description": "RFC 6749 section 5.2.",
@@ -174,6 +180,8 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     answers = {**_SCHEMAS, **SHAPES}
     for name, schema in answers.items():
         spec.components.schema(name, dict(schema))
+    refused = {"description": "Refused.", **_content({PROBLEM: one_of("Problem")})}
+    spec.components.response("Problem", refused)
     spec.components.security_scheme("certificate", {"type": "mutualTLS"})
     spec.components.security_scheme("token", _oauth(partners))
     spec.components.security_scheme("invitation", {"type": "http", "scheme": "basic"})
@@ -290,7 +298,6 @@ def _responses(one: Endpoint) -> dict[str, Any]:
         good = one_of(one.response)
     if one.writes:
         good = _with_receipt(good)
-    refused, media = ("TokenError", "application/json") if one.form else ("Problem", PROBLEM)
     text = {"type": "string"}
     answers = {kind: good if kind == one.media[0] else text for kind in one.media}
     later: dict[str, Any] = {}
@@ -302,11 +309,24 @@ def _responses(one: Endpoint) -> dict[str, Any]:
     return {
         str(one.status): {"description": "Done.", **_content(answers)},
         **later,
-        "default": {
-            "description": "Refused.",
-            **_content({media: one_of(refused)}),
-        },
+        **_refused(one),
     }
+
+
+def _refused(one: Endpoint) -> dict[str, Any]:
+    """By status: the problems that it may be, and where it is no problem but something else."""
+    problems, others = one.problems, dict(one.others)
+    found: dict[str, Any] = {}
+    for status in sorted({*problems, *others}):
+        named = ", ".join(f"`{slug}`" for slug in sorted(problems.get(status, ())))
+        if status not in others:
+            found[str(status)] = {"$ref": "#/components/responses/Problem", "description": named}
+            continue
+        shapes = {"application/json": one_of(others[status])}
+        if named:
+            shapes[PROBLEM] = one_of("Problem")
+        found[str(status)] = {"description": named or "Not now.", **_content(shapes)}
+    return found
 
 
 def _with_receipt(result: Any) -> dict[str, Any]:

@@ -493,6 +493,10 @@ def document(
     }
 
 
+LISTENER_STATUSES = (400, 414, 431)
+"""What a listener refuses of a request for any address, before an app sees it."""
+
+
 def of_status(status: int) -> ProblemType:
     """The problem of what server or framework refuse, by status."""
     return FAILED if status == 500 else HTTP_PROBLEMS.get(status, _REFUSED)

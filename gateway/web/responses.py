@@ -16,6 +16,8 @@ ALWAYS: Mapping[str, str] = {
 }
 """Headers of every answer; two years of HSTS. Pages here are text and need no source at all."""
 
+_NAMES = frozenset(name.lower() for name in ALWAYS)
+
 
 def json_response(
     body: Any,
@@ -36,21 +38,19 @@ def hardened(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byte
 
     def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            return start_response(status, _with_security(headers), exc_info)
+            kept, stored = list[tuple[str, str]](), False
+            for name, value in headers:
+                lower = name.lower()
+                stored = stored or lower == "cache-control"
+                if lower not in _NAMES:
+                    kept.append((name, value))
+            if not stored:
+                kept.append(("Cache-Control", "no-store"))
+            return start_response(status, [*kept, *ALWAYS.items()], exc_info)
 
         return app(environ, start)
 
     return serve
-
-
-_NAMES = frozenset(name.lower() for name in ALWAYS)
-
-
-def _with_security(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    kept = [(name, value) for name, value in headers if name.lower() not in _NAMES]
-    if all(name.lower() != "cache-control" for name, _ in kept):
-        kept.append(("Cache-Control", "no-store"))
-    return [*kept, *ALWAYS.items()]
 
 
 def page(path: str, found: Page[Any], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Tokens:
     def __init__(self, gate: AppContext) -> None:
         """Take the issuer, the audience, the keys and the clock."""
         self._gate = gate
+        self._header = _encoded({"typ": TYP, "alg": gate.tokens.alg, "kid": gate.tokens.kid})
         self._keys = signature.public_keys(gate.token_keys)
         self._seen: OrderedDict[bytes, tuple[AccessToken, float]] = OrderedDict()
         self._lock = Lock()
@@ -79,8 +80,7 @@ class Tokens:
             "scope": " ".join(scopes),
             "cnf": {"x5t#S256": thumbprint},
         }
-        header = {"typ": TYP, "alg": self._gate.tokens.alg, "kid": self._gate.tokens.kid}
-        signed = f"{_encoded(header)}.{_encoded(claims)}"
+        signed = f"{self._header}.{_encoded(claims)}"
         signed += "." + base64url.encode(self._gate.tokens.sign(signed.encode("ascii")))
         return signed, jti
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from gateway.cedar.policy import (
     NO_POLICY_SPOKE,
-    SIGNED,
     UNDECIDED,
     CedarPolicy,
     InvalidPolicies,
@@ -126,8 +125,6 @@ BY_PARTNERS = (
 )
 
 POLICY = CedarPolicy.load(policy_folder())
-EVERY = CedarPolicy.load(policy_folder(), SIGNED)
-OPTIONAL = policy_folder() / "optional"
 TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(policy_folder(), tmp_path / "policies"))
 
 
-def test_the_products_policies_pass_their_check() -> None:
+def test_the_products_policies_pass_their_check():
     report = check(policy_folder())
     assert report.problems == ()
     assert report.policies == len(EVERY.rules)
@@ -49,7 +49,7 @@ def test_the_products_policies_pass_their_check() -> None:
     assert report.cases == len(own) + len(added)
 
 
-def test_optional_policies_are_not_in_force_unless_they_are_named() -> None:
+def test_optional_policies_are_not_in_force_unless_they_are_named():
     assert {name for name in EVERY.rules if name not in POLICY.rules} == {
         "R2.signed.case",
         "R2.signed.offer",
@@ -58,12 +58,12 @@ def test_optional_policies_are_not_in_force_unless_they_are_named() -> None:
     assert EVERY.revision != POLICY.revision
 
 
-def test_optional_policies_that_are_not_there_stop_the_start(copy: Path) -> None:
+def test_optional_policies_that_are_not_there_stop_the_start(copy):
     with pytest.raises(InvalidPolicies, match="no policies to add"):
         CedarPolicy.load(copy, ("singed",))
 
 
-def test_an_optional_policy_proves_itself_too(copy: Path) -> None:
+def test_an_optional_policy_proves_itself_too(copy):
     table = copy / "optional/signed/tests/signed.json"
     keep(table, lambda case: "R2.signed.offer" not in case["rules"])
     assert check(copy).problems == ("signed: R2.signed.offer: decides no DENY case",)
@@ -71,13 +71,13 @@ def test_an_optional_policy_proves_itself_too(copy: Path) -> None:
     assert any("must be a sentence" in problem for problem in check(copy).problems)
 
 
-def test_an_optional_policy_that_lets_through_what_it_must_not_is_a_problem(copy: Path) -> None:
+def test_an_optional_policy_that_lets_through_what_it_must_not_is_a_problem(copy):
     path = copy / "optional/signed/signed.cedar"
     path.write_text(path.read_text().replace('resource.assurance != "signed"', "false"))
     assert any("the case expects R2.signed.case" in one for one in check(copy).problems)
 
 
-def test_without_any_one_of_its_policies_a_case_that_it_decides_comes_out_otherwise() -> None:
+def test_without_any_one_of_its_policies_a_case_that_it_decides_comes_out_otherwise():
     cases = read_cases(policy_folder())
     files = {path.name: path.read_text() for path in policy_folder().glob("*.cedar")}
     schema = cedarpy.Schema.from_str((policy_folder() / SCHEMA_FILE).read_text())
@@ -100,29 +100,29 @@ def test_without_any_one_of_its_policies_a_case_that_it_decides_comes_out_otherw
             assert (decision.allowed, decision.rules) != (case.allowed, case.rules), case.name
 
 
-def test_a_permit_without_an_allow_case_is_a_problem(copy: Path) -> None:
+def test_a_permit_without_an_allow_case_is_a_problem(copy):
     drop(copy / "tests/handoffs.json", "an originator withdraws its offer")
     assert check(copy).problems == ("R2.withdraw: decides no ALLOW case",)
 
 
-def test_a_forbid_without_a_deny_case_is_a_problem(copy: Path) -> None:
+def test_a_forbid_without_a_deny_case_is_a_problem(copy):
     keep(copy / "tests/disclosures.json", lambda case: "R5.persons" not in case["rules"])
     assert check(copy).problems == ("R5.persons: decides no DENY case",)
 
 
-def test_an_action_without_a_deny_by_default_is_a_problem(copy: Path) -> None:
+def test_an_action_without_a_deny_by_default_is_a_problem(copy):
     drop(copy / "tests/directory.json", "a receipt is not for those outside the event")
     assert check(copy).problems == ("receipt.read: has no DENY case in which no policy speaks",)
 
 
-def test_a_case_that_is_decided_otherwise_is_a_problem(copy: Path) -> None:
+def test_a_case_that_is_decided_otherwise_is_a_problem(copy):
     change(copy / "tests/handoffs.json", READS, decision="DENY")
     assert check(copy).problems == (
         f"handoffs: {READS}: allowed by R2.parties; the case expects R2.parties",
     )
 
 
-def test_a_policy_that_is_not_formatted_is_a_problem(copy: Path) -> None:
+def test_a_policy_that_is_not_formatted_is_a_problem(copy):
     path = copy / "cases.cedar"
     path.write_text(path.read_text().replace("  resource is Case", "    resource is Case"))
     (problem,) = check(copy).problems
@@ -142,9 +142,7 @@ def test_a_policy_that_is_not_formatted_is_a_problem(copy: Path) -> None:
         ({"entities": [{}]}, "uid"),
     ],
 )
-def test_a_case_that_cannot_be_read_is_a_problem(
-    copy: Path, fields: Mapping[str, Any], says: str
-) -> None:
+def test_a_case_that_cannot_be_read_is_a_problem(copy, fields, says):
     change(copy / "tests/handoffs.json", READS, **fields)
     (problem,) = check(copy).problems
     assert problem.startswith("handoffs: ")
@@ -152,19 +150,19 @@ def test_a_case_that_cannot_be_read_is_a_problem(
 
 
 @pytest.mark.parametrize("rows", ["{", "1", "[1]", '[{"name": "it has no question"}]'])
-def test_a_table_that_cannot_be_read_is_a_problem(copy: Path, rows: str) -> None:
+def test_a_table_that_cannot_be_read_is_a_problem(copy, rows):
     (copy / "tests/handoffs.json").write_text(rows)
     (problem,) = check(copy).problems
     assert problem.startswith("handoffs: ")
 
 
-def test_a_folder_without_cases_does_not_pass(copy: Path) -> None:
+def test_a_folder_without_cases_does_not_pass(copy):
     shutil.rmtree(copy / "tests")
     (problem,) = check(copy).problems
     assert problem.startswith("tests/entities.json: ")
 
 
-def test_a_broken_policy_is_reported_and_not_raised(copy: Path) -> None:
+def test_a_broken_policy_is_reported_and_not_raised(copy):
     (copy / "schema.cedarschema").write_text("")
     report = check(copy)
     assert report.problems == ("schema.cedarschema: the schema declares no action",)

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,16 +34,10 @@ MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--
 
 
 @pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
-
-
-@pytest.fixture
-def ofmin(gw: Operator) -> Operator:
+def ofmin(tmp_path: Path) -> Operator:
     """A gateway with a member and its system."""
-    gw.done("organisation", "admit", "ofmin", *ADMISSION)
-    gw.done("system", "register", "ofmin", "desk")
-    return gw
+    admission = ("organisation", "admit", "ofmin", *ADMISSION)
+    return operator(tmp_path, admission, ("system", "register", "ofmin", "desk"))
 
 
 def confirmed(gw: Operator, told: dict[str, Any]) -> VerifiedReceipt:
@@ -66,17 +59,6 @@ def test_what_takes_two_persons_waits_when_one_signed_it_on_record(gw: Operator)
     assert "status active" in gw.done("organisation", "admit", "ofmin", *ADMISSION)
 
 
-def test_one_person_stops_an_organisation(ofmin: Operator) -> None:
-    words = ("organisation", "suspend", "ofmin", "--reason", "no answer")
-    assert "status suspended" in ofmin.done(*words, persons=(DUBOIS,))
-
-
-def test_one_person_named_twice_is_one(gw: Operator) -> None:
-    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, MARTIN))
-    assert "two approvals of one person count once" in said(result)
-    assert gw.size() == 2
-
-
 def test_nobody_approves_nothing(gw: Operator) -> None:
     result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=())
     assert result.exit_code == 2
@@ -89,20 +71,6 @@ def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operato
         "nobody.pem does not exist: --approver-key nobody=FILE says where the key is"
     )
     assert gw.size() == 1
-
-
-def test_a_stranger_with_a_key_of_their_own_administers_nothing(gw: Operator) -> None:
-    write_key(gw.config.people / "stranger.pem", generate_key(KeyPurpose.PERSON))
-    result = gw.admin("organisation", "admit", "ofmin", *ADMISSION, persons=(MARTIN, "stranger"))
-    assert "from nobody who administers this gateway" in said(result)
-    assert gw.size() == 2
-
-
-def test_a_key_of_another_person_approves_nothing(gw: Operator) -> None:
-    people = gw.config.people
-    shutil.copy(people / "martin.pem", people / "dubois.pem")
-    assert "does not verify" in said(gw.admin("organisation", "admit", "ofmin", *ADMISSION))
-    assert gw.size() == 2
 
 
 def test_a_key_file_that_others_may_read_is_refused(gw: Operator) -> None:

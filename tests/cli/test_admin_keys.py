@@ -16,9 +16,7 @@ WHOSE = ("--organisation", "ofmin", "--gateway", ISSUER)
 
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
-    made = operator(tmp_path)
-    made.done("organisation", "admit", "ofmin", *ADMISSION)
-    return made
+    return operator(tmp_path, ("organisation", "admit", "ofmin", *ADMISSION))
 
 
 def new_key(gw: Operator, name: str, *more: object) -> Path:
@@ -80,35 +78,6 @@ def test_the_life_of_a_key_is_events_with_receipts(gw: Operator) -> None:
     assert gone["kid"] == kid(first)
 
 
-def test_a_person_reads_which_key_was_registered(gw: Operator) -> None:
-    folder = new_key(gw, "first")
-    first, second = gw.done("member-key", "register", "ofmin", *files(folder)).splitlines()
-    assert first == f"key.register: organisation ofmin, kid {kid(folder)}"
-    assert second.startswith("  recorded as event ")
-
-
-def test_one_person_registers_no_key_and_revokes_one(gw: Operator) -> None:
-    folder = new_key(gw, "first")
-    result = gw.admin("member-key", "register", "ofmin", *files(folder), persons=(MARTIN,))
-    assert "waits" in result.stdout
-    gw.done("member-key", "register", "ofmin", *files(folder))
-    words = ("member-key", "revoke", "ofmin", kid(folder), "--reason", "lost")
-    gw.done(*words, persons=(MARTIN,))
-    assert "revoked already" in said(gw.admin(*words))
-
-
-def test_a_second_key_needs_the_word_of_the_first(gw: Operator) -> None:
-    registered(gw)
-    second = new_key(gw, "second")
-    assert "countersignature" in said(gw.admin("member-key", "register", "ofmin", *files(second)))
-
-
-def test_a_proof_of_another_key_proves_nothing(gw: Operator) -> None:
-    first, second = new_key(gw, "first"), new_key(gw, "second")
-    mixed = ["--jwk", first / key_commands.JWK_FILE, "--proof", second / key_commands.PROOF_FILE]
-    assert "proof" in said(gw.admin("member-key", "register", "ofmin", *mixed))
-
-
 def test_what_is_no_key_is_said_in_a_sentence(gw: Operator) -> None:
     folder = new_key(gw, "first")
     (folder / key_commands.JWK_FILE).write_text("no JSON")
@@ -138,15 +107,3 @@ def test_the_lock_is_the_members_word_and_opens_by_two_persons(gw: Operator) -> 
     assert "waits" in gw.done(*freed, persons=(MARTIN,))
     assert do(gw, "organisation.attested_allowed", *freed)["signed_only"] is False
     assert "used before" in said(gw.admin(*locked))
-
-
-def test_the_operator_locks_and_frees_nobody_without_the_members_word(gw: Operator) -> None:
-    folder = registered(gw)
-    unlock, stranger = declaration(gw, "allow-attested", folder), new_key(gw, "stranger")
-    for word in (
-        unlock,
-        declaration(gw, "require-signed", stranger),
-        folder / key_commands.JWK_FILE,
-    ):
-        result = gw.admin("organisation", "require-signed", "ofmin", "--declaration", word)
-        assert "declaration" in said(result)

@@ -10,7 +10,7 @@ from gateway.cli.admin import administrators
 from gateway.evidence import base64url
 from gateway.kernel.changes import Change
 from tests.founding import make_change
-from tests.operating import DUBOIS, Operator, operator, said
+from tests.operating import DUBOIS, operator, said
 
 APPLICATION: dict[str, Any] = {
     "name": "A new hotline",
@@ -25,9 +25,13 @@ APPLICATION: dict[str, Any] = {
 }
 
 
+ABC = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
+
+
 @pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
+def gw(tmp_path):
+    """A gateway with one organisation."""
+    return operator(tmp_path, ABC)
 
 
 def file_of(folder: Path, content: Any) -> str:
@@ -66,7 +70,6 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
 
 
 def test_a_contact_is_set_from_a_file(gw, tmp_path):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     contact = {"role": "liaison", "name": "C. Bernard", "address": "c@new.example"}
     done = gw.done("contact", "set", "abc", file_of(tmp_path, contact), persons=(DUBOIS,))
     assert "role liaison" in done
@@ -86,7 +89,6 @@ def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
 
 
 def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     since = ("--from", "2026-01-01")
     about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
     told = json.loads(gw.done("--json", "interest", "declare", "abc", *about, *since))
@@ -111,7 +113,6 @@ def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
 
 
 def test_an_entry_shows_what_its_commands_ask_for(gw):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
     told = json.loads(
         gw.done("--json", "interest", "declare", "abc", *about, "--from", "2026-01-01")
@@ -127,7 +128,6 @@ def test_an_entry_shows_what_its_commands_ask_for(gw):
 
 
 def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     before = gw.size()
     listed = gw.done("organisation", "list", persons=())
     assert "abc" in listed
@@ -158,8 +158,7 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
     assert "waits" in gw.done(*added, persons=(DUBOIS,))
     gw.done(*added)
     elsewhere = ("--approver-key", f"bernard={own / 'key.pem'}")
-    admit = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
-    gw.done(*elsewhere, *admit, persons=("bernard", DUBOIS))
+    gw.done(*elsewhere, *ABC[:2], "xyz", *ABC[3:], persons=("bernard", DUBOIS))
     gw.done("administrator", "disable", "bernard", "--reason", "left", persons=("martin", DUBOIS))
     stop = (*elsewhere, "organisation", "suspend", "abc", "--reason", "x")
     assert "administers nothing any more" in said(gw.admin(*stop, persons=("bernard",)))
@@ -168,7 +167,6 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
 
 
 def test_a_system_is_disabled_enabled_and_entrusted(gw):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     gw.done("system", "register", "abc", "desk")
     one = {"persons": (DUBOIS,)}
     disable = ("system", "disable", "abc", "desk", "--reason", "x")
@@ -181,7 +179,6 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
 
 
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     seat = ("membership", "grant", "abc", "--membership", "full", "--from", "2026-01-01")
     words = (*seat, "--decision-ref", "board")
     assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
@@ -206,7 +203,6 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
 @pytest.fixture
 def proposed(gw):
     """The end of a membership that one person signed; its id."""
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     seat = ("membership", "grant", "abc", "--membership", "full", "--from", "2026-01-01")
     gw.done(*seat, "--decision-ref", "board")
     words = ("--json", "membership", "end", "abc", "--until", "2030-01-02")
@@ -253,14 +249,12 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
 
 
 def test_an_erasure_that_one_person_signs_erases_nothing_that_is_not_there(gw):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     case = "018f0000-0000-7000-8000-000000000000"
     refused = gw.admin("case", "erase", "abc", case, "--reason", "an order", persons=(DUBOIS,))
     assert "no such case" in said(refused)
 
 
 def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
-    gw.done("organisation", "admit", "abc", "--name", "M", "--kind", "hotline", "--country", "FR")
     change = {"action": "organisation.suspend", "organisation": "abc", "values": {"reason": "x"}}
     key = gw.config.people / "martin.pem"
     words = ("--person", "martin", "--key", key, "--issuer", gw.config.issuer)

@@ -18,13 +18,8 @@ from gateway import maintenance
 from gateway.cli.backup import Manifest, digest
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
-from tests.operating import DUBOIS, MARTIN, Operator, operator, said
+from tests.operating import DUBOIS, MARTIN, Operator, said
 from tests.store.samples import fact
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 @pytest.fixture(autouse=True)

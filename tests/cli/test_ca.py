@@ -16,14 +16,9 @@ from gateway.cli.admin import gateway_keys as ca
 from gateway.pki.authority import authority_id, make_root
 from gateway.pki.publication import CHAIN_FILE, CRL_FILE
 from gateway.pki.rotation import AuthorityStage, kept
-from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, operator, said
+from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, said
 
 DAY = 86_400
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 @pytest.fixture
@@ -156,12 +151,6 @@ def test_one_person_changes_no_authority_and_each_attempt_is_an_event(
     assert "one person count once" in said(rotate(gw, *words, persons=(MARTIN, MARTIN)))
     assert (gw.size(), chain(gw)) == (size + 2, before)
     assert [one.place for one in kept(gw.config.issuing)] == [AuthorityStage.CURRENT]
-
-
-def test_nobody_in_particular_changes_no_authority(gw: Operator, passphrase: Path) -> None:
-    refused = rotate(gw, "--root-passphrase-file", passphrase, persons=())
-    assert refused.exit_code == 2
-    assert "say who approves: --as PERSON" in refused.stderr
 
 
 def test_without_the_root_or_its_passphrase_there_is_no_new_authority(

@@ -9,11 +9,11 @@ import pytest
 
 from gateway.cli import case as cli_case
 from gateway.evidence import sd_jwt
-from tests.cli.desks import CLEARED, Desks
+from tests.cli.desks import CLEARED
 from tests.founding import ABROAD, document_key, element_id, machine_match
 
 
-def test_a_case_is_handed_in_step_by_step(desks: Desks) -> None:
+def test_a_case_is_handed_in_step_by_step(desks):
     file = desks.case_file(classifications=[machine_match()])
     case = json.loads(file.read_text())["case"]
     output = desks.done("case", "submit", str(file), "--by", "intake-1")
@@ -25,7 +25,7 @@ def test_a_case_is_handed_in_step_by_step(desks: Desks) -> None:
     assert "is closed" in desks.done("case", "close", case, "--by", "intake-1", "--reason", "done")
 
 
-def test_a_case_may_come_from_the_standard_input(desks: Desks) -> None:
+def test_a_case_may_come_from_the_standard_input(desks):
     text = desks.case_file().read_text()
     told = desks.told("case", "submit", "-", "--by", "intake-1", *CLEARED, input=text)
     assert told["result"]["state"] == "cleared"
@@ -33,9 +33,7 @@ def test_a_case_may_come_from_the_standard_input(desks: Desks) -> None:
 
 
 @pytest.mark.parametrize(("days", "warns"), [(10, True), (200, False)])
-def test_a_case_that_is_soon_erased_is_warned_of(
-    desks: Desks, monkeypatch: pytest.MonkeyPatch, days: int, warns: bool
-) -> None:
+def test_a_case_that_is_soon_erased_is_warned_of(desks, monkeypatch, days, warns):
     clock = desks.stage.gateway.clock
     monkeypatch.setattr(cli_case, "now", clock)
     day = clock().date() + timedelta(days=days)
@@ -45,14 +43,14 @@ def test_a_case_that_is_soon_erased_is_warned_of(
     assert (f"in {days} days" in result.stderr) is warns
 
 
-def test_a_next_version_names_the_one_before(desks: Desks) -> None:
+def test_a_next_version_names_the_one_before(desks):
     case = desks.submitted()
     digest = desks.told("case", "show", case)["digest"]
     file = desks.case_file(case=UUID(case), version=2, previous=digest)
     assert "version 2, is draft" in desks.done("case", "revise", str(file), "--by", "intake-1")
 
 
-def test_cases_are_listed_and_shown_without_content(desks: Desks) -> None:
+def test_cases_are_listed_and_shown_without_content(desks):
     assert desks.told("case", "list") == {"items": []}
     case = desks.submitted()
     listed = desks.done("case", "list")
@@ -65,7 +63,7 @@ def test_cases_are_listed_and_shown_without_content(desks: Desks) -> None:
         assert "was online" not in content
 
 
-def test_opened_content_has_codes_first_and_statements_folded(desks: Desks) -> None:
+def test_opened_content_has_codes_first_and_statements_folded(desks):
     case = desks.submitted()
     reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
     output = desks.done("case", "consult", case, *reason)
@@ -81,7 +79,7 @@ def test_opened_content_has_codes_first_and_statements_folded(desks: Desks) -> N
     assert "hidden" not in full
 
 
-def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
+def test_opened_content_for_machines_is_as_it_was_written(desks):
     case = desks.submitted()
     told = desks.told(
         "case", "consult", case, "--by", "x1", "--reason-code", "quality", "--reason", "look"
@@ -91,7 +89,7 @@ def test_opened_content_for_machines_is_as_it_was_written(desks: Desks) -> None:
     assert verified.content["items"][0]["value"] == "https://content.example.org/page"
 
 
-def test_presentation_and_receipt_are_kept_where_asked(desks: Desks) -> None:
+def test_presentation_and_receipt_are_kept_where_asked(desks):
     case = desks.submitted()
     reason = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
     kept = ("--presentation-out", "presentation.txt", "--receipt-out", "receipt.json")
@@ -104,7 +102,7 @@ CONSULT = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second 
 
 
 @pytest.mark.parametrize("option", ["--presentation-out", "--receipt-out"])
-def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) -> None:
+def test_where_nothing_can_be_kept_nothing_is_opened(desks, option):
     case = desks.submitted()
     before = desks.stage.gateway.size()
     (desks.folder / "there.json").touch()
@@ -115,16 +113,14 @@ def test_where_nothing_can_be_kept_nothing_is_opened(desks: Desks, option: str) 
     assert desks.stage.gateway.size() == before
 
 
-def test_a_receipt_that_cannot_be_kept_stops_a_write_before_it_is_sent(desks: Desks) -> None:
+def test_a_receipt_that_cannot_be_kept_stops_a_write_before_it_is_sent(desks):
     before = desks.stage.gateway.size()
     words = (str(desks.case_file()), "--by", "intake-1", "--receipt-out", "nowhere/r.json")
     assert desks.run("case", "submit", *words).exit_code == 2
     assert desks.stage.gateway.size() == before
 
 
-def test_a_disk_that_fails_later_hides_nothing_that_was_done(
-    desks: Desks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fails_later_hides_nothing_that_was_done(desks, monkeypatch):
     def full(file: object, data: bytes) -> None:
         raise click.ClickException(f"{file} cannot be written: No space left on device")
 
@@ -143,7 +139,7 @@ def test_a_disk_that_fails_later_hides_nothing_that_was_done(
     assert "r.json cannot be written" in result.stderr
 
 
-def test_a_refusal_says_why_and_where_it_is_recorded(desks: Desks) -> None:
+def test_a_refusal_says_why_and_where_it_is_recorded(desks):
     result = desks.run("case", "close", "018f0000-0000-7000-8000-000000000001", "--by", "x1")
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -151,7 +147,7 @@ def test_a_refusal_says_why_and_where_it_is_recorded(desks: Desks) -> None:
     assert "receipt verified" in result.stderr
 
 
-def test_wrong_content_is_told_place_by_place(desks: Desks) -> None:
+def test_wrong_content_is_told_place_by_place(desks):
     file = desks.case_file(urgency="now", matter=[])
     result = desks.run("case", "submit", str(file), "--by", "intake-1")
     assert result.exit_code == 1
@@ -159,7 +155,7 @@ def test_wrong_content_is_told_place_by_place(desks: Desks) -> None:
     assert "/content/matter: " in result.stderr
 
 
-def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
+def test_a_refusal_for_machines_is_one_json_document(desks):
     result = desks.run("case", "show", "018f0000-0000-7000-8000-000000000001", "--json", at=ABROAD)
     assert result.exit_code == 1
     assert result.stderr == ""
@@ -179,14 +175,14 @@ def test_a_refusal_for_machines_is_one_json_document(desks: Desks) -> None:
         ("x" * (256 * 1024 + 1), "at most 262144 bytes"),
     ],
 )
-def test_a_file_that_is_no_case_is_an_error_of_use(desks: Desks, text: str, told: str) -> None:
+def test_a_file_that_is_no_case_is_an_error_of_use(desks, text, told):
     (desks.folder / "case.json").write_text(text)
     result = desks.run("case", "submit", "case.json", "--by", "intake-1")
     assert result.exit_code == 2
     assert told in result.stderr
 
 
-def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> None:
+def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks):
     desks.changes["document_key"] = document_key("hotline")
     case = str(desks.stage.gateway.new_id())
     (desks.folder / "case.json").write_text(json.dumps({"case": case}))
@@ -200,7 +196,7 @@ def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks: Desks) -> Non
         )
 
 
-def test_a_clearance_names_both_persons(desks: Desks) -> None:
+def test_a_clearance_names_both_persons(desks):
     file = str(desks.case_file())
     result = desks.run("case", "submit", file, "--by", "intake-1", "--assessed-by", "a-1")
     assert result.exit_code == 2

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 
 import click
-import pytest
 from click.testing import CliRunner
 
 from gateway import cli
@@ -22,7 +21,7 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
 
 
 @each("name", sorted(SUBCOMMANDS))
-def test_the_table_and_the_command_say_the_same(name: str) -> None:
+def test_the_table_and_the_command_say_the_same(name):
     command = SUBCOMMANDS[name].load()
     assert isinstance(command, click.Command)
     assert command.name == name
@@ -30,7 +29,7 @@ def test_the_table_and_the_command_say_the_same(name: str) -> None:
     assert SUBCOMMANDS[name].audience in AUDIENCES
 
 
-def test_help_lists_the_subcommands_by_audience() -> None:
+def test_help_lists_the_subcommands_by_audience():
     output = CliRunner().invoke(main, ["--help"], terminal_width=200).output
     assert f"{OPERATORS}:\n" in output
     for name, subcommand in SUBCOMMANDS.items():
@@ -39,7 +38,7 @@ def test_help_lists_the_subcommands_by_audience() -> None:
         assert audience in output
 
 
-def test_help_and_version_load_no_package_of_the_server() -> None:
+def test_help_and_version_load_no_package_of_the_server():
     heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
     result = python(
         "import sys\n"
@@ -52,7 +51,7 @@ def test_help_and_version_load_no_package_of_the_server() -> None:
     assert result.stdout.endswith("loaded: []\n")
 
 
-def test_a_subcommand_whose_package_is_missing_says_what_to_install() -> None:
+def test_a_subcommand_whose_package_is_missing_says_what_to_install():
     result = python(
         "import sys\n"
         "sys.modules['cedarpy'] = None\n"
@@ -64,22 +63,20 @@ def test_a_subcommand_whose_package_is_missing_says_what_to_install() -> None:
     assert "casegate[server]" in result.stderr
 
 
-def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(monkeypatch):
     table: Mapping[str, Subcommand] = {"lost": Subcommand("gateway.cli.lost:lost", OPERATORS, "-")}
     monkeypatch.setattr(cli, "SUBCOMMANDS", table)
     result = CliRunner().invoke(main, ["lost"])
     assert isinstance(result.exception, ModuleNotFoundError)
 
 
-def test_an_unknown_subcommand_is_an_error_of_use() -> None:
+def test_an_unknown_subcommand_is_an_error_of_use():
     result = CliRunner().invoke(main, ["share-media"])
     assert result.exit_code == 2
     assert "No such command" in result.output
 
 
-def test_the_version_is_printed_with_the_products_name() -> None:
+def test_the_version_is_printed_with_the_products_name():
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0
     assert result.output.startswith("casegate ")
@@ -101,7 +98,7 @@ def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:
 
 
 @each("name", sorted(SUBCOMMANDS))
-def test_every_list_of_commands_says_whole_sentences(name: str) -> None:
+def test_every_list_of_commands_says_whole_sentences(name):
     command = SUBCOMMANDS[name].load()
     listed = _lists(command, name) if isinstance(command, click.Group) else []
     assert [(words, said) for words, said in listed if not said or said.endswith("...")] == []

@@ -1,7 +1,6 @@
 """`casegate conformance`: the client walks through a run, and says what to mend."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,7 @@ def newcomers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> Desks:
     return desks
 
 
-def test_the_client_passes_every_step(newcomers: Desks) -> None:
+def test_the_client_passes_every_step(newcomers):
     output = newcomers.done("conformance", "run", *BY, at=NEWCOMER)
     assert [line.split() for line in output.splitlines()[:4]] == [
         [step, "passed"] for step in conformance.STEPS
@@ -29,7 +28,7 @@ def test_the_client_passes_every_step(newcomers: Desks) -> None:
     assert "an event in the log" in output
 
 
-def test_machines_are_told_in_json(newcomers: Desks) -> None:
+def test_machines_are_told_in_json(newcomers):
     told = newcomers.told("conformance", "run", *BY, at=NEWCOMER)
     assert told["state"] == "passed"
     shown = newcomers.told("conformance", "show", told["run"], at=NEWCOMER)
@@ -38,8 +37,8 @@ def test_machines_are_told_in_json(newcomers: Desks) -> None:
 
 
 def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
-    newcomers: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    newcomers, tmp_path, monkeypatch
+):
     file = tmp_path / "case.json"
     file.write_text(json.dumps({"case": "none"}))
     with monkeypatch.context() as lazy:
@@ -56,7 +55,7 @@ def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
     assert "Passed" in again
 
 
-def test_a_system_that_signs_sends_a_signed_case(newcomers: Desks) -> None:
+def test_a_system_that_signs_sends_a_signed_case(newcomers):
     from tests.founding import document_key  # noqa: PLC0415
 
     key = document_key("newcomer")

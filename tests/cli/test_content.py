@@ -23,7 +23,7 @@ def shown(content: dict[str, Any], *, full: bool = False, withheld: tuple[str, .
     return result.stdout
 
 
-def test_every_part_of_a_complete_case_is_shown() -> None:
+def test_every_part_of_a_complete_case_is_shown():
     content = full_case()
     output = shown(content, full=True)
     for word in (
@@ -51,7 +51,7 @@ def test_every_part_of_a_complete_case_is_shown() -> None:
     assert "https://" not in output
 
 
-def test_what_is_withheld_is_named_and_what_is_absent_leaves_no_trace() -> None:
+def test_what_is_withheld_is_named_and_what_is_absent_leaves_no_trace():
     content = full_case()
     bare = {name: content[name] for name in ("case", "version", "marking")}
     bare["marking"] = {
@@ -64,7 +64,7 @@ def test_what_is_withheld_is_named_and_what_is_absent_leaves_no_trace() -> None:
     assert "Restrictions" not in output
 
 
-def test_nothing_that_was_written_in_a_case_acts_on_the_terminal() -> None:
+def test_nothing_that_was_written_in_a_case_acts_on_the_terminal():
     hostile = copy.deepcopy(full_case())
 
     def poison(value: Any) -> Any:

@@ -22,15 +22,10 @@ from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.store.database import Server
-from tests.operating import ISSUER, Operator, operator
+from tests.operating import ISSUER, Operator
 from tests.postgresql import new_database
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -29,8 +29,8 @@ def typed(file: Path, *words: object) -> Result:
 
 
 def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
-    invitation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    invitation, tmp_path, monkeypatch
+):
     monkeypatch.setattr(Enrolment, "enrol", lambda *_: pytest.fail("the token was used"))
     below = tmp_path / "invitation.json" / "desk"
     result = typed(invitation, "--out", below)
@@ -39,13 +39,13 @@ def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
     assert told["error"]["kind"] == "settings-error"
 
 
-def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path: Path) -> None:
+def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path):
     result = typed(tmp_path / "none.json")
     assert result.exit_code == 4
     assert "the gateway's administrators hand one over" in result.stderr
 
 
-def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path) -> None:
+def test_an_invitation_that_is_over_is_not_sent(invitation, tmp_path):
     over = replace(MADE, expires_at=START.isoformat())
     invitation.write_bytes(over.render())
     result = typed(invitation, "--out", tmp_path / "desk")
@@ -53,7 +53,7 @@ def test_an_invitation_that_is_over_is_not_sent(invitation: Path, tmp_path: Path
     assert not (tmp_path / "desk").exists()
 
 
-def test_a_connection_that_is_there_is_not_made_anew(invitation: Path, tmp_path: Path) -> None:
+def test_a_connection_that_is_there_is_not_made_anew(invitation, tmp_path):
     (tmp_path / "desk").mkdir()
     (tmp_path / "desk" / enrol.CONNECTION_FILE).touch()
     result = typed(invitation, "--out", tmp_path / "desk")

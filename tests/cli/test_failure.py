@@ -1,14 +1,12 @@
 """For machines every failure is one JSON value of one shape, and nothing else."""
 
 import json
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main, wants_json
-from tests.cli.desks import Desks
 
 NOWHERE = "018f0000-0000-7000-8000-000000000001"
 
@@ -28,9 +26,7 @@ NOWHERE = "018f0000-0000-7000-8000-000000000001"
         (("case", "import", "report", "--profile", "none", "--out", "x"), "usage-error", 2),
     ],
 )
-def test_a_failure_is_one_value_of_one_shape(
-    desks: Desks, words: tuple[str, ...], kind: str, code: int
-) -> None:
+def test_a_failure_is_one_value_of_one_shape(desks, words, kind, code):
     result = desks.run(*words, "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, result.stderr) == (code, "")
@@ -40,7 +36,7 @@ def test_a_failure_is_one_value_of_one_shape(
     assert desks.run(*words).stdout == "", "people read it on the error stream"
 
 
-def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path: Path) -> None:
+def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path):
     missing = str(tmp_path / "connection.toml")
     result = CliRunner().invoke(main, ["case", "list", "--json", "-c", missing])
     assert result.exit_code == 4
@@ -48,9 +44,7 @@ def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("stop", [click.Abort, KeyboardInterrupt, EOFError])
-def test_a_command_that_is_stopped_says_so_too(
-    stop: type[BaseException], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_is_stopped_says_so_too(stop, monkeypatch):
     def stopped(*_: object) -> None:
         raise stop
 
@@ -61,7 +55,7 @@ def test_a_command_that_is_stopped_says_so_too(
     assert json.loads(result.stdout) == {"error": told}
 
 
-def test_machine_output_is_asked_for_before_the_options_end() -> None:
+def test_machine_output_is_asked_for_before_the_options_end():
     assert wants_json(["case", "list", "--json"])
     assert not wants_json(["case", "list"])
     assert not wants_json(["verify", "--", "--json"])

@@ -19,13 +19,13 @@ SERVER |= {"prometheus_client", "psycopg"}
         ("gateway.cli.verify", {"httpx"}),
     ],
 )
-def test_a_command_imports_nothing_that_it_does_not_need(module: str, never: set[str]) -> None:
+def test_a_command_imports_nothing_that_it_does_not_need(module, never):
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not (SERVER | never) & {*found.stdout.split()}
 
 
-def test_every_name_of_the_client_is_found_when_it_is_asked_for() -> None:
+def test_every_name_of_the_client_is_found_when_it_is_asked_for():
     for name in gateway.client.__all__:
         assert getattr(gateway.client, name).__name__ == name
     with pytest.raises(AttributeError):

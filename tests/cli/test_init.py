@@ -55,9 +55,7 @@ def open_umask() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_all_of_it_is_for_its_owner_alone_but_what_is_published(
-    tmp_path: Path, passphrase_file: Path
-) -> None:
+def test_all_of_it_is_for_its_owner_alone_but_what_is_published(tmp_path, passphrase_file):
     folder = tmp_path / "gw"
     result = typed(folder, "--root-passphrase-file", passphrase_file)
     assert result.exit_code == 0, result.output
@@ -70,7 +68,7 @@ def test_all_of_it_is_for_its_owner_alone_but_what_is_published(
     assert [path.name for path in tmp_path.iterdir() if path != passphrase_file] == ["gw"]
 
 
-def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
+def test_it_says_what_to_do_next(tmp_path, passphrase_file):
     result = typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     folder = tmp_path / "gw"
     assert f"Move {folder}/offline off this machine" in result.stdout
@@ -78,7 +76,7 @@ def test_it_says_what_to_do_next(tmp_path: Path, passphrase_file: Path) -> None:
     assert f"casegate admin --home {folder} --as martin --as dubois organisation" in result.stdout
 
 
-def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path: Path) -> None:
+def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path):
     made = operator(tmp_path)
     with made.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         ((_, first),) = work.log.stream("gateway", 0, 10)
@@ -97,9 +95,7 @@ def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path:
 # --- the settings
 
 
-def test_the_file_explains_every_setting_and_is_the_configuration(
-    tmp_path: Path, passphrase_file: Path
-) -> None:
+def test_the_file_explains_every_setting_and_is_the_configuration(tmp_path, passphrase_file):
     typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
     file = tmp_path / "gw" / wiring.CONFIG_FILE
     comments = [line for line in file.read_text().split("\n") if line.startswith("# ")]
@@ -121,9 +117,7 @@ def test_the_file_explains_every_setting_and_is_the_configuration(
         (("--database-url", "mysql://user@db.example/x"), "[database] url"),
     ],
 )
-def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(
-    tmp_path: Path, changes: tuple[str, str], setting: str
-) -> None:
+def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(tmp_path, changes, setting):
     result = typed(tmp_path / "gw", *changes)
     assert said(result).startswith(setting)
     assert "hunter2" not in result.output
@@ -133,7 +127,7 @@ def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(
 # --- nothing is overwritten
 
 
-def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path: Path) -> None:
+def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path):
     made = operator(tmp_path)
     before = below(tmp_path)
     sentence = said(typed(made.folder))
@@ -141,7 +135,7 @@ def test_a_second_one_in_the_same_place_says_what_to_do(tmp_path: Path) -> None:
     assert below(tmp_path) == before
 
 
-def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_anything_in_it_is_left_alone(tmp_path):
     (tmp_path / "gw").mkdir()
     (tmp_path / "gw" / ".hidden").write_text("mine")
     before = below(tmp_path)
@@ -149,15 +143,13 @@ def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
     assert below(tmp_path) == before
 
 
-def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_left_alone(tmp_path):
     (tmp_path / "gw").write_text("mine")
     assert "is not empty" in said(typed(tmp_path / "gw"))
     assert (tmp_path / "gw").read_text() == "mine"
 
 
-def test_an_empty_folder_is_used_where_it_is(
-    tmp_path: Path, passphrase_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_folder_is_used_where_it_is(tmp_path, passphrase_file, monkeypatch):
     folder = tmp_path / "gw"
     folder.mkdir(mode=0o755)
     place = folder.stat().st_ino
@@ -167,7 +159,7 @@ def test_an_empty_folder_is_used_where_it_is(
     assert Path("casegate.toml").exists()
 
 
-def test_a_folder_below_nothing_is_not_made(tmp_path: Path, passphrase_file: Path) -> None:
+def test_a_folder_below_nothing_is_not_made(tmp_path, passphrase_file):
     result = typed(tmp_path / "typo" / "gw", "--root-passphrase-file", passphrase_file)
     assert said(result) == f"{tmp_path}/typo/gw: No such file or directory"
     assert not (tmp_path / "typo").exists()
@@ -212,8 +204,8 @@ def failing(after: Callable[..., Any], error: BaseException) -> Callable[..., An
 @pytest.mark.parametrize("existed", [True, False])
 @pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
 def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, existed: bool
-) -> None:
+    tmp_path, monkeypatch, owner, name, existed
+):
     folder = tmp_path / "gw"
     if existed:
         folder.mkdir(mode=0o750)
@@ -234,8 +226,8 @@ def test_whatever_fails_nothing_stays_behind_and_the_next_attempt_succeeds(
 
 
 def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, monkeypatch
+):
     folder = tmp_path / "gw"
     text = settings(keys_url=new_database())
     with monkeypatch.context() as patched:
@@ -248,9 +240,7 @@ def test_after_a_failed_attempt_new_keys_of_cases_are_wrapped_by_the_key_that_is
         assert keyring.take()
 
 
-def test_a_database_of_another_gateway_is_refused_and_left_alone(
-    tmp_path: Path, passphrase_file: Path
-) -> None:
+def test_a_database_of_another_gateway_is_refused_and_left_alone(tmp_path, passphrase_file):
     other = operator(tmp_path)
     size, database = other.size(), other.config.database_file
     given = ("--database-url", f"sqlite:///{database}", "--root-passphrase-file", passphrase_file)
@@ -261,9 +251,7 @@ def test_a_database_of_another_gateway_is_refused_and_left_alone(
     assert other.size() == size
 
 
-def test_a_mark_of_another_log_s_beginning_is_refused(
-    tmp_path: Path, passphrase_file: Path
-) -> None:
+def test_a_mark_of_another_log_s_beginning_is_refused(tmp_path, passphrase_file):
     other = operator(tmp_path)
     given = ("--high-water-mark-url", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
@@ -287,9 +275,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(
         (("martin=A. Martin", "dubois=B\x1b[2J"), "not of the form id=name"),
     ],
 )
-def test_a_gateway_has_two_administrators_with_an_id_each(
-    tmp_path: Path, given: tuple[str, ...], sentence: str
-) -> None:
+def test_a_gateway_has_two_administrators_with_an_id_each(tmp_path, given, sentence):
     admins = tuple(word for one in given for word in ("--admin", one))
     result = typed(tmp_path / "gw", admins=admins)
     assert result.exit_code == 2
@@ -301,7 +287,7 @@ def test_a_gateway_has_two_administrators_with_an_id_each(
 # --- the root's passphrase
 
 
-def test_the_root_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
+def test_the_root_opens_with_its_passphrase_alone(tmp_path):
     offline = operator(tmp_path).config.offline
     pems = ((offline / "root.pem").read_bytes(), (offline / "root.key").read_bytes())
     assert (
@@ -312,7 +298,7 @@ def test_the_root_opens_with_its_passphrase_alone(tmp_path: Path) -> None:
             load_authority(*pems, wrong)
 
 
-def test_no_secret_is_an_argument() -> None:
+def test_no_secret_is_an_argument():
     """Everybody on a machine can read the arguments of its processes."""
     for parameter in init.params:
         if "passphrase" in str(parameter.name):
@@ -323,8 +309,8 @@ def test_no_secret_is_an_argument() -> None:
 @pytest.mark.parametrize("option", ["--database-url", "--high-water-mark-url", "--case-keys-url"])
 @pytest.mark.parametrize("place", ["gw:hunter2@db.example/gw", "gw@db.example/gw?password=hunter2"])
 def test_a_password_in_an_address_is_refused_and_not_repeated(
-    tmp_path: Path, passphrase_file: Path, option: str, place: str
-) -> None:
+    tmp_path, passphrase_file, option, place
+):
     folder = tmp_path / "gw"
     words = ("--root-passphrase-file", passphrase_file, option, f"postgresql+psycopg://{place}")
     refused = typed(folder, *words)
@@ -344,16 +330,14 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(
         (b"\xff" * 20, "is not one line of text"),
     ],
 )
-def test_a_passphrase_that_is_short_or_more_than_a_line_is_refused(
-    tmp_path: Path, content: bytes, sentence: str
-) -> None:
+def test_a_passphrase_that_is_short_or_more_than_a_line_is_refused(tmp_path, content, sentence):
     file = tmp_path / "passphrase"
     file.write_bytes(content)
     assert sentence in said(typed(tmp_path / "gw", "--root-passphrase-file", file))
     assert not (tmp_path / "gw").exists()
 
 
-def test_a_passphrase_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+def test_a_passphrase_is_asked_for_twice_and_not_shown(tmp_path):
     words = PASSPHRASE.decode()
     result = typed(tmp_path / "gw", input=f"{words}\n{words}\n")
     assert result.exit_code == 0, result.output
@@ -362,7 +346,7 @@ def test_a_passphrase_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
     load_authority(pem.read_bytes(), key.read_bytes(), PASSPHRASE)
 
 
-def test_a_short_passphrase_is_refused_when_asked_for_too(tmp_path: Path) -> None:
+def test_a_short_passphrase_is_refused_when_asked_for_too(tmp_path):
     result = typed(tmp_path / "gw", input="short\nshort\n")
     assert "at least 12 characters" in result.stderr
     assert not (tmp_path / "gw").exists()

@@ -32,7 +32,7 @@ def damaged(tmp_path: Path) -> Path:
     return folder
 
 
-def test_sound_policies_end_with_success_and_one_line() -> None:
+def test_sound_policies_end_with_success_and_one_line():
     result = run()
     report = check(policy_folder())
     assert result.exit_code == 0
@@ -42,13 +42,13 @@ def test_sound_policies_end_with_success_and_one_line() -> None:
     )
 
 
-def test_cases_that_are_defects_on_purpose_leave_no_noise() -> None:
+def test_cases_that_are_defects_on_purpose_leave_no_noise():
     program = "from gateway.cli import main; main(['policy', 'check'])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
 
 
-def test_problems_are_listed_and_end_with_failure(damaged: Path) -> None:
+def test_problems_are_listed_and_end_with_failure(damaged):
     result = run(str(damaged))
     assert result.exit_code == 1
     assert result.output.splitlines()[:2] == [
@@ -58,14 +58,14 @@ def test_problems_are_listed_and_end_with_failure(damaged: Path) -> None:
     assert result.output.endswith(": 2 problems\n")
 
 
-def test_one_problem_is_counted_in_the_singular(damaged: Path) -> None:
+def test_one_problem_is_counted_in_the_singular(damaged):
     (damaged / "schema.cedarschema").unlink()
     result = run(str(damaged))
     assert result.exit_code == 1
     assert result.output.endswith(": 1 problem\n")
 
 
-def test_json_holds_the_whole_report(damaged: Path) -> None:
+def test_json_holds_the_whole_report(damaged):
     result = run("--json", str(damaged))
     printed = json.loads(result.output)
     assert result.exit_code == 1
@@ -74,11 +74,11 @@ def test_json_holds_the_whole_report(damaged: Path) -> None:
     assert set(printed) == {"folder", "problems", "policies", "cases", "actions"}
 
 
-def test_json_of_sound_policies_has_no_problem_and_ends_with_success() -> None:
+def test_json_of_sound_policies_has_no_problem_and_ends_with_success():
     result = run("--json")
     assert result.exit_code == 0
     assert json.loads(result.output)["problems"] == []
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_use(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_an_error_of_use(tmp_path):
     assert run(str(tmp_path / "nowhere")).exit_code == 2

@@ -42,15 +42,9 @@ def test_a_saved_receipt_verifies_offline(desks: Desks) -> None:
     output = desks.done("receipt", "save", last["event"], "--out", "r.json")
     assert "r.json holds the receipt" in output
     data = (desks.folder / "r.json").read_bytes()
-    assert verification.verify(data, trust_of(desks.stage.gateway)).code == 0
+    assert verification.verify(data, trust_of(desks.stage.gateway)).passed
     told = desks.told("receipt", "save", last["event"], "--out", "s.json")
     assert told == {"file": "s.json", "event": last["event"]}
-
-
-def test_the_receipt_of_others_is_not_found(desks: Desks) -> None:
-    desks.submitted()
-    (*_, last) = desks.told("event", "list")["events"]
-    assert desks.run("receipt", "show", last["event"], at=ABROAD).exit_code == 1
 
 
 def test_the_directory_lists_seats_and_mandates(desks: Desks) -> None:

@@ -13,14 +13,9 @@ import pytest
 from gateway import maintenance
 from gateway.pki.publication import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
-from tests.operating import ISSUER, PARTNERS, Operator, operator, said
+from tests.operating import ISSUER, PARTNERS, Operator, said
 
 TOP = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
 
 
 def command(gw: Operator, *words: str) -> list[str]:
@@ -39,14 +34,14 @@ def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_once_belongs_to_maintain(gw: Operator) -> None:
+def test_once_belongs_to_maintain(gw):
     for words in (("--once",), ("--only", "public", "--once")):
         result = gw.type("run", "--home", gw.folder, *words)
         assert result.exit_code == 2
         assert "--once goes with --only maintain" in result.stderr
 
 
-def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw: Operator) -> None:
+def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw):
     for file in (*gw.config.server.glob("*.pem"), gw.config.published / CRL_FILE):
         file.unlink()
     done = ran(gw, "--only", "maintain", "--once")
@@ -55,7 +50,7 @@ def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw: Operator) ->
     assert (gw.config.published / CRL_FILE).exists()
 
 
-def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operator) -> None:
+def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw):
     (gw.config.published / "root.pem").unlink()
     program = (
         "import logging, sys\nfrom gateway.cli import main\n"
@@ -77,7 +72,7 @@ def test_alarms_and_what_policy_logs_go_to_the_standard_error_stream(gw: Operato
     assert decision.endswith("gateway.cedar: a decision was not reached")
 
 
-def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
+def test_maintain_works_until_it_is_told_to_end(gw):
     made = gw.config.published / CRL_FILE
     made.unlink()
     environ = {**os.environ, "PYTHONPATH": str(TOP)}
@@ -94,9 +89,7 @@ def test_maintain_works_until_it_is_told_to_end(gw: Operator) -> None:
         pass
 
 
-def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
-    gw: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw, monkeypatch):
     """The processes themselves are started in the journeys."""
     supervised: list[str] = []
 
@@ -123,7 +116,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(
 # --- What keeps it from starting
 
 
-def test_a_second_gateway_on_one_folder_does_not_start(gw: Operator) -> None:
+def test_a_second_gateway_on_one_folder_does_not_start(gw):
     with maintenance.holding(gw.config):
         done = ran(gw)
     assert done.returncode == 1
@@ -133,7 +126,7 @@ def test_a_second_gateway_on_one_folder_does_not_start(gw: Operator) -> None:
     ]
 
 
-def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw: Operator) -> None:
+def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw):
     database = gw.config.database_file
     assert database is not None
     database.unlink()
@@ -144,7 +137,7 @@ def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw: Ope
     assert not database.exists()
 
 
-def test_a_listener_says_in_a_sentence_which_key_is_missing(gw: Operator) -> None:
+def test_a_listener_says_in_a_sentence_which_key_is_missing(gw):
     (gw.config.keys / "token" / "current.pem").unlink()
     done = ran(gw, "--only", "public")
     assert done.returncode == 1
@@ -152,7 +145,7 @@ def test_a_listener_says_in_a_sentence_which_key_is_missing(gw: Operator) -> Non
     assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
 
 
-def test_a_missing_issuing_key_is_said(gw: Operator) -> None:
+def test_a_missing_issuing_key_is_said(gw):
     (key,) = gw.config.issuing.glob("*.key")
     key.unlink()
     done = ran(gw, "--only", "maintain", "--once")
@@ -160,18 +153,18 @@ def test_a_missing_issuing_key_is_said(gw: Operator) -> None:
     assert done.stderr.startswith(f"Error: {key} does not exist")
 
 
-def test_a_wrong_setting_is_said(gw: Operator) -> None:
+def test_a_wrong_setting_is_said(gw):
     gw.set("listeners", "workers", "0")
     result = gw.type("run", "--home", gw.folder)
     assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
 
 
-def test_a_folder_without_a_gateway_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_a_gateway_is_said(tmp_path):
     assert "`casegate init` makes one" in said(Operator(tmp_path).type("run", "--home", tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")
-def test_a_gateway_ends_with_the_program_that_started_it_were_that_killed(gw: Operator) -> None:
+def test_a_gateway_ends_with_the_program_that_started_it_were_that_killed(gw):
     program = (
         "import os, subprocess, sys\n"
         "from gateway.serving.supervisor import SUPERVISOR_VARIABLE\n"

@@ -69,7 +69,7 @@ def accepted(desks: Desks) -> tuple[str, str]:
     return case, handoff
 
 
-def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing: Desks) -> None:
+def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing):
     out = sealed_file(sealing)
     assert out.stat().st_mode & 0o777 == 0o600
     text = out.read_text()
@@ -85,14 +85,14 @@ def test_a_case_is_sealed_into_a_new_file_of_its_owner(sealing: Desks) -> None:
 
 
 @pytest.mark.parametrize("plain", ["[]", "{}", "{", '{"a": 1, "a": 2}'])
-def test_a_file_that_is_no_plain_content_is_an_error_of_use(sealing: Desks, plain: str) -> None:
+def test_a_file_that_is_no_plain_content_is_an_error_of_use(sealing, plain):
     file = sealing.folder / "plain.json"
     file.write_text(plain)
     asked = ("--contents", file, "--to", OFMIN, "--out", sealing.folder / "x.json")
     assert sealing.run("case", "seal", sealing.case_file(), *asked).exit_code == 2
 
 
-def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
+def test_an_office_is_named_by_its_id_wherever_one_is(sealing):
     out = sealing.folder / "x.json"
     plain = ("--contents", plain_file(sealing))
     case = "018f0000-0000-7000-8000-000000000001"
@@ -120,7 +120,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing: Desks) -> None:
         assert "not a valid id" in result.stderr
 
 
-def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing: Desks) -> None:
+def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing):
     out = sealing.folder / "x.json"
     for plain, to in ((PLAIN, ABROAD), ({PERSON: {"type": "picture", "value": {}}}, OFMIN)):
         asked = ("--contents", plain_file(sealing, plain), "--to", to, "--out", out)
@@ -129,7 +129,7 @@ def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing: Desks) -> No
         assert not out.exists()
 
 
-def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealing: Desks) -> None:
+def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealing):
     _, handoff = accepted(sealing)
     output = sealing.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert f"Sealed to {OFMIN}: subjects {PERSON}" in output
@@ -143,7 +143,7 @@ def test_a_consultation_leaves_seals_closed_until_it_is_told_to_open_them(sealin
     assert "recorded as event" in output
 
 
-def test_for_machines_opened_seals_stand_beside_the_result(sealing: Desks) -> None:
+def test_for_machines_opened_seals_stand_beside_the_result(sealing):
     _, handoff = accepted(sealing)
     told = sealing.told("handoff", "consult", handoff, *OPENING, "--open-sealed", at=OFMIN)
     values = {one["id"]: one["value"] for one in told["unsealed"]}
@@ -152,13 +152,13 @@ def test_for_machines_opened_seals_stand_beside_the_result(sealing: Desks) -> No
     assert "unsealed" not in told
 
 
-def test_the_originator_cannot_open_what_it_sealed_for_another(sealing: Desks) -> None:
+def test_the_originator_cannot_open_what_it_sealed_for_another(sealing):
     case, _ = accepted(sealing)
     told = sealing.told("case", "consult", case, *OPENING, "--open-sealed")
     assert {one["fault"] for one in told["unsealed"]} == {f"it is sealed to {OFMIN}"}
 
 
-def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing: Desks) -> None:
+def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing):
     case, handoff = accepted(sealing)
     why = ("--by", "officer-1", "--reason", "not ours")
     sealing.done("handoff", "redirect", handoff, *why, at=OFMIN)
@@ -173,7 +173,7 @@ def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing: Desks
     assert "version 2, is cleared" in output
 
 
-def test_an_offer_says_what_is_sealed_to_others(sealing: Desks) -> None:
+def test_an_offer_says_what_is_sealed_to_others(sealing):
     told = sealing.told("case", "submit", sealed_file(sealing), "--by", "intake-1", *CLEARED)
     asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
     preview = sealing.done("handoff", "preview", told["result"]["case"], *asked)
@@ -187,7 +187,7 @@ def test_an_offer_says_what_is_sealed_to_others(sealing: Desks) -> None:
 WHOSE = ("--organisation", OFMIN, "--gateway", ISSUER)
 
 
-def test_a_new_encryption_key_is_registered_as_it_was_made(tmp_path: Path, monkeypatch) -> None:
+def test_a_new_encryption_key_is_registered_as_it_was_made(tmp_path, monkeypatch):
     monkeypatch.setattr(key_commands, "now", lambda: START)
     gateway = founded()
     signer = document_key("ofmin")

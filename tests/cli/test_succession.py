@@ -14,7 +14,7 @@ from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
 from tests.operating import MARTIN, Operator, operator, said
 from tests.web.partners.test_successions import DAY, PLAN
 
-ADMISSION = ("--kind", "police_office", "--country", "FR", "--public-authority")
+OFFICE = ("--kind", "police_office", "--country", "FR", "--public-authority")
 WORDS = (
     "ocrvp",
     "ofmin",
@@ -31,12 +31,12 @@ ACT = ("--legal-act", "Decree 2023-829")
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
     """A gateway with two offices, the first of which holds the mandate."""
-    gw = operator(tmp_path)
-    for slug in ("ocrvp", "ofmin"):
-        gw.done("organisation", "admit", slug, "--name", slug, *ADMISSION)
     mandate = ("--matter", "csam", "--territory", "FR", "--legal-act", "Decree", "--from")
-    gw.done("mandate", "grant", "ocrvp", *mandate, "2006-05-08")
-    return gw
+    return operator(
+        tmp_path,
+        *(("organisation", "admit", slug, "--name", slug, *OFFICE) for slug in ("ocrvp", "ofmin")),
+        ("mandate", "grant", "ocrvp", *mandate, "2006-05-08"),
+    )
 
 
 def planned(gw: Operator) -> str:

@@ -1,9 +1,13 @@
 """`casegate verify`: a verdict offline, from the keys that the verifier brings."""
 
+import html
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,9 +15,10 @@ from jwt.algorithms import ECAlgorithm
 
 from gateway.cli import main
 from gateway.cli.verify import MAX_BUNDLE_BYTES
-from gateway.evidence import base64url, bundle, receipt
+from gateway.evidence import base64url, bundle, receipt, sd_jwt
+from tests.evidence.ingredients import chance
 from tests.evidence.logbook import Logbook
-from tests.evidence.scenario import SIGNERS, Scenario
+from tests.evidence.scenario import SIGNERS, Scenario, uri
 
 VKEY = Logbook().signer.vkey
 
@@ -57,10 +62,11 @@ def test_a_good_file_of_each_kind_is_verified_with_a_folder_of_keys(
     folder: Path, name: str
 ) -> None:
     result = verify(folder / name, "--trust", folder / "trust")
-    assert result.exit_code == 0, result.output
-    *steps, empty, sentence = result.stdout.rstrip("\n").split("\n")
-    assert empty == ""
-    assert sentence.startswith("VERIFIED")
+    assert result.exit_code == (17 if name.startswith("attested") else 0), result.output
+    first, *_ = result.stdout.split("\n")
+    assert first.startswith("VERIFIED"), "the result comes first"
+    *_, checks = result.stdout.rstrip("\n").split("Checks\n")
+    steps = checks.split("\n")
     assert [step.split(".")[0].strip() for step in steps] == [
         str(number) for number in range(1, len(steps) + 1)
     ]
@@ -73,8 +79,8 @@ def test_keys_may_be_given_one_by_one(folder: Path) -> None:
     assert verify(folder / "receipt.json", *log).exit_code == 0
     assert verify(folder / "receipt.json", "--log-key", trust / "log.vkey").exit_code == 0
     gateway = ("--gateway-keys", trust / "gateway-keys.json")
-    assert verify(folder / "attested.case", *gateway).exit_code == 0
-    assert verify(folder / "attested.bundle", *log, *gateway).exit_code == 0
+    assert verify(folder / "attested.case", *gateway).exit_code == 17
+    assert verify(folder / "attested.bundle", *log, *gateway).exit_code == 17
     members = [
         argument
         for name in ("hotline", "police")
@@ -99,7 +105,7 @@ def test_a_connection_file_brings_its_keys(folder: Path, how: str) -> None:
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
     option = "--connection" if how == "option" else "--trust"
     place = folder if how == "folder" else file
-    assert verify(folder / "attested.bundle", option, place).exit_code == 0
+    assert verify(folder / "attested.bundle", option, place).exit_code == 17
 
 
 def test_each_way_to_fail_has_its_own_exit_status(folder: Path) -> None:
@@ -140,6 +146,104 @@ def test_machines_get_the_steps_the_sentence_and_the_code(folder: Path) -> None:
     assert [step["outcome"] for step in told["steps"]][:3] == ["ok", "failed", "skipped"]
 
 
+def test_machines_get_the_same_facts_as_people(folder: Path) -> None:
+    result = verify(folder / "signed.bundle", "--trust", folder / "trust", "--json")
+    told = json.loads(result.stdout)
+    assert (told["code"], told["result"]) == (0, "verified")
+    (accepted,) = (one for one in told["proved"] if one["fact"] == "acceptance")
+    assert (accepted["by"], accepted["entry"]) == ("police", 1)
+    assert {one["fact"] for one in told["not_proved"]} >= {"later", "outcomes"}
+
+
+def test_several_files_are_held_against_each_other(folder: Path) -> None:
+    trust = ("--trust", folder / "trust")
+    other = Scenario(handoff=UUID(int=7)).told("decline")
+    (folder / "other.bundle").write_bytes(other.file())
+    alone = verify(folder / "other.bundle", *trust)
+    assert alone.exit_code == 0, alone.output
+    both = verify(
+        folder / "signed.bundle", folder / "other.bundle", *trust, "--keep-proof", folder / "kept"
+    )
+    assert both.exit_code == 16, both.output
+    proved = CliRunner().invoke(
+        main, ["audit", "prove-fork", str(folder / "kept"), "--log-key", VKEY]
+    )
+    assert proved.exit_code == 16, proved.output
+    (folder / "remembered").mkdir()
+    shutil.copy(folder / "trust/log.vkey", folder / "remembered")
+    note = other.log.proof(0).partition("\n\n")[2]
+    (folder / "remembered/newest.checkpoint").write_text(note)
+    remembered = verify(folder / "signed.bundle", *trust, "--trust", folder / "remembered")
+    assert remembered.exit_code == 16, remembered.output
+
+
+def test_an_attested_file_fails_who_requires_the_authors_signature(folder: Path) -> None:
+    trust = ("--trust", folder / "trust", "--require", "signed")
+    assert verify(folder / "signed.bundle", *trust).exit_code == 0
+    refused = verify(folder / "attested.bundle", *trust)
+    assert refused.exit_code == 17
+    assert refused.stdout.startswith("NOT VERIFIED")
+
+
+def test_content_is_shown_and_no_address_in_it_can_be_followed(folder: Path) -> None:
+    signer = SIGNERS["hotline"]
+    document = sd_jwt.issue(
+        typ="casegate-case+sd-jwt",
+        claims={"iss": uri("hotline"), "iat": 1, "case": "c-1"},
+        properties=[("note", "see https://evil.example/x \x1b[2J")],
+        arrays=[("items", [{"kind": "url", "value": "https://evil.example/y"}])],
+        signer=signer,
+        random=chance(),
+    )
+    (folder / "case").write_text(document.compact())
+    page = folder / "report.html"
+    told = verify(
+        folder / "case", "--trust", folder / "trust", "--content", "--report", page
+    ).stdout
+    for text in (told, page.read_text()):
+        assert "hxxps://evil[.]example/y" in text
+        assert "https://" not in text
+        assert "\x1b" not in text
+    assert "evil" not in verify(folder / "case", "--trust", folder / "trust").stdout
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_page_to_print_loads_nothing_and_says_all_that_the_command_says(
+    folder: Path, language: str
+) -> None:
+    page = folder / "report.html"
+    arguments = (folder / "attested.bundle", "--trust", folder / "trust", "--lang", language)
+    shown = verify(*arguments, "--report", page)
+    assert shown.exit_code == 17
+    text = page.read_text()
+    assert f'lang="{language}"' in text
+    assert not re.search(r"<(script|img|link|iframe|a)\b|url\(|@import|src=|href=", text)
+    plain = html.unescape(text)
+    for line in shown.stdout.split("\n"):
+        if line.startswith("  - "):
+            assert line[4:] in plain
+    assert verify(*arguments, "--report", page).exit_code == 2, "a report is not written over"
+
+
+def test_keys_of_two_gateways_are_refused_without_their_names(folder: Path) -> None:
+    other = folder / "other"
+    shutil.copytree(folder / "trust", other)
+    (other / "gateway-keys.json").write_text(jwks("stranger"))
+    both = ("--trust", folder / "trust", "--trust", other)
+    assert verify(folder / "attested.bundle", *both).exit_code == 2
+
+    def named(place: Path, issuer: str) -> None:
+        keys = json.loads((place / "gateway-keys.json").read_text())
+        (place / "gateway-keys.json").write_text(json.dumps(keys | {"issuer": issuer}))
+
+    named(folder / "trust", "https://gw.example.org")
+    named(other, "https://other.example.org")
+    assert verify(folder / "attested.bundle", *both).exit_code == 17
+    named(other, "https://gw.example.org")
+    named(folder / "trust", "https://other.example.org")
+    assert verify(folder / "attested.bundle", *both).exit_code == 14, "a key of another gateway"
+
+
 def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
     data = (folder / "receipt.json").read_bytes()
     assert verify("-", "--log-key", VKEY, input=data).exit_code == 0
@@ -157,7 +261,10 @@ def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
         (("--organisation-keys", "hotline=missing"), "cannot be read"),
         (("--trust", "empty"), "say whose keys you trust"),
         (("--trust", "receipt.json"), "receipt.json is not TOML"),
-        (("--gateway-keys", "trust/gateway-keys.json", "--gateway-keys", "evil.json"), "two diff"),
+        (
+            ("--gateway-keys", "trust/gateway-keys.json", "--gateway-keys", "evil.json"),
+            "several gateways",
+        ),
     ],
 )
 def test_keys_that_cannot_be_used_are_an_error_of_use(
@@ -192,7 +299,7 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 17, result.stderr
     assert "VERIFIED" in result.stdout
     assert "\x1b" not in result.stdout, "no colours where there is no terminal"
 

@@ -129,6 +129,7 @@ class MemberClient(Gateway):
         document_key: Any = None,
         encryption_keys: Any = None,
         assertion_key: Any = None,
+        tile: Any = None,
         **changes: Any,
     ) -> None:
         self.wire = Wire(listening, organisation)
@@ -143,4 +144,5 @@ class MemberClient(Gateway):
             document_key=document_key,
             encryption_keys=encryption_keys,
             assertion_key=assertion_key,
+            tile=tile,
         )

@@ -7,18 +7,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.client import (
-    ConfirmedWrite,
-    EvidenceMismatch,
-)
+from gateway.client import ConfirmedWrite, EvidenceMismatch
 from gateway.domain.case import GROUPS
 from gateway.evidence import receipt
 from tests.client.client_fixture import Fault, MemberClient
-from tests.founding import (
-    CSAM_FR,
-    OFMIN,
-    case_content,
-)
+from tests.founding import CSAM_FR, OFMIN, case_content
 from tests.web.listening import Listening
 
 CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}

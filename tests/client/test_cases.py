@@ -9,20 +9,8 @@ from gateway.evidence import handoff_documents, receipt, sd_jwt
 from tests import founding
 from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
-from tests.client.scenario import (
-    CLEARED,
-    accepted,
-    disbelieved,
-    members_of,
-    replay,
-    submit,
-)
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    case_content,
-    machine_match,
-)
+from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
+from tests.founding import ABROAD, HOTLINE, case_content, machine_match
 from tests.web.listening import Listening
 
 

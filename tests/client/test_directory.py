@@ -3,12 +3,7 @@
 import pytest
 
 from tests.client.client_fixture import MemberClient
-from tests.founding import (
-    ABROAD,
-    HOTLINE,
-    OCRVP,
-    OFMIN,
-)
+from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN
 from tests.web.listening import Listening
 
 

@@ -89,11 +89,15 @@ ASKED_OFFER = {
     "groups": ["items"],
     "purpose": ["identify_victim"],
 }
-OFFER = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(ASKED_OFFER), str(HANDOFF))
+COMPETENT = {"competence": {"matter": "csam", "territory": "FR"}}
 
 
 def offered(
-    document: SdJwt | None = None, *, permitted_disclosures: Any = PARTS, **changes: Any
+    document: SdJwt | None = None,
+    *,
+    permitted_disclosures: Any = PARTS,
+    asked: dict[str, Any] = ASKED_OFFER,
+    **changes: Any,
 ) -> None:
     document = document or TRUE_OFFER
     fact = {
@@ -104,7 +108,8 @@ def offered(
     }
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
     result = {"offer": document.compact(), "permitted_disclosures": permitted_disclosures}
-    evidence_checks.confirm_write(OFFER, result, receipt, HOTLINES)
+    write = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(asked), str(HANDOFF))
+    evidence_checks.confirm_write(write, result, receipt, HOTLINES)
 
 
 def test_a_true_answer_to_an_offer_is_believed() -> None:
@@ -123,7 +128,10 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
             ),
             "to somebody else",
         ),
+        (lambda: offered(asked={**ASKED_OFFER, "to": COMPETENT}), "to another competence"),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
+        (lambda: offered(offer_document(note="psst")), "another note"),
+        (lambda: offered(offer_document(purpose=["remove"])), "another purpose"),
         (lambda: offered(offer_document(expires_at=START)), "ends at another time"),
         (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
         (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
@@ -247,9 +255,12 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     documents.check_view(shown | changes, connection)
 
 
-def with_answer(document: SdJwt, author: str = OFMIN, kind: str = "decline") -> dict[str, Any]:
+def with_answer(
+    document: SdJwt | str, author: str = OFMIN, kind: str = "decline"
+) -> dict[str, Any]:
     offer = {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()}
-    return {"answers": [offer, {"kind": kind, "author": author, "document": document.compact()}]}
+    text = document if isinstance(document, str) else document.compact()
+    return {"answers": [offer, {"kind": kind, "author": author, "document": text}]}
 
 
 def test_a_handoff_shown_truly_is_believed() -> None:
@@ -282,6 +293,20 @@ def _by_another_originator() -> None:
 @pytest.mark.parametrize(
     ("lie", "found"),
     [
+        (lambda: view(handoff=str(OTHER)), "not shown as it was offered"),
+        (lambda: view(originator=ABROAD), "not shown as it was offered"),
+        (lambda: view(recipient=ABROAD), "not shown as it was offered"),
+        (lambda: view(competence="receive/csam/FR"), "not shown as it was offered"),
+        (lambda: view(case_digest="x"), "not shown as it was offered"),
+        (lambda: view(permitted_disclosures=[]), "not shown as it was offered"),
+        (lambda: view(conditions={}), "not those that the case states"),
+        (lambda: view(routing=None), "does not verify"),
+        (lambda: view(answers=[]), "without its offer"),
+        (lambda: view(answers=[5]), "without its offer"),
+        (lambda: view(**with_answer(answer_document(), kind="accept")), "as something else"),
+        (lambda: view(**with_answer(answer_document(), kind="gesture")), "as something else"),
+        (lambda: view(**with_answer(answer_document(), HOTLINE)), "as something else"),
+        (lambda: view(**with_answer("")), "does not verify"),
         (_beyond_the_offer, "more than its offer names"),
         (lambda: view(routing=case_document(tlp="GREEN").compact()), "another version"),
         (_by_another_originator, "by somebody else"),

@@ -4,13 +4,10 @@ import pytest
 
 from gateway.client import UnexpectedAnswer
 from tests.client.client_fixture import MemberClient, answer
-from tests.founding import (
-    HOTLINE,
-)
-from tests.web.listening import Listening
+from tests.founding import HOTLINE
 
 
-def test_the_gateway_says_who_it_is_and_who_asks(stage: Listening) -> None:
+def test_the_gateway_says_who_it_is_and_who_asks(stage):
     desk = MemberClient(stage)
     assert desk.greet() is None, "no server adds a Date header here"
     told = desk.whoami()
@@ -18,7 +15,7 @@ def test_the_gateway_says_who_it_is_and_who_asks(stage: Listening) -> None:
     assert "cases.write" in told["scopes"]
 
 
-def test_another_gateway_at_the_address_is_refused(stage: Listening) -> None:
+def test_another_gateway_at_the_address_is_refused(stage):
     for change in ({"resource": "https://elsewhere.example"}, {"authorization_servers": []}):
         desk = MemberClient(stage)
         desk.wire.tamper = lambda request, members, change=change: members | change
@@ -26,7 +23,7 @@ def test_another_gateway_at_the_address_is_refused(stage: Listening) -> None:
             desk.greet()
 
 
-def test_another_listener_at_the_address_is_told_so_too(stage: Listening) -> None:
+def test_another_listener_at_the_address_is_told_so_too(stage):
     desk = MemberClient(stage)
     desk.wire.faults = [answer(404)]
     with pytest.raises(UnexpectedAnswer, match="check its addresses"):

@@ -8,18 +8,8 @@ from gateway.client import RequestRefused
 from gateway.evidence import receipt
 from tests import founding
 from tests.client.client_fixture import MemberClient
-from tests.client.scenario import (
-    offer,
-    submit,
-)
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    OCRVP,
-    OFMIN,
-    ORIGIN,
-    note_signer,
-)
+from tests.client.scenario import offer, submit
+from tests.founding import ABROAD, CSAM_FR, OCRVP, OFMIN, ORIGIN, note_signer
 from tests.web.listening import Listening
 
 
@@ -82,16 +72,6 @@ def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> N
         hotline.answer("withdraw", withdrawn, "liaison-1", reason="mistaken").result["state"]
         == "withdrawn"
     )
-
-
-def test_what_may_not_be_known_is_not_found(stage: Listening) -> None:
-    hotline, abroad = MemberClient(stage), MemberClient(stage, ABROAD)
-    handoff = offer(hotline, stage)
-    for ask in (abroad.handoff, lambda h: abroad.answer("decline", h, "someone", reason="no")):
-        with pytest.raises(RequestRefused) as refused:
-            ask(handoff)
-        assert refused.value.slug == "not-found"
-        assert refused.value.receipt is not None
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.client import LogForked, SettingsError
-from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.client import GatewayUnavailable, LogForked, SettingsError
+from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite, SeenCheckpoint
+from gateway.evidence.history import prove_fork
+from gateway.evidence.report import Code, InputFile
+from gateway.evidence.trust import TrustAnchors
+from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError
 from tests.founding import ORIGIN, Ids, note_signer
+from tests.ledger.copies import Served
 
 
 def write(key: str = "01890000-0000-7000-8000-000000000001", **changes: object) -> PendingWrite:
@@ -129,6 +133,11 @@ def note(size: int, root: int = 1, origin: str = ORIGIN) -> str:
     return sign_checkpoint(Checkpoint(origin, size, bytes([root]) * 32), note_signer(origin))
 
 
+def seen(size: int, root: int = 1, origin: str = ORIGIN) -> SeenCheckpoint:
+    text = note(size, root, origin)
+    return SeenCheckpoint(open_checkpoint(text, [note_signer(origin).key], origin), text)
+
+
 def size_of(sightings: CheckpointStore) -> int:
     newest = sightings.newest()
     assert newest is not None
@@ -139,56 +148,56 @@ def test_a_growing_log_is_remembered_at_its_newest() -> None:
     sightings = CheckpointStore(KEY)
     assert sightings.newest() is None
     for size in (3, 3, 7):
-        sightings.observe(note(size, size), sightings.newest())
+        sightings.observe(seen(size, size), sightings.newest())
     assert size_of(sightings) == 7
 
 
 def test_a_smaller_tree_than_before_is_an_alarm_with_both_checkpoints() -> None:
     sightings = CheckpointStore(KEY)
-    sightings.observe(note(7), None)
+    sightings.observe(seen(7), None)
     with pytest.raises(LogForked, match=r"smaller tree.*7 entries known, 6 shown") as alarm:
-        sightings.observe(note(6), sightings.newest())
+        sightings.observe(seen(6), sightings.newest())
     assert alarm.value.notes == (note(7), note(6))
 
 
 def test_another_root_at_the_same_size_is_an_alarm() -> None:
     sightings = CheckpointStore(KEY)
-    sightings.observe(note(7, 1), None)
+    sightings.observe(seen(7, 1), None)
     with pytest.raises(LogForked):
-        sightings.observe(note(7, 2), sightings.newest())
+        sightings.observe(seen(7, 2), sightings.newest())
 
 
 def test_another_root_is_an_alarm_also_for_an_answer_that_was_overtaken() -> None:
     sightings = CheckpointStore(KEY)
-    sightings.observe(note(7, 1), None)
+    sightings.observe(seen(7, 1), None)
     with pytest.raises(LogForked):
-        sightings.observe(note(7, 2), None)
+        sightings.observe(seen(7, 2), None)
 
 
 def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
     sightings = CheckpointStore(KEY)
-    sightings.observe(note(5), None)
+    sightings.observe(seen(5), None)
     asked_at_five = sightings.newest()
-    sightings.observe(note(9), asked_at_five)
-    sightings.observe(note(6), asked_at_five)
+    sightings.observe(seen(9), asked_at_five)
+    sightings.observe(seen(6), asked_at_five)
     assert size_of(sightings) == 9
 
 
 def test_a_later_process_knows_what_an_earlier_one_has_seen(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    CheckpointStore(KEY, file).observe(note(7), None)
+    CheckpointStore(KEY, file).observe(seen(7), None)
     assert file.read_text() == note(7)
     assert file.stat().st_mode & 0o777 == 0o600
     later = CheckpointStore(KEY, file)
     with pytest.raises(LogForked):
-        later.observe(note(6), later.newest())
+        later.observe(seen(6), later.newest())
 
 
 def test_processes_that_run_together_share_what_they_see(tmp_path: Path) -> None:
     one, other = (CheckpointStore(KEY, tmp_path / "newest.checkpoint") for _ in range(2))
-    one.observe(note(7), one.newest())
+    one.observe(seen(7), one.newest())
     assert size_of(other) == 7
-    other.observe(note(8, 8), other.newest())
+    other.observe(seen(8, 8), other.newest())
     assert size_of(one) == 8
 
 
@@ -199,23 +208,103 @@ def test_clients_of_one_process_that_write_at_once_leave_a_whole_file(tmp_path: 
     def write() -> None:
         sightings = CheckpointStore(KEY, file)
         for _ in range(20):
-            sightings.observe(note(next(size)), None)
+            sightings.observe(seen(next(size)), None)
 
     with ThreadPoolExecutor(4) as clients:
         for done in [clients.submit(write) for _ in range(4)]:
             done.result()
     assert size_of(CheckpointStore(KEY, file)) > 1
-    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert {path.name for path in tmp_path.iterdir()} <= {file.name, f"{file.name}.unchecked"}
 
 
 def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
     sightings = CheckpointStore(KEY, file)
-    sightings.observe(note(7), None)
+    sightings.observe(seen(7), None)
     with pytest.raises(LogForked, match=r"newest\.checkpoint\.forked"):
-        sightings.observe(note(6), sightings.newest())
-    assert (tmp_path / "newest.checkpoint.forked").read_text() == f"{note(7)}\n{note(6)}"
+        sightings.observe(seen(6), sightings.newest())
+    kept = tmp_path / "newest.checkpoint.forked"
+    assert {one.read_text() for one in kept.iterdir()} == {note(7), note(6)}
     assert file.read_text() == note(7), "the known checkpoint stays"
+
+
+def test_an_alarm_stays_until_a_person_has_moved_its_proof_away(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    first = CheckpointStore(KEY, file)
+    first.observe(seen(7, 1), None)
+    with pytest.raises(LogForked):
+        first.observe(seen(7, 2), None)
+    for store in (first, CheckpointStore(KEY, file)):
+        with pytest.raises(LogForked):
+            store.newest()
+        with pytest.raises(LogForked):
+            store.observe(seen(9, 1), None)
+    (tmp_path / "newest.checkpoint.forked").rename(tmp_path / "cleared")
+    assert size_of(CheckpointStore(KEY, file)) == 7
+    without_file = CheckpointStore(KEY)
+    without_file.observe(seen(7, 1), None)
+    with pytest.raises(LogForked):
+        without_file.observe(seen(7, 2), None)
+    with pytest.raises(LogForked):
+        without_file.newest()
+
+
+def of_log(log: Served) -> SeenCheckpoint:
+    text = log.note().decode()
+    return SeenCheckpoint(open_checkpoint(text, [KEY], ORIGIN), text)
+
+
+@pytest.mark.parametrize("size", [84, 89, 300])
+def test_a_fork_is_found_by_the_public_tiles_also_once_it_is_longer(
+    tmp_path: Path, size: int
+) -> None:
+    file = tmp_path / "newest.checkpoint"
+    known, fork = Served(note_signer(), 84), Served(note_signer(), size, fork=80)
+    honest = Served(note_signer(), size)
+    CheckpointStore(KEY, file).observe(of_log(known), None)
+    following = CheckpointStore(KEY, file, honest.fetch)
+    following.observe(of_log(honest), following.newest())
+    assert file.read_text() == honest.note().decode()
+    file.write_text(known.note().decode())
+    with pytest.raises(LogForked):
+        store = CheckpointStore(KEY, file, fork.fetch)
+        store.observe(of_log(fork), store.newest())
+    assert file.read_text() == known.note().decode(), "the known checkpoint stays"
+    kept = [
+        InputFile(one.name, one.read_bytes())
+        for one in (tmp_path / "newest.checkpoint.forked").iterdir()
+    ]
+    assert prove_fork(kept, TrustAnchors((KEY,), (ORIGIN,))).code == Code.CONTRADICTION
+
+
+def test_a_growth_that_cannot_be_checked_now_is_checked_later(tmp_path: Path) -> None:
+    """No tile is no proof, and no reason to believe: what was checked last is kept beside."""
+    file = tmp_path / "newest.checkpoint"
+    known, fork = Served(note_signer(), 84), Served(note_signer(), 93, fork=80)
+
+    def nothing(path: str) -> bytes:
+        raise GatewayUnavailable("gone")
+
+    CheckpointStore(KEY, file).observe(of_log(known), None)
+    store = CheckpointStore(KEY, file, nothing)
+    store.observe(of_log(fork), store.newest())
+    assert file.read_text() == known.note().decode()
+    assert size_of(CheckpointStore(KEY, file)) == 93
+    later = CheckpointStore(KEY, file, fork.fetch)
+    with pytest.raises(LogForked):
+        later.observe(of_log(fork), later.newest())
+
+
+def test_the_tiles_are_asked_at_most_once_a_minute(tmp_path: Path) -> None:
+    times = iter([0.0, 0.0, 30.0, 61.0, 61.0])
+    log = Served(note_signer(), 84)
+    store = CheckpointStore(KEY, None, log.fetch, lambda: next(times))
+    store.observe(of_log(log), None)
+    for grown, asks in ((5, True), (6, False), (7, True)):
+        log.grow(grown)
+        log.asked.clear()
+        store.observe(of_log(log), None)
+        assert bool(log.asked) is asks
 
 
 @pytest.mark.parametrize(
@@ -230,10 +319,10 @@ def test_a_state_that_the_log_did_not_sign_is_refused(tmp_path: Path, content: s
 
 def test_a_checkpoint_of_another_log_is_never_taken_in() -> None:
     with pytest.raises(NoteError):
-        CheckpointStore(KEY).observe(note(7, origin="other.example"), None)
+        CheckpointStore(KEY).observe(seen(7, origin="other.example"), None)
 
 
 def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "newest").mkdir()
     with pytest.raises(SettingsError):
-        CheckpointStore(KEY, tmp_path / "newest").observe(note(7), None)
+        CheckpointStore(KEY, tmp_path / "newest").observe(seen(7), None)

@@ -21,12 +21,7 @@ from gateway.client.transport import PAUSES
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, submit
-from tests.founding import (
-    OFMIN,
-    ORIGIN,
-    case_content,
-    note_signer,
-)
+from tests.founding import OFMIN, ORIGIN, case_content, note_signer
 from tests.web.listening import Listening
 
 GONE = [cut] * (len(PAUSES) + 1)
@@ -99,15 +94,6 @@ def test_without_a_spool_the_key_of_the_write_is_named(
     assert not left.kept
     assert f"idempotency key {left.key}" in str(error.value)
     assert "look before you repeat it" in str(error.value)
-
-
-def test_a_consultation_without_an_answer_may_be_repeated_as_an_event_of_its_own(
-    stage: Listening, tmp_path: Path
-) -> None:
-    desk = MemberClient(stage, outbox=tmp_path)
-    desk.wire.faults = [*GONE]
-    with pytest.raises(GatewayUnavailable):
-        desk.consult_case(stage.gateway.new_id(), "analyst-1", "quality", "look")
 
 
 def test_what_changes_nothing_is_to_be_asked_again(stage: Listening) -> None:
@@ -282,26 +268,6 @@ def test_a_consultation_is_never_kept_to_open_content_later(
     with pytest.raises(GatewayUnavailable):
         desk.consult_case(case, "analyst-1", "quality", "second look")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failure_of_the_gateway_leaves_the_write_to_be_resumed(
-    stage: Listening, tmp_path: Path
-) -> None:
-    desk = MemberClient(stage, outbox=tmp_path)
-    desk.wire.faults = [passing, answer(500)]
-    with pytest.raises(GatewayUnavailable, match="status 500"):
-        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_an_answer_that_is_not_believed_leaves_the_write_to_be_resumed(
-    stage: Listening, tmp_path: Path
-) -> None:
-    desk = MemberClient(stage, outbox=tmp_path)
-    desk.wire.tamper = lambda request, members: members | {"receipt": {}}
-    with pytest.raises(EvidenceMismatch):
-        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 # --- The log's memory ----------------------------------------------------------------------------

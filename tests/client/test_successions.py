@@ -10,6 +10,7 @@ from gateway.evidence import sd_jwt
 from gateway.evidence.verification import verify_bundle
 from gateway.exchange import succession_execution
 from tests.client.client_fixture import MemberClient, trust_of
+from tests.evidence.scenario import fact, keys_of
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
 from tests.web.listening import Listening, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -58,10 +59,11 @@ def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: List
             if slug == OCRVP:
                 party.accept(party.handoff(new), "officer-7")
             data = party.export(new)
-        told = verify_bundle(data, trust_of(stage.gateway)).sentence
-        assert ("(Decree 2026-1; entry " in told) is (slug == OCRVP)
-        assert f"because the mandate moved from {OFMIN} to {OCRVP}" in told
-        assert "the original offer, attested by the gateway for point-de-contact" in told
+        told = verify_bundle(data, trust_of(stage.gateway))
+        assert ("succession" in keys_of(told)) is (slug == OCRVP)
+        moved_on = fact(told, "reissued_from")
+        assert (moved_on["predecessor"], moved_on["successor"]) == (OFMIN, OCRVP)
+        assert fact(told, "reissued_from.original")["by"] == HOTLINE
 
 
 def test_a_bundle_of_the_old_handoff_says_that_it_was_reissued(stage: Listening) -> None:
@@ -69,7 +71,8 @@ def test_a_bundle_of_the_old_handoff_says_that_it_was_reissued(stage: Listening)
     for slug in (OFMIN, HOTLINE):
         with MemberClient(stage, slug) as party:
             data = party.export(old)
-        assert " was reissued." in verify_bundle(data, trust_of(stage.gateway)).sentence
+        told = verify_bundle(data, trust_of(stage.gateway))
+        assert fact(told, "state")["states"] == ["reissued"]
 
 
 def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) -> None:

@@ -106,14 +106,14 @@ def desk(folder: Path, port: int) -> Gateway:
     return Gateway(PartnerConnection.read(file), real_now, Ids(), sleep=lambda _: None)
 
 
-def test_a_gateway_with_the_pinned_root_and_its_own_name_is_believed(tls_files: Path) -> None:
+def test_a_gateway_with_the_pinned_root_and_its_own_name_is_believed(tls_files):
     with serving(tls_files, authorities()) as port, desk(tls_files, port) as gateway:
         ahead = gateway.greet()
     assert ahead is not None
     assert -3 < ahead < 3
 
 
-def test_a_certificate_for_another_name_is_refused(tls_files: Path) -> None:
+def test_a_certificate_for_another_name_is_refused(tls_files):
     with (
         serving(tls_files, authorities(), name="elsewhere.example") as port,
         desk(tls_files, port) as gateway,
@@ -122,7 +122,7 @@ def test_a_certificate_for_another_name_is_refused(tls_files: Path) -> None:
         gateway.greet()
 
 
-def test_a_certificate_of_a_foreign_authority_is_refused(tls_files: Path) -> None:
+def test_a_certificate_of_a_foreign_authority_is_refused(tls_files):
     with (
         serving(tls_files, authorities("foreign")) as port,
         desk(tls_files, port) as gateway,
@@ -131,9 +131,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused(tls_files: Path) -> Non
         gateway.greet()
 
 
-def test_the_systems_own_list_of_authorities_is_never_asked(
-    tls_files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_systems_own_list_of_authorities_is_never_asked(tls_files, monkeypatch):
     foreign = authorities("foreign")
     system = tls_files / "system.pem"
     system.write_bytes(foreign.root.certificate_pem())
@@ -147,7 +145,7 @@ def test_the_systems_own_list_of_authorities_is_never_asked(
         gateway.greet()
 
 
-def test_a_client_that_the_gateway_does_not_know_is_told_so(tls_files: Path) -> None:
+def test_a_client_that_the_gateway_does_not_know_is_told_so(tls_files):
     with (
         serving(tls_files, authorities(), clients=authorities("foreign")) as port,
         desk(tls_files, port) as gateway,
@@ -156,7 +154,7 @@ def test_a_client_that_the_gateway_does_not_know_is_told_so(tls_files: Path) -> 
         gateway.greet()
 
 
-def test_an_older_tls_is_refused(tls_files: Path) -> None:
+def test_an_older_tls_is_refused(tls_files):
     with (
         serving(tls_files, authorities(), newest=ssl.TLSVersion.TLSv1_2) as port,
         desk(tls_files, port) as gateway,
@@ -165,7 +163,7 @@ def test_an_older_tls_is_refused(tls_files: Path) -> None:
         gateway.greet()
 
 
-def test_a_listener_without_tls_gets_nothing(tls_files: Path) -> None:
+def test_a_listener_without_tls_gets_nothing(tls_files):
     with (
         serving(tls_files, authorities(), tls=False) as port,
         desk(tls_files, port) as gateway,
@@ -174,7 +172,7 @@ def test_a_listener_without_tls_gets_nothing(tls_files: Path) -> None:
         gateway.greet()
 
 
-def test_nobody_at_the_address_is_told_as_no_answer(tls_files: Path) -> None:
+def test_nobody_at_the_address_is_told_as_no_answer(tls_files):
     with serving(tls_files, authorities()) as port:
         pass
     with desk(tls_files, port) as gateway, pytest.raises(GatewayUnavailable):

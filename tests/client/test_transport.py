@@ -449,31 +449,6 @@ def test_a_token_request_is_sent_again_with_another_assertion(fault: Any) -> Non
         assert len(ids) == len(set(ids)) == 2
 
 
-def test_one_key_takes_the_place_of_another_while_both_work() -> None:
-    line = listening()
-    line.partner(HOTLINE)
-    former, new = generate_key(KeyPurpose.CLIENT), generate_key(KeyPurpose.CLIENT)
-    register(line, former)
-    with (
-        MemberClient(line, assertion_key=former) as desk,
-        MemberClient(line, assertion_key=new) as next_desk,
-    ):
-        desk.whoami()
-        asked = count_tokens(desk)
-        register(line, former, new)
-        desk.whoami()
-        assert count_tokens(desk) == asked  # nothing ended: the token goes on
-        next_desk.whoami()
-        register(line, new)
-        next_desk.whoami()
-        with pytest.raises(TokenRefused, match="invalid_client"):
-            desk.whoami()
-
-
-def count_tokens(desk: MemberClient) -> int:
-    return desk.wire.paths().count("/oauth/token")
-
-
 def test_what_was_had_by_a_withdrawn_key_ends_with_it() -> None:
     line = listening()
     hotline = line.partner(HOTLINE)

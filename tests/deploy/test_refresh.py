@@ -79,7 +79,7 @@ def replace(file: Path, text: str) -> None:
     (file.parent / "new").replace(file)
 
 
-def test_a_new_list_is_given_whole_and_once(proxy: Proxy, folder: Path) -> None:
+def test_a_new_list_is_given_whole_and_once(proxy, folder):
     given = refresh.versions(folder)
     assert refresh.refresh(proxy.folder, folder, given) == ""
     assert proxy.asked == []
@@ -92,9 +92,7 @@ def test_a_new_list_is_given_whole_and_once(proxy: Proxy, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", refresh.OTHERS)
-def test_a_new_certificate_or_authority_is_one_reload_with_all_files(
-    proxy: Proxy, folder: Path, name: str
-) -> None:
+def test_a_new_certificate_or_authority_is_one_reload_with_all_files(proxy, folder, name):
     given = refresh.versions(folder)
     replace(folder / name, "second\n")
     replace(folder / refresh.LIST, "second\n")
@@ -104,7 +102,7 @@ def test_a_new_certificate_or_authority_is_one_reload_with_all_files(
 
 
 @pytest.mark.parametrize("step", ["set", "commit", "reload"])
-def test_what_is_refused_is_told_and_tried_again(proxy: Proxy, folder: Path, step: str) -> None:
+def test_what_is_refused_is_told_and_tried_again(proxy, folder, step):
     proxy.answers[step] = "unable to load"
     given = refresh.versions(folder)
     replace(folder / (refresh.OTHERS[0] if step == "reload" else refresh.LIST), "second\n")
@@ -115,7 +113,7 @@ def test_what_is_refused_is_told_and_tried_again(proxy: Proxy, folder: Path, ste
     assert refresh.refresh(proxy.folder, folder, given) == ""
 
 
-def test_without_a_proxy_or_a_file_the_exit_status_tells(folder: Path, proxy: Proxy) -> None:
+def test_without_a_proxy_or_a_file_the_exit_status_tells(folder, proxy):
     assert refresh.main([str(proxy.folder), str(folder)]) == 0
     assert refresh.main([str(folder), str(folder)]) == 1
     (folder / refresh.LIST).unlink()

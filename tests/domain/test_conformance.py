@@ -15,9 +15,7 @@ NEW = ConformanceRun(UUID(int=1), "hotline", "desk", NOON + LIFE, "{}")
 
 
 @each("order", list(permutations(CompletedAction)))
-def test_it_is_passed_with_the_last_step_whatever_the_order(
-    order: tuple[CompletedAction, ...],
-) -> None:
+def test_it_is_passed_with_the_last_step_whatever_the_order(order):
     run, waiting = NEW, []
     for mark in order:
         try:
@@ -30,13 +28,13 @@ def test_it_is_passed_with_the_last_step_whatever_the_order(
     assert bool(waiting) is (sorted(in_order, key=order.index) != in_order)
 
 
-def test_each_step_is_passed_by_its_own_mark() -> None:
+def test_each_step_is_passed_by_its_own_mark():
     run = NEW.done(CompletedAction.SENT, NOON)
     assert [step for step, passed in run.steps.items() if passed] == [ConformanceCheck.SEND]
     assert run.state(NOON) == "open"
 
 
-def test_a_run_that_is_over_takes_nothing_more() -> None:
+def test_a_run_that_is_over_takes_nothing_more():
     assert NEW.state(NOON + LIFE) == "ended"
     with pytest.raises(WrongState, match="ended"):
         NEW.done(CompletedAction.SENT, NOON + LIFE)
@@ -49,5 +47,5 @@ def test_a_run_that_is_over_takes_nothing_more() -> None:
         run.done(CompletedAction.SENT, last)
 
 
-def test_every_change_counts() -> None:
+def test_every_change_counts():
     assert NEW.done(CompletedAction.SENT, NOON).revision == NEW.with_sandbox("[]").revision == 2

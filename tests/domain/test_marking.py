@@ -22,9 +22,7 @@ from gateway.domain.marking import (
 from tests.each import each
 
 MARKINGS = st.builds(
-    Marking,
-    st.sampled_from(TLP),
-    st.frozensets(st.sampled_from(["H0", "H1", "H2", "H3"])),
+    Marking, st.sampled_from(TLP), st.frozensets(st.sampled_from(["H0", "H1", "H2", "H3"]))
 )
 
 

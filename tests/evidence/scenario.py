@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import TrustAnchors
 from tests import answers
@@ -35,6 +36,24 @@ TRUST = TrustAnchors(
     gateway_keys=SIGNERS["gateway"].keys(),
     organisations={name: SIGNERS[name].keys() for name in ("hotline", "police")},
 )
+
+
+def fact(report: VerificationReport, key: str) -> dict[str, Any]:
+    """The one fact of a kind that a report states, with its heading."""
+    assert report.conclusion is not None, report
+    (found,) = (
+        {**one.to_json(), "under": heading}
+        for heading, facts in report.conclusion.facts().items()
+        for one in facts
+        if one.key == key
+    )
+    return found
+
+
+def keys_of(report: VerificationReport) -> list[str]:
+    """The kinds of all facts that a report states."""
+    assert report.conclusion is not None, report
+    return [one.key for facts in report.conclusion.facts().values() for one in facts]
 
 
 def uri(organisation: str) -> str:
@@ -71,11 +90,13 @@ def case_version(organisation: str = "hotline", attested: bool = False, seed: st
 class Scenario:
     """One handoff in one log. ``log`` may hold more events than the handoff's own.
 
-    ``own_case`` lets the originator sign the case itself, whoever attests the rest.
+    ``own_case`` lets the originator sign the case itself, whoever attests the rest;
+    ``case_attested`` is the opposite.
     """
 
     attested: bool = False
     own_case: bool = False
+    case_attested: bool = False
     handoff: UUID = HANDOFF
     originator: str = "hotline"
     recipient: str = "police"
@@ -85,7 +106,7 @@ class Scenario:
     answers: list[SdJwt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        attested = self.attested and not self.own_case
+        attested = self.case_attested or (self.attested and not self.own_case)
         self.case = case_version(self.originator, attested, str(self.handoff))
         self.permitted_disclosures = [
             d.digest for d in self.case.disclosures if d.name != "reporter"

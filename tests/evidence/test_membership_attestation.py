@@ -18,7 +18,7 @@ from gateway.evidence import (
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from tests.each import each
-from tests.evidence.scenario import GATEWAY, SIGNERS, TRUST, Scenario
+from tests.evidence.scenario import GATEWAY, SIGNERS, TRUST, Scenario, fact
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEYS = SIGNERS["gateway"].keys()
@@ -128,9 +128,10 @@ def test_no_other_document_of_the_same_key_is_taken_for_one():
 def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
     found = verification.verify(mark().encode() + b"\n", TRUST)
     assert (found.kind, found.code) == ("status", Code.VERIFIED)
-    assert "that ofmin is active, as observer (observer membership)" in found.sentence
-    assert "valid until 2026-03-03 09:00:00Z" in found.sentence
-    assert "cannot show later changes" in found.sentence
+    told = fact(found, "membership")
+    assert (told["under"], told["membership"]) == ("operator_word", "observer")
+    assert told["end"] == "2026-03-03T09:00:00Z"
+    assert fact(found, "membership.later")["under"] == "not_proved"
 
 
 def test_verify_refuses_a_false_statement_and_needs_the_gateways_key():

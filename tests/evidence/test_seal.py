@@ -18,13 +18,7 @@ from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, se
 from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NoMatchingKey, SealError
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_presentation
-from gateway.keys import (
-    DecryptionKey,
-    KeyPurpose,
-    generate_encryption_key,
-    generate_key,
-    jwk_set,
-)
+from gateway.keys import DecryptionKey, KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from tests.each import each
 
 CONTENTS = SealedContent(
@@ -304,7 +298,7 @@ def presentation(*elements) -> tuple[str, TrustAnchors]:
     signer = generate_key(KeyPurpose.DOCUMENT)
     document = sd_jwt.issue(
         typ=handoff_documents.CASE_TYP,
-        claims={"iss": CONTENTS.originator},
+        claims={"iss": CONTENTS.originator, "iat": 1},
         properties=(),
         arrays=[("subjects", elements)],
         signer=signer,
@@ -321,7 +315,11 @@ def element(**changes):
 def test_a_verifier_counts_seals_and_names_their_addressees():
     text, trust = presentation(element(), element(sealed_to="police-b"))
     verdict = verify_presentation(text.encode(), trust)
-    assert "only police-a and police-b can read 2 sealed elements" in verdict.sentence
+    sealed = [f.values for f in verdict.conclusion.proved if f.key == "sealed"]
+    assert sealed == [
+        {"organisation": "police-a", "number": 1},
+        {"organisation": "police-b", "number": 1},
+    ]
 
 
 @each(

@@ -13,9 +13,8 @@ from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Par
 from gateway.evidence import log_copy, receipt, sd_jwt, stream
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import NotInLog, UnknownLog
-from gateway.evidence.report import Code, StepResult, VerificationReport
+from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
-from gateway.evidence.stream import InputFile
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
@@ -23,6 +22,7 @@ from gateway.ledger.entry import entry_commitment
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
+from tests.evidence.scenario import fact, keys_of
 from tests.ledger.copies import Served
 
 GATEWAY = "https://gateway.example.org"
@@ -217,8 +217,10 @@ def test_a_whole_stream_is_proved_complete():
     assert verdict.code == Code.VERIFIED, verdict
     assert verdict.kind == "stream"
     assert [step.number for step in verdict.steps] == list(range(1, 8))
-    assert verdict.sentence.startswith("VERIFIED: these are all 4 events of police in the log")
-    assert "2026-03-02T09:00:00Z (8 entries)" in verdict.sentence
+    told = fact(verdict, "stream.complete")
+    assert (told["organisation"], told["number"], told["size"]) == ("police", 4, 8)
+    assert told["at"] == "2026-03-02T09:00:00Z"
+    assert fact(verdict, "stream.last")["under"] == "operator_word"
 
 
 def test_the_order_of_files_does_not_matter_and_a_file_may_be_there_twice():
@@ -232,7 +234,7 @@ def test_the_order_of_files_does_not_matter_and_a_file_may_be_there_twice():
 def test_a_stream_without_events_is_complete():
     book = story()
     verdict = prove([book.end("observer")], [])
-    assert verdict.sentence.startswith("VERIFIED: observer has no events in the log"), verdict
+    assert fact(verdict, "stream.complete")["number"] == 0
 
 
 @given(st.data())
@@ -278,17 +280,26 @@ def test_receipts_proved_by_logs_of_several_sizes_are_one_stream():
 
 
 def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
-    book = story(2)
-    assert "fork" not in prove([book.end()], book.parts()).sentence, "one size is one root"
+    book = story(3)
+    assert "stream.fork" not in keys_of(prove([book.end()], book.parts())), "one size is one root"
     early = book.parts()
-    book.happen(POLICE)
-    receipts = [*early, book.part(4)]
+    for party in (HOTLINE, HOTLINE, POLICE):
+        book.happen(party)
+    receipts = [*early, book.part(8)]
     verdict = prove([book.end()], receipts)
     assert "needs a copy of the log" in verdict.steps[5].detail
-    assert "not checked for a fork" in verdict.sentence
-    _, copy = log_copy.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
+    assert "stream.fork" in keys_of(verdict)
+    _, copy = log_copy.open_copy(Twin(book, 9).fetch, BOOK_TRUST)
     proved = stream.verify_stream([book.end()], receipts, BOOK_TRUST, copy)
-    assert (proved.code, "fork" in proved.sentence) == (Code.VERIFIED, False)
+    assert (proved.code, "stream.fork" in keys_of(proved)) == (Code.VERIFIED, False)
+
+
+def test_receipts_whose_paths_meet_show_one_history_without_a_copy():
+    book = story(2)
+    early = book.parts()
+    book.happen(POLICE)
+    verdict = prove([book.end()], [*early, book.part(4)])
+    assert (verdict.code, "stream.fork" in keys_of(verdict)) == (Code.VERIFIED, False)
 
 
 def test_a_stated_end_of_any_size_costs_its_reader_nothing():
@@ -376,7 +387,8 @@ def test_two_histories_of_one_log_are_a_contradiction():
     for number in range(8):
         other.happen(*((POLICE, HOTLINE) if number % 2 else (HOTLINE,)))
     verdict = prove([other.end()], book.parts())
-    refused(verdict, Code.CONTRADICTION, 6, "two roots for 8 entries")
+    refused(verdict, Code.CONTRADICTION, 6, "two histories")
+    assert verdict.proof
 
 
 def test_statements_of_two_streams_do_not_belong_together():
@@ -491,7 +503,7 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
     late = [book.part(index) for index in (4, 5, 6)]
     proved = stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copy)
     assert proved.code == Code.VERIFIED, proved
-    assert "1 of them are those of the copy, 1 beyond it" in proved.steps[5].detail
+    assert "1 of 2 roots are those of the copy, 1 beyond it" in proved.steps[5].detail
     refused(
         stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copied(book, 5)),
         Code.CONTRADICTION,

@@ -8,24 +8,16 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit import CaseId
-from gateway.domain.refusals import (
-    EditConflict,
-    Forbidden,
-    InvalidApproval,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import EditConflict, Forbidden, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, receipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange import audit, receipts
 from gateway.exchange.audit import AuditSearch, Filters
-from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.log import SqlLog
 from tests.founding import (
     ABROAD,
-    ALICE,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -34,7 +26,6 @@ from tests.founding import (
     caller,
     consulted,
     fields_of,
-    make_change,
     offered,
     shown,
     submitted,
@@ -298,27 +289,7 @@ def test_a_grant_is_for_one_organisation(gateway, handoff):
     assert isinstance(refused(gateway, organisation=OCRVP).refusal, Forbidden)
 
 
-def test_a_suspended_auditor_reads_nothing(gateway, handoff):
-    grant(gateway)
-    gateway.administer("organisation.suspend", AUDITOR, reason="x")
-    assert isinstance(refused(gateway).refusal, Forbidden)
-
-
 # --- who gives them ---
-
-
-def test_one_administrator_alone_neither_gives_nor_ends_a_grant(gateway):
-    granted = grant(gateway)
-    for action, values in (
-        ("audit_access.grant", {"coverage": "all", "from": "2026-03-01", "until": "2026-04-01",
-                         "decision_ref": "x"}),
-        ("audit_access.end", {"audit_access": str(granted), "reason": "x"}),
-    ):  # fmt: skip
-        change = Change(action, AUDITOR, values)
-        denied = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
-        assert denied.refusal.rules == ("R10.two_persons",)
-        twice = gateway.refusal(make_change, change, gateway.approve(change, ALICE, ALICE))
-        assert isinstance(twice.refusal, InvalidApproval)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,22 @@ def test_the_cases_of_these_tests_are_valid(content):
     assert load_case(content) == content
 
 
+class NeverSigns:
+    """An attester that nobody may ask."""
+
+    kid, alg = "never", "ES256"
+
+    def sign(self, message: bytes) -> bytes:
+        raise AssertionError("signed for whom the registry does not hear")
+
+
+def test_nothing_is_attested_for_whom_the_registry_does_not_hear(gateway, content):
+    gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    gateway.ports = replace(gateway.ports, attester=NeverSigns())
+    refused = gateway.refusal(cases.submit, *submit(gateway, content))
+    assert refused.refusal.rules == ("R2.inactive",)
+
+
 def test_a_case_is_attested_for_its_originator_and_given_back_whole(gateway, content):
     written = gateway.do(cases.submit, *submit(gateway, content))
     found = verified(gateway, written.result["document"])

@@ -328,5 +328,5 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
         organisations={},
     )
     found = verification.verify(bundle.encode(whole), trust)
-    assert found.code == 0, found.sentence
+    assert found.passed, found.sentence
     assert "accepted" in found.sentence

@@ -157,13 +157,6 @@ def test_two_administrators_remain(gateway):
     refused_on_record(gateway, WrongState, *arguments)
 
 
-def test_one_administrator_alone_adds_nobody(gateway):
-    change = Change("admin.add", GATEWAY, gateway.newcomer(BERNARD))
-    told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
-    assert told.refusal.rules == ("R10.two_persons.admins",)
-    assert "c-bernard" not in admins(gateway)
-
-
 def test_an_administrator_has_a_key_that_nobody_else_had(gateway):
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer(BERNARD))
     again = gateway.newcomer("d-other", key_of(BERNARD))

@@ -13,7 +13,6 @@ from tests.founding import (
     ABROAD,
     HOTLINE,
     START,
-    Founded,
     case_content,
     element_id,
     policy,
@@ -44,7 +43,7 @@ def many_items(count: int) -> list[dict[str, object]]:
     return [*case_content(UUID(int=1))["items"], *hosts]
 
 
-def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway: Founded):
+def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway):
     case = submitted(gateway, items=many_items(50))
     verified = sd_jwt.read_unverified(case.result["document"])
     originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
@@ -61,7 +60,7 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway: F
     assert list(permitted_disclosures) == sorted(permitted_disclosures)
 
 
-def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway: Founded):
+def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway):
     items = many_items(2)
     items[-1] = {**items[-1], "marking": {"handling": ["H1"]}}
     case = submitted(gateway, items=items)
@@ -78,7 +77,7 @@ def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway
     assert withheld == ("items",)
 
 
-def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway: Founded):
+def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
     first = submitted(gateway)
     content = case_content(UUID(first.result["case"]))
     url, host = content["items"]

@@ -9,12 +9,7 @@ import pytest
 
 from gateway.domain.case import ROUTING_FIELDS
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.domain.refusals import (
-    ConditionsMismatch,
-    Forbidden,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import ConditionsMismatch, Forbidden, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, receipts
 from gateway.kernel.results import to_json

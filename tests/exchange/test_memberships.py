@@ -21,7 +21,6 @@ from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from tests.founding import (
     ABROAD,
-    ALICE,
     DESK,
     HOTLINE,
     OFMIN,
@@ -201,16 +200,6 @@ def test_a_malformed_application_names_the_field_and_takes_no_id(gateway, change
     assert gateway.organisation(NEW) is None
 
 
-@pytest.mark.parametrize("action", ["organisation.approve", "organisation.reject"])
-def test_what_the_governing_body_decided_is_recorded_by_two_persons(gateway, action):
-    gateway.administer("organisation.apply", NEW, **APPLICATION)
-    change = Change(action, NEW, DECISION)
-    refusal = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
-    assert isinstance(refusal.refusal, Forbidden)
-    assert refusal.refusal.rules == ("R10.two_persons",)
-    assert gateway.organisation(NEW).status is Status.APPLIED
-
-
 @pytest.mark.parametrize("day", ["2026-01-31", "2026-03-03", "soon"])
 def test_a_decision_is_of_a_day_between_the_application_and_today(gateway, day):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
@@ -293,12 +282,6 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
     told = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(told.refusal, Forbidden)
-
-
-def test_one_person_alone_lets_nobody_leave(gateway):
-    change = Change("organisation.leave", OFMIN, {"reason": "none"})
-    told = gateway.refusal(make_change, change, gateway.approve(change, ALICE))
-    assert told.refusal.rules == ("R10.two_persons",)
 
 
 def test_a_step_of_a_simulated_day_stands_in_the_history_on_that_day():

@@ -1,6 +1,5 @@
 """Receipts and streams: each party proves its own events, and sees of each only its own part."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,6 @@ import pytest
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, NotFound
 from gateway.evidence import event, receipt
-from gateway.evidence.receipt import NotInLog, UnmatchedDetail
 from gateway.exchange import handoffs, receipts
 from gateway.kernel.results import to_json
 from tests import answers
@@ -127,16 +125,6 @@ def test_reading_receipts_and_streams_is_no_event(gateway):
     receipts.look_up(gateway.ports, caller(OFMIN), event_of(written.receipt))
     stream(gateway, OFMIN)
     assert gateway.size() == size
-
-
-def test_a_receipt_does_not_prove_another_document(gateway):
-    one, other = submitted(gateway).receipt, submitted(gateway).receipt
-    with pytest.raises(NotInLog):
-        gateway.confirm(replace(one, nonce=other.nonce))
-    with pytest.raises(NotInLog):
-        gateway.confirm(replace(one, proof=other.proof))
-    with pytest.raises(UnmatchedDetail):
-        gateway.confirm(replace(one, disclosures=other.disclosures))
 
 
 def test_the_documents_of_the_log_name_nobody(gateway):

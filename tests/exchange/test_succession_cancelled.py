@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import Forbidden, NotFound, Refusal, ValidationFailed, WrongState
+from gateway.domain.refusals import NotFound, Refusal, ValidationFailed, WrongState
 from gateway.exchange import handoffs, succession_execution, successions
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
@@ -81,17 +81,6 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
     assert (told["cancelled"], told["waits_for"]) == (written.result["event"], [])
 
 
-def test_it_takes_two_persons(gateway):
-    succession = planned(gateway)
-    values = {"succession": str(succession), "reason": REASON}
-    change = Change("succession.cancel", OFMIN, values)
-    approvals = gateway.approve(change, "a-martin")
-    denied = gateway.refusal(make_change, change, approvals)
-    assert isinstance(denied.refusal, Forbidden)
-    assert denied.refusal.rules == ("R10.two_persons",)
-    assert approve(gateway, succession, OFMIN)
-
-
 @pytest.mark.parametrize("values", [{}, {"reason": " "}, {"reason": "why", "succession": "x"}])
 def test_it_names_the_succession_and_a_reason(gateway, values):
     succession = planned(gateway)
@@ -130,20 +119,6 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     assert gateway.handoff(handoff).state == "accepted"
     assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
     assert "cancelled" in refused(gateway, WrongState, succession)
-
-
-def test_an_approval_that_is_sent_again_says_what_it_said(gateway):
-    succession = planned(gateway)
-    arguments = (
-        successions.approve,
-        caller(OFMIN),
-        "key-of-it",
-        succession,
-        SuccessionApprovalRequest("officer-1"),
-    )
-    first = gateway.do(*arguments)
-    cancel(gateway, succession)
-    assert gateway.do(*arguments).result == first.result
 
 
 def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):

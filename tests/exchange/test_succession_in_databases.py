@@ -2,29 +2,16 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.domain.refusals import Busy, WrongState
-from gateway.exchange import handoffs, succession_execution
+from gateway.domain.refusals import Busy
+from gateway.exchange import succession_execution
 from gateway.kernel.ports import TransactionMode
 from tests.exchange.test_succession import DAY, agreed, following
-from tests.founding import (
-    HOTLINE,
-    OFMIN,
-    OPENING,
-    Founded,
-    accepted,
-    caller,
-    check_log,
-    consulted,
-    founded,
-    offered,
-    submitted,
-)
+from tests.founding import HOTLINE, Founded, accepted, check_log, founded, offered, submitted
 from tests.store import places
 
 HELD = 6
@@ -41,7 +28,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]
     place.close()
 
 
-def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway: Founded) -> None:
+def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):
     case = submitted(gateway)  # one case for all: its lock is shared, too
     held = [accepted(gateway, offered(gateway, case)) for _ in range(HELD)]
     succession = agreed(gateway)
@@ -73,9 +60,7 @@ def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway: Founded) 
     check_log(gateway)
 
 
-def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
-    gateway: Founded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(gateway, monkeypatch):
     held = [accepted(gateway) for _ in range(3)]
     succession = agreed(gateway)
     gateway.day = DAY
@@ -98,14 +83,3 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(
     assert succession_execution.apply(gateway.ports, succession).done
     assert len({following(gateway, one) for one in held}) == 3
     check_log(gateway)
-
-
-def test_the_predecessor_reads_on_and_then_not(gateway: Founded) -> None:
-    handoff = accepted(gateway)
-    succession = agreed(gateway)
-    gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession).done
-    assert consulted(gateway, handoff, OFMIN).result["presentation"]
-    gateway.day = DAY + timedelta(days=30)
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
-    assert isinstance(refused.refusal, WrongState)

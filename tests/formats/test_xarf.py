@@ -190,10 +190,7 @@ def test_the_sample_of_the_specification_becomes_a_case():
         "checked_at": "2025-01-20T10:30:00Z",
         "checks": 0,
     }
-    assert (source["kind"], source["value"]) == (
-        "ip_event",
-        "198.51.100.42@2025-01-20T10:30:00Z",
-    )
+    assert (source["kind"], source["value"]) == ("ip_event", "198.51.100.42@2025-01-20T10:30:00Z")
     (code,) = case["classifications"]
     assert (code["scheme"], code["code"], code["method"]) == ("ncmec_ab", "A1", "hash_match")
     assert code["about"] == url["id"]

@@ -13,7 +13,7 @@ SLOW_ITERATIONS = 20_000
 
 
 @each("name", target.NAMES)
-def test_a_target_holds_on_its_seeds_and_some_changes_of_them(name: str) -> None:
+def test_a_target_holds_on_its_seeds_and_some_changes_of_them(name):
     module = target.load(name)
     seeds = module.seeds()
     assert all(len(seed) <= target.LONGEST for seed in seeds)
@@ -23,14 +23,14 @@ def test_a_target_holds_on_its_seeds_and_some_changes_of_them(name: str) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", target.NAMES)
-def test_a_target_holds_on_many_changes_of_its_seeds(name: str) -> None:
+def test_a_target_holds_on_many_changes_of_its_seeds(name):
     module = target.load(name)
     changed = target.mutants(module.seeds(), random.Random(f"{name} again"))
     for data in islice(changed, SLOW_ITERATIONS):
         module.check(data)
 
 
-def test_the_same_chance_makes_the_same_mutants() -> None:
+def test_the_same_chance_makes_the_same_mutants():
     once, again = (
         list(islice(target.mutants([b"one", b"other"], random.Random(1)), 50)) for _ in range(2)
     )

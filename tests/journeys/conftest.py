@@ -18,8 +18,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment
 
 
 @pytest.fixture(
-    scope="session",
-    params=[Front.DIRECT, pytest.param(Front.HAPROXY, marks=pytest.mark.slow)],
+    scope="session", params=[Front.DIRECT, pytest.param(Front.HAPROXY, marks=pytest.mark.slow)]
 )
 def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

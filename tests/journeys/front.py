@@ -30,7 +30,12 @@ class Front(StrEnum):
 
     def settings(self, folder: Path) -> dict[str, Any]:
         """The settings of a gateway behind it."""
-        return {} if self is Front.DIRECT else {"partners_bind": f"unix:{folder / 'p.sock'}"}
+        if self is Front.DIRECT:
+            return {}
+        return {
+            "partners_bind": f"unix:{folder / 'p.sock'}",
+            "public_bind": f"unix:{folder / 'q.sock'}",
+        }
 
     def serving(self, stage: DemoEnvironment) -> Any:
         """A context in which partners reach the gateway of a stage."""
@@ -50,13 +55,17 @@ def require_haproxy() -> None:
 def haproxy(stage: DemoEnvironment) -> Iterator[None]:
     """HAProxy as we ship it, and what gives it new lists, in front of a running gateway."""
     config = wiring.load_config(stage.operator)
-    port = int(config.partners_url.rpartition(":")[2])
+    port, public_port = (
+        int(url.rpartition(":")[2]) for url in (config.partners_url, config.issuer)
+    )
     sockets = stage.folder
     environ = {
         **os.environ,
         "CASEGATE_LISTEN": f"127.0.0.1:{port}",
         "CASEGATE_FOLDER": str(stage.operator),
         "CASEGATE_SOCKET": config.partners_bind.removeprefix("unix:"),
+        "CASEGATE_PUBLIC_LISTEN": f"127.0.0.1:{public_port}",
+        "CASEGATE_PUBLIC_SOCKET": config.public_bind.removeprefix("unix:"),
         "CASEGATE_PROXY": str(sockets),
     }
     proxy = ["haproxy", "-W", "-S", f"{sockets / 'master.sock'},mode,600"]
@@ -70,7 +79,8 @@ def haproxy(stage: DemoEnvironment) -> Iterator[None]:
             )
         ]
         try:
-            _wait(config, port, stage.folder / "haproxy.log")
+            for one in (port, public_port):
+                _wait(config, one, stage.folder / "haproxy.log")
             yield
         finally:
             for process in processes:

@@ -26,7 +26,6 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import VerificationKey
-from gateway.setting_validators import host_and_port
 from tests.journeys.front import Front
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
@@ -138,7 +137,7 @@ def fetch(stage: DemoEnvironment, path: str) -> bytes:
     """GET a path of this node's public listener."""
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
-    url = f"https://localhost:{host_and_port(config.public_bind)[1]}{path}"
+    url = f"{config.issuer}{path}"
     with urllib.request.urlopen(url, context=context, timeout=10) as answer:
         body: bytes = answer.read()
     return body

@@ -114,9 +114,7 @@ def _invalid_client(answer: Answer) -> None:
     assert "basic" not in answer.headers.get("www-authenticate", "").lower()
 
 
-def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
-    stage: DemoEnvironment, abroad: Wire
-) -> None:
+def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(stage, abroad):
     key = ec.generate_private_key(ec.SECP256R1())
     jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     public = {name: jwk[name] for name in ("kty", "crv", "x", "y")} | {"kid": "first"}
@@ -143,9 +141,7 @@ def test_c4_a_system_with_a_registered_key_needs_it_beside_its_certificate(
     wire.line.close()
 
 
-def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(
-    stage: DemoEnvironment,
-) -> None:
+def test_c4_the_client_changes_its_key_without_a_moment_in_which_it_is_shut_out(stage):
     former, following = (stage.folder / ABROAD / name for name in ("former", "following"))
     public = []
     for folder in (former, following):
@@ -186,9 +182,7 @@ def _asserted(text: str) -> dict[str, str]:
     return {"client_assertion": text, "client_assertion_type": kind}
 
 
-def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoint(
-    stage: DemoEnvironment,
-) -> None:
+def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoint(stage):
     config = config_of(stage)
     context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
     address = urlsplit(config.partners_url)
@@ -201,14 +195,14 @@ def test_c5_no_connection_without_a_client_certificate_reaches_the_token_endpoin
     line.close()
 
 
-def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline: Wire, abroad: Wire) -> None:
+def test_rs2_a_stolen_token_is_dead_on_another_connection(hotline, abroad):
     answer = abroad.ask("GET", "/whoami", Authorization=f"Bearer {hotline.granted()}")
     assert answer.status == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
     assert answer.headers["connection"] == "close"  # nobody who is refused stays connected
 
 
-def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: DemoEnvironment) -> None:
+def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage):
     config = config_of(stage)
     for url in (config.issuer, config.partners_url):
         context = ssl.create_default_context(cafile=str(config.published / "root.pem"))
@@ -223,9 +217,7 @@ def test_tls1_only_tls_1_3_is_spoken_on_both_listeners(stage: DemoEnvironment) -
 
 
 @pytest.mark.parametrize("name", ["Client-Cert", "client-cert", "CLIENT-CERT", "Client_Cert"])
-def test_p1_a_certificate_in_a_header_makes_nobody_somebody_else(
-    stage: DemoEnvironment, hotline: Wire, abroad: Wire, name: str
-) -> None:
+def test_p1_a_certificate_in_a_header_makes_nobody_somebody_else(stage, hotline, abroad, name):
     pem = (abroad.home / "certificate.pem").read_bytes()
     der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
     field = f":{base64.b64encode(der).decode()}:"

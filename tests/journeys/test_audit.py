@@ -7,7 +7,6 @@ import pytest
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import RequestRefused
-from gateway.setting_validators import host_and_port
 from tests.journeys.harness import (
     ABROAD,
     HOTLINE,
@@ -74,7 +73,7 @@ def test_a_stream_and_the_log_are_kept_and_proved_whole_without_the_gateway(
     casegate("audit", "check-stream", tmp_path / "stream", "--trust", connection)
 
     config = config_of(stage)
-    url = f"https://localhost:{host_and_port(config.public_bind)[1]}"
+    url = config.issuer
     trust = ("--log-key", log_key(stage))
     ca = ("--ca", config.published / "root.pem")
     first = casegate("audit", "mirror", url, tmp_path / "log", *trust, *ca, "--json")

@@ -15,15 +15,7 @@ from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.evidence import base64url
 from gateway.pki.authority import authority_id
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import (
-    ABROAD,
-    HOTLINE,
-    OFMIN,
-    casegate,
-    check_log,
-    config_of,
-    running,
-)
+from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, casegate, check_log, config_of, running
 from tests.journeys.processes import all_workers
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("authorities")]

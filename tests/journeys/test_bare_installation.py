@@ -37,13 +37,13 @@ def _casegate(folder: Path, *arguments: str) -> str:
     return _run(str(folder / "venv" / "bin" / "casegate"), *arguments, cwd=folder)
 
 
-def test_no_server_package_comes_along(bare: Path) -> None:
+def test_no_server_package_comes_along(bare):
     listed = _run(str(bare / "venv" / "bin" / "python"), "-m", "pip", "list", "--format", "json")
     names = {package["name"].lower() for package in json.loads(listed)}
     assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy", "authlib", "marshmallow"}
 
 
-def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
+def test_evidence_is_verified(bare, tmp_path):
     demo = tmp_path / "demo"
     _run(sys.executable, "-m", "gateway.cli", "demo", "--out", str(demo), cwd=ROOT)
     connection = str(demo / "point-de-contact" / "connection.toml")
@@ -53,7 +53,7 @@ def test_evidence_is_verified(bare: Path, tmp_path: Path) -> None:
     assert json.loads(told)["code"] == 0
 
 
-def test_what_is_sealed_is_opened(bare: Path) -> None:
+def test_what_is_sealed_is_opened(bare):
     whose = ("--organisation", "ofmin", "--gateway", "https://gateway.example.org")
     _casegate(bare, "key", "create", "--use", "encryption", str(bare / "sealed-to-us"), *whose)
     program = (
@@ -71,7 +71,7 @@ def test_what_is_sealed_is_opened(bare: Path) -> None:
     assert told.strip() == "N. N."
 
 
-def test_a_report_is_imported(bare: Path, tmp_path: Path) -> None:
+def test_a_report_is_imported(bare, tmp_path):
     data = ROOT / "gateway/cli/demo"
     out = tmp_path / "case.json"
     profile = str(data / "profile.toml")
@@ -80,7 +80,7 @@ def test_a_report_is_imported(bare: Path, tmp_path: Path) -> None:
     assert json.loads(out.read_bytes())["version"] == 1
 
 
-def test_a_command_of_the_server_says_what_to_install(bare: Path) -> None:
+def test_a_command_of_the_server_says_what_to_install(bare):
     done = subprocess.run(
         [str(bare / "venv/bin/casegate"), "policy", "check"],
         capture_output=True,
@@ -91,7 +91,7 @@ def test_a_command_of_the_server_says_what_to_install(bare: Path) -> None:
     assert "casegate[server]" in done.stderr
 
 
-def test_the_policies_come_with_the_package(bare: Path) -> None:
+def test_the_policies_come_with_the_package(bare):
     (installed,) = (bare / "venv" / "lib").glob("python3*/site-packages/gateway/_policies")
     assert (installed / "schema.cedarschema").is_file()
     assert {file.name for file in installed.glob("*.cedar")} == {

@@ -4,8 +4,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,7 @@ def _some_workers(nodes: list[DemoEnvironment]) -> list[int]:
 
 
 @pytest.mark.parametrize("opened", [_one_node, _two_nodes], ids=["sqlite", "two-on-postgresql"])
-def test_a_worker_killed_thirty_times_under_load_loses_nothing_and_forks_nothing(
-    tmp_path: Path, opened: Callable[[Path], AbstractContextManager[list[DemoEnvironment]]]
-) -> None:
+def test_a_worker_killed_thirty_times_under_load_loses_nothing_and_forks_nothing(tmp_path, opened):
     chance = random.Random(20260101)
     with opened(tmp_path) as nodes:
         with Load(*nodes) as load:

@@ -60,9 +60,7 @@ def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
     return token
 
 
-def test_strongswan_enrols_is_refused_a_second_use_and_renews(
-    stage: DemoEnvironment, tmp_path: Path
-) -> None:
+def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage, tmp_path):
     needs_pki()
     config, name = config_of(stage), f"est-{os.urandom(3).hex()}"
     token = invited(stage, tmp_path, name)
@@ -94,9 +92,7 @@ def test_strongswan_enrols_is_refused_a_second_use_and_renews(
     check_log(stage)
 
 
-def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(
-    stage: DemoEnvironment, tmp_path: Path
-) -> None:
+def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(stage, tmp_path):
     missing = [tool for tool in ("bash", "curl", "openssl", "base64") if shutil.which(tool) is None]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"not installed: {', '.join(missing)}")

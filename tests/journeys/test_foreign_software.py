@@ -66,9 +66,7 @@ class Meeting:
 
 def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
@@ -96,9 +94,7 @@ def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
 @pytest.mark.parametrize(
     ("slug", "method"), [(HOTLINE, "tls_client_auth"), (ABROAD, "private_key_jwt")]
 )
-def test_clients_of_others_get_a_bound_token_and_call_the_interface(
-    meeting: Meeting, slug: str, method: str
-) -> None:
+def test_clients_of_others_get_a_bound_token_and_call_the_interface(meeting, slug, method):
     home = meeting.home(slug, method)
     done = subprocess.run(
         ["node", "clients.mjs", str(home), method],
@@ -254,8 +250,7 @@ BAD: dict[str, Request] = {
     "the client twice": Request(more(("client_id", f"{HOTLINE}.desk"))),
     "the grant twice": Request(more(("grant_type", "client_credentials"))),
     "a token's parameters in the query": Request(
-        lambda _: [],
-        query=f"?{urlencode(plain_values())}",
+        lambda _: [], query=f"?{urlencode(plain_values())}"
     ),
     "JSON": Request(plain(), content_type="application/json"),
     "text": Request(plain(), content_type="text/plain"),
@@ -377,16 +372,12 @@ def targets(meeting: Meeting) -> Iterator[tuple[Target, Target]]:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_both_servers_give_a_token_to_a_good_request(
-    targets: tuple[Target, Target], name: str
-) -> None:
+def test_both_servers_give_a_token_to_a_good_request(targets, name):
     for target in targets:
         assert target.ask(GOOD[name]) == (True, "a token")
 
 
-def test_what_the_other_server_refuses_the_gateway_refuses(
-    targets: tuple[Target, Target],
-) -> None:
+def test_what_the_other_server_refuses_the_gateway_refuses(targets):
     table = {name: [target.ask(request) for target in targets] for name, request in BAD.items()}
     for name, ((_, ours), (_, other)) in table.items():
         print(f"{name:55} {ours:25} {other}")
@@ -396,7 +387,7 @@ def test_what_the_other_server_refuses_the_gateway_refuses(
     assert len(refused_there) > len(BAD) / 2  # else the comparison would say little
 
 
-def test_an_assertion_that_was_used_is_refused_by_both(targets: tuple[Target, Target]) -> None:
+def test_an_assertion_that_was_used_is_refused_by_both(targets):
     for target in targets:
         said = asserted()(target)
         once = with_key(lambda _target, said=said: said)
@@ -404,7 +395,7 @@ def test_an_assertion_that_was_used_is_refused_by_both(targets: tuple[Target, Ta
         assert not target.ask(once)[0]
 
 
-def test_the_programs_pin_what_they_install() -> None:
+def test_the_programs_pin_what_they_install():
     folder = Path(__file__).parent / "foreign"
     package = json.loads((folder / "package.json").read_text())
     for version in package["dependencies"].values():

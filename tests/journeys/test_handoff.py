@@ -64,7 +64,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
     trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
     for one in receipts:
         found = verification.verify(json.dumps(receipt.to_json(one)).encode(), trust)
-        assert found.code == 0, found.sentence
+        assert found.passed, found.sentence
 
 
 def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_receipt(
@@ -123,7 +123,7 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
         assert content["statements"][0] not in opened.content.get("statements", [])
         bundle = abroad.export(handoff, "be-1", "for the file")
     trust = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml").trust
-    assert verification.verify(bundle, trust).code == 0
+    assert verification.verify(bundle, trust).passed
 
 
 def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(

@@ -5,12 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.local_state import CheckpointStore, Outbox
 from gateway.client.session import Session
 from tests.journeys.harness import HOTLINE, case_content, casegate, check_log
@@ -48,8 +46,8 @@ def killed_at(place: Callable[..., Any], *words: object) -> None:
     ],
 )
 def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
-    stage: DemoEnvironment, tmp_path: Path, place: Callable[..., Any], kept: bool, done: bool
-) -> None:
+    stage, tmp_path, place, kept, done
+):
     connection, content = stage.folder / HOTLINE / "connection.toml", case_content()
     case = tmp_path / "case.json"
     case.write_text(json.dumps(content))

@@ -15,9 +15,7 @@ REASON = "a reading in the quiet room"
 MISTAKE = "data:image/png;base64,Quillfeather"
 
 
-def test_the_logs_of_a_whole_exchange_hold_no_person_no_id_and_no_content(
-    stage: DemoEnvironment,
-) -> None:
+def test_the_logs_of_a_whole_exchange_hold_no_person_no_id_and_no_content(stage):
     begun = {file: len(text) for file, text in _logs(stage).items()}
     content = case_content()
     handoff = _exchange(stage, content)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import HOTLINE, config_of, running
+from tests.journeys.harness import HOTLINE, config_of, fetch, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("proxy")]
 
@@ -92,3 +92,26 @@ def test_a_gateway_that_is_away_is_a_problem_like_every_other(proxied: DemoEnvir
     assert head.startswith(b"HTTP/1.1 503")
     assert b"application/problem+json" in head.lower()
     assert json.loads(body) == {"title": "Service Unavailable", "status": 503}
+
+
+def test_the_public_is_served_through_it_and_nobody_has_a_certificate_there(
+    proxied: DemoEnvironment,
+) -> None:
+    assert fetch(proxied, "/healthz") == b'{"status":"ok"}'
+    path = Path(config_of(proxied).public_bind.removeprefix("unix:"))
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
+def test_a_head_or_body_that_does_not_end_reaches_no_gateway(proxied: DemoEnvironment) -> None:
+    """The proxy answers 408 by itself: its own words, not the gateway's."""
+    port = int(config_of(proxied).issuer.rpartition(":")[2])
+    root = str(config_of(proxied).published / "root.pem")
+    context = ssl.create_default_context(cafile=root)
+    with (
+        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        tls.sendall(b"POST /enrolments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na")
+        answer = b"".join(iter(lambda: tls.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert answer.endswith(b'{"title":"Request Timeout","status":408}')

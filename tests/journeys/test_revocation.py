@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import time
-from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -64,9 +63,7 @@ def _leave(stage: DemoEnvironment, slug: str, _token: str) -> None:
 
 
 @pytest.mark.parametrize("revoke", [_token, _system, _certificate, _suspension, _leave])
-def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(
-    stage: DemoEnvironment, revoke: Callable[[DemoEnvironment, str, str], None]
-) -> None:
+def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(stage, revoke):
     assert config_of(stage).workers >= 2
     slug = newcomer(stage)
     wires = [Wire(stage, slug) for _ in range(CONNECTIONS)]
@@ -81,7 +78,7 @@ def test_the_next_request_on_an_open_connection_is_refused_in_every_worker(
         wire.line.close()
 
 
-def test_a_system_that_is_enabled_again_asks_for_a_new_token(stage: DemoEnvironment) -> None:
+def test_a_system_that_is_enabled_again_asks_for_a_new_token(stage):
     slug = newcomer(stage)
     wire = Wire(stage, slug)
     old = {"Authorization": f"Bearer {wire.granted()}"}

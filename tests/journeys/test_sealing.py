@@ -82,7 +82,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
         *theirs,
     )  # fmt: skip
     trust = PartnerConnection.read(office / "connection.toml").trust
-    assert verification.verify(bundle.read_bytes(), trust).code == 0
+    assert verification.verify(bundle.read_bytes(), trust).passed
     check_log(stage)
     assert holds(bundle, content["items"][0]["value"])
     files = [file for file in stage.operator.rglob("*") if file.is_file()]

@@ -1,15 +1,5 @@
 """A founded gateway for each test, and its log checked afterwards."""
 
-from collections.abc import Iterator
+from tests.exchange.conftest import gateway
 
-import pytest
-
-from tests.founding import Founded, check_log, founded
-
-
-@pytest.fixture
-def gateway() -> Iterator[Founded]:
-    """The founding story's gateway; whatever a test does to it, its log must hold together."""
-    made = founded()
-    yield made
-    check_log(made)
+__all__ = ["gateway"]

@@ -1,15 +1,27 @@
 """How long an approval counts, and for what; that it is used once is in `test_administration`."""
 
+import secrets
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gateway.domain.refusals import InvalidApproval
+from gateway.evidence import approval, sd_jwt
 from gateway.kernel.approvals import AHEAD, LIVES
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal
-from tests.founding import ALICE, BENOIT, HOTLINE, START, Founded, make_change
+from tests.founding import (
+    ALICE,
+    BENOIT,
+    HOTLINE,
+    ISSUER,
+    START,
+    Founded,
+    key_of,
+    make_change,
+)
 
 CHANGE = Change("organisation.suspend", HOTLINE, {"reason": "under review"})
 TICK = timedelta(seconds=1)
@@ -44,3 +56,32 @@ def test_an_approval_is_for_its_change_alone(gateway: Founded) -> None:
     with pytest.raises(RecordedRefusal) as refused:
         administered(gateway, timedelta(0), other)
     assert isinstance(refused.value.refusal, InvalidApproval)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"action": "organisation.leave"},
+        {"aud": [ISSUER, "https://other.example"]},
+        {"aud": "https://other.example"},
+        {"note": "and whatever else"},
+    ],
+    ids=str,
+)
+def test_an_approval_says_in_clear_what_its_digest_says_and_nothing_else(
+    gateway: Founded, said: dict[str, Any]
+) -> None:
+    approvals = gateway.approve(CHANGE, ALICE, BENOIT)
+    heading = sd_jwt.read_unverified(approvals[0]).claims
+    signed = sd_jwt.issue(
+        typ=approval.APPROVAL_TYP,
+        claims={**heading, **said},
+        properties=(),
+        arrays=(),
+        signer=key_of(ALICE),
+        random=secrets.token_bytes,
+    )
+    with pytest.raises(RecordedRefusal) as refused:
+        gateway.do(make_change, CHANGE, (signed.compact(), approvals[1]))
+    assert isinstance(refused.value.refusal, InvalidApproval)
+    gateway.do(make_change, CHANGE, approvals)

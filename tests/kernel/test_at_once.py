@@ -56,7 +56,7 @@ def _acceptance(gateway: Founded) -> Callable[[Ports], WriteResult]:
     return lambda ports: answers.accept(ports, caller(OFMIN), key, handoff, reply)
 
 
-def test_both_get_one_result_and_one_event(place: places.Place, gateway: Founded) -> None:
+def test_both_get_one_result_and_one_event(place, gateway):
     beside = place.open(origin=ORIGIN, now=gateway.ports.now)
     nodes = [gateway.ports, replace(gateway.ports, begin=beside.begin)]
     for request_of in (_submission, _acceptance) * 3:

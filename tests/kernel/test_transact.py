@@ -11,6 +11,7 @@ from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,
     Forbidden,
+    IdempotencyKeyReused,
     InvitationUnusable,
     LogFrozen,
     NotFound,
@@ -31,6 +32,7 @@ from tests.founding import (
     make_change,
     shown,
     submit_change,
+    submitted,
 )
 from tests.newcomers import TOKEN, Newcomer
 
@@ -160,6 +162,20 @@ def test_a_key_stands_for_one_step_of_one_change(gateway: Founded) -> None:
     with pytest.raises(Refusal) as reused:
         changes.submit(gateway.ports, CHANGES, stop, ["x"], bearer)
     assert "used with another request" in reused.value.detail
+
+
+def test_an_allowed_request_names_the_rules_that_allowed_it(gateway: Founded) -> None:
+    assert shown(submitted(gateway).receipt)["rules"] == ["R2.own_case"]
+
+
+def test_a_key_stands_for_the_approvals_that_came_with_it(gateway: Founded) -> None:
+    """Who brings other signatures gets no receipt of a change that those did not make."""
+    bearer = Bearer(caller(HOTLINE), "the-same-key")
+    stop = Change("organisation.suspend", ABROAD, {"reason": "under review"})
+    make_change(gateway.ports, stop, gateway.approve(stop, ALICE), bearer)
+    for others in ([], ["x"], gateway.approve(stop, ALICE)):
+        with pytest.raises(IdempotencyKeyReused):
+            make_change(gateway.ports, stop, others, bearer)
 
 
 def test_policy_says_no_to_one_person_where_two_are_needed_now(gateway: Founded) -> None:

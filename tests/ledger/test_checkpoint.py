@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import note
-from gateway.ledger.checkpoint import (
-    Checkpoint,
-    open_checkpoint,
-    parse_checkpoint,
-    sign_checkpoint,
-)
+from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
 from gateway.ledger.tree import EMPTY_ROOT
 from tests.each import each
@@ -32,10 +27,6 @@ ROOT64 = b64encode(ROOT).decode()
 SIGNER = NoteSigner("log.example/one", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(VECTORS))
-
-
 TLOG600 = [
     *sorted((VECTORS / "tlog600" / "checkpoints").iterdir()),
     VECTORS / "tlog600/log/checkpoint",
@@ -43,7 +34,7 @@ TLOG600 = [
 
 
 @each("file", TLOG600)
-def test_a_tlog600_checkpoint_is_opened_past_a_line_of_another_kind(file: Path) -> None:
+def test_a_tlog600_checkpoint_is_opened_past_a_line_of_another_kind(file):
     size = 600 if file.name == "checkpoint" else int(file.name.removesuffix(".mldsa"))
     for keys in (TLOG600_KEYS, TLOG600_KEYS[:1]):
         checkpoint = open_checkpoint(file.read_bytes(), keys, "gw.example/audit/vectors")
@@ -52,44 +43,44 @@ def test_a_tlog600_checkpoint_is_opened_past_a_line_of_another_kind(file: Path) 
 
 
 @each("file", sorted((VECTORS / "tlog600" / "checkpoints").glob("*.mldsa")))
-def test_a_key_that_is_not_checked_here_does_not_open_a_checkpoint(file: Path) -> None:
+def test_a_key_that_is_not_checked_here_does_not_open_a_checkpoint(file):
     with pytest.raises(NoteError):
         open_checkpoint(file.read_bytes(), TLOG600_KEYS[1:], "gw.example/audit/vectors")
 
 
 @each("file", sorted((VECTORS / "tessera-log15").glob("checkpoint.*")))
-def test_a_tessera_checkpoint_is_opened(file: Path) -> None:
+def test_a_tessera_checkpoint_is_opened(file):
     checkpoint = open_checkpoint(file.read_bytes(), [TESSERA_KEY], "example.com/log/testdata")
     assert checkpoint.size == int(file.suffix.removeprefix("."))
     assert file.read_text().startswith(checkpoint.text() + "\n\u2014 ")
 
 
-def test_a_signed_checkpoint_is_read_back() -> None:
+def test_a_signed_checkpoint_is_read_back():
     checkpoint = Checkpoint("log.example/one", 42, ROOT)
     signed = sign_checkpoint(checkpoint, SIGNER)
     assert open_checkpoint(signed, [SIGNER.key], "log.example/one") == checkpoint
     assert sign_checkpoint(checkpoint, SIGNER) == signed
 
 
-def test_a_checkpoint_of_another_log_is_refused_though_its_key_is_known() -> None:
+def test_a_checkpoint_of_another_log_is_refused_though_its_key_is_known():
     signed = sign_checkpoint(Checkpoint("log.example/one", 42, ROOT), SIGNER)
     with pytest.raises(NoteError):
         open_checkpoint(signed, [SIGNER.key], "log.example/two")
 
 
-def test_a_known_key_that_is_not_the_logs_does_not_speak_for_the_log() -> None:
+def test_a_known_key_that_is_not_the_logs_does_not_speak_for_the_log():
     other = NoteSigner("log.example/two", Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32))
     signed = note.sign(Checkpoint("log.example/one", 42, ROOT).text(), [other])
     with pytest.raises(NoteError):
         open_checkpoint(signed, [SIGNER.key, other.key], "log.example/one")
 
 
-def test_a_key_never_signs_for_another_origin() -> None:
+def test_a_key_never_signs_for_another_origin():
     with pytest.raises(NoteError):
         sign_checkpoint(Checkpoint("log.example/two", 42, ROOT), SIGNER)
 
 
-def test_extension_lines_of_other_logs_are_passed_over_and_ours_has_none() -> None:
+def test_extension_lines_of_other_logs_are_passed_over_and_ours_has_none():
     text = f"log.example/one\n42\n{ROOT64}\nextension\nanother one\n"
     checkpoint = open_checkpoint(note.sign(text, [SIGNER]), [SIGNER.key], "log.example/one")
     assert checkpoint.text() == f"log.example/one\n42\n{ROOT64}\n"
@@ -112,7 +103,7 @@ def test_extension_lines_of_other_logs_are_passed_over_and_ours_has_none() -> No
         f"o\n1\n{ROOT64}\nan extension cut off",
     ],
 )
-def test_a_checkpoint_written_otherwise_is_refused(text: str) -> None:
+def test_a_checkpoint_written_otherwise_is_refused(text):
     with pytest.raises(NoteError):
         parse_checkpoint(text)
 
@@ -122,13 +113,13 @@ def test_a_checkpoint_written_otherwise_is_refused(text: str) -> None:
     st.integers(1, 2**63 - 1),
     st.binary(min_size=32, max_size=32),
 )
-def test_every_checkpoint_is_read_back_from_its_text(origin: str, size: int, root: bytes) -> None:
+def test_every_checkpoint_is_read_back_from_its_text(origin, size, root):
     checkpoint = Checkpoint(origin, size, root)
     assert parse_checkpoint(checkpoint.text()) == checkpoint
 
 
 @given(st.text() | st.from_regex(r"o\n[+ 0-9]{1,20}\n[A-Za-z0-9+/]{43}=\n"))
-def test_a_text_is_a_checkpoint_or_refused(text: str) -> None:
+def test_a_text_is_a_checkpoint_or_refused(text):
     try:
         checkpoint = parse_checkpoint(text)
     except NoteError:
@@ -143,11 +134,11 @@ def test_a_text_is_a_checkpoint_or_refused(text: str) -> None:
         *(("o", 1, b""), ("o", 1, bytes(33)), ("o", 0, ROOT)),
     ],
 )
-def test_values_that_no_log_can_have_are_refused(origin: str, size: int, root: bytes) -> None:
+def test_values_that_no_log_can_have_are_refused(origin, size, root):
     with pytest.raises(NoteError):
         Checkpoint(origin, size, root)
 
 
-def test_an_empty_log_has_a_checkpoint() -> None:
+def test_an_empty_log_has_a_checkpoint():
     empty = Checkpoint("log.example/one", 0, EMPTY_ROOT)
     assert open_checkpoint(sign_checkpoint(empty, SIGNER), [SIGNER.key], empty.origin) == empty

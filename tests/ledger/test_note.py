@@ -43,19 +43,19 @@ def line(name: str, data: bytes) -> str:
         pytest.param(TESSERA_VKEY, note.ED25519, 32, id="tessera-log15"),
     ],
 )
-def test_a_published_key_is_read_and_written_back(vkey: str, kind: int, length: int) -> None:
+def test_a_published_key_is_read_and_written_back(vkey, kind, length):
     key = VerificationKey.parse(vkey)
     assert (key.kind, len(key.public)) == (kind, length)
     assert str(key) == vkey
 
 
-def test_a_signers_key_is_published_in_the_form_that_verifiers_read() -> None:
+def test_a_signers_key_is_published_in_the_form_that_verifiers_read():
     assert VerificationKey.parse(ONE.vkey) == ONE.key
     assert ONE.key.name == "log.example/one"
     assert repr(ONE).count("private") == 0
 
 
-def test_a_witness_key_may_be_spelled_with_either_ed25519_kind_and_has_two_ids() -> None:
+def test_a_witness_key_may_be_spelled_with_either_ed25519_kind_and_has_two_ids():
     public = TWO.key.public
     spelled = [
         VerificationKey("witness.example", key_id("witness.example", kind, public), kind, public)
@@ -65,7 +65,7 @@ def test_a_witness_key_may_be_spelled_with_either_ed25519_kind_and_has_two_ids()
     assert spelled[0].key_id != spelled[1].key_id
 
 
-def test_an_ecdsa_key_has_the_id_of_its_spki_alone() -> None:
+def test_an_ecdsa_key_has_the_id_of_its_spki_alone():
     public = ec.derive_private_key(7, ec.SECP256R1()).public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     key = VerificationKey("log.example", key_id("any name", note.ECDSA, spki), note.ECDSA, spki)
@@ -106,19 +106,19 @@ def vkey_of(name: str, kind: int, public: bytes) -> str:
         vkey_of("log.example", 0xFA, bytes(32)),
     ],
 )
-def test_a_key_that_the_format_does_not_allow_is_refused(vkey: str) -> None:
+def test_a_key_that_the_format_does_not_allow_is_refused(vkey):
     with pytest.raises(NoteError):
         VerificationKey.parse(vkey)
 
 
 @each("size", [0, 3, 5])
-def test_a_key_id_of_another_length_is_refused(size: int) -> None:
+def test_a_key_id_of_another_length_is_refused(size):
     with pytest.raises(NoteError, match="4 bytes"):
         VerificationKey("log.example", bytes(size), note.PRIVATE, b"key")
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[a-z +]{1,9}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,8}={0,2}"))
-def test_a_text_is_a_canonical_key_or_refused(vkey: str) -> None:
+def test_a_text_is_a_canonical_key_or_refused(vkey):
     try:
         key = VerificationKey.parse(vkey)
     except NoteError:
@@ -129,14 +129,14 @@ def test_a_text_is_a_canonical_key_or_refused(vkey: str) -> None:
 # --- opening
 
 
-def test_a_signed_text_is_read_back_with_who_signed_it() -> None:
+def test_a_signed_text_is_read_back_with_who_signed_it():
     opened = open_note(sign(TEXT, [ONE, TWO]), [TWO.key, ONE.key])
     assert opened.text == TEXT
     assert [signature.name for signature in opened.signatures] == [ONE.name, TWO.name]
     assert open_note(sign(TEXT, [ONE]).encode(), [ONE.key]).text == TEXT
 
 
-def test_lines_of_unknown_keys_are_ignored_wherever_they_stand() -> None:
+def test_lines_of_unknown_keys_are_ignored_wherever_they_stand():
     signed = sign(TEXT, [TWO, ONE])
     assert [s.name for s in open_note(signed, [ONE.key]).signatures] == [ONE.name]
     assert [s.name for s in open_note(signed, [TWO.key]).signatures] == [TWO.name]
@@ -144,7 +144,7 @@ def test_lines_of_unknown_keys_are_ignored_wherever_they_stand() -> None:
     assert [s.name for s in open_note(strange, [ONE.key]).signatures] == [ONE.name]
 
 
-def test_a_line_with_a_known_name_or_id_but_not_both_is_ignored() -> None:
+def test_a_line_with_a_known_name_or_id_but_not_both_is_ignored():
     signed = sign(TEXT, [ONE])
     signed += line(TWO.name, ONE.key.key_id + bytes(64)) + line(
         ONE.name, TWO.key.key_id + bytes(64)
@@ -152,7 +152,7 @@ def test_a_line_with_a_known_name_or_id_but_not_both_is_ignored() -> None:
     assert len(open_note(signed, [ONE.key, TWO.key]).signatures) == 1
 
 
-def test_a_known_key_with_a_wrong_signature_condemns_the_whole_note() -> None:
+def test_a_known_key_with_a_wrong_signature_condemns_the_whole_note():
     signed = sign(TEXT, [ONE]) + line(TWO.name, TWO.key.key_id + bytes(64))
     assert open_note(signed, [ONE.key]).text == TEXT
     with pytest.raises(NoteError, match=r"witness\.example is wrong"):
@@ -160,19 +160,19 @@ def test_a_known_key_with_a_wrong_signature_condemns_the_whole_note() -> None:
 
 
 @each("length", [1, 63, 65, 96])
-def test_a_known_key_with_a_signature_of_another_length_condemns_the_note(length: int) -> None:
+def test_a_known_key_with_a_signature_of_another_length_condemns_the_note(length):
     signed = sign(TEXT, [ONE]) + line(ONE.name, ONE.key.key_id + bytes(length))
     with pytest.raises(NoteError):
         open_note(signed, [ONE.key])
 
 
-def test_a_note_that_no_known_key_has_signed_is_refused() -> None:
+def test_a_note_that_no_known_key_has_signed_is_refused():
     for keys in ([], [TWO.key], [signer(ONE.name, 3).key]):
         with pytest.raises(NoteError):
             open_note(sign(TEXT, [ONE]), keys)
 
 
-def test_a_key_of_another_kind_neither_counts_nor_condemns() -> None:
+def test_a_key_of_another_kind_neither_counts_nor_condemns():
     public = TWO.key.public
     witness = VerificationKey(
         TWO.name, key_id(TWO.name, note.COSIGNATURE, public), note.COSIGNATURE, public
@@ -183,13 +183,13 @@ def test_a_key_of_another_kind_neither_counts_nor_condemns() -> None:
         open_note(signed, [witness])
 
 
-def test_a_line_written_twice_counts_once() -> None:
+def test_a_line_written_twice_counts_once():
     signed = sign(TEXT, [ONE])
     signed += signed.rpartition("\n\n")[2]
     assert len(open_note(signed, [ONE.key, ONE.key]).signatures) == 1
 
 
-def test_a_stripped_signature_is_only_missed_by_who_asks_for_it() -> None:
+def test_a_stripped_signature_is_only_missed_by_who_asks_for_it():
     stripped = "".join(sign(TEXT, [ONE, TWO]).splitlines(keepends=True)[:-1])
     assert [s.name for s in open_note(stripped, [ONE.key, TWO.key]).signatures] == [ONE.name]
 
@@ -204,23 +204,23 @@ def test_two_keys_under_one_name_and_id_are_refused() -> None:
         open_note(sign(TEXT, [ONE]), [ONE.key, TWO.key, clash])
 
 
-def test_the_last_empty_line_parts_the_text_from_the_signatures() -> None:
+def test_the_last_empty_line_parts_the_text_from_the_signatures():
     text = f"first\n\n{line(TWO.name, TWO.key.key_id + bytes(64))}\n\nlast\n\n"
     assert open_note(sign(text, [ONE]), [ONE.key, TWO.key]).text == text
 
 
-def test_line_separators_of_other_worlds_are_part_of_a_line() -> None:
+def test_line_separators_of_other_worlds_are_part_of_a_line():
     text = "a\u2028b\u0085c\u00a0d\n"
     assert open_note(sign(text, [ONE]), [ONE.key]).text == text
 
 
-def test_sixteen_post_quantum_lines_are_room_for_the_verifier() -> None:
+def test_sixteen_post_quantum_lines_are_room_for_the_verifier():
     signed = sign(TEXT, [ONE])
     signed += "".join(line(f"w{n}.example", bytes(4 + 8 + 2420)) for n in range(16))
     assert open_note(signed, [ONE.key]).text == TEXT
 
 
-def test_a_note_over_64_kib_is_refused_and_never_signed() -> None:
+def test_a_note_over_64_kib_is_refused_and_never_signed():
     filler = "x" * (64 * 1024 - len(sign("\n", [ONE]).encode())) + "\n"
     longest = sign(filler, [ONE])
     assert open_note(longest, [ONE.key]).text == filler
@@ -267,14 +267,14 @@ SIGNATURE = SIGNED.rpartition(" ")[2]
         pytest.param(SIGNED.replace("42", "\ud800"), id="half a character"),
     ],
 )
-def test_a_spoiled_note_is_refused(spoiled: str | bytes) -> None:
+def test_a_spoiled_note_is_refused(spoiled):
     assert spoiled != SIGNED
     with pytest.raises(NoteError):
         open_note(spoiled, [ONE.key])
 
 
 @given(st.integers(0, 8 * len(SIGNED.encode()) - 1))
-def test_any_changed_bit_is_refused(bit: int) -> None:
+def test_any_changed_bit_is_refused(bit):
     data = bytearray(SIGNED.encode())
     data[bit // 8] ^= 1 << bit % 8
     with pytest.raises(NoteError):
@@ -282,13 +282,13 @@ def test_any_changed_bit_is_refused(bit: int) -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))
-def test_arbitrary_data_is_refused_with_a_note_error(data: str | bytes) -> None:
+def test_arbitrary_data_is_refused_with_a_note_error(data):
     with pytest.raises(NoteError):
         open_note(data, [ONE.key])
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], min_codepoint=32) | st.just("\n")))
-def test_every_text_that_may_be_signed_is_read_back(text: str) -> None:
+def test_every_text_that_may_be_signed_is_read_back(text):
     assert open_note(sign(text + "\n", [ONE]), [ONE.key]).text == text + "\n"
 
 
@@ -296,17 +296,17 @@ def test_every_text_that_may_be_signed_is_read_back(text: str) -> None:
 
 
 @each("text", ["", "no newline", "carriage\r\n", "tab\t\n"])
-def test_a_text_that_no_verifier_would_accept_is_not_signed(text: str) -> None:
+def test_a_text_that_no_verifier_would_accept_is_not_signed(text):
     with pytest.raises(NoteError):
         sign(text, [ONE])
 
 
-def test_a_note_without_signers_is_not_made() -> None:
+def test_a_note_without_signers_is_not_made():
     with pytest.raises(NoteError, match="signer"):
         sign(TEXT, [])
 
 
 @each("name", ["", "two words", "plus+sign", "tab\t", "hard\u00a0space", "\n"])
-def test_a_signer_has_a_name_that_fits_the_line(name: str) -> None:
+def test_a_signer_has_a_name_that_fits_the_line(name):
     with pytest.raises(NoteError, match="name"):
         signer(name, 1)

@@ -40,7 +40,7 @@ def proof_of(index: int, size: int) -> TlogProof:
 
 
 @each("file", sorted((TLOG600 / "proofs").glob("*.tlog-proof")))
-def test_a_tlog600_proof_verifies_with_its_leaf_alone(file: Path) -> None:
+def test_a_tlog600_proof_verifies_with_its_leaf_alone(file):
     index, size = (int(number) for number in file.stem.split("-of-"))
     entry = file.with_suffix(".leaf").read_bytes()
     proof = parse(file.read_bytes())
@@ -52,7 +52,7 @@ def test_a_tlog600_proof_verifies_with_its_leaf_alone(file: Path) -> None:
 
 
 @each("file", sorted((TLOG600 / "bad").iterdir()))
-def test_a_spoiled_tlog600_proof_is_refused(file: Path) -> None:
+def test_a_spoiled_tlog600_proof_is_refused(file):
     assert verify(parse(GOOD), LEAF, TLOG600_ORIGIN, TLOG600_KEYS).size == 600
     with pytest.raises((ProofError, NoteError)):
         verify(parse(file.read_bytes()), LEAF, TLOG600_ORIGIN, TLOG600_KEYS)
@@ -82,9 +82,7 @@ def rekor_proof(bundle: Path) -> tuple[TlogProof, bytes, VerificationKey]:
 
 
 @each("bundle", REKOR)
-def test_a_rekor_bundles_checkpoint_and_inclusion_verify_or_are_refused_as_marked(
-    bundle: Path,
-) -> None:
+def test_a_rekor_bundles_checkpoint_and_inclusion_verify_or_are_refused_as_marked(bundle):
     proof, entry, key = rekor_proof(bundle)
     if bundle.name.startswith(REKOR_REFUSED):
         with pytest.raises((ProofError, NoteError)):
@@ -99,7 +97,7 @@ def test_a_rekor_bundles_checkpoint_and_inclusion_verify_or_are_refused_as_marke
 
 
 @given(st.integers(1, 300), st.data())
-def test_a_proof_made_here_verifies_and_survives_its_file(size: int, data: st.DataObject) -> None:
+def test_a_proof_made_here_verifies_and_survives_its_file(size, data):
     index = data.draw(st.integers(0, size - 1))
     proof = proof_of(index, size)
     assert parse(encode(proof)) == proof
@@ -109,7 +107,7 @@ def test_a_proof_made_here_verifies_and_survives_its_file(size: int, data: st.Da
 
 
 @given(st.integers(2, 300), st.data())
-def test_a_proof_for_another_entry_or_index_is_refused(size: int, data: st.DataObject) -> None:
+def test_a_proof_for_another_entry_or_index_is_refused(size, data):
     index = data.draw(st.integers(0, size - 1))
     other = data.draw(st.integers(0, size - 1).filter(lambda number: number != index))
     proof = proof_of(index, size)
@@ -120,14 +118,14 @@ def test_a_proof_for_another_entry_or_index_is_refused(size: int, data: st.DataO
         verify(moved, ENTRIES[index], ORIGIN, [SIGNER.key])
 
 
-def test_the_entry_that_the_caller_rebuilt_counts_and_never_the_proofs_own_copy() -> None:
+def test_the_entry_that_the_caller_rebuilt_counts_and_never_the_proofs_own_copy():
     proof = proof_of(3, 10)
     swapped = TlogProof(3, proof.hashes, proof.checkpoint_note, extra=ENTRIES[3])
     with pytest.raises(ProofError):
         verify(swapped, b"another document", ORIGIN, [SIGNER.key])
 
 
-def test_the_size_is_bound_by_the_signature_because_the_path_alone_may_fit_two() -> None:
+def test_the_size_is_bound_by_the_signature_because_the_path_alone_may_fit_two():
     proof = proof_of(0, 3)
     root = tree.root([*map(tree.leaf_hash, ENTRIES[:3])])
     tree.verify_inclusion(tree.leaf_hash(ENTRIES[0]), 0, 4, proof.hashes, root)
@@ -136,7 +134,7 @@ def test_the_size_is_bound_by_the_signature_because_the_path_alone_may_fit_two()
         verify(TlogProof(0, proof.hashes, claimed), ENTRIES[0], ORIGIN, [SIGNER.key])
 
 
-def test_every_changed_bit_of_a_file_is_refused() -> None:
+def test_every_changed_bit_of_a_file_is_refused():
     data = encode(proof_of(1, 2)).encode()
     for bit in range(8 * len(data)):
         spoiled = bytearray(data)
@@ -145,7 +143,7 @@ def test_every_changed_bit_of_a_file_is_refused() -> None:
             verify(parse(bytes(spoiled)), ENTRIES[1], ORIGIN, [SIGNER.key])
 
 
-def test_a_changed_bit_of_a_long_path_is_refused_in_index_and_hashes() -> None:
+def test_a_changed_bit_of_a_long_path_is_refused_in_index_and_hashes():
     for at in range(10):
         for bit in (0, 100, 255):
             path = list(parse(GOOD).hashes)
@@ -159,7 +157,7 @@ def test_a_changed_bit_of_a_long_path_is_refused_in_index_and_hashes() -> None:
                 )
 
 
-def test_a_file_may_differ_and_prove_the_same_so_that_it_identifies_nothing() -> None:
+def test_a_file_may_differ_and_prove_the_same_so_that_it_identifies_nothing():
     proof = proof_of(3, 10)
     witness = NoteSigner("witness.example", Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32))
     line = note.sign("elsewhere\n", [witness]).rpartition("\n\n")[2]
@@ -171,12 +169,12 @@ def test_a_file_may_differ_and_prove_the_same_so_that_it_identifies_nothing() ->
 
 
 @each("origin", ["log.example/two", "log.example/on", "", "log.example/one\n"])
-def test_a_proof_of_another_log_is_refused(origin: str) -> None:
+def test_a_proof_of_another_log_is_refused(origin):
     with pytest.raises(NoteError):
         verify(proof_of(3, 10), ENTRIES[3], origin, [SIGNER.key])
 
 
-def test_a_proof_under_an_unknown_key_is_refused() -> None:
+def test_a_proof_under_an_unknown_key_is_refused():
     stranger = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes([3]) * 32))
     for keys in ([], [stranger.key]):
         with pytest.raises(NoteError):
@@ -192,9 +190,7 @@ def test_a_proof_under_an_unknown_key_is_refused() -> None:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=50),
     st.none() | st.binary(min_size=1, max_size=50),
 )
-def test_every_proof_is_read_back_from_its_file(
-    index: int, path: tuple[bytes, ...], checkpoint_note: str, extra: bytes | None
-) -> None:
+def test_every_proof_is_read_back_from_its_file(index, path, checkpoint_note, extra):
     proof = TlogProof(index, path, checkpoint_note, extra)
     assert parse(encode(proof)) == proof
 
@@ -207,7 +203,7 @@ def test_every_proof_is_read_back_from_its_file(
         r"([A-Za-z0-9+/]{43}=\n){0,3}\n"
     )
 )
-def test_a_text_is_a_canonical_proof_or_refused(data: str | bytes) -> None:
+def test_a_text_is_a_canonical_proof_or_refused(data):
     try:
         proof = parse(data)
     except ProofError:
@@ -259,7 +255,7 @@ TAIL = proof_of(3, 10).checkpoint_note
         pytest.param(f"{MAGIC}index 3\n\n" + "x" * MAX_PROOF_BYTES, id="too long"),
     ],
 )
-def test_a_proof_written_otherwise_is_refused(text: str | bytes) -> None:
+def test_a_proof_written_otherwise_is_refused(text):
     with pytest.raises(ProofError):
         parse(text)
 
@@ -274,19 +270,17 @@ def test_a_proof_written_otherwise_is_refused(text: str | bytes) -> None:
         (0, (), b""),
     ],
 )
-def test_values_that_no_proof_can_have_are_refused(
-    index: int, path: tuple[bytes, ...], extra: bytes | None
-) -> None:
+def test_values_that_no_proof_can_have_are_refused(index, path, extra):
     with pytest.raises(ProofError):
         TlogProof(index, path, TAIL, extra)
 
 
-def test_a_proof_too_long_to_be_read_is_not_written() -> None:
+def test_a_proof_too_long_to_be_read_is_not_written():
     with pytest.raises(ProofError):
         encode(TlogProof(0, (), TAIL, extra=bytes(MAX_PROOF_BYTES)))
 
 
-def test_a_tree_of_one_leaf_has_an_empty_path() -> None:
+def test_a_tree_of_one_leaf_has_an_empty_path():
     proof = proof_of(0, 1)
     assert proof.hashes == ()
     assert verify(parse(encode(proof)), ENTRIES[0], ORIGIN, [SIGNER.key]).size == 1

@@ -78,9 +78,7 @@ def tiles_below(log: Path) -> list[object]:
 
 
 @given(batches(LEAVES600))
-def test_tlog600_is_rebuilt_byte_for_byte_whatever_the_batches(
-    cut: list[Sequence[bytes]],
-) -> None:
+def test_tlog600_is_rebuilt_byte_for_byte_whatever_the_batches(cut):
     store = Store()
     for leaves in cut:
         root = store.append(leaves)
@@ -98,7 +96,7 @@ def test_tlog600_is_rebuilt_byte_for_byte_whatever_the_batches(
 
 
 @each("size", [0, 1, 255, 256, 257, 512, 600])
-def test_tlog600_has_its_checkpoints_roots_at_every_published_size(size: int) -> None:
+def test_tlog600_has_its_checkpoints_roots_at_every_published_size(size):
     text = (TLOG600 / "checkpoints" / str(size)).read_text()
     published = parse_checkpoint(text[: text.rindex("\n\n") + 1])
     store = Store()
@@ -109,7 +107,7 @@ def test_tlog600_has_its_checkpoints_roots_at_every_published_size(size: int) ->
 
 
 @each("size", range(8))
-def test_tessera_log15_is_rebuilt_with_its_tiles_bundles_and_roots(size: int) -> None:
+def test_tessera_log15_is_rebuilt_with_its_tiles_bundles_and_roots(size):
     text = (TESSERA / f"checkpoint.{size}").read_text()
     words = [b"one", b"two", b"three", b"four", b"five", b"six", b"seven"][:size]
     store = Store()
@@ -123,7 +121,7 @@ def test_tessera_log15_is_rebuilt_with_its_tiles_bundles_and_roots(size: int) ->
 
 
 @each("file", [*tiles_below(TLOG600 / "log"), *tiles_below(TESSERA)])
-def test_every_tile_of_a_foreign_log_is_named_as_we_name_it_and_available(file: Path) -> None:
+def test_every_tile_of_a_foreign_log_is_named_as_we_name_it_and_available(file):
     address = tiles.parse_tile_path("/".join(file.parts[file.parts.index("tile") :]))
     size = 600 if TLOG600 in file.parents else 7
     assert tiles.is_available(address, size)
@@ -137,9 +135,7 @@ def test_every_tile_of_a_foreign_log_is_named_as_we_name_it_and_available(file: 
 
 
 @given(st.integers(0, 1200).flatmap(lambda count: batches(LEAVES[:count])))
-def test_any_batching_gives_the_root_of_the_leaves_and_reads_each_edge_tile_once(
-    cut: list[Sequence[bytes]],
-) -> None:
+def test_any_batching_gives_the_root_of_the_leaves_and_reads_each_edge_tile_once(cut):
     store = Store()
     for leaves in cut:
         before = store.size
@@ -151,7 +147,7 @@ def test_any_batching_gives_the_root_of_the_leaves_and_reads_each_edge_tile_once
         assert set(store.reads) <= edge
 
 
-def test_one_more_leaf_changes_one_tile_and_reads_one_a_level(grown: Store) -> None:
+def test_one_more_leaf_changes_one_tile_and_reads_one_a_level(grown):
     reads: list[tuple[int, int]] = []
 
     def read(level: int, n: int) -> bytes:
@@ -163,13 +159,13 @@ def test_one_more_leaf_changes_one_tile_and_reads_one_a_level(grown: Store) -> N
     assert sorted(reads) == [(0, 273), (1, 1), (2, 0)]
 
 
-def test_a_tree_of_70000_leaves_has_the_tiles_of_the_specifications_example(grown: Store) -> None:
+def test_a_tree_of_70000_leaves_has_the_tiles_of_the_specifications_example(grown):
     widths = Counter((level, len(data) // 32) for (level, _), data in grown.items())
     assert widths == {(0, 256): 273, (0, 112): 1, (1, 256): 1, (1, 17): 1, (2, 1): 1}
     assert tiles.root(grown.read, 70_000) == tree.root(LEAVES)
 
 
-def test_an_append_takes_hashes_and_neither_entries_nor_impossible_sizes() -> None:
+def test_an_append_takes_hashes_and_neither_entries_nor_impossible_sizes():
     store = Store()
     for leaf in (bytes(33), bytes(31), b""):
         with pytest.raises(ValueError, match="32 bytes"):
@@ -179,7 +175,7 @@ def test_an_append_takes_hashes_and_neither_entries_nor_impossible_sizes() -> No
             tiles.append(store.read, size, [LEAVES[0]])
 
 
-def test_a_hole_in_the_store_stops_appends_and_proofs() -> None:
+def test_a_hole_in_the_store_stops_appends_and_proofs():
     store = Store()
     store.append(LEAVES[:600])
     store[0, 2] = store[0, 2][:-1]
@@ -194,7 +190,7 @@ def test_a_hole_in_the_store_stops_appends_and_proofs() -> None:
         tiles.consistency_proof(store.read, 257, 512)
 
 
-def test_the_past_is_read_from_wider_tiles_than_it_had(grown: Store) -> None:
+def test_the_past_is_read_from_wider_tiles_than_it_had(grown):
     for size in (1, 2, 255, 256, 257, 4_711, 65_535, 65_536, 65_537, 69_999):
         assert tiles.root(grown.read, size) == tree.root(LEAVES[:size])
     changed, root = tiles.append(grown.read, 300, [LEAVES[300]])
@@ -206,9 +202,7 @@ def test_the_past_is_read_from_wider_tiles_than_it_had(grown: Store) -> None:
 
 
 @given(st.integers(1, 700), st.data())
-def test_proofs_from_tiles_are_those_of_the_recursive_definition(
-    grown: Store, size: int, data: st.DataObject
-) -> None:
+def test_proofs_from_tiles_are_those_of_the_recursive_definition(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
     size1 = data.draw(st.integers(1, size))
     assert tiles.inclusion_proof(grown.read, index, size) == rfc6962.path(index, LEAVES[:size])
@@ -216,7 +210,7 @@ def test_proofs_from_tiles_are_those_of_the_recursive_definition(
 
 
 @given(st.integers(1, 70_000), st.data())
-def test_every_proof_from_tiles_verifies(grown: Store, size: int, data: st.DataObject) -> None:
+def test_every_proof_from_tiles_verifies(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
     size1 = data.draw(st.integers(1, size))
     root = tiles.root(grown.read, size)
@@ -246,7 +240,7 @@ class EndlessStore:
 
 
 @given(st.integers(1, 2**63 - 1), st.data())
-def test_proofs_reach_to_the_largest_size(size: int, data: st.DataObject) -> None:
+def test_proofs_reach_to_the_largest_size(size, data):
     index = data.draw(st.integers(0, size - 1))
     size1 = data.draw(st.integers(1, size))
     store = EndlessStore()
@@ -259,7 +253,7 @@ def test_proofs_reach_to_the_largest_size(size: int, data: st.DataObject) -> Non
 
 
 @each("file", sorted((TLOG600 / "proofs").glob("*.tlog-proof")))
-def test_tlog600s_inclusion_proofs_are_generated_hash_for_hash(file: Path) -> None:
+def test_tlog600s_inclusion_proofs_are_generated_hash_for_hash(file):
     index, size = (int(number) for number in file.stem.split("-of-"))
     store = Store()
     store.append(LEAVES600)
@@ -268,13 +262,8 @@ def test_tlog600s_inclusion_proofs_are_generated_hash_for_hash(file: Path) -> No
     assert tuple(path) == parse_proof(file.read_bytes()).hashes
 
 
-@each(
-    "vector",
-    json.loads((TLOG600 / "consistency.json").read_text()),
-)
-def test_tlog600s_consistency_proofs_are_generated_hash_for_hash_and_verify(
-    vector: dict[str, object],
-) -> None:
+@each("vector", json.loads((TLOG600 / "consistency.json").read_text()))
+def test_tlog600s_consistency_proofs_are_generated_hash_for_hash_and_verify(vector):
     old, new = vector["old"], vector["new"]
     expected = [b64decode(value) for value in vector["proof"]]
     store = Store()
@@ -286,18 +275,18 @@ def test_tlog600s_consistency_proofs_are_generated_hash_for_hash_and_verify(
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 5), (5, 5), (0, 0), (6, 5)])
-def test_no_inclusion_proof_is_made_for_an_index_outside_the_tree(index: int, size: int) -> None:
+def test_no_inclusion_proof_is_made_for_an_index_outside_the_tree(index, size):
     with pytest.raises(ValueError, match="outside"):
         tiles.inclusion_proof(Store().read, index, size)
 
 
 @pytest.mark.parametrize(("size1", "size2"), [(0, 0), (0, 5), (-1, 5), (6, 5)])
-def test_no_consistency_proof_is_made_for_sizes_that_have_none(size1: int, size2: int) -> None:
+def test_no_consistency_proof_is_made_for_sizes_that_have_none(size1, size2):
     with pytest.raises(ValueError, match="sizes"):
         tiles.consistency_proof(Store().read, size1, size2)
 
 
-def test_an_empty_tree_has_the_empty_root_and_a_negative_size_is_refused() -> None:
+def test_an_empty_tree_has_the_empty_root_and_a_negative_size_is_refused():
     assert tiles.append(Store().read, 0, []) == ({}, tree.EMPTY_ROOT)
     with pytest.raises(ValueError, match="negative"):
         tiles.root(Store().read, -1)
@@ -318,7 +307,7 @@ def test_an_empty_tree_has_the_empty_root_and_a_negative_size_is_refused() -> No
         ("tile/0/x036/x028/x797/x018/x963/967", TileAddress(0, 2**55 - 1, 256)),
     ],
 )
-def test_a_path_names_its_tile(path: str, address: TileAddress) -> None:
+def test_a_path_names_its_tile(path, address):
     assert tiles.parse_tile_path(path) == address
     written = (
         tiles.entries_path(address.n, address.width)
@@ -350,7 +339,7 @@ def test_a_path_names_its_tile(path: str, address: TileAddress) -> None:
         "tile/0/" + "x001/" * 7 + "000",
     ],
 )
-def test_a_path_written_otherwise_is_refused(path: str) -> None:
+def test_a_path_written_otherwise_is_refused(path):
     with pytest.raises(ValueError, match=r"tile"):
         tiles.parse_tile_path(path)
 
@@ -360,7 +349,7 @@ def test_a_path_written_otherwise_is_refused(path: str) -> None:
     st.integers(0, 2**55 - 1) | st.integers(0, 2000),
     st.integers(1, 256),
 )
-def test_every_address_is_read_back_from_its_path(level: int | None, n: int, width: int) -> None:
+def test_every_address_is_read_back_from_its_path(level, n, width):
     path = tiles.entries_path(n, width) if level is None else tiles.tile_path(level, n, width)
     assert tiles.parse_tile_path(path) == TileAddress(level, n, width)
 
@@ -369,7 +358,7 @@ def test_every_address_is_read_back_from_its_path(level: int | None, n: int, wid
     st.text(max_size=30)
     | st.from_regex(r"tile/([0-9]{1,3}|entries)/(x?[0-9]{2,4}/)*[0-9]{3}(\.p/[0-9]{1,4})?\n?")
 )
-def test_a_text_is_a_canonical_tile_path_or_refused(path: str) -> None:
+def test_a_text_is_a_canonical_tile_path_or_refused(path):
     try:
         address = tiles.parse_tile_path(path)
     except ValueError:
@@ -384,7 +373,7 @@ def test_a_text_is_a_canonical_tile_path_or_refused(path: str) -> None:
     ("level", "n", "width"),
     [(-1, 0, 256), (64, 0, 256), (0, -1, 256), (0, 2**55, 256), (0, 0, 0), (0, 0, 257)],
 )
-def test_no_path_is_written_for_an_impossible_address(level: int, n: int, width: int) -> None:
+def test_no_path_is_written_for_an_impossible_address(level, n, width):
     with pytest.raises(ValueError, match="a tile's"):
         tiles.tile_path(level, n, width)
 
@@ -392,7 +381,7 @@ def test_no_path_is_written_for_an_impossible_address(level: int, n: int, width:
 # --- availability
 
 
-def test_a_full_tile_is_available_only_once_it_is_full() -> None:
+def test_a_full_tile_is_available_only_once_it_is_full():
     assert not tiles.is_available(TileAddress(0, 0), 255)
     assert tiles.is_available(TileAddress(0, 0), 256)
     assert not tiles.is_available(TileAddress(None, 1), 511)
@@ -401,7 +390,7 @@ def test_a_full_tile_is_available_only_once_it_is_full() -> None:
     assert tiles.is_available(TileAddress(1, 0), 65_536)
 
 
-def test_a_partial_tile_stays_available_in_every_width_it_has_had() -> None:
+def test_a_partial_tile_stays_available_in_every_width_it_has_had():
     for size in range(600):
         for width in range(1, 256):
             assert tiles.is_available(TileAddress(0, 1, width), size) == (size >= 256 + width)
@@ -409,16 +398,14 @@ def test_a_partial_tile_stays_available_in_every_width_it_has_had() -> None:
     assert not tiles.is_available(TileAddress(1, 0, 3), 767)
 
 
-def test_an_empty_tree_and_a_level_above_the_tree_have_no_tile() -> None:
+def test_an_empty_tree_and_a_level_above_the_tree_have_no_tile():
     assert not tiles.is_available(TileAddress(0, 0, 1), 0)
     assert not tiles.is_available(TileAddress(None, 0, 1), 0)
     assert not tiles.is_available(TileAddress(63, 0, 1), 2**63 - 1)
 
 
 @given(st.integers(0, 70_000), st.integers(0, 2), st.integers(0, 280), st.integers(1, 256))
-def test_what_is_available_is_stored_wide_enough(
-    grown: Store, size: int, level: int, n: int, width: int
-) -> None:
+def test_what_is_available_is_stored_wide_enough(grown, size, level, n, width):
     if tiles.is_available(TileAddress(level, n, width), size):
         assert len(grown[level, n]) >= width * 32
 
@@ -427,11 +414,11 @@ def test_what_is_available_is_stored_wide_enough(
 
 
 @given(st.lists(st.binary(max_size=40), max_size=256))
-def test_every_bundle_is_read_back(entries: list[bytes]) -> None:
+def test_every_bundle_is_read_back(entries):
     assert tiles.decode_entries(tiles.encode_entries(entries)) == entries
 
 
-def test_tlog600s_bundles_hold_an_empty_and_a_binary_entry_and_are_written_alike() -> None:
+def test_tlog600s_bundles_hold_an_empty_and_a_binary_entry_and_are_written_alike():
     assert len(ENTRIES600) == 600
     assert ENTRIES600[5] == b""
     assert len(ENTRIES600[6]) == 256
@@ -440,7 +427,7 @@ def test_tlog600s_bundles_hold_an_empty_and_a_binary_entry_and_are_written_alike
 
 
 @given(st.binary(max_size=600))
-def test_bytes_are_a_whole_bundle_or_refused(data: bytes) -> None:
+def test_bytes_are_a_whole_bundle_or_refused(data):
     try:
         entries = tiles.decode_entries(data)
     except ValueError:
@@ -449,12 +436,12 @@ def test_bytes_are_a_whole_bundle_or_refused(data: bytes) -> None:
 
 
 @each("data", [b"\x00", b"\x00\x01", b"\x00\x03ab", b"\x00\x01a\x00"])
-def test_a_bundle_that_is_cut_off_is_refused(data: bytes) -> None:
+def test_a_bundle_that_is_cut_off_is_refused(data):
     with pytest.raises(ValueError, match="cut off"):
         tiles.decode_entries(data)
 
 
-def test_bundles_are_limited_to_256_entries_of_65535_bytes() -> None:
+def test_bundles_are_limited_to_256_entries_of_65535_bytes():
     longest = bytes(65_535)
     assert tiles.decode_entries(tiles.encode_entries([longest])) == [longest]
     with pytest.raises(ValueError, match="65535"):

@@ -40,7 +40,7 @@ def flip(value: bytes, bit: int) -> bytes:
 
 
 @each("file", vectors("inclusion"))
-def test_an_inclusion_vector_passes_or_is_refused_as_marked(file: Path) -> None:
+def test_an_inclusion_vector_passes_or_is_refused_as_marked(file):
     vector = json.loads(file.read_text())
     arguments = (
         b64decode(vector["leafHash"]),
@@ -57,7 +57,7 @@ def test_an_inclusion_vector_passes_or_is_refused_as_marked(file: Path) -> None:
 
 
 @each("file", vectors("consistency"))
-def test_a_consistency_vector_passes_or_is_refused_as_marked(file: Path) -> None:
+def test_a_consistency_vector_passes_or_is_refused_as_marked(file):
     vector = json.loads(file.read_text())
     arguments = (
         vector["size1"],
@@ -73,26 +73,24 @@ def test_a_consistency_vector_passes_or_is_refused_as_marked(file: Path) -> None
         verify_consistency(*arguments)
 
 
-def test_the_empty_tree_has_the_hash_of_nothing_as_its_root() -> None:
+def test_the_empty_tree_has_the_hash_of_nothing_as_its_root():
     assert root([]) == EMPTY_ROOT
     assert b64decode("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=") == EMPTY_ROOT
 
 
-def test_leaves_and_nodes_are_hashed_in_separate_domains() -> None:
+def test_leaves_and_nodes_are_hashed_in_separate_domains():
     left, right = LEAVES[:2]
     assert leaf_hash(left + right) != node_hash(left, right)
     assert leaf_hash(b"0") == LEAVES[0]
 
 
 @each("size", [*range(1, 35), 63, 64, 65, 255, 256, 257, 300])
-def test_the_root_is_that_of_the_recursive_definition(size: int) -> None:
+def test_the_root_is_that_of_the_recursive_definition(size):
     assert root(LEAVES[:size]) == rfc6962.mth(LEAVES[:size])
 
 
 @given(sizes, st.data())
-def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(
-    size: int, data: st.DataObject
-) -> None:
+def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(size, data):
     index = data.draw(st.integers(0, size - 1))
     path, expected = rfc6962.path(index, LEAVES[:size]), root(LEAVES[:size])
     verify_inclusion(LEAVES[index], index, size, path, expected)
@@ -115,9 +113,7 @@ def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(
 
 
 @given(sizes, st.data())
-def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(
-    size2: int, data: st.DataObject
-) -> None:
+def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(size2, data):
     size1 = data.draw(st.integers(1, size2))
     path = rfc6962.proof(size1, LEAVES[:size2])
     old, new = root(LEAVES[:size1]), root(LEAVES[:size2])
@@ -140,31 +136,31 @@ def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])
-def test_an_index_outside_the_tree_is_refused(index: int, size: int) -> None:
+def test_an_index_outside_the_tree_is_refused(index, size):
     with pytest.raises(ProofError, match="outside"):
         verify_inclusion(LEAVES[0], index, size, [], LEAVES[0])
 
 
 @pytest.mark.parametrize(("size1", "size2"), [(0, 0), (0, 1), (-1, 1), (2, 1), (1, 0), (-2, -1)])
-def test_sizes_about_which_nothing_can_be_shown_are_refused(size1: int, size2: int) -> None:
+def test_sizes_about_which_nothing_can_be_shown_are_refused(size1, size2):
     with pytest.raises(ProofError, match="sizes"):
         verify_consistency(size1, size2, EMPTY_ROOT, EMPTY_ROOT, [])
 
 
-def test_hashes_left_over_after_the_root_are_named() -> None:
+def test_hashes_left_over_after_the_root_are_named():
     with pytest.raises(ProofError):
         verify_inclusion(LEAVES[0], 0, 2, [LEAVES[1], LEAVES[2]], root(LEAVES[:2]))
     with pytest.raises(ProofError):
         verify_consistency(1, 2, LEAVES[0], root(LEAVES[:2]), [LEAVES[1], LEAVES[2]])
 
 
-def test_two_roots_for_one_size_are_named_a_fork() -> None:
+def test_two_roots_for_one_size_are_named_a_fork():
     with pytest.raises(ProofError, match="forked"):
         verify_consistency(2, 2, LEAVES[0], LEAVES[1], [])
 
 
 @each("value", [b"", bytes(31), bytes(33), bytes(64)])
-def test_a_hash_of_another_length_is_refused_wherever_it_stands(value: bytes) -> None:
+def test_a_hash_of_another_length_is_refused_wherever_it_stands(value):
     path, expected = [LEAVES[1]], root(LEAVES[:2])
     for leaf, proof, claimed in [
         (value, path, expected),
@@ -189,7 +185,7 @@ EDGE_LEAVES = [tree.leaf_hash(b"%d" % n) for n in range(700)]
 
 
 @given(steps=st.lists(st.integers(0, 40) | st.sampled_from([255, 256, 257]), max_size=6))
-def test_a_tree_that_grew_by_its_edge_is_the_tree_of_all_its_leaves(steps: list[int]) -> None:
+def test_a_tree_that_grew_by_its_edge_is_the_tree_of_all_its_leaves(steps):
     size, kept = 0, b""
     for count in steps:
         new = EDGE_LEAVES[size : size + count]
@@ -208,21 +204,21 @@ def test_a_tree_that_grew_by_its_edge_is_the_tree_of_all_its_leaves(steps: list[
         assert len(kept) == 32 * size.bit_count()
 
 
-def test_the_edge_of_another_size_is_refused() -> None:
+def test_the_edge_of_another_size_is_refused():
     kept = tree.grow(b"", 0, EDGE_LEAVES[:3]).edge
     for size in (0, 2, 4, 7):
         with pytest.raises(ValueError, match="edge"):
             tree.grow(kept, size, EDGE_LEAVES[:1])
 
 
-def test_what_is_no_leaf_hash_or_outgrows_the_tree_is_refused() -> None:
+def test_what_is_no_leaf_hash_or_outgrows_the_tree_is_refused():
     with pytest.raises(ValueError, match="32 bytes"):
         tree.grow(b"", 0, [b"short"])
     with pytest.raises(ValueError, match="size"):
         tree.grow(bytes(32 * 63), MAX_SIZE, EDGE_LEAVES[:1])
 
 
-def test_a_leaf_outside_of_what_was_appended_is_not_proved() -> None:
+def test_a_leaf_outside_of_what_was_appended_is_not_proved():
     kept = tree.grow(b"", 0, EDGE_LEAVES[:5]).edge
     grown = tree.grow(kept, 5, EDGE_LEAVES[5:7])
     for index in (-1, 7):

@@ -14,17 +14,8 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki.authority import (
-    AuthorityError,
-    make_issuing,
-)
-from gateway.pki.end_entity import (
-    LEAF_LIFE,
-    CsrRefused,
-    issue_client,
-    make_server,
-    renew_server,
-)
+from gateway.pki.authority import AuthorityError, make_issuing
+from gateway.pki.end_entity import LEAF_LIFE, CsrRefused, issue_client, make_server, renew_server
 from tests.each import each
 from tests.pki.certificates import (
     CLIENT_KEY,
@@ -40,7 +31,7 @@ from tests.pki.certificates import (
 )
 
 
-def test_subject_and_name_come_from_the_registry_not_from_the_request() -> None:
+def test_subject_and_name_come_from_the_registry_not_from_the_request():
     issued = client()
     assert issued.subject.rfc4514_string() == "CN=main,O=ocrvp"
     assert list(extension(issued, x509.SubjectAlternativeName)) == [
@@ -48,7 +39,7 @@ def test_subject_and_name_come_from_the_registry_not_from_the_request() -> None:
     ]
 
 
-def test_a_client_certificate_is_for_clients_for_thirty_days_and_says_where_the_list_is() -> None:
+def test_a_client_certificate_is_for_clients_for_thirty_days_and_says_where_the_list_is():
     issued = client()
     assert list(extension(issued, x509.ExtendedKeyUsage)) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     assert issued.not_valid_before_utc == NOW - timedelta(minutes=5)
@@ -58,18 +49,18 @@ def test_a_client_certificate_is_for_clients_for_thirty_days_and_says_where_the_
     assert point.full_name == [x509.UniformResourceIdentifier("https://gateway.example/crl/x.crl")]
 
 
-def test_a_client_certificate_does_not_outlive_its_authority() -> None:
+def test_a_client_certificate_does_not_outlive_its_authority():
     issued = client(now=NOW + 1090 * DAY)
     assert issued.not_valid_after_utc == ISSUING.certificate.not_valid_after_utc
 
 
-def test_an_authority_that_has_ended_issues_nothing() -> None:
+def test_an_authority_that_has_ended_issues_nothing():
     with pytest.raises(AuthorityError):
         client(now=NOW + 1095 * DAY)
 
 
 @each("encoding", [serialization.Encoding.PEM, serialization.Encoding.DER])
-def test_a_request_is_read_in_pem_and_in_der(encoding: serialization.Encoding) -> None:
+def test_a_request_is_read_in_pem_and_in_der(encoding):
     issued = issue_client(
         ISSUING,
         request().public_bytes(encoding),
@@ -88,14 +79,14 @@ def issue_for(data: bytes) -> x509.Certificate:
     )
 
 
-def test_a_request_signed_with_another_key_is_refused() -> None:
+def test_a_request_signed_with_another_key_is_refused():
     body = bytearray(request().public_bytes(serialization.Encoding.DER))
     body[-1] ^= 1
     with pytest.raises(CsrRefused):
         issue_for(bytes(body))
 
 
-def test_a_request_with_any_signed_byte_changed_is_refused() -> None:
+def test_a_request_with_any_signed_byte_changed_is_refused():
     asked = request()
     good, signed = asked.public_bytes(serialization.Encoding.DER), asked.tbs_certrequest_bytes
     for place in range(good.index(signed), good.index(signed) + len(signed)):
@@ -105,7 +96,7 @@ def test_a_request_with_any_signed_byte_changed_is_refused() -> None:
             issue_for(bytes(changed))
 
 
-def test_a_request_for_a_key_we_do_not_use_is_refused() -> None:
+def test_a_request_for_a_key_we_do_not_use_is_refused():
     for key in (
         ec.generate_private_key(ec.SECP384R1()),
         rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -114,7 +105,7 @@ def test_a_request_for_a_key_we_do_not_use_is_refused() -> None:
             issue_for(csr(key))
 
 
-def test_a_request_that_is_too_large_is_refused_unread() -> None:
+def test_a_request_that_is_too_large_is_refused_unread():
     with pytest.raises(CsrRefused):
         issue_for(b"-----BEGIN" + b"A" * 20_000)
 
@@ -122,12 +113,12 @@ def test_a_request_that_is_too_large_is_refused_unread() -> None:
 @given(
     st.binary(max_size=300) | st.just(b"-----BEGIN ").flatmap(lambda b: st.binary().map(b.__add__))
 )
-def test_no_bytes_do_worse_than_be_refused(data: bytes) -> None:
+def test_no_bytes_do_worse_than_be_refused(data):
     with pytest.raises(CsrRefused):
         issue_for(data)
 
 
-def test_a_server_certificate_is_good_for_its_names() -> None:
+def test_a_server_certificate_is_good_for_its_names():
     pem = make_server(ISSUING, ["gateway.example", "127.0.0.1"], NOW)
     served, above = x509.load_pem_x509_certificates(pem)
     policy = PolicyBuilder().store(Store([ROOT.certificate])).time(NOW)
@@ -142,7 +133,7 @@ def serial(path: Path) -> int:
     return x509.load_pem_x509_certificates(path.read_bytes())[0].serial_number
 
 
-def test_a_server_certificate_is_renewed_only_when_it_must_be(tmp_path: Path) -> None:
+def test_a_server_certificate_is_renewed_only_when_it_must_be(tmp_path):
     path = tmp_path / "server" / "public.pem"
     names = ["gateway.example"]
     assert renew_server(path, ISSUING, names, NOW)
@@ -155,9 +146,7 @@ def test_a_server_certificate_is_renewed_only_when_it_must_be(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("later", [30 * DAY, 400 * DAY])
-def test_a_gateway_that_was_off_for_a_month_gets_a_new_server_certificate(
-    tmp_path: Path, later: timedelta
-) -> None:
+def test_a_gateway_that_was_off_for_a_month_gets_a_new_server_certificate(tmp_path, later):
     path = tmp_path / "public.pem"
     renew_server(path, ISSUING, ["gateway.example"], NOW)
     assert renew_server(path, ISSUING, ["gateway.example"], NOW + later)
@@ -165,7 +154,7 @@ def test_a_gateway_that_was_off_for_a_month_gets_a_new_server_certificate(
     assert served.not_valid_after_utc > NOW + later
 
 
-def test_other_names_another_authority_or_a_broken_file_renew_at_once(tmp_path: Path) -> None:
+def test_other_names_another_authority_or_a_broken_file_renew_at_once(tmp_path):
     path = tmp_path / "public.pem"
     renew_server(path, ISSUING, ["gateway.example"], NOW)
     assert renew_server(path, ISSUING, ["gateway.example", "::1"], NOW)

@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from gateway.pki.authority import (
-    authority_id,
-    make_issuing,
-)
+from gateway.pki.authority import authority_id, make_issuing
 from gateway.pki.publication import alarms, make_crl, publish_chain, publish_crls
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 
-def test_every_authoritys_list_is_published_for_openssl_and_by_itself(tmp_path: Path) -> None:
+def test_every_authoritys_list_is_published_for_openssl_and_by_itself(tmp_path):
     older = make_issuing("demo", ROOT, NOW)
     lists = {a.id: make_crl(a, [], NOW) for a in (ISSUING, older)}
     publish_crls(tmp_path, lists)
@@ -30,35 +27,35 @@ def published(folder: Path, now: datetime = NOW) -> Path:
     return folder
 
 
-def test_a_fresh_gateway_raises_no_alarm(tmp_path: Path) -> None:
+def test_a_fresh_gateway_raises_no_alarm(tmp_path):
     assert alarms(published(tmp_path), NOW + timedelta(hours=23)) == []
 
 
-def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path: Path) -> None:
+def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path):
     (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=25))
     assert "renew it" in alarm
 
 
 @pytest.mark.parametrize("hours", [48, 49])
-def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path: Path, hours: int) -> None:
+def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path, hours):
     (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=hours))
     assert "has ended: its clients are refused" in alarm
 
 
-def test_a_missing_list_and_a_missing_chain_raise_the_alarm(tmp_path: Path) -> None:
+def test_a_missing_list_and_a_missing_chain_raise_the_alarm(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "every client is refused" in alarms(tmp_path / "empty", NOW)[0]
     (published(tmp_path) / f"{authority_id(ISSUING.certificate)}.crl").unlink()
     assert "cannot be read" in alarms(tmp_path, NOW)[0]
 
 
-def test_an_authority_near_its_end_raises_the_alarm(tmp_path: Path) -> None:
+def test_an_authority_near_its_end_raises_the_alarm(tmp_path):
     later = NOW + 1010 * DAY
     (alarm,) = alarms(published(tmp_path, later), later)
     assert "prepare its successor" in alarm
 
 
-def test_an_authority_that_has_its_successor_raises_no_alarm(tmp_path: Path) -> None:
+def test_an_authority_that_has_its_successor_raises_no_alarm(tmp_path):
     later = NOW + 1010 * DAY
     newer = make_issuing("demo", ROOT, later)
     publish_chain(tmp_path, ROOT.certificate, [newer.certificate, ISSUING.certificate])
@@ -66,14 +63,14 @@ def test_an_authority_that_has_its_successor_raises_no_alarm(tmp_path: Path) -> 
     assert alarms(tmp_path, later) == []
 
 
-def test_the_list_of_an_authority_that_was_retired_is_withdrawn(tmp_path: Path) -> None:
+def test_the_list_of_an_authority_that_was_retired_is_withdrawn(tmp_path):
     newer = make_issuing("demo", ROOT, NOW)
     publish_crls(tmp_path, {a.id: make_crl(a, [], NOW) for a in (newer, ISSUING)})
     publish_crls(tmp_path, {newer.id: make_crl(newer, [], NOW)})
     assert [file.stem for file in tmp_path.glob("*.crl")] == [newer.id]
 
 
-def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path: Path) -> None:
+def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path):
     before = (published(tmp_path) / "ca-chain.pem").stat().st_ino
     publish_chain(tmp_path, ROOT.certificate, [ISSUING.certificate])
     assert (tmp_path / "ca-chain.pem").stat().st_ino == before

@@ -50,7 +50,15 @@ def test_a_request_that_is_not_signed_by_its_own_key_is_refused() -> None:
 
 @each(
     "data",
-    [b"", b"no request", b"\x00" * 9, PEM[:-60], DER[:-1], b"A" * (2 * LARGEST_REQUEST + 1)],
+    [
+        b"",
+        b"no request",
+        PEM + PEM,
+        b"\x00" * 9,
+        PEM[:-60],
+        DER[:-1],
+        b"A" * (2 * LARGEST_REQUEST + 1),
+    ],
 )
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     with pytest.raises(CsrRefused):

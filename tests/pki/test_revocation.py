@@ -8,7 +8,7 @@ from gateway.pki.publication import CRL_LIFE, Revoked, make_crl
 from tests.pki.certificates import DAY, ISSUING, NOW, client
 
 
-def test_a_revocation_list_names_what_was_revoked_and_ends_after_two_days() -> None:
+def test_a_revocation_list_names_what_was_revoked_and_ends_after_two_days():
     issued = client()
     crl = make_crl(ISSUING, [Revoked(issued.serial_number, NOW - DAY)], NOW)
     entry = crl.get_revoked_certificate_by_serial_number(issued.serial_number)
@@ -20,7 +20,7 @@ def test_a_revocation_list_names_what_was_revoked_and_ends_after_two_days() -> N
     assert crl.issuer == ISSUING.certificate.subject
 
 
-def test_a_later_list_has_a_higher_number() -> None:
+def test_a_later_list_has_a_higher_number():
     numbers = [
         make_crl(ISSUING, [], NOW + hours)
         .extensions.get_extension_for_class(x509.CRLNumber)

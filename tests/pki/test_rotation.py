@@ -8,12 +8,7 @@ import pytest
 
 from gateway import files
 from gateway.pki import rotation
-from gateway.pki.authority import (
-    AuthorityError,
-    CertificateAuthority,
-    load_issuing,
-    make_issuing,
-)
+from gateway.pki.authority import AuthorityError, CertificateAuthority, load_issuing, make_issuing
 from gateway.pki.rotation import AuthorityStage, AuthorityStep
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 

@@ -17,18 +17,18 @@ from tests.each import each
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc-auth-examples"
 
 
-def test_the_address_of_a_listener_decides_where_certificates_come_from() -> None:
+def test_the_address_of_a_listener_decides_where_certificates_come_from():
     assert PeerSource.for_bind("127.0.0.1:8444") is PeerSource.TLS
     assert PeerSource.for_bind("unix:/run/partners.sock") is PeerSource.UNIX_HEADER
 
 
-def test_a_tls_listener_takes_the_certificate_of_its_connection() -> None:
+def test_a_tls_listener_takes_the_certificate_of_its_connection():
     connection = SimpleNamespace(getpeercert=lambda binary: b"DER" if binary else {})
     assert PeerSource.TLS.der({"gunicorn.socket": connection}) == b"DER"
     assert PeerSource.TLS.der({}) is None
 
 
-def test_a_broken_connection_shows_no_certificate() -> None:
+def test_a_broken_connection_shows_no_certificate():
     def getpeercert(_: bool) -> bytes:
         raise ValueError("handshake not done yet")
 
@@ -37,19 +37,19 @@ def test_a_broken_connection_shows_no_certificate() -> None:
 
 
 @each("field", ["HTTP_CLIENT_CERT", "HTTP_CLIENT_CERT_CHAIN"])
-def test_a_tls_listener_refuses_a_certificate_in_a_header(field: str) -> None:
+def test_a_tls_listener_refuses_a_certificate_in_a_header(field):
     with pytest.raises(HeaderRefused):
         PeerSource.TLS.der({field: ":QUJD:"})
 
 
-def test_a_listener_behind_a_proxy_takes_the_header_alone() -> None:
+def test_a_listener_behind_a_proxy_takes_the_header_alone():
     connection = SimpleNamespace(getpeercert=lambda _: b"DER")
     environ = {"gunicorn.socket": connection, "HTTP_CLIENT_CERT": ":QUJD:"}
     assert PeerSource.UNIX_HEADER.der(environ) == b"ABC"
     assert PeerSource.UNIX_HEADER.der({"gunicorn.socket": connection}) is None
 
 
-def test_the_field_of_rfc_9440_appendix_a_is_read() -> None:
+def test_the_field_of_rfc_9440_appendix_a_is_read():
     example = json.loads((VECTORS / "vectors.json").read_text())["rfc9440_client_cert"]
     read = parse_client_cert(example["header"].removeprefix("Client-Cert: "))
     certificate = x509.load_der_x509_certificate(read)
@@ -80,18 +80,18 @@ def test_the_field_of_rfc_9440_appendix_a_is_read() -> None:
         ":" + "QUJD" * 5000 + ":",
     ],
 )
-def test_a_field_in_another_spelling_is_refused(value: str) -> None:
+def test_a_field_in_another_spelling_is_refused(value):
     with pytest.raises(HeaderRefused):
         parse_client_cert(value)
 
 
 @given(st.binary(min_size=1, max_size=200))
-def test_any_bytes_survive_the_field(data: bytes) -> None:
+def test_any_bytes_survive_the_field(data):
     assert parse_client_cert(f":{base64.b64encode(data).decode()}:") == data
 
 
 @given(st.text(alphabet="QUJD=:,;+/ -_", max_size=24))
-def test_a_field_that_is_read_has_one_spelling(value: str) -> None:
+def test_a_field_that_is_read_has_one_spelling(value):
     try:
         read = parse_client_cert(value)
     except HeaderRefused:

@@ -22,15 +22,15 @@ def wrongly_decided(policy: CedarPolicy, cases: tuple[PolicyCase, ...]) -> dict[
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_case_of_the_table_is_decided_as_it_says(table: str) -> None:
+def test_every_case_of_the_table_is_decided_as_it_says(table):
     cases = tuple(case for case in CASES if case.table == table)
     assert wrongly_decided(CedarPolicy.load(FOLDER), cases) == {}
 
 
-def test_every_policy_file_has_a_table_of_cases() -> None:
+def test_every_policy_file_has_a_table_of_cases():
     assert set(TABLES) == {path.stem for path in FOLDER.glob("*.cedar")}
     assert {case.allowed for case in CASES} == {True, False}
 
 
-def test_where_signatures_are_demanded_every_case_is_decided_as_it_says() -> None:
+def test_where_signatures_are_demanded_every_case_is_decided_as_it_says():
     assert wrongly_decided(CedarPolicy.load(FOLDER, SIGNED), SIGNED_CASES) == {}

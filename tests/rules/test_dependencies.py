@@ -17,7 +17,7 @@ INNER_PARTS = {
 
 
 @pytest.mark.parametrize("name", INNER_PARTS)
-def test_a_library_whose_inner_parts_are_used_has_an_upper_bound(name: str) -> None:
+def test_a_library_whose_inner_parts_are_used_has_an_upper_bound(name):
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["server"]]
     (bound,) = (re.fullmatch(rf"{name}>=[0-9.]+,<([0-9.]+)", one) for one in wanted if name in one)

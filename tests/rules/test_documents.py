@@ -16,7 +16,7 @@ from tests.founding import policy
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -> None:
+def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other():
     rows = re.findall(
         r"^\| `([a-z._]+)` \| `([a-z._]+)` \| ([a-z_]+) \|",
         (ROOT / "docs/audit-events.md").read_text(encoding="utf-8"),
@@ -27,7 +27,7 @@ def test_every_event_of_the_code_is_in_the_list_of_audit_events_and_no_other() -
     assert listed == {action: (typ, str(op)) for action, (typ, op) in EVENT_TYPES.items()}
 
 
-def test_the_list_of_audit_events_says_how_many_administrators_policy_asks_for() -> None:
+def test_the_list_of_audit_events_says_how_many_administrators_policy_asks_for():
     table = (ROOT / "docs/audit-events.md").read_text(encoding="utf-8")
     rows = re.findall(
         r"^\| `[a-z._]+` \| `([a-z._]+)` \| [a-z_]+ \| (one|two)\b[^|]*\|", table, re.MULTILINE
@@ -57,12 +57,12 @@ def _persons(action: str) -> str:
     return "two" if any(rule.startswith("R10.") for rule in policy().decide(asked).rules) else "one"
 
 
-def test_every_setting_is_in_the_readme_and_no_other() -> None:
+def test_every_setting_is_in_the_readme_and_no_other():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     listed = re.findall(r"^\| `\[(\w+)\] (\w+)` \|", table, re.MULTILINE)
     assert listed == [(setting.section, setting.key) for setting in config.SETTINGS]
 
 
-def test_the_readme_has_at_most_200_lines() -> None:
+def test_the_readme_has_at_most_200_lines():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200

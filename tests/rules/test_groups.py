@@ -19,7 +19,7 @@ def test(number):
 """
 
 
-def test_the_tests_of_one_group_run_in_one_worker(tmp_path: Path) -> None:
+def test_the_tests_of_one_group_run_in_one_worker(tmp_path):
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_xdist_make_scheduler")
     for name in ("test_one.py", "test_other.py"):
         (tmp_path / name).write_text(FILE)

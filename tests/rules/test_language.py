@@ -1,7 +1,5 @@
 """How the language of the product is checked; `make check` checks it."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.rules.language import forbidden_names, forbidden_words
@@ -40,24 +38,18 @@ permit ( principal, action, resource ) when { resource.office };
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        (
-            "a.py",
-            PYTHON,
-            [(2, "A"), (3, "A"), (4, "A"), (5, "A"), (6, "B"), (12, "B")],
-        ),
+        ("a.py", PYTHON, [(2, "A"), (3, "A"), (4, "A"), (5, "A"), (6, "B"), (12, "B")]),
         ("a.md", MARKDOWN, [(2, "A"), (9, "A")]),
         ("a.cedar", CEDAR, [(1, "A"), (3, "B")]),
     ],
 )
-def test_sentences_are_read_over_their_line_breaks_and_code_is_not(
-    tmp_path: Path, name: str, text: str, expected: list[tuple[int, str]]
-) -> None:
+def test_sentences_are_read_over_their_line_breaks_and_code_is_not(tmp_path, name, text, expected):
     path = tmp_path / name
     path.write_text(text)
     assert sorted((hit.line, hit.list) for hit in forbidden_words(path, name)) == expected
 
 
-def test_names_are_compared_over_all_modules(tmp_path: Path) -> None:
+def test_names_are_compared_over_all_modules(tmp_path):
     (tmp_path / "desk.py").write_text("class Desk:\n    def told(self): ...\n\nclass One: ...\n")
     (tmp_path / "other.py").write_text("class One: ...\n")
     found = forbidden_names(sorted(tmp_path.glob("*.py")), tmp_path)

@@ -22,6 +22,7 @@ API = {
     ("GET", "/organisations/{organisation}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/attestation"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
+    ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
     ("POST", "/cases/{case}/versions"): ("case.submit", "cases.write"),
     ("GET", "/cases"): ("case.read", "cases.read"),
@@ -44,8 +45,8 @@ API = {
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
     ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
-    ("GET", "/events"): ("events.read", ANY_SCOPE),
-    ("GET", "/receipts/{event}"): ("receipt.read", ANY_SCOPE),
+    ("GET", "/events"): ("events.read", "events.read"),
+    ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
     ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (

@@ -17,7 +17,7 @@ from gateway.files import replace
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.end_entity import make_server
 from gateway.serving.tls import TlsContexts, TlsFiles
-from gateway.serving.worker import DeadlineSocket
+from gateway.serving.worker import TlsSocket
 from tests.serving.listeners import (
     BEFORE,
     DEADLINE,
@@ -208,7 +208,7 @@ def test_authorities_of_clients_without_a_revocation_list_are_refused() -> None:
 
 
 def test_a_context_is_made_once_and_anew_when_a_file_is_replaced(tmp_path: Path) -> None:
-    contexts = TlsContexts(files(make_folder(tmp_path)), DEADLINE, pytest.fail)
+    contexts = TlsContexts(files(make_folder(tmp_path)), pytest.fail)
     first = contexts.current()
     assert contexts.current() is first
     revoke(tmp_path)
@@ -216,7 +216,7 @@ def test_a_context_is_made_once_and_anew_when_a_file_is_replaced(tmp_path: Path)
     assert first.verify_mode is ssl.CERT_REQUIRED
     assert first.verify_flags & ssl.VERIFY_CRL_CHECK_LEAF
     assert first.num_tickets == 0
-    assert issubclass(first.sslsocket_class, DeadlineSocket)
+    assert issubclass(first.sslsocket_class, TlsSocket)
 
 
 @pytest.mark.parametrize("name", ["server.pem", "ca-chain.pem", "crl.pem"])
@@ -225,7 +225,7 @@ def test_a_broken_or_missing_file_raises_one_alarm_and_changes_nothing(
     tmp_path: Path, name: str, broken: bool
 ) -> None:
     alarms: list[str] = []
-    contexts = TlsContexts(files(make_folder(tmp_path)), DEADLINE, alarms.append)
+    contexts = TlsContexts(files(make_folder(tmp_path)), alarms.append)
     first = contexts.current()
     good = (tmp_path / name).read_bytes()
     replace(tmp_path / name, b"broken")
@@ -239,6 +239,6 @@ def test_a_broken_or_missing_file_raises_one_alarm_and_changes_nothing(
 
 
 def test_without_a_first_good_state_there_is_no_context(tmp_path: Path) -> None:
-    contexts = TlsContexts(files(tmp_path), DEADLINE, pytest.fail)
+    contexts = TlsContexts(files(tmp_path), pytest.fail)
     with pytest.raises(OSError, match=r"server\.pem|No such file"):
         contexts.current()

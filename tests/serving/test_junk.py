@@ -11,7 +11,7 @@ def line(created: float, level: int = logging.WARNING) -> logging.LogRecord:
     return record
 
 
-def test_floods_of_warnings_are_counted_not_written() -> None:
+def test_floods_of_warnings_are_counted_not_written():
     junk = JunkFilter(lines=3)
     assert [junk.filter(line(60.0 + n)) for n in range(5)] == [True, True, True, False, False]
     later = line(120.0)
@@ -22,6 +22,6 @@ def test_floods_of_warnings_are_counted_not_written() -> None:
     assert after.getMessage() == "refused"
 
 
-def test_errors_are_always_written() -> None:
+def test_errors_are_always_written():
     junk = JunkFilter(lines=0)
     assert junk.filter(line(60.0, logging.ERROR))

@@ -5,13 +5,13 @@ import pytest
 from gateway.pki.authority import make_root
 from gateway.pki.publication import publish_chain
 from gateway.serving.supervisor import listener_answers
-from tests.serving.listeners import BEFORE, Server, free_port
+from tests.serving.listeners import BEFORE, free_port
 
 journey = pytest.mark.journey
 
 
 @journey
-def test_a_listener_answers_only_for_its_own_name_and_root(partners: Server) -> None:
+def test_a_listener_answers_only_for_its_own_name_and_root(partners):
     address, chain = ("127.0.0.1", partners.port), partners.folder / "ca-chain.pem"
     assert listener_answers(address, "gateway.example", chain)
     assert not listener_answers(address, "other.example", chain)
@@ -22,7 +22,7 @@ def test_a_listener_answers_only_for_its_own_name_and_root(partners: Server) -> 
 
 
 @journey
-def test_asking_whether_a_listener_answers_leaves_no_line_in_its_log(partners: Server) -> None:
+def test_asking_whether_a_listener_answers_leaves_no_line_in_its_log(partners):
     before = (partners.folder / "log").stat().st_size
     assert listener_answers(
         ("127.0.0.1", partners.port), "gateway.example", partners.folder / "ca-chain.pem"

@@ -31,7 +31,7 @@ journey = pytest.mark.journey
 
 
 @journey
-def test_a_listener_that_stops_ends_its_requests_and_its_workers_clean_up(tmp_path: Path) -> None:
+def test_a_listener_that_stops_ends_its_requests_and_its_workers_clean_up(tmp_path):
     with listening(tmp_path, workers=2) as server, server.connect(server.pem) as tls:
         answers: list[dict[str, Any]] = []
         asking = threading.Thread(target=lambda: answers.append(ask(tls, "/slow", CLOSE)))
@@ -47,7 +47,7 @@ def test_a_listener_that_stops_ends_its_requests_and_its_workers_clean_up(tmp_pa
 
 
 @journey
-def test_a_listener_without_usable_files_does_not_start(tmp_path: Path) -> None:
+def test_a_listener_without_usable_files_does_not_start(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "crl.pem").write_bytes(b"broken")
     settings = {"partners": True, "workers": 1, "threads": 1}
@@ -56,7 +56,7 @@ def test_a_listener_without_usable_files_does_not_start(tmp_path: Path) -> None:
 
 
 @journey
-def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path: Path) -> None:
+def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path):
     make_folder(tmp_path)
     port = free_port()
     text = (
@@ -79,7 +79,7 @@ def test_a_listener_ends_when_its_supervisor_was_killed(tmp_path: Path) -> None:
     wait_until(lambda: not answers())
 
 
-def test_a_tcp_listener_without_tls_is_refused() -> None:
+def test_a_tcp_listener_without_tls_is_refused():
     with pytest.raises(ValueError, match="a TCP listener speaks TLS"):
         Listener("partners", "127.0.0.1:8444", tls=None)
     with pytest.raises(ValueError, match="a TCP listener speaks TLS"):

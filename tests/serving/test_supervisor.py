@@ -79,7 +79,7 @@ def said(process: subprocess.Popen[str]) -> str:
 
 
 @journey
-def test_ready_is_said_when_every_process_is(tmp_path: Path) -> None:
+def test_ready_is_said_when_every_process_is(tmp_path):
     with supervising(tmp_path, STAND, LATE, ready="late") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -91,9 +91,7 @@ def test_ready_is_said_when_every_process_is(tmp_path: Path) -> None:
 
 @journey
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_processes_after_they_have_drained(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_signal_ends_all_processes_after_they_have_drained(tmp_path, number):
     with supervising(tmp_path, DRAIN) as process:
         wait_until((tmp_path / "stands").exists)
         process.send_signal(number)
@@ -102,7 +100,7 @@ def test_a_signal_ends_all_processes_after_they_have_drained(
 
 
 @journey
-def test_a_process_that_ends_is_started_again(tmp_path: Path) -> None:
+def test_a_process_that_ends_is_started_again(tmp_path):
     with supervising(tmp_path, FAIL_ONCE, pause=0.05) as process:
         wait_until(lambda: (tmp_path / "once").exists() and (tmp_path / "once").stat().st_size == 2)
         process.terminate()
@@ -111,7 +109,7 @@ def test_a_process_that_ends_is_started_again(tmp_path: Path) -> None:
 
 
 @journey
-def test_a_process_that_ends_again_and_again_is_given_up_and_all_stop(tmp_path: Path) -> None:
+def test_a_process_that_ends_again_and_again_is_given_up_and_all_stop(tmp_path):
     with supervising(tmp_path, DRAIN, FAIL, pause=0.01) as process:
         assert process.wait(10) == 1
         assert (tmp_path / "failed").read_text() == "xxxxx"
@@ -120,7 +118,7 @@ def test_a_process_that_ends_again_and_again_is_given_up_and_all_stop(tmp_path: 
 
 
 @journey
-def test_a_process_that_does_not_end_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
+def test_a_process_that_does_not_end_is_killed_when_its_time_is_over(tmp_path):
     with supervising(tmp_path, DEAF, drain=0.3) as process:
         wait_until((tmp_path / "stands").exists)
         process.terminate()
@@ -129,7 +127,7 @@ def test_a_process_that_does_not_end_is_killed_when_its_time_is_over(tmp_path: P
 
 
 @journey
-def test_a_second_signal_does_not_wait_for_the_drain(tmp_path: Path) -> None:
+def test_a_second_signal_does_not_wait_for_the_drain(tmp_path):
     with supervising(tmp_path, DEAF, drain=60) as process:
         wait_until((tmp_path / "stands").exists)
         process.terminate()

@@ -9,12 +9,14 @@ import pytest
 from gunicorn.http import errors
 
 from gateway.serving import bad_requests
+from gateway.web.problems import LISTENER_STATUSES
 from tests.serving.listeners import Server, client_pem, listening, program, unix, wait_until
 
 journey = pytest.mark.journey
 
 GOOD = b"Host: gateway.example\r\n"
 SECRET = b"secret-of-the-client"
+CHUNKED = b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: chunked\r\n\r\n"
 CASES = {
     "a line that is none": (b"\x01\x02\r\n\r\n", 400),
     "another protocol": (b"GET / GOPHER/1.0\r\n" + GOOD + b"\r\n", 400),
@@ -27,6 +29,16 @@ CASES = {
         b"POST / HTTP/1.1\r\n" + GOOD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
         400,
     ),
+    "a chunk without a size": (CHUNKED + b"zz\r\n", 400),
+    "a chunk of another size": (CHUNKED + b"1\r\n" + SECRET, 400),
+    "a chunk of hostile framing": (CHUNKED + b"1;" + SECRET + b"=\r\na\r\n0\r\n\r\n", 400),
+    "a forbidden trailer": (CHUNKED + b"0\r\nHost: " + SECRET + b"\r\n\r\n", 400),
+    "more framing than content": (CHUNKED + (b"1;%b\r\na\r\n" % (b"x" * 4000)) * 200, 400),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "a host that is a path": (b"GET / HTTP/1.1\r\nHost: evil.example/../x\r\n\r\n", 400),
+    "an empty host": (b"GET / HTTP/1.1\r\nHost: \r\n\r\n", 400),
+    "a target that is a URL": (b"GET http://evil.example/ HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
+    "a target that is no path": (b"OPTIONS * HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
     "an unknown coding": (b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: x\r\n\r\n", 501),
 }
 
@@ -119,6 +131,11 @@ def test_every_way_in_which_the_server_refuses_has_a_status_of_its_own_kind() ->
         status = bad_requests.status_of(kind.__new__(kind))
         assert status >= 400
         assert (status == 500) is issubclass(kind, errors.ConfigurationProblem)
+
+
+def test_what_a_listener_refuses_of_a_plain_request_is_described_with_every_operation() -> None:
+    """501 needs a field that no operation names."""
+    assert {status for _, status in CASES.values()} - {501} == set(LISTENER_STATUSES)
 
 
 def test_what_is_not_the_client_s_fault_is_500_and_told_by_its_place_alone() -> None:

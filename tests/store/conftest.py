@@ -9,10 +9,7 @@ import pytest
 from tests.store import places
 from tests.store.places import Place
 
-_MAKERS = {
-    "sqlite": places.sqlite,
-    "postgresql": lambda folder: places.postgresql(),
-}
+_MAKERS = {"sqlite": places.sqlite, "postgresql": lambda folder: places.postgresql()}
 
 
 def _opened(name: str, folder: Path) -> Iterator[Place]:

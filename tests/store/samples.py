@@ -9,7 +9,9 @@ from uuid import UUID
 from gateway.domain.answers import move
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case, CaseState
+from gateway.domain.conformance import ConformanceRun
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, OfferAddress
+from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Administrator,
     AdmissionDecision,
@@ -27,7 +29,14 @@ from gateway.domain.organisation import (
     StatusEntry,
     System,
 )
-from gateway.kernel.values import CaseVersion, CertificateOrder, Consultation, IdempotencyRecord
+from gateway.domain.succession import Succession
+from gateway.kernel.values import (
+    CaseVersion,
+    CertificateOrder,
+    Consultation,
+    IdempotencyRecord,
+    Proposal,
+)
 
 ORIGIN = "log.example.org/casegate"
 PERSON_KEY = bytes(range(32))
@@ -245,6 +254,49 @@ def retry(key: str = "key-1", organisation: str = "hotline") -> IdempotencyRecor
 def signing_request(system: str = "intake") -> CertificateOrder:
     """An approved request for a certificate."""
     return CertificateOrder(new_id(), "hotline", system, "a request in PEM", "first-admin")
+
+
+def proposal(**changes):
+    """A proposal to end a membership, by its first approver."""
+    made = Proposal(
+        id=new_id(),
+        action="membership.end",
+        organisation="hotline",
+        values='{"until":"2026-04-01"}',
+        proposer="first-admin",
+        approval="header.payload.signature~",
+        expires_at=NOON,
+    )
+    return replace(made, **changes)
+
+
+def invitation(token="t" * 43):
+    """An invitation of the hotline's machine, by two persons."""
+    return Invitation(
+        new_id(), "hotline", "intake", token, ("first", "second"), NOON + timedelta(hours=72)
+    )
+
+
+def succession(predecessor="police", successor="abroad", **changes):
+    """A planned succession of an office with its permissions."""
+    made = Succession(
+        id=new_id(),
+        predecessor=predecessor,
+        successor=successor,
+        competence="receive/csam/FR",
+        day=date(2026, 4, 1),
+        read_until=date(2026, 5, 1),
+        legal_act="Decree",
+        permissions=True,
+        mandate_event=new_id(),
+        former_end=date(2027, 1, 1),
+    )
+    return replace(made, **changes)
+
+
+def run(days=1):
+    """A run of the hotline's machine."""
+    return ConformanceRun(new_id(), "hotline", "intake", NOON + timedelta(days=days), '{"a":1}')
 
 
 def fact(*parties: str, id_: UUID | None = None, **changes: object) -> AuditEvent:

@@ -252,8 +252,11 @@ class Script:
             return type(error)
 
 
-# No shrinking: each step of it takes a database.
-@settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+# Each example takes two databases: fewer of them than elsewhere, and no shrinking.
+@settings(
+    max_examples=settings.default.max_examples // 3,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(works=_works)
 def test_sqlite_and_postgresql_answer_alike_and_keep_one_log(works):
     with TemporaryDirectory() as folder:

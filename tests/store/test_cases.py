@@ -126,15 +126,6 @@ def test_cases_come_in_pages_by_id_for_their_originator_only(store):
     assert found == [ListedCase(one, v.assurance, v.event, v.summary) for one, v in mine]
 
 
-def test_a_reading_work_cannot_change_cases(store):
-    made, version = stored(store)
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.cases.add(*case())
-        with pytest.raises(RuntimeError, match="reading"):
-            work.cases.save(replace(made, revision=2), version)
-
-
 def test_a_list_has_the_summary_of_the_current_version_and_none_of_an_erased_case(store):
     made, _ = stored(store)
     changed, second = revised(made)

@@ -16,15 +16,7 @@ from gateway.domain.organisation import (
     MembershipClass,
     Period,
 )
-from gateway.store.columns import (
-    Day,
-    Instant,
-    TextList,
-    TextSet,
-    read_fields,
-    to_json,
-    write_json,
-)
+from gateway.store.columns import Day, Instant, TextList, TextSet, read_fields, to_json, write_json
 from tests.each import each
 
 DIALECT = sqlite.dialect()

@@ -1,19 +1,12 @@
 """Conformance runs are kept apart, compared before they change, and forgotten when they failed."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from gateway.domain.conformance import ConformanceRun
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
-from tests.store.samples import NOON, new_id, organisation, system
-
-
-def run(days=1):
-    """A run of the hotline's machine."""
-    return ConformanceRun(new_id(), "hotline", "intake", NOON + timedelta(days=days), '{"a":1}')
+from tests.store.samples import NOON, new_id, organisation, run, system
 
 
 @pytest.fixture
@@ -74,10 +67,3 @@ def test_runs_that_ended_are_forgotten_unless_they_were_passed(store, stored):
         assert work.conformance.get(stored.id) is None
         assert work.conformance.get(passed.id) == passed
         assert work.conformance.get(later.id) == later
-
-
-def test_a_reading_work_changes_no_run(store, stored):
-    with store.begin(TransactionMode.READ) as work:
-        for change in (work.conformance.add, work.conformance.save, work.conformance.prune):
-            with pytest.raises(RuntimeError, match="reading"):
-                change(moved(stored) if change != work.conformance.prune else NOON)

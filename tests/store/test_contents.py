@@ -33,7 +33,6 @@ from tests.founding import (
     offered,
     submitted,
 )
-from tests.store import places
 from tests.store.samples import case as sample
 
 WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "closed-for-good")
@@ -41,10 +40,8 @@ WORDS = ("hotel-room-12", "looked-at-in-the-night", "nothing-to-be-found", "clos
 
 
 @pytest.fixture
-def place(tmp_path):
-    made = places.sqlite(tmp_path)
-    yield made
-    made.close()
+def place(sqlite):
+    return sqlite
 
 
 def opened(place):
@@ -186,7 +183,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
     with closing(sqlite3.connect(tmp_path / "keys.db")) as older, older:
         older.execute(
             "UPDATE case_key SET wrapped = ?, kek = ? WHERE id = ?",
-            [wrapped, ring.current(), key.hex],
+            [wrapped, ring.key_encryption().current, key.hex],
         )
     assert ring.states([key]) == {key: True}
     ports = replace(gateway.ports, keys=ring)

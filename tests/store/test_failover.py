@@ -44,9 +44,7 @@ def _ask(url: str, statement: str) -> object:
 
 
 @pytest.mark.slow
-def test_a_synchronous_standby_that_is_promoted_under_load_has_all_that_was_acknowledged(
-    tmp_path: Path,
-) -> None:
+def test_a_synchronous_standby_that_is_promoted_under_load_has_all_that_was_acknowledged(tmp_path):
     with own_server() as primary, standby_of(primary) as standby:
         upgrade(primary.url)
         _ask(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")

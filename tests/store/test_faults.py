@@ -128,10 +128,7 @@ def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back
             *TransactionMode,
             *TransactionMode,
         ):  # on a connection that was open, then on new ones
-            with (
-                pytest.raises(DatabaseUnavailable),
-                store.begin(mode) as work,
-            ):
+            with pytest.raises(DatabaseUnavailable), store.begin(mode) as work:
                 work.log.head()
         server.start()
         made, _ = case()

@@ -71,11 +71,11 @@ def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
 
 
 def _waiting(store) -> int:
-    return len(store._database._turnstile._line)
+    return len(store._database.line._line)
 
 
 def _inside(store) -> bool:
-    return bool(store._database._turnstile._inside)
+    return bool(store._database.line._inside)
 
 
 def _until(holds: Callable[[], bool]) -> None:
@@ -218,7 +218,7 @@ def test_a_connection_that_is_lost_fails_for_all_of_them_and_the_line_goes_on(st
     made = [case(), case()]
 
     def losing(work):
-        work._round.connection.invalidate()
+        work._round.opened.connection.invalidate()
         raise ZeroDivisionError
 
     outcomes = in_line(store, storing(made[0]), losing)
@@ -298,7 +298,7 @@ def test_writers_that_work_side_by_side_hand_nothing_over(postgresql, monkeypatc
     def hand_over() -> bool:
         raise AssertionError("another writer could take a transaction that is still at work")
 
-    monkeypatch.setattr(store._database, "hand_over", hand_over)
+    monkeypatch.setattr(store._database.line, "hand_over", hand_over)
     made = case()
     with store.begin(TransactionMode.WRITE) as work:
         storing(made)(work)

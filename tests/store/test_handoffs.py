@@ -198,14 +198,3 @@ def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):
         assert work.handoffs.consultation(opened.event) == opened
         assert work.handoffs.consultation(own.event) == own
         assert work.handoffs.consultation(new_id()) is None
-
-
-def test_a_reading_work_cannot_change_handoffs(store, stored_case):
-    made, _ = stored(store, handoff(stored_case))
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.handoffs.add(*handoff(stored_case))
-        with pytest.raises(RuntimeError, match="reading"):
-            work.handoffs.save(*accepted(made))
-        with pytest.raises(RuntimeError, match="reading"):
-            work.handoffs.add_consultation(consultation(made))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
@@ -19,7 +19,6 @@ from gateway.kernel.log_continuity import LogContinuity
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles, tree
-from gateway.store import database as databases
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.high_water_mark import SqlMark, open_mark
 from gateway.store.high_water_mark_file import SLOT_BYTES, open_file
@@ -96,7 +95,6 @@ def test_a_mark_does_not_move_from_where_it_is_not(mark, seen) -> None:
     assert mark.read() == at(1)
 
 
-@settings(max_examples=20)
 @given(
     moves=st.lists(
         st.tuples(st.none() | st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
@@ -284,13 +282,6 @@ def test_a_place_that_cannot_be_opened_is_unfit(tmp_path) -> None:
     other.write_text("This is no mark.")
     with pytest.raises(UnsuitableDatabase, match="mark"):
         open_mark(f"file:{other}", file=other, origin=ORIGIN)
-
-
-def test_a_server_that_may_lose_a_move_is_unfit(monkeypatch) -> None:
-    weaker = {**databases._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
-    monkeypatch.setattr(databases, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
-        open_mark(new_database(), file=None, origin=ORIGIN)
 
 
 def test_a_server_that_fails_later_is_unreachable() -> None:

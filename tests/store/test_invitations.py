@@ -5,17 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.invitation import Invitation
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
-from tests.store.samples import NOON, certificate, new_id, organisation, system
-
-
-def invitation(token="t" * 43):
-    """An invitation of the hotline's machine, by two persons."""
-    return Invitation(
-        new_id(), "hotline", "intake", token, ("first", "second"), NOON + timedelta(hours=72)
-    )
+from tests.store.samples import NOON, certificate, invitation, new_id, organisation, system
 
 
 @pytest.fixture
@@ -58,19 +50,6 @@ def test_what_became_of_it_is_kept_and_nothing_else_changes(store, stored):
 def test_an_unknown_invitation_is_not_saved(store, stored):
     with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(EditConflict):
         work.invitations.save(invitation("u" * 43))
-
-
-def test_only_a_work_that_changes_the_registry_changes_invitations(store, stored):
-    with store.begin(TransactionMode.WRITE) as work:
-        with pytest.raises(RuntimeError, match="registry"):
-            work.invitations.add(invitation("u" * 43))
-        with pytest.raises(RuntimeError, match="registry"):
-            work.invitations.save(stored)
-
-
-def test_a_system_that_is_not_registered_is_not_invited(store, stored):
-    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
-        work.invitations.add(replace(invitation("u" * 43), system="unknown"))
 
 
 def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(store, stored):

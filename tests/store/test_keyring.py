@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
-from gateway.store import database
 from gateway.store import keyring as keyrings
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.keyring import make_keyring, require_keys
@@ -95,22 +94,19 @@ def test_a_key_that_a_copy_has_lost_is_destroyed_all_the_same(ring):
         ring.key(lost)
 
 
-def test_nothing_of_a_destroyed_key_is_left_in_the_files(tmp_path):
-    place = places.sqlite(tmp_path)
-    ring = place.keyring()
+def test_nothing_of_a_destroyed_key_is_left_in_the_files(sqlite, tmp_path):
+    ring = sqlite.keyring()
     id_, _ = ring.take()
     wrapped = _wrapped(tmp_path, id_)
     assert wrapped in _bytes(tmp_path)
     ring.destroy([id_])
     assert wrapped not in _bytes(tmp_path)
     assert id_.hex.encode() in _bytes(tmp_path)
-    place.close()
 
 
-def test_nothing_of_an_earlier_wrapping_is_left_in_the_files(tmp_path):
+def test_nothing_of_an_earlier_wrapping_is_left_in_the_files(sqlite, tmp_path):
     """Who kept the older key-encryption key opens nothing by a disk of today."""
-    place = places.sqlite(tmp_path)
-    ring = place.keyring()
+    ring = sqlite.keyring()
     id_, key = ring.take()
     before = _wrapped(tmp_path, id_)
     ring.activate(key_encryption(tmp_path).make())
@@ -119,7 +115,6 @@ def test_nothing_of_an_earlier_wrapping_is_left_in_the_files(tmp_path):
     assert before not in _bytes(tmp_path)
     assert _wrapped(tmp_path, id_) in _bytes(tmp_path)
     assert ring.key(id_) == key
-    place.close()
 
 
 def _wrapped(folder: Path, id_: UUID) -> bytes:
@@ -161,35 +156,31 @@ def test_who_needs_no_key_is_not_stopped_where_none_can_be_made(ring):
     assert len(asked) == 3
 
 
-def test_another_gateways_keys_are_not_touched(tmp_path):
-    place = places.sqlite(tmp_path)
-    ring, url = place.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"
+def test_another_gateways_keys_are_not_touched(sqlite, tmp_path):
+    ring, url = sqlite.keyring(), f"sqlite:///{tmp_path / 'keys.db'}"
     id_, _ = ring.take()
     with pytest.raises(UnsuitableDatabase, match="no keys of this gateway"):
         require_keys(url, file=tmp_path / "keys.db", origin="other.example/log")
     make_keyring(url, file=tmp_path / "keys.db", origin="other.example/log", kek="0" * 16)
-    other = place.keyring(origin="other.example/log")
+    other = sqlite.keyring(origin="other.example/log")
     other.destroy([new_id()])
     with pytest.raises(CaseKeysUnavailable):
         other.key(id_)
     assert ring.states([id_]) == {id_: True}
-    place.close()
 
 
-def test_keys_are_begun_anew_only_where_nothing_was_wrapped(tmp_path):
-    place = places.sqlite(tmp_path)
+def test_keys_are_begun_anew_only_where_nothing_was_wrapped(sqlite, tmp_path):
     url, file = f"sqlite:///{tmp_path / 'keys.db'}", tmp_path / "keys.db"
-    ring = place.keyring()
-    named = ring.current()
+    ring = sqlite.keyring()
+    named = ring.key_encryption().current
     make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
-    assert ring.current() == "0" * 16
+    assert ring.key_encryption().current == "0" * 16
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
     id_, key = ring.take()
     with pytest.raises(UnsuitableDatabase, match="bring keys/kek"):
         make_keyring(url, file=file, origin=ORIGIN, kek="0" * 16)
     make_keyring(url, file=file, origin=ORIGIN, kek=named)
-    assert (ring.current(), ring.key(id_)) == (named, key)
-    place.close()
+    assert (ring.key_encryption().current, ring.key(id_)) == (named, key)
 
 
 def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
@@ -199,22 +190,10 @@ def test_a_keys_database_that_is_gone_is_not_made_anew(tmp_path):
     assert not file.exists()
 
 
-def test_a_server_that_may_lose_a_key_is_unfit(tmp_path, monkeypatch):
-    kek = key_encryption(Path(places.sqlite(tmp_path).keys_folder())).known()[0]
-    url = new_database()
-    make_keyring(url, file=None, origin=ORIGIN, kek=kek)
-    weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
-    monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
-        require_keys(url, file=None, origin=ORIGIN)
-    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
-        make_keyring(new_database(), file=None, origin=ORIGIN, kek=kek)
-
-
 def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
     taken = [ring.take() for _ in range(5)]
     kek = key_encryption(ring.folder)
-    old, new = ring.current(), kek.make()
+    old, new = ring.key_encryption().current, kek.make()
     ring.activate(new)
     assert ring.left() == keyrings.BATCH
     assert ring.rewrap(10) == 10  # and is cut off here
@@ -231,26 +210,26 @@ def test_all_keys_are_wrapped_anew_in_batches_while_they_are_used(ring):
 
 def test_a_key_that_is_wrapped_anew_while_it_is_read_opens(ring, monkeypatch):
     id_, key = ring.take()
-    other, find = ring.other, ring.other._find
+    other, find = ring.other, ring.other._rows
 
     def overtaken(wanted):
         row = find(wanted)
         monkeypatch.undo()
-        kek, old = key_encryption(ring.folder), ring.current()
+        kek, old = key_encryption(ring.folder), ring.key_encryption().current
         ring.activate(kek.make())
         while ring.rewrap():
             pass
         kek.remove(old)
         return row
 
-    monkeypatch.setattr(other, "_find", overtaken)
+    monkeypatch.setattr(other, "_rows", overtaken)
     assert other.key(id_) == key
 
 
 def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
     ring.take()
     kek = key_encryption(ring.folder)
-    old = ring.current()
+    old = ring.key_encryption().current
     ring.activate(kek.make())
     while ring.rewrap():
         pass
@@ -262,7 +241,7 @@ def test_a_key_made_ahead_under_an_older_key_encryption_key_is_still_good(ring):
 
 def test_without_its_key_encryption_key_nothing_opens_and_nothing_is_made(ring):
     id_, _ = ring.take()
-    ring._kek.remove(ring.current())
+    ring._kek.remove(ring.key_encryption().current)
     ring.other._stock.clear()
     for attempt in (lambda: ring.key(id_), ring.other.take):
         with pytest.raises(CaseKeysUnavailable, match="operator"):

@@ -99,7 +99,9 @@ def test_who_waits_too_long_gives_up_and_blocks_nobody():
 def test_a_place_handed_over_in_the_moment_of_giving_up_is_taken():
     line = turnstile()
     line.enter()
-    turn = line._take_or_queue()
+    turn = threading.Lock()
+    turn.acquire()
+    line._line.append(turn)  # as who waits
     line.leave()
     line._give_up(turn)
     line.leave()

@@ -10,7 +10,6 @@ from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey, Period, Status
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
-from tests.each import each
 from tests.store.samples import (
     NOON,
     certificate,
@@ -245,11 +244,6 @@ def test_keys_of_a_system_are_replaced_as_a_whole(store):
             assert list(work.organisations.client_keys("hotline", "other")) == []
 
 
-def test_a_system_of_an_unknown_organisation_is_an_error(store):
-    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
-        work.organisations.add_system(system("nobody"))
-
-
 @pytest.fixture
 def certified(store):
     saved(store, organisation())
@@ -274,11 +268,6 @@ def test_certificates_are_listed_in_the_order_of_their_issue(certified):
 def test_a_known_certificate_is_refused(certified):
     with certified.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
         work.organisations.add_certificate(certificate(1))
-
-
-def test_a_certificate_of_an_unknown_system_is_an_error(certified):
-    with certified.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
-        work.organisations.add_certificate(certificate(3, system="other"))
 
 
 def test_revoked_certificates_are_listed_while_they_would_be_valid(certified):
@@ -308,21 +297,3 @@ def test_persons_are_listed_by_id_and_enrolled_once(store):
         assert list(work.organisations.persons()) == [person("first"), person("second")]
         assert work.organisations.person("first") == person("first")
         assert work.organisations.person("third") is None
-
-
-@each(
-    "change",
-    [
-        lambda registry: registry.add(organisation()),
-        lambda registry: registry.save(organisation(version=2)),
-        lambda registry: registry.add_system(system()),
-        lambda registry: registry.set_client_keys("hotline", "intake", ["key"]),
-        lambda registry: registry.add_certificate(certificate()),
-        lambda registry: registry.save_certificate(certificate()),
-        lambda registry: registry.add_person(person()),
-    ],
-)
-@each("mode", [TransactionMode.READ, TransactionMode.WRITE])
-def test_the_registry_is_changed_in_its_own_mode_only(store, mode, change):
-    with store.begin(mode) as work, pytest.raises(RuntimeError, match="REGISTRY"):
-        change(work.organisations)

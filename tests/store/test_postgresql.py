@@ -16,8 +16,20 @@ from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, Ed
 from gateway.kernel.ports import TransactionMode
 from gateway.store import database
 from gateway.store.database import BoundedConnection, UnsuitableDatabase, reading_engine
+from gateway.store.high_water_mark import open_mark
+from gateway.store.keyring import make_keyring, require_keys
+from tests.postgresql import new_database
 from tests.store.places import check_log
-from tests.store.samples import accepted, answer_to, case, fact, handoff, organisation, retry
+from tests.store.samples import (
+    ORIGIN,
+    accepted,
+    answer_to,
+    case,
+    fact,
+    handoff,
+    organisation,
+    retry,
+)
 
 
 @pytest.fixture
@@ -72,11 +84,20 @@ def in_work(store, act, mode=TransactionMode.WRITE):
     return Beside(run)
 
 
-def test_the_server_must_commit_durably(postgresql, monkeypatch):
+def test_a_server_that_may_lose_what_was_committed_is_unfit(postgresql, monkeypatch):
     weaker = {**database._POSTGRESQL_SETTINGS, "synchronous_commit": "off"}
+    keys = {"file": None, "origin": ORIGIN}
+    made = new_database()
+    make_keyring(made, **keys, kek="0" * 16)
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", weaker)
-    with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
-        postgresql.open()
+    for open_it in (
+        postgresql.open,
+        lambda: open_mark(made, **keys),
+        lambda: require_keys(made, **keys),
+        lambda: make_keyring(new_database(), **keys, kek="0" * 16),
+    ):
+        with pytest.raises(UnsuitableDatabase, match="synchronous_commit"):
+            open_it()
 
 
 def test_a_server_that_does_not_answer_is_unfit(postgresql):
@@ -496,7 +517,7 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
     for _ in range(2):
         with store.begin(TransactionMode.READ) as work:
             work.organisations.get("hotline")
-            connection = work._begun.connection
+            connection = work._transaction._connection
         names.append(connection.execute(prepared).all())
         connection.rollback()
     assert names[0]

@@ -40,7 +40,7 @@ def test_the_driver_writes_and_reads_what_the_engine_does(connection):
     query = select(table).order_by(table.c.jti)
     read = prepare(query, (), connection.dialect)
     cursor.execute(read.sql, read.parameters({}))
-    found = read.rows(cursor.fetchall()).all()
+    found = [read.row(one) for one in cursor.fetchall()]
     assert [row._asdict() for row in found] == ROWS
     assert [row._asdict() for row in connection.execute(query)] == ROWS
 

@@ -7,21 +7,7 @@ import pytest
 
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import Proposal
-from tests.store.samples import NOON, new_id
-
-
-def proposal(**changes):
-    made = Proposal(
-        id=new_id(),
-        action="membership.end",
-        organisation="hotline",
-        values='{"until":"2026-04-01"}',
-        proposer="first-admin",
-        approval="header.payload.signature~",
-        expires_at=NOON,
-    )
-    return replace(made, **changes)
+from tests.store.samples import NOON, new_id, proposal
 
 
 def kept(store, *made):
@@ -96,8 +82,3 @@ def test_proposals_that_ended_long_ago_are_forgotten(store):
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.proposals.page(None, 10) == [new]
-
-
-def test_proposals_are_changed_in_a_registry_work_only(store):
-    with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
-        work.proposals.add(proposal())

@@ -104,11 +104,3 @@ def test_what_a_rolled_back_work_spent_is_not_spent(store):
     for _ in range(3):
         with store.begin(TransactionMode.WRITE) as work:
             assert work.budgets.consume("hotline", "12:00", 1)
-
-
-def test_a_reading_work_spends_and_remembers_nothing(store):
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.budgets.consume("hotline", "12:00", 1)
-        with pytest.raises(RuntimeError, match="reading"):
-            work.retries.add(retry())

@@ -37,7 +37,7 @@ def gateway(place: places.Place) -> Founded:
     return founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
 
 
-def test_members_are_founded_and_hand_over_by_it(gateway: Founded) -> None:
+def test_members_are_founded_and_hand_over_by_it(gateway):
     consulted(gateway, accepted(gateway, offered(gateway)))
     check_log(gateway)
 
@@ -57,9 +57,7 @@ def test_members_are_founded_and_hand_over_by_it(gateway: Founded) -> None:
         "UPDATE alembic_version SET version_num = 'x'",
     ],
 )
-def test_it_takes_nothing_from_the_log_and_changes_no_table(
-    place: places.Place, statement: str
-) -> None:
+def test_it_takes_nothing_from_the_log_and_changes_no_table(place, statement):
     with (
         pytest.raises(ProgrammingError, match=r"permission denied|must be owner"),
         place.connected() as connection,

@@ -57,11 +57,3 @@ def test_what_was_asked_stays_as_it_was_approved(store):
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.signing.get(request.id) == replace(request, refusal="bad")
-
-
-def test_a_reading_work_queues_and_serves_nothing(store):
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.signing.add(signing_request())
-        with pytest.raises(RuntimeError, match="reading"):
-            work.signing.save(signing_request())

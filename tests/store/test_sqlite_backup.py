@@ -37,7 +37,7 @@ def test_a_copy_has_what_was_committed_and_nothing_else(sqlite, tmp_path):
     write(store, 3)
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
-        work.log.append()  # written, not committed
+        work.log.append(work.log.facts)  # written, not committed
         copy_database(tmp_path / "casegate.db", tmp_path / "copy.db", lambda done, of: None)
     assert [file.name for file in tmp_path.glob("copy.db*")] == ["copy.db"]
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600

@@ -4,8 +4,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import pytest
-
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON
 
@@ -53,14 +51,6 @@ def test_pruning_forgets_what_has_ended_and_nothing_else(store):
     assert known(store, "one", "two") == [False, True]
 
 
-def test_a_reading_work_revokes_and_prunes_nothing(store):
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.revoked_tokens.add("one", SOON)
-        with pytest.raises(RuntimeError, match="reading"):
-            work.revoked_tokens.prune(SOON)
-
-
 def spend(store, client="hotline.desk", jti="one", at=SOON):
     with store.begin(TransactionMode.WRITE) as work:
         fresh = work.replay.consume(client, jti, at)
@@ -97,11 +87,3 @@ def test_pruning_forgets_ids_that_have_ended_and_no_others(store):
         work.replay.prune(NOON)
         work.commit()
     assert [spend(store, jti="one"), spend(store, jti="two")] == [True, False]
-
-
-def test_a_reading_work_spends_no_id(store):
-    with store.begin(TransactionMode.READ) as work:
-        with pytest.raises(RuntimeError, match="reading"):
-            work.replay.consume("hotline.desk", "one", SOON)
-        with pytest.raises(RuntimeError, match="reading"):
-            work.replay.prune(SOON)

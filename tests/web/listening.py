@@ -18,7 +18,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from flask import Flask
+from flask import Flask, current_app, g, request
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -37,6 +37,7 @@ from gateway.pki.end_entity import CsrRefused, certs_only, issue_client, read_re
 from gateway.pki.publication import CHAIN_FILE, make_crl, publish_chain, publish_crls
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import AppContext
+from gateway.web.endpoint import declared
 from gateway.web.security_log import SecurityLog
 from tests import founding
 from tests.founding import DESK, HOTLINE, ISSUER, SHORT_NAME, START, Founded, founded
@@ -248,6 +249,19 @@ class Partner:
         )
 
 
+UNDESCRIBED: set[tuple[str, int, str]] = set()
+"""Answers of the present test that the description of their endpoint does not have."""
+
+
+def _described(_route: str, _method: str, status: int, _seconds: float) -> None:
+    """Hold each refusal against its endpoint, whatever the test is about; see tests/conftest.py."""
+    one = declared(current_app).get(request.endpoint or "")
+    if one is not None and status >= 400:
+        problem = g.get("problem", "none").partition(":")[0]
+        if problem not in one.problems.get(status, ()) and status not in dict(one.others):
+            UNDESCRIBED.add((one.name, status, problem))
+
+
 def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
     """Both listeners of a founded gateway; ``changes`` are to the Gate."""
     gateway = gateway or founded()
@@ -271,6 +285,8 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "require_newest_log": lambda: None,
         "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
+        "answered": _described,
+        "problem_sent": lambda slug: setattr(g, "problem", slug),
     }
     gate = AppContext(**parts | changes)
     return Listening(gateway, gate, create_partner_app(gate), create_public_app(gate), stream)

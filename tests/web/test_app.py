@@ -9,12 +9,7 @@ from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import BODY_BYTES
 from gateway.web.oauth import FORM_BYTES
 from tests.founding import HOTLINE
-from tests.web.listening import DER, PARTNERS, Listening, Partner, certificate, der, listening
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
+from tests.web.listening import DER, PARTNERS, Partner, certificate, der, listening
 
 
 def assert_hardened(answer) -> None:
@@ -123,7 +118,9 @@ def test_the_operator_sets_the_limit(line):
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f"])
+@pytest.mark.parametrize(
+    "path", ["/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f", "/%77hoami", "/whoami%3F"]
+)
 def test_another_spelling_of_an_address_is_another_address(line, path):
     assert line.partner().get(path).status_code == 404
 
@@ -133,7 +130,10 @@ def test_slashes_before_an_address_make_another_one(line):
     told = {"Authorization": f"Bearer {hotline.token()}"}
     for slashes, status in (("/", 200), ("//", 404), ("///", 404)):
         # As a listener passes it on; the client of the tests would read a host's name in it.
-        environ = {DER: der(hotline.certificate), "PATH_INFO": f"{slashes}whoami"}
+        environ = {
+            DER: der(hotline.certificate),
+            **dict.fromkeys(("PATH_INFO", "RAW_URI"), f"{slashes}whoami"),
+        }
         client = line.partners.test_client()
         answer = client.get("/", base_url=PARTNERS, headers=told, environ_overrides=environ)
         assert answer.status_code == status
@@ -143,7 +143,20 @@ def test_slashes_before_an_address_make_another_one(line):
 def test_a_method_that_was_not_declared_is_refused(line, method):
     answer = line.partner().call(method, "/cases")
     assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
+
+
+def test_head_is_no_method_that_comes_along_with_get(line):
+    assert line.partner().call("HEAD", "/whoami").status_code == 405
+    assert line.anybody().head("/checkpoint").status_code == 405
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity", ""])
+def test_a_body_in_a_coding_is_refused(line, coding):
+    hotline = line.partner()
+    answer = hotline.post("/cases", {}, headers={"Content-Encoding": coding})
+    assert answer.status_code == 415
+    assert answer.json["type"].endswith("/problems/unsupported-media-type")
 
 
 def test_the_partners_api_is_not_on_the_public_listener(line):

@@ -16,14 +16,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import endpoint, register
 from gateway.web.tokens import Tokens
 from tests.founding import HOTLINE, OFMIN
-from tests.web.listening import (
-    PARTNERS,
-    Listening,
-    Partner,
-    certificate,
-    der,
-    listening,
-)
+from tests.web.listening import PARTNERS, Listening, Partner, certificate, der, listening
 
 METADATA = f'resource_metadata="{PARTNERS}/.well-known/oauth-protected-resource"'
 
@@ -173,7 +166,16 @@ def test_rs3_a_missing_scope_is_named(hotline):
 
 def test_an_endpoint_for_any_scope_takes_a_token_with_any(hotline):
     token = hotline.token(scope="handoffs.answer")
-    assert hotline.get("/events", token=token).status_code == 200
+    assert hotline.get("/whoami", token=token).status_code == 200
+
+
+def test_a_system_of_few_scopes_reads_no_receipt_of_its_organisation(hotline):
+    """Events say who did what and why: least privilege is a scope of its own."""
+    token = hotline.token(scope="directory.read")
+    for path in ("/events", f"/receipts/{UUID(int=1)}"):
+        answer = hotline.get(path, token=token)
+        assert answer.status_code == 403
+        assert answer.json["type"].endswith("/problems/insufficient-scope")
 
 
 # --- RS5: rights come from the registry, on each request ---

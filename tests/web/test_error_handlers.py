@@ -16,15 +16,10 @@ from gateway.web.inputs import MAX_ERRORS, pointed
 from gateway.web.problems import PROBLEMS, InsufficientScope
 from tests.each import each
 from tests.founding import ISSUER, submitted
-from tests.web.listening import Listening, listening
+from tests.web.listening import Listening
 
 SHAPE = {"type", "title", "status", "instance"}
 MORE = {"detail", "errors", "rules", "receipt"}
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
 
 
 def answer_to(line: Listening, error: BaseException, **kwargs):

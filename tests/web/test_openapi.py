@@ -10,6 +10,7 @@ import pytest
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
 from gateway.web import openapi
 from gateway.web.openapi import document, main, render
+from gateway.web.problems import all_problems
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -64,6 +65,21 @@ def test_every_write_asks_for_its_idempotency_key_and_answers_with_a_receipt(des
         assert keyed == (writes and not by_other_forms and path != "/enrolments"), path
         answer = render(operation["responses"])
         assert ('"receipt": {' in answer) == (writes and not by_other_forms), path
+
+
+def test_every_operation_lists_its_statuses_and_problems_and_none_is_left_open(described):
+    named = set()
+    for path, method, operation in operations(described):
+        answers = operation["responses"]
+        assert {"400", "404", "500", "503"} < answers.keys(), path
+        assert all(re.fullmatch("[2-5][0-9]{2}", status) for status in answers), path
+        for status, answer in answers.items():
+            slugs = re.findall(r"`([a-z-]+)`", answer["description"]) if status >= "400" else []
+            assert slugs or status in ("200", "201", "202", "401"), (path, method, status)
+            strange = {slug for slug in slugs if all_problems()[slug].status != int(status)}
+            assert strange <= {"bad-request"}  # it has several
+            named.update(slugs)
+    assert named == all_problems().keys() - {"method-not-allowed"}
 
 
 def test_every_operation_has_a_name_of_its_own_and_words(described):

@@ -33,11 +33,6 @@ def test_a_text_that_no_token_can_be_is_refused(tokens, text):
 
 
 @pytest.fixture
-def line():
-    return listening()
-
-
-@pytest.fixture
 def tokens(line):
     return Tokens(line.gate)
 

@@ -65,6 +65,8 @@ const sha256 = (...parts) => {
   return hash.digest();
 };
 const digestOf = (text) => sha256(text).toString("base64url");
+// A document's name is that of its header and payload, whatever is disclosed and signed with.
+const documentDigest = (document) => digestOf(document.split("~")[0].split(".", 2).join("."));
 
 const privateKey = await importPKCS8(read("document.pem").toString(), "ES256", { extractable: true });
 const { d: _, ...publicJwk } = await exportJWK(privateKey);
@@ -145,7 +147,7 @@ const preview = await call(
 
 // The gateway's word is not enough to sign on: the digest is that of our own document, and every
 // part that the list names is one that we selected (or says where the case belongs).
-const caseDigest = digestOf(caseDocument.split("~")[0]);
+const caseDigest = documentDigest(caseDocument);
 const selected = [...asked.groups, "routing"].flatMap((group) => submitted.result.groups[group] ?? []);
 assert.equal(submitted.result.digest, caseDigest);
 const permitted = preview.permitted_disclosures;
@@ -227,7 +229,7 @@ assert.equal(submission.type, "case.submitted");
 assert.equal(submission.case_digest, caseDigest);
 const event = proved(offered.receipt);
 assert.equal(event.type, "handoff.offered");
-assert.equal(event.document_sha256, digestOf(offer.split("~")[0]), "another offer was recorded");
+assert.equal(event.document_sha256, documentDigest(offer), "another offer was recorded");
 assert.equal(offered.result.offer, offer);
 
 // The receipt can be read again at any time: the same event, proved by a later tree.

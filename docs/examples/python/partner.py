@@ -63,6 +63,11 @@ def digest_of(text: str) -> str:
     return b64url(sha256(text.encode()))
 
 
+def document_digest(document: str) -> str:
+    """The name of a document: of its header and payload, whatever is disclosed and signed with."""
+    return digest_of(document.partition("~")[0].rpartition(".")[0])
+
+
 def stop(sentence: str) -> NoReturn:
     """Keep what there is and ask: do not go on."""
     sys.exit(f"NOT verified: {sentence}")
@@ -272,7 +277,7 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
         }
         preview = taken(client.post("/handoffs/preview", json=asked))
         # The gateway's word is not enough to sign on.
-        digest = digest_of(case.partition("~")[0])
+        digest = document_digest(case)
         chosen = {d for g in (*groups, "routing") for d in submitted["result"]["groups"].get(g, [])}
         require(submitted["result"]["digest"] == digest, "another case was recorded")
         require(
@@ -296,7 +301,7 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
         log_key = gateway["log_key"]
         submission, event = (proved(one["receipt"], log_key) for one in (submitted, offered))
         require(submission["case_digest"] == digest, "the receipt is of another case")
-        require(event["document_sha256"] == digest_of(offer.partition("~")[0]), "of another offer")
+        require(event["document_sha256"] == document_digest(offer), "of another offer")
         # The receipt can be read again at any time: the same event, proved by a later tree.
         again = proved(taken(client.get(f"/receipts/{event['id']}")), log_key)
         require(again == event, "the log tells another event")

@@ -98,8 +98,8 @@ def _rekey_cases(
 ) -> list[WriteResult]:
     """The step that is due: what is announced in the keys database is used, else one is made."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
-    coming, done = ring.coming(), list[WriteResult]()
-    unfinished = ring.left() or [one for one in kek.known() if one != ring.current()]
+    coming, done = ring.key_encryption().coming, list[WriteResult]()
+    unfinished = ring.left() or [one for one in kek.known() if one != ring.key_encryption().current]
     due = (
         RotationStep.ACTIVATE
         if coming
@@ -112,7 +112,7 @@ def _rekey_cases(
         kek.require(coming)
         done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
         ring.activate(coming)
-    old = [one for one in kek.known() if one != ring.current()]
+    old = [one for one in kek.known() if one != ring.key_encryption().current]
     if coming is not None or old or ring.left():
         return [*done, *_withdraw(session, gateway, old)]
     made = kek.make()

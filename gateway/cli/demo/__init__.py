@@ -598,15 +598,15 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
     click.secho("The gateway is stopped. What do the files prove?", bold=True)
     for file in files:
         found = verification.verify(file.read_bytes(), trust)
-        if found.code != 0:
+        if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
     _say(f"{len(files)} receipts verified offline", "+", "green")
     for file, data in bundles.items():
         file.write_bytes(data)
         found = verification.verify(data, trust)
-        if found.code != 0:
+        if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
-        _say(f"{file.name}: {found.sentence}", "+", "green")
+        _say(f"{file.name}: {found.headline}", "+", "green")
 
 
 def _print(timeline: Sequence[TimelineEntry]) -> None:

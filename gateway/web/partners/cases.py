@@ -8,7 +8,19 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS
-from gateway.domain.refusals import InvalidDocument, ValidationFailed
+from gateway.domain.refusals import (
+    EditConflict,
+    InvalidDocument,
+    NoCompetentOrganisation,
+    NothingToOffer,
+    OpenHandoffs,
+    SecondPersonRequired,
+    SeveralCompetentOrganisations,
+    TooManyPreviews,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
@@ -18,7 +30,7 @@ from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint, writes
+from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictSchema
@@ -148,6 +160,7 @@ STEP_BODY = CaseStepBody()
     body=SubmissionBody(),
     status=201,
     signed=signed_requests.CASE,
+    refusals=CONTENT,
 )
 def submit(call: Call) -> WriteResult:
     """Submit the first version of a case.
@@ -161,7 +174,7 @@ def submit(call: Call) -> WriteResult:
         raise ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
 @writes(
@@ -172,6 +185,7 @@ def submit(call: Call) -> WriteResult:
     body=SubmissionBody(),
     status=201,
     signed=signed_requests.CASE,
+    refusals=CONTENT,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
     """Submit a further version of a case; `previous` is the digest of the previous one."""
@@ -183,7 +197,7 @@ def revise(call: Call, case: UUID) -> WriteResult:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise ValidationFailed(errors)
-    return call.write(cases.submit, handed_in)
+    return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
 def submission(call: Call) -> Submission:
@@ -208,24 +222,37 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     "cases.write",
     "CaseStep",
     body=AssessmentBody(),
+    refusals=(*CONTENT, UnconfirmedMatch),
 )
 def assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18)."""
-    return call.write(cases.assess, case, _confirmation(call.body))
+    return cases.assess(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 @writes(
-    "POST /cases/<uuid:case>/clearance", "case.clear", "cases.write", "CaseStep", body=STEP_BODY
+    "POST /cases/<uuid:case>/clearance",
+    "case.clear",
+    "cases.write",
+    "CaseStep",
+    body=STEP_BODY,
+    refusals=(*CONTENT, SecondPersonRequired),
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
-    return call.write(cases.clear, case, _confirmation(call.body))
+    return cases.clear(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
-@writes("POST /cases/<uuid:case>/closure", "case.close", "cases.write", "CaseStep", body=STEP_BODY)
+@writes(
+    "POST /cases/<uuid:case>/closure",
+    "case.close",
+    "cases.write",
+    "CaseStep",
+    body=STEP_BODY,
+    refusals=(*CONTENT, OpenHandoffs),
+)
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
-    return call.write(cases.close, case, _confirmation(call.body))
+    return cases.close(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
@@ -236,14 +263,14 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by id, with their routing fields; never content."""
     after = call.query.get("after")
-    found = call.read(cases.page, UUID(after) if after else None, call.query["limit"])
+    found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)
 
 
-@endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary")
+@endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary", refusals=CONTENT)
 def show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
-    return call.read(cases.look_up, case)
+    return cases.look_up(call.ports, call.caller, case)
 
 
 @writes(
@@ -252,15 +279,19 @@ def show(call: Call, case: UUID) -> CaseSummary:
     "cases.read",
     "ContentPresentation",
     body=CONSULTATION_BODY,
+    refusals=CONTENT,
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
-    return call.write(cases.consult, case, opening(call.body))
+    return cases.consult(call.ports, call.caller, call.key, case, opening(call.body))
 
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     """Who opens content, and why."""
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
+
+
+_ADDRESSING = (NoCompetentOrganisation, SeveralCompetentOrganisations, NothingToOffer)
 
 
 @writes(
@@ -271,6 +302,7 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     body=OfferBody(),
     status=201,
     signed=signed_requests.OFFER,
+    refusals=(*CONTENT, *_ADDRESSING),
 )
 def offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
@@ -280,17 +312,24 @@ def offer(call: Call, case: UUID) -> WriteResult:
     exactly that list, which the preview shows.
     """
     wanted = _offer(call.body, UUID(call.body["handoff"]))
-    return call.write(offers.offer, case, replace(wanted, signed=call.signed))
+    return offers.offer(
+        call.ports, call.caller, call.key, case, replace(wanted, signed=call.signed)
+    )
 
 
 @endpoint(
-    "POST /handoffs/preview", "handoff.offer", "handoffs.offer", "Preview", body=PreviewBody()
+    "POST /handoffs/preview",
+    "handoff.offer",
+    "handoffs.offer",
+    "Preview",
+    body=PreviewBody(),
+    refusals=(*CONTENT, *_ADDRESSING, WrongState, EditConflict, TooManyPreviews),
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     case = UUID(call.body["case"])
     wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
-    return call.read(offers.preview, case, wanted)
+    return offers.preview(call.ports, call.caller, case, wanted)
 
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:

@@ -11,12 +11,12 @@ from flask import Response
 from marshmallow import fields
 
 from gateway.changes import CHANGES
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import InvalidApproval, InvitationUnusable, ValidationFailed
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, endpoint, writes
+from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import json_response, page
@@ -54,7 +54,13 @@ class ProposalsQuery(StrictSchema):
 
 
 @writes(
-    "POST /admin/changes", "proposal.create", SCOPE, "Changed", waits="Proposal", body=ChangeBody()
+    "POST /admin/changes",
+    "proposal.create",
+    SCOPE,
+    "Changed",
+    waits="Proposal",
+    body=ChangeBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
 def submit(call: Call) -> WriteResult | Response:
     """Make a change, or let it wait for the second person whom policy asks for.
@@ -80,6 +86,7 @@ def submit(call: Call) -> WriteResult | Response:
     SCOPE,
     "Changed",
     body=ChangeApprovalBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
 def approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
@@ -93,6 +100,7 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     SCOPE,
     "Changed",
     body=ChangeApprovalBody(),
+    refusals=(InvalidApproval,),
 )
 def withdraw(call: Call, proposal: UUID) -> WriteResult:
     """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.
@@ -108,14 +116,14 @@ def list_(call: Call) -> dict[str, Any]:
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
     waiting = asked.get("state") != "all"
-    found = call.read(changes.page, after, asked["limit"], waiting=waiting)
+    found = changes.page(call.ports, call.caller, after, asked["limit"], waiting=waiting)
     return page("/admin/changes", found, asked)
 
 
 @endpoint("GET /admin/changes/<uuid:proposal>", "registry.read", SCOPE, "ProposalInFull")
 def show(call: Call, proposal: UUID) -> dict[str, Any]:
     """Read a change that waits, with its values: what the second person signs."""
-    return call.read(changes.look_up, proposal)
+    return changes.look_up(call.ports, call.caller, proposal)
 
 
 def _bearer(call: Call) -> Bearer:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from marshmallow import fields, validate
 
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.exchange import conformance
 from gateway.exchange.conformance import (
     Acceptance,
@@ -68,19 +68,26 @@ class ReceiptChecksBody(StrictSchema):
 SEND_BODY = SubmissionBody()
 
 
-@writes(f"POST {RUNS}", "conformance.start", ANY_SCOPE, "RunView", body=StartBody())
+@writes(
+    f"POST {RUNS}",
+    "conformance.start",
+    ANY_SCOPE,
+    "RunView",
+    body=StartBody(),
+    refusals=(TooManyAttempts,),
+)
 def start(call: Call) -> WriteResult:
     """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
 
     Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
     """
-    return call.write(conformance.start, call.body["by"])
+    return conformance.start(call.ports, call.caller, call.key, call.body["by"])
 
 
 @endpoint(f"GET {RUN}", "conformance.read", ANY_SCOPE, "RunView")
 def show(call: Call, run: UUID) -> RunView:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
-    return call.read(conformance.look_up, run)
+    return conformance.look_up(call.ports, call.caller, run)
 
 
 @writes(
@@ -91,7 +98,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
         raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
-    return call.write(conformance.send, run, handed_in)
+    return conformance.send(call.ports, call.caller, call.key, run, handed_in)
 
 
 @writes(
@@ -100,10 +107,11 @@ def send(call: Call, run: UUID) -> WriteResult:
     ANY_SCOPE,
     "RunView",
     body=SampleAcceptanceBody(),
+    refusals=(ConditionsMismatch,),
 )
 def accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
-    return call.write(conformance.accept, run, Acceptance(**call.body))
+    return conformance.accept(call.ports, call.caller, call.key, run, Acceptance(**call.body))
 
 
 @writes(
@@ -114,7 +122,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
 
     The answer has the `presentation`: verify it with the run's `keys`.
     """
-    return call.write(conformance.consult, run, opening(call.body))
+    return conformance.consult(call.ports, call.caller, call.key, run, opening(call.body))
 
 
 @writes(
@@ -126,7 +134,9 @@ def consult(call: Call, run: UUID) -> WriteResult:
 )
 def report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    return call.write(conformance.report, run, ConsultationReport(**call.body))
+    return conformance.report(
+        call.ports, call.caller, call.key, run, ConsultationReport(**call.body)
+    )
 
 
 @writes(
@@ -141,10 +151,10 @@ def verify(call: Call, run: UUID) -> WriteResult:
 
     After a wrong check the run has other receipts: read it again.
     """
-    return call.write(conformance.verify, run, ReceiptChecks(**call.body))
+    return conformance.verify(call.ports, call.caller, call.key, run, ReceiptChecks(**call.body))
 
 
 @writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
 def decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
-    return call.write(conformance.decline, run, SampleDecline(**call.body))
+    return conformance.decline(call.ports, call.caller, call.key, run, SampleDecline(**call.body))

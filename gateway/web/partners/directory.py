@@ -1,14 +1,16 @@
 """The directory: the caller itself, and the organisations that take part."""
 
 from typing import Any
+from uuid import UUID
 
 from gateway.domain.organisation import KINDS, SLUG
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import NotFound, WrongState
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
 from gateway.registry.results import (
     ListedOrganisation,
+    MandateRegistration,
     MembershipStatement,
     RegisteredDocumentKey,
     Whoami,
@@ -32,7 +34,7 @@ class OrganisationsQuery(StrictSchema):
 @endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
 def whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
-    return call.read(organisations.whoami)
+    return organisations.whoami(call.ports, call.caller)
 
 
 @endpoint(
@@ -46,7 +48,9 @@ def list_(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
-    found = call.read(organisations.page, asked.get("after", ""), asked["limit"], wanted)
+    found = organisations.page(
+        call.ports, call.caller, asked.get("after", ""), asked["limit"], wanted
+    )
     return page("/organisations", found, asked)
 
 
@@ -57,7 +61,7 @@ def show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.look_up, organisation)
+    return organisations.look_up(call.ports, call.caller, organisation)
 
 
 @endpoint(
@@ -65,6 +69,7 @@ def show(call: Call, organisation: str) -> ListedOrganisation:
     "directory.read",
     "directory.read",
     "MembershipStatement",
+    refusals=(WrongState,),
 )
 def attestation(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
@@ -74,7 +79,7 @@ def attestation(call: Call, organisation: str) -> MembershipStatement:
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
-    return call.read(organisations.issue_attestation, organisation)
+    return organisations.issue_attestation(call.ports, call.caller, organisation)
 
 
 @endpoint(
@@ -92,4 +97,21 @@ def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
-    return call.read(organisations.look_up_key, organisation, kid)
+    return organisations.look_up_key(call.ports, call.caller, organisation, kid)
+
+
+@endpoint(
+    "GET /organisations/<organisation>/mandates/<uuid:event>",
+    "directory.read",
+    "directory.read",
+    "MandateRegistration",
+)
+def show_mandate(call: Call, organisation: str, event: UUID) -> MandateRegistration:
+    """Read the receipt of the event that registered a mandate of a member.
+
+    Its `subject` has the competence, the days and the legal act. An offer to a competence names
+    the event as `mandate_event`; the log's key is enough to check that the recipient held it.
+    """
+    if not SLUG.fullmatch(organisation):
+        raise NotFound
+    return organisations.look_up_mandate(call.ports, call.caller, organisation, event)

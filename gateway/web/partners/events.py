@@ -16,7 +16,6 @@ from gateway.exchange import audit, receipts
 from gateway.exchange.audit import AuditSearch, Filters
 from gateway.exchange.results import EventPage
 from gateway.kernel.transact import WriteResult
-from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
@@ -33,14 +32,14 @@ class EventsQuery(StrictSchema):
     limit = field.limit()
 
 
-@endpoint("GET /events", "events.read", ANY_SCOPE, "EventPage", query=EventsQuery())
+@endpoint("GET /events", "events.read", "events.read", "EventPage", query=EventsQuery())
 def list_(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
     A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
-    stream = call.read(receipts.stream, call.query["after"], call.query["limit"])
+    stream = receipts.stream(call.ports, call.caller, call.query["after"], call.query["limit"])
     last = call.query["after"] + call.query["limit"]
     more = last < stream.head
     return replace(stream, next=following("/events", call.query, last) if more else None)
@@ -49,7 +48,7 @@ def list_(call: Call) -> EventPage:
 @endpoint(
     "GET /receipts/<uuid:event>",
     "receipt.read",
-    ANY_SCOPE,
+    "events.read",
     "Receipt",
     media=("application/json", PROOF),
 )
@@ -58,7 +57,7 @@ def show(call: Call, event: UUID) -> Response:
 
     With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
     """
-    found = call.read(receipts.look_up, event)
+    found = receipts.look_up(call.ports, call.caller, event)
     varies = {"Vary": "Accept"}
     if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
         return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")
@@ -137,7 +136,7 @@ def search(call: Call) -> WriteResult:
         before=page.get("before"),
         limit=body.get("limit", field.DEFAULT_LIMIT),
     )
-    return call.write(audit.read, reading)
+    return audit.read(call.ports, call.caller, call.key, reading)
 
 
 def _filters(body: Mapping[str, Any]) -> Filters:

@@ -9,13 +9,14 @@ from marshmallow import fields
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
+from gateway.domain.refusals import ConditionsMismatch
 from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
 from gateway.exchange import handoffs
 from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView
 from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import Call, Endpoint, endpoint, writes
+from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
@@ -67,7 +68,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
         fields = dict(call.body)
         asked = AnswerRequest(kind, fields.pop("by"), fields, call.signed)
-        return call.write(handoffs.answer, handoff, asked)
+        return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
     return writes(
@@ -77,6 +78,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
         "Answered",
         body=BODIES[kind.name],
         signed=ANSWER,
+        refusals=(*CONTENT, ConditionsMismatch),
     )(view)
 
 
@@ -89,13 +91,14 @@ ANSWERING = tuple(map(_answer, PARTIES_ANSWERS))
     "handoffs.answer",
     "ContentPresentation",
     body=CONSULTATION_BODY,
+    refusals=CONTENT,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
 
     What is shown is decided each time, on today's markings and rights.
     """
-    return call.write(handoffs.consult, handoff, opening(call.body))
+    return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
@@ -103,8 +106,9 @@ def list_(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
     after, state = call.query.get("after"), call.query.get("state")
     asked = {"box": "in", **call.query}
-    found = call.read(
-        handoffs.page,
+    found = handoffs.page(
+        call.ports,
+        call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
         after=UUID(after) if after else None,
@@ -113,7 +117,9 @@ def list_(call: Call) -> dict[str, Any]:
     return page("/handoffs", found, asked)
 
 
-@endpoint("GET /handoffs/<uuid:handoff>", "handoff.read", "handoffs.read", "HandoffView")
+@endpoint(
+    "GET /handoffs/<uuid:handoff>", "handoff.read", "handoffs.read", "HandoffView", refusals=CONTENT
+)
 def show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
-    return call.read(handoffs.look_up, handoff)
+    return handoffs.look_up(call.ports, call.caller, handoff)

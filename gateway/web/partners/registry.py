@@ -50,7 +50,7 @@ def list_(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
-    found = call.read(entries.page, asked.get("after", ""), asked["limit"], status)
+    found = entries.page(call.ports, call.caller, asked.get("after", ""), asked["limit"], status)
     return page("/admin/organisations", found, asked)
 
 
@@ -65,7 +65,7 @@ def show(call: Call, organisation: str) -> Entry:
     """
     _require_slug(organisation)
     at = parse_date(call.query["at"]) if "at" in call.query else None
-    return call.read(entries.look_up, organisation, at)
+    return entries.look_up(call.ports, call.caller, organisation, at)
 
 
 @writes(
@@ -78,13 +78,13 @@ def show(call: Call, organisation: str) -> Entry:
 def consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
-    return call.write(entries.consult, organisation, call.body)
+    return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
 @endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
 def administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
-    return {"items": call.read(entries.admins)}
+    return {"items": entries.admins(call.ports, call.caller)}
 
 
 @endpoint(
@@ -94,7 +94,11 @@ def invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
-    return page("/admin/invitations", call.read(entries.invitations, after, asked["limit"]), asked)
+    return page(
+        "/admin/invitations",
+        entries.invitations(call.ports, call.caller, after, asked["limit"]),
+        asked,
+    )
 
 
 def _require_slug(organisation: str) -> None:

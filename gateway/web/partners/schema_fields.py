@@ -174,18 +174,25 @@ class StrictArray(fields.List[Any]):
     def read(self) -> Reader:
         """A good array; see Reader."""
         inner = _reader(self.inner)
-        return lambda value: self._whole(value, lambda: [inner(one) for one in value])
+
+        def read(value: Any) -> list[Any]:
+            self._require_array(value)
+            return self._distinct([*map(inner, value)])
+
+        return read
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        self._require_array(value)
         # Marshmallow goes on after a bad element, and says which ones are.
-        return self._whole(value, lambda: super(StrictArray, self)._deserialize(value, attr, data))
+        return self._distinct(super()._deserialize(value, attr, data))
 
-    def _whole(self, value: Any, elements: Callable[[], list[Any]]) -> list[Any]:
+    def _require_array(self, value: Any) -> None:
         if not isinstance(value, list):
             raise ValidationError("must be an array")
         if len(value) < self.least:
             raise ValidationError(f"must have at least {self.least} element")
-        loaded = elements()
+
+    def _distinct(self, loaded: list[Any]) -> list[Any]:
         if isinstance(self.inner, StrictString) and len(set(loaded)) < len(loaded):
             raise ValidationError("must not hold the same element twice")
         return loaded

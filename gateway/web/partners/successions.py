@@ -22,7 +22,7 @@ class ApprovalBody(StrictSchema):
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
 def list_(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
-    return {"items": call.read(successions.index)}
+    return {"items": successions.index(call.ports, call.caller)}
 
 
 @endpoint(
@@ -30,7 +30,7 @@ def list_(call: Call) -> dict[str, Any]:
 )
 def show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
-    return call.read(successions.look_up, succession)
+    return successions.look_up(call.ports, call.caller, succession)
 
 
 @writes(
@@ -43,6 +43,10 @@ def show(call: Call, succession: UUID) -> SuccessionView:
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own organisation; nothing is re-issued before both have."""
-    return call.write(
-        successions.approve, succession, SuccessionApprovalRequest(call.body["by"], call.signed)
+    return successions.approve(
+        call.ports,
+        call.caller,
+        call.key,
+        succession,
+        SuccessionApprovalRequest(call.body["by"], call.signed),
     )

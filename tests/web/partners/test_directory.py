@@ -1,21 +1,32 @@
 """The directory endpoints: the caller itself, and who takes part."""
 
+from dataclasses import replace
+
 import pytest
 
-from gateway.evidence import key_history, membership_attestation, receipt
+from gateway.domain.organisation import organisation_uri
+from gateway.evidence import (
+    key_declaration,
+    key_history,
+    mandates,
+    membership_attestation,
+    receipt,
+    signature,
+)
+from gateway.evidence.trust import confirm_receipt
+from gateway.keys import jwk_set
 from tests.client.client_fixture import trust_of
-from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, check_log, document_key
-from tests.web.listening import Listening, Partner, listening
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
-
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
+from tests.evidence.ingredients import chance
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    ORGANISATIONS,
+    check_log,
+    document_key,
+)
 
 
 def test_a_caller_sees_itself_as_the_gateway_does(hotline):
@@ -78,7 +89,6 @@ def test_everybody_may_check_where_a_key_came_from(line, hotline):
     )
     assert (found.organisation, found.kid, found.key) == (OFMIN, key.kid, key.public_key)
     assert found.confirmed.event["id"] == written.result["event"] == shown[0]["registration_event"]
-    check_log(line.gateway)
 
 
 def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotline):
@@ -141,9 +151,67 @@ def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
     answer = hotline.get(f"/organisations/{ABROAD}/attestation")
     assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "invalid-state")
     assert "does not take part" in answer.json["detail"]
-    check_log(line.gateway)
 
 
 @pytest.mark.parametrize("slug", ["nobody", "X"])
 def test_of_nobody_no_status_is_stated(hotline, slug):
     assert hotline.get(f"/organisations/{slug}/attestation").status_code == 404
+
+
+def test_everybody_may_check_who_was_registered_for_a_mandate(line, hotline):
+    held = hotline.get(f"/organisations/{OFMIN}").json["mandates"][0]
+    path = f"/organisations/{OFMIN}/mandates/{held['registration_event']}"
+    told = hotline.get(path).json
+    found = mandates.read(
+        confirm_receipt(receipt.from_json(told["receipt"]), trust_of(line.gateway))
+    )
+    assert (found.organisation, found.competence) == (OFMIN, held["competence"])
+    assert found.confirmed.event["id"] == told["event"] == held["registration_event"]
+    assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
+    check_log(line.gateway)
+
+
+def test_no_other_event_is_shown_as_the_registration_of_a_mandate(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    registered = hotline.get(f"/organisations/{OFMIN}").json["document_keys"][0]
+    held = hotline.get(f"/organisations/{OFMIN}").json["mandates"][0]["registration_event"]
+    for path in (
+        f"/organisations/{OFMIN}/mandates/{registered['registration_event']}",
+        f"/organisations/{OCRVP}/mandates/{held}",
+        f"/organisations/nobody/mandates/{held}",
+    ):
+        assert hotline.get(path).status_code == 404, path
+
+
+def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signature(line, hotline):
+    key = document_key("office")
+    line.gateway.register_key(OFMIN, key)
+    path = f"/organisations/{OFMIN}/keys/{key.kid}"
+    assert hotline.get(path).json["locks"] == []
+
+    def declared(says: str) -> str:
+        return key_declaration.issue(
+            organisation=organisation_uri(ISSUER, OFMIN),
+            audience=ISSUER,
+            says=says,
+            kid=key.kid,
+            at=line.gateway.clock(),
+            jti=line.gateway.new_id(),
+            signer=key,
+            random=chance(says),
+        ).compact()
+
+    line.gateway.administer(
+        "organisation.require_signed", OFMIN, declaration=declared(key_declaration.LOCK)
+    )
+    line.gateway.administer(
+        "organisation.allow_attested", OFMIN, declaration=declared(key_declaration.UNLOCK)
+    )
+    trust = replace(
+        trust_of(line.gateway), organisations={OFMIN: signature.public_keys(jwk_set([key]))}
+    )
+    receipts = [receipt.from_json(one) for one in hotline.get(path).json["locks"]]
+    found = key_history.locks(receipts, trust)
+    assert [(one.organisation, one.locked) for one in found] == [(OFMIN, True), (OFMIN, False)]
+    assert all([kind for kind, _ in one.confirmed.opened.shown] == ["subject"] for one in found)

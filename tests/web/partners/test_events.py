@@ -16,11 +16,6 @@ def line() -> Listening:
     return one
 
 
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
-
-
 def test_a_stream_runs_from_one_to_its_head_page_by_page(line, hotline):
     seen, path, head = [], "/events?limit=2", None
     while path:

@@ -9,17 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.evidence import base64url
-from tests.founding import DESK, HOTLINE, founded
+from tests.founding import DESK, HOTLINE
 from tests.newcomers import request_by
 from tests.web.issuing import names_of, serve
-from tests.web.listening import Partner, certificate, der, listening
+from tests.web.listening import Partner, certificate, der
 
 PATH = "/.well-known/est/simplereenroll"
-
-
-@pytest.fixture
-def line():
-    return listening(founded())
 
 
 def renew(partner, key):

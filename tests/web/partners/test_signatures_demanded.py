@@ -8,7 +8,7 @@ import pytest
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from tests.founding import HOTLINE, OFMIN, case_content, check_log, founded, offered, submitted
 from tests.signing import signed_answer, signed_case, signed_offer
-from tests.web.listening import Listening, Partner, listening
+from tests.web.listening import Listening, listening
 from tests.web.partners.tricks import HOTLINES, OFFICES, send
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
@@ -34,16 +34,6 @@ def line(before: dict[str, str]) -> Listening:
     gateway.register_key(HOTLINE, HOTLINES)
     gateway.register_key(OFMIN, OFFICES)
     return listening(gateway)
-
-
-@pytest.fixture
-def hotline(line: Listening) -> Partner:
-    return line.partner(HOTLINE)
-
-
-@pytest.fixture
-def office(line: Listening) -> Partner:
-    return line.partner(OFMIN)
 
 
 def denied(answer: Any, *rules: str) -> None:

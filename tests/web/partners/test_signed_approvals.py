@@ -31,11 +31,6 @@ def succession(line: Listening) -> str:
     return str(line.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"])
 
 
-@pytest.fixture
-def office(line: Listening) -> Partner:
-    return line.partner(OFMIN)
-
-
 def approval(
     gateway: Founded,
     shown: dict[str, Any],

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from gateway.exchange import succession_execution
-from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, check_log
-from tests.web.listening import Listening, Partner, listening
+from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
+from tests.web.listening import Listening, Partner
 
 DAY = date(2026, 4, 1)
 PLAN: dict[str, Any] = {
@@ -19,11 +19,6 @@ PLAN: dict[str, Any] = {
     "legal_act": "Decree 2026-1",
     "permissions": False,
 }
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
 
 
 @pytest.fixture
@@ -57,7 +52,6 @@ def test_an_approval_is_written_once_with_its_receipt(line, offices, succession)
     again = approve(first, succession)
     assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "invalid-state")
     assert approve(second, succession).json["result"]["waits_for"] == []
-    check_log(line.gateway)
 
 
 @pytest.mark.parametrize("body", [{"by": "a person"}, {"to": "x"}, {"by": "x-1", "more": "y"}])
@@ -70,7 +64,6 @@ def test_to_everybody_else_there_is_no_succession(line, succession):
     assert hotline.get("/successions").json == {"items": []}
     assert hotline.get(f"/successions/{succession}").status_code == 404
     assert approve(hotline, succession).status_code == 404
-    check_log(line.gateway)
 
 
 def test_an_approval_takes_the_scope_of_answers(line, succession):

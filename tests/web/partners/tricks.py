@@ -10,10 +10,52 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from gateway.evidence import base64url, sd_jwt
-from tests.founding import document_key
-from tests.web.listening import Partner
+from tests.founding import HOTLINE, OFMIN, case_content, document_key
+from tests.signing import signed_case, signed_offer
+from tests.web.listening import Listening, Partner, listening
 
 HOTLINES, OFFICES, OTHER = (document_key(name) for name in ("hotline", "office", "other"))
+
+
+GROUPS = ["items", "statements"]
+MANDATE = {"competence": {"matter": "csam", "territory": "FR"}}
+
+
+def keyed() -> Listening:
+    """A gateway that knows a document key of the hotline and one of the office."""
+    made = listening()
+    made.gateway.register_key(HOTLINE, HOTLINES)
+    made.gateway.register_key(OFMIN, OFFICES)
+    return made
+
+
+def content(line: Listening, **changes: Any) -> dict[str, Any]:
+    return case_content(line.gateway.new_id(), **changes)
+
+
+def case(line: Listening, **changes: Any) -> sd_jwt.SdJwt:
+    """A good case of the hotline's, but for the changes."""
+    key = changes.pop("key", HOTLINES)
+    said = changes.pop("content", None) or content(line)
+    return signed_case(line.gateway, HOTLINE, key, said, **changes)
+
+
+def asked(case: str, to: dict[str, Any] = MANDATE, **changes: Any) -> dict[str, Any]:
+    said = {"by": "liaison-1", "to": to, "groups": GROUPS, "purpose": ["identify_victim"]}
+    return {"case": case, **said, **changes}
+
+
+def preview(hotline: Partner, case: str, **changes: Any) -> dict[str, Any]:
+    answer = hotline.post("/handoffs/preview", asked(case, **changes))
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def offer(hotline: Partner, case: str, **changes: Any) -> sd_jwt.SdJwt:
+    """A good offer of the case to the competence, but for the changes."""
+    key = changes.pop("key", HOTLINES)
+    shown = changes.pop("shown", None) or preview(hotline, case)
+    return signed_offer(hotline.listening.gateway, HOTLINE, key, shown, **changes)
 
 
 def send(partner: Partner, path: str, document: Any, **headers: str) -> Any:

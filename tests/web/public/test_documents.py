@@ -13,20 +13,7 @@ from gateway.web.problems import all_problems
 from tests import founding
 from tests.each import each
 from tests.founding import ISSUER
-from tests.web.listening import (
-    PARTNERS,
-    Listening,
-    issuing,
-    listening,
-    root,
-    token_key,
-)
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
-
+from tests.web.listening import PARTNERS, issuing, listening, root, token_key
 
 # --- M1, RS4: metadata ---
 
@@ -63,6 +50,7 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
             "handoffs.offer",
             "handoffs.read",
             "handoffs.answer",
+            "events.read",
             "audit.search",
             "admin",
         ],

@@ -8,17 +8,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.kernel.ports import TransactionMode
-from tests.founding import DESK, document_key, founded
+from tests.founding import DESK, document_key
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import names_of, serve
-from tests.web.listening import issuing, listening, root
+from tests.web.listening import issuing, root
 
 SIMPLE = "/.well-known/est/simpleenroll"
-
-
-@pytest.fixture
-def line():
-    return listening(founded())
 
 
 @pytest.fixture
@@ -163,6 +158,12 @@ def test_a_body_that_is_not_whole_changes_nothing(line, host, changes):
     answer = whole(line, host, **changes)
     assert (answer.status_code, slug_of(answer)) == (422, "validation-failed")
     assert line.gateway.size() == before
+
+
+@pytest.mark.parametrize("more", [{"\u00e9": "x"}, {"x": [[[[[[[[[[1]]]]]]]]]]}])
+def test_members_that_have_no_single_spelling_are_no_failure(line, host, more):
+    answer = whole(line, host, jwk={**host.first_key().jwk, **more})
+    assert answer.status_code in (200, 202, 400, 422), answer.text
 
 
 def test_many_wrong_tokens_take_nothing_from_the_right_one(line, host):

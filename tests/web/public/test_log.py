@@ -1,17 +1,9 @@
 """The public face of the log: what a monitor needs, and nothing that is not committed."""
 
-import pytest
-
 from gateway.ledger import note, tiles, tree
 from gateway.ledger.checkpoint import open_checkpoint
 from tests.each import each
 from tests.founding import ORIGIN, submitted
-from tests.web.listening import Listening, listening
-
-
-@pytest.fixture
-def line() -> Listening:
-    return listening()
 
 
 def test_the_checkpoint_is_a_signed_note_of_the_head(line):

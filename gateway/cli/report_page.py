@@ -1,0 +1,65 @@
+"""A verification report as one HTML page to print: nothing in it is loaded or can be followed."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from gateway.cli.output import cold
+from gateway.cli.verify import content_lines
+from gateway.evidence import catalogue
+from gateway.evidence.report import VerificationReport, describe
+
+_STYLE = (
+    "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
+    "h1{font-size:1.4em}h2{font-size:1.15em;border-top:1px solid #999;padding-top:.6em}"
+    "h3{font-size:1em;margin-bottom:.2em}.result{font-weight:bold;border:2px solid;padding:.5em}"
+    "td,li,p{overflow-wrap:anywhere}td{vertical-align:top;padding-right:1em}"
+    "table{font-size:.9em}@media print{body{margin:0;max-width:none}h2{break-after:avoid}}"
+)
+
+
+def render(
+    reports: Mapping[str, VerificationReport], language: str, *, content: bool = False
+) -> str:
+    """One page for the reports by file name, in a language of `catalogue.LANGUAGES`."""
+    title = _word("title", language)
+    parts = [part for name, one in reports.items() for part in _one(name, one, language, content)]
+    return (
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
+        f"'unsafe-inline'\"><title>{title}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{title}</h1>\n{''.join(parts)}</body></html>\n"
+    )
+
+
+def _one(name: str, report: VerificationReport, language: str, content: bool) -> Iterable[str]:
+    yield f"<h2>{_word('file', language)} {_text(name)}</h2>\n"
+    yield f'<p class="result">{_text(report.headline_in(language))}</p>\n'
+    if report.conclusion is not None:
+        for heading, facts in report.conclusion.facts().items():
+            if facts:
+                lines = "".join(f"<li>{escape(line)}</li>\n" for line in describe(facts, language))
+                yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
+        if content:
+            rows = "".join(
+                f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n"
+                for path, value in content_lines(report.conclusion.shown)
+            )
+            yield f"<h3>{_word('content', language)}</h3>\n<table>\n{rows}</table>\n"
+    steps = "".join(
+        f"<li>{_text(catalogue.title(step.title, language))} : "
+        f"{catalogue.word(catalogue.OUTCOMES[step.outcome], language)}</li>\n"
+        for step in report.steps
+    )
+    yield f"<h3>{_word('checks', language)}</h3>\n<ol>\n{steps}</ol>\n"
+    details = "".join(
+        f"<tr><td>{step.number}</td><td>{_text(step.detail)}</td></tr>\n" for step in report.steps
+    )
+    yield f"<h3>{_word('details', language)}</h3>\n<table>\n{details}</table>\n"
+
+
+def _word(name: str, language: str) -> str:
+    return escape(catalogue.word(catalogue.HEADINGS[name], language))
+
+
+def _text(text: str) -> str:
+    return escape(cold(text))

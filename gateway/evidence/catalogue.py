@@ -1,0 +1,513 @@
+"""Every sentence of a verification report, in English and in French: one whole sentence a key.
+
+Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.domain.item_value import defang_text
+
+ENGLISH = "en"
+FRENCH = "fr"
+LANGUAGES = (ENGLISH, FRENCH)
+
+_NB, _THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+
+CONTINUES = frozenset({"signed", "signed.logged", "attested", "attested.logged"})
+"""The facts whose sentence goes on from the one before it: whose signature that act has."""
+
+HEADINGS: Mapping[str, tuple[str, str]] = {
+    "proved": ("Proved", "Prouvé"),
+    "operator_word": ("Only the operator's word", "Sur la seule foi de l’exploitant"),
+    "not_proved": ("Not proved by this file", "Non prouvé par ce fichier"),
+    "content": ("Verified content", "Contenu vérifié"),
+    "checks": ("Checks", "Contrôles"),
+    "title": ("Verification report", "Rapport de vérification"),
+    "file": ("File", "Fichier"),
+    "details": (
+        "Technical details of each check",
+        "Détails techniques de chaque contrôle (en anglais)",
+    ),
+}
+"""The words of a report's form."""
+
+OUTCOMES: Mapping[str, tuple[str, str]] = {
+    "ok": ("ok", "conforme"),
+    "failed": ("failed", "échec"),
+    "skipped": ("skipped", "non exécuté"),
+}
+
+_PASSED: Mapping[int, tuple[str, str]] = {
+    0: ("VERIFIED.", "VÉRIFIÉ (VERIFIED)."),
+    15: (
+        "VERIFIED, INCOMPLETE: documents or events are missing.",
+        "VÉRIFIÉ, INCOMPLET (VERIFIED, INCOMPLETE) : des documents ou des événements manquent.",
+    ),
+    17: (
+        "VERIFIED AS THE OPERATOR'S WORD ONLY: an act of a party is not signed by that party.",
+        "VÉRIFIÉ SUR LA SEULE FOI DE L’EXPLOITANT (VERIFIED AS THE OPERATOR'S WORD ONLY) : un "
+        "acte d’une partie n’est pas signé par elle.",
+    ),
+    18: (
+        "VERIFIED, DEMONSTRATION: the reference date was simulated.",
+        "VÉRIFIÉ, DÉMONSTRATION (VERIFIED, DEMONSTRATION) : la date de référence est simulée.",
+    ),
+}
+
+_FAILED: Mapping[int, tuple[str, str]] = {
+    10: (
+        "NOT VERIFIED: the format of the file is unknown",
+        "NON VÉRIFIÉ (NOT VERIFIED) : le format du fichier est inconnu",
+    ),
+    11: (
+        "NOT VERIFIED: a signature is not valid",
+        "NON VÉRIFIÉ (NOT VERIFIED) : une signature n’est pas valable",
+    ),
+    12: (
+        "NOT VERIFIED: there is no valid proof of inclusion in the log",
+        "NON VÉRIFIÉ (NOT VERIFIED) : aucune preuve d’inclusion dans le journal n’est valable",
+    ),
+    13: (
+        "NOT VERIFIED: documents in the file do not match each other",
+        "NON VÉRIFIÉ (NOT VERIFIED) : des documents du fichier ne concordent pas",
+    ),
+    14: (
+        "CANNOT DECIDE: you have not provided a required key",
+        "INDÉTERMINÉ (CANNOT DECIDE) : une clé nécessaire est absente",
+    ),
+    15: (
+        "INCOMPLETE: evidence is missing",
+        "INCOMPLET (INCOMPLETE) : des éléments de preuve manquent",
+    ),
+    16: (
+        "CONTRADICTION: the gateway signed two incompatible documents. Keep them",
+        "CONTRADICTION : la passerelle a signé deux documents incompatibles. Conservez-les",
+    ),
+    17: (
+        "NOT VERIFIED: a document is not signed by its author",
+        "NON VÉRIFIÉ (NOT VERIFIED) : un document n’est pas signé par son auteur",
+    ),
+}
+
+_ACTS: Mapping[str, tuple[str, str]] = {
+    "case": (
+        "{at}: {by} made version {version} of case {case}.",
+        "{at} : {by} a établi la version {version} du dossier {case}.",
+    ),
+    "offer": (
+        "{at}: {by} offered version {version} of case {case} to {to}, as handoff {handoff}.",
+        "{at} : {by} a proposé la version {version} du dossier {case} à {to} "
+        "(transmission {handoff}).",
+    ),
+    "offer.alone": (
+        "{at}: {by} offered a case to {to}, as handoff {handoff}.",
+        "{at} : {by} a proposé un dossier à {to} (transmission {handoff}).",
+    ),
+    "acceptance": (
+        "{at}: {by} accepted handoff {handoff}, in whole or in part, under its conditions.",
+        "{at} : {by} a accepté la transmission {handoff}, en tout ou en partie, à ses conditions.",
+    ),
+    "acceptance.partial": (
+        "{at}: {by} accepted a part of handoff {handoff} under its conditions.",
+        "{at} : {by} a accepté une partie de la transmission {handoff} à ses conditions.",
+    ),
+    "decline": (
+        "{at}: {by} declined handoff {handoff}.",
+        "{at} : {by} a décliné la transmission {handoff}.",
+    ),
+    "redirection": (
+        "{at}: {by} redirected handoff {handoff}.",
+        "{at} : {by} a réorienté la transmission {handoff}.",
+    ),
+    "outcome": (
+        "{at}: {by} reported an outcome of handoff {handoff}.",
+        "{at} : {by} a fait connaître une suite donnée à la transmission {handoff}.",
+    ),
+    "withdrawal": (
+        "{at}: {by} withdrew handoff {handoff}.",
+        "{at} : {by} a retiré la transmission {handoff}.",
+    ),
+    "closure": (
+        "{at}: {by} closed handoff {handoff}.",
+        "{at} : {by} a clôturé la transmission {handoff}.",
+    ),
+    "reissue": (
+        "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
+        "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "
+        "changé de titulaire.",
+    ),
+    "lapse": (
+        "{at}: handoff {handoff} to {by} lapsed, because a mandate moved.",
+        "{at} : la transmission {handoff} à {by} est devenue caduque, une compétence ayant "
+        "changé de titulaire.",
+    ),
+}
+
+_SENTENCES: Mapping[str, tuple[str, str]] = {
+    **_ACTS,
+    "signed": (
+        "That document is signed by {by} itself, key {kid}.",
+        "Ce document est signé par {by} (clé {kid}).",
+    ),
+    "signed.logged": (
+        "That document is signed by {by} itself, key {kid}, and recorded as entry {entry}.",
+        "Ce document est signé par {by} (clé {kid}) et inscrit au journal (entrée {entry}).",
+    ),
+    "attested": (
+        "That document is attested by the gateway {issuer} for {by}, key {kid}; it is only as "
+        "reliable as the gateway's operator.",
+        "La passerelle {issuer} a signé ce document au nom de {by} (clé {kid}) ; sa fiabilité "
+        "dépend de l’exploitant de la passerelle.",
+    ),
+    "attested.logged": (
+        "That document is attested by the gateway {issuer} for {by}, key {kid}, and recorded as "
+        "entry {entry}; it is only as reliable as the gateway's operator.",
+        "La passerelle {issuer} a signé ce document au nom de {by} (clé {kid}), inscrit au "
+        "journal (entrée {entry}) ; sa fiabilité dépend de l’exploitant de la passerelle.",
+    ),
+    "documents": (
+        "{signed} of {all} documents are signed by their authors.",
+        "Documents signés par leur auteur : {signed} sur {all}.",
+    ),
+    "log": (
+        "The log {log} contains the offer and all answers shown.",
+        "L’offre et toutes les réponses présentées sont inscrites au journal {log}.",
+    ),
+    "state": (
+        "After entry {entry} the state of the handoff was {states}.",
+        "Après l’entrée {entry}, l’état de la transmission était{nb}: {states}.",
+    ),
+    "reissued_from": (
+        "The gateway reissued handoff {handoff} because the mandate moved from {predecessor} to "
+        "{successor}, by event {event}.",
+        "La passerelle a réémis la transmission {handoff}, la compétence étant passée de "
+        "{predecessor} à {successor} (événement {event}).",
+    ),
+    "reissued_from.original": (
+        "The original offer by {by} has the same terms.",
+        "L’offre initiale de {by} a les mêmes termes.",
+    ),
+    "reissued_from.no_original": (
+        "The original offer is not in this file.",
+        "L’offre initiale n’est pas dans ce fichier.",
+    ),
+    "succession": (
+        "The succession was planned under {act}: entry {entry} of the log {log}.",
+        "Le transfert de compétence a été prévu par {act} (entrée {entry} du journal {log}).",
+    ),
+    "mandate": (
+        "{organisation} was registered as competent for {competence} from {start} on, by {act}: "
+        "event {event}, entry {entry}.",
+        "L’organisme {organisation} a été enregistré comme compétent pour {competence} à partir "
+        "du {start}, par {act} (événement {event}, entrée {entry}).",
+    ),
+    "mandate.unproved": (
+        "This file does not prove that {organisation} held the mandate {competence}; the offer "
+        "refers to event {event}.",
+        "Ce fichier ne prouve pas que l’organisme {organisation} était compétent pour "
+        "{competence} ; l’offre renvoie à l’événement {event}.",
+    ),
+    "mandate.ended": (
+        "This file does not show whether the mandate had been ended before the offer.",
+        "Ce fichier ne montre pas si la compétence avait pris fin avant l’offre.",
+    ),
+    "consulted": (
+        "{at}: the gateway recorded the consultation of exactly this presentation, {elements} "
+        "elements: entry {entry}.",
+        "{at} : la passerelle a enregistré la consultation de cette présentation exactement, "
+        "{elements} éléments (entrée {entry}).",
+    ),
+    "consulted.other": (
+        "{at}: the gateway recorded a consultation of the case: entry {entry}.",
+        "{at} : la passerelle a enregistré une consultation du dossier (entrée {entry}).",
+    ),
+    "attempt": (
+        "{at}: a REFUSED attempt is on record, {type} ({result}); nothing was done: entry {entry}.",
+        "{at} : une tentative REFUSÉE est enregistrée, {type} ({result}) ; rien n’a été "
+        "exécuté (entrée {entry}).",
+    ),
+    "event": (
+        "{at}: the gateway recorded {type}: entry {entry}.",
+        "{at} : la passerelle a enregistré {type} (entrée {entry}).",
+    ),
+    "erased": (
+        "{at}: the gateway recorded that it erased its copy of the case: entry {entry}.",
+        "{at} : la passerelle a enregistré l’effacement de sa copie du dossier (entrée {entry}).",
+    ),
+    "one_history": (
+        "All checkpoints of the log {log} in this file are of one history.",
+        "Tous les points de contrôle du journal {log} présents ici relèvent d’une seule histoire.",
+    ),
+    "one_history.unproved": (
+        "This file does not show that all checkpoints of the log {log} are of one history; it "
+        "shows no contradiction. A copy of the log does.",
+        "Ce fichier ne montre pas que tous les points de contrôle du journal {log} relèvent "
+        "d’une seule histoire ; il ne montre aucune contradiction. Une copie du journal le permet.",
+    ),
+    "times": (
+        "Times come from the gateway's clock or the author's; they are not qualified electronic "
+        "time stamps.",
+        "Les heures proviennent de l’horloge de la passerelle ou de l’auteur ; il ne s’agit pas "
+        "d’horodatages électroniques qualifiés au sens du règlement eIDAS.",
+    ),
+    "stream": (
+        "The event of the answer by {organisation} is number {number} of its own event stream: "
+        "ask {organisation} to confirm it.",
+        "L’événement de la réponse de {organisation} porte le numéro {number} de son flux : "
+        "demandez-lui confirmation.",
+    ),
+    "stream.unproved": (
+        "This file does not show the number that the answers have in the event stream of "
+        "{organisation}: ask {organisation} whether it made them.",
+        "Ce fichier ne montre pas le numéro de ces réponses dans le flux d’événements de "
+        "{organisation} : demandez-lui si elle en est l’auteur.",
+    ),
+    "later": (
+        "This file may not show later events, such as a withdrawal. Ask the other party.",
+        "Ce fichier ne montre pas nécessairement les événements ultérieurs, par exemple un "
+        "retrait. Renseignez-vous auprès de l’autre partie.",
+    ),
+    "outcomes": (
+        "Outcomes, consultations and refused attempts may be missing from this file.",
+        "Des suites données, des consultations et des tentatives refusées peuvent manquer.",
+    ),
+    "absent": (
+        "Not in this file: the document of {type}, entry {entry}.",
+        "Absent de ce fichier : le document de {type}, entrée {entry}.",
+    ),
+    "gaps": (
+        "Moves between the events shown that are not in this file: {number}.",
+        "Changements d’état entre les événements présentés, absents de ce fichier : {number}.",
+    ),
+    "withheld": (
+        "Digests without content, padding included: {case} of the case, {answers} of the offer "
+        "and answers, {events} of the events.",
+        "Empreintes sans contenu, remplissage compris : {case} du dossier, {answers} de l’offre "
+        "et des réponses, {events} des événements.",
+    ),
+    "withheld.document": (
+        "Digests without content in this file, padding included: {number}.",
+        "Empreintes sans contenu dans ce fichier, remplissage compris : {number}.",
+    ),
+    "withheld.event": (
+        "{number} details are not disclosed (for other readers, erased, or padding).",
+        "Détails non communiqués (destinés à d’autres, effacés, ou remplissage) : {number}.",
+    ),
+    "sealed": (
+        "Only {organisation} can read {number} sealed elements of this case.",
+        "Seul l’organisme {organisation} peut lire {number} éléments chiffrés de ce dossier.",
+    ),
+    "elements": (
+        "{shown} elements of the case are shown, and the offer covers each.",
+        "{shown} éléments du dossier sont présentés, tous couverts par l’offre.",
+    ),
+    "elements.document": ("{shown} elements are shown.", "{shown} éléments sont présentés."),
+    "signed_only": (
+        "{organisation} had allowed the gateway no more to sign for it from entry {entry} on.",
+        "{organisation} n’autorisait plus la passerelle à signer en son nom depuis l’entrée "
+        "{entry}.",
+    ),
+    "simulated": (
+        "The reference date was simulated ({dates}): this is not evidence of a real exchange.",
+        "La date de référence est simulée ({dates}) : ce document ne prouve aucun échange réel.",
+    ),
+    "key.registered": (
+        "The key of {organisation} ({kid}) was registered on {at}: entry {entry}.",
+        "La clé de {organisation} ({kid}) a été enregistrée le {at} (entrée {entry}).",
+    ),
+    "key.registration.unproved": (
+        "Only your key file confirms that the key of {organisation} is theirs.",
+        "Seul votre fichier de clés confirme que la clé de {organisation} est la sienne.",
+    ),
+    "key.revocation.unproved": (
+        "This file does not show whether the key of {organisation} had been revoked.",
+        "Ce fichier ne permet pas de savoir si la clé de {organisation} avait été révoquée.",
+    ),
+    "key.revoked.after": (
+        "The key of {organisation} was revoked by entry {entry}. The log contained its documents "
+        "before that.",
+        "La clé de {organisation} a été révoquée par l’entrée {entry}. Ses documents étaient "
+        "inscrits au journal avant.",
+    ),
+    "key.revoked.undated": (
+        "The key of {organisation} was revoked by entry {entry}. This file does not show that "
+        "the log contained its documents before that.",
+        "La clé de {organisation} a été révoquée par l’entrée {entry}. Ce fichier ne montre pas "
+        "que ses documents étaient inscrits au journal avant.",
+    ),
+    "unlogged": (
+        "This file does not show whether the log contains the document, nor to whom it was "
+        "offered: the evidence bundle of the handoff does.",
+        "Ce fichier ne montre ni si le document est inscrit au journal, ni à qui il a été "
+        "proposé : le dossier de preuves de la transmission le montre.",
+    ),
+    "recorded": (
+        "The log {log} contains {type} ({result}) of {at} as entry {entry} of {size}.",
+        "Le journal {log} contient {type} ({result}) du {at} (entrée {entry} sur {size}).",
+    ),
+    "recorded.attempt": (
+        "The log {log} contains the genuine record of a REFUSED attempt, {type} ({result}) of "
+        "{at}, as entry {entry} of {size}. Nothing was done.",
+        "Le journal {log} contient l’enregistrement authentique d’une tentative REFUSÉE, {type} "
+        "({result}) du {at} (entrée {entry} sur {size}). Rien n’a été exécuté.",
+    ),
+    "recorded.word": (
+        "That it happened as recorded is the word of the gateway; the log only shows that the "
+        "record was not changed since.",
+        "Que les faits soient tels qu’enregistrés repose sur la passerelle ; le journal montre "
+        "seulement que l’enregistrement n’a pas été modifié depuis.",
+    ),
+    "membership": (
+        "The gateway {issuer} attested that {organisation} was {membership}, from {at} to {end}.",
+        "La passerelle {issuer} a attesté la qualité de membre de {organisation} "
+        "({membership}), du {at} au {end}.",
+    ),
+    "membership.later": (
+        "Check that it has not expired. It cannot show later changes, such as a suspension.",
+        "Vérifiez qu’elle n’a pas expiré. Elle ne peut montrer les changements ultérieurs, par "
+        "exemple une suspension.",
+    ),
+    "stream.complete": (
+        "These are all {number} events of {organisation} in the log {log} up to {at} ({size} "
+        "entries).",
+        "Voici tous les {number} événements de {organisation} dans le journal {log} jusqu’au "
+        "{at} ({size} entrées).",
+    ),
+    "stream.last": (
+        "The gateway signed that {number} is the last number: any other event of {organisation} "
+        "in those entries would prove that the gateway signed a false statement.",
+        "La passerelle a signé que {number} est le dernier numéro : tout autre événement de "
+        "{organisation} dans ces entrées prouverait que cette attestation est fausse.",
+    ),
+    "stream.later": ("Later events are not shown.", "Les événements ultérieurs ne figurent pas."),
+    "stream.fork": (
+        "The log was not checked for a fork beyond what these files name: that needs a copy of "
+        "the log (--log).",
+        "L’absence de bifurcation du journal n’a été vérifiée que pour ce que nomment ces "
+        "fichiers : une copie du journal (--log) est nécessaire.",
+    ),
+    "copy": (
+        "This copy has all {size} entries of the log {log} up to its signed checkpoint, and every "
+        "hash matches.",
+        "Cette copie contient les {size} entrées du journal {log} jusqu’à son point de contrôle "
+        "signé, et toutes les empreintes concordent.",
+    ),
+    "copy.documents": (
+        "It does not show the documents behind the entries: receipts do.",
+        "Elle ne montre pas les documents correspondant aux entrées : les récépissés le font.",
+    ),
+}
+
+_STATES: Mapping[str, str] = {
+    "offered": "proposée",
+    "accepted": "acceptée",
+    "partially_accepted": "partiellement acceptée",
+    "declined": "déclinée",
+    "redirected": "réorientée",
+    "withdrawn": "retirée",
+    "closed": "clôturée",
+    "reissued": "réémise",
+    "lapsed": "caduque",
+}
+"""The states of a handoff in French."""
+
+_TITLES: Mapping[str, str] = {
+    "The file is an evidence bundle": "Le fichier est un dossier de preuves",
+    "The signature of the case version is valid": "La signature de la version du dossier est "
+    "valable",
+    "The signature of the offer is valid": "La signature de l’offre est valable",
+    "The offer covers this case version and comes from its originator": "L’offre porte sur cette "
+    "version du dossier et provient de son émetteur",
+    "The offer covers every element shown": "L’offre couvre tous les éléments présentés",
+    "The signature of every answer is valid": "La signature de chaque réponse est valable",
+    "Every answer refers to this handoff, case version, offer and package": "Chaque réponse se "
+    "rapporte à cette transmission, à cette version du dossier, à cette offre et à ce lot",
+    "Every receipt proves that the same log contains its event": "Chaque récépissé prouve que le "
+    "même journal contient l’événement correspondant",
+    "The log has one history": "Le journal n’a qu’une histoire",
+    "Every receipt belongs to this handoff": "Chaque récépissé se rapporte à cette transmission",
+    "The log records the offer and every answer": "L’offre et toutes les réponses sont inscrites "
+    "au journal",
+    "The times are possible": "Les heures sont possibles",
+    "The recipient was registered for the mandate": "Le destinataire était enregistré pour cette "
+    "compétence",
+    "Origin of each member's key": "Origine de la clé de chaque membre",
+    "No attested document breaks a promise to sign": "Aucun document attesté ne contredit un "
+    "engagement de signer",
+    "The events follow each other in a possible order": "L’ordre des événements est cohérent",
+    "Undisclosed elements are counted": "Décompte des éléments non communiqués",
+    "The file is a receipt": "Le fichier est un récépissé",
+    "The log of the event is trusted": "Le journal de l’événement est de confiance",
+    "Every disclosure belongs to the event": "Chaque divulgation appartient à l’événement",
+    "The log contains the event": "Le journal contient l’événement",
+    "The file is a signed document": "Le fichier est un document signé",
+    "The signature is valid": "La signature est valable",
+    "Every disclosure belongs to the document": "Chaque divulgation appartient au document",
+    "Origin of the key": "Origine de la clé",
+    "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "
+    "point de contrôle et chaque preuve",
+    "Every document is signed by its author": "Chaque document est signé par son auteur",
+    "The format of the file is known": "Le format du fichier est connu",
+    "The gateway signed the attestation, and its form is valid": "La passerelle a signé "
+    "l’attestation, et sa forme est valable",
+    "The attestation names an organisation and an expiry time": "L’attestation nomme un organisme "
+    "et une échéance",
+}
+
+
+def headline(code: int, passed: bool, failure: str, language: str) -> str:
+    """The result of a report; ``failure`` says why, in English."""
+    at = LANGUAGES.index(language)
+    if passed:
+        return _typeset(_PASSED[code][at], language)
+    return f"{_typeset(_FAILED[code][at], language)} ({failure})."
+
+
+def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], language: str) -> str:
+    """The sentence of a fact, with what a document says besides in brackets."""
+    written = {
+        # The gateway's own address is one that the verifier trusts; all else is others' text.
+        name: str(value) if name == "issuer" else defang_text(_written(name, value, language))
+        for name, value in values.items()
+    }
+    text = _typeset(_SENTENCES[key][LANGUAGES.index(language)], language)
+    text = text.format(**written, nb=_NB)
+    if not extra:
+        return text
+    besides = "; ".join(f"{name} {_value(value)}" for name, value in extra.items())
+    return f"{text} ({defang_text(besides)})"
+
+
+def title(english: str, language: str) -> str:
+    """The title of a step; English where a language lacks it."""
+    return english if language == ENGLISH else _TITLES.get(english, english)
+
+
+def word(pair: tuple[str, str], language: str) -> str:
+    """A word of `HEADINGS` or `OUTCOMES`."""
+    return pair[LANGUAGES.index(language)]
+
+
+def _written(name: str, value: Any, language: str) -> str:
+    if name != "states":
+        return _value(value)
+    words = [_STATES[state] if language == FRENCH else state for state in value]
+    return (" ou " if language == FRENCH else " or ").join(words)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+        case list() | tuple():
+            return ", ".join(_value(one) for one in value) or "-"
+        case _:
+            return str(value)
+
+
+def _typeset(text: str, language: str) -> str:
+    """French sets a space before two-part marks (only in the catalogue's own words)."""
+    if language != FRENCH:
+        return text
+    return text.replace(" ;", f"{_THIN};").replace(" :", f"{_NB}:")

@@ -1,0 +1,119 @@
+"""That the recipient of an offer held the mandate which the offer names: an event of the log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from gateway.domain.audit_event import EventResult
+from gateway.domain.organisation import format_competence
+from gateway.evidence import canonical
+from gateway.evidence.handoff_documents import OfferClaims
+from gateway.evidence.receipt import VerifiedReceipt
+from gateway.evidence.report import Code, Fact, VerificationFailed
+
+GRANTED = "mandate.granted"
+PLANNED = "succession.planned"
+
+
+@dataclass(frozen=True)
+class RegisteredMandate:
+    """A mandate as its registration shows it; ``start`` and ``end`` are half-open days."""
+
+    organisation: str
+    competence: str
+    start: date
+    end: date | None
+    legal_act: str
+    confirmed: VerifiedReceipt
+
+    def describe(self) -> str:
+        """One clause: who, what, from when, by which act and entry."""
+        return (
+            f"{self.organisation} for {self.competence} from {self.start}, {self.legal_act}, "
+            f"entry {self.confirmed.index}"
+        )
+
+    def may_hold_at(self, at: datetime) -> bool:
+        """Whether it was in force on the day ``at`` in some time zone."""
+        first, last = (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
+        return self.holds(first, last)
+
+    def holds(self, first: date, last: date) -> bool:
+        """Whether it was in force on one of the days from ``first`` to ``last``."""
+        return self.start <= last and (self.end is None or first < self.end)
+
+    def fact(self) -> Fact:
+        """The same as a fact."""
+        values = {
+            "organisation": self.organisation,
+            "competence": self.competence,
+            "start": self.start.isoformat(),
+            "act": self.legal_act,
+            "event": self.confirmed.event["id"],
+            "entry": self.confirmed.index,
+        }
+        return Fact("mandate", values | ({"end": self.end.isoformat()} if self.end else {}))
+
+
+def subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
+    """What a change of the registry changed; empty where that is not disclosed."""
+    texts = confirmed.details("subject")
+    try:
+        fields = canonical.decode(texts[0].encode()) if texts else {}
+    except (ValueError, AttributeError):
+        fields = {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
+    """The mandate that an event registered: a grant, or the plan of a succession.
+
+    Raises VerificationFailed for another event, or one that does not disclose what it registered.
+    """
+    event, fields = confirmed.event, subject(confirmed)
+    kind = event["type"] if event["result"] == EventResult.ALLOWED else "a refused attempt"
+    try:
+        if kind == GRANTED:
+            key = format_competence(fields["function"], fields["matter"], fields["territory"])
+            holder, first, last = fields["organisation"], fields["from"], fields.get("until")
+        elif kind == PLANNED:
+            key, holder = fields["competence"], fields["successor"]
+            first, last = fields["effective_on"], None
+        else:
+            raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
+        end = None if last is None else date.fromisoformat(last)
+        act = str(fields["legal_act"])
+        return RegisteredMandate(
+            str(holder), str(key), date.fromisoformat(first), end, act, confirmed
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, VerificationFailed):
+            raise
+        raise VerificationFailed(
+            Code.MISMATCH, "the receipt does not disclose which mandate was registered"
+        ) from None
+
+
+def check(
+    confirmed: VerifiedReceipt, offer: OfferClaims, first: date, last: date
+) -> RegisteredMandate:
+    """The mandate that an offer addressed, in force on one of the days on which it was offered.
+
+    A day begins at another hour where the gateway is: ``first`` to ``last`` are all it may be.
+
+    Raises VerificationFailed when the event registered another one, for another organisation, or
+    for other days.
+    """
+    found = read(confirmed)
+    if confirmed.event["id"] != offer.mandate_event:
+        raise VerificationFailed(Code.MISMATCH, "the offer refers to another registration")
+    if (found.organisation, found.competence) != (offer.recipient, offer.competence):
+        raise VerificationFailed(
+            Code.MISMATCH,
+            f"event {confirmed.event['id']} made {found.organisation} competent for "
+            f"{found.competence}, not {offer.recipient} for {offer.competence}",
+        )
+    if not found.holds(first, last):
+        raise VerificationFailed(Code.MISMATCH, f"the mandate was not in force on {first}")
+    return found

@@ -1,0 +1,109 @@
+"""How long a request is (RFC 9112 section 6): told from its bytes as they come."""
+
+import io
+import re
+
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+from gunicorn.http.unreader import Unreader
+
+HEAD_BYTES = 32_768
+"""Of a head, and of a chunked body's trailer: with them a client has said enough."""
+
+_END = b"\r\n\r\n"
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_FRAMING = re.compile(
+    rb"\r\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(rb"[0-9]{1,10}")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+
+
+class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
+    """What a connection has sent, until a whole request is there for gunicorn's parser to read.
+
+    Not a second parser: where this one is in doubt it calls the request whole, and gunicorn, which
+    reads nothing but what is here, refuses it.
+    """
+
+    def __init__(self, largest_body: int) -> None:
+        """Of a body larger than that the application gets no more than it needs to refuse it."""
+        super().__init__()
+        self.largest_body = largest_body
+        self._most = HEAD_BYTES + 2 * largest_body  # in chunks of a few bytes as well
+        self._head_given = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.received = bytearray()
+        self.expects_continue = False
+        """The client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
+        self._looked = 0  # up to here there is no end of the head
+        self._head = 0  # where the head ends; 0 while it does not
+        self._needed = 0  # how much there must be; chunked: where the next chunk begins
+        self._chunked = False
+        self._decoded = 0
+
+    def hand_over(self) -> None:
+        """Let the parser have what was received."""
+        self._head_given = self._head > 0
+        self.buf = io.BytesIO(self.received)
+        self._begin()
+
+    def take_back(self) -> None:
+        """Begin the next request with what the parser has left."""
+        self.received += self.take_buffered()
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Refuse to wait for more: a thread gets a whole request, or one that cannot be served."""
+        raise NoMoreData if self._head_given else LimitRequestHeaders("the head does not end")
+
+    def is_whole(self) -> bool:
+        """Whether a request is there, or so much of one that more bytes cannot make good."""
+        data = self.received
+        if not self._head and not self._find_head(data):
+            return self._spoilt(data)
+        if self._chunked:
+            return self._chunks_are_whole(data)
+        return len(data) >= self._needed
+
+    def _find_head(self, data: bytearray) -> bool:
+        end = data.find(_END, self._looked)
+        if end < 0:
+            return False
+        self._head = end + len(_END)
+        self._needed = self._head
+        fields = _FRAMING.findall(data, 0, end + 2)
+        lengths = [(name.lower(), value) for name, value in fields if name.lower() != b"expect"]
+        self.expects_continue = len(fields) > len(lengths)
+        if len(lengths) == 1:  # none: no body; more: refused
+            name, value = lengths[0]
+            if name == b"transfer-encoding":
+                self._chunked = value.lower() == b"chunked"
+            elif _DIGITS.fullmatch(value) and int(value) <= self.largest_body:
+                self._needed += int(value)
+        return True
+
+    def _spoilt(self, data: bytearray) -> bool:
+        bare = _BARE_LINE_FEED.search(data, self._looked)
+        self._looked = max(0, len(data) - len(_END) + 1)
+        return bare is not None or len(data) > HEAD_BYTES
+
+    def _chunks_are_whole(self, data: bytearray) -> bool:
+        """Whether the last chunk is there (RFC 9112 section 7.1), or enough to refuse the body."""
+        while len(data) <= self._most:
+            line = data.find(b"\r\n", self._needed)
+            if line < 0:
+                return len(data) - self._needed > HEAD_BYTES
+            size = _CHUNK_SIZE.fullmatch(data, self._needed, line)
+            length = int(size[1], 16) if size else -1
+            if length <= 0:
+                return length < 0 or data.find(_END, line) >= 0 or len(data) - line > HEAD_BYTES
+            begin, end = line + 2, line + 2 + length
+            enough = self._decoded + min(length, len(data) - begin) >= self.largest_body
+            broken = len(data) >= end + 2 and data[end : end + 2] != b"\r\n"
+            if enough or broken or len(data) < end + 2:
+                return enough or broken
+            self._decoded += length
+            self._needed = end + 2
+        return True

@@ -1,0 +1,58 @@
+"""Every sentence exists in both languages, with the same places for values."""
+
+import json
+import re
+from string import Formatter
+
+from gateway.evidence import catalogue
+from gateway.evidence.report import Code
+from gateway.evidence.verification import verify
+from tests.each import each
+from tests.evidence.kept import trust_folder
+from tests.evidence.test_kept import EXPECTED, FOLDER
+
+SENTENCES = catalogue._SENTENCES
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@each("key", sorted(SENTENCES))
+def test_a_sentence_has_the_same_values_in_both_languages(key: str) -> None:
+    english, french = SENTENCES[key]
+    assert places(english) == places(french) - {"nb"}
+
+
+@each("key", sorted(SENTENCES))
+def test_french_sets_a_space_that_does_not_break_before_two_part_marks(key: str) -> None:
+    values = dict.fromkeys(places(SENTENCES[key][0]) - {"states"}, "x")
+    text = catalogue.sentence(key, values | {"states": ["offered"]}, {}, catalogue.FRENCH)
+    assert not re.search(r" [:;?!]|'", text), text
+
+
+@each("code", list(Code))
+def test_every_result_has_a_headline_in_both_languages(code: Code) -> None:
+    passed = code in (Code.VERIFIED, Code.ATTESTED, Code.SIMULATED)
+    english, french = (
+        catalogue.headline(int(code), passed, "why", one) for one in catalogue.LANGUAGES
+    )
+    assert english.partition(":")[0].rstrip(".") in french, "the English word is repeated"
+
+
+@each("name", sorted(EXPECTED))
+def test_every_title_of_a_step_has_its_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    for step in report.steps:
+        assert catalogue.title(step.title, catalogue.FRENCH) != step.title
+
+
+@each("name", sorted(EXPECTED))
+def test_a_report_is_the_same_facts_as_data(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    told = json.loads(json.dumps(report.to_json()))
+    assert told["code"] == EXPECTED[name]["code"]
+    if report.conclusion is not None:
+        assert [one["fact"] for one in told["proved"]] == [
+            one.key for one in report.conclusion.proved
+        ]
