@@ -1,6 +1,5 @@
 """Maintenance: lists each hour and at once, renewals, requests, one at a time, whatever happens."""
 
-import json
 import os
 import shutil
 import signal
@@ -23,10 +22,8 @@ from gateway import files, maintenance, wiring
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
-from gateway.evidence import base64url
 from gateway.exchange import erasure, succession_execution, successions
 from gateway.exchange.successions import SuccessionApprovalRequest
-from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import Caller, CertificateOrder, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
@@ -43,7 +40,7 @@ from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.marks import raise_mark_file
-from tests.operating import MARTIN, PASSPHRASE, Operator, operator, request
+from tests.operating import MARTIN, PASSPHRASE, Operator, asked, operator
 from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -257,32 +254,6 @@ def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> Non
 
 
 # --- Certificate requests
-
-
-def asked(
-    gateway: wiring.GatewayRuntime, csr: str | None = None, *, recorded: bool = True
-) -> CertificateOrder:
-    """An approved request that waits."""
-    approved = CertificateOrder(
-        wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin"
-    )
-    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        work.signing.add(approved)
-        if recorded:
-            said = json.dumps({"csr_sha256": base64url.digest(approved.csr.encode())})
-            parties = events.gateway_and("ofmin")
-            told = (events.shared("subject", said, parties),)
-            events.record(
-                work,
-                "certificate.renew",
-                parties,
-                event=approved.id,
-                simulated_date=None,
-                at=gateway.ports.now(),
-                details=told,
-            )
-        work.commit()
-    return approved
 
 
 def served_of(upkeep: Maintenance, request: CertificateOrder) -> CertificateOrder:
