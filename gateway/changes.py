@@ -1,10 +1,17 @@
 """All that administrators change, over the network and on the host: the registry, and erasure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.exchange import erasure
 from gateway.kernel.changes import ChangeType
 from gateway.registry import table
 
-CHANGES: Mapping[str, ChangeType] = {**table.CHANGES, erasure.ACTION: erasure.CHANGE}
+_ENDING_A_KEY = ("contact.set", "organisation.leave")
+
+CHANGES: Mapping[str, ChangeType] = {
+    **table.CHANGES,
+    **{one: replace(table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
+    erasure.ACTION: erasure.CHANGE,
+}
 """Every change, by its action."""

@@ -7,6 +7,7 @@ records.
 """
 
 import fcntl
+import json
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -19,20 +20,30 @@ from uuid import UUID
 
 from cryptography import x509
 
+from gateway import files
+from gateway.changes import CHANGES
 from gateway.config import Config
-from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal
+from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
 from gateway.exchange import erasure, succession_execution
 from gateway.files import PrivateFileError
+from gateway.kernel import changes
 from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
 from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
 from gateway.registry.issuing import issue_approved_certificates, remind
-from gateway.store import migrations
+from gateway.registry.replay import Replay
+from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
+from gateway.store.log_integrity import StoredLogCorrupt
+from gateway.store.registry import Entry
+from gateway.store.registry_proof import RegistryComparison
+from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
@@ -104,13 +115,14 @@ class Maintenance:
     def step(self) -> None:
         """Run each duty that is due. What fails is an alarm, and keeps no other duty."""
         for duty in DUTIES:
-            if self._due.get(duty.name, _AT_ONCE) <= self.gateway.ports.now():
+            now = self.gateway.ports.now()
+            if self._due.setdefault(duty.name, now + duty.after_start) <= now:
                 self._attempt(duty)
 
     def start(self) -> None:
-        """Run every duty; raise what a gateway cannot start without."""
+        """Run every duty of a start; raise what a gateway cannot start without."""
         for duty in DUTIES:
-            failure = self._attempt(duty)
+            failure = None if duty.after_start else self._attempt(duty)
             if failure is not None and duty.vital:
                 raise failure
 
@@ -148,7 +160,8 @@ class Duty:
     """One line of the timetable.
 
     ``failing`` tells the operator what is not done. A duty that ``records`` waits while the log is
-    frozen; a gateway does not start when a ``vital`` one fails.
+    frozen; a gateway does not start when a ``vital`` one fails. What takes long comes some time
+    ``after_start``.
     """
 
     name: str
@@ -157,6 +170,7 @@ class Duty:
     failing: str
     records: bool = False
     vital: bool = False
+    after_start: timedelta = timedelta(0)
 
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -229,9 +243,111 @@ def review_published(upkeep: Maintenance, now: datetime) -> DutyReport:
 
 
 def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
-    """Compare the database with the high-water mark."""
-    upkeep.gateway.continuity.check()
+    """Compare the database with the high-water mark.
+
+    What is signed is our own: where the key that vouches for heads is new, it vouches for it.
+    """
+    gateway = upkeep.gateway
+    try:
+        gateway.continuity.check()
+    except LogFrozen:
+        marked = gateway.mark.read()
+        if marked is None:
+            raise
+        with gateway.store.begin(TransactionMode.WRITE) as work:
+            work.log.vouch(marked.head)
+            work.commit()
+        gateway.continuity.check()
     upkeep.log_refusal = None
+    return DutyReport()
+
+
+def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Hold the registry against the log; what differs is out of service until it does no more.
+
+    While the log is frozen, too: this asks for no event.
+    """
+    gateway = upkeep.gateway
+    with gateway.store.begin(TransactionMode.READ) as work:
+        found = registry_comparison(gateway.config, work)
+        before = work.organisations.out_of_service()
+    stopped = {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
+    if before != found.differing | stopped:
+        _put_out_of_service(gateway, found.differing | stopped)
+    return DutyReport(found.sentences())
+
+
+def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
+    with gateway.store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(entries)
+        work.commit()
+
+
+def _stop(gateway: GatewayRuntime, organisation: str, *, stopped: bool = True) -> None:
+    """Put an organisation out of service, or into it again."""
+    named = frozenset({("organisation", organisation)})
+    with gateway.store.begin(TransactionMode.READ) as work:
+        before = work.organisations.out_of_service()
+    _put_out_of_service(gateway, before | named if stopped else before - named)
+
+
+SUSPEND = "organisation.suspend"
+SUSPENSIONS = "suspensions"
+"""The folder of suspensions that a frozen log could not record: outside the database, which may be
+replaced by a newer one."""
+
+
+def keep_suspension(gateway: GatewayRuntime, change: Change, approval: str) -> None:
+    """Stop an organisation at once, and keep its approved suspension until it can be recorded."""
+    kept = {"organisation": change.organisation, "values": change.values, "approval": approval}
+    folder = gateway.config.folder / SUSPENSIONS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    files.create(folder / f"{gateway.ports.new_id()}.json", json.dumps(kept).encode())
+    _stop(gateway, change.organisation)
+
+
+def _suspensions(gateway: GatewayRuntime) -> Iterator[tuple[Path, Change, str]]:
+    for file in sorted((gateway.config.folder / SUSPENSIONS).glob("*.json")):
+        kept = json.loads(file.read_bytes())
+        yield file, Change(SUSPEND, kept["organisation"], kept["values"]), kept["approval"]
+
+
+def record_suspensions(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Record the suspensions that were approved while the log was frozen."""
+    gateway, alarms = upkeep.gateway, []
+    for file, change, approval in _suspensions(gateway):
+        _stop(gateway, change.organisation, stopped=False)
+        try:
+            changes.make(gateway.ports, CHANGES, change, [approval])
+        except RecordedRefusal as refused:
+            if not isinstance(refused.refusal, WrongState):
+                _stop(gateway, change.organisation)
+                alarms.append(
+                    f"{change.organisation} is out of service, but its suspension cannot be "
+                    f"recorded ({refused.refusal.detail}): suspend it again, then remove {file}"
+                )
+                continue
+        except BaseException:
+            _stop(gateway, change.organisation)
+            raise
+        file.unlink()
+    return DutyReport(tuple(alarms))
+
+
+def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
+    """The registry of a gateway, compared with what its log's events make of an empty one."""
+    zone = config.civil_time_zone
+    replay = Replay(config.issuer, lambda moment: moment.astimezone(zone).date())
+    return registry_proof.compare_registry(work, replay)
+
+
+def verify_log(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Make the whole log again from its documents, with streams and search words."""
+    with upkeep.gateway.store.begin(TransactionMode.READ) as work:
+        try:
+            log_integrity.verify_log(work, lambda done, of: None)
+        except StoredLogCorrupt as error:
+            return DutyReport((f"the stored log is damaged: {error}",))
     return DutyReport()
 
 
@@ -351,6 +467,28 @@ DUTIES: tuple[Duty, ...] = (
     Duty("publication", _EACH_STEP, publish, "lists are not published", vital=True),
     Duty("review", _EACH_STEP, review_published, "what is published is not reviewed"),
     Duty("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
+    Duty(
+        "registry",
+        timedelta(hours=1),
+        compare_registry,
+        "the registry is not compared with the log",
+        vital=True,
+    ),
+    Duty(
+        "suspensions",
+        _EACH_STEP,
+        record_suspensions,
+        "suspensions are not recorded",
+        records=True,
+        vital=True,
+    ),
+    Duty(
+        "integrity",
+        timedelta(days=1),
+        verify_log,
+        "the stored log is not verified",
+        after_start=timedelta(hours=1),
+    ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -50,7 +50,10 @@ from gateway.ledger import entry, tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteSigner
 from gateway.registry import keys as registry_keys
+from gateway.registry.replay import Replay
 from gateway.registry.table import STEPS
+from gateway.store.registry_proof import RegistryComparison, compare_registry
+from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
 from tests.evidence.ingredients import chance
 from tests.lent import LentStore, MemoryKeys
@@ -218,6 +221,8 @@ class Founded:
     _confirmed: dict[Receipt, VerifiedReceipt] = field(default_factory=dict)
     checked: dict[UUID, LoggedEvent] = field(default_factory=dict)
     """Events of the story that was told, found sound when it was."""
+    beside: set[str] = field(default_factory=set)
+    """Organisations of whose entries a test wrote something itself, without an event."""
 
     @property
     def day(self) -> date | None:
@@ -758,11 +763,21 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         tree.verify_inclusion(leaf, one.index, one.head.size, one.proof, one.head.root)
     for size, root in gateway.checkpoint_signer.signed.items():
         assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
+    compared = registry_compared(gateway)
+    assert {name for _, name in compared.differing} <= gateway.beside
+    assert gateway.beside or not compared.problems
     documents = {one.index: one.event.document for one in logged}
     for given in gateway.receipts:
         confirmed = gateway.confirm(given)
         assert given.document == documents[confirmed.index], "a receipt is of another event"
     return [event.read(one.event.document) for one in logged]
+
+
+def registry_compared(gateway: Founded) -> RegistryComparison:
+    """The registry, compared with what the log's events make of an empty one."""
+    replay = Replay(ISSUER, lambda moment: moment.astimezone(ZONE).date())
+    with gateway.store.begin(TransactionMode.READ) as work:
+        return compare_registry(cast(SqlUnitOfWork, work), replay)
 
 
 def _all_events(

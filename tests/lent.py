@@ -29,6 +29,7 @@ Copy = bytes
 """All that a database held at one moment."""
 
 PERSON_KEY = bytes(range(32))
+HEAD_KEY = bytes(range(1, 33))
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 ROLLBACK_JOURNAL = b"\x01\x01"  # what a copy says at byte 18: in memory there is no other
 _idle: list["_Database"] = []
@@ -99,7 +100,7 @@ class LentStore(Store):
         self.give_back.atexit = False
         _borrowed.append(weakref.ref(self))
         self._parts = (
-            EventHeader(origin, policy_revision, now, random, PERSON_KEY),
+            EventHeader(origin, policy_revision, now, random, PERSON_KEY, HEAD_KEY),
             keys or MemoryKeys(),
         )
         self.put_back(empty())

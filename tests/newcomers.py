@@ -51,6 +51,7 @@ class Newcomer:
 
     def arrive(self, status: Status = Status.APPROVED) -> None:
         """Be in the registry with a system."""
+        self.gateway.beside.add(self.slug)
         with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
             work.organisations.add(newcomer(self.slug, status))
             work.commit()

@@ -1,6 +1,7 @@
 """An operator's folder as `casegate init` leaves it: made once, copied for each test."""
 
 import atexit
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from gateway import maintenance, wiring
 from gateway.cli import main
 from gateway.cli.gateway_setup import make
 from gateway.config import Config
+from gateway.evidence import base64url
+from gateway.kernel import events
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CertificateOrder
 
@@ -131,15 +134,40 @@ def request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None) -
     return signed.public_bytes(serialization.Encoding.PEM)
 
 
+def asked(
+    gateway: wiring.GatewayRuntime,
+    csr: str | None = None,
+    *,
+    organisation: str = "ofmin",
+    system: str = "desk",
+    recorded: bool = True,
+) -> CertificateOrder:
+    """A request for a certificate that waits, and was approved on record."""
+    order = CertificateOrder(
+        wiring.new_id(), organisation, system, csr or request().decode(), "martin"
+    )
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        work.signing.add(order)
+        if recorded:
+            named = json.dumps({"csr_sha256": base64url.digest(order.csr.encode())})
+            parties = events.gateway_and(organisation)
+            events.record(
+                work,
+                "certificate.renew",
+                parties,
+                event=order.id,
+                simulated_date=None,
+                at=gateway.ports.now(),
+                details=(events.shared("subject", named, parties),),
+            )
+        work.commit()
+    return order
+
+
 def certified(gw: Operator, organisation: str, system: str) -> str:
     """The certificate (PEM, with its authority's) that maintenance makes for a system."""
     with gw.opened() as gateway:
-        order = CertificateOrder(
-            wiring.new_id(), organisation, system, request().decode(), "martin"
-        )
-        with gateway.ports.begin(TransactionMode.WRITE) as work:
-            work.signing.add(order)
-            work.commit()
+        order = asked(gateway, organisation=organisation, system=system)
         maintenance.serve_requests(gateway, wiring.IssuingAuthority(gateway.config))
         with gateway.ports.begin(TransactionMode.READ) as work:
             made = work.signing.get(order.id)

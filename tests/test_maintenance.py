@@ -40,7 +40,7 @@ from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.marks import raise_mark_file
-from tests.operating import PASSPHRASE, Operator, operator, request
+from tests.operating import MARTIN, PASSPHRASE, Operator, asked, operator
 from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -49,7 +49,10 @@ NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the folder is o
 
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
-    return operator(tmp_path)
+    made = operator(tmp_path)
+    with closing(sqlite3.connect(made.folder / "casegate.db")) as database, database:
+        database.execute("UPDATE log_head SET newest = NULL")  # it was founded after NOW
+    return made
 
 
 class Clock:
@@ -253,17 +256,6 @@ def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> Non
 # --- Certificate requests
 
 
-def asked(gateway: wiring.GatewayRuntime, csr: str | None = None) -> CertificateOrder:
-    """An approved request that waits."""
-    approved = CertificateOrder(
-        wiring.new_id(), "ofmin", "desk", csr or request().decode(), "martin"
-    )
-    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        work.signing.add(approved)
-        work.commit()
-    return approved
-
-
 def served_of(upkeep: Maintenance, request: CertificateOrder) -> CertificateOrder:
     """A request as it is stored now."""
     with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
@@ -282,7 +274,7 @@ def test_requests_are_served_once_and_a_bad_one_holds_up_no_other(gw: Operator) 
         assert (second.certificate or "").count("BEGIN CERTIFICATE") == 2
         upkeep.step()
         assert (served_of(upkeep, bad), served_of(upkeep, good)) == (first, second)
-    assert gw.size() == 3
+    assert gw.size() == 5
 
 
 def test_requests_are_served_while_it_runs(gw: Operator) -> None:
@@ -290,7 +282,9 @@ def test_requests_are_served_while_it_runs(gw: Operator) -> None:
         member(gateway)
         waiting = asked(gateway)
         steps = iter([False, True])
-        maintenance.run(gw.config, lambda: next(steps), pytest.fail)
+        alarms: list[str] = []
+        maintenance.run(gw.config, lambda: next(steps), alarms.append)
+        assert all("registry" in alarm for alarm in alarms), "the member is of no event, else none"
         with gateway.ports.begin(TransactionMode.READ) as work:
             found = work.signing.get(waiting.id)
     assert found is not None
@@ -741,3 +735,71 @@ def test_a_succession_to_come_is_left_alone(gw: Operator) -> None:
     with maintained(gw) as (upkeep, _):
         upkeep.step()
         assert upkeep.alarms() == []
+
+
+def test_a_row_of_the_registry_without_its_event_is_an_alarm_and_not_used(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        assert not upkeep.alarms()
+        member(upkeep.gateway)
+        clock.at += HOUR
+        upkeep.step()
+        assert [alarm for alarm in upkeep.alarms() if "ofmin" in alarm]
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            stopped = work.organisations.get("ofmin")
+    assert stopped is not None
+    assert not stopped.active
+
+
+def test_the_registry_is_held_against_a_frozen_log_too(gw: Operator) -> None:
+    with gw.opened() as gateway:
+        member(gateway)
+    raise_mark_file(gw.folder / "high-water-mark", gw.config.log_origin)
+    with maintained(gw) as (upkeep, _):
+        upkeep.start()
+        with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+            assert work.organisations.out_of_service() == {("organisation", "ofmin")}
+
+
+def test_a_request_that_no_event_approved_gets_no_certificate(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, _):
+        member(upkeep.gateway)
+        forged = asked(upkeep.gateway, recorded=False)
+        upkeep.step()
+        found = served_of(upkeep, forged)
+    assert found.refusal
+    assert not found.certificate
+
+
+def test_a_member_is_suspended_while_the_log_is_frozen(gw: Operator) -> None:
+    gw.done(
+        *("organisation", "admit", "ofmin", "--name", "OFMIN", "--kind", "police_office"),
+        *("--public-authority", "--country", "FR"),
+    )
+    mark = gw.folder / "high-water-mark"
+    before = mark.read_bytes()
+    raise_mark_file(mark, gw.config.log_origin)
+    said = gw.done("organisation", "suspend", "ofmin", "--reason", "stolen keys", persons=(MARTIN,))
+    assert "out of service" in said
+    clock = Clock()
+    clock.at = wiring.now()
+    with gw.opened(clock) as gateway:
+        upkeep = Maintenance(gateway, IssuingAuthority(gateway.config))
+        upkeep.start()  # compared with the log, it stays stopped
+        assert not _active(upkeep)
+        assert gw.size() == 2
+        mark.write_bytes(before)
+        clock.at = wiring.now()
+        upkeep.step()
+        upkeep.step()
+        assert not _active(upkeep)
+        assert gw.size() == 3
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            assert not work.organisations.out_of_service()
+    assert not list((gw.folder / maintenance.SUSPENSIONS).iterdir())
+
+
+def _active(upkeep: Maintenance) -> bool:
+    with upkeep.gateway.ports.begin(TransactionMode.READ) as work:
+        found = work.organisations.get("ofmin")
+    return found is not None and found.active

@@ -17,16 +17,21 @@ from typing import Any, TypeGuard
 import click
 from sqlalchemy import make_url
 
-from gateway import maintenance, wiring
+from gateway import keys, maintenance, wiring
+from gateway.cli.admin.session import (
+    AdminSession,
+    key_files_option,
+    persons_option,
+    vouch,
+)
 from gateway.cli.arguments import home_option, json_option, plain_errors
 from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import SignedTreeHead, TreeHead
+from gateway.kernel.values import TreeHead
 from gateway.store import migrations
-from gateway.store.high_water_mark import open_mark
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.store.sqlite_backup import InUse, copy_database, merge_wal, put_in_place, sync
 from gateway.store.unit_of_work import open_for_reading
@@ -196,7 +201,7 @@ def _fill(config: Config, spare: Path) -> Manifest:
     database = spare / DATABASE_FILE
     with progress("copying") as tell:
         copy_database(Path(str(config.database_file)), database, tell)
-    head = _examined(database, config.log_origin)
+    head = _examined(database, config)
     shutil.copyfile(config.folder / wiring.CONFIG_FILE, spare / wiring.CONFIG_FILE)
     (spare / wiring.CONFIG_FILE).chmod(0o600)
     shutil.copytree(config.published, spare / PUBLISHED)
@@ -211,14 +216,18 @@ def _fill(config: Config, spare: Path) -> Manifest:
     return manifest
 
 
-def _examined(database: Path, origin: str) -> TreeHead:
+def _examined(database: Path, config: Config) -> TreeHead:
     """The head of a copy whose log is whole: a backup that was never read is none."""
+    url = f"sqlite:///{database.absolute()}"
+    person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     with (
         progress("checking") as tell,
-        open_for_reading(f"sqlite:///{database.absolute()}", origin) as store,
+        open_for_reading(url, config.log_origin, person_key=person_key) as store,
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
+        for sentence in maintenance.registry_comparison(config, work).sentences():
+            click.echo(f"Warning: {sentence}", err=True)
     merge_wal(database)
     return head
 
@@ -341,7 +350,7 @@ def _copy(backup: Path, spare: Path) -> None:
 
 def _checked(spare: Path, config: Config, manifest: Manifest) -> LogFrozen | None:
     """Why the log will be frozen with this database, whose log is whole; None when it goes on."""
-    marked = read_mark(config)
+    marked = wiring.read_mark(config)
     url = f"sqlite:///{spare}"
     with open_for_reading(url, manifest.origin) as store, store.begin(TransactionMode.READ) as work:
         with progress("checking") as tell:
@@ -393,15 +402,6 @@ def describe_head(head: TreeHead) -> str:
     return f"{entries}, root {head.root.hex()[:16]}"
 
 
-def read_mark(config: Config) -> SignedTreeHead | None:
-    """The high-water mark of the folder's log; nothing is made where it is missing."""
-    file = config.mark_file
-    if file is not None and not file.exists():
-        return None
-    with closing(open_mark(config.mark_url, file=file, origin=config.log_origin)) as mark:
-        return mark.read()
-
-
 @click.group()
 def log() -> None:
     """Show the high-water mark, or re-create it after it was lost."""
@@ -417,7 +417,7 @@ def status(folder: Path, as_json: bool) -> None:
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
-        marked = read_mark(config)
+        marked = wiring.read_mark(config)
         with (
             closing(wiring.connect(config)) as gateway,
             gateway.store.begin(TransactionMode.READ) as work,
@@ -441,16 +441,21 @@ def status(folder: Path, as_json: bool) -> None:
 
 @log.command("adopt-mark")
 @home_option
+@persons_option
+@key_files_option
 @click.option(
     "--largest-size",
     type=click.IntRange(min=0),
     required=True,
     help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
 )
-def adopt(folder: Path, largest_size: int) -> None:
+def adopt(
+    folder: Path, persons: tuple[str, ...], key_files: Mapping[str, Path], largest_size: int
+) -> None:
     """Vouch for the database after the high-water mark was lost.
 
-    You say that it holds every entry that was ever signed.
+    Two administrators say that it holds every entry that was ever signed; that is the log's next
+    entry.
 
     Without its high-water mark a log is frozen. Ask every partner and monitor for the newest
     checkpoint or receipt that they hold, and give the largest size. If the database has less, it
@@ -473,5 +478,8 @@ def adopt(folder: Path, largest_size: int) -> None:
                     f"the database has {head.size} log entries, but {largest_size} were seen: it"
                     " is an older copy. To continue with it would create a second history"
                 )
-            gateway.checkpoint_signer.adopt(head)
+            if len(persons) < 2:
+                raise click.UsageError("two administrators vouch: --as PERSON --as PERSON")
+            session = AdminSession(folder.absolute(), persons, key_files, as_json=False)
+            vouch(session, gateway, head, largest_size)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

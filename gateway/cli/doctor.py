@@ -29,8 +29,7 @@ from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.backup import read_mark
-from gateway.cli.output import colour, print_json, sanitise
+from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
@@ -53,7 +52,7 @@ from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
-from gateway.store.log_integrity import newest_document
+from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
 
 SOON = timedelta(days=5)
@@ -93,9 +92,9 @@ class Finding:
 Findings = Iterator[tuple[Level, str]]
 
 
-def run_checks(config: Config, now: datetime) -> Iterator[Finding]:
-    """Run every check; one that fails is itself a finding."""
-    for check in CHECKS:
+def run_checks(config: Config, now: datetime, *, deep: bool = False) -> Iterator[Finding]:
+    """Run every check, the ``deep`` one too if wanted; one that fails is itself a finding."""
+    for check in (*CHECKS, *((whole_log,) if deep else ())):
         name = check.__name__
         try:
             yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
@@ -109,6 +108,8 @@ def run_checks(config: Config, now: datetime) -> Iterator[Finding]:
             yield Finding(name, Level.ERROR, f"{error.filename}: {error.strerror}")
         except ValueError as error:  # of a file that was cut off, say
             yield Finding(name, Level.ERROR, f"a file has the wrong content: {error}")
+        except Exception as error:  # a stored value of a form that nothing here ever wrote
+            yield Finding(name, Level.ERROR, f"cannot be checked: {type(error).__name__}")
 
 
 def settings(config: Config, now: datetime) -> Findings:
@@ -146,7 +147,8 @@ def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
     for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.load_key_set(config.keys / purpose, purpose)
-    keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
+    for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
+        keys.load_secret(config.keys / name)
     yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
 
 
@@ -203,9 +205,9 @@ def _require_file(config: Config) -> None:
 
 
 @contextmanager
-def _read(config: Config) -> Iterator[SqlUnitOfWork]:
+def _read(config: Config, **secrets: bytes) -> Iterator[SqlUnitOfWork]:
     _require_file(config)
-    store = open_for_reading(config.database_url, config.log_origin)
+    store = open_for_reading(config.database_url, config.log_origin, **secrets)
     with store as opened, opened.begin(TransactionMode.READ) as work:
         yield work
 
@@ -357,8 +359,9 @@ def disk(config: Config, now: datetime) -> Findings:
 def log(config: Config, now: datetime) -> Findings:
     """Whether the database continues what was signed, by this key."""
     try:
-        marked = read_mark(config)
-        with _read(config) as work:
+        marked = wiring.read_mark(config)
+        head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
+        with _read(config, head_key=head_key) as work:
             require_prefixes(work, marked, ())
             size = work.log.head().size
     except LogFrozen as frozen:
@@ -382,6 +385,28 @@ def log(config: Config, now: datetime) -> Findings:
         return
     yield Level.OK, f"the database continues what was signed ({marked.head.size} of {size})"
     yield from _apart(config)
+
+
+def whole_log(config: Config, now: datetime) -> Findings:
+    """Whether every document, detail, stream and search word is as the log has it: takes long."""
+    person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
+    with _read(config, person_key=person_key) as work, progress("checking the log") as tell:
+        try:
+            head = verify_log(work, tell)
+        except StoredLogCorrupt as error:
+            yield Level.ERROR, f"the stored log is damaged: {error}"
+            return
+    yield Level.OK, f"all {head.size} entries have their documents, streams and search words"
+
+
+def registry(config: Config, now: datetime) -> Findings:
+    """Whether the registry's rows are what the log's events say."""
+    with _read(config) as work:
+        told = maintenance.registry_comparison(config, work).sentences()
+    for sentence in told:
+        yield Level.ERROR, sentence
+    if not told:
+        yield Level.OK, "the registry is what the log's events say"
 
 
 def _apart(config: Config) -> Findings:
@@ -487,6 +512,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     log,
+    registry,
     case_keys,
     disk,
     policies,
@@ -503,13 +529,14 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 @click.command()
 @home_option
 @json_option
-def doctor(folder: Path, as_json: bool) -> None:
+@click.option("--log", "deep", is_flag=True, help="Verify every entry of the log, too.")
+def doctor(folder: Path, as_json: bool, deep: bool) -> None:
     """Check a gateway's files, keys, certificates, database, log and clock.
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.
     """
-    findings = _findings(folder.absolute())
+    findings = _findings(folder.absolute(), deep)
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
     if as_json:
         print_json({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]})
@@ -520,12 +547,12 @@ def doctor(folder: Path, as_json: bool) -> None:
     sys.exit(worst)
 
 
-def _findings(folder: Path) -> list[Finding]:
+def _findings(folder: Path, deep: bool) -> list[Finding]:
     try:
         config = wiring.load_config(folder)
     except ConfigError as error:
         return [Finding("settings", Level.ERROR, str(error))]
-    return list(run_checks(config, wiring.now()))
+    return list(run_checks(config, wiring.now(), deep=deep))
 
 
 # --- `casegate policy check`: the policies against their cases ---

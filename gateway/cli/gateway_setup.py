@@ -171,7 +171,8 @@ def _begin_log(gateway: wiring.GatewayRuntime) -> None:
 def _make_keys(config: Config) -> None:
     for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
-    keys.write_secret(config.keys / wiring.FINGERPRINT_FILE, keys.generate_secret())
+    for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
+        keys.write_secret(config.keys / name, keys.generate_secret())
 
 
 def _make_case_keys(config: Config) -> None:

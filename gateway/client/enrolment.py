@@ -225,8 +225,8 @@ class Enrolment:
             "system": self.invitation.system,
             "key": base64url.digest(spki),
         }
-        subjects = [value for kind, value in confirmed.opened.shown if kind == "subject"]
-        if subjects != [canonical.encode(subject).decode()]:
+        told = [canonical.decode(v.encode()) for k, v in confirmed.opened.shown if k == "subject"]
+        if len(told) != 1 or not subject.items() <= told[0].items():
             raise EvidenceMismatch("the receipt of the enrolment is of another system or key")
         return str(event["id"])
 

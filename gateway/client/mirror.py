@@ -349,6 +349,7 @@ class PublicLog:
             raise SettingsError("the address is https://host or https://host:port, no more")
         listener = PublicListener(address, ca, system_too)
         self._line = HttpTransport(listener, clock, sleep, transport)
+        self._frozen = False
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -369,8 +370,15 @@ class PublicLog:
         UnexpectedAnswer.
         """
         reply = self._line.send(HttpRequest("GET", f"/{path}"))
+        if path == CHECKPOINT:
+            self._frozen = reply.headers.get("log-state") == "frozen"
         if reply.status == 200:
             return reply.body
+        if reply.status == 404 and self._frozen:
+            raise GatewayUnavailable(
+                "the gateway says that its log is frozen: it has less at present than it signed, "
+                "and signs nothing more until its operator brings the rest back; ask again"
+            )
         if reply.status == 404:
             raise LookupError(path)
         if reply.status >= 500 or reply.status == 429:

@@ -1,7 +1,7 @@
 """What happened: a fact becomes one audit event, which each party reads by its own right."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -52,12 +52,14 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``; each occurs once in an event. ``value`` is text or a list of texts.
+    ``subject``, ``key``, ``contacts``; each occurs once in an event. ``value`` is text or a list of
+    texts. ``content_key`` is the key by which it is stored, and with which it ends.
     """
 
     kind: str
     value: str | tuple[str, ...]
     readers: frozenset[str] = frozenset()
+    content_key: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class AuditEvent:
 
     ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package_digest`` and
     ``document_sha256`` stand in clear in the event document and identify nobody; everything
-    personal goes to ``details``. Digests are base64url, unpadded.
+    personal goes to ``details``. Digests are base64url, unpadded. ``at`` is the moment by which a
+    change of the registry was judged, so that it can be judged again; else that of the append.
     """
 
     id: UUID
@@ -79,6 +82,7 @@ class AuditEvent:
     package_digest: str | None = None
     document_sha256: str | None = None
     simulated_date: date | None = None
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a fact that an auditor could read in two ways."""
@@ -170,6 +174,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
+    "log.adopt_mark": ("log.mark_adopted", Operation.KEY_EVENT),
     "certificate.issue": ("certificate.issued", Operation.KEY_EVENT),
     "certificate.warn": ("certificate.expiring", Operation.KEY_EVENT),
     "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
@@ -178,7 +183,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), except ``audit.search``, which is
-always one. The last eight are the gateway's own: its founding, a step of its keys or of its issuing
-authority, the certificate that the holder of the issuing key made, a certificate's end that comes
-near, a conformance run that is passed with its last step, the status that goes with a first
-certificate, and a succession that was approved; so are the answers that the gateway makes."""
+always one. The last nine are the gateway's own: its founding, a step of its keys or of its issuing
+authority, a database that two administrators vouch for, the certificate that the holder of the
+issuing key made, a certificate's end that comes near, a conformance run that is passed with its
+last step, the status that goes with a first certificate, and a succession that was approved; so
+are the answers that the gateway makes."""

@@ -243,12 +243,12 @@ _PARTS = re.compile(
 )
 
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
 def defang_text(text: str) -> str:
     """Free text with its addresses defanged."""
-    return _ADDRESS.sub(lambda found: defang(found[0], ItemKind.URL), text)
+    return _LINK.sub(lambda found: defang(found[0], ItemKind.URL), text)
 
 
 def defang(value: str, kind: str) -> str:

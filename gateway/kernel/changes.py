@@ -48,6 +48,12 @@ LOG = PolicyEntity("Log", "log", {})
 STORED = approvals.LIVES * 10
 """How long after its end a proposal can still be looked up."""
 
+APART: Mapping[str, frozenset[str]] = {
+    "organisation.apply": frozenset({"contacts"}),
+    "contact.set": frozenset({"name", "address"}),
+}
+"""Values that are personal: a detail of their own in the event, which can be erased."""
+
 UNKNOWN = "no organisation has that id: admit it first"
 NO_PROPOSAL = "there is no such proposal, or it ended long ago"
 
@@ -68,7 +74,8 @@ class ChangeContext:
     ``values`` are as the fields of the change read them, None for what is left out; ``found`` is
     the organisation that it is about, None for one that nobody knows yet; ``affected`` are other
     organisations whose entries it changes, and who read its event; ``names_key`` is the id of a
-    key that the event names, apart from all else that it tells.
+    key that the event names, and ``contacts`` what it says of persons, with the key by which that
+    is stored: apart from all else that it tells.
     """
 
     request: RequestContext
@@ -78,6 +85,7 @@ class ChangeContext:
     persons: tuple[str, ...]
     affected: tuple[str, ...] = ()
     names_key: str | None = None
+    contacts: tuple[str, UUID] | None = None
 
     @property
     def work(self) -> UnitOfWork:
@@ -342,8 +350,10 @@ def change_of(proposal: Proposal) -> Change:
 
 
 def described(change: Change) -> str:
-    """The change as its event has it."""
-    return canonical.encode({"organisation": change.organisation, **change.values}).decode()
+    """The change as its event has it, without APART."""
+    apart = APART.get(change.action, frozenset())
+    values = {name: value for name, value in change.values.items() if name not in apart}
+    return canonical.encode({"organisation": change.organisation, **values}).decode()
 
 
 # --- Reading proposals ---------------------------------------------------------------------------
@@ -469,6 +479,9 @@ def _record(context: ChangeContext) -> None:
         # Beside the reason: for who may know which key it is, and nothing else.
         named = (context.change.organisation, context.names_key)
         details.append(EventDetail(KEY, named, readers))
+    if context.contacts is not None:
+        said, content_key = context.contacts
+        details.append(EventDetail("contacts", said, readers, content_key))
     context.request.record(parties, *details)
 
 

@@ -1,7 +1,7 @@
 """The one place where an event is recorded, and where it is decided who reads which part of it."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
@@ -26,12 +26,14 @@ def record(
     case_digest: str | None = None,
     package_digest: str | None = None,
     document_sha256: str | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Record that something was done or refused, in the streams of all ``parties``.
 
     Who asked, ``by``, and the ``rules`` that decided are for the organisation ``asked_in`` alone
     (and auditors); each of ``details`` names its readers, see `shared`. With ``rules_shown``
-    false nobody but an auditor reads the rules: they would tell what may not be known.
+    false nobody but an auditor reads the rules: they would tell what may not be known. ``at`` is
+    the moment by which a change of the registry was judged.
     """
     own = frozenset({asked_in})
     about: list[EventDetail] = []
@@ -51,6 +53,7 @@ def record(
             package_digest=package_digest,
             document_sha256=document_sha256,
             simulated_date=simulated_date,
+            at=at,
         )
     )
 

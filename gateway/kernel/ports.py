@@ -119,8 +119,17 @@ class OrganisationStore(Protocol):
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role."""
 
-    def set_contact(self, contact: Contact) -> None:
-        """Store a contact; it replaces one in the same role."""
+    def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        """Store contacts in place of those in their roles, all under a new key, which is returned.
+
+        The key before is doomed. Raises CaseKeysUnavailable.
+        """
+
+    def end_contacts(self, organisation: str) -> None:
+        """Forget an organisation's contacts, and doom their key."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether contacts are encrypted by a key."""
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""
@@ -133,6 +142,16 @@ class OrganisationStore(Protocol):
 
     def save_person(self, person: Administrator) -> None:
         """Change whether an administrator is enabled."""
+
+    def out_of_service(self) -> frozenset[tuple[str, str]]:
+        """Entries that are not used: `organisation` or `person`, and the id.
+
+        Such an organisation is found suspended, and none of its entry is changed; such an
+        administrator is found disabled.
+        """
+
+    def put_out_of_service(self, entries: frozenset[tuple[str, str]]) -> None:
+        """Let exactly these entries be out of service, in every process."""
 
 
 class ProposalStore(Protocol):
@@ -271,7 +290,19 @@ class LogStore(Protocol):
         """
 
     def head(self) -> TreeHead:
-        """The state of the log as of this transaction."""
+        """The state of the log as of this transaction.
+
+        Raises LogFrozen when no process of the gateway made it.
+        """
+
+    def moment(self, now: datetime) -> datetime:
+        """The time of a change of the registry: ``now``, or the newest event's, if that is later.
+
+        Raises ClockBehind.
+        """
+
+    def vouch(self, head: TreeHead) -> None:
+        """Let a head that is signed count as the gateway's own, where it is the newest."""
 
     def tile(self, level: int, n: int) -> bytes:
         """A tile's present bytes (32-byte hashes); empty when there is none."""

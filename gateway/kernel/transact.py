@@ -239,6 +239,7 @@ class RequestContext:
             case_digest=self.about.case_digest,
             package_digest=package_digest,
             document_sha256=document_sha256,
+            at=None if isinstance(self.actor, Caller) else self.now,
         )
 
 
@@ -433,7 +434,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             known[member.slug] = member
         case Administrators() | GatewayItself():
             pass
-    now = ports.now()
+    now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
     context = RequestContext(
         ports=ports,
         work=work,

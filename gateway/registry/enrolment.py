@@ -133,7 +133,7 @@ def _use(
             context.event, used.organisation, used.system, asked.pem, used.approved_by[0]
         )
     )
-    said = {"invitation": str(used.id), "system": used.system, "key": asked.key}
+    said = {"invitation": str(used.id), "system": used.system, **_named(asked)}
     _record(context, canonical.encode(said).decode())
     return {"request": str(context.event), "client_id": client_id}
 
@@ -165,6 +165,10 @@ def _register(context: RequestContext, used: Invitation, first_key: FirstDocumen
     own = replace(context, event=context.ports.new_id())
     keys.register_document_key(ChangeContext(own, change, read, member, used.approved_by))
     _record(own, described(change), action="key.register")
+
+
+def _named(asked: CertificateRequest) -> Mapping[str, str]:
+    return {"key": asked.key, "csr_sha256": base64url.digest(asked.pem.encode())}
 
 
 def _record(context: RequestContext, subject: str, action: str | None = None) -> None:
@@ -202,7 +206,7 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
                 asked_on=shown.thumbprint,
             )
         )
-        subject = canonical.encode({"system": caller.system, "key": asked.key}).decode()
+        subject = canonical.encode({"system": caller.system, **_named(asked)}).decode()
         context.record(
             (Party(caller.organisation, "actor"), Party(GATEWAY, "gateway")),
             EventDetail("subject", subject, frozenset({caller.organisation, GATEWAY})),

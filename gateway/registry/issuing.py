@@ -4,16 +4,24 @@ Nothing is delivered yet (ADR 0009): a reminder is an event in the organisation'
 for each threshold.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.lifecycle import StatusChange, change_status
-from gateway.domain.organisation import REMINDERS, Certificate, Status, due_expiry_notice
+from gateway.domain.organisation import (
+    REMINDERS,
+    Certificate,
+    Organisation,
+    Status,
+    due_expiry_notice,
+)
 from gateway.domain.refusals import EditConflict
-from gateway.evidence import canonical
+from gateway.evidence import base64url, canonical
 from gateway.kernel import events
 from gateway.kernel.ports import Authority, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import CertificateOrder
@@ -52,7 +60,8 @@ def _serve(ports: Ports, authority: Authority, request: CertificateOrder) -> Cer
 def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
     """What came in the way since the approval: a certificate outlives the hour in which it is made.
 
-    One that is suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
+    A row alone is no approval: its event is, which names the request by its digest. One that is
+    suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
     """
     member = work.organisations.get(request.organisation)
     if member is None or member.status not in _EQUIPPED:
@@ -62,11 +71,22 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
         return (
             "the system was disabled: ask again once it is enabled, by a new invitation if by one"
         )
+    if not _is_recorded(work, request):
+        return "no event of the log says that this request was approved"
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:
             return "the certificate that it was asked on was revoked: ask for an invitation"
     return None
+
+
+def _is_recorded(work: UnitOfWork, request: CertificateOrder) -> bool:
+    logged = work.log.logged(request.id)
+    if logged is None:
+        return False
+    told = {one.kind: one.value for one in logged.event.disclosures}
+    named = json.loads(told.get("subject", "{}")).get("csr_sha256")
+    return bool(named == base64url.digest(request.csr.encode()))
 
 
 def _finish(
@@ -75,6 +95,7 @@ def _finish(
     """Store the result of a request; EditConflict when the registry has changed since it was looked
     at."""
     with ports.begin(TransactionMode.REGISTRY) as work:
+        now = work.log.moment(ports.now())
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
             raise EditConflict("the request was served by another process")
@@ -83,15 +104,17 @@ def _finish(
         work.signing.save(request)
         if certificate is not None:
             work.organisations.add_certificate(certificate)
-            _enrol(ports, work, request)
-        subject = certificate.thumbprint if certificate else "refused"
+            _enrol(ports, work, request, now)
+        said = {"refused": str(request.refusal)} if certificate is None else _recorded(certificate)
+        subject = canonical.encode({"request": str(request.id), **said}).decode()
         parties = events.gateway_and(request.organisation)
         events.record(
             work,
             "certificate.issue",
             parties,
             event=ports.new_id(),
-            simulated_date=ports.reference_date(ports.now()).simulated_date,
+            at=now,
+            simulated_date=ports.reference_date(now).simulated_date,
             result=EventResult.ALLOWED if certificate else EventResult.DENIED,
             by=request.approved_by,
             details=(events.shared("subject", subject, parties),),
@@ -100,22 +123,48 @@ def _finish(
     return request
 
 
-def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder) -> None:
-    """With its first certificate an organisation that was approved is enrolled."""
+def _recorded(certificate: Certificate) -> Mapping[str, str]:
+    """A certificate as its event has it; what happens to it later has events of its own."""
+    return {
+        "thumbprint": certificate.thumbprint,
+        "serial": str(certificate.serial),
+        "organisation": certificate.organisation,
+        "system": certificate.system,
+        "not_after": certificate.not_after.isoformat(),
+    }
+
+
+def recorded_certificate(said: Mapping[str, str]) -> Certificate:
+    """The certificate that an event recorded."""
+    return Certificate(
+        said["thumbprint"],
+        int(said["serial"]),
+        said["organisation"],
+        said["system"],
+        datetime.fromisoformat(said["not_after"]),
+    )
+
+
+def enrol(work: UnitOfWork, member: Organisation, day: date, event: UUID) -> None:
+    """Store that an organisation which was approved has its first certificate."""
+    enrolled = change_status(member, StatusChange.ENROL, day, event)
+    work.organisations.save(replace(enrolled, version=member.version + 1))
+
+
+def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder, now: datetime) -> None:
     member = work.organisations.get(request.organisation)
     if member is None or member.status is not Status.APPROVED:
         return
-    event, today = ports.new_id(), ports.reference_date(ports.now())
-    enrolled = change_status(member, StatusChange.ENROL, today.day, event)
-    enrolled = replace(enrolled, version=member.version + 1)
-    work.organisations.save(enrolled)
-    said = {"organisation": member.slug, "system": request.system, "status": str(enrolled.status)}
+    event, today = ports.new_id(), ports.reference_date(now)
+    enrol(work, member, today.day, event)
+    said = {"organisation": member.slug, "system": request.system, "status": Status.ENROLLED}
     parties = events.gateway_and(member.slug)
     events.record(
         work,
         "organisation.enrol",
         parties,
         event=event,
+        at=now,
         simulated_date=today.simulated_date,
         by=request.approved_by,
         details=(events.shared("subject", canonical.encode(said).decode(), parties),),
@@ -179,6 +228,7 @@ def _record_expiry(
         "certificate.warn",
         parties,
         event=ports.new_id(),
+        at=now,
         simulated_date=ports.reference_date(now).simulated_date,
         details=(events.shared("subject", canonical.encode(said).decode(), parties),),
     )

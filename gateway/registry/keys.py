@@ -30,6 +30,7 @@ from gateway.evidence.signature import (
     read_encryption_key,
     read_registered_key,
 )
+from gateway.kernel import events
 from gateway.kernel.actors import GatewayItself
 from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
@@ -247,13 +248,22 @@ def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
             raise WrongState("the gateway was founded before")
         for person in persons:
             context.work.organisations.add_person(person)
-        context.record(gateway_and())
+        said = canonical.encode({"persons": [vars(person) for person in persons]}).decode()
+        context.record(gateway_and(), events.shared("subject", said, gateway_and()))
         return {"event": str(context.event)}
 
     return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)
 
 
 # --- The gateway's own keys and authorities ------------------------------------------------------
+
+
+def adopt_mark(context: ChangeContext) -> Mapping[str, Any]:
+    """Record for which head two persons vouch: that of the log to which this is the next entry."""
+    head, values = context.work.log.head(), context.values
+    if (values["size"], values["root"]) != (str(head.size), head.root.hex()):
+        raise WrongState("the log has another head than the one that was approved: begin again")
+    return dict(values)
 
 
 def record_step(context: ChangeContext) -> Mapping[str, Any]:

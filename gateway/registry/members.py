@@ -2,7 +2,7 @@
 which of them audit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -27,6 +27,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.vocabulary import Regime
+from gateway.evidence import canonical
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields
 
@@ -90,13 +91,12 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
     )
     contacts = _contacts(context)
     context.work.organisations.add(replace(_read_entry(context, Status.APPLIED), application=asked))
-    for contact in contacts:
-        context.work.organisations.set_contact(contact)
+    _store_contacts(context, contacts)
     return _status(context, Status.APPLIED)
 
 
 def _contacts(context: ChangeContext) -> list[Contact]:
-    contacts = [_contact(context, one) for one in context.values["contacts"]]
+    contacts = [_contact(context, one) for one in context.values["contacts"] or ()]
     if len({contact.role for contact in contacts}) < len(contacts):
         raise ValidationFailed((("/contacts", "one contact for each role"),))
     return contacts
@@ -142,9 +142,10 @@ def change_status(step: StatusChange, context: ChangeContext) -> Mapping[str, An
 
 
 def leave(context: ChangeContext) -> Mapping[str, Any]:
-    """End what the organisation holds, and its part; what it did stays readable."""
+    """End what the organisation holds, its part and its contacts; what it did stays readable."""
     left = lifecycle.leave(context.organisation, context.today, context.event)
     context.save(left)
+    context.work.organisations.end_contacts(left.slug)
     return _status(context, left.status)
 
 
@@ -170,11 +171,20 @@ def _contact(context: ChangeContext, said: Mapping[str, Any]) -> Contact:
     )
 
 
+def _store_contacts(context: ChangeContext, contacts: Sequence[Contact]) -> None:
+    """Store contacts; what the event says of them ends with their key. None where it ended."""
+    if not contacts:
+        return
+    key = context.work.organisations.set_contacts(context.change.organisation, contacts)
+    said = [{"role": one.role, "name": one.name, "address": one.address} for one in contacts]
+    context.contacts = canonical.encode(said).decode(), key
+
+
 def set_contact(context: ChangeContext) -> Mapping[str, Any]:
     """Store a contact, in place of the one in its role."""
     _ = context.organisation  # or NotFound
     contact = _contact(context, context.values)
-    context.work.organisations.set_contact(contact)
+    _store_contacts(context, [contact])
     return {"organisation": contact.organisation, "role": contact.role}
 
 

@@ -424,5 +424,16 @@ STEPS: Mapping[str, ChangeType] = {
         keys.record_step,
         at_gateway=True,
     ),
+    "log.adopt_mark": ChangeType(
+        "Vouch for the database after the high-water mark was lost.",
+        2,
+        (
+            any_text("size", "How many entries the database has."),
+            any_text("root", "The root of its log, in hex."),
+            any_text("largest_size", "The largest size that anybody holds."),
+        ),
+        keys.adopt_mark,
+        at_gateway=True,
+    ),
 }
-"""Steps of the gateway's own keys: recorded on its own host, where they are taken."""
+"""Steps of the gateway's own keys and mark: recorded on its own host, where they are taken."""

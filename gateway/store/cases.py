@@ -15,7 +15,7 @@ from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.tables import answer, case_file, case_version, handoff, retry
+from gateway.store.tables import answer, case_file, case_version, doomed_key, handoff, retry
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -92,6 +92,8 @@ _FORGET_KEY = (
     .where(case_file.c.content_key == bindparam("of_key"), tables.ERASED)
     .values(content_key=None)
 )
+_DOOMED_APART = select(doomed_key.c.content_key).limit(bindparam("limit"))
+_FORGET_APART = delete(doomed_key).where(doomed_key.c.content_key == bindparam("of_key"))
 _HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
@@ -171,12 +173,15 @@ class SqlCases:
         return [Case(*row) for row in rows]
 
     def doomed(self, limit: int) -> Sequence[UUID]:
-        return [row.content_key for row in self._transaction.execute(_DOOMED, {"limit": limit})]
+        run = self._transaction
+        found = [row.content_key for row in run.execute(_DOOMED, {"limit": limit})]
+        return found or [row.content_key for row in run.execute(_DOOMED_APART, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
         self._transaction.require_writing()
         for key in keys:
             self._transaction.execute(_FORGET_KEY, {"of_key": key})
+            self._transaction.execute(_FORGET_APART, {"of_key": key})
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
         values = {"originator": originator, "case": case}

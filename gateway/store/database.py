@@ -92,12 +92,14 @@ class Begun:
     """A connection in a transaction, and what the first look into the database found.
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
-    ``any_revoked``: there are tokens that were revoked, of which this one may be one.
+    ``mac`` stands beside the head. ``any_revoked``: there are tokens that were revoked, of which
+    this one may be one.
     """
 
     connection: Connection
     version: int
     head: TreeHead
+    mac: bytes | None
     any_revoked: bool
 
 
@@ -365,8 +367,8 @@ _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
-    "SELECT registry.version, log_head.size, log_head.root, EXISTS (SELECT 1 FROM revoked_token)"
-    " FROM registry, log_head"
+    "SELECT registry.version, log_head.size, log_head.root, log_head.mac,"
+    " EXISTS (SELECT 1 FROM revoked_token) FROM registry, log_head"
 )
 
 
@@ -398,18 +400,18 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bool]:
+def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None, bool]:
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         driver.execute(first)
-        version, size, root, revoked = driver.execute(_STATE).fetchone()
+        version, size, root, mac, revoked = driver.execute(_STATE).fetchone()
     else:
         cursor = driver.cursor()
         cursor.execute(f"{first}; {_STATE}", prepare=False)
         while cursor.nextset():
             pass
-        version, size, root, revoked = cursor.fetchone()
-    return version, TreeHead(size, root), bool(revoked)
+        version, size, root, mac, revoked = cursor.fetchone()
+    return version, TreeHead(size, root), mac, bool(revoked)
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:

@@ -50,24 +50,26 @@ def person_digest(key: bytes, person: str) -> str:
 
 def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
-    words = [f"typ:{fact.type}", f"result:{fact.result.value}"]
-    for party in fact.parties:
-        words.append(f"party:{party.organisation}")
-    for detail in fact.details:
-        values = (detail.value,) if isinstance(detail.value, str) else detail.value
-        if detail.kind == "by":
-            for person in values:
-                words.append(f"person:{person_digest(key, person)}")
-        elif detail.kind == "rules":
-            for rule in values:
-                words.append(f"rule:{rule}")
+    details = {detail.kind: detail.value for detail in fact.details}
+    parties = [party.organisation for party in fact.parties]
     return {
         "idx": index,
         "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
-        "words": joined(words),
+        "words": words_of(fact.type, fact.result.value, parties, details, key),
         "handoff": fact.handoff,
         "case_digest": fact.case_digest,
     }
+
+
+def words_of(
+    type_: str, result: str, parties: Iterable[str], details: Mapping[str, Any], key: bytes
+) -> str:
+    """All words by which an event is found."""
+    words = [f"typ:{type_}", f"result:{result}"]
+    words += [f"party:{party}" for party in parties]
+    words += [f"person:{person_digest(key, person)}" for person in _texts(details.get("by"))]
+    words += [f"rule:{rule}" for rule in _texts(details.get("rules"))]
+    return joined(words)
 
 
 def joined(words: Iterable[str]) -> str:
@@ -83,6 +85,12 @@ def together(texts: Iterable[str]) -> bytes:
 def _short(word: str) -> bytes:
     """A word in a block: a search reads all of them, and then judges rows by the whole word."""
     return sha256(word.encode()).digest()[:_SHORT_BYTES]
+
+
+def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
 
 
 class _Holds(FunctionElement[bool]):

@@ -174,7 +174,7 @@ class GroupCommit:
         opened, locks_rows = round_.opened, self._database.locks_rows
         transaction = Transaction(opened.connection, round_.mode, locks_rows=locks_rows)
         contents = ContentCipher(self._keyring)
-        log = SqlLog(transaction, self._letterhead, contents, opened.head)
+        log = SqlLog(transaction, self._letterhead, contents, opened)
         try:
             with transaction.pipeline():
                 appended = log.append(round_.facts)

@@ -2,9 +2,10 @@
 
 The newer slot whose digest fits is the mark. A move writes the other slot and waits for the disk:
 what a crash tears is a slot that did not count yet, so the mark is the one before or the one after,
-and nothing has left before it was durable (ADR 0010). Each slot is a line of text: the SHA-256 of
-the rest, then JSON. The file is opened anew for each use, so that a mark that was brought back, or
-is gone, is seen at once.
+and nothing has left before it was durable (ADR 0010). A copy of the slot is written after that, so
+that a page that goes bad later never turns the mark back: where neither is readable, nobody knows
+the mark. Each slot is a line of text: the SHA-256 of the rest, then JSON. The file is opened anew
+for each use, so that a mark that was brought back, or is gone, is seen at once.
 """
 
 import fcntl
@@ -24,6 +25,9 @@ from gateway.store.lock import FileLock
 
 SLOT_BYTES = 4096
 """A page of most disks: what is written together is rarely torn."""
+
+FILE_BYTES = 4 * SLOT_BYTES
+"""Two slots, then a copy of each."""
 
 _DIGEST_HEX = 64
 
@@ -82,6 +86,7 @@ class HighWaterMarkFile:
                     # What is not on disk must not be read: a note signed on it would outlive it.
                     os.pwrite(descriptor, bytes(SLOT_BYTES), place)
                     raise
+                os.pwrite(descriptor, slot, place + 2 * SLOT_BYTES)
         except OSError as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True
@@ -98,14 +103,19 @@ class HighWaterMarkFile:
 
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
-        data = os.pread(descriptor, 2 * SLOT_BYTES, 0)
-        slots = [_read(data[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
-        found = [slot for slot in slots if slot is not None]
-        if not found:
-            if any(data):
-                raise HighWaterMarkUnavailable("the file of the log's high-water mark is damaged")
+        data = os.pread(descriptor, FILE_BYTES, 0)
+        if not any(data):
             return 0, None
-        number, origin, marked = max(found, key=lambda slot: slot[0])
+        pages = [_read(data[at : at + SLOT_BYTES]) for at in range(0, FILE_BYTES, SLOT_BYTES)]
+        found = [page for page in pages if page is not None]
+        # After the second move both slots were written: then each must be readable, in one copy.
+        written = {page[0] % 2 for page in found}
+        if len(written) < min(2, max((page[0] for page in found), default=2)):
+            raise HighWaterMarkUnavailable(
+                "the file of the log's high-water mark is damaged: restore its disk, or adopt the "
+                "database as after a loss"
+            )
+        number, origin, marked = max(found, key=lambda page: page[0])
         if origin != self._origin:
             raise HighWaterMarkUnavailable(f"the high-water mark is that of the log {origin}")
         return number, marked
@@ -144,7 +154,7 @@ def _make_room(descriptor: int, file: Path) -> None:
 
     Written, not only reserved: else the first moves would wait for the file system's journal.
     """
-    os.pwrite(descriptor, bytes(2 * SLOT_BYTES), 0)
+    os.pwrite(descriptor, bytes(FILE_BYTES), 0)
     os.fsync(descriptor)
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -164,7 +174,7 @@ def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
-@lru_cache(maxsize=4)  # the two slots are read for each token, and rarely change
+@lru_cache(maxsize=8)  # slots and copies are read for each token, and rarely change
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")

@@ -5,19 +5,20 @@ so indices have no gap when a transaction rolls back, and their order is the ord
 Counters of organisations are counted under the same lock.
 """
 
+import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.refusals import Busy, CaseErased, ClockBehind
+from gateway.domain.refusals import Busy, CaseErased, ClockBehind, LogFrozen
 from gateway.evidence import base64url
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
@@ -27,6 +28,7 @@ from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
 from gateway.store.prepared_statements import Row
 from gateway.store.tables import (
@@ -38,19 +40,30 @@ from gateway.store.tables import (
     log_head,
     log_tile,
     party,
+    stream,
 )
 from gateway.store.transaction import Transaction
 
 _HEAD = select(
-    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest
+    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
 ).with_for_update()
+_NEWEST = select(log_head.c.newest)
 _MOVE_HEAD = update(log_head)
+_VOUCH = (
+    update(log_head)
+    .where(log_head.c.size == bindparam("of_size"), log_head.c.root == bindparam("of_root"))
+    .values(mac=bindparam("mac"))
+)
 _TILE = select(log_tile.c.data).where(
     log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
 )
 _adding = upsert(log_tile)
 _SET_TILE = _adding.on_conflict_do_update(
     index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
+)
+_counting = upsert(stream)
+_SET_COUNTER = _counting.on_conflict_do_update(
+    index_elements=[stream.c.organisation], set_={"last": _counting.excluded.last}
 )
 _STREAM = (
     select(party.c.stream_number, log_event.c.event)
@@ -89,16 +102,16 @@ _KEY_OF = (
     .where(case_version.c.digest == bindparam("digest"))
 )
 
-_ENVELOPE = "AQ"
+ENVELOPE = "AQ"
 """How an envelope begins in base64url; a disclosure begins otherwise."""
 
 
 @lru_cache
 def _counters(count: int) -> Select[Any]:
-    """The last numbers of so many organisations' streams: the end of an index for each."""
+    """The last numbers of so many organisations' streams."""
     last = (
-        select(func.max(party.c.stream_number))
-        .where(party.c.organisation == bindparam(f"organisation_{n}"))
+        select(stream.c.last)
+        .where(stream.c.organisation == bindparam(f"organisation_{n}"))
         .scalar_subquery()
         .label(f"last_{n}")
         for n in range(count)
@@ -121,7 +134,8 @@ class EventHeader:
 
     ``origin`` names the log, ``policy_revision`` tells which policies are in force, ``now`` the
     time of the append; ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons
-    where events are searched for.
+    where events are searched for; by ``head_key`` a head is known as our own, empty for who reads
+    without it.
     """
 
     origin: str
@@ -129,6 +143,25 @@ class EventHeader:
     now: Callable[[], datetime]
     random: Callable[[int], bytes]
     person_key: bytes = field(repr=False)
+    head_key: bytes = field(repr=False)
+
+    def mac_of(self, head: TreeHead) -> bytes:
+        """What only a process of this gateway can write beside a head: the database has no key."""
+        told = f"{self.origin}\n{head.size}\n".encode() + head.root
+        return hmac.digest(self.head_key, told, "sha256")
+
+    def require_own(self, head: TreeHead, mac: bytes | None) -> None:
+        """Require that a process of this gateway made the head: a root stands for all entries.
+
+        Raises LogFrozen. An empty log needs no proof.
+        """
+        if not self.head_key or not head.size:
+            return
+        if not hmac.compare_digest(mac or b"", self.mac_of(head)):
+            raise LogFrozen(
+                f"no process of this gateway wrote the newest of the {head.size} entries: the "
+                "database was written to behind its back, and the operator has to find out how"
+            )
 
 
 @dataclass(frozen=True)
@@ -165,14 +198,14 @@ class SqlLog:
         transaction: Transaction,
         letterhead: EventHeader,
         contents: ContentCipher,
-        begun_at: TreeHead,
+        begun: Begun,
         others: Sequence[AuditEvent] = (),
     ) -> None:
-        """Work in this transaction, which found ``begun_at``; ``others`` are yet to be appended."""
+        """Work in this transaction, which ``begun`` found; ``others`` are yet to be appended."""
         self._transaction = transaction
         self._letterhead = letterhead
         self._contents = contents
-        self._begun_at = begun_at
+        self._begun = begun
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[AuditEvent] = []
@@ -186,7 +219,8 @@ class SqlLog:
     def append(self, facts: Sequence[AuditEvent]) -> AppendResult:
         """Write facts to the log: the last statements before COMMIT.
 
-        Raises LookupError when the head is not that of the tree's right edge. An event that the
+        Raises LogFrozen when no process of ours wrote the head, LookupError when it is not that of
+        the tree's right edge. An event that the
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
         Raises ClockBehind when the clock is behind the log by more than `LATENESS`.
         """
@@ -202,13 +236,12 @@ class SqlLog:
         row = locked().one()
         counters = {name: last or 0 for name, last in zip(names, told().one(), strict=True)}
         base = TreeHead(row.size, row.root)
+        header.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
-        at, policy = header.now(), header.policy_revision()
-        if row.newest is not None and at < row.newest:
-            if row.newest - at > LATENESS:
-                raise ClockBehind("the clock of this host is behind the log's newest event")
-            at = row.newest
+        judged_at = (fact.at for fact in facts if fact.at is not None)
+        at = _not_before(next(judged_at, None) or header.now(), row.newest)
+        policy = header.policy_revision()
         events, leaves = list[EventDocument](), list[bytes]()
         rows, facets, parties = list[Row](), list[Row](), list[Row]()
         for index, fact in enumerate(facts, base.size):
@@ -228,8 +261,7 @@ class SqlLog:
             )
             entry = entry_commitment(event.document, event.nonce)
             disclosures = [[one.encoded, sorted(one.readers)] for one in event.disclosures]
-            if fact.case_digest in keys:
-                self._close(event, disclosures, keys[fact.case_digest])
+            self._close(fact, event, disclosures, keys)
             rows.append(
                 {
                     "idx": index,
@@ -247,10 +279,13 @@ class SqlLog:
         run.execute(_ADD_EVENTS, rows)
         run.execute(_ADD_FACETS, facets)
         run.execute(_ADD_PARTIES, parties)
+        # As they are after the events were composed: each party's last number.
+        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counters.items()])
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
-        run.execute(_MOVE_HEAD, {**moved, "origin": header.origin})
+        mac = header.mac_of(TreeHead(grown.size, grown.root))
+        run.execute(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
@@ -290,7 +325,7 @@ class SqlLog:
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         found: list[EventMatch] = []
-        key, size = self._letterhead.person_key, self._begun_at.size
+        key, size = self._letterhead.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
             rows = self._transaction.execute(statement, left)
@@ -301,7 +336,17 @@ class SqlLog:
 
     def head(self) -> TreeHead:
         self._transaction.require_open()
-        return self._begun_at
+        self._letterhead.require_own(self._begun.head, self._begun.mac)
+        return self._begun.head
+
+    def moment(self, now: datetime) -> datetime:
+        return _not_before(now, self._transaction.execute(_NEWEST).scalar_one())
+
+    def vouch(self, head: TreeHead) -> None:
+        """Let a head that is signed count as our own, where it is the newest: by a new key."""
+        self._transaction.require_writing()
+        mac = self._letterhead.mac_of(head)
+        self._transaction.execute(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:
         stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
@@ -328,12 +373,18 @@ class SqlLog:
                         keys[fact.case_digest] = key
         return keys
 
-    def _close(self, event: EventDocument, disclosures: list[list[Any]], key: UUID) -> None:
-        """Encrypt what repeats the content of a case by its key, as it is stored."""
-        for position, disclosure in enumerate(event.disclosures):
-            if disclosure.kind in CONTENT:
+    def _close(
+        self,
+        fact: AuditEvent,
+        event: EventDocument,
+        disclosures: list[list[Any]],
+        keys: Mapping[str | None, UUID],
+    ) -> None:
+        """Encrypt, as they are stored, the disclosures that end with a key."""
+        for position, key in enumerate(_keys_of(fact, keys)):
+            if key is not None:
                 cell = cell_of(event.id, position)
-                closed = self._contents.encrypt(disclosure.encoded, key, cell)
+                closed = self._contents.encrypt(disclosures[position][0], key, cell)
                 disclosures[position][0] = base64url.encode(closed)
 
     def _fill_blocks(self, start: int, leaves: Sequence[bytes]) -> None:
@@ -353,13 +404,30 @@ class SqlLog:
         """A disclosure as it was stored; None when it was erased, or ended with its case."""
         if text is None:
             return None
-        if text.startswith(_ENVELOPE):
+        if text.startswith(ENVELOPE):
             try:
                 cell = cell_of(event, position)
                 text = self._contents.decrypt(base64url.decode(text), cell)
             except CaseErased:
                 return None
         return EventDisclosure(text, frozenset(readers))
+
+
+def _not_before(now: datetime, newest: datetime | None) -> datetime:
+    """``now``, or the newest event's time where the clock is a little behind; ClockBehind."""
+    if newest is None or now >= newest:
+        return now
+    if newest - now > LATENESS:
+        raise ClockBehind("the clock of this host is behind the log's newest event")
+    return newest
+
+
+def _keys_of(fact: AuditEvent, of_cases: Mapping[str | None, UUID]) -> Iterator[UUID | None]:
+    """By which key each disclosure of a fact is stored: its own, or that of the case it repeats."""
+    yield from (None for _ in fact.parties)
+    for detail in fact.details:
+        of_case = of_cases.get(fact.case_digest) if detail.kind in CONTENT else None
+        yield detail.content_key or of_case
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

@@ -1,30 +1,60 @@
-"""Whether a stored log is whole: every document, entry, tile and the head belong together.
+"""Whether a stored log is whole: documents, entries, tiles, the head, streams and search words.
 
-Run after whatever moved a database: a log that lost or changed a row must be
-found before it is written to again.
+All of them follow from the documents and their details, so all are made again and compared. Run
+nightly, and after whatever moved a database: a log that lost or changed a row must be found before
+it is written to again.
 """
 
+import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, func, or_, select
 
+from gateway.domain.timestamp import parse_timestamp
+from gateway.evidence import event, sd_jwt
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import event_index
-from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile
+from gateway.store.log import ENVELOPE
+from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party, stream
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
 """Entries that are looked at together; a multiple of what a tile holds."""
 
 _STORED = (
-    select(log_event.c.idx, log_event.c.entry, log_event.c.document, log_event.c.nonce)
+    select(
+        *(column for column in log_event.c if column.name != "event"),
+        log_facet.c.at,
+        log_facet.c.words,
+        log_facet.c.handoff,
+        log_facet.c.case_digest,
+    )
+    .join(log_facet, log_facet.c.idx == log_event.c.idx, isouter=True)
     .where(log_event.c.idx >= bindparam("start"))
     .order_by(log_event.c.idx)
     .limit(bindparam("limit"))
 )
+_STREAM_ROWS = (
+    select(party)
+    .where(
+        or_(
+            party.c.organisation > bindparam("organisation"),
+            and_(
+                party.c.organisation == bindparam("organisation"),
+                party.c.stream_number > bindparam("number"),
+            ),
+        )
+    )
+    .order_by(party.c.organisation, party.c.stream_number)
+    .limit(CHUNK)
+)
+_LAST = select(stream)
+_BLOCK = select(log_block.c.words).where(log_block.c.n == bindparam("n"))
 _COUNTS = {
     name: select(func.count()).select_from(table)
     for name, table in {
@@ -53,9 +83,11 @@ class StoredLogCorrupt(Exception):
 def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHead:
     """Build the whole log again from its documents and entries; its head when all of it agrees.
 
-    ``tell`` hears how many entries of how many are done. Raises StoredLogCorrupt.
+    ``tell`` hears how many entries of how many are done. Raises StoredLogCorrupt. Without the key
+    of persons their words are not compared.
     """
     head = work.log.head()
+    streams, blocks = _Streams(), _Blocks(work)
     grown: dict[tuple[int, int], bytes] = {}
     root, size = tree.EMPTY_ROOT, 0
 
@@ -65,6 +97,9 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     while size < head.size:
         rows = work.rows(_STORED, {"start": size, "limit": min(CHUNK, head.size - size)})
         leaves = [tree.leaf_hash(_checked(row, size + at)) for at, row in enumerate(rows)]
+        for row in rows:
+            _require_told(row, streams, work.person_key)
+            blocks.add(row)
         if not leaves:
             raise StoredLogCorrupt(f"entry {size} is missing: the head counts {head.size}")
         changed, root = tiles.append(read, size, leaves)
@@ -82,13 +117,13 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     for (level, n), data in stored.items():
         if [row.data for row in work.rows(_TILE, {"level": level, "n": n})] != [data]:
             raise StoredLogCorrupt(f"tile {n} of level {level} is not that of the entries")
+    streams.require_rows(work)
     counted = {name: work.rows(count, {})[0][0] for name, count in _COUNTS.items()}
-    blocks = head.size // event_index.BLOCK
     if counted != {
         "entries": head.size,
         "tiles": len(stored),
         "facets": head.size,
-        "blocks": blocks,
+        "blocks": head.size // event_index.BLOCK,
     }:
         raise StoredLogCorrupt("there are rows beyond the head, or rows to search by are missing")
     return head
@@ -104,8 +139,8 @@ def _checked(row: Row[Any], index: int) -> bytes:
     if row.idx != index:
         raise StoredLogCorrupt(f"entry {index} is missing")
     line: bytes = row.entry
-    if row.document is None and row.nonce is None:
-        return line  # erased: the commitment to it stays
+    if row.document is None:
+        raise StoredLogCorrupt(f"the document of entry {index} is missing: no event erased it")
     try:
         made = entry_commitment(row.document or b"", row.nonce or b"")
     except (ValueError, TypeError) as error:  # SQLite keeps any type in any column
@@ -113,6 +148,94 @@ def _checked(row: Row[Any], index: int) -> bytes:
     if made != line:
         raise StoredLogCorrupt(f"entry {index} is not that of its document")
     return line
+
+
+class _Streams:
+    """The streams of all parties as the events count them, and as the rows list them.
+
+    Of the rows only a sum of digests is kept: two lists of millions are alike when theirs are.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._sum = 0
+
+    def count(self, organisation: str, number: int, index: int) -> None:
+        """An event that a party counts; its numbers go up by one."""
+        last = self._last.get(organisation, 0)
+        if number != last + 1:
+            raise StoredLogCorrupt(
+                f"entry {index} is number {number} of the stream of {organisation}, after {last}"
+            )
+        self._last[organisation] = number
+        self._sum ^= _digest(organisation, number, index)
+
+    def require_rows(self, work: SqlUnitOfWork) -> None:
+        """Require that the stored rows of the streams are these, no more and no less."""
+        at = {"organisation": "", "number": 0}
+        listed = 0
+        while rows := work.rows(_STREAM_ROWS, at):
+            for row in rows:
+                listed ^= _digest(row.organisation, row.stream_number, row.idx)
+            at = {"organisation": rows[-1].organisation, "number": rows[-1].stream_number}
+        last = {row.organisation: row.last for row in work.rows(_LAST, {})}
+        if listed != self._sum or last != self._last:
+            raise StoredLogCorrupt("the parties' streams are not those that the events count")
+
+
+def _digest(organisation: str, number: int, index: int) -> int:
+    return int.from_bytes(sha256(f"{organisation}/{number}/{index}".encode()).digest(), "big")
+
+
+class _Blocks:
+    """The words of whole blocks, compared as each block ends."""
+
+    def __init__(self, work: SqlUnitOfWork) -> None:
+        self._work = work
+        self._words: list[str] = []
+
+    def add(self, row: Row[Any]) -> None:
+        self._words.append(row.words)
+        if len(self._words) < event_index.BLOCK:
+            return
+        made, n = event_index.together(self._words), row.idx // event_index.BLOCK
+        self._words = []
+        if [stored.words for stored in self._work.rows(_BLOCK, {"n": n})] != [made]:
+            raise StoredLogCorrupt(f"the words of block {n} are not those of its entries")
+
+
+def _require_told(row: Row[Any], streams: _Streams, person_key: bytes) -> None:
+    """Require that all that is stored beside a document is what the event says."""
+    told = event.read(row.document)
+    committed, details, parties = set(told["sd"]), {}, []
+    for text, _ in json.loads(row.disclosures):
+        if text is None:
+            raise StoredLogCorrupt(f"a detail of entry {row.idx} is missing: no event erased it")
+        if text.startswith(ENVELOPE):
+            continue  # committed to in clear, and nothing that is searched for
+        read = sd_jwt.read_stored_disclosure(text)
+        if read.digest not in committed:
+            raise StoredLogCorrupt(f"a detail of entry {row.idx} is not of its document")
+        if read.name == event.PARTY:
+            parties.append(read.value["organisation"])
+            streams.count(read.value["organisation"], read.value["stream_number"], row.idx)
+        else:
+            details[str(read.name)] = read.value
+    made = event_index.words_of(told["type"], told["result"], parties, details, person_key)
+    found = (_comparable(row.words or "", person_key), row.at, row.handoff, row.case_digest)
+    handoff = told.get("handoff")
+    expected = (
+        _comparable(made, person_key),
+        parse_timestamp(told["time"]),
+        UUID(handoff) if handoff else None,
+        told.get("case_digest"),
+    )
+    if found != expected:
+        raise StoredLogCorrupt(f"entry {row.idx} is searched for by other words than its own")
+
+
+def _comparable(words: str, person_key: bytes) -> list[str]:
+    return [word for word in words.split("|") if person_key or not word.startswith("person:")]
 
 
 def _require_edge(work: SqlUnitOfWork, head: TreeHead) -> None:

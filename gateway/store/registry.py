@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
@@ -20,15 +23,18 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import read_fields, record_columns, to_json, write_json
+from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
     certificate,
     client_key,
     competence,
     contact,
+    doomed_key,
     organisation,
+    out_of_service,
     person,
     registry,
     system,
@@ -46,9 +52,11 @@ _COMPETENCE = [
 _WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
     organisation.c.slug, competence.c.position
 )
-_GET = _WITH_COMPETENCES.select_from(
+ALL_ORGANISATIONS = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
-).where(organisation.c.slug == bindparam("slug"))
+)
+"""Every organisation with its mandates, as `organisations_as_stored` reads them."""
+_GET = ALL_ORGANISATIONS.where(organisation.c.slug == bindparam("slug"))
 
 
 def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -152,14 +160,14 @@ _SAVE_CERTIFICATE = update(certificate).where(
 )
 
 _CONTACTS = (
-    select(*record_columns(contact, Contact))
+    select(contact)
     .where(contact.c.organisation == bindparam("organisation"))
     .order_by(contact.c.role)
 )
-_DROP_CONTACT = delete(contact).where(
-    contact.c.organisation == bindparam("of_organisation"), contact.c.role == bindparam("of_role")
-)
+_DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
 _ADD_CONTACT = insert(contact)
+_OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
+_DOOM = insert_new(doomed_key)
 
 _persons = select(*record_columns(person, Administrator))
 _PERSON = _persons.where(person.c.id == bindparam("person"))
@@ -169,10 +177,16 @@ _SAVE_PERSON = (
     update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
 )
 
+_OUT = select(out_of_service.c.kind, out_of_service.c.name)
+_DROP_OUT = delete(out_of_service)
+_ADD_OUT = insert(out_of_service)
+
 _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
 
 T = TypeVar("T")
 Entries = dict[tuple[str, ...], Any]
+Entry = tuple[str, str]
+"""What a row of the registry belongs to: `organisation` or `person`, and its id."""
 
 
 class RegistryCache:
@@ -200,9 +214,16 @@ class RegistryCache:
 class SqlOrganisations:
     """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
 
-    def __init__(self, transaction: Transaction, cache: RegistryCache, version: int) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        contents: ContentCipher,
+        cache: RegistryCache,
+        version: int,
+    ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
         self._transaction = transaction
+        self._contents = contents
         changes = transaction.mode is TransactionMode.REGISTRY
         self._entries: Entries = {} if changes else cache.at(version)
 
@@ -214,20 +235,23 @@ class SqlOrganisations:
     def get(self, slug: str) -> Organisation | None:
         key = ("organisation", slug)
         if key not in self._entries:
-            found = _organisations(self._transaction.execute(_GET, {"slug": slug}))
+            found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
             return self._remember(key, found[0] if found else None)
         return cast(Organisation, self._entries[key])
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
-        return _organisations(self._transaction.execute(page, values))
+        return self._in_service(self._transaction.execute(page, values))
 
     def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
         key = ("receivers", matter, territory)
         if key not in self._entries:
             values = {"matter": matter, "territory": territory}
             rows = self._transaction.execute(_RECEIVERS, values)
-            return self._remember(key, tuple(_competence(row, row.organisation) for row in rows))
+            out = self.out_of_service()
+            found = (_competence(row, row.organisation) for row in rows)
+            kept = tuple(one for one in found if ("organisation", one.organisation) not in out)
+            return self._remember(key, kept)
         return cast(tuple[Mandate, ...], self._entries[key])
 
     def add(self, organisation: Organisation) -> None:
@@ -238,6 +262,7 @@ class SqlOrganisations:
 
     def save(self, organisation: Organisation) -> None:
         self._transaction.require_registry()
+        self._require_in_service(organisation.slug)
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
@@ -329,21 +354,51 @@ class SqlOrganisations:
         return [Certificate(*row) for row in self._transaction.execute(_REVOKED, {"after": after})]
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
-        rows = self._transaction.execute(_CONTACTS, {"organisation": organisation})
-        return [Contact(*row) for row in rows]
+        """Without those whose key is gone."""
+        found = []
+        for row in self._transaction.execute(_CONTACTS, {"organisation": organisation}):
+            with suppress(CaseErased):
+                said = self._contents.decrypt(row.said, _contact_cell(organisation, row.role))
+                name, address = json.loads(said)
+                found.append(Contact(organisation, row.role, name, address, row.registration_event))
+        return found
 
-    def set_contact(self, contact: Contact) -> None:
+    def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        named = {one.role for one in contacts}
+        kept = [one for one in self.contacts(organisation) if one.role not in named]
+        self.end_contacts(organisation)
+        key = self._contents.new_key()
+        rows = [
+            {
+                "organisation": organisation,
+                "role": one.role,
+                "registration_event": one.registration_event,
+                "content_key": key,
+                "said": self._contents.encrypt(
+                    write_json([one.name, one.address]), key, _contact_cell(organisation, one.role)
+                ),
+            }
+            for one in (*kept, *contacts)
+        ]
+        self._transaction.execute(_ADD_CONTACT, rows)
+        return key
+
+    def end_contacts(self, organisation: str) -> None:
         self._transaction.require_registry()
-        named = {"of_organisation": contact.organisation, "of_role": contact.role}
-        self._transaction.execute(_DROP_CONTACT, named)
-        self._transaction.execute(_ADD_CONTACT, [vars(contact)])
+        held = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        for key in {row.content_key for row in held}:
+            self._transaction.changed(_DOOM, {"content_key": key})
+        self._transaction.execute(_DROP_CONTACTS, {"of_organisation": organisation})
+
+    def uses_key(self, key: UUID) -> bool:
+        return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
 
     def person(self, person: str) -> Administrator | None:
         row = self._transaction.execute(_PERSON, {"person": person}).first()
-        return row and Administrator(*row)
+        return row and self._administrator(row)
 
     def persons(self) -> Sequence[Administrator]:
-        return [Administrator(*row) for row in self._transaction.execute(_PERSONS)]
+        return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
         self._transaction.require_registry()
@@ -356,6 +411,40 @@ class SqlOrganisations:
         values = {"of_id": person.id, "enabled": person.enabled}
         if not self._transaction.changed(_SAVE_PERSON, values):
             raise EditConflict("there is no person with this id")
+
+    def out_of_service(self) -> frozenset[Entry]:
+        key = ("out of service",)
+        if key not in self._entries:
+            rows = self._transaction.execute(_OUT)
+            return self._remember(key, frozenset((row.kind, row.name) for row in rows))
+        return cast(frozenset[Entry], self._entries[key])
+
+    def put_out_of_service(self, entries: frozenset[Entry]) -> None:
+        self._transaction.require_registry()
+        self._transaction.execute(_DROP_OUT)
+        rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
+        if rows:
+            self._transaction.execute(_ADD_OUT, rows)
+
+    def _in_service(self, rows: Iterable[Any]) -> list[Organisation]:
+        """Organisations of whom those out of service are suspended, whatever their rows say."""
+        out = self.out_of_service()
+        return [
+            replace(one, status=Status.SUSPENDED) if ("organisation", one.slug) in out else one
+            for one in organisations_as_stored(rows)
+        ]
+
+    def _require_in_service(self, slug: str) -> None:
+        if ("organisation", slug) in self.out_of_service():
+            raise WrongState(
+                "the organisation's entry is not what its events say: nothing of it is changed "
+                "before the operator has put that right"
+            )
+
+    def _administrator(self, row: Any) -> Administrator:
+        person = Administrator(*row)
+        in_service = ("person", person.id) not in self.out_of_service()
+        return replace(person, enabled=person.enabled and in_service)
 
     def _remember(self, key: tuple[str, ...], found: T) -> T:
         """Keep what was found at this version; who changes the registry always looks."""
@@ -370,11 +459,15 @@ class SqlOrganisations:
             self._transaction.execute(_ADD_COMPETENCES, rows)
 
 
+def _contact_cell(organisation: str, role: str) -> CellRef:
+    return CellRef(contact.name, f"{organisation}/{role}", "said")
+
+
 _OWN_COLUMNS = ("slug", "status", "version", "mandates")
 """The fields of an organisation that are not in its document."""
 
 
-def _organisations(rows: Iterable[Any]) -> list[Organisation]:
+def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
     """Rows of one organisation stand together, one for each competence, or one without any."""
     grouped = ([*group] for _, group in groupby(rows, attrgetter("slug")))
     return [

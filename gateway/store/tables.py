@@ -70,16 +70,26 @@ organisation = Table(
     sqlite_with_rowid=False,
 )
 
-# Personal data, which a change replaces; the log has it sealed.
+# Personal data, in an envelope under a key of the organisation. A change makes a new key for all of
+# them, and the key before is destroyed; so what the log repeats of an earlier one ends with it.
 contact = Table(
     "contact",
     metadata,
     Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
     Column("role", TEXT, nullable=False),
-    Column("name", TEXT, nullable=False),
-    Column("address", TEXT, nullable=False),
     Column("registration_event", Uuid, nullable=False),
+    Column("content_key", Uuid, nullable=False),
+    Column("said", LargeBinary, nullable=False),  # name and address
     PrimaryKeyConstraint("organisation", "role"),
+    Index("contact_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
+# Keys of contacts that are still to be destroyed.
+doomed_key = Table(
+    "doomed_key",
+    metadata,
+    Column("content_key", Uuid, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -156,6 +166,17 @@ person = Table(
     Column("name", TEXT, nullable=False),
     Column("public_key", TEXT, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
+# `organisation` or `person`, and the id.
+out_of_service = Table(
+    "out_of_service",
+    metadata,
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
     sqlite_with_rowid=False,
 )
 
@@ -434,6 +455,7 @@ log_head = Table(
     Column("root", LargeBinary, nullable=False),
     Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
     Column("origin", TEXT),  # whose tree this is, from the first entry on
+    Column("mac", LargeBinary),  # by a key that is not here: a process of ours wrote this head
     Column("newest", Instant),  # the time of the newest entry: none is older than the one before
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
@@ -490,5 +512,14 @@ party = Table(
     Column("stream_number", NUMBER, nullable=False),
     Column("idx", NUMBER, nullable=False),
     PrimaryKeyConstraint("organisation", "stream_number"),
+    sqlite_with_rowid=False,
+)
+
+# The last number of each: it only grows, so that no number is given again after a row was lost.
+stream = Table(
+    "stream",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("last", NUMBER, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -103,13 +103,11 @@ class SqlUnitOfWork:
         )
         self._transaction, self._contents = transaction, ContentCipher(self._keyring)
         self.organisations = self._registry = SqlOrganisations(
-            transaction, self._memory, begun.version
+            transaction, self._contents, self._memory, begun.version
         )
         self.revoked_tokens = SqlRevokedTokens(transaction, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = self._log = SqlLog(
-            transaction, self._letterhead, self._contents, begun.head, others
-        )
+        self.log = self._log = SqlLog(transaction, self._letterhead, self._contents, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -148,6 +146,11 @@ class SqlUnitOfWork:
             self._rounds.undo(kept)
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
         return self._rounds.keep(kept, self._log.facts)
+
+    @property
+    def person_key(self) -> bytes:
+        """By which persons are blinded where events are searched for; empty for some readers."""
+        return self._letterhead.person_key
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """What a statement finds: for the store's own reports, which no action needs."""
@@ -255,6 +258,7 @@ def open_store(
     now: Callable[[], datetime],
     random: Callable[[int], bytes],
     person_key: bytes,
+    head_key: bytes,
     waiters: int,
     keyring: Keyring,
     took: Took = ignore,
@@ -264,20 +268,24 @@ def open_store(
     ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
     with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
     ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
-    searched for; at most ``waiters`` writers of this process wait, the next gets Busy;
-    ``keyring`` has the keys of cases; ``took`` hears how long they wait and commit.
+    searched for; by ``head_key`` a head of the log is known as our own; at most ``waiters``
+    writers of this process wait, the next gets Busy; ``keyring`` has the keys of cases; ``took``
+    hears how long they wait and commit.
     Raises UnsuitableDatabase when the database cannot hold evidence or was not set up.
     """
     database = open_database(url, lock_path=lock_path, waiters=waiters)
-    letterhead = EventHeader(origin, policy_revision, now, random, person_key)
+    letterhead = EventHeader(origin, policy_revision, now, random, person_key, head_key)
     return Store(database, letterhead, keyring, took)
 
 
 @contextmanager
-def open_for_reading(url: str, origin: str) -> Iterator[Store]:
+def open_for_reading(
+    url: str, origin: str, *, head_key: bytes = b"", person_key: bytes = b""
+) -> Iterator[Store]:
     """Open the database of the log ``origin`` to read it, without content.
 
-    A SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
+    Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A
+    SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
     store = open_store(
         url,
@@ -286,7 +294,8 @@ def open_for_reading(url: str, origin: str) -> Iterator[Store]:
         policy_revision=_never,
         now=_never,
         random=_never,
-        person_key=b"",
+        person_key=person_key,
+        head_key=head_key,
         waiters=0,
         keyring=NoContentKeys(),
     )

@@ -29,13 +29,17 @@ def _head(gate: AppContext) -> TreeHead:
 
 @unauthenticated("GET /checkpoint", media="text/plain", refusals=RECORDED)
 def checkpoint(gate: AppContext) -> Response:
-    """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed."""
-    checkpoint_signer = gate.ports.checkpoint_signer
+    """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed.
+
+    The header `Log-State: frozen` says so: the tiles may then end before it.
+    """
+    checkpoint_signer, headers = gate.ports.checkpoint_signer, {"Cache-Control": A_MOMENT}
     try:
         note = checkpoint_signer.sign(_head(gate))
     except LogFrozen:
         note = checkpoint_signer.stored()
-    answer = Response(note, headers={"Cache-Control": A_MOMENT}, content_type=TEXT)
+        headers["Log-State"] = "frozen"
+    answer = Response(note, headers=headers, content_type=TEXT)
     answer.set_etag(base64url.digest(note.encode("utf-8")))
     answer.make_conditional(request)
     return answer

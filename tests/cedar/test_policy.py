@@ -101,6 +101,7 @@ ON_GATEWAY = (
     "proposal.withdraw",
     "gateway_key.rotate",
     "ca.rotate",
+    "log.adopt_mark",
 )
 BY_ENTRUSTED = ("registry.read", "registry.consult")
 ON_ITSELF = (

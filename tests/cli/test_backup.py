@@ -18,7 +18,7 @@ from gateway import maintenance
 from gateway.cli.backup import Manifest, digest
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
-from tests.operating import Operator, said
+from tests.operating import DUBOIS, MARTIN, Operator, said
 from tests.store.samples import fact
 
 
@@ -46,6 +46,9 @@ def grow(gw: Operator) -> None:
 
 def mark(gw: Operator, *words: object) -> Result:
     return gw.type("log", *words, "--home", gw.folder)
+
+
+ADOPT = ("adopt-mark", "--as", MARTIN, "--as", DUBOIS)
 
 
 def tamper(source: Path, statement: str) -> None:
@@ -387,9 +390,9 @@ def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_p
         shutil.copytree(gw.folder / name, new.folder / name)
     shutil.copyfile(gw.folder / "keys.db", new.folder / "keys.db")
     assert "no high-water mark" in mark(new, "status").stdout
-    assert mark(new, "adopt-mark", "--largest-size", 1).exit_code == 0
+    assert mark(new, *ADOPT, "--largest-size", 1).exit_code == 0
     grow(new)
-    assert new.size() == 2
+    assert new.size() == 3
 
 
 def test_the_keys_of_cases_are_never_in_a_backup_and_are_copied_alone(gw: Operator) -> None:
@@ -431,16 +434,31 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     grow(gw)
     for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
-    assert "older copy" in said(mark(gw, "adopt-mark", "--largest-size", 3))
+    assert "older copy" in said(mark(gw, *ADOPT, "--largest-size", 3))
     assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
-    result = mark(gw, "adopt-mark", "--largest-size", 2)
+    result = mark(gw, *ADOPT, "--largest-size", 2)
     assert result.exit_code == 0, result.output
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
+        (named,) = [event for number, event in work.log.stream("gateway", 2, 9) if number == 3]
+        told = work.log.logged(named).event
+    assert json.loads(told.document)["type"] == "log.mark_adopted"
+    (said_of,) = [json.loads(one.value) for one in told.disclosures if one.kind == "subject"]
+    assert (said_of["size"], said_of["largest_size"]) == ("2", "2")
     grow(gw)
+
+
+def test_one_person_alone_adopts_no_database(gw: Operator) -> None:
+    for file in gw.folder.glob("high-water-mark*"):
+        file.unlink()
+    for persons in (("--as", MARTIN), ("--as", MARTIN, "--as", MARTIN)):
+        result = mark(gw, "adopt-mark", *persons, "--largest-size", 1)
+        assert result.exit_code != 0
+    assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
 
 
 def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
     grow(gw)
-    assert "nobody may set it back" in said(mark(gw, "adopt-mark", "--largest-size", 0))
+    assert "nobody may set it back" in said(mark(gw, *ADOPT, "--largest-size", 0))
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
@@ -448,7 +466,7 @@ def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
         file.unlink()
     with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
         connection.execute("UPDATE log_event SET document = 'x'")
-    assert "the log is damaged" in said(mark(gw, "adopt-mark", "--largest-size", 1))
+    assert "the log is damaged" in said(mark(gw, *ADOPT, "--largest-size", 1))
 
 
 def said_last(result: Result) -> str:

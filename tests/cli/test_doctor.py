@@ -88,6 +88,28 @@ def test_every_check_says_something(gw: Operator) -> None:
     assert {finding.check for finding in findings(gw)} == {check.__name__ for check in CHECKS}
 
 
+@pytest.mark.parametrize(
+    ("act", "check"),
+    [
+        ("UPDATE log_event SET document = document || ' ' WHERE idx = 0", "whole_log"),
+        ("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 0", "whole_log"),
+        ("DELETE FROM party", "whole_log"),
+        ("DELETE FROM log_facet WHERE idx = 0", "whole_log"),
+        ("UPDATE log_head SET size = size + 1", "log"),
+        ("UPDATE person SET enabled = 0", "registry"),
+    ],
+)
+def test_what_was_done_behind_the_gateways_back_is_an_error(
+    gw: Operator, act: str, check: str
+) -> None:
+    with closing(sqlite3.connect(gw.folder / "casegate.db")) as database, database:
+        database.execute(act)
+    result = gw.type("doctor", "--home", gw.folder, "--json", "--log")
+    assert result.exit_code == 2
+    said = json.loads(result.stdout)["findings"]
+    assert check in {one["check"] for one in said if one["level"] == "error"}
+
+
 def test_machines_get_json_and_the_worst(gw: Operator) -> None:
     (gw.folder / "high-water-mark").unlink()
     result = gw.type("doctor", "--home", gw.folder, "--json")
@@ -330,7 +352,7 @@ def test_a_mark_that_does_not_answer_is_an_error(
     def away(_: object) -> None:
         raise HighWaterMarkUnavailable("the log's high-water mark cannot be read")
 
-    monkeypatch.setattr(doctor, "read_mark", away)
+    monkeypatch.setattr(wiring, "read_mark", away)
     assert "see [high_water_mark] url" in the(findings(gw), "log", Level.ERROR)
 
 

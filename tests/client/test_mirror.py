@@ -275,6 +275,24 @@ def test_what_is_not_there_is_a_lookup_error():
         log.fetch("tile/0/000")
 
 
+def test_a_log_that_says_it_is_frozen_is_not_accused_of_what_it_lacks(tmp_path):
+    served = Served(SIGNER, 600)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/")
+        if path == "checkpoint":
+            return httpx.Response(200, content=served.fetch(path), headers={"Log-State": "frozen"})
+        return httpx.Response(404)
+
+    transport = httpx.MockTransport(answer)
+    address, sleep = "https://gateway.example", lambda _: None
+    with (
+        PublicLog(address, None, lambda: START, sleep=sleep, transport=transport) as log,
+        pytest.raises(GatewayUnavailable, match="frozen"),
+    ):
+        Mirror(log.fetch, tmp_path, TrustAnchors((SIGNER.key,), (ORIGIN,))).step()
+
+
 @pytest.mark.parametrize(("status", "error"), [(503, GatewayUnavailable), (500, GatewayUnavailable),
                                                (429, GatewayUnavailable), (403, UnexpectedAnswer),
                                                (301, UnexpectedAnswer)])  # fmt: skip

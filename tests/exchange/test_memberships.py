@@ -12,7 +12,8 @@ from gateway.domain.conformance import LIFE, ConformanceRun
 from gateway.domain.lifecycle import StatusChange, change_status
 from gateway.domain.organisation import Contact, MembershipClass, Status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
-from gateway.exchange import offers
+from gateway.evidence import base64url
+from gateway.exchange import erasure, offers
 from gateway.kernel import results
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -61,6 +62,7 @@ def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: A
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
     """As the first certificate of an approved organisation, and a conformance run, do it."""
     gateway.administer("system.register", slug, system=DESK, scopes=["cases.read"])
+    gateway.beside.add(slug)
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         found = work.organisations.get(slug)
         today = gateway.ports.reference_date(gateway.clock()).day
@@ -106,7 +108,57 @@ def test_contacts_come_with_the_application_and_stand_in_the_log_sealed_only(gat
             ("security", "D. Petit"),
         ]
     assert b"Bernard" not in written.receipt.document
-    assert "Bernard" in shown(written.receipt)["subject"]
+    assert "Bernard" not in shown(written.receipt)["subject"]
+    assert "Bernard" in shown(written.receipt)["contacts"]
+
+
+def nowhere_stored(gateway: Founded, text: str) -> bool:
+    stored = [cell for rows in gateway.store.tables().values() for row in rows for cell in row]
+    plain = [one if isinstance(one, bytes) else str(one).encode() for one in stored]
+    forms = [text.encode(), base64url.encode(text.encode())[2:-2].encode()]
+    return not any(form in cell for form in forms for cell in plain)
+
+
+def test_a_contact_that_was_replaced_is_readable_nowhere(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    assert nowhere_stored(gateway, "Bernard")
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        ((_, first),) = work.log.stream(NEW, 0, 9)
+        assert any("Bernard" in str(d.value) for d in work.log.logged(first).event.disclosures)
+    replaced = gateway.administer(
+        "contact.set", NEW, role="head", name="E. One", address="e@x.example"
+    )
+    assert replaced.result["key"] == "destroyed"
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert {c.name for c in work.organisations.contacts(NEW)} == {"E. One", "D. Petit"}
+        assert "contacts" not in {d.kind for d in work.log.logged(first).event.disclosures}
+
+
+def test_who_leaves_leaves_no_contact(gateway):
+    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+    left = gateway.administer("organisation.leave", HOTLINE, reason="for the test")
+    assert left.result["key"] == "destroyed"
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert not work.organisations.contacts(HOTLINE)
+        assert not work.cases.doomed(9)
+    assert nowhere_stored(gateway, "E. One")
+
+
+def test_a_refused_contact_is_not_repeated_by_the_refusal(gateway):
+    change = Change(
+        "contact.set", "nobody-here", {"role": "head", "name": "E. One", "address": "y"}
+    )
+    refused_on_record(gateway, NotFound, make_change, change, gateway.approve(change))
+    assert nowhere_stored(gateway, "E. One")
+
+
+def test_the_key_of_contacts_is_not_taken_for_an_orphan(gateway):
+    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+    keys = gateway.ports.keys
+    keys.old |= {UUID(int=n) for n in range(1, keys.made + 1)}
+    erasure.destroy_orphan_keys(gateway.ports, None)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert [c.name for c in work.organisations.contacts(HOTLINE)] == ["E. One"]
 
 
 def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):

@@ -82,6 +82,7 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
     valid = Certificate("thumb-1", 1, HOTLINE, "desk", ends)
     revoked = Certificate("thumb-2", 2, HOTLINE, "desk", ends, revoked_at=gateway.clock())
     other = Certificate("thumb-3", 3, OFMIN, "desk", ends)
+    gateway.beside |= {HOTLINE, OFMIN}
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         for certificate in (valid, revoked, other):
             work.organisations.add_certificate(certificate)

@@ -140,7 +140,7 @@ def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
 
 
 @pytest.mark.parametrize(
-    "action", ["gateway_key.rotate", "ca.rotate", "proposal.create", "case.close"]
+    "action", ["gateway_key.rotate", "ca.rotate", "log.adopt_mark", "proposal.create", "case.close"]
 )
 def test_what_takes_a_key_at_hand_does_not_wait_for_anybody(gateway, action):
     change = Change(action, "gateway", {})

@@ -16,6 +16,7 @@ def with_certificate(days: int, organisation: str = HOTLINE, thumb: str = "thumb
 
 
 def add(gateway: Founded, days: int, organisation: str = HOTLINE, thumb: str = "thumb") -> None:
+    gateway.beside.add(organisation)
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         ends = START + timedelta(days=days)
         work.organisations.add_certificate(Certificate(thumb, 1, organisation, DESK, ends))

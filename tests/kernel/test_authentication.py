@@ -27,6 +27,7 @@ URI = f"urn:casegate:{SHORT_NAME}:{HOTLINE}:desk"
 def issued(gateway: Founded) -> Founded:
     """The gateway after it issued certificates to two systems."""
     ends = gateway.clock() + timedelta(days=30)
+    gateway.beside |= {HOTLINE, ABROAD}
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add_certificate(Certificate("thumb-1", 1, HOTLINE, "desk", ends))
         work.organisations.add_certificate(Certificate("thumb-2", 2, ABROAD, "desk", ends))

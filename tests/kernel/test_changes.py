@@ -254,6 +254,7 @@ def test_refused_changes_have_a_budget(gateway):
 
 
 def test_a_disabled_person_approves_nothing(gateway):
+    gateway.beside.add(BENOIT)
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.organisations.save_person(replace(work.organisations.person(BENOIT), enabled=False))
         work.commit()
@@ -266,6 +267,7 @@ def test_there_are_no_other_changes_than_those_of_the_registry(gateway):
         "gateway.create",
         "gateway_key.rotate",
         "ca.rotate",
+        "log.adopt_mark",
         "certificate.issue",
         "case.submit",
         "nonsense",

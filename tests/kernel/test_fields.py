@@ -124,6 +124,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),
     ("ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}),
+    ("log.adopt_mark", GATEWAY, {"size": "1", "root": "0" * 64, "largest_size": "1"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}

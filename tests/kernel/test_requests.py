@@ -54,7 +54,11 @@ each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
 def substance(gateway: Founded) -> dict[str, Any]:
     """All that is stored but the log, its budgets and counters."""
     stored = gateway.store.tables().items()
-    return {name: rows for name, rows in stored if not name.startswith(("log_", "budget", "party"))}
+    return {
+        name: rows
+        for name, rows in stored
+        if not name.startswith(("log_", "budget", "party", "stream"))
+    }
 
 
 # --- retries -------------------------------------------------------------------------------------

@@ -552,7 +552,12 @@ def files_of(folder: Path, *names: str) -> Path:
     return folder
 
 
-HANDED = ("casegate.toml", "keys/fingerprint.secret", "keys/kek-0123456789abcdef")
+HANDED = (
+    "casegate.toml",
+    "keys/fingerprint.secret",
+    "keys/log-head.secret",
+    "keys/kek-0123456789abcdef",
+)
 
 
 def test_the_listeners_never_get_what_only_maintenance_may_read(tmp_path: Path) -> None:

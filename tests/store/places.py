@@ -28,7 +28,7 @@ from gateway.store.migrations import upgrade
 from gateway.store.sqlite_backup import merge_wal
 from gateway.store.unit_of_work import Store, open_store
 from tests.postgresql import new_database
-from tests.store.samples import NOON, ORIGIN, PERSON_KEY, POLICY
+from tests.store.samples import HEAD_KEY, NOON, ORIGIN, PERSON_KEY, POLICY
 
 
 @dataclass
@@ -81,6 +81,7 @@ class Place:
         now: Callable[[], datetime] = lambda: NOON,
         random: Callable[[int], bytes] = secrets.token_bytes,
         waiters: int = 64,
+        head_key: bytes = HEAD_KEY,
     ) -> Any:
         """A store on this database, closed when the test ends."""
         store = open_store(
@@ -91,6 +92,7 @@ class Place:
             now=now,
             random=random,
             person_key=PERSON_KEY,
+            head_key=head_key,
             waiters=waiters,
             keyring=self.keyring(now),
         )

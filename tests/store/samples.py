@@ -40,6 +40,7 @@ from gateway.kernel.values import (
 
 ORIGIN = "log.example.org/casegate"
 PERSON_KEY = bytes(range(32))
+HEAD_KEY = bytes(range(1, 33))
 POLICY = "r1"
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 

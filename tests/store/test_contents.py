@@ -46,8 +46,10 @@ def place(sqlite):
 
 def opened(place):
     """A founded gateway on SQLite, whose cases are encrypted."""
-    store = place.open(origin=founding.ORIGIN)
-    return founded(lambda *_: store, keys=place.keyring())
+    return founded(
+        lambda origin, _policy, clock, _random: place.open(origin=origin, now=clock),
+        keys=place.keyring(),
+    )
 
 
 def told(gateway):

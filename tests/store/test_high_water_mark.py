@@ -144,7 +144,7 @@ def test_a_move_waits_for_the_disk_before_it_returns(tmp_path, monkeypatch) -> N
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *a, n=name, r=real: (done.append(n), r(*a))[1])
     mark.advance(at(1), at(4))
-    assert done == ["pwrite", "fdatasync"]
+    assert done == ["pwrite", "fdatasync", "pwrite"]
     assert open_file(file, ORIGIN).read() == at(4)
 
 
@@ -168,9 +168,46 @@ def test_a_torn_move_leaves_the_mark_of_before_or_is_whole(tmp_path, moves, kept
     again = open_file(file, ORIGIN)
     found = again.read()
     assert found in (at(moves - 1), at(moves))
-    assert (found == at(moves)) == (torn == after)
+    end = slot + SLOT_BYTES
+    assert (found == at(moves)) == (torn[slot:end] == after[slot:end])
     assert again.advance(found, at(9))
     assert open_file(file, ORIGIN).read() == at(9)
+
+
+@pytest.mark.parametrize("moves", [2, 3, 4])
+def test_a_page_of_the_newest_slot_that_goes_bad_does_not_turn_the_mark_back(
+    tmp_path, moves
+) -> None:
+    file = tmp_path / "mark"
+    marked = _moved(file, moves)
+    for page in range(4):
+        bad = file.read_bytes()
+        start = page * SLOT_BYTES
+        spoilt = bytearray(bad)
+        spoilt[start : start + SLOT_BYTES] = bytes(SLOT_BYTES)
+        file.write_bytes(spoilt)
+        assert open_file(file, ORIGIN).read() == marked
+        file.write_bytes(bad)
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"x"])
+def test_a_newest_slot_that_is_bad_in_both_copies_is_an_alarm(tmp_path, filling) -> None:
+    file = tmp_path / "mark"
+    _moved(file, 4)  # the fourth move wrote the first slot
+    spoilt = bytearray(file.read_bytes())
+    for start in (0, 2 * SLOT_BYTES):
+        spoilt[start : start + SLOT_BYTES] = filling * SLOT_BYTES
+    file.write_bytes(spoilt)
+    with pytest.raises(UnsuitableDatabase):
+        open_file(file, ORIGIN)
+
+
+def _moved(file, moves):
+    mark, seen = open_file(file, ORIGIN), None
+    for size in range(1, moves + 1):
+        assert mark.advance(seen, at(size))
+        seen = at(size)
+    return seen
 
 
 def test_a_crash_before_the_first_move_leaves_no_mark(tmp_path) -> None:

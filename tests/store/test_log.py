@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from gateway.domain.refusals import AlreadyExists, ClockBehind
-from gateway.evidence.event import EventError, read
+from gateway.domain.refusals import AlreadyExists, ClockBehind, LogFrozen
+from gateway.evidence.event import EventError, compose, read
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import TreeHead
 from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
@@ -211,6 +212,9 @@ def _lay(place, store, laid, root, leaves):
         if rows:
             connection.execute(tables.log_tile.insert(), rows)
         connection.execute(tables.log_head.update(), {"size": size, "root": root, "edge": right})
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.vouch(TreeHead(size, root))
+        work.commit()
 
 
 def _laid(table, n):
@@ -251,3 +255,51 @@ def test_an_erased_disclosure_is_shown_no_more_and_an_erased_document_has_no_rec
     with store.begin(TransactionMode.READ) as work:
         assert work.log.logged(logged.event.id) is None
         assert len(work.log.entries(0, 2)) == 1
+
+
+def forged(database, store):
+    """An event that a stranger to the keys appends, with all hashes right."""
+    with store.begin(TransactionMode.READ) as work:
+        head, edge = work.log.head(), work.rows(select(tables.log_head.c.edge), {})[0].edge
+    made = compose(
+        fact("hotline"), log=ORIGIN, at=NOON, policy=POLICY, counters={"hotline": 9}, random=bytes
+    )
+    entry = entry_commitment(made.document, made.nonce)
+    grown = tree.grow(edge, head.size, [tree.leaf_hash(entry)])
+    row = {"idx": head.size, "event": made.id, "entry": entry, "disclosures": "[]"}
+    with database.connected() as connection:
+        connection.execute(
+            tables.log_event.insert(), {**row, "document": made.document, "nonce": made.nonce}
+        )
+        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge}
+        connection.execute(tables.log_head.update().values(**moved))
+    return TreeHead(grown.size, grown.root)
+
+
+def test_an_event_that_no_process_of_ours_made_is_not_built_upon(database):
+    store = database.open()
+    recorded(store, fact("hotline"))
+    forged(database, store)
+    with pytest.raises(LogFrozen):
+        recorded(store, fact("hotline"))
+    with store.begin(TransactionMode.READ) as work, pytest.raises(LogFrozen):
+        work.log.head()  # what is signed is asked for here
+
+
+def test_a_new_key_vouches_for_what_is_signed_and_for_nothing_else(database):
+    recorded(database.open(), fact("hotline"))
+    other = database.open(head_key=bytes(32))
+    with pytest.raises(LogFrozen):
+        recorded(other, fact("hotline"))
+    with database.open().begin(TransactionMode.READ) as work:
+        signed = work.log.head()
+    with other.begin(TransactionMode.WRITE) as work:
+        work.log.vouch(TreeHead(signed.size, bytes(32)))
+        work.commit()
+    with pytest.raises(LogFrozen):
+        recorded(other, fact("hotline"))
+    with other.begin(TransactionMode.WRITE) as work:
+        work.log.vouch(signed)
+        work.commit()
+    (logged,) = recorded(other, fact("hotline"))
+    assert logged.index == signed.size

@@ -1,11 +1,13 @@
-"""A log that lost or changed anything is found, and an erased document is no damage."""
+"""A log that lost or changed anything is found."""
 
 import pytest
 from sqlalchemy import text
 
+from gateway.domain.refusals import LogFrozen
 from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
-from tests.store.samples import fact
+from gateway.store.unit_of_work import open_for_reading
+from tests.store.samples import ORIGIN, fact
 
 EVENTS = 300  # more than a tile
 
@@ -60,6 +62,33 @@ DAMAGES = {
     "the words of a block are gone": "DELETE FROM log_block",
     "there is a tile too many": "INSERT INTO log_tile SELECT 5, 0, data FROM log_tile LIMIT 1",
     "the head is behind": "UPDATE log_head SET size = size - 1",
+    "a document and its nonce are gone": (
+        "UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 7"
+    ),
+    "details are those of another event": (
+        "UPDATE log_event SET disclosures = (SELECT o.disclosures FROM log_event o WHERE o.idx = 8)"
+        " WHERE idx = 7"
+    ),
+    "details are gone": "UPDATE log_event SET disclosures = '[]' WHERE idx = 7",
+    "a party's row in the middle is gone": "DELETE FROM party WHERE stream_number = 7",
+    "a party's last row is gone": "DELETE FROM party WHERE stream_number = 260",
+    "two entries are swapped and the tiles are left": (
+        "UPDATE log_event SET (entry, document, nonce, disclosures) = (SELECT o.entry, o.document,"
+        " o.nonce, o.disclosures FROM log_event o WHERE o.idx = 15 - log_event.idx)"
+        " WHERE idx IN (7, 8)"
+    ),
+    "a counter went on": "UPDATE stream SET last = last + 1",
+    "a party has a row more": "INSERT INTO party VALUES ('hotline', 261, 7)",
+    "a party's row is of another event": (
+        "UPDATE party SET idx = 8 WHERE organisation = 'police' AND stream_number = 7"
+    ),
+    "words to search by are others": (
+        "UPDATE log_facet SET words = replace(words, 'police', 'polise') WHERE idx = 7"
+    ),
+    "a time to search by is another": "UPDATE log_facet SET at = at + 1 WHERE idx = 7",
+    "the words of a block are others": (
+        "UPDATE log_block SET words = (SELECT nonce FROM log_event LIMIT 1)"
+    ),
 }
 
 
@@ -68,7 +97,7 @@ def test_damage_is_found(database, damage):
     store = filled(database, 260)
     with database.connected() as connection:
         connection.execute(text(DAMAGES[damage]))
-    with pytest.raises(StoredLogCorrupt):
+    with pytest.raises((StoredLogCorrupt, LogFrozen)):
         examined(store)
 
 
@@ -80,11 +109,34 @@ def test_a_missing_entry_is_named(database):
         examined(store)
 
 
-def test_an_erased_document_is_no_damage(database):
+def test_a_number_is_not_given_again_after_its_row_was_lost(database):
     store = filled(database, 20)
     with database.connected() as connection:
-        connection.execute(text("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 7"))
-    assert examined(store)[0].size == 20
+        connection.execute(text("DELETE FROM party WHERE stream_number = 20"))
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        assert [number for number, _ in work.log.stream("hotline", 18, 9)] == [19, 21]
+        assert work.log.counter("hotline") == 21
+
+
+def test_a_number_that_a_party_was_given_twice_is_found(database):
+    store = filled(database, 20)
+    with database.connected() as connection:
+        connection.execute(text("DELETE FROM party WHERE stream_number = 20"))
+        connection.execute(text("UPDATE stream SET last = 19"))
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact("hotline", "police"))
+        work.commit()
+    with pytest.raises(StoredLogCorrupt, match=r"number 20 .* after 20"):
+        examined(store)
+
+
+def test_without_the_key_of_persons_the_rest_is_compared(database):
+    filled(database, 20)
+    with open_for_reading(database.url, ORIGIN) as store:
+        assert examined(store)[0].size == 20
 
 
 def test_the_newest_document_is_that_of_the_last_event_that_was_not_erased(database):

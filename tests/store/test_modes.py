@@ -61,7 +61,9 @@ REGISTERED = {
     "organisations.set_client_keys": ("hotline", "intake", ["key"]),
     "organisations.add_certificate": (certificate(),),
     "organisations.save_certificate": (certificate(),),
-    "organisations.set_contact": (contact(),),
+    "organisations.set_contacts": ("hotline", [contact()]),
+    "organisations.end_contacts": ("hotline",),
+    "organisations.put_out_of_service": (frozenset(),),
     "organisations.add_person": (person(),),
     "organisations.save_person": (person(),),
     "proposals.add": (proposal(),),
@@ -92,12 +94,12 @@ def test_what_is_of_nobody_is_not_kept(store):
     with store.begin(TransactionMode.REGISTRY) as work:
         work.organisations.add(organisation())
         work.commit()
-    for method, of_nobody in (
-        ("organisations.set_contact", contact("nobody")),
+    for method, *of_nobody in (
+        ("organisations.set_contacts", "nobody", [contact("nobody")]),
         ("organisations.add_system", system("nobody")),
         ("organisations.add_certificate", certificate(system="unknown")),
         ("invitations.add", invitation()),
         ("successions.add", succession("hotline", "nobody")),
     ):
         with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
-            attrgetter(method)(work)(of_nobody)
+            attrgetter(method)(work)(*of_nobody)

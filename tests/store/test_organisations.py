@@ -90,12 +90,16 @@ def test_a_contact_is_kept_for_each_role_and_replaced_by_the_next(store):
     saved(store, organisation(), organisation("abroad"))
     first, second, other = contact(), contact(name="B. Person"), contact(role="head")
     with store.begin(TransactionMode.REGISTRY) as work:
-        for one in (first, second, other, contact("abroad")):
-            work.organisations.set_contact(one)
+        keys = [
+            work.organisations.set_contacts(one.organisation, [one])
+            for one in (first, second, other, contact("abroad"))
+        ]
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.contacts("hotline") == [other, second]
         assert work.organisations.contacts("nobody") == []
+        assert {*work.cases.doomed(9)} == {*keys[:2]}
+        assert [work.organisations.uses_key(key) for key in keys] == [False, False, True, True]
 
 
 def test_a_system_and_a_person_are_switched_and_nothing_else_of_them_changes(store):
@@ -117,6 +121,11 @@ def test_a_system_and_a_person_are_switched_and_nothing_else_of_them_changes(sto
     with store.begin(TransactionMode.READ) as work:
         assert work.organisations.system("hotline", made.name) == off
         assert work.organisations.person(who.id) == replace(who, enabled=False)
+
+
+def test_a_contact_is_of_an_organisation(store):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(RuntimeError):
+        work.organisations.set_contacts("nobody", [contact("nobody")])
 
 
 def test_a_taken_organisation_id_is_refused_and_the_work_goes_on(store):

@@ -159,6 +159,7 @@ def _open(url, folder):
         now=lambda: None,
         random=bytes,
         person_key=bytes(32),
+        head_key=bytes(32),
         waiters=1,
         keyring=NoContentKeys(),
     )

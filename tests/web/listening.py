@@ -153,6 +153,7 @@ class Listening:
 
     def register(self, one: x509.Certificate, organisation: str, system: str = DESK) -> None:
         """Put a certificate into the registry, as its issue does."""
+        self.gateway.beside.add(organisation)
         with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
             work.organisations.add_certificate(
                 Certificate(

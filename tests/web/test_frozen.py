@@ -144,13 +144,16 @@ def test_a_refusal_is_not_told_before_it_can_be_recorded(line, marking) -> None:
 
 
 def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
-    note = line.anybody().get("/checkpoint").text
+    answer = line.anybody().get("/checkpoint")
+    note = answer.text
+    assert "Log-State" not in answer.headers
     older = marking.gateway.store.copy()
     submitted(marking.gateway)
     newest = line.anybody().get("/checkpoint").text
     assert newest != note
     marking.gateway.store.put_back(older)
     served = line.anybody().get("/checkpoint")
+    assert served.headers["Log-State"] == "frozen"
     assert (served.status_code, served.text) == (200, newest)
     key = marking.gateway.checkpoint_signer.signer.key
     assert open_checkpoint(served.text, [key], ORIGIN).size == marking.node.head().size + 1

@@ -196,6 +196,10 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.line.gateway.register_key(OFMIN, key)
     path = "/organisations/{organisation}/keys/{kid}"
     story.get(HOTLINE, path, organisation=OFMIN, kid=key.kid)
+    shown = story.get(HOTLINE, "/organisations/{organisation}", organisation=OFMIN)
+    path = "/organisations/{organisation}/mandates/{event}"
+    event = shown["mandates"][0]["registration_event"]
+    story.get(HOTLINE, path, organisation=OFMIN, event=event)
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])

@@ -2,28 +2,30 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway import keys, wiring
+from gateway import keys, maintenance, wiring
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, plain_errors, sentence_of
 from gateway.cli.output import format_value, print_json
 from gateway.config import Config
+from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG
-from gateway.domain.refusals import Refusal
+from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import approval, base64url, canonical, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given, text
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.registry.table import STEPS
 
@@ -172,6 +174,35 @@ def record_step(
         raise without_receipt(refusal, advice) from refusal
 
 
+def vouch(
+    session: AdminSession, gateway: wiring.GatewayRuntime, head: TreeHead, largest_size: int
+) -> None:
+    """Record that the session's persons vouch for the log's head, and make that entry the mark.
+
+    Raises LogFrozen where there is a mark, CommandFailed where the persons do not suffice.
+    """
+    if gateway.mark.read() is not None:
+        raise LogFrozen("the log has a high-water mark, and nobody may set it back")
+    values = {"size": str(head.size), "root": head.root.hex(), "largest_size": str(largest_size)}
+    change = Change("log.adopt_mark", GATEWAY, values)
+    signed = approvals(session, gateway, change)
+    try:
+        changes.make(replace(gateway.ports, begin=gateway.store.begin), STEPS, change, signed)
+    except LogFrozen as unsigned:  # without a mark nothing is signed: it is in the log all the same
+        if unsigned.recorded is None:
+            raise
+        with gateway.store.begin(TransactionMode.READ) as work:
+            recorded, adopted = work.log.logged(unsigned.recorded), work.log.head()
+        told = {} if recorded is None else event.read(recorded.event.document)
+        if told.get("result") != EventResult.ALLOWED:
+            raise CommandFailed(
+                f"refused, and recorded as event {unsigned.recorded}: two administrators vouch for "
+                "a database (--as PERSON --as PERSON)",
+                {"kind": "refused", "event": str(unsigned.recorded)},
+            ) from unsigned
+        gateway.checkpoint_signer.adopt(adopted)
+
+
 def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> list[str]:
     """A change signed by each of the session's persons; PrivateFileError for a missing key."""
     files = {person: session.key_file(gateway.config, person) for person in session.persons}
@@ -189,7 +220,19 @@ def change_registry(
     """Submit a change and print its result; values that were not given are left out."""
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
     with opened(session) as gateway:
-        show(session, action, submit(session, gateway, change))
+        try:
+            written = submit(session, gateway, change)
+        except LogFrozen as frozen:
+            if action != maintenance.SUSPEND or frozen.recorded is not None:
+                raise
+            (signed, *_) = approvals(session, gateway, change)
+            maintenance.keep_suspension(gateway, change, signed)
+            click.echo(
+                f"The log is frozen ({frozen.detail}). {organisation} is out of service from now "
+                "on; maintenance records its suspension when the log goes on."
+            )
+            return
+        show(session, action, written)
 
 
 def result_json(written: WriteResult) -> dict[str, Any]:

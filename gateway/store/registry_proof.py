@@ -1,0 +1,195 @@
+"""Whether the registry's rows are what the log's events say: each change made again, and compared.
+
+The changes are made in an empty registry in memory. Where a row differs, what it belongs to is out
+of service: an organisation takes no part, an administrator approves nothing, until the row is again
+what its event says.
+"""
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+from sqlalchemy import Connection, Executable, StaticPool, Table, bindparam, create_engine, select
+
+from gateway.domain.audit_event import Operation
+from gateway.evidence import base64url, event
+from gateway.evidence.event import EventDisclosure, EventDocument
+from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.values import LoggedEvent, TreeHead
+from gateway.ledger import tree
+from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tiles import InclusionProofs
+from gateway.store.content_encryption import ContentCipher, NoContentKeys
+from gateway.store.idempotency import SqlRetries
+from gateway.store.log import ENVELOPE
+from gateway.store.procedures import SqlInvitations, SqlSigning, SqlSuccessions
+from gateway.store.registry import (
+    ALL_ORGANISATIONS,
+    Entry,
+    RegistryCache,
+    SqlOrganisations,
+    organisations_as_stored,
+)
+from gateway.store.tables import (
+    certificate,
+    client_key,
+    invitation,
+    log_event,
+    metadata,
+    person,
+    system,
+)
+from gateway.store.transaction import Transaction
+from gateway.store.unit_of_work import SqlUnitOfWork
+
+CHUNK = 4096
+"""Events that are looked through together."""
+
+_EVENTS = (
+    select(*(column for column in log_event.c if column.name != "entry"))
+    .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
+    .order_by(log_event.c.idx)
+)
+_CHANGING = tuple(
+    f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
+)
+_TABLES: Mapping[Table, frozenset[str]] = {
+    system: frozenset(),
+    client_key: frozenset(),
+    certificate: frozenset({"reminded"}),
+    invitation: frozenset(),
+    person: frozenset(),
+}
+"""Tables that are compared row by row, and the columns that decide nothing."""
+
+
+@dataclass(frozen=True)
+class RegistryComparison:
+    """Entries whose rows are not what their events say, and what else is wrong, in sentences."""
+
+    differing: frozenset[Entry]
+    problems: tuple[str, ...]
+
+    def sentences(self) -> tuple[str, ...]:
+        """All of it, for the operator."""
+        return (
+            *(
+                f"the registry's entry of the {kind} {name} is not what its events say: it is out"
+                " of service (docs/operators.md, 'The registry differs from the log')"
+                for kind, name in sorted(self.differing)
+            ),
+            *self.problems,
+        )
+
+
+def compare_registry(
+    work: SqlUnitOfWork, redo: Callable[[LoggedEvent, UnitOfWork], None]
+) -> RegistryComparison:
+    """Make all changes that the log holds again by ``redo``, and compare the rows."""
+    problems: list[str] = []
+    with _empty_registry() as (connection, anew):
+        for index, logged in _changes(work, problems):
+            try:
+                redo(logged, anew)
+            except Exception as error:  # whatever is wrong with one event, the others are compared
+                problems.append(
+                    f"the change of entry {index} cannot be made again: {type(error).__name__}"
+                )
+        made = _entries(lambda statement: connection.execute(statement).all())
+    stored = _entries(lambda statement: work.rows(statement, {}))
+    differing = {entry for entry, _ in made ^ stored}
+    return RegistryComparison(frozenset(differing), tuple(problems))
+
+
+class _AsTold:
+    """What else a change looked at: its event says that it was made, so it was found good."""
+
+    def passed(self, _organisation: str) -> bool:
+        return True
+
+    def get(self, *_name: object) -> object:
+        return self
+
+
+@contextmanager
+def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        metadata.create_all(engine)
+        with engine.connect() as connection:
+            run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
+            parts = SimpleNamespace(
+                organisations=SqlOrganisations(
+                    run, ContentCipher(NoContentKeys()), RegistryCache(), 0
+                ),
+                invitations=SqlInvitations(run),
+                signing=SqlSigning(run),
+                successions=SqlSuccessions(run),
+                retries=SqlRetries(run),
+                conformance=_AsTold(),
+                cases=_AsTold(),
+            )
+            yield connection, cast(UnitOfWork, parts)
+    finally:
+        engine.dispose()
+
+
+def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
+    """The events that may have changed the registry, each held against the log's head."""
+    head = work.log.head()
+    proofs = InclusionProofs(work.log.tile, head.size)
+    for start in range(0, head.size, CHUNK):
+        for row in work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, head.size)}):
+            if not isinstance(row.document, bytes):
+                problems.append(f"the document of entry {row.idx} is missing: no event erased it")
+            elif any(kind in row.document for kind in _CHANGING):
+                logged = _whole(row, proofs, head)
+                if logged is None:
+                    problems.append(f"the document of entry {row.idx} is not the one in the log")
+                else:
+                    yield row.idx, logged
+
+
+def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | None:
+    """An event as it is stored, if the log's head holds it so, with its details.
+
+    Without those that are stored by a key of their own: no change is made again by them.
+    """
+    try:
+        details = tuple(
+            EventDisclosure(text, frozenset(readers))
+            for text, readers in json.loads(row.disclosures)
+            if text is not None and not text.startswith(ENVELOPE)
+        )
+        proof = tuple(proofs.of(row.idx))
+        leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
+        tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
+        committed = set(event.read(row.document)["sd"])
+    except (ValueError, LookupError, TypeError):  # what is stored has any form
+        return None
+    if not {base64url.digest(one.encoded.encode()) for one in details} <= committed:
+        return None
+    return LoggedEvent(
+        EventDocument(row.event, row.document, row.nonce, details), row.idx, proof, head
+    )
+
+
+def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:
+    """All that decides something, each with what it belongs to."""
+    found: set[tuple[Entry, Hashable]] = {
+        (("organisation", one.slug), replace(one, version=0))
+        for one in organisations_as_stored(rows(ALL_ORGANISATIONS))
+    }
+    for table, ignored in _TABLES.items():
+        names = [column.name for column in table.c if column.name not in ignored]
+        for row in rows(select(table)):
+            values = tuple((name, getattr(row, name)) for name in names)
+            found.add((_owner(table, row), (table.name, values)))
+    return found
+
+
+def _owner(table: Table, row: Any) -> Entry:
+    return ("person", row.id) if table is person else ("organisation", row.organisation)

@@ -1,0 +1,137 @@
+"""The registry is what the log's events make of an empty one, whatever its rows say."""
+
+# ruff: noqa: S608 - statements of a forger, of our own words
+
+import pytest
+
+from gateway.domain.organisation import Status
+from gateway.domain.refusals import WrongState
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
+from gateway.store.registry_proof import RegistryComparison
+from tests.founding import (
+    ALICE,
+    DESK,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    document_key,
+    founded,
+    registry_compared,
+)
+
+
+@pytest.fixture
+def gateway() -> Founded:
+    return founded()
+
+
+def hold_to_log(gateway: Founded) -> None:
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(registry_compared(gateway).differing)
+        work.commit()
+
+
+def differing(gateway: Founded) -> set[str]:
+    return {name for _, name in registry_compared(gateway).differing}
+
+
+def test_what_administrators_changed_is_what_its_events_say(gateway):
+    gateway.register_key(OFMIN, document_key("first"))
+    gateway.register_key(OFMIN, document_key("second"), document_key("first"))
+    gateway.administer("organisation.suspend", HOTLINE, reason="for the test")
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+
+
+FORGERIES = {
+    "a mandate of another organisation": (
+        f"UPDATE competence SET organisation = '{HOTLINE}' WHERE organisation = '{OFMIN}'",
+        {HOTLINE, OFMIN},
+    ),
+    "a mandate that goes on": (
+        f"UPDATE competence SET \"end\" = NULL WHERE organisation = '{OCRVP}'",
+        {OCRVP},
+    ),
+    "a membership": (
+        "UPDATE organisation SET document = replace(document, '2010-01-01', '2001-01-01') "
+        f"WHERE slug = '{OCRVP}'",
+        {OCRVP},
+    ),
+    "a status": (f"UPDATE organisation SET status = 'left' WHERE slug = '{OFMIN}'", {OFMIN}),
+    "scopes": (f"UPDATE system SET scopes = '[\"admin\"]' WHERE organisation = '{OFMIN}'", {OFMIN}),
+    "a system's key": (
+        f"INSERT INTO client_key VALUES ('{OFMIN}', '{DESK}', 0, '{{}}')",
+        {OFMIN},
+    ),
+    "a lock": (
+        "UPDATE organisation SET document = "
+        "replace(document, '\"signed_only\":false', '\"signed_only\":true') "
+        f"WHERE slug = '{OFMIN}'",
+        {OFMIN},
+    ),
+    "a certificate": (
+        f"INSERT INTO certificate VALUES ('x', '1', '{OFMIN}', '{DESK}', 1, 99, NULL, NULL)",
+        {OFMIN},
+    ),
+    "an administrator's key": (
+        f"UPDATE person SET public_key = '{{}}' WHERE id = '{ALICE}'",
+        {ALICE},
+    ),
+    "an administrator more": ("INSERT INTO person VALUES ('eve', 'Eve', '{}', 1)", {"eve"}),
+}
+
+
+@pytest.mark.parametrize(("statement", "entries"), FORGERIES.values(), ids=FORGERIES)
+def test_a_row_that_no_event_made_is_found(gateway, statement, entries):
+    gateway.store.change(statement)
+    assert differing(gateway) == entries
+
+
+def test_a_diverted_mandate_takes_both_organisations_out_of_service(gateway):
+    gateway.store.change(FORGERIES["a mandate of another organisation"][0])
+    hold_to_log(gateway)
+    assert gateway.organisation(HOTLINE).status is Status.SUSPENDED
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert work.organisations.receivers("csam", "FR") == (
+            tuple(c for c in gateway.organisation(OCRVP).mandates)
+        )
+
+
+def test_what_is_out_of_service_is_not_changed(gateway):
+    gateway.store.change(FORGERIES["a mandate that goes on"][0])
+    hold_to_log(gateway)
+    with pytest.raises(RecordedRefusal) as refused:
+        gateway.register_key(OCRVP, document_key("first"))
+    assert isinstance(refused.value.refusal, WrongState)
+
+
+def test_a_forged_administrator_approves_nothing(gateway):
+    gateway.store.change(FORGERIES["an administrator more"][0])
+    hold_to_log(gateway)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert not work.organisations.person("eve").enabled
+        assert work.organisations.person(ALICE).enabled
+
+
+def test_an_entry_that_is_put_right_is_in_service_again(gateway):
+    gateway.store.change(f"UPDATE organisation SET status = 'left' WHERE slug = '{OFMIN}'")
+    hold_to_log(gateway)
+    gateway.store.change(f"UPDATE organisation SET status = 'active' WHERE slug = '{OFMIN}'")
+    hold_to_log(gateway)
+    assert gateway.organisation(OFMIN).active
+
+
+def test_an_event_whose_document_is_gone_is_told(gateway):
+    gateway.store.change("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = 2")
+    found = registry_compared(gateway)
+    assert found.differing
+    assert any("entry 2 is missing" in one for one in found.problems)
+
+
+def test_an_event_whose_details_are_others_is_told(gateway):
+    gateway.store.change(
+        "UPDATE log_event SET disclosures = (SELECT disclosures FROM log_event WHERE idx = 3) "
+        "WHERE idx = 2"
+    )
+    assert registry_compared(gateway).problems
