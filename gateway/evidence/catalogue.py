@@ -3,6 +3,7 @@
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -483,12 +484,60 @@ _TITLES: Mapping[str, str] = {
 }
 
 
+_REASONS: Mapping[str, str] = {
+    "the file is {0}, not a receipt, a signed document or a bundle": "le fichier n’est ni un "
+    "récépissé, ni un document signé, ni un dossier de preuves ({0})",
+    "the JSON cannot be read: {0}": "le JSON est illisible : {0}",
+    "{0} cannot be read: {1}": "une partie ({0}) est illisible : {1}",
+    "a receipt has document, nonce, disclosures and proof": "un récépissé se compose de document, "
+    "nonce, disclosures et proof",
+    "the signature is not that of the key {0}": "la signature n’est pas celle de la clé {0}",
+    "the document does not end after its disclosures, with a tilde": "le document n’est pas "
+    "entier : il ne se termine pas par un tilde",
+    "no valid proof that the log contains the event: {0}": "aucune preuve valable que le journal "
+    "contient l’événement : {0}",
+    "a disclosure belongs to another event": "une divulgation appartient à un autre événement",
+    "a disclosure does not belong to the document": "une divulgation n’appartient pas au document",
+    "no key was provided for {0}": "aucune clé n’a été fournie ({0})",
+    "no receipt proves {0} for a document in this file": "aucun récépissé ne prouve {0} pour un "
+    "document de ce fichier",
+    "{0} is of another {1}": "une pièce ne concorde pas avec les autres ({0} : {1})",
+    "the offer is for another case version": "l’offre porte sur une autre version du dossier",
+    "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
+    "dossier",
+    "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
+    "a document occurs twice": "un document figure deux fois",
+    "answer {0} cannot follow the earlier events": "la réponse {0} ne peut pas suivre les "
+    "événements antérieurs",
+    "a key was registered after it was used": "une clé a été enregistrée après son utilisation",
+    "a key was used after it was revoked": "une clé a été utilisée après sa révocation",
+    "the mandate of {0} for {1} ended on {2}, before the offer was made": "la compétence de {0} "
+    "pour {1} avait pris fin le {2}, avant l’offre",
+    "the mandate began on {0}, after the offer was made": "la compétence n’a commencé que le {0}, "
+    "après l’offre",
+    "the offer refers to another registration": "l’offre renvoie à un autre enregistrement",
+    "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
+}
+"""Why a check failed, in French, by the English sentence: values by their place."""
+
+
+def reason(failure: str, language: str) -> str:
+    """Why a check failed; what is not in the table stays English, as its values do."""
+    if language == FRENCH:
+        for english, french in _REASONS.items():
+            pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(english))
+            if found := re.fullmatch(pattern, failure):
+                return _typeset(french, language).format(*found.groups())
+    return failure
+
+
 def headline(code: int, passed: bool, failure: str, language: str) -> str:
-    """The result of a report; ``failure`` says why, in English."""
+    """The result of a report; ``failure`` says why, as the check said it."""
     at = LANGUAGES.index(language)
     if passed:
         return _typeset(_PASSED[code][at], language)
-    return f"{_typeset(_FAILED[code][at], language)} ({failure})."
+    return f"{_typeset(_FAILED[code][at], language)} ({reason(failure, language)})."
 
 
 def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], language: str) -> str:
