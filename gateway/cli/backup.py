@@ -442,7 +442,7 @@ def _require_mirrored(work: UnitOfWork, mirror: VerifiedReplica) -> None:
 
 @click.group()
 def log() -> None:
-    """Show how far the log was signed, or re-create the high-water mark after it was lost."""
+    """Show how far the log was signed, or re-create its high-water mark."""
 
 
 @log.command()
