@@ -15,7 +15,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id
+from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id, reader
 from gateway.cli.output import (
     cold,
     colour,
@@ -52,26 +52,11 @@ from gateway.evidence.report import InputFile, VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.replica import ReadFile
 
 
 @click.group()
 def audit() -> None:
     """Check event streams, copy and check logs, search events."""
-
-
-def reader(folder: Path) -> ReadFile:
-    """Reads the files of a copy by their tlog-tiles paths."""
-
-    def read(path: str) -> bytes:
-        try:
-            return (folder / path).read_bytes()
-        except FileNotFoundError:
-            raise LookupError(path) from None
-        except OSError as error:
-            raise click.UsageError(f"{folder / path} cannot be read: {error.strerror}") from error
-
-    return read
 
 
 # --- `casegate audit check-stream`: whether receipts are all of an organisation's events ---
