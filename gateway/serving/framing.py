@@ -9,6 +9,10 @@ from gunicorn.http.unreader import Unreader
 HEAD_BYTES = 32_768
 """Of a head, and of a chunked body's trailer: with them a client has said enough."""
 
+FRAMING_BYTES = 65_536
+"""Of the sizes of chunks: the largest body fits in chunks of 32 bytes. Chunks of a byte or two cost
+as much processor time each as a large one."""
+
 _PIECE = 4096  # bytes; the parser copies all that it holds for each chunk of a few bytes
 _END = b"\r\n\r\n"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
@@ -31,7 +35,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         """Of a body larger than that the application gets no more than it needs to refuse it."""
         super().__init__()
         self.largest_body = largest_body
-        self._most = HEAD_BYTES + 2 * largest_body  # in chunks of a few bytes as well
+        self._most = HEAD_BYTES + largest_body + FRAMING_BYTES
         self._head_given = False
         self._given = io.BytesIO()
         self._begin()

@@ -52,8 +52,8 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path, 
         # A demonstration is called one by the exit status too.
         assert verified.returncode == 18, verified.stdout + verified.stderr
     told = json.loads((folder / "handoff.bundle.json").read_bytes())
-    signed = (told["case"], "point-de-contact"), (told["offer"], "point-de-contact")
-    for document, slug in (*signed, (told["answers"][0], "ofmin")):  # itself: nobody attests it
+    signed = (told["offer"], "point-de-contact"), (told["answers"][0], "ofmin")
+    for document, slug in signed:  # itself: nobody attests it
         claims = sd_jwt.read_unverified(document).claims
         assert claims["iss"].endswith(f"/organisations/{slug}")
 
