@@ -485,6 +485,7 @@ def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
     told = fact(result, "absent")
     assert (told["type"], told["entry"]) == ("handoff.declined", 2)
     assert states(result) == ["declined"]
+    # That a party declined is what the gateway recorded: no signature of that party shows it here.
     assert fact(result, "state")["under"] == "operator_word"
 
 

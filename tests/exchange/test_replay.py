@@ -139,7 +139,7 @@ def test_an_event_whose_details_are_others_is_told(gateway):
 
 GONE = {
     "the row of its event": "DELETE FROM log_event WHERE idx = {index}",
-    "what its event told": "UPDATE log_event SET document = CAST('{{}}' AS BLOB) WHERE idx = {index}",
+    "what its event told": "UPDATE log_event SET document = x'7b7d' WHERE idx = {index}",
 }
 
 
