@@ -31,6 +31,9 @@ from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import SignedTreeHead
+from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import NoteError
 from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
@@ -252,7 +255,7 @@ def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
         gateway.continuity.check()
     except LogFrozen:
         marked = gateway.mark.read()
-        if marked is None:
+        if marked is None or not _is_signed(gateway, marked):
             raise
         with gateway.store.begin(TransactionMode.WRITE) as work:
             work.log.vouch(marked.head)
@@ -260,6 +263,16 @@ def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
         gateway.continuity.check()
     upkeep.log_refusal = None
     return DutyReport()
+
+
+def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
+    """Whether the log's key signed the mark: who can write its file may have made it."""
+    origin = gateway.config.log_origin
+    try:
+        signed = open_checkpoint(marked.note, [gateway.keys.log.key], origin)
+    except NoteError:
+        return False
+    return (signed.size, signed.root) == (marked.head.size, marked.head.root)
 
 
 def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:

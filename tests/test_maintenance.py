@@ -751,6 +751,24 @@ def test_a_row_of_the_registry_without_its_event_is_an_alarm_and_not_used(gw: Op
     assert not stopped.active
 
 
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed"])
+def test_a_head_counts_as_our_own_only_by_a_mark_that_the_log_key_signed(
+    gw: Operator, signed: bool
+) -> None:
+    with maintained(gw) as (upkeep, _):
+        marked = upkeep.gateway.mark.read()
+        assert marked is not None
+        if not signed:
+            file = gw.folder / "high-water-mark"
+            file.unlink()
+            forged = replace(marked, note=marked.note.partition("\n\n")[0] + "\n\n")
+            assert upkeep.gateway.mark.advance(None, forged)
+        with closing(sqlite3.connect(gw.folder / "casegate.db")) as database, database:
+            database.execute("UPDATE log_head SET mac = NULL")
+        upkeep.step()
+        assert (upkeep.log_refusal is None) is signed
+
+
 def test_the_registry_is_held_against_a_frozen_log_too(gw: Operator) -> None:
     with gw.opened() as gateway:
         member(gateway)

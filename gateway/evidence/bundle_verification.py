@@ -428,10 +428,14 @@ class BundleVerification:
         return f"{pluralise(len(locks), 'promise')} to sign, or its end, shown"
 
     def _is_gateways_own(self, signed: AuthoredDocument) -> bool:
-        """Whether the document is the gateway's act in a succession, which it always signs."""
-        if signed is self.offered:
-            return self.offer.reissue_of is not None
-        return ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
+        """Whether the document ends a handoff in a succession, which the gateway always signs.
+
+        A reissued offer is not its own: for a member that signs everything itself it makes none.
+        """
+        return (
+            signed is not self.offered
+            and ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
+        )
 
     def _documents(self) -> list[AuthoredDocument]:
         before = [] if self.before is None else [self.before]
@@ -540,9 +544,12 @@ class BundleVerification:
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
         dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
-        for found, lacking in (self._mandate_facts(), self._reissue_facts(), self._history_facts()):
+        for found, lacking in (self._mandate_facts(), self._history_facts()):
             proved += found
             not_proved += lacking
+        stated, lacking = self._reissue_facts()
+        word += stated
+        not_proved += lacking
         documents = self._documents()
         proved += key_history.proved(self.origins, self.revoked, self._unplaced())
         not_proved += key_history.not_proved(

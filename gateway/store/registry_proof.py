@@ -138,11 +138,17 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
 
 
 def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
-    """The events that may have changed the registry, each held against the log's head."""
+    """The events that may have changed the registry, each held against the log's head.
+
+    Those that tell of other things count, too: one that lost what it told would not be missed.
+    """
     head = work.log.head()
     proofs = InclusionProofs(work.log.tile, head.size)
+    edge, size = b"", 0
     for start in range(0, head.size, CHUNK):
+        leaves = []
         for row in work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, head.size)}):
+            leaves.append(_leaf(row))
             if not isinstance(row.document, bytes):
                 problems.append(f"the document of entry {row.idx} is missing: no event erased it")
             elif any(kind in row.document for kind in _CHANGING):
@@ -151,6 +157,21 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
                     problems.append(f"the document of entry {row.idx} is not the one in the log")
                 else:
                     yield row.idx, logged
+        grown = tree.grow(edge, size, leaves)
+        edge, size = grown.edge, grown.size
+    if tree.grow(edge, size, ()).root != head.root:
+        problems.append(
+            "the documents are not those of the log's head, so the registry may lack a change: run"
+            " `casegate doctor --log`"
+        )
+
+
+def _leaf(row: Any) -> bytes:
+    """What an event is in the tree; of a row that holds no event, something that is nowhere."""
+    try:
+        return tree.leaf_hash(entry_commitment(row.document, row.nonce))
+    except (ValueError, TypeError):  # what is stored has any form
+        return bytes(tree.HASH_BYTES)
 
 
 def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | None:

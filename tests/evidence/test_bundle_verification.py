@@ -142,6 +142,7 @@ def test_a_re_issued_handoff_verifies_and_says_how_it_came():
     moved = fact(told, "reissued_from")
     assert (moved["handoff"], moved["event"]) == (str(BEFORE), str(PLANNED))
     assert (moved["predecessor"], moved["successor"]) == ("old-police", "police")
+    assert moved["under"] == "operator_word"
     assert fact(told, "reissued_from.original")["by"] == "hotline"
     assert fact(told, "offer")["under"] == "operator_word"
 
@@ -151,6 +152,22 @@ def test_without_the_offer_before_it_is_said_that_it_is_missing():
     told = found(story, None)
     assert told.code == Code.ATTESTED
     assert fact(told, "reissued_from.no_original")["under"] == "not_proved"
+
+
+def test_a_re_issued_offer_for_an_originator_that_signs_everything_itself_fails():
+    """For such a member a succession makes no offer: it is asked for a new one."""
+    story, before = succeeded()
+    story.log = type(story.log)()
+    story.indexes.clear()
+    detail = EventDetail("subject", json.dumps({"organisation": "hotline"}), frozenset())
+    own = {"handoff": None, "case_digest": None, "details": (detail,)}
+    at = story.record("organisation.require_signed", None, **own)
+    story.indexes.remove(at)
+    story.answers.clear()
+    story.record("handoff.offer", story.offer.digest)
+    story.told("acceptance")
+    shown = {"predecessor_offer": before.compact(), "locks": (story.log.receipt(at),)}
+    assert verification.verify(story.file(**shown), TRUST).code == Code.MISMATCH
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,19 @@ def test_an_event_whose_details_are_others_is_told(gateway):
         "WHERE idx = 2"
     )
     assert registry_compared(gateway).problems
+
+
+GONE = {
+    "the row of its event": "DELETE FROM log_event WHERE idx = {index}",
+    "what its event told": "UPDATE log_event SET document = x'7b7d' WHERE idx = {index}",
+}
+
+
+@pytest.mark.parametrize("statement", GONE.values(), ids=GONE)
+def test_a_change_that_is_undone_together_with_its_event_is_told(gateway, statement):
+    gateway.administer("organisation.suspend", HOTLINE, reason="for the test")
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        index = work.log.head().size - 1
+    gateway.store.change(f"UPDATE organisation SET status = 'active' WHERE slug = '{HOTLINE}'")
+    gateway.store.change(statement.format(index=index))
+    assert registry_compared(gateway).problems
