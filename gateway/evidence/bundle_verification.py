@@ -726,8 +726,7 @@ def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
     """The first and last day that was the reference date of an event."""
     if simulated := confirmed.event.get("simulated_date"):
         return date.fromisoformat(simulated), date.fromisoformat(simulated)
-    at = _time_of(confirmed)
-    return (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
+    return mandates.days_of(_time_of(confirmed))
 
 
 def _spell(at: datetime) -> str:

@@ -8,10 +8,13 @@ without a revocation cannot show that there was none.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, organisation_uri
+from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import canonical, key_declaration, sd_jwt
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Fact, VerificationFailed
@@ -307,7 +310,7 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
     Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
     or one that does not disclose whose it is.
     """
-    found: list[SigningLock] = []
+    proved: list[tuple[str, VerifiedReceipt]] = []
     for receipt in receipts:
         try:
             confirmed = confirm_receipt(receipt, trust)
@@ -319,29 +322,48 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
             raise VerificationFailed(
                 Code.MISMATCH, f"{event['type']} ({event['result']}) does not show who signs itself"
             )
-        locked = event["type"] == LOCKED
-        if locked or _is_own_unlock(confirmed, owner, trust):
-            found.append(SigningLock(owner, locked, confirmed))
-    return sorted(found, key=lambda one: one.confirmed.index)
+        proved.append((owner, confirmed))
+    found: list[SigningLock] = []
+    used: set[UUID] = set()
+    since: dict[str, datetime] = {}
+    for owner, confirmed in sorted(proved, key=lambda one: one[1].index):
+        locked = confirmed.event["type"] == LOCKED
+        said = key_declaration.LOCK if locked else key_declaration.UNLOCK
+        declared = _declaration(confirmed, owner, said, trust)
+        if locked:
+            since[owner] = declared.at if declared else parse_timestamp(confirmed.event["time"])
+        elif declared is None or declared.jti in used or declared.at < since.get(owner, _LONG_AGO):
+            continue
+        if declared is not None:
+            used.add(declared.jti)
+        found.append(SigningLock(owner, locked, confirmed))
+    return found
 
 
-def _is_own_unlock(confirmed: VerifiedReceipt, organisation: str, trust: TrustAnchors) -> bool:
-    """Whether the member itself signed that the gateway may sign again: its operator may not."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _declaration(
+    confirmed: VerifiedReceipt, organisation: str, says: str, trust: TrustAnchors
+) -> key_declaration.KeyDeclaration | None:
+    """What the member itself signed, by which alone the gateway may sign for it again.
+
+    Its operator may not say so, nor show again what ended an earlier lock.
+    """
     try:
         statement = str(_subject(confirmed)["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
-        key_declaration.read(
+        return key_declaration.read(
             statement,
             organisation=organisation_uri(gateway, organisation),
             audience=gateway,
-            says=key_declaration.UNLOCK,
+            says=says,
             kid=None,
             keys=keys,
         )
     except (DocumentError, KeyError):
-        return False
-    return True
+        return None
 
 
 def require_promise_kept(

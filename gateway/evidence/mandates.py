@@ -16,6 +16,17 @@ GRANTED = "mandate.granted"
 PLANNED = "succession.planned"
 
 
+def days_of(at: datetime) -> tuple[date, date]:
+    """The first and last day that a moment falls on, in all time zones.
+
+    Raises VerificationFailed at the ends of the calendar.
+    """
+    try:
+        return (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
+    except OverflowError as error:
+        raise VerificationFailed(Code.MISMATCH, "a time is at the end of the calendar") from error
+
+
 @dataclass(frozen=True)
 class RegisteredMandate:
     """A mandate as its registration shows it; ``start`` and ``end`` are half-open days."""
@@ -36,8 +47,7 @@ class RegisteredMandate:
 
     def may_hold_at(self, at: datetime) -> bool:
         """Whether it was in force on the day ``at`` in some time zone."""
-        first, last = (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
-        return self.holds(first, last)
+        return self.holds(*days_of(at))
 
     def holds(self, first: date, last: date) -> bool:
         """Whether it was in force on one of the days from ``first`` to ``last``."""

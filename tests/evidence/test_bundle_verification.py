@@ -454,14 +454,14 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_fails(
     assert [in_file.code, in_keys.code] == [Code.MISMATCH, Code.MISMATCH]
     assert verification.verify(story.file(), TRUST).code == Code.ATTESTED
 
-    def unlock(name: str) -> str:
+    def unlock(name: str, later: timedelta = timedelta(minutes=1), number: int = 5) -> str:
         return key_declaration.issue(
             organisation=uri("police"),
             audience=GATEWAY,
             says=key_declaration.UNLOCK,
             kid=SIGNERS[name].kid,
-            at=AT,
-            jti=UUID(int=5),
+            at=AT + later,
+            jti=UUID(int=number),
             signer=SIGNERS[name],
             random=chance(),
         ).compact()
@@ -474,6 +474,15 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_fails(
     receipts = [story.log.receipt(index) for index in (at, forged, own)]
     assert verification.verify(story.file(locks=tuple(receipts[:2])), TRUST).code == Code.MISMATCH
     assert verification.verify(story.file(locks=tuple(receipts)), TRUST).code == Code.ATTESTED
+    # What ended one lock ends no other, nor does what was signed before it.
+    for shown_again in (unlock("police"), unlock("police", -timedelta(hours=1), 6)):
+        story.answers.clear()
+        story.indexes[1:] = []
+        indexes = (at, own, lock("organisation.require_signed"))
+        again = lock("organisation.allow_attested", declaration=shown_again)
+        story.told("acceptance")
+        shown = tuple(story.log.receipt(index) for index in (*indexes, again))
+        assert verification.verify(story.file(locks=shown), TRUST).code == Code.MISMATCH
 
 
 def test_a_key_of_one_gateway_attests_nothing_for_the_members_of_another():

@@ -1,6 +1,5 @@
 """A request is whole at its last byte, never before; what cannot become one waits for nothing."""
 
-
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData, ParseException

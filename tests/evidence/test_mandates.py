@@ -1,0 +1,21 @@
+"""The days on which a mandate is asked for."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from gateway.evidence import mandates
+from gateway.evidence.report import VerificationFailed
+
+
+def test_a_moment_is_of_all_days_that_it_has_somewhere():
+    assert mandates.days_of(datetime(2026, 3, 1, 11, tzinfo=UTC)) == (
+        date(2026, 2, 28),
+        date(2026, 3, 2),
+    )
+
+
+@pytest.mark.parametrize("at", [datetime.min, datetime.max])
+def test_a_moment_at_the_end_of_the_calendar_proves_nothing(at):
+    with pytest.raises(VerificationFailed):
+        mandates.days_of(at.replace(tzinfo=UTC))
