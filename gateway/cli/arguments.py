@@ -13,11 +13,26 @@ from gateway import setting_validators
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_timestamp
+from gateway.ledger.replica import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def reader(folder: Path) -> ReadFile:
+    """Reads the files of a copy by their tlog-tiles paths."""
+
+    def read(path: str) -> bytes:
+        try:
+            return (folder / path).read_bytes()
+        except FileNotFoundError:
+            raise LookupError(path) from None
+        except OSError as error:
+            raise click.UsageError(f"{folder / path} cannot be read: {error.strerror}") from error
+
+    return read
 
 
 def organisation_id(

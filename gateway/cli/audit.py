@@ -1,16 +1,21 @@
 """`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
 
+import csv
+import io
+import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id
+from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id, reader
 from gateway.cli.output import (
     cold,
     colour,
@@ -37,8 +42,9 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import history, log_copy, stream
+from gateway.evidence import account, history, log_copy, stream
 from gateway.evidence import receipt as receipts
+from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
@@ -46,26 +52,11 @@ from gateway.evidence.report import InputFile, VerificationReport
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.replica import ReadFile
 
 
 @click.group()
 def audit() -> None:
     """Check event streams, copy and check logs, search events."""
-
-
-def reader(folder: Path) -> ReadFile:
-    """Reads the files of a copy by their tlog-tiles paths."""
-
-    def read(path: str) -> bytes:
-        try:
-            return (folder / path).read_bytes()
-        except FileNotFoundError:
-            raise LookupError(path) from None
-        except OSError as error:
-            raise click.UsageError(f"{folder / path} cannot be read: {error.strerror}") from error
-
-    return read
 
 
 # --- `casegate audit check-stream`: whether receipts are all of an organisation's events ---
@@ -135,6 +126,58 @@ def _verify_file(
 def _start(file: Path, longest: int) -> bytes:
     with file.open("rb") as opened:
         return opened.read(longest + 1)
+
+
+# --- `casegate audit account`: what an auditor was shown, against a copy of the whole log ---
+
+
+@audit.command("account", epilog=f"{CODES} {FOLDER}")
+@click.argument(
+    "shown",
+    metavar="FILE|DIR...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+)
+@trust_options(documents=False, members=False)
+@click.option(
+    "--log",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A copy of the log, as casegate audit mirror makes it.",
+)
+@json_option
+@click.pass_context
+def take_account(
+    context: click.Context,
+    shown: tuple[Path, ...],
+    trust: TrustAnchors,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Count what you were shown of the whole log.
+
+    FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR holds
+    receipts (*.json). Exit status 15 means that entries are not shown.
+    """
+    report, copy = log_copy.open_copy(reader(folder), trust)
+    if copy is None:
+        exit_with_report(context, report, as_json)
+        return
+    parts: list[InputFile] = []
+    for place in shown:
+        try:
+            parts += (
+                _parts(place, "*.json", MAX_RECEIPT_BYTES)
+                if place.is_dir()
+                else account.of_search(_start(place, MAX_PAGE_BYTES))
+            )
+        except OSError as error:
+            raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise click.UsageError(f"{place} is not a list of events: {error}") from error
+    exit_with_report(context, account.take(parts, trust, copy), as_json)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
@@ -310,11 +353,16 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(
-    "--result", type=click.Choice([str(one) for one in EventResult]), help="How they ended."
+    "--result",
+    "results",
+    multiple=True,
+    type=click.Choice([str(one) for one in EventResult]),
+    help="How they ended; may be repeated: then each is a search of its own.",
 )
 @click.option("--from", "since", type=Moment(), metavar="TIME", help="From this time on.")
 @click.option("--before", "until", type=Moment(), metavar="TIME", help="Before this time.")
-@click.option("--limit", type=click.IntRange(1), help="Read no more than this many.")
+@click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
 def search(
     gateway: Gateway,
@@ -323,6 +371,8 @@ def search(
     reason_code: str,
     reason: str,
     limit: int | None,
+    results: tuple[str, ...],
+    as_csv: bool,
     **filters: Any,
 ) -> None:
     """Read events that an audit access of yours covers.
@@ -331,24 +381,33 @@ def search(
     why, and by which filters. Every receipt is verified. What is withheld lies beyond its coverage,
     is erased, or is padding.
     """
-    shown = list(gateway.audit(by, reason_code, reason, AuditFilters(**filters), limit))
+    if as_json and as_csv:
+        raise click.UsageError("choose one of --json and --csv")
+    searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
+    found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
+    shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
     if as_json:
         print_json({"events": [_event_json(one) for one in shown]})
-        return
-    headings = ("entry", "time", "event", "result", "parties", "by", "rules", "handoff")
-    print_table(headings, [_event_row(one) for one in shown])
-    click.echo(f"\n{_counted(shown)}")
+    elif as_csv:
+        _print_csv([_event_cells(one) for one in shown])
+    else:
+        for one in shown:
+            _print_event(_event_cells(one))
+        click.echo(f"\n{_counted(shown)}")
 
 
 def _counted(shown: Sequence[AuditedEvent]) -> str:
-    """How many events there are, and how many entries lie between them that are not shown."""
+    """How many events there are, by result and day, and how many entries between are not shown."""
     if not shown:
         return "No events."
     first, last = shown[0].index, shown[-1].index
     beyond = last - first + 1 - len(shown)
+    results = Counter(str(one.confirmed.event["result"]) for one in shown)
+    days = sorted(str(one.confirmed.event["time"])[:10] for one in shown)
+    counted = ", ".join(f"{number} {result}" for result, number in sorted(results.items()))
     return (
-        f"{len(shown)} events, entries {first} to {last}; {beyond} entries between them are not "
-        "shown (outside the filters or the coverage)."
+        f"{len(shown)} events ({counted}), {days[0]} to {days[-1]}, entries {first} to {last}.\n"
+        f"{beyond} entries between them are not shown (outside the filters or the coverage)."
     )
 
 
@@ -363,18 +422,61 @@ def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
     }
 
 
-def _event_row(one: AuditedEvent) -> tuple[Any, ...]:
+def _event_cells(one: AuditedEvent) -> dict[str, str]:
+    """What is shown of an event, by column; every text is others' and is neutralised."""
     event, details = one.confirmed.event, one.details
-    return (
-        one.index,
-        f"{event['time'][:19]}Z",
-        event["type"],
-        event["result"],
-        ",".join(one.parties),
-        cold(format_value(details.get("by", ""))),
-        cold(format_value(details.get("rules", ""))),
-        event.get("handoff", ""),
-    )
+    parties = [
+        f"{value['organisation']} ({value['role']}, number {value['stream_number']})"
+        for value in one.confirmed.details(PARTY)
+    ]
+    told = {name: details.get(name, "") for name in ("by", "rules", "reason", "purpose", "groups")}
+    cells = {
+        "entry": one.index,
+        "time": f"{event['time'][:10]} {event['time'][11:19]}",
+        "event": event["type"],
+        "result": event["result"],
+        "parties": ", ".join(parties),
+        **{name: cold(format_value(value)) for name, value in told.items()},
+        "subject": cold(str(details.get("subject", ""))),
+        "handoff": event.get("handoff", ""),
+        "case_digest": event.get("case_digest", ""),
+        "id": event["id"],
+    }
+    return {name: sanitise(cell) for name, cell in cells.items()}
+
+
+_FIRST_LINE = ("entry", "time", "event", "result")
+_WIDTH = 80
+
+
+def _print_event(cells: Mapping[str, str]) -> None:
+    """An event in lines of at most 80 columns, where no word is longer."""
+    entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
+    shade = "green" if result == EventResult.ALLOWED else "yellow"
+    click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
+    told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
+    for name, cell in told.items():
+        click.echo(
+            textwrap.fill(
+                f"{name} {cell}",
+                _WIDTH,
+                initial_indent=" " * 9,
+                subsequent_indent=" " * 11,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+
+
+def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
+    """A table for a spreadsheet, in which no cell is a formula; nothing without events."""
+    text = io.StringIO()
+    if rows:
+        table = csv.DictWriter(text, list(rows[0]))
+        table.writeheader()
+        for row in rows:
+            table.writerow({n: f"'{c}" if c[:1] in tuple("=+-@") else c for n, c in row.items()})
+    click.echo(text.getvalue(), nl=False)
 
 
 # --- `casegate event` and `casegate receipt`: what the log has of your own organisation ---

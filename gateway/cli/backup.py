@@ -8,9 +8,10 @@ import shlex
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -24,12 +25,14 @@ from gateway.cli.admin.session import (
     persons_option,
     vouch,
 )
-from gateway.cli.arguments import home_option, json_option, plain_errors
+from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors, reader
 from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
-from gateway.kernel.log_continuity import require_prefixes
-from gateway.kernel.ports import TransactionMode
+from gateway.evidence.log_copy import VerifiedReplica, open_copy
+from gateway.evidence.trust import TrustAnchors
+from gateway.kernel.log_continuity import require_beginnings, require_prefixes
+from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import TreeHead
 from gateway.store import migrations
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
@@ -402,41 +405,90 @@ def describe_head(head: TreeHead) -> str:
     return f"{entries}, root {head.root.hex()[:16]}"
 
 
+_mirrors_option = click.option(
+    "--mirror",
+    "mirrors",
+    type=FOLDER,
+    multiple=True,
+    help="A folder made by casegate audit mirror: it must be a beginning of the database's log.",
+)
+
+
+def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, VerifiedReplica]:
+    """Copies of this gateway's log, each verified by its key."""
+    trust = TrustAnchors((wiring.load_log_signer(config).key,), (config.log_origin,))
+    mirrors = {}
+    for folder in folders:
+        report, mirror = open_copy(reader(folder), trust)
+        if mirror is None:
+            raise click.ClickException(f"{folder} is no mirror of this log: {report.sentence}")
+        mirrors[folder] = mirror
+    return mirrors
+
+
+def _require_mirrored(work: UnitOfWork, mirror: VerifiedReplica) -> None:
+    """Require that a mirror is a beginning of the database's log; LogFrozen says what it lacks."""
+    head, signed = work.log.head(), mirror.checkpoint
+    if signed.size <= head.size:
+        require_beginnings(work, [TreeHead(signed.size, signed.root)])
+    elif mirror.root(head.size) == head.root:
+        raise LogFrozen(
+            f"the database is an older copy: it is the beginning of what was signed, and lacks the "
+            f"entries {head.size} to {signed.size - 1}"
+        )
+    else:
+        raise LogFrozen(f"the database's {head.size} entries are not those that the log signed")
+
+
 @click.group()
 def log() -> None:
-    """Show the high-water mark, or re-create it after it was lost."""
+    """Show how far the log was signed, or re-create its high-water mark."""
 
 
 @log.command()
 @home_option
+@_mirrors_option
 @json_option
-def status(folder: Path, as_json: bool) -> None:
-    """Compare the database with the high-water mark.
+def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
+    """Compare the database with the high-water mark, and with mirrors.
 
-    Exit status: 0 they agree, 1 the log is frozen.
+    A mirror also shows what a database lacks that came back together with its high-water mark.
+    Exit status: 0 they agree, 1 the log is frozen or a mirror disagrees.
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
+        copies = _open_mirrors(config, mirrors)
         marked = wiring.read_mark(config)
         with (
             closing(wiring.connect(config)) as gateway,
             gateway.store.begin(TransactionMode.READ) as work,
         ):
             head = work.log.head()
-            reason = None
-            try:
-                require_prefixes(work, marked, ())
-            except LogFrozen as frozen:
-                reason = frozen.detail
+            reason = _disagreement(lambda: require_prefixes(work, marked, ()))
+            mirrored = {
+                str(place): _disagreement(partial(_require_mirrored, work, copy))
+                for place, copy in copies.items()
+            }
     if as_json:
         signed = marked and {"size": marked.head.size, "note": marked.note}
-        print_json({"mark": signed, "database": {"size": head.size}, "frozen": reason})
+        found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
+        print_json({**found, "mirrors": mirrored})
     else:
         click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
         click.echo(f"database: {describe_head(head)}")
         click.echo(f"frozen:   {reason}" if reason else "They agree.")
-    if reason:
+        for place, disagreement in mirrored.items():
+            click.echo(f"mirror:   {place}: {disagreement or 'it is in the database'}")
+    if reason or any(mirrored.values()):
         raise SystemExit(1)
+
+
+def _disagreement(compare: Callable[[], None]) -> str | None:
+    try:
+        compare()
+    except LogFrozen as frozen:
+        return frozen.detail
+    return None
 
 
 @log.command("adopt-mark")
@@ -449,8 +501,13 @@ def status(folder: Path, as_json: bool) -> None:
     required=True,
     help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
 )
+@_mirrors_option
 def adopt(
-    folder: Path, persons: tuple[str, ...], key_files: Mapping[str, Path], largest_size: int
+    folder: Path,
+    persons: tuple[str, ...],
+    key_files: Mapping[str, Path],
+    largest_size: int,
+    mirrors: tuple[Path, ...],
 ) -> None:
     """Vouch for the database after the high-water mark was lost.
 
@@ -459,11 +516,12 @@ def adopt(
 
     Without its high-water mark a log is frozen. Ask every partner and monitor for the newest
     checkpoint or receipt that they hold, and give the largest size. If the database has less, it
-    is an older copy, and the command refuses. The gateway must be stopped. An existing high-water
-    mark is never lowered.
+    is an older copy, and the command refuses; so it does when a mirror has another history, which
+    no number shows. The gateway must be stopped. An existing high-water mark is never lowered.
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
+        copies = _open_mirrors(config, mirrors)
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
             try:
                 with (
@@ -471,6 +529,8 @@ def adopt(
                     gateway.store.begin(TransactionMode.READ) as work,
                 ):
                     head = verify_log(work, tell)
+                    for copy in copies.values():
+                        _require_mirrored(work, copy)
             except StoredLogCorrupt as error:
                 raise click.ClickException(f"the log is damaged: {error}") from error
             if head.size < largest_size:
@@ -481,5 +541,6 @@ def adopt(
             if len(persons) < 2:
                 raise click.UsageError("two administrators vouch: --as PERSON --as PERSON")
             session = AdminSession(folder.absolute(), persons, key_files, as_json=False)
-            vouch(session, gateway, head, largest_size)
+            seen = max([largest_size, *(copy.checkpoint.size for copy in copies.values())])
+            vouch(session, gateway, head, seen)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

@@ -138,7 +138,8 @@ def print_report(
     for step in report.steps:
         outcome = catalogue.word(catalogue.OUTCOMES[step.outcome], language)
         outcome = colour(outcome.ljust(7), _COLOURS[step.outcome])
-        detail = f": {cold(step.detail)}" if step.detail else ""
+        told = cold(catalogue.reason(step.detail, language))
+        detail = f": {told}" if told else ""
         click.echo(f"{step.number:2}. {outcome}  {catalogue.title(step.title, language)}{detail}")
 
 

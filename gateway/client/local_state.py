@@ -12,6 +12,7 @@ beside the checkpoint, and nothing is asked of that log until a person has moved
 import contextlib
 import json
 import logging
+import os
 import re
 import threading
 import time
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.documents import members_of
-from gateway.client.errors import ClientError, LogForked, SettingsError
+from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
@@ -180,6 +181,10 @@ CHECK_EVERY = 60.0
 """Seconds between two checks of a growth by the public tiles."""
 
 
+LONGEST_UNCHECKED = 24 * 3600.0
+"""Seconds for which a growth may stay unchecked before no more is written."""
+
+
 class CheckpointStore:
     """Remembers the newest checkpoint that continues all before: here, and in a file if given.
 
@@ -194,14 +199,17 @@ class CheckpointStore:
         file: Path | None = None,
         tile: ReadPublicTile | None = None,
         timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """``key`` is the log's pinned key; its name is the log's origin.
 
         Without ``tile`` a growth is checked only as far as receipts show it.
         """
-        self._key, self._file, self._tile, self._timer = key, file, tile, timer
+        self._key, self._file, self._tile = key, file, tile
+        self._timer, self._clock = timer, clock
         self._newest: SeenCheckpoint | None = None
         self._unchecked: SeenCheckpoint | None = None
+        self._unchecked_since = clock()
         self._checked_at = -CHECK_EVERY
         self._alarm_raised: LogForked | None = None
         self._alarm_kept = False
@@ -217,7 +225,27 @@ class CheckpointStore:
             self._refuse_after_alarm()
             self._newest = _larger(self._newest, self._stored(self._file))
             self._unchecked = _larger(self._unchecked, self._stored(self._unchecked_file))
+            if self._newest and self._unchecked and self._unchecked.size <= self._newest.size:
+                self._unchecked = None  # another client has checked it since
             return _larger(self._newest, self._unchecked)
+
+    def refuse_unchecked(self) -> None:
+        """Before a write: raise GatewayUnavailable once a growth stayed unchecked for a day.
+
+        Reads go on, and each looks again.
+        """
+        with self._lock:
+            self.newest()
+            if self._unchecked is None or self._tile is None:
+                return
+            self._check_growth(self._tile)
+            if self._unchecked and self._clock() - self._since() > LONGEST_UNCHECKED:
+                raise GatewayUnavailable(
+                    "for a day the public log has not shown that it continues what this client "
+                    "knows, so nothing was sent: let this computer reach the public log, or have "
+                    f"an auditor compare {self._unchecked_file or 'the log'} with a copy, and move "
+                    "it away"
+                )
 
     def observe(
         self, seen: SeenCheckpoint, before: SeenCheckpoint | None, shown: Iterable[SignedTree] = ()
@@ -247,8 +275,7 @@ class CheckpointStore:
                 if history.continues(self._key.name, self._newest.size, seen.size):
                     self._remember(seen)
                 else:
-                    self._unchecked = _larger(self._unchecked, seen)
-                    self._write(self._unchecked_file, self._unchecked)
+                    self._leave_unchecked(seen)
             if self._unchecked is not None and self._tile is not None:
                 self._check_growth(self._tile)
 
@@ -288,6 +315,22 @@ class CheckpointStore:
             self._unchecked = None
             if self._unchecked_file is not None:
                 self._unchecked_file.unlink(missing_ok=True)
+
+    def _leave_unchecked(self, seen: SeenCheckpoint) -> None:
+        """Keep a larger tree that is not shown to continue the known one, and since when."""
+        since = self._clock() if self._unchecked is None else self._since()
+        self._unchecked, self._unchecked_since = _larger(self._unchecked, seen), since
+        self._write(self._unchecked_file, self._unchecked)
+        if self._unchecked_file is not None:
+            with contextlib.suppress(FileNotFoundError):  # another client has checked it since
+                os.utime(self._unchecked_file, (since, since))
+
+    def _since(self) -> float:
+        """Since when a growth is unchecked: the time of its file, which clients share."""
+        if self._unchecked_file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                return self._unchecked_file.stat().st_mtime
+        return self._unchecked_since
 
     @staticmethod
     def _write(file: Path | None, seen: SeenCheckpoint | None) -> None:

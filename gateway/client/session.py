@@ -160,6 +160,7 @@ class Session:
         return written
 
     def _sent(self, write: PendingWrite) -> ConfirmedWrite:
+        self._sightings.refuse_unchecked()
         before = self.newest()
         media = JSON if write.document is None else SIGNED
         headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}

@@ -368,7 +368,16 @@ class BundleVerification:
         return next(one for one in self.moving if one.event.get("document_sha256") == digest)
 
     def check_mandate(self) -> str:
-        """What registered the mandate that the offer addressed: same holder, mandate and day."""
+        """What registered the mandate that the offer addressed: same holder, mandate and day.
+
+        The plan of a succession shows also when the mandate ended for the predecessor.
+        """
+        if self.plan is not None and self.before is not None:
+            moved = mandates.read(self.plan)
+            offered = self._signed_at(self.before) - timedelta(hours=12)
+            if not self.plan.event.get("simulated_date") and moved.start <= offered.date():
+                predecessor = str(mandates.subject(self.plan)["organisation"])
+                raise mandates.ended(predecessor, moved.competence, moved.start)
         if self.offer.competence is None:
             return "the offer addresses an organisation"
         if self.bundle.mandate is None:
@@ -527,7 +536,7 @@ class BundleVerification:
             *(sealed_facts(self.case)),
         ]
         state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
-        moved = word if any(one.attested for one in acts[1:]) else proved
+        moved = proved if self._moves_are_signed() else word
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
         dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
@@ -552,6 +561,12 @@ class BundleVerification:
         if dates:
             code = Code.SIMULATED
         return Conclusion(proved, word, not_proved, code, self.content)
+
+    def _moves_are_signed(self) -> bool:
+        """Whether the parties' own documents, in this file, show every move."""
+        acts = (self.offered, *self.signed_answers)
+        signed = {one.document.digest for one in acts if not one.attested}
+        return all(one.event.get("document_sha256") in signed for one in self.moving)
 
     def _is_covered(self, signed: AuthoredDocument) -> bool:
         """Whether the gateway's own act rests on an offer that the originator signed."""

@@ -3,6 +3,7 @@
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -393,6 +394,28 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Cette copie contient les {size} entrées du journal {log} jusqu’à son point de contrôle "
         "signé, et toutes les empreintes concordent.",
     ),
+    "account": (
+        "Of the {size} entries of the log {log}, {opened} are opened by a receipt and {withheld} "
+        "are not.",
+        "Sur les {size} entrées du journal {log}, {opened} sont ouvertes par un récépissé et "
+        "{withheld} ne le sont pas.",
+    ),
+    "account.organisation": (
+        "{organisation}: {number} events, the last of which is number {last} of its stream; "
+        "{missing} before it are not shown.",
+        "{organisation} : {number} événements, dont le dernier porte le numéro {last} de son "
+        "flux ; {missing} événements antérieurs ne sont pas présentés.",
+    ),
+    "account.withheld": (
+        "The first entry without a receipt is {entry}: it lies outside the search or the audit "
+        "access, or was withheld. No event is ever erased.",
+        "La première entrée sans récépissé est l’entrée {entry} : hors de la recherche ou du "
+        "droit d’audit, ou retenue. Aucun événement n’est jamais effacé.",
+    ),
+    "account.beyond": (
+        "Receipts of entries after the end of the copy: {number}.",
+        "Récépissés d’entrées postérieures à la fin de la copie : {number}.",
+    ),
     "copy.documents": (
         "It does not show the documents behind the entries: receipts do.",
         "Elle ne montre pas les documents correspondant aux entrées : les récépissés le font.",
@@ -445,6 +468,11 @@ _TITLES: Mapping[str, str] = {
     "The signature is valid": "La signature est valable",
     "Every disclosure belongs to the document": "Chaque divulgation appartient au document",
     "Origin of the key": "Origine de la clé",
+    "The log contains the event of every receipt": "Le journal contient l’événement de chaque "
+    "récépissé",
+    "The copy has the same entries": "La copie contient les mêmes entrées",
+    "Every number of a party belongs to one event": "Chaque numéro d’une partie correspond à un "
+    "seul événement",
     "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "
     "point de contrôle et chaque preuve",
     "Every document is signed by its author": "Chaque document est signé par son auteur",
@@ -456,12 +484,60 @@ _TITLES: Mapping[str, str] = {
 }
 
 
+_REASONS: Mapping[str, str] = {
+    "the file is {0}, not a receipt, a signed document or a bundle": "le fichier n’est ni un "
+    "récépissé, ni un document signé, ni un dossier de preuves ({0})",
+    "the JSON cannot be read: {0}": "le JSON est illisible : {0}",
+    "{0} cannot be read: {1}": "une partie ({0}) est illisible : {1}",
+    "a receipt has document, nonce, disclosures and proof": "un récépissé se compose de document, "
+    "nonce, disclosures et proof",
+    "the signature is not that of the key {0}": "la signature n’est pas celle de la clé {0}",
+    "the document does not end after its disclosures, with a tilde": "le document n’est pas "
+    "entier : il ne se termine pas par un tilde",
+    "no valid proof that the log contains the event: {0}": "aucune preuve valable que le journal "
+    "contient l’événement : {0}",
+    "a disclosure belongs to another event": "une divulgation appartient à un autre événement",
+    "a disclosure does not belong to the document": "une divulgation n’appartient pas au document",
+    "no key was provided for {0}": "aucune clé n’a été fournie ({0})",
+    "no receipt proves {0} for a document in this file": "aucun récépissé ne prouve {0} pour un "
+    "document de ce fichier",
+    "{0} is of another {1}": "une pièce ne concorde pas avec les autres ({0} : {1})",
+    "the offer is for another case version": "l’offre porte sur une autre version du dossier",
+    "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
+    "dossier",
+    "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
+    "a document occurs twice": "un document figure deux fois",
+    "answer {0} cannot follow the earlier events": "la réponse {0} ne peut pas suivre les "
+    "événements antérieurs",
+    "a key was registered after it was used": "une clé a été enregistrée après son utilisation",
+    "a key was used after it was revoked": "une clé a été utilisée après sa révocation",
+    "the mandate of {0} for {1} ended on {2}, before the offer was made": "la compétence de {0} "
+    "pour {1} avait pris fin le {2}, avant l’offre",
+    "the mandate began on {0}, after the offer was made": "la compétence n’a commencé que le {0}, "
+    "après l’offre",
+    "the offer refers to another registration": "l’offre renvoie à un autre enregistrement",
+    "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
+}
+"""Why a check failed, in French, by the English sentence: values by their place."""
+
+
+def reason(failure: str, language: str) -> str:
+    """Why a check failed; what is not in the table stays English, as its values do."""
+    if language == FRENCH:
+        for english, french in _REASONS.items():
+            pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(english))
+            if found := re.fullmatch(pattern, failure):
+                return _typeset(french, language).format(*found.groups())
+    return failure
+
+
 def headline(code: int, passed: bool, failure: str, language: str) -> str:
-    """The result of a report; ``failure`` says why, in English."""
+    """The result of a report; ``failure`` says why, as the check said it."""
     at = LANGUAGES.index(language)
     if passed:
         return _typeset(_PASSED[code][at], language)
-    return f"{_typeset(_FAILED[code][at], language)} ({failure})."
+    return f"{_typeset(_FAILED[code][at], language)} ({reason(failure, language)})."
 
 
 def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], language: str) -> str:

@@ -114,6 +114,18 @@ def check(
             f"event {confirmed.event['id']} made {found.organisation} competent for "
             f"{found.competence}, not {offer.recipient} for {offer.competence}",
         )
+    if found.end is not None and found.end <= first:
+        raise ended(found.organisation, found.competence, found.end)
     if not found.holds(first, last):
-        raise VerificationFailed(Code.MISMATCH, f"the mandate was not in force on {first}")
+        raise VerificationFailed(
+            Code.MISMATCH, f"the mandate began on {found.start}, after the offer was made"
+        )
     return found
+
+
+def ended(organisation: str, competence: str, day: date) -> VerificationFailed:
+    """The failure of an offer to an organisation whose mandate had ended on a day."""
+    return VerificationFailed(
+        Code.MISMATCH,
+        f"the mandate of {organisation} for {competence} ended on {day}, before the offer was made",
+    )

@@ -115,7 +115,7 @@ class VerificationReport:
         return self.headline_in(catalogue.ENGLISH)
 
     def headline_in(self, language: str) -> str:
-        """The result in a sentence of that language; why a step failed stays English."""
+        """The result in a sentence of that language."""
         return catalogue.headline(int(self.code), self.passed, self.failure, language)
 
     @property

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
-from gateway.evidence import canonical, history, receipt, sd_jwt
+from gateway.evidence import account, canonical, history, receipt, sd_jwt
 from gateway.evidence.event import PARTY
 from gateway.evidence.history import LogHistory, SignedTree
 from gateway.evidence.log_copy import VerifiedReplica
@@ -180,14 +180,7 @@ def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
     members = canonical.decode(data)
     if not isinstance(members, dict) or not isinstance(members.get("signed_head"), str):
         raise ValueError("the file has no stream head")
-    events = members.get("events")
-    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
-        raise ValueError("the file has no list of events")
-    parts = [
-        InputFile(f"event {number}", canonical.encode(one.get("receipt")))
-        for number, one in enumerate(events, start=1)
-    ]
-    return [InputFile("the signed head", members["signed_head"].encode())], parts
+    return [InputFile("the signed head", members["signed_head"].encode())], account.of_search(data)
 
 
 class _StreamVerification:

@@ -94,9 +94,14 @@ def require_prefixes(
 
     Raises LogFrozen, with the reason.
     """
+    require_beginnings(work, {_known(seen).head, *heads})
+
+
+def require_beginnings(work: UnitOfWork, heads: Collection[TreeHead]) -> None:
+    """Require that all of ``heads`` are beginnings of the log that ``work`` sees; or LogFrozen."""
     current = work.log.head()
     read = cache(work.log.tile)
-    for signed in {_known(seen).head, *heads}:
+    for signed in heads:
         _require_reached(current, signed)
         if signed != current and _root(read, signed.size) != signed.root:
             raise _forked(signed)

@@ -234,7 +234,8 @@ def _given_back(
         longer = replace(cut_short, period=Period(cut_short.period.start, days.end))
         kept = tuple(longer if c is cut_short else c for c in predecessor.mandates)
         return replace(predecessor, mandates=kept)
-    again = replace(cut_short, id=context.event, registration_event=context.event, period=days)
+    # It is the mandate that was registered before: the event that gave it goes on proving it.
+    again = replace(cut_short, id=context.event, period=days)
     return replace(predecessor, mandates=(*predecessor.mandates, again))
 
 

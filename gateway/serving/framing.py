@@ -9,6 +9,7 @@ from gunicorn.http.unreader import Unreader
 HEAD_BYTES = 32_768
 """Of a head, and of a chunked body's trailer: with them a client has said enough."""
 
+_PIECE = 4096  # bytes; the parser copies all that it holds for each chunk of a few bytes
 _END = b"\r\n\r\n"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _FRAMING = re.compile(
@@ -32,6 +33,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         self.largest_body = largest_body
         self._most = HEAD_BYTES + 2 * largest_body  # in chunks of a few bytes as well
         self._head_given = False
+        self._given = io.BytesIO()
         self._begin()
 
     def _begin(self) -> None:
@@ -45,17 +47,19 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         self._decoded = 0
 
     def hand_over(self) -> None:
-        """Let the parser have what was received."""
+        """Let the parser have what was received, piece by piece."""
         self._head_given = self._head > 0
-        self.buf = io.BytesIO(self.received)
+        self._given = io.BytesIO(self.received)
         self._begin()
 
     def take_back(self) -> None:
         """Begin the next request with what the parser has left."""
-        self.received += self.take_buffered()
+        self.received += self.take_buffered() + self._given.read()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Refuse to wait for more: a thread gets a whole request, or one that cannot be served."""
+        if data := self._given.read(max(_PIECE, size_hint or 0)):
+            return data
         raise NoMoreData if self._head_given else LimitRequestHeaders("the head does not end")
 
     def is_whole(self) -> bool:

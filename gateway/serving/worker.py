@@ -112,7 +112,8 @@ class Phase(Enum):
 class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
     """gunicorn's parser over requests that are there, and that wait for no 100.
 
-    A chunked body is read here, so that the application meets none that is malformed.
+    A chunked body is read here, so that the application meets none that is malformed. After one
+    that fills the limit nothing is read: its rest may yet come, and would be taken for a request.
     """
 
     unreader: Incoming
@@ -123,9 +124,12 @@ class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
         _require_one_address(request)
         if request.body and isinstance(request.body.reader, ChunkedReader):
             try:
-                request.body = io.BytesIO(request.body.read(self.unreader.largest_body))
+                body = request.body.read(self.unreader.largest_body)
             except NoMoreData:
                 raise ChunkMissingTerminator(b"") from None
+            if len(body) >= self.unreader.largest_body:
+                request.force_close()
+            request.body = io.BytesIO(body)
         return request
 
 

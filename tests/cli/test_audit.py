@@ -1,5 +1,6 @@
 """`casegate event list` and `casegate audit`: streams and copies of the log, verified offline."""
 
+import csv
 import json
 import re
 from importlib import import_module
@@ -273,8 +274,12 @@ WHO = ("--by", "auditor-1", "--reason-code", "lawfulness", "--reason", "yearly c
 def test_an_auditor_lists_events_of_others(desks: Desks, granted: str) -> None:
     output = desks.done("audit", "search", *WHO, "--handoff", granted, at=ABROAD)
     assert "handoff.offered" in output
-    assert f"{HOTLINE},{OFMIN}" in output
-    assert "liaison-1" in output
+    assert max(map(len, output.splitlines())) <= 80
+    words = " ".join(output.split())
+    assert f"{HOTLINE} (originator, number 5), {OFMIN} (recipient, number 5) by liaison-1" in words
+    assert "1 allowed" in words
+    searched = desks.done("audit", "search", *WHO, "--action", "audit.search", at=ABROAD)
+    assert "reason lawfulness: yearly check" in " ".join(searched.split())
     (one,) = desks.told(
         "audit", "search", *WHO, "--action", "handoff.offer", "--person", "liaison-1", at=ABROAD
     )["events"]
@@ -296,6 +301,49 @@ def test_filters_are_passed_on(
 ) -> None:
     told = desks.told("audit", "search", *WHO, *filters, at=ABROAD)
     assert len(told["events"]) == count
+
+
+def test_several_results_are_several_searches_in_the_order_of_the_log(
+    desks: Desks, granted: str
+) -> None:
+    desks.run("audit", "search", *WHO)
+    asked = ("--result", "denied", "--result", "allowed")
+    told = desks.told("audit", "search", *WHO, *asked, at=ABROAD)["events"]
+    results = [one["event"]["result"] for one in told]
+    assert {*results} == {"allowed", "denied"}
+    assert [one["index"] for one in told] == sorted(one["index"] for one in told)
+    counted = desks.done("audit", "search", *WHO, *asked, at=ABROAD)
+    assert "1 denied" in counted
+
+
+def test_a_search_is_written_for_a_spreadsheet_without_a_formula(
+    desks: Desks, granted: str
+) -> None:
+    why = (*WHO[:-1], "=1+1")
+    desks.done("audit", "search", *why, "--limit", "1", at=ABROAD)
+    text = desks.done("audit", "search", *WHO, "--csv", at=ABROAD)
+    rows = list(csv.DictReader(text.splitlines()))
+    size = desks.stage.gateway.size()
+    assert [row["entry"] for row in rows] == [str(number) for number in range(size - 1)]
+    assert not any(cell.startswith(tuple("=+-@")) for row in rows for cell in row.values())
+    assert desks.run("audit", "search", *WHO, "--csv", "--json", at=ABROAD).exit_code == 2
+
+
+def test_an_account_names_what_an_auditor_was_not_shown(
+    desks: Desks, granted: str, public: tuple[str, ...]
+) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    shown = desks.told("audit", "search", *WHO, at=ABROAD)
+    (desks.folder / "all.json").write_text(json.dumps(shown))
+    words = ("audit", "account", "all.json", "--log", "copy", *public[:2])
+    told = json.loads(desks.done(*words, "--json"))
+    assert told["code"] == 0
+    assert told["proved"][0]["withheld"] == 0
+    del shown["events"][3]
+    (desks.folder / "all.json").write_text(json.dumps(shown))
+    assert desks.run(*words).exit_code == 15
+    (desks.folder / "all.json").write_text("{}")
+    assert desks.run(*words).exit_code == 2
 
 
 def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:

@@ -14,10 +14,13 @@ from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import maintenance
+from gateway import maintenance, wiring
 from gateway.cli.backup import Manifest, digest
+from gateway.client.mirror import Mirror
+from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
+from tests.ledger.copies import Served
 from tests.operating import DUBOIS, MARTIN, Operator, said
 from tests.store.samples import fact
 
@@ -445,6 +448,88 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     (said_of,) = [json.loads(one.value) for one in told.disclosures if one.kind == "subject"]
     assert (said_of["size"], said_of["largest_size"]) == ("2", "2")
     grow(gw)
+
+
+def mirrored(gw: Operator) -> Path:
+    """A mirror of the log as it is now."""
+    folder = gw.folder.with_name("mirror")
+    signer = wiring.load_log_signer(gw.config)
+    with gw.opened() as gateway, gateway.store.begin(TransactionMode.READ) as work:
+        entries = work.log.entries(0, work.log.head().size)
+    log = Served(signer)
+    log.append(entries)
+    Mirror(log.fetch, folder, TrustAnchors((signer.key,), (signer.name,))).step()
+    return folder
+
+
+def disagreement(gw: Operator, mirror: Path) -> str | None:
+    """What `log status` tells of a mirror, and that its exit status is no success then."""
+    result = mark(gw, "status", "--json", "--mirror", mirror)
+    found: str | None = json.loads(result.stdout)["mirrors"][str(mirror)]
+    assert result.exit_code == 1 or found is None
+    return found
+
+
+def test_a_mirror_shows_what_a_database_lacks_that_came_back_with_its_mark(gw: Operator) -> None:
+    grow(gw)
+    whole = gw.folder.with_name("whole")
+    shutil.copytree(gw.folder, whole)
+    grow(gw)
+    grow(gw)
+    mirror = mirrored(gw)
+    assert disagreement(gw, mirror) is None
+    older = Operator(whole)
+    assert "lacks the entries 2 to 3" in str(disagreement(older, mirror))
+    assert json.loads(mark(older, "status", "--json").stdout)["frozen"] is None
+    grow(older)
+    assert "not those that the log signed" in str(disagreement(older, mirror))
+    grow(older)
+    assert "is not the one that was signed" in str(disagreement(older, mirror))
+
+
+def test_a_database_that_a_mirror_contradicts_is_not_adopted(gw: Operator) -> None:
+    whole = gw.folder.with_name("whole")
+    shutil.copytree(gw.folder, whole)
+    grow(gw)
+    mirror, other = mirrored(gw), Operator(whole)
+    for file in whole.glob("high-water-mark*"):
+        file.unlink()
+    for size in (1, 2):  # whatever number the persons give
+        result = mark(other, *ADOPT, "--largest-size", 1, "--mirror", mirror)
+        assert result.exit_code == 1
+        assert json.loads(mark(other, "status", "--json").stdout)["mark"] is None
+        assert other.size() == size
+        if size == 1:
+            append_unsigned(other)
+
+
+def append_unsigned(gw: Operator) -> None:
+    """An entry of the gateway's own that nobody signed, since there is no mark."""
+    with gw.opened() as gateway, gateway.store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact("gateway", id_=gateway.ports.new_id()))
+        work.commit()
+
+
+def test_a_mirror_makes_the_largest_size_that_was_seen(gw: Operator) -> None:
+    grow(gw)
+    mirror = mirrored(gw)
+    for file in gw.folder.glob("high-water-mark*"):
+        file.unlink()
+    assert mark(gw, *ADOPT, "--largest-size", 0, "--mirror", mirror).exit_code == 0
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
+        (_, named) = work.log.stream("gateway", 2, 1)[0]
+        told = work.log.logged(named).event
+    (said_of,) = [json.loads(one.value) for one in told.disclosures if one.kind == "subject"]
+    assert said_of["largest_size"] == "2"
+
+
+def test_a_folder_that_the_log_did_not_sign_is_no_mirror(gw: Operator, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    mirror = mirrored(gw)
+    forged = mirror / "checkpoint"
+    forged.write_bytes(forged.read_bytes().replace(b"\n1\n", b"\n2\n"))
+    for folder in (tmp_path / "empty", mirror):
+        assert "is no mirror of this log" in said(mark(gw, "status", "--mirror", folder))
 
 
 def test_one_person_alone_adopts_no_database(gw: Operator) -> None:

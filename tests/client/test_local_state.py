@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -10,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from gateway.client import GatewayUnavailable, LogForked, SettingsError
-from gateway.client.local_state import CheckpointStore, Outbox, PendingWrite, SeenCheckpoint
+from gateway.client.local_state import (
+    LONGEST_UNCHECKED,
+    CheckpointStore,
+    Outbox,
+    PendingWrite,
+    SeenCheckpoint,
+)
 from gateway.evidence.history import prove_fork
 from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
@@ -293,6 +300,47 @@ def test_a_growth_that_cannot_be_checked_now_is_checked_later(tmp_path: Path) ->
     later = CheckpointStore(KEY, file, fork.fetch)
     with pytest.raises(LogForked):
         later.observe(of_log(fork), later.newest())
+
+
+def test_no_more_is_written_once_a_growth_stayed_unchecked_for_a_day(tmp_path: Path) -> None:
+    file = tmp_path / "newest.checkpoint"
+    known, grown, later = (Served(note_signer(), size) for size in (84, 93, 97))
+    now = 1_800_000_000.0
+
+    def nothing(path: str) -> bytes:
+        raise GatewayUnavailable("gone")
+
+    def store(tile: Callable[[str], bytes], at: float) -> CheckpointStore:
+        return CheckpointStore(KEY, file, tile, clock=lambda: now + at)
+
+    CheckpointStore(KEY, file).observe(of_log(known), None)
+    day = LONGEST_UNCHECKED
+    for log, at in ((grown, 0.0), (later, day / 2)):
+        one = store(nothing, at)
+        one.refuse_unchecked()
+        one.observe(of_log(log), one.newest())
+    store(nothing, day - 1).refuse_unchecked()
+    with pytest.raises(GatewayUnavailable):
+        store(nothing, day + 1).refuse_unchecked()
+    assert size_of(store(nothing, day + 1)) == 97, "reads go on"
+    store(later.fetch, day + 1).refuse_unchecked()
+    assert file.read_text() == later.note().decode()
+    store(nothing, 3 * day).refuse_unchecked()
+
+
+def test_a_client_without_files_counts_the_day_by_itself() -> None:
+    times = [0.0]
+
+    def nothing(path: str) -> bytes:
+        raise LookupError(path)
+
+    one = CheckpointStore(KEY, None, nothing, clock=lambda: times[-1])
+    for log in (Served(note_signer(), 84), Served(note_signer(), 93)):
+        one.observe(of_log(log), one.newest())
+    one.refuse_unchecked()
+    times.append(LONGEST_UNCHECKED + 1)
+    with pytest.raises(GatewayUnavailable):
+        one.refuse_unchecked()
 
 
 def test_the_tiles_are_asked_at_most_once_a_minute(tmp_path: Path) -> None:

@@ -245,6 +245,7 @@ SUBJECT = {
     "successor": "police",
     "competence": "receive/csam/FR",
     "legal_act": "Decree 1",
+    "effective_on": "2026-02-01",
 }
 
 
@@ -293,6 +294,12 @@ def test_the_plan_of_another_succession_is_a_mismatch(changes, what):
     told = with_plan(**changes)
     assert told.code == Code.MISMATCH
     assert f"is of another {what}" in told.sentence
+
+
+def test_an_offer_to_a_predecessor_whose_mandate_had_ended_fails_the_bundle():
+    told = with_plan(subject=SUBJECT | {"effective_on": "2026-01-01"})
+    assert told.code == Code.MISMATCH
+    assert "ended on 2026-01-01" in told.failure
 
 
 def test_a_plan_where_nothing_moved_is_a_mismatch():
@@ -363,6 +370,14 @@ def test_the_mandate_is_proved_by_the_event_that_registered_it():
 def test_what_did_not_make_the_recipient_competent_fails_the_bundle(changes):
     """One UPDATE of the registry diverts cases; the event behind it names somebody else."""
     assert with_mandate(**changes).code == Code.MISMATCH
+
+
+@each("limit", [{"until": "2026-01-01"}, {"from": "2026-02-01"}])
+def test_a_mandate_that_was_over_or_had_not_begun_is_told_apart_by_its_day(limit):
+    told = with_mandate(subject=limit)
+    assert told.code == Code.MISMATCH
+    (day,) = limit.values()
+    assert f"{'ended' if 'until' in limit else 'began'} on {day}" in told.failure
 
 
 def test_a_mandate_that_was_registered_after_the_offer_fails_the_bundle():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from string import Formatter
 
 from gateway.evidence import catalogue
@@ -9,7 +10,7 @@ from gateway.evidence.report import Code
 from gateway.evidence.verification import verify
 from tests.each import each
 from tests.evidence.kept import trust_folder
-from tests.evidence.test_kept import EXPECTED, FOLDER
+from tests.evidence.test_kept import EXPECTED, FOLDER, NEVER_VALID
 
 SENTENCES = catalogue._SENTENCES
 
@@ -38,6 +39,31 @@ def test_every_result_has_a_headline_in_both_languages(code: Code) -> None:
         catalogue.headline(int(code), passed, "why", one) for one in catalogue.LANGUAGES
     )
     assert english.partition(":")[0].rstrip(".") in french, "the English word is repeated"
+
+
+@each("english", sorted(catalogue._REASONS))
+def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -> None:
+    french = catalogue._REASONS[english]
+    assert places(english) == places(french)
+    said = english.format("one", "two", "three")
+    told = catalogue.reason(said, catalogue.FRENCH)
+    assert told != said
+    assert all(
+        word in told for word, _ in zip(("one", "two", "three"), places(english), strict=False)
+    )
+    assert not re.search(r" [:;?!]|'", told)
+    # Python joins texts that stand one after the other.
+    folder = Path(catalogue.__file__).parent
+    files = [one.read_text() for one in folder.glob("*.py") if one.stem != "catalogue"]
+    code = re.sub(r'"\s+f?"', "", "".join(files))
+    parts = [part for part in re.split(r"\{\d\}", english) if len(part) > 4]
+    assert all(part in code for part in parts), parts
+
+
+@each("name", sorted(name for name in EXPECTED if name.startswith(NEVER_VALID)))
+def test_why_a_kept_file_fails_is_said_in_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    assert catalogue.reason(report.failure, catalogue.FRENCH) != report.failure, report.failure
 
 
 @each("name", sorted(EXPECTED))

@@ -1,25 +1,36 @@
-"""Generated mutants of kept evidence: none verifies with a changed meaning."""
+"""Generated mutants of kept evidence, keys and streams: none verifies with a changed meaning.
+
+A mutant that passes may show less. Each fact that it tells is a fact of the original, with the same
+values; what may become weaker, because something is left out, is in `implied` and nowhere else.
+"""
 
 import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.evidence.report import VerificationReport
+from gateway.client.connection import read_keys, read_organisations
+from gateway.client.errors import SettingsError
+from gateway.domain.answers import ANSWERS
+from gateway.evidence import bundle, stream
+from gateway.evidence.bundle_verification import MOVES_OF_EVENTS, replay
+from gateway.evidence.report import Fact, InputFile, VerificationReport
+from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.evidence.verification import verify
 from tests.evidence.kept import trust_folder
 from tests.evidence.test_kept import EXPECTED, FOLDER, NEVER_VALID
+from tests.evidence.test_stream import BOOK_TRUST, story
 
 TRUST = trust_folder(FOLDER / "trust")
-MUTANTS = 10_000
-
-
-def meaning(report: VerificationReport) -> object:
-    """All that a report says is so; a signature of the same text is no other meaning."""
-    assert report.conclusion is not None
-    facts = report.conclusion.facts()
-    return {name: [one.to_json() for one in found] for name, found in facts.items()}
+FILES = {
+    name: (FOLDER / "files" / name).read_bytes()
+    for name in EXPECTED
+    if not name.startswith(NEVER_VALID)
+}
+MUTANTS = {"files": 10_000, "keys": 2_000, "streams": 1_000}
 
 
 def mutant(data: bytes, chance: random.Random) -> bytes:
@@ -47,51 +58,204 @@ def mutant(data: bytes, chance: random.Random) -> bytes:
     return data
 
 
+# --- What is left of a fact when something is left out of the file that shows it ------------------
+
+COUNTS = {"elements": ("shown",), "elements.document": ("shown",), "sealed": ("number",)}
+COUNTS |= {"documents": ("signed", "all")}
+"""Facts that count what is in this file: there may be fewer."""
+OF_THIS_FILE = ("one_history",)
+"""A file with fewer checkpoints may show that the rest are of one history."""
+
+
+def implied(fact: Fact) -> Iterator[Fact]:
+    """The fact, and each weaker one that follows from it."""
+    values = dict(fact.values)
+    yield fact
+    if fact.key == "acceptance.partial":  # the groups are withheld
+        yield from implied(replace(fact, key="acceptance"))
+    if fact.key == "case" or fact.key.endswith(".logged"):  # without the receipt of that entry
+        values.pop("entry", None)
+        yield Fact(fact.key.removesuffix(".logged"), values, fact.extra)
+    if fact.key == "consulted":  # another presentation than the one that was opened
+        values.pop("elements")
+        yield Fact("consulted.other", values, fact.extra)
+
+
+def recorded(data: bytes) -> list[Fact]:
+    """Every event of a bundle, as its receipt alone tells it: without the document, or the case."""
+    if b'"format"' not in data:
+        return []
+    found = [confirm_receipt(one, TRUST) for one in bundle.parse(data).receipts]
+    return [
+        Fact(
+            "event",
+            {"at": one.event["time"], "type": one.event["type"], "entry": one.index},
+            dict(one.opened.shown),
+        )
+        for one in found
+    ]
+
+
+def less(now: Any, before: Any) -> bool:
+    """Whether a value is the other one, or that with members or elements left out."""
+    if isinstance(now, dict) and isinstance(before, dict):
+        return all(name in before and less(one, before[name]) for name, one in now.items())
+    if isinstance(now, (list, tuple)) and isinstance(before, (list, tuple)):
+        rest = iter(before)
+        return all(any(less(one, other) for other in rest) for one in now)
+    return type(now) is type(before) and now == before
+
+
+def follows(fact: Fact, known: Fact) -> bool:
+    """Whether one fact is the other, whatever that document says besides left out."""
+    counts = {name: fact.values.get(name) for name in COUNTS.get(fact.key, ())}
+    fewer = all(0 <= now <= known.values.get(name, -1) for name, now in counts.items())
+    same = {**known.values, **counts} == fact.values
+    return fact.key == known.key and fewer and same and less(fact.extra, known.extra)
+
+
+def state_is_true(fact: Fact, original: list[Fact]) -> bool:
+    """Whether the state after an entry, as the original's acts lead to it, is one of those told."""
+    moves = sorted(
+        (one.values["entry"], MOVES_OF_EVENTS[kind.event], one)
+        for one in original
+        if (kind := ANSWERS.get(one.key.partition(".")[0])) is not None and kind.moves
+    )
+    course = replay(
+        [
+            {ANSWERS["acceptance"].move(one.extra)} if one.key.startswith("acceptance") else found
+            for entry, found, one in moves
+            if entry <= fact.values["entry"]
+        ]
+    )
+    true = {str(state) for state in course.states}
+    return fact.values.keys() == {"entry", "states"} and true <= set(fact.values["states"])
+
+
+def added(
+    report: VerificationReport, original: VerificationReport, events: Sequence[Fact] = ()
+) -> list[Any]:
+    """What a report that passed says and the original, whose ``events`` these are, does not."""
+    now, before = report.conclusion, original.conclusion
+    assert now is not None
+    assert before is not None
+    proved, word = list(before.proved), [*before.proved, *before.operator_word]
+
+    def told(fact: Fact, known: list[Fact]) -> bool:
+        if fact.key == "state":
+            return state_is_true(fact, word)
+        if fact.key in OF_THIS_FILE:
+            known = [*word, *(replace(f, key=fact.key) for f in before.not_proved)]
+        return any(follows(fact, weaker) for one in known for weaker in implied(one))
+
+    return [
+        *([] if report.kind == original.kind else [report.kind]),
+        *(fact for fact in now.proved if not told(fact, proved)),
+        *(fact for fact in now.operator_word if not told(fact, [*word, *events])),
+        *([] if less(now.shown, before.shown) else [now.shown]),
+    ]
+
+
+Original = tuple[VerificationReport, Sequence[Fact]]
+"""What a file proves, and its events."""
+Made = tuple[VerificationReport, Original, Any]
+"""What a mutant proves, its original, and the mutant."""
+
+
+def originals() -> dict[str, Original]:
+    return {name: (verify(data, TRUST), recorded(data)) for name, data in FILES.items()}
+
+
+def survivors(
+    number: int,
+    made: Callable[[int, random.Random], Made],
+) -> Iterator[Any]:
+    """The mutants that pass with a changed meaning; at least one passes at all."""
+    chance, passed = random.Random(20261126), 0
+    for one in range(number):
+        report, (original, events), changed = made(one, chance)
+        passed += report.passed
+        if report.passed and (found := added(report, original, events)):
+            yield found, changed
+    assert 0 < passed < number
+
+
 @pytest.mark.slow
 def test_no_mutant_of_the_kept_evidence_verifies_with_a_changed_meaning() -> None:
-    chance = random.Random(20261126)
-    files = [FOLDER / "files" / name for name in EXPECTED if not name.startswith(NEVER_VALID)]
-    originals = {file: file.read_bytes() for file in files}
-    meanings = {file: meaning(verify(data, TRUST)) for file, data in originals.items()}
-    survivors: list[tuple[Path, bytes]] = []
-    for number in range(MUTANTS):
-        file = files[number % len(files)]
-        changed = mutant(originals[file], chance)
-        report = verify(changed, TRUST)
-        if report.passed and changed != originals[file] and not weaker(report, meanings[file]):
-            survivors.append((file, changed))
-    assert not survivors
+    known, names = originals(), sorted(FILES)
+
+    def made(number: int, chance: random.Random) -> Made:
+        name = names[number % len(names)]
+        changed = mutant(FILES[name], chance)
+        return verify(changed, TRUST), known[name], (name, changed)
+
+    assert not list(survivors(MUTANTS["files"], made))
 
 
-COUNTED = ("withheld", "elements", "documents", "sealed", "one_history", "stream", "state")
-LESS = {"event", "consulted.other"}
-"""What is left of an event whose document, or whose presentation, is not in the file any more."""
+@pytest.mark.slow
+def test_no_mutant_of_a_key_file_changes_the_meaning_of_evidence(tmp_path: Path) -> None:
+    known, names = originals(), sorted(FILES)
+    folder = tmp_path / "organisations"
+    folder.mkdir()
+    kept = [FOLDER / "trust/gateway-keys.json", *sorted(FOLDER.glob("trust/organisations/*.json"))]
+
+    def read(number: int, chance: random.Random) -> tuple[TrustAnchors, bytes]:
+        """The keys with one file changed; only the unchanged ones where that cannot be read."""
+        file = kept[number % len(kept)]
+        changed = mutant(file.read_bytes(), chance)
+        for one in kept[1:]:
+            (folder / one.name).write_bytes(changed if one is file else one.read_bytes())
+        (tmp_path / kept[0].name).write_bytes(changed if file is kept[0] else kept[0].read_bytes())
+        try:
+            members = replace(
+                read_organisations(folder),
+                log_keys=TRUST.log_keys,
+                origins=TRUST.origins,
+                gateway_keys=read_keys(tmp_path / kept[0].name),
+            )
+        except SettingsError:
+            return TRUST, changed
+        return members, changed
+
+    def made(number: int, chance: random.Random) -> Made:
+        trust, changed = read(number, chance)
+        name = chance.choice(names)
+        return verify(FILES[name], trust), known[name], (name, changed)
+
+    assert not list(survivors(MUTANTS["keys"], made))
 
 
-def weaker(report: VerificationReport, original: object) -> bool:
-    """Whether a report that passed says nothing that the original does not say.
+@pytest.mark.slow
+def test_no_mutant_of_a_stream_is_complete_with_a_changed_meaning() -> None:
+    book = story(6)
+    parts = book.parts()
+    original = stream.verify_stream([book.end()], parts, BOOK_TRUST)
 
-    A mutant may show less (a disclosure, a receipt or a registration left out).
-    """
-    now = meaning(report)
-    assert isinstance(now, dict)
-    assert isinstance(original, dict)
-    every = [one for found in original.values() for one in found]
-    return all(
-        any(follows(fact, one) for one in (every if fact["fact"] in LESS else original[name]))
-        for name in ("proved", "operator_word")
-        for fact in now[name]
-        if not fact["fact"].startswith(COUNTED)
-    )
+    def made(_: int, chance: random.Random) -> Made:
+        changed = [book.end(), *parts]
+        at = chance.randrange(len(changed))
+        match chance.randrange(4):
+            case 0:
+                del changed[at]
+            case 1:
+                changed.insert(at, chance.choice(changed))
+            case _:
+                data = mutant(changed[at].data, chance)
+                changed[at] = InputFile(changed[at].name, data)
+        ends = [one for one in changed if one.name.startswith("end-")]
+        receipts = [one for one in changed if not one.name.startswith("end-")]
+        report = stream.verify_stream(ends, receipts, BOOK_TRUST)
+        return report, (original, ()), [(one.name, one.data) for one in changed]
+
+    assert not list(survivors(MUTANTS["streams"], made))
 
 
-def follows(fact: dict[str, Any], original: dict[str, Any]) -> bool:
-    """Whether a fact says no more than another; that an acceptance is partial may be withheld."""
-    if fact["fact"] in LESS:
-        return bool(fact["entry"] == original.get("entry"))
-    said, known = fact.get("says", {}), original.get("says", {})
-    return (
-        fact["fact"].partition(".")[0] == original["fact"].partition(".")[0]
-        and all(original.get(name) == fact[name] for name in fact.keys() - {"fact", "says"})
-        and all(known.get(name) == value for name, value in said.items())
-    )
+def test_a_changed_value_is_a_changed_meaning() -> None:
+    """The comparison itself: it would find a survivor."""
+    original = verify(FILES["signed-bundle.json"], TRUST)
+    assert not added(original, original)
+    assert original.conclusion is not None
+    for fact in original.conclusion.proved:
+        other = replace(fact, values={**fact.values, "by": "somebody-else"})
+        conclusion = replace(original.conclusion, proved=[other])
+        assert added(replace(original, conclusion=conclusion), original) == [other]

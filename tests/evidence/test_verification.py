@@ -485,6 +485,8 @@ def test_a_removed_answer_is_missed_when_a_receipt_shows_it():
     told = fact(result, "absent")
     assert (told["type"], told["entry"]) == ("handoff.declined", 2)
     assert states(result) == ["declined"]
+    # That a party declined is what the gateway recorded: no signature of that party shows it here.
+    assert fact(result, "state")["under"] == "operator_word"
 
 
 def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():

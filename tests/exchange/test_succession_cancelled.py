@@ -14,6 +14,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.registry import mandates
+from gateway.registry.directory import look_up_mandate
 from tests.exchange.test_succession import (
     DAY,
     KEY,
@@ -146,16 +147,20 @@ def test_on_the_day_itself_the_predecessor_holds_it_again_without_a_break(gatewa
 def test_after_the_day_the_predecessor_holds_it_from_today_on(gateway):
     succession = planned(gateway)
     gateway.day = AFTER
-    written = cancel(gateway, succession)
+    cancel(gateway, succession)
     assert line(gateway, "2026-01-01") == [
         ("2023-08-31", "2026-04-01", [OFMIN]),
         ("2026-04-01", "2026-04-10", [OCRVP]),
         ("2026-04-10", None, [OFMIN]),
     ]
-    again = gateway.organisation(OFMIN).mandates[-1]
-    assert str(again.registration_event) == written.result["event"]
+    first, again = gateway.organisation(OFMIN).mandates
+    assert again.id != first.id
+    assert again.registration_event == first.registration_event
     assert again.legal_act == "décret 2023-829"
-    assert offered(gateway).result["to"]["mandate_event"] == written.result["event"]
+    # Whoever is offered to by that mandate can look up the event, which says what it gave.
+    event = first.registration_event
+    assert offered(gateway).result["to"]["mandate_event"] == str(event)
+    assert look_up_mandate(gateway.ports, caller(HOTLINE), OFMIN, event).event == event
 
 
 def test_what_was_accepted_before_the_day_is_taken_up_again(gateway):

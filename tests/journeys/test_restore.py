@@ -14,6 +14,8 @@ from gateway import wiring
 from gateway.cli import main
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
+from gateway.client.mirror import Mirror
+from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
 from tests.journeys.harness import (
@@ -42,15 +44,24 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         casegate("backup", "--home", stage.operator, tmp_path / "backup")
         accepted(stage)  # receipts that the backup knows nothing of
         newest = fetch(stage, "/checkpoint").decode()
+        key = log_key(stage)
+        copied = Mirror(
+            lambda path: fetch(stage, f"/{path}"),
+            tmp_path / "mirror",
+            TrustAnchors((key,), (key.name,)),
+        ).step()
         assert stage.stop() == 0
         casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         stage.start()
         _check_frozen(stage, handoff, newest)
+        lacking = f"lacks the entries {_size(stage)} to {copied.after.size - 1}"
+        assert lacking in str(_against(stage, tmp_path / "mirror"))
         assert stage.stop() == 0
         assert "log frozen: the database has" in (tmp_path / "gateway.log").read_text()
         _bring_back_the_newer(stage)
         stage.start()
         _check_going_on(stage, newest)
+        assert _against(stage, tmp_path / "mirror") is None
 
 
 def _check_frozen(stage: DemoEnvironment, handoff: str, newest: str) -> None:
@@ -84,8 +95,17 @@ def _unready(stage: DemoEnvironment) -> Any:
 
 def _size(stage: DemoEnvironment) -> int:
     """The size of the log in the database, as the operator's command tells it."""
-    result = CliRunner().invoke(main, ["log", "status", "--json", "--home", str(stage.operator)])
-    return int(json.loads(result.stdout)["database"]["size"])
+    return int(_status(stage)["database"]["size"])
+
+
+def _against(stage: DemoEnvironment, mirror: Path) -> Any:
+    """What the operator's command finds wrong with the database by a mirror; None for nothing."""
+    return _status(stage, "--mirror", str(mirror))["mirrors"][str(mirror)]
+
+
+def _status(stage: DemoEnvironment, *words: str) -> Any:
+    status = ["log", "status", "--json", "--home", str(stage.operator)]
+    return json.loads(CliRunner().invoke(main, [*status, *words]).stdout)
 
 
 def _bring_back_the_newer(stage: DemoEnvironment) -> None:

@@ -37,7 +37,11 @@ class Served:
     def grow(self, by: int) -> None:
         """Append further entries."""
         start = len(self.entries)
-        new = [entry_of(number, self._fork) for number in range(start, start + by)]
+        self.append([entry_of(number, self._fork) for number in range(start, start + by)])
+
+    def append(self, new: Sequence[bytes]) -> None:
+        """Append these entries."""
+        start = len(self.entries)
         self.entries += new
         changed, self._root = tiles.append(self._tile, start, [tree.leaf_hash(e) for e in new])
         self._tiles |= changed

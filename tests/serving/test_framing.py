@@ -1,11 +1,14 @@
 """A request is whole at its last byte, never before; what cannot become one waits for nothing."""
 
+import time
+
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData, ParseException
 from gunicorn.http.parser import RequestParser
 
 from gateway.serving.framing import HEAD_BYTES, Incoming
+from gateway.serving.listener import Listener
 
 LARGEST = 1000
 LINE = b"POST / HTTP/1.1\r\nHost: g\r\n"
@@ -92,6 +95,16 @@ def test_chunks_that_are_mostly_framing_end_as_well() -> None:
     assert tiny.is_whole()
     with pytest.raises(NoMoreData):
         parsed(tiny)
+
+
+def test_a_body_in_chunks_of_one_byte_costs_a_parser_no_more_than_a_moment() -> None:
+    """gunicorn copies what it holds for each chunk: of all at once, half a minute of a thread."""
+    incoming = Incoming(Listener.largest_body)
+    incoming.received += CHUNKED + b"1\r\na\r\n" * 80_000 + b"0\r\n\r\n"
+    assert incoming.is_whole()
+    begun = time.process_time()
+    assert len(parsed(incoming)) == 80_000
+    assert time.process_time() - begun < 3
 
 
 def test_what_follows_a_request_is_the_beginning_of_the_next() -> None:

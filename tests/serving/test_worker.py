@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gateway.serving.listener import Listener
 from gateway.serving.worker import OF_ONE_ADDRESS, neighbours
 from tests.serving.listeners import DEADLINE, THREADS, Server, listening
 
 journey = pytest.mark.journey
+LARGEST_BODY = Listener.largest_body
 
 
 Hostile = Callable[[Server], socket.socket]
@@ -219,6 +221,22 @@ def test_an_answer_that_ends_the_connection_ends_it_and_reads_no_more(
         response.begin()
         assert (response.status, response.getheader("Connection")) == (401, "close")
         assert tls.recv(1) == b""  # a connection that stays open would time out here
+
+
+@journey
+def test_the_rest_of_a_chunked_body_beyond_the_limit_is_no_request(partners: Server) -> None:
+    """Behind a proxy it would be one that the proxy has never seen, with any certificate in it."""
+    with partners.connect(partners.pem) as tls:
+        head = b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+        rest = b"GET / HTTP/1.1\r\nHost: g\r\nClient-Cert: :Zm9yZ2Vk:\r\n\r\n"
+        tls.sendall(head + b"%x\r\n" % (LARGEST_BODY + len(rest)) + bytes(LARGEST_BODY))
+        response = http.client.HTTPResponse(tls)
+        response.begin()
+        assert json.loads(response.read())["body"] == LARGEST_BODY
+        with contextlib.suppress(OSError):
+            tls.sendall(rest)
+        with contextlib.suppress(ConnectionError):
+            assert tls.recv(1) == b""
 
 
 @journey
