@@ -1,4 +1,4 @@
-"""Signing keys of the operator and of named people: made, written, loaded, one purpose each.
+"""Keys of the operator and of named people: made, written, loaded, one purpose each.
 
 A key serves one purpose: a verifier that trusts the token keys never sees a
 document key among them, so a signature made for one purpose cannot be shown for another.
