@@ -21,12 +21,11 @@ from gateway.config import Config
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
-from gateway.kek import FileKeyEncryption
 from gateway.kernel.checkpoint_signing import CheckpointSigner
 from gateway.kernel.log_continuity import LogContinuity
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
-from gateway.keys import KeyPurpose, KeySet
+from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
 from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import CertificateAuthority, load_issuing

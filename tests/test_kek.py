@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.refusals import CaseKeysUnavailable
-from gateway.kek import FileKeyEncryption
+from gateway.keys import FileKeyEncryption
 
 KEY, ABOUT = bytes(range(32)), b"a case"
 

@@ -5,9 +5,9 @@
     applied --> approved --> enrolled --> active <--> suspended
        |           |             |           |            |
        v           +-------------+-----------+------------+--> left
-    declined
+    rejected
 
-``declined`` and ``left`` are final: an id is never used again, and what happened stays readable.
+``rejected`` and ``left`` are final: an id is never used again, and what happened stays readable.
 """
 
 from collections.abc import Mapping

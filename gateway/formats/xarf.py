@@ -100,8 +100,13 @@ def _refuse_evidence(report: Mapping[str, Any]) -> None:
 
 
 _T = TypeVar("_T")
-_NAMES: Mapping[type, str] = {str: "text", bool: "true or false", int: "a whole number"}
-_NAMES = {**_NAMES, list: "a list", dict: "an object"}
+_NAMES: Mapping[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 _DROPPED: Mapping[str, str] = {

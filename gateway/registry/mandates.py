@@ -12,13 +12,16 @@ from itertools import chain
 from typing import Any
 
 from gateway.domain.lifecycle import FINAL, ended_by
-from gateway.domain.mandate_timeline import CompetenceTimeline, Segment, overlapping, timelines
 from gateway.domain.organisation import (
+    CompetenceTimeline,
     Mandate,
     Organisation,
     Period,
+    Segment,
     Status,
+    overlapping,
     parse_competence,
+    timelines,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession

@@ -101,13 +101,13 @@ case_key = Table(
 _own = case_key.c.origin == bindparam("origin")
 _RING = select(key_ring.c.kek, key_ring.c.coming).where(key_ring.c.origin == bindparam("origin"))
 _RING_HELD = _RING.with_for_update(read=True)
-_BEGIN_RING = insert(key_ring)
+_new_ring = insert(key_ring)
 _BEGIN_RING = counted(
-    _BEGIN_RING.on_conflict_do_update(
+    _new_ring.on_conflict_do_update(
         index_elements=[key_ring.c.origin],
-        set_={"kek": _BEGIN_RING.excluded.kek, "coming": None},
+        set_={"kek": _new_ring.excluded.kek, "coming": None},
         where=or_(
-            key_ring.c.kek == _BEGIN_RING.excluded.kek,
+            key_ring.c.kek == _new_ring.excluded.kek,
             not_(exists().where(case_key.c.origin == key_ring.c.origin)),
         ),
     )

@@ -8,8 +8,7 @@ import pytest
 
 from gateway import wiring
 from gateway.cli.admin import gateway_keys
-from gateway.kek import FileKeyEncryption
-from gateway.keys import RotationStep
+from gateway.keys import FileKeyEncryption, RotationStep
 from gateway.store.keyring import BATCH, SqlKeyring
 from tests.cli.test_admin import confirmed
 from tests.operating import MARTIN, Operator, said

@@ -6,8 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.mandate_timeline import overlapping, timelines
-from gateway.domain.organisation import Mandate, Period
+from gateway.domain.organisation import Mandate, Period, overlapping, timelines
 
 DAY = date(2023, 8, 31)
 

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from gateway import wiring
 from gateway.evidence.event import open_disclosures, read
-from gateway.kek import FileKeyEncryption
 from gateway.kernel.ports import TransactionMode
+from gateway.keys import FileKeyEncryption
 from gateway.ledger import tiles, tree
 from gateway.ledger.entry import entry_commitment
 from gateway.store import tables
