@@ -63,6 +63,23 @@ LITERAL = [page for page in PAGES if page != "../README.md"]
 """Pages whose commands can be given as they stand; the first page lists them all in short."""
 ADMINISTRATORS = ("administrators.md",)
 """Pages where `A` is short for `casegate admin` with its approvers."""
+ADMINISTRATORS_NOUNS = {
+    "administrator",
+    "admin",
+    "organisation",
+    "membership",
+    "mandate",
+    "system",
+} | {
+    "certificate",
+    "invitation",
+    "proposal",
+    "member-key",
+    "key",
+    "interest",
+    "agreement",
+    "contact",
+}
 MOST_LINES, WIDEST = 480, 130
 
 
@@ -134,6 +151,11 @@ def commands(page: str) -> Iterator[list[str]]:
             yield ["admin", "--as", "a", *shlex.split(call[2:])]
     for quoted in re.findall(r"`casegate ([^`]+)`", text):
         yield shlex.split(" ".join(quoted.split()))
+    if page in ADMINISTRATORS:  # there a quoted `noun verb` is short for a command of theirs
+        for quoted in re.findall(r"`([a-z-]+ [^`]+)`", "".join(text.split("```")[::2])):
+            words = quoted.replace("\n", " ").split()
+            if words[0] in ADMINISTRATORS_NOUNS and re.fullmatch("[a-z-]+", words[1]):
+                yield ["admin", *words]
 
 
 def _parse(command: click.Command, words: list[str]) -> tuple[str, list[str]]:
