@@ -442,7 +442,7 @@ def _require_mirrored(work: UnitOfWork, mirror: VerifiedReplica) -> None:
 
 @click.group()
 def log() -> None:
-    """Show how far the log was signed, or re-create its high-water mark."""
+    """Show the high-water mark, or re-create it after it was lost."""
 
 
 @log.command()
@@ -450,7 +450,7 @@ def log() -> None:
 @_mirrors_option
 @json_option
 def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
-    """Compare the database with the high-water mark, and with mirrors.
+    """Compare the database with its mark and mirrors.
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
     Exit status: 0 they agree, 1 the log is frozen or a mirror disagrees.
