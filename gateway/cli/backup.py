@@ -450,7 +450,7 @@ def log() -> None:
 @_mirrors_option
 @json_option
 def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
-    """Compare the database with its mark and mirrors.
+    """Compare the database with what was signed, and mirrors.
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
     Exit status: 0 they agree, 1 the log is frozen or a mirror disagrees.
