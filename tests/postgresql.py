@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -53,7 +54,10 @@ def own_server() -> Iterator["OwnServer"]:
     try:
         yield OwnServer(server)
     finally:
-        server.cleanup()
+        try:
+            server.cleanup()
+        except psutil.NoSuchProcess:  # the test killed it, and it was gone only now
+            shutil.rmtree(server.pgdata)
 
 
 class OwnServer:

@@ -10,6 +10,7 @@ from tests.journeys.harness import HOTLINE, OFMIN, check_log, offered
 from tests.journeys.load import Load, check_acknowledged, check_repeated
 from tests.journeys.nodes import two_nodes
 from tests.journeys.processes import kill_node
+from tests.store.programs import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 SAMPLE = 20
@@ -28,11 +29,10 @@ def test_members_use_either_node_and_one_that_dies_under_load_is_not_missed(
                 kill_node(first) >= 8
             )  # the supervisor, its three, and two workers of each master
             died = len(load.acknowledged)
-            load.stopped.wait(8.0)
+            # Some clients were at the node that died; the other one goes on.
+            until(lambda: load.failures or (load.moved and len(load.acknowledged) > died + 10))
         after = len(load.acknowledged) - died
         print(f"{died} acknowledged before the death, {after} after; {load.moved} moved")
-        assert load.moved > 0  # some clients were at the node that died
-        assert after > 10  # the other node went on
         check_acknowledged(second, load.acknowledged, others=1)
         check_repeated(second, chance.sample(load.acknowledged[:died], min(died, SAMPLE)))
         _renew_certificate(second)
