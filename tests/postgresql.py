@@ -5,6 +5,7 @@ skips them. Nothing is skipped unasked: that a machine proves half would be seen
 """
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -101,10 +102,22 @@ def _started() -> Any:
     # able to reach its data.
     folder = _folder()
     try:
-        return _package().get_server(folder, cleanup_mode="delete")
+        with _alone():
+            return _package().get_server(folder, cleanup_mode="delete")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time: run by root, the first on a machine makes the server's user."""
+    if os.geteuid():
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / "casegate-postgresql.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @cache
