@@ -191,6 +191,24 @@ class Config:
         "Denials a minute that one organisation may have recorded as events; beyond: 429.",
         60,
     )
+    embargo_hours: int = _setting(
+        "embargo.hours",
+        setting_validators.integer(1, 168),
+        "Hours that an embargo holds at most when one person sets it.",
+        72,
+    )
+    embargo_renewal_days: int = _setting(
+        "embargo.renewal_days",
+        setting_validators.integer(1, 31),
+        "Days that each renewal of an embargo by two persons adds at most.",
+        7,
+    )
+    embargo_longest_days: int = _setting(
+        "embargo.longest_days",
+        setting_validators.integer(1, 366),
+        "Days after which only a judicial authority's order renews an embargo.",
+        14,
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,

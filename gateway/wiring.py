@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -18,6 +18,7 @@ from gateway import config as config_file
 from gateway import keys
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
+from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
@@ -184,6 +185,11 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         random=secrets.token_bytes,
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
+        embargo_terms=Terms(
+            timedelta(hours=config.embargo_hours),
+            timedelta(days=config.embargo_renewal_days),
+            timedelta(days=config.embargo_longest_days),
+        ),
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

@@ -35,6 +35,7 @@ from gateway.cli.partner_command import (
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import is_sealed, sealed_parts
 from gateway.domain.item_value import defang
+from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
 from gateway.evidence import canonical
@@ -232,6 +233,133 @@ def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     None of its handoffs can be open.
     """
     return _done(gateway.close_case(**options))
+
+
+_WHERE_OPTIONS: Sequence[Parameter] = (
+    click.option("--case", type=click.UUID, help="Your own case."),
+    click.option("--handoff", type=click.UUID, help="The handoff by which you hold the case."),
+)
+_approved_option = click.option(
+    "--approved-by", metavar="PSEUDONYM", help="The second person, where two decide."
+)
+_elements_option = click.option(
+    "--element",
+    "elements",
+    multiple=True,
+    type=click.UUID,
+    metavar="ID",
+    help="Only this element; without it the whole case.",
+)
+
+
+def _until(required: bool) -> Parameter:
+    return click.option(
+        "--until",
+        required=required,
+        metavar="TIME",
+        help="When it ends, as 2026-01-02T03:04:05Z.",
+    )
+
+
+def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
+    named: dict[str, UUID | str] = {}
+    if case:
+        named["case"] = case
+    if handoff:
+        named["handoff"] = handoff
+    if len(named) != 1:
+        raise click.UsageError("give either --case or --handoff")
+    return named
+
+
+@write_command(
+    case,
+    *_WHERE_OPTIONS,
+    click.option(
+        "--code",
+        required=True,
+        type=click.Choice(MEASURES[MeasureKind.EMBARGO].codes),
+        help="Why.",
+    ),
+    _elements_option,
+    _until(required=True),
+    _approved_option,
+    click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
+    click.option("--reference", help="Its reference."),
+)
+def embargo(
+    gateway: Gateway,
+    case: UUID | None,
+    handoff: UUID | None,
+    elements: tuple[UUID, ...],
+    **options: Any,
+) -> tuple[ConfirmedWrite, str]:
+    """Set or renew an embargo: no removal, no notice to a host.
+
+    Only authorities with law enforcement powers can, for 72 hours at first. The same elements
+    again are a renewal: it takes a second person.
+
+    Example: casegate case embargo --handoff 0198... --code operation
+    --until 2026-01-04T08:00:00Z --by ofmin-1
+    """
+    named = list(map(str, elements)) or None
+    written = gateway.embargo(_where(case, handoff), **options, elements=named)
+    return _measured(written)
+
+
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--kind",
+        required=True,
+        type=click.Choice([MeasureKind.SUSPENSION, MeasureKind.MARK]),
+        help="suspension: nothing is consulted or offered. mark: kept, for few reasons.",
+    ),
+    click.option(
+        "--code", required=True, metavar="CODE", help="Why: accuracy_contested, objection..."
+    ),
+    _elements_option,
+    _until(required=False),
+    _approved_option,
+)
+def restrict(
+    gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Restrict the processing of CASE, or of some of its elements.
+
+    A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
+    persons set it, and two end it.
+
+    Example: casegate case restrict 0198... --kind suspension --code accuracy_contested
+    --until 2026-01-04T08:00:00Z --by pdc-1
+    """
+    named = list(map(str, elements)) or None
+    return _measured(gateway.restrict(case, by, elements=named, **options))
+
+
+@write_command(
+    case,
+    click.argument("measure", type=click.UUID),
+    *_WHERE_OPTIONS,
+    _approved_option,
+)
+def end_measure(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """End a MEASURE that you set, by the id that `case show` has.
+
+    Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
+    """
+    return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+    result = written.result
+    if result["ended_at"]:
+        return written, f"{result['kind']} {result['measure']} has ended"
+    until = f"until {result['until']}" if result["until"] else "until two persons end it"
+    return written, f"{result['kind']} {result['measure']} holds {until}"
 
 
 def _warn_of_erasure(content: Mapping[str, Any]) -> None:

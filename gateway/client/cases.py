@@ -80,6 +80,11 @@ def read_content(
     )
 
 
+def _of(where: Mapping[str, UUID | str]) -> str:
+    ((kind, name),) = where.items()
+    return f"/{kind}s/{spelled(name)}"
+
+
 class CaseClient(ClientBase):
     """The cases that this member is the originator of."""
 
@@ -121,6 +126,29 @@ class CaseClient(ClientBase):
         """Close a case; none of its handoffs may be open."""
         asked = {"by": by, "reason": reason}
         return self._exchange.write("case.close", f"/cases/{spelled(case)}/closure", asked)
+
+    def embargo(self, where: Mapping[str, UUID | str], by: str, **fields: Any) -> ConfirmedWrite:
+        """Set or renew an embargo (R7). ``where`` names the own ``case``, or the ``handoff`` by
+        which it is held; ``fields`` are those of the interface, and None is left out."""
+        return self._exchange.write("case.embargo", f"{_of(where)}/embargo", {"by": by, **fields})
+
+    def restrict(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
+        """Restrict the processing of an own case; likewise."""
+        path = f"/cases/{spelled(case)}/processing-restriction"
+        return self._exchange.write("case.restrict", path, {"by": by, **fields})
+
+    def end_measure(
+        self,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        by: str,
+        approved_by: str | None = None,
+    ) -> ConfirmedWrite:
+        """End a measure that this member set, before its time."""
+        path = f"{_of(where)}/measures/{spelled(measure)}/end"
+        return self._exchange.write(
+            "case.end_measure", path, {"by": by, "approved_by": approved_by}
+        )
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by id, routing fields only, page by page as they are iterated."""

@@ -119,7 +119,8 @@ class Case:
     ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
     digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the
     ids of automated matches that no person confirmed (R18). ``revision`` counts changes, for
-    compare-and-set. ``erase_on`` is the first day without the content.
+    compare-and-set. ``erase_on`` is the first day without the content; ``measured``: it has, or
+    had, a measure (gateway/domain/measure.py).
     """
 
     originator: str
@@ -128,6 +129,7 @@ class Case:
     digest: str
     originator_ref: str
     erase_on: date
+    measured: bool = False
     state: CaseState = CaseState.DRAFT
     unconfirmed_matches: frozenset[str] = frozenset()
     assessed_by: str | None = None
@@ -286,7 +288,8 @@ def case_from_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
 class Element:
     """One thing that is disclosed or withheld as a whole, as policy sees it.
 
-    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
+    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed;
+    ``measures`` are the kinds of measures that hold on it.
     """
 
     group: str
@@ -294,6 +297,7 @@ class Element:
     category: str
     marking: Marking
     sealed_to: str | None = None
+    measures: frozenset[str] = frozenset()
 
 
 def element(

@@ -110,6 +110,7 @@ class CaseAttributes:
     purpose: frozenset[str]
     matter: frozenset[str]
     embargoed: bool
+    suspended: bool
     assurance: str
     state: str
 
@@ -127,6 +128,7 @@ def case_entity(case: CaseAttributes, originator: PolicyEntity) -> PolicyEntity:
             "purpose": case.purpose,
             "matter": case.matter,
             "embargoed": case.embargoed,
+            "suspended": case.suspended,
             "assurance": case.assurance,
             "state": case.state,
         },
@@ -183,6 +185,7 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
                 element.marking.tlp,
                 *sorted(element.marking.handling),
                 *([] if addressed else ["for-another"]),
+                *sorted(element.measures),
             )
         ),
         {
@@ -193,5 +196,6 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
             "handling": marking.handling,
             "sealed": element.sealed_to is not None,
             "addressed": addressed,
+            "measures": element.measures,
         },
     )

@@ -43,6 +43,9 @@ READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, Ha
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
 readable, too, while a succession lets its former recipient read on."""
 
+HOLDING = OPEN | {HandoffState.CLOSED, HandoffState.REISSUED}
+"""The states in which a recipient has the case, or may take it: it hears of what binds it."""
+
 DUE: Mapping[str, timedelta] = {
     "imminent_danger": timedelta(0),
     "urgent_direct": timedelta(hours=8),

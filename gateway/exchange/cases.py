@@ -1,7 +1,7 @@
 """What an originator does with its own cases: submit, revise, assess, clear, close, consult."""
 
 import hmac
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
@@ -14,6 +14,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.marking import conditions, embargoed, marking_of
+from gateway.domain.measure import Measure, MeasureKind, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -32,6 +33,7 @@ from gateway.exchange.results import (
     CaseSummary,
     Conditions,
     ContentPresentation,
+    MeasureView,
     SealedReference,
     Submitted,
 )
@@ -165,7 +167,7 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, OWN)
+        _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
         shown = elements(sd_jwt.read_stored(version.document), context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
@@ -179,7 +181,7 @@ def consult(
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _authorized(context, case, OWN)
+        _authorized(context, case, {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
@@ -189,12 +191,19 @@ def consult(
     return transact(ports, caller, request, act, replay)
 
 
+def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
+    """Its originator looks into a suspended case: nobody else could find out what is right."""
+    return {"suspended": False, "reason_code": opening.reason_code}
+
+
 def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     """The routing fields of one's own case; never its content."""
 
     def query(context: RequestContext) -> CaseSummary:
         found, version = _authorized(context, case)
-        return _view(ListedCase(found, version.assurance, version.event, version.summary))
+        summary = _view(ListedCase(found, version.assurance, version.event, version.summary))
+        held = [view_on_measure(context.organisation, one) for one in in_force(context, found)]
+        return replace(summary, measures=held)
 
     return read(ports, caller, ActionRequest("case.read"), query)
 
@@ -211,10 +220,39 @@ def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[C
 
 
 def view_on(
-    verified: VerifiedSdJwt, version: CaseVersion, state: CaseState, day: date
+    verified: VerifiedSdJwt,
+    version: CaseVersion,
+    state: CaseState,
+    day: date,
+    measures: Sequence[Measure] = (),
 ) -> CaseAttributes:
-    """What policy may know of a case version on a day."""
-    return _attributes(verified.content, version.case, version.assurance, state, day)
+    """What policy may know of a case version on a day, under the ``measures`` in force."""
+    seen = _attributes(verified.content, version.case, version.assurance, state, day)
+    if not measures:
+        return seen
+    items = [part["id"] for part in verified.content.get("items", ())]
+    held = [measures_on(item, measures) for item in items]
+    return replace(
+        seen,
+        embargoed=seen.embargoed or all(MeasureKind.EMBARGO in kinds for kinds in held),
+        suspended=any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures),
+    )
+
+
+def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
+    """The measures that hold on a case now."""
+    if not case.measured:
+        return ()
+    every = context.work.cases.measures(case.originator, case.id)
+    return [one for one in every if one.holds(context.now)]
+
+
+def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
+    """A measure as a party of the case may see it: a host must not learn who set it, or why."""
+    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
+    if not reader.public_authority and measure.setter != reader.slug:
+        return shown
+    return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 
 
 def _attributes(
@@ -228,19 +266,27 @@ def _attributes(
         purpose=frozenset(claims["purpose"]),
         matter=frozenset(claims["matter"]),
         embargoed=embargoed(claims, day),
+        suspended=False,
         assurance=assured,
         state=str(state),
     )
 
 
-def elements(verified: VerifiedSdJwt, originator: Organisation) -> dict[str, Element]:
-    """Every disclosure of a case version, by digest, as policy sees it."""
+def elements(
+    verified: VerifiedSdJwt, originator: Organisation, measures: Sequence[Measure] = ()
+) -> dict[str, Element]:
+    """Every disclosure of a case version, by digest, as policy sees it under ``measures``."""
     own = marking_of(verified.claims)
     police = "led" in originator.regimes
-    return {
+    found = {
         p.digest: cases.element(p.name, p.in_array, p.value, own, police=police)
         for p in verified.placed
     }
+    if measures:
+        for part in verified.placed:
+            held = measures_on(part.value["id"] if part.in_array else "", measures)
+            found[part.digest] = replace(found[part.digest], measures=held)
+    return found
 
 
 def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedReference]:
@@ -322,6 +368,7 @@ def _submit(
         case = _cleared(_next(context, earlier, version, content), submission.clearance)
         _check_dates(context, content, earlier)
         context.work.cases.save(case, version)
+        _end_suspensions(context, case)
     context.record(
         (Party(version.originator, "originator"),),
         EventDetail(
@@ -508,6 +555,7 @@ def _step(
         found, version = _authorized(context, case)
         moved = replace(step(context, found), revision=found.revision + 1)
         context.work.cases.save(moved)
+        _end_suspensions(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         context.record((Party(found.originator, "originator"),), *reason)
@@ -520,6 +568,14 @@ def _step(
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     return transact(ports, caller, request, act, replay)
+
+
+def _end_suspensions(context: RequestContext, case: Case) -> None:
+    """A cleared version says what is right: it ends the suspensions of the case."""
+    if case.state is CaseState.CLEARED:
+        for one in in_force(context, case):
+            if one.kind is MeasureKind.SUSPENSION:
+                context.work.cases.end_measure(one.id, context.now)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -20,6 +20,11 @@ REASON_CODES = (
     "quality",
     "legal_request",
     "export",
+    "in_proceedings",
+    "imminent_danger",
+    "rights_request",
+    "evidence",
+    "legal_claim",
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 

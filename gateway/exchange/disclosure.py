@@ -1,11 +1,12 @@
 """Which parts of a case a reader may have: one policy decision for each kind of part."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
 from gateway.domain.marking import Marking, marking_of, strictest
+from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.cases import elements
@@ -16,13 +17,15 @@ from gateway.kernel.ports import Policy
 class Reader:
     """Who would read: the organisation, the mandate by which it was addressed, for what.
 
-    ``read_access`` tells that a succession lets it read on though that mandate has moved.
+    ``read_access`` tells that a succession lets it read on though that mandate has moved;
+    ``reason_code`` why it consults, empty for an offer.
     """
 
     organisation: PolicyEntity
     competence: str | None
     purpose: Iterable[str]
     read_access: bool = False
+    reason_code: str = ""
 
 
 def select_disclosures(
@@ -39,11 +42,12 @@ def select_disclosures(
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
         "read_access": reader.read_access,
+        "reason_code": reader.reason_code,
     }
-    answers: dict[tuple[str, str, Marking, str | None], bool] = {}
+    answers: dict[tuple[str, str, Marking, str | None, frozenset[str]], bool] = {}
     permitted_disclosures, withheld = [], set()
     for digest, part in parts.items():
-        kind = (part.group, part.category, part.marking, part.sealed_to)
+        kind = (part.group, part.category, part.marking, part.sealed_to, part.measures)
         if kind not in answers:
             resource = disclosure_entity(part, originator, reader.organisation.id)
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
@@ -56,14 +60,17 @@ def select_disclosures(
 
 
 def with_strictest_marking(
-    offered: VerifiedSdJwt, current: VerifiedSdJwt, originator: Organisation
+    offered: VerifiedSdJwt,
+    current: VerifiedSdJwt,
+    originator: Organisation,
+    measures: Sequence[Measure] = (),
 ) -> dict[str, Element]:
     """The parts of the version ``offered``, each under the strictest of its markings: its own
     and those of the same element, or else of the whole case, in the ``current`` version."""
     now = elements(current, originator)
     markings = {_identity(part): now[part.digest].marking for part in current.placed}
     case = marking_of(current.claims)
-    parts = elements(offered, originator)
+    parts = elements(offered, originator, measures)
     return {
         part.digest: replace(
             parts[part.digest],

@@ -22,6 +22,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.refusals import (
     CaseErased,
@@ -35,7 +36,15 @@ from gateway.domain.refusals import (
 from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
+from gateway.exchange.cases import (
+    OWN,
+    conditions_digest,
+    elements,
+    has_key,
+    in_force,
+    sealed_of,
+    view_on_measure,
+)
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
@@ -122,7 +131,7 @@ def answer(
 
 def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
-    found = _party_to(context, handoff)
+    found = party_to(context, handoff)
     _hide_barred(context, found)
     if asked.signed is not None:
         bound = {
@@ -209,7 +218,7 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff)
+        found, version, shown, withheld_groups = _readable(context, handoff, opening)
         return record_consultation(
             context,
             opening,
@@ -221,7 +230,7 @@ def consult(
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff)
+        _, version, shown, withheld_groups = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
@@ -231,7 +240,7 @@ def consult(
 
 
 def _readable(
-    context: RequestContext, handoff: UUID
+    context: RequestContext, handoff: UUID, opening: ConsultationRequest
 ) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
     """A handoff that may be opened now, the version offered, the parts to show by their digest,
     and the groups withheld.
@@ -240,7 +249,7 @@ def _readable(
     named as withheld: of what was never offered a reader learns nothing, which is what the decoys
     are for.
     """
-    found = _party_to(context, handoff)
+    found = party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
     _refuse_lapsed(found)
@@ -248,11 +257,17 @@ def _readable(
     is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
+    case = context.work.cases.get(found.originator, found.case)
+    if case is None:
+        deny_as_not_found()
+    measures = in_force(context, case)
+    suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
+    facts: dict[str, Value] = {"suspended": suspended, "reason_code": opening.reason_code}
+    entity = entity_of(context, found, read_access=read_access)
+    authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
     version = _version(context, found)
-    case = context.work.cases.get(found.originator, found.case)
-    current = context.work.cases.version(case.digest) if case else None
+    current = context.work.cases.version(case.digest)
     if current is None:
         deny_as_not_found()
     offered = sd_jwt.read_stored(version.document)
@@ -262,14 +277,20 @@ def _readable(
     if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = with_strictest_marking(offered, now, originator)
+    parts = with_strictest_marking(offered, now, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
         if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
-    reader = Reader(context.entity(), found.address.competence, found.purpose, read_access)
+    reader = Reader(
+        context.entity(),
+        found.address.competence,
+        found.purpose,
+        read_access,
+        opening.reason_code,
+    )
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, accepted, context.entity(originator), reader
     )
@@ -309,6 +330,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
         version = _version(context, found)
+        case = context.work.cases.get(found.originator, found.case)
+        measures = in_force(context, case) if case else ()
         verified = sd_jwt.read_stored(version.document)
         routing = frozenset(
             p.digest
@@ -330,7 +353,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one) for one in answers],
+            answers=[_shown_answer(context, one, measures) for one in answers],
+            measures=[view_on_measure(context.organisation, one) for one in measures],
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
@@ -355,7 +379,9 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
-def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
+def _shown_answer(
+    context: RequestContext, answer: HandoffAnswer, measures: Sequence[Measure]
+) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
     shown = AnswerView(
         sequence=answer.sequence,
@@ -371,15 +397,21 @@ def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
     document = sd_jwt.parse(answer.document)
     readable = [d for d in document.disclosures if d.name != "by"]
     code = next((d.value for d in readable if d.name == "code"), None)
-    seen = None if code is None else _code_for(context, answer, code)
+    seen = None if code is None else _code_for(context, answer, code, measures)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
     text = document.present([d.digest for d in readable]).compact()
     return replace(shown, document=text, code=seen)
 
 
-def _code_for(context: RequestContext, answer: HandoffAnswer, code: str) -> str:
+def _code_for(
+    context: RequestContext, answer: HandoffAnswer, code: str, measures: Sequence[Measure]
+) -> str:
+    """While an embargo holds, a private reader learns of no outcome more than its arrival (R7)."""
     author = context.require(answer.author)
+    embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
+    if embargoed and not context.organisation.public_authority:
+        return "received"
     return outcome_code_for(
         code,
         reader_is_police="led" in context.organisation.regimes,
@@ -409,7 +441,7 @@ def page(
 def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
     """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
     try:
-        shows = allows(context, _entity(context, handoff), _barriers(context, handoff))
+        shows = allows(context, entity_of(context, handoff), _barriers(context, handoff))
     except CaseKeysUnavailable:
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
@@ -417,7 +449,7 @@ def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None
     return _summary(handoff) if shows else None
 
 
-def _party_to(context: RequestContext, handoff: UUID) -> Handoff:
+def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when the caller is one of its two parties; else there is none."""
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
@@ -430,15 +462,15 @@ def _hide_barred(context: RequestContext, handoff: Handoff) -> None:
     conditions of a handoff would say that it is there."""
     facts = _barriers(context, handoff)
     if facts.get("conflict"):
-        authorize(context, _entity(context, handoff), facts, "handoff.read")
+        authorize(context, entity_of(context, handoff), facts, "handoff.read")
 
 
 def _authorized(
     context: RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
 ) -> Handoff:
-    found = _party_to(context, handoff)
+    found = party_to(context, handoff)
     context.about = EventSubject(found.id, found.case_digest)
-    authorize(context, _entity(context, found), {**(facts or {}), **_barriers(context, found)})
+    authorize(context, entity_of(context, found), {**(facts or {}), **_barriers(context, found)})
     return found
 
 
@@ -446,7 +478,7 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 """What a recipient may not do where something keeps the case from it; it can still refuse."""
 
 
-def _entity(
+def entity_of(
     context: RequestContext, handoff: Handoff, *, read_access: bool = False
 ) -> PolicyEntity:
     originator = context.entity(context.require(handoff.originator))

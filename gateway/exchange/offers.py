@@ -24,7 +24,14 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
+from gateway.exchange.cases import (
+    conditions_digest,
+    elements,
+    find,
+    in_force,
+    sealed_of,
+    view_on,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
@@ -164,7 +171,7 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     _authorize_offer(context, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
-    parts = elements(verified, context.organisation)
+    parts = elements(verified, context.organisation, in_force(context, found))
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
         raise ValidationFailed(
@@ -252,7 +259,7 @@ def _authorize_offer(
     inputs: SelectionInputs,
 ) -> None:
     case = inputs.case
-    view = view_on(verified, version, case.state, context.today.day)
+    view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
     named = f"{context.caller.organisation}/{case.id}"

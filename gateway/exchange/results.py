@@ -13,6 +13,7 @@ from uuid import UUID
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.handoff import HandoffState
+from gateway.domain.measure import MeasureKind
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
@@ -29,6 +30,20 @@ class CaseStep:
     version: int
     digest: Digest
     state: CaseState
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """A measure on a case; who set it, why, and on which elements, is for public authorities and
+    for its setter."""
+
+    measure: UUID
+    kind: MeasureKind
+    until: datetime | None
+    ended_at: datetime | None
+    setter: str | None = None
+    code: str | None = None
+    elements: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,7 @@ class CaseSummary:
     urgency: str
     conditions: Conditions
     event: UUID
+    measures: Sequence[MeasureView] | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +207,7 @@ class HandoffView(HandoffSummary):
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
+    measures: Sequence[MeasureView]
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None

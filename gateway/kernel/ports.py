@@ -18,6 +18,7 @@ from gateway.domain.conformance import ConformanceRun
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.domain.invitation import Invitation
+from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.organisation import (
     Administrator,
     Certificate,
@@ -206,6 +207,18 @@ class CaseStore(Protocol):
         """The originator's cases with an id greater than ``after``, in order of id.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
+
+    def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
+        """Every measure on a case, in the order in which they were set."""
+
+    def measure(self, measure: UUID) -> Measure | None:
+        """One measure by the event that set it."""
+
+    def add_measure(self, measure: Measure) -> None:
+        """Store a new measure. The case that is saved with it is ``measured``."""
+
+    def end_measure(self, measure: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
 
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
@@ -595,7 +608,7 @@ class Ports:
 
     ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
     ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded.
+    one organisation may have recorded; ``embargo_terms`` how long an embargo holds.
     """
 
     issuer: str
@@ -611,3 +624,4 @@ class Ports:
     random: Callable[[int], bytes]
     fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60
+    embargo_terms: Terms = EMBARGO

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +10,21 @@ from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, updat
 
 from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState
+from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.tables import answer, case_file, case_version, doomed_key, handoff, retry
+from gateway.store.tables import (
+    answer,
+    case_file,
+    case_measure,
+    case_version,
+    doomed_key,
+    handoff,
+    retry,
+)
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -49,6 +58,23 @@ _VERSION = select(*record_columns(case_version, CaseVersion)).where(
     case_version.c.digest == bindparam("digest")
 )
 _ADD_VERSION = insert(case_version)
+_MEASURES = (
+    select(*record_columns(case_measure, Measure))
+    .where(
+        case_measure.c.originator == bindparam("originator"),
+        case_measure.c.case == bindparam("case"),
+    )
+    .order_by(case_measure.c.id)
+)
+_MEASURE = select(*record_columns(case_measure, Measure)).where(
+    case_measure.c.id == bindparam("measure")
+)
+_ADD_MEASURE = insert(case_measure)
+_END_MEASURE = (
+    update(case_measure)
+    .where(case_measure.c.id == bindparam("of_measure"), case_measure.c.ended_at.is_(null()))
+    .values(ended_at=bindparam("at"))
+)
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
     case_file.c.id == bindparam("case"),
@@ -155,6 +181,23 @@ class SqlCases:
         rows = self._transaction.execute(_PAGE, values).all()
         there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
         return [self._listed(row, readable=row.content_key in there) for row in rows]
+
+    def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
+        rows = self._transaction.execute(_MEASURES, {"originator": originator, "case": case})
+        return [Measure(*row) for row in rows]
+
+    def measure(self, measure: UUID) -> Measure | None:
+        row = self._transaction.execute(_MEASURE, {"measure": measure}).first()
+        return row and Measure(*row)
+
+    def add_measure(self, measure: Measure) -> None:
+        self._transaction.require_writing()
+        self._transaction.execute(_ADD_MEASURE, vars(measure))
+
+    def end_measure(self, measure: UUID, at: datetime) -> None:
+        self._transaction.require_writing()
+        if not self._transaction.changed(_END_MEASURE, {"of_measure": measure, "at": at}):
+            raise EditConflict("the measure has ended: read the case again")
 
     def erase(self, case: Case) -> Erasure:
         """What is overwritten was encrypted: the key's end is what erases it."""

@@ -34,6 +34,7 @@ from sqlalchemy import (
 
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import HandoffAction, HandoffState
+from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import Status
 from gateway.store.columns import (
     NUMBER,
@@ -278,6 +279,7 @@ case_file = Table(
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
+    Column("measured", Boolean, nullable=False),  # whether it ever had a measure
     Column("content_key", Uuid),  # NULL once it was destroyed
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
@@ -306,6 +308,25 @@ case_version = Table(
     Column("document", LargeBinary, nullable=False),
     UniqueConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+)
+
+# Embargoes and restrictions of processing: they name elements by id, and say nothing of them.
+case_measure = Table(
+    "case_measure",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("kind", Choice(MeasureKind), nullable=False),
+    Column("setter", TEXT, nullable=False),
+    Column("code", TEXT, nullable=False),
+    Column("elements", TextList, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+    Column("ended_at", Instant),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    Index("case_measure_of", "originator", "case"),
+    sqlite_with_rowid=False,
 )
 
 # --- Handoffs: originator and recipient each move them by their own answers ----------------------

@@ -9,6 +9,7 @@ from gateway.web.partners import (
     directory,
     events,
     handoffs,
+    measures,
     registry,
     successions,
 )
@@ -20,6 +21,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             directory,
             cases,
             handoffs,
+            measures,
             successions,
             events,
             registry,

@@ -49,7 +49,14 @@ from tests.store import samples
 
 ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.search")
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
-ON_CASE = ("case.submit", "case.read", "case.assess", "case.clear", "case.close")
+ON_CASE = (
+    "case.submit",
+    "case.read",
+    "case.assess",
+    "case.clear",
+    "case.close",
+    "case.restrict",
+)
 ON_HANDOFF = (
     "handoff.read",
     "handoff.decline",
@@ -119,6 +126,8 @@ BY_PARTNERS = (
     *ON_HANDOFF,
     *ON_SUCCESSION,
     "case.consult",
+    "case.embargo",
+    "case.end_measure",
     "handoff.offer",
     "handoff.accept",
     "case.disclose",
@@ -129,6 +138,7 @@ TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
 FREE = {"conflict": False, "third_country": False}
+CONSULTED = {**FREE, "suspended": False, "reason_code": "investigation"}
 BARRED = ("case.consult", "handoff.read", "handoff.accept", "handoff.offer")
 """The actions of which policy must be told whether R9 or R15 stands against them."""
 CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
@@ -184,6 +194,7 @@ def case(originator: PolicyEntity) -> PolicyEntity:
         purpose=frozenset({"remove", "investigate"}),
         matter=frozenset({"csam"}),
         embargoed=False,
+        suspended=False,
         assurance="attested",
         state="cleared",
     )
@@ -567,7 +578,9 @@ FITTING = [
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
     *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
-    ("case.consult", HOTLINE, OWN_CASE, FREE),
+    ("case.consult", HOTLINE, OWN_CASE, CONSULTED),
+    ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
+    ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
@@ -576,8 +589,8 @@ FITTING = [
         for a in ON_HANDOFF
         if a != "handoff.withdraw"
     ),
-    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), FREE),
-    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), FREE),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), CONSULTED),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), CONSULTED),
     (
         "handoff.accept",
         OFFICE,
@@ -683,7 +696,7 @@ def _resources(
     cases = st.builds(case, party)
     if action in ON_SUCCESSION:
         return st.builds(succession, party, party)
-    if action == "case.consult":
+    if action in ("case.consult", "case.embargo", "case.end_measure"):
         return handoffs | cases
     return cases if action in (*ON_CASE, "handoff.offer") else handoffs
 
@@ -701,7 +714,8 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "case.consult": FREE,
+        "case.consult": CONSULTED,
+        "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
     }
@@ -765,7 +779,7 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
     stranger: PolicyEntity, action: str, competence: str | None, state: HandoffState, accepted: bool
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
-    context = dict(FREE) if action in BARRED else {}
+    context = dict(CONSULTED if action == "case.consult" else FREE) if action in BARRED else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
 

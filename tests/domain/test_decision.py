@@ -55,6 +55,7 @@ VIEW = CaseAttributes(
     purpose=frozenset({"remove"}),
     matter=frozenset({"csam"}),
     embargoed=True,
+    suspended=False,
     assurance="attested",
     state="cleared",
 )
@@ -71,6 +72,7 @@ def test_a_case_is_told_by_its_markings_as_numbers():
         "purpose": {"remove"},
         "matter": {"csam"},
         "embargoed": True,
+        "suspended": False,
         "assurance": "attested",
         "state": "cleared",
     }
@@ -109,6 +111,7 @@ def test_a_disclosure_is_told_by_kind_and_marking():
         "tlp_rank": 4,
         "handling": {"H1", "H2"},
         "sealed": False,
+        "measures": frozenset(),
         "addressed": True,
     }
 

@@ -62,7 +62,7 @@ B = (
     r"\b\w+ alone\b|\banew\b|\bwhoever\b|\bby itself\b|\brests? on\b|\bmeanwhile\b",
     r"\bthe one before\b|\b[Ss]eats?\b|\b[Ss]tandings?\b|\b[Vv]erdicts?\b|\boffices?\b",
     r"\bslug\b|\bjunk\b|\bFROZEN\b|\benroll(s)?\b(?!ed)|\bretry key\b|cannot be moved by",
-    r"(?<!high-water )(?<!trust )(?<!question )\bmark\b(?! (as|it|the|an?|with)\b)",
+    r"\bthe mark\b",
     r"(organiz|(?<!oauth-)authoriz|recogniz|anonymiz)ation",
 )
 _A, _B = (re.compile("|".join(f"(?:{one})" for one in listed)) for listed in (A, B))

@@ -38,7 +38,7 @@ MORE = {
 """Verbs beside those of the policy, each with the action that it asks for."""
 
 
-OTHER_VERBS = {"report-outcome": "report_outcome"}
+OTHER_VERBS = {"report-outcome": "report_outcome", "end-measure": "end_measure"}
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
 

@@ -6,7 +6,16 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle_verification
-from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
+from gateway.exchange import (
+    audit,
+    cases,
+    conformance,
+    handoffs,
+    measures,
+    offers,
+    receipts,
+    successions,
+)
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
 from gateway.registry import directory, enrolment, queries
@@ -41,7 +50,7 @@ DECIDED_ONLY = {"case.disclose"}
 """Asked of policy for each kind of element; a part of offers and consultations, no action."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases,),
+    "case": (cases, measures),
     "handoff": (handoffs, offers),
     "directory": (directory,),
     "receipt": (receipts,),
@@ -66,6 +75,9 @@ READS = {
     "events.read": "stream",
     "whoami.read": "whoami",
     "succession.read": "look_up",
+    "case.embargo": "on_case",
+    "case.restrict": "on_case",
+    "case.end_measure": "on_case",
 }
 
 

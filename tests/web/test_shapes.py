@@ -2,6 +2,7 @@
 against the description of it."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -169,6 +170,25 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
             story.get(who, "/handoffs", f"?box={box}&limit=2")
 
 
+def tell_of_measures(story: Story, case: str, handoff: str) -> None:
+    until = story.line.gateway.ports.now() + timedelta(hours=2)
+    body = {**BY, "code": "operation", "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    path = "/handoffs/{handoff}/embargo"
+    set_ = story.post(OFMIN, path, body, handoff=handoff)["result"]["measure"]
+    story.get(HOTLINE, "/handoffs/{handoff}", handoff=handoff)
+    path = "/handoffs/{handoff}/measures/{measure}/end"
+    story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
+    suspension = {**body, "kind": "suspension", "code": "legal_claim"}
+    path = "/cases/{case}/processing-restriction"
+    set_ = story.post(HOTLINE, path, suspension, case=case)["result"]["measure"]
+    story.get(HOTLINE, "/cases/{case}", case=case)
+    path = "/cases/{case}/measures/{measure}/end"
+    story.post(HOTLINE, path, BY, case=case, measure=set_)
+    own = story.line.gateway.new_id()
+    story.post(OFMIN, "/cases", {**BY, "content": case_content(own)})
+    story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
+
+
 def tell_of_successions(story: Story) -> None:
     """A succession, and a handoff at each of its ends."""
     handoff = accepted(story.line.gateway)
@@ -278,7 +298,9 @@ def test_every_answer_of_the_interface_is_as_described():
     story = Story(line)
     tell_of_a_run(story)
     case = tell_of_cases(story)
-    tell_of_answers(story, tell_of_offers(story, case))
+    made = tell_of_offers(story, case)
+    tell_of_answers(story, made)
+    tell_of_measures(story, case, made[0])
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)

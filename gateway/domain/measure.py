@@ -1,0 +1,135 @@
+"""Measures on a case: an embargo, or a restriction of processing, beside the versions of the case.
+
+A measure binds from its commit on and ends by its time or by an event; no version changes it, but
+a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it, for how long and
+with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
+
+
+class MeasureKind(StrEnum):
+    """What kind of measure it is."""
+
+    EMBARGO = "embargo"  # no removal and no notice to a host (R7)
+    SUSPENSION = "suspension"  # processing stops for some days (GDPR 18, LED 16(3))
+    MARK = "mark"  # kept, and opened for few reasons only
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long a measure holds: at first, by each renewal, and in all (None: without a bound)."""
+
+    longest: timedelta
+    renewal: timedelta
+    total: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class MeasureType:
+    """One kind of measure.
+
+    ``action`` is the policy's, ``about`` says what it does. ``codes`` are the reasons for it.
+    Without ``terms`` it has no end. ``persons`` set it; two renew it. ``whole_case``: it may be on
+    the whole case, and not only on some elements.
+    """
+
+    action: str
+    about: str
+    codes: tuple[str, ...]
+    terms: Terms | None
+    persons: int = 1
+    whole_case: bool = True
+
+
+EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), timedelta(days=14))
+"""The default of the settings `[embargo]`: conventions, no law."""
+
+JUDGE = "judge"
+"""The reason of an embargo that a judicial authority ordered; it states authority and reference."""
+
+MEASURES: Mapping[MeasureKind, MeasureType] = {
+    MeasureKind.EMBARGO: MeasureType(
+        "case.embargo",
+        "no removal, and no notice to a host",
+        ("preserve", "operation", JUDGE),
+        EMBARGO,
+    ),
+    MeasureKind.SUSPENSION: MeasureType(
+        "case.restrict",
+        "no consultation and no offer, until it is clear whether the case is right",
+        ("accuracy_contested", "unlawful", "objection", "legal_claim"),
+        Terms(timedelta(hours=72), timedelta(hours=72)),
+    ),
+    MeasureKind.MARK: MeasureType(
+        "case.restrict",
+        "the elements are kept, offered to nobody, and consulted for few reasons only",
+        ("accuracy_contested", "objection", "kept_as_evidence"),
+        None,
+        persons=2,
+        whole_case=False,
+    ),
+}
+"""Every kind of measure."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure that was set. ``id`` is the event that set it.
+
+    ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
+    first of a chain of renewals was set. ``ended_at`` is when it was ended or renewed.
+    """
+
+    id: UUID
+    originator: str
+    case: UUID
+    kind: MeasureKind
+    setter: str
+    code: str
+    elements: tuple[str, ...]
+    since: datetime
+    until: datetime | None
+    ended_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it binds at a moment."""
+        return self.ended_at is None and (self.until is None or now < self.until)
+
+
+def check_persons(by: str, approved_by: str | None, persons: int) -> None:
+    """Refuse what fewer persons decide than have to; SecondPersonRequired."""
+    if len({by, approved_by} - {None}) < persons:
+        raise SecondPersonRequired("two persons decide this: name the other one in 'approved_by'")
+
+
+def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: bool) -> None:
+    """Refuse a measure that is longer than its kind allows.
+
+    ``terms`` are those of its kind here; ``renews``: one of the setter's that holds is replaced.
+    Raises ValidationFailed.
+    """
+    if terms is None:
+        if measure.until is not None:
+            raise ValidationFailed((("/until", "is left out: two persons end a mark"),))
+        return
+    longest = terms.renewal if renews else terms.longest
+    if measure.until is None or not now < measure.until <= now + longest:
+        hours = longest // timedelta(hours=1)
+        raise ValidationFailed((("/until", f"is a moment within the next {hours} hours"),))
+    if terms.total and measure.code != JUDGE and measure.until > measure.since + terms.total:
+        beyond = f"beyond {terms.total.days} days in all only a judicial authority orders it: "
+        raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
+
+
+def measures_on(element: str, measures: Iterable[Measure]) -> frozenset[str]:
+    """The kinds of those measures that are on an element, or on its whole case."""
+    return frozenset(
+        str(one.kind) for one in measures if not one.elements or element in one.elements
+    )

@@ -1,0 +1,98 @@
+"""Measures: how long each kind holds, and how many persons set it."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.measure import (
+    EMBARGO,
+    MEASURES,
+    Measure,
+    MeasureKind,
+    check_persons,
+    check_term,
+    measures_on,
+)
+from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def measure(kind: MeasureKind = MeasureKind.EMBARGO, **changes) -> Measure:
+    values = {
+        "id": UUID(int=1),
+        "originator": "office",
+        "case": UUID(int=2),
+        "kind": kind,
+        "setter": "office",
+        "code": MEASURES[kind].codes[0],
+        "elements": (),
+        "since": NOW,
+        "until": None if kind is MeasureKind.MARK else NOW + HOUR,
+    }
+    return Measure(**values | changes)
+
+
+def test_a_measure_holds_until_its_end_and_not_at_it():
+    found = measure(until=NOW + HOUR)
+    assert found.holds(NOW)
+    assert not found.holds(NOW + HOUR)
+
+
+def test_a_measure_that_was_ended_holds_no_more():
+    assert not measure(ended_at=NOW).holds(NOW)
+
+
+def test_a_mark_holds_without_an_end():
+    assert measure(MeasureKind.MARK).holds(NOW + timedelta(days=3650))
+
+
+@given(st.timedeltas(timedelta(days=-30), timedelta(days=30)))
+def test_an_embargo_of_one_person_ends_within_three_days(length):
+    found = measure(until=NOW + length)
+    allowed = timedelta(0) < length <= timedelta(hours=72)
+    try:
+        check_term(found, EMBARGO, NOW, renews=False)
+    except ValidationFailed:
+        assert not allowed
+    else:
+        assert allowed
+
+
+def test_renewals_of_an_embargo_end_two_weeks_after_it_was_set():
+    renewed = measure(since=NOW - timedelta(days=8), until=NOW + timedelta(days=6))
+    check_term(renewed, EMBARGO, NOW, renews=True)
+    with pytest.raises(ValidationFailed):
+        longer = measure(since=NOW - timedelta(days=8), until=NOW + timedelta(days=6, seconds=1))
+        check_term(longer, EMBARGO, NOW, renews=True)
+
+
+def test_a_judicial_authority_orders_a_longer_embargo():
+    ordered = measure(code="judge", since=NOW - timedelta(days=60), until=NOW + timedelta(days=7))
+    check_term(ordered, EMBARGO, NOW, renews=True)
+
+
+def test_a_suspension_has_an_end_and_a_mark_has_none():
+    with pytest.raises(ValidationFailed):
+        kind = MeasureKind.SUSPENSION
+        check_term(measure(kind, until=None), MEASURES[kind].terms, NOW, renews=False)
+    with pytest.raises(ValidationFailed):
+        check_term(measure(MeasureKind.MARK, until=NOW + HOUR), None, NOW, renews=False)
+
+
+def test_the_same_person_twice_is_one():
+    check_persons("a", "b", 2)
+    with pytest.raises(SecondPersonRequired):
+        check_persons("a", "a", 2)
+    with pytest.raises(SecondPersonRequired):
+        check_persons("a", None, 2)
+
+
+def test_a_measure_without_elements_is_on_every_element():
+    whole, one = measure(), measure(MeasureKind.MARK, elements=("a",))
+    assert measures_on("a", [whole, one]) == {"embargo", "mark"}
+    assert measures_on("b", [whole, one]) == {"embargo"}
