@@ -17,6 +17,7 @@ import click
 
 from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id, reader
 from gateway.cli.output import (
+    Input,
     cold,
     colour,
     format_value,
@@ -188,17 +189,34 @@ def take_account(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
+@click.option(
+    "--continued-by",
+    "successor",
+    type=Input(MAX_RECEIPT_BYTES + 1),
+    metavar="RECEIPT",
+    help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
+)
 @json_option
 @click.pass_context
-def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def check_copy(
+    context: click.Context,
+    folder: Path,
+    trust: TrustAnchors,
+    successor: bytes | None,
+    as_json: bool,
+) -> None:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
-    tlog-tiles names them. The report names the first bad index.
+    tlog-tiles names them. The report names the first bad index. With --continued-by the keys of
+    both logs are needed.
     """
-
+    try:
+        continued_by = None if successor is None else receipts.parse(successor)
+    except receipts.ReceiptError as error:
+        raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
-        report = log_copy.check(reader(folder), trust, tell)
+        report = log_copy.check(reader(folder), trust, tell, continued_by)
     exit_with_report(context, report, as_json)
 
 

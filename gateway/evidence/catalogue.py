@@ -420,6 +420,22 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "It does not show the documents behind the entries: receipts do.",
         "Elle ne montre pas les documents correspondant aux entrées : les récépissés le font.",
     ),
+    "continued": (
+        "{at}: the new log {log} began by continuing {old} from {size} entries on. Receipts of "
+        "{old} stay verifiable with its own key.",
+        "{at} : le nouveau journal {log} a commencé par continuer {old} à partir de {size} "
+        "entrées. Les récépissés de {old} restent vérifiables avec la clé de celui-ci.",
+    ),
+    "continued.word": (
+        "That {log} has the same operator as {old} is the word of {log}; {old} did not sign it.",
+        "Que {log} et {old} aient le même exploitant repose sur {log} ; {old} ne l’a pas signé.",
+    ),
+    "continued.lost": (
+        "The entries {first} to {last} were signed and are in no copy that the new log names: only "
+        "the parties' receipts show them.",
+        "Les entrées {first} à {last} ont été signées et ne sont dans aucune copie nommée par le "
+        "nouveau journal : seuls les récépissés des parties les montrent.",
+    ),
 }
 
 _STATES: Mapping[str, str] = {
@@ -471,6 +487,7 @@ _TITLES: Mapping[str, str] = {
     "The log contains the event of every receipt": "Le journal contient l’événement de chaque "
     "récépissé",
     "The copy has the same entries": "La copie contient les mêmes entrées",
+    "A new log continues this one": "Un nouveau journal continue celui-ci",
     "Every number of a party belongs to one event": "Chaque numéro d’une partie correspond à un "
     "seul événement",
     "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "

@@ -88,6 +88,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
     ("GET", "/log/vkey"),
+    ("GET", "/log/predecessor"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
     ("GET", "/ca.pem"),
