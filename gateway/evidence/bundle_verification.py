@@ -9,7 +9,16 @@ from typing import Any
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
-from gateway.evidence import bundle, handoff_documents, history, key_history, mandates, sd_jwt, seal
+from gateway.evidence import (
+    bundle,
+    handoff_documents,
+    history,
+    key_history,
+    key_status,
+    mandates,
+    sd_jwt,
+    seal,
+)
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
@@ -23,7 +32,8 @@ from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
-from gateway.evidence.mandates import RegisteredMandate
+from gateway.evidence.key_status import KeyStatus
+from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
@@ -118,6 +128,10 @@ class BundleVerification:
     """The type of the event that records each document, by the document's digest."""
     mandate: RegisteredMandate | None = None
     """What registered the recipient's mandate, where the file has it."""
+    ends: Sequence[MandateEnd] = ()
+    """What ended it, as far as the file has that."""
+    statuses: Sequence[KeyStatus]
+    """What the gateway signed of the keys in use."""
     course: History
 
     def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
@@ -255,6 +269,7 @@ class BundleVerification:
             *self.bundle.revocations,
             *self.bundle.locks,
             *([] if self.bundle.mandate is None else [self.bundle.mandate]),
+            *self.bundle.mandate_ends,
             *self._trust.registrations,
             *self._trust.revocations,
             *self._trust.locks,
@@ -262,6 +277,8 @@ class BundleVerification:
         planned = [] if self.plan is None else [self.plan]
         found = [*self._found, *planned, *self._confirmable(others)]
         self._history.add(history.of_receipt(one) for one in found)
+        self.statuses = [key_status.read(text, self._trust) for text in self.bundle.key_statuses]
+        self._history.add(one.tree for one in self.statuses)
         if not self.confirmed:
             return ""
         shown = "shown" if self._history.is_shown(self._log()) else "not shown, nor contradicted"
@@ -389,6 +406,12 @@ class BundleVerification:
                 Code.MISMATCH, "the mandate was not registered before the offer, in the same log"
             )
         self.mandate = mandates.check(confirmed, self.offer, *_days_of(record))
+        shown = (confirm_receipt(one, self._trust) for one in self.bundle.mandate_ends)
+        ends = [mandates.read_end(one) for one in shown if self._is_here(one)]
+        self.ends = [one for one in ends if one.of(self.mandate)]
+        for one in self.ends:
+            if one.confirmed.index < record.index and one.day <= _days_of(record)[0]:
+                raise mandates.ended(one.organisation, one.competence, one.day)
         return self.mandate.describe()
 
     def trace_keys(self) -> str:
@@ -408,6 +431,10 @@ class BundleVerification:
         for other in self.revoked:
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise VerificationFailed(Code.MISMATCH, "a key was used after it was revoked")
+            if any(one.of(other) for one in self.statuses):
+                raise VerificationFailed(
+                    Code.CONTRADICTION, "the gateway signed that a key was not revoked, and it was"
+                )
         return key_history.describe(documents, self.origins, self.revoked)
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
@@ -480,6 +507,15 @@ class BundleVerification:
             )
         ]
 
+    def _unrevoked(self) -> set[tuple[str, str]]:
+        """The keys of which the gateway signed that no entry shown here, nor before, revoked them.
+
+        They count at the gateway that signed alone.
+        """
+        last, at = self.confirmed[-1].index, self.offered.gateway
+        found = (one for one in self.statuses if one.size > last and one.gateway == at)
+        return {(one.organisation, one.kid) for one in found if one.log == self._log()}
+
     def _came_before(self, signed: AuthoredDocument, end: VerifiedReceipt) -> bool:
         """Whether an entry before the end of its key names a document."""
         digest, named = signed.document.digest, ("document_sha256", "case_digest")
@@ -551,9 +587,10 @@ class BundleVerification:
         word += stated
         not_proved += lacking
         documents = self._documents()
+        word += [one.fact() for one in self.statuses]
         proved += key_history.proved(self.origins, self.revoked, self._unplaced())
         not_proved += key_history.not_proved(
-            documents, self.origins, self.revoked, self._unplaced()
+            documents, self.origins, self.revoked, self._unplaced(), self._unrevoked()
         )
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
@@ -632,7 +669,9 @@ class BundleVerification:
         if self.offer.competence is None:
             return [], []
         if self.mandate is not None:
-            return [self.mandate.fact()], [Fact("mandate.ended")]
+            offered = self._record_of(self.offered).index
+            ends = [one.fact(offered) for one in self.ends]
+            return [self.mandate.fact(), *ends], [] if ends else [Fact("mandate.ended")]
         values = {
             "organisation": self.offer.recipient,
             "competence": self.offer.competence,

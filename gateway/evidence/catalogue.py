@@ -213,6 +213,17 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "This file does not show whether the mandate had been ended before the offer.",
         "Ce fichier ne montre pas si la compétence avait pris fin avant l’offre.",
     ),
+    "mandate.end": (
+        "Entry {entry}, before the offer, ended that mandate of {organisation} from {day} on, "
+        "which is not before the offer.",
+        "L’entrée {entry}, antérieure à l’offre, a mis fin à cette compétence de {organisation} "
+        "à partir du {day}, qui n’est pas antérieur à l’offre.",
+    ),
+    "mandate.end.later": (
+        "After the offer, entry {entry} ended that mandate of {organisation} from {day} on.",
+        "Après l’offre, l’entrée {entry} a mis fin à cette compétence de {organisation} à partir "
+        "du {day}.",
+    ),
     "consulted": (
         "{at}: the gateway recorded the consultation of exactly this presentation, {elements} "
         "elements: entry {entry}.",
@@ -324,6 +335,12 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "key.revocation.unproved": (
         "This file does not show whether the key of {organisation} had been revoked.",
         "Ce fichier ne permet pas de savoir si la clé de {organisation} avait été révoquée.",
+    ),
+    "key.unrevoked": (
+        "The gateway {issuer} signed that the first {size} entries of the log {log} do not revoke "
+        "the key of {organisation} ({kid}).",
+        "La passerelle {issuer} a signé que les {size} premières entrées du journal {log} ne "
+        "révoquent pas la clé de {organisation} ({kid}).",
     ),
     "key.revoked.after": (
         "The key of {organisation} was revoked by entry {entry}. The log contained its documents "

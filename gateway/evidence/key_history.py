@@ -265,11 +265,12 @@ def not_proved(
     registered: Sequence[KeyRegistration],
     revoked: Sequence[KeyRevocation],
     undated: Collection[KeyRevocation],
+    unrevoked: Collection[tuple[str, str]] = (),
 ) -> list[Fact]:
     """What is not shown about the members' keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
-    the log.
+    the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked.
     """
     used = _used_keys(documents)
     return [
@@ -279,7 +280,7 @@ def not_proved(
         ),
         *(
             Fact("key.revocation.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(revoked))
+            for organisation in _owners(used - _names(revoked) - set(unrevoked))
         ),
         *(_revoked("key.revoked.undated", one) for one in undated),
     ]

@@ -28,7 +28,17 @@ from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, fact, uri, word_of
+from tests.evidence.scenario import (
+    AT,
+    GATEWAY,
+    SIGNERS,
+    TRUST,
+    Scenario,
+    fact,
+    keys_of,
+    uri,
+    word_of,
+)
 
 ACCEPTED = bundle_verification.MOVES_OF_EVENTS["handoff.accepted"]
 
@@ -395,6 +405,55 @@ def test_a_mandate_that_was_over_or_had_not_begun_is_told_apart_by_its_day(limit
     assert told.code == Code.MISMATCH
     (day,) = limit.values()
     assert f"{'ended' if 'until' in limit else 'began'} on {day}" in told.failure
+
+
+def with_end(until: str, before: bool, **subject: str) -> verification.VerificationReport:
+    """A handoff to a mandate which an event before or after the offer ended."""
+    log = Scenario()
+    said = {"organisation": "police", "competence": "receive/csam/FR", "until": until} | subject
+
+    def record(action: str, story: Scenario, subject: dict[str, Any], **more: Any) -> int:
+        details = (EventDetail("subject", json.dumps(subject), frozenset()),)
+        bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
+        index = story.record(action, None, **bare, **more)
+        story.indexes.remove(index)
+        return index
+
+    granted = record("mandate.grant", log, GRANT, id=PLANNED)
+    ended = record("mandate.end", log, said) if before else None
+    story = Scenario(log=log.log, competence=MANDATE).told("acceptance")
+    if ended is None:
+        ended = record("mandate.end", story, said)
+    receipts = {
+        "mandate": story.log.receipt(granted),
+        "mandate_ends": (story.log.receipt(ended),),
+    }
+    return verification.verify(story.file(**receipts), TRUST)
+
+
+@each(
+    "before, until, said",
+    [(True, "2027-01-01", "mandate.end"), (False, "2026-01-01", "mandate.end.later")],
+)
+def test_the_end_of_a_mandate_is_told_by_its_day_and_entry(before, until, said):
+    told = with_end(until, before)
+    assert told.code == Code.VERIFIED, told.sentence
+    assert fact(told, said)["day"] == until
+    assert "mandate.ended" not in keys_of(told), "nothing is open any more"
+
+
+def test_an_offer_to_a_mandate_that_was_ended_before_fails_the_bundle():
+    assert with_end("2026-01-01", before=True).code == Code.MISMATCH
+
+
+@each(
+    "subject",
+    [{"organisation": "ofmin"}, {"competence": "receive/csam/BE"}, {"until": "2025-12-31"}],
+)
+def test_the_end_of_another_mandate_says_nothing(subject):
+    told = with_end(**{"until": "2026-01-01", "before": True} | subject)
+    assert told.code == Code.VERIFIED, told.sentence
+    assert "mandate.ended" in keys_of(told)
 
 
 def test_a_mandate_that_was_registered_after_the_offer_fails_the_bundle():
