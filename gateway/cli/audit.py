@@ -2,7 +2,6 @@
 
 import csv
 import io
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from gateway.cli.output import (
     print_json,
     print_line,
     print_table,
+    print_wrapped,
     progress,
     sanitise,
     write_new,
@@ -377,8 +377,20 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
     type=click.Choice([str(one) for one in EventResult]),
     help="How they ended; may be repeated: then each is a search of its own.",
 )
-@click.option("--from", "since", type=Moment(), metavar="TIME", help="From this time on.")
-@click.option("--before", "until", type=Moment(), metavar="TIME", help="Before this time.")
+@click.option(
+    "--from",
+    "since",
+    type=Moment(days=True),
+    metavar="TIME",
+    help="From this time, or from this day (UTC), on.",
+)
+@click.option(
+    "--before",
+    "until",
+    type=Moment(days=True),
+    metavar="TIME",
+    help="Before this time, or before this day (UTC).",
+)
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
@@ -434,6 +446,7 @@ def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
         "index": one.index,
         "event": one.confirmed.event,
         "parties": list(one.parties),
+        "asked_in": one.asked_in,
         "details": dict(one.details),
         "withheld": one.confirmed.opened.withheld,
         "receipt": receipts.to_json(one.receipt),
@@ -448,6 +461,8 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         for value in one.confirmed.details(PARTY)
     ]
     told = {name: details.get(name, "") for name in ("by", "rules", "reason", "purpose", "groups")}
+    if told["by"] and one.asked_in:
+        told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
         "time": f"{event['time'][:10]} {event['time'][11:19]}",
@@ -464,26 +479,16 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
-_WIDTH = 80
 
 
 def _print_event(cells: Mapping[str, str]) -> None:
-    """An event in lines of at most 80 columns, where no word is longer."""
+    """An event in lines no wider than the terminal."""
     entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
     shade = "green" if result == EventResult.ALLOWED else "yellow"
     click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
     for name, cell in told.items():
-        click.echo(
-            textwrap.fill(
-                f"{name} {cell}",
-                _WIDTH,
-                initial_indent=" " * 9,
-                subsequent_indent=" " * 11,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        )
+        print_wrapped(f"{name} {cell}", " " * 9, 11)
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import cold, colour, print_json, write_new
+from gateway.cli.output import cold, colour, print_json, print_wrapped, write_new
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -129,18 +129,19 @@ def print_report(
             if facts:
                 heading(name)
             for line in describe(facts, language):
-                click.echo(f"  - {line}")
+                print_wrapped(line, "  - ", 4)
         if content:
             heading("content")
             for name, text in content_lines(report.conclusion.shown):
-                click.echo(f"  {name}: {text}")
+                print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
     for step in report.steps:
         outcome = catalogue.word(catalogue.OUTCOMES[step.outcome], language)
         outcome = colour(outcome.ljust(7), _COLOURS[step.outcome])
         told = cold(catalogue.reason(step.detail, language))
         detail = f": {told}" if told else ""
-        click.echo(f"{step.number:2}. {outcome}  {catalogue.title(step.title, language)}{detail}")
+        title = catalogue.title(step.title, language)
+        print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", 13)
 
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from gateway.client.documents import VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
@@ -148,6 +149,16 @@ class AuditedEvent:
         """The organisations that are shown as parties."""
         shown = self.confirmed.opened.shown
         return tuple(value["organisation"] for kind, value in shown if kind == "party")
+
+    @property
+    def asked_in(self) -> str | None:
+        """The organisation that asked, of which ``by`` is a person; None where it is not shown."""
+        roles = {one["role"]: one["organisation"] for one in self.confirmed.details("party")}
+        kind = self.confirmed.event["type"]
+        answer = next((one for one in ANSWERS.values() if one.event == kind), None)
+        asking = ["recipient"] if kind == "case.consulted" else [answer.author] if answer else []
+        order = ("actor", *asking, "gateway", "originator")
+        return next((roles[role] for role in order if role in roles), None)
 
 
 class Auditing(ClientBase):

@@ -270,12 +270,11 @@ class BundleVerification:
             *self.bundle.locks,
             *([] if self.bundle.mandate is None else [self.bundle.mandate]),
             *self.bundle.mandate_ends,
-            *self._trust.registrations,
-            *self._trust.revocations,
-            *self._trust.locks,
         ]
+        mine = (*self._trust.registrations, *self._trust.revocations, *self._trust.locks)
         planned = [] if self.plan is None else [self.plan]
-        found = [*self._found, *planned, *self._confirmable(others)]
+        self._found += [*planned, *self._confirmable(others)]
+        found = [*self._found, *self._confirmable(mine)]
         self._history.add(history.of_receipt(one) for one in found)
         self.statuses = [key_status.read(text, self._trust) for text in self.bundle.key_statuses]
         self._history.add(one.tree for one in self.statuses)
@@ -579,7 +578,7 @@ class BundleVerification:
         moved = proved if self._moves_are_signed() else word
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
-        dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
+        dates = sorted({d for one in self._found if (d := one.event.get("simulated_date"))})
         for found, lacking in (self._mandate_facts(), self._history_facts()):
             proved += found
             not_proved += lacking
@@ -599,11 +598,9 @@ class BundleVerification:
         not_proved += [Fact("simulated", {"dates": dates})] if dates else []
         word.append(Fact("times"))
         only_word = any(one.attested and not self._is_covered(one) for one in acts[1:])
-        code = Code.ATTESTED if only_word else Code.VERIFIED
-        if missing:
-            code = Code.INCOMPLETE
-        if dates:
-            code = Code.SIMULATED
+        code = Code.SIMULATED if dates else Code.VERIFIED
+        if missing or only_word:  # worse than a demonstration
+            code = Code.INCOMPLETE if missing else Code.ATTESTED
         return Conclusion(proved, word, not_proved, code, self.content)
 
     def _moves_are_signed(self) -> bool:
