@@ -138,7 +138,7 @@ def print_report(
     for step in report.steps:
         outcome = catalogue.word(catalogue.OUTCOMES[step.outcome], language)
         outcome = colour(outcome.ljust(7), _COLOURS[step.outcome])
-        told = cold(catalogue.reason(step.detail, language))
+        told = cold(catalogue.detail(step.detail, step.outcome == "ok", language))
         detail = f": {told}" if told else ""
         title = catalogue.title(step.title, language)
         print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", 13)

@@ -28,7 +28,7 @@ HEADINGS: Mapping[str, tuple[str, str]] = {
     "file": ("File", "Fichier"),
     "details": (
         "Technical details of each check",
-        "Détails techniques de chaque contrôle (en anglais)",
+        "Détails techniques de chaque contrôle",
     ),
 }
 """The words of a report's form."""
@@ -554,6 +554,75 @@ _REASONS: Mapping[str, str] = {
     "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
 }
 """Why a check failed, in French, by the English sentence: values by their place."""
+
+
+_DETAILS: Mapping[str, str] = {
+    r"(\d+) answers?, (\d+) receipts?": "réponses : {0}, récépissés : {1}",
+    r"(\w+ )?attested by the gateway for (\S+), key (\S+)": "{0}attesté par la passerelle pour "
+    "{1}, clé {2}",
+    r"(\w+ )?signed by (\S+) itself, key (\S+)": "{0}signé par {1}, clé {2}",
+    r"attested by the gateway, key (\S+)": "attesté par la passerelle, clé {0}",
+    r"offered by (\S+) to ([^\s,]+)": "proposé par {0} à {1}",
+    r"offered by (\S+) to (\S+), reissued": "proposé par {0} à {1}, réémis",
+    r"the original offer is in this file": "l’offre initiale est dans ce fichier",
+    r"the original offer is not in this file": "l’offre initiale n’est pas dans ce fichier",
+    r"(\d+) of (\d+) elements? shown": "éléments présentés : {0} sur {1}",
+    r"(\d+) answers?": "réponses : {0}",
+    r"(\d+) documents?": "documents : {0}",
+    r"(\S+) is entry (\d+)": "{0} : entrée {1}",
+    r"(\d+) checkpoints?, shown": "points de contrôle : {0}, montré",
+    r"(\d+) checkpoints?, not shown, nor contradicted": "points de contrôle : {0}, ni montré, ni "
+    "contredit",
+    r"entry (\d+) records the consultation of this presentation": "l’entrée {0} enregistre la "
+    "consultation de cette présentation",
+    r"not in this file: document of (\S+), entry (\d+)": "absent de ce fichier : le document de "
+    "{0}, entrée {1}",
+    r"offered (\S+)": "proposé le {0}",
+    r"the offer addresses an organisation": "l’offre s’adresse à un organisme",
+    r"not proved: no receipt of event (\S+) is in this file": "non prouvé : aucun récépissé de "
+    "l’événement {0} n’est dans ce fichier",
+    r"(\S+) for (\S+) from (\S+), (.+), entry (\d+)": "{0} pour {1} à partir du {2}, {3}, entrée "
+    "{4}",
+    r"no document here is signed with a member's own key": "aucun document n’est signé par la clé "
+    "d’un membre",
+    r"key (\S+) of (\S+): registered on (\S+) by event (\S+), entry (\d+) of the log (\S+), the "
+    r"organisation's first key, without a countersignature": "clé {0} de {1} : enregistrée le {2} "
+    "par l’événement {3}, entrée {4} du journal {5}, première clé, sans contreseing",
+    r"key (\S+) of (\S+): registered on (\S+) by event (\S+), entry (\d+) of the log (\S+), "
+    r"countersigned with key (\S+)(?: \(not checked.+)?": "clé {0} de {1} : enregistrée le {2} par "
+    "l’événement {3}, entrée {4} du journal {5}, contresignée par la clé {6}",
+    r"key (\S+) of (\S+): revoked on (\S+) by event (\S+), entry (\d+) of the log (\S+)": "clé {0} "
+    "de {1} : révoquée le {2} par l’événement {3}, entrée {4} du journal {5}",
+    r"key (\S+) of (\S+): only your key file confirms it, no registration is proved": "clé {0} de "
+    "{1} : seul votre fichier de clés la confirme, aucun enregistrement n’est prouvé",
+    r"key (\S+) of (\S+): no evidence whether it was revoked": "clé {0} de {1} : rien n’indique si "
+    "elle a été révoquée",
+    r"(\d+) promises? to sign, or its end, shown": "engagements de signer, ou leur fin : {0}",
+    r"the state of the handoff at entry (\d+) was (.+)": "état de la transmission à l’entrée {0} : "
+    "{1}",
+    r"(\d+) of the case": "{0} du dossier",
+    r"(\d+) of the answers": "{0} des réponses",
+    r"(\d+) of the events": "{0} des événements",
+    r"event (\S+)": "événement {0}",
+    r"entry (\d+)": "entrée {0}",
+    r"(case version|offer|answer), digest (\S+)": "{0}, empreinte {1}",
+}
+"""What a check that passed found, in French, by the form of the English clause."""
+
+
+def detail(found: str, passed: bool, language: str) -> str:
+    """What a check found, or why it failed; a clause that is not in the tables stays English."""
+    if not passed:
+        return reason(found, language)
+    clauses = found.split("; ") if language == FRENCH else ()
+    return "; ".join(_in_french(clause) for clause in clauses) or found
+
+
+def _in_french(clause: str) -> str:
+    for english, french in _DETAILS.items():
+        if matched := re.fullmatch(english, clause):
+            return _typeset(french, FRENCH).format(*matched.groups(""))
+    return clause
 
 
 def reason(failure: str, language: str) -> str:
