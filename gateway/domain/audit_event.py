@@ -52,8 +52,9 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``, ``contacts``; each occurs once in an event. ``value`` is text or a list of
-    texts. ``content_key`` is the key by which it is stored, and with which it ends.
+    ``subject``, ``key``, ``contacts``, ``sequence``; each occurs once in an event. ``value`` is
+    text or a list of texts. ``content_key`` is the key by which it is stored, and with which it
+    ends.
     """
 
     kind: str

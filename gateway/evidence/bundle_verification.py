@@ -133,6 +133,8 @@ class BundleVerification:
     statuses: Sequence[KeyStatus]
     """What the gateway signed of the keys in use."""
     course: History
+    lacking: int | None
+    """How many answers are not shown, where the events number them."""
 
     def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
         """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
@@ -530,7 +532,24 @@ class BundleVerification:
                 Code.MISMATCH, f"{offered['type']} is in the log before the offer"
             )
         self.course = replay([self._moves(fields) for fields in moves])
+        self.lacking = self._count_lacking()
         return self._state()
+
+    def _count_lacking(self) -> int | None:
+        """How many answers before the last one that is numbered are not shown; None without one.
+
+        The offer is number 1. Each answer has the next, sealed in its event for both parties.
+        """
+        lacking, last = None, 1
+        for place, one in enumerate(self.moving, start=1):
+            for text in one.details("sequence"):
+                number = int(text) if isinstance(text, str) and text.isdecimal() else 0
+                if number <= last or number < place:
+                    raise VerificationFailed(
+                        Code.MISMATCH, "the answers are not numbered in the order of the log"
+                    )
+                lacking, last = number - place, number
+        return lacking
 
     def _state(self) -> str:
         states = " or ".join(sorted(self.course.states))
@@ -566,6 +585,7 @@ class BundleVerification:
         not_proved = [
             *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self._absent()),
             *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
+            *([Fact("lacking", {"number": self.lacking})] if self.lacking else []),
         ]
         missing = bool(not_proved)
         proved += [
@@ -594,7 +614,10 @@ class BundleVerification:
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
         not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
-        not_proved += [Fact("outcomes"), Fact("withheld", self._withheld())]
+        if self.lacking == 0:
+            word.append(Fact("numbered"))
+        later = Fact("outcomes" if self.lacking is None else "outcomes.later")
+        not_proved += [later, Fact("withheld", self._withheld())]
         not_proved += [Fact("simulated", {"dates": dates})] if dates else []
         word.append(Fact("times"))
         only_word = any(one.attested and not self._is_covered(one) for one in acts[1:])

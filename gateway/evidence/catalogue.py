@@ -284,6 +284,21 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Outcomes, consultations and refused attempts may be missing from this file.",
         "Des suites données, des consultations et des tentatives refusées peuvent manquer.",
     ),
+    "outcomes.later": (
+        "Later answers, consultations and refused attempts may be missing from this file.",
+        "Des réponses ultérieures, des consultations et des tentatives refusées peuvent manquer.",
+    ),
+    "numbered": (
+        "The gateway numbered the answers: up to the last one that shows its number, none is "
+        "missing.",
+        "La passerelle a numéroté les réponses : jusqu’à la dernière dont le numéro est présenté, "
+        "aucune ne manque.",
+    ),
+    "lacking": (
+        "Answers that are not in this file, before the last one that shows its number: {number}.",
+        "Réponses absentes de ce fichier, avant la dernière dont le numéro est présenté : "
+        "{number}.",
+    ),
     "absent": (
         "Not in this file: the document of {type}, entry {entry}.",
         "Absent de ce fichier : le document de {type}, entrée {entry}.",

@@ -571,3 +571,31 @@ def test_the_party_is_named_who_can_confirm_what_is_attested_for_it():
     assert (number["organisation"], number["number"]) == ("police", 2)
     hidden = fact(verification.verify(story.file("hotline"), TRUST), "stream.unproved")
     assert hidden["organisation"] == "police"
+
+
+# --- The numbers of the answers ---
+
+
+NUMBERED = {
+    "all of them": ((2, 3), Code.VERIFIED, 0),
+    "one is missing in the middle": ((2, 4), Code.INCOMPLETE, 1),
+    "one is missing before the first": ((3, 4), Code.INCOMPLETE, 1),
+    "the first does not show its number": ((0, 3), Code.VERIFIED, 0),
+    "none shows its number": ((0, 0), Code.VERIFIED, None),
+    "one number twice": ((2, 2), Code.MISMATCH, None),
+    "another order": ((3, 2), Code.MISMATCH, None),
+    "fewer than are shown": ((0, 2), Code.MISMATCH, None),
+}
+
+
+@each("case", list(NUMBERED))
+def test_an_answer_that_is_left_out_before_another_shows_by_the_numbers(case):
+    numbers, code, lacking = NUMBERED[case]
+    told = verification.verify(
+        Scenario().told("acceptance", "outcome").number(*numbers).file(), TRUST
+    )
+    assert told.code == code, told.sentence
+    if told.passed:
+        assert ("numbered" in keys_of(told)) is (lacking == 0)
+        assert ("lacking" in keys_of(told)) is bool(lacking)
+        assert ("outcomes" in keys_of(told)) is (lacking is None)
