@@ -49,7 +49,7 @@ from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import InputFile, VerificationReport
+from gateway.evidence.report import InputFile, VerificationReport, pluralise
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors
@@ -243,6 +243,11 @@ def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     """
     forms = (f"*{history.CHECKPOINT_SUFFIX}", f"*{history.PROOF_SUFFIX}")
     parts = [part for form in forms for part in _parts(folder, form, MAX_PROOF_FILE)]
+    if not parts:
+        raise click.UsageError(
+            f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
+            "forked/ in a mirror"
+        )
     exit_with_report(context, history.prove_fork(parts, trust), as_json)
 
 
@@ -436,7 +441,8 @@ def _counted(shown: Sequence[AuditedEvent]) -> str:
     days = sorted(str(one.confirmed.event["time"])[:10] for one in shown)
     counted = ", ".join(f"{number} {result}" for result, number in sorted(results.items()))
     return (
-        f"{len(shown)} events ({counted}), {days[0]} to {days[-1]}, entries {first} to {last}.\n"
+        f"{pluralise(len(shown), 'event')} ({counted}), {days[0]} to {days[-1]}, "
+        f"entries {first} to {last}.\n"
         f"{beyond} entries between them are not shown (outside the filters or the coverage)."
     )
 
@@ -460,7 +466,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         f"{value['organisation']} ({value['role']}, number {value['stream_number']})"
         for value in one.confirmed.details(PARTY)
     ]
-    told = {name: details.get(name, "") for name in ("by", "rules", "reason", "purpose", "groups")}
+    told = {name: details.get(name, "") for name in _TOLD}
     if told["by"] and one.asked_in:
         told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
     cells = {
@@ -479,6 +485,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
+_TOLD = ("by", "rules", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:

@@ -58,10 +58,11 @@ def _columns() -> int | None:
     return None
 
 
-def print_wrapped(text: str, label: str, hanging: int) -> None:
+def print_wrapped(text: str, label: str, hanging: int, shade: str | None = None) -> None:
     """Print a label, coloured or not, and a text in lines no wider than the terminal, or 80.
 
-    The other lines begin after ``hanging`` spaces. A word that is wider stays whole.
+    The other lines begin after ``hanging`` spaces. A word that is wider stays whole. ``shade`` is
+    the colour of all of it.
     """
     width = len(click.unstyle(label))
     lines = textwrap.wrap(
@@ -73,7 +74,8 @@ def print_wrapped(text: str, label: str, hanging: int) -> None:
         break_on_hyphens=False,
     )
     first, *others = lines or [""]
-    click.echo("\n".join([label + first[width:], *others]))
+    for line in (label + first[width:], *others):
+        click.echo(line if shade is None else colour(line, shade))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

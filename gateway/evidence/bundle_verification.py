@@ -436,7 +436,7 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.CONTRADICTION, "the gateway signed that a key was not revoked, and it was"
                 )
-        return key_history.describe(documents, self.origins, self.revoked)
+        return key_history.describe(documents, self.origins, self.revoked, self._unrevoked())
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
         """Whether the event is of the log of this handoff."""

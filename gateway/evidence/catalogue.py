@@ -678,6 +678,11 @@ def title(english: str, language: str) -> str:
     return english if language == ENGLISH else _TITLES.get(english, english)
 
 
+def colon(language: str) -> str:
+    """A colon, as the language sets it after a word."""
+    return f"{_NB}:" if language == FRENCH else ":"
+
+
 def word(pair: tuple[str, str], language: str) -> str:
     """A word of `HEADINGS` or `OUTCOMES`."""
     return pair[LANGUAGES.index(language)]

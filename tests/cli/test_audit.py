@@ -380,3 +380,11 @@ def test_without_a_grant_the_refusal_names_its_rule(desks: Desks) -> None:
     result = desks.run("audit", "search", *WHO)
     assert (result.exit_code, "R2.audit.coverage" in result.stderr) == (1, True)
     assert "receipt verified" in result.stderr
+
+
+def test_a_folder_without_evidence_of_a_fork_is_called_wrongly(
+    desks: Desks, public: tuple[str, ...]
+) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    result = desks.run("audit", "prove-fork", "copy", "--log-key", public[1])
+    assert (result.exit_code, "forked/" in result.stderr) == (2, True)
