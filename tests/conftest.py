@@ -92,3 +92,11 @@ def pytest_unconfigure() -> None:
     lent = sys.modules.get("tests.lent")
     if lent:
         lent.end()
+
+
+@pytest.fixture(autouse=True)
+def _terminal_is_wide() -> Iterator[None]:
+    """Commands wrap at the terminal's width, and tests look for whole sentences."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "10000")
+        yield

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import click
 from gateway import setting_validators
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal, ValidationFailed
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.ledger.replica import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -59,16 +59,24 @@ def gateway_address(
 
 
 class Moment(click.ParamType[datetime]):
-    """A time with its offset."""
+    """A time with its offset; with ``days`` a date is its first moment in UTC."""
 
     name = "time"
+
+    def __init__(self, *, days: bool = False) -> None:
+        """Take times alone, or dates as well."""
+        self._days = days
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Read it strictly."""
         try:
-            return value if isinstance(value, datetime) else parse_timestamp(str(value))
+            if isinstance(value, datetime):
+                return value
+            if self._days and "T" not in str(value):
+                return datetime.combine(parse_date(str(value)), datetime.min.time(), UTC)
+            return parse_timestamp(str(value))
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import click
 
 from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id, reader
 from gateway.cli.output import (
+    Input,
     cold,
     colour,
     format_value,
@@ -24,6 +24,7 @@ from gateway.cli.output import (
     print_json,
     print_line,
     print_table,
+    print_wrapped,
     progress,
     sanitise,
     write_new,
@@ -48,7 +49,7 @@ from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import InputFile, VerificationReport
+from gateway.evidence.report import InputFile, VerificationReport, pluralise
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import TrustAnchors
@@ -188,17 +189,34 @@ def take_account(
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
+@click.option(
+    "--continued-by",
+    "successor",
+    type=Input(MAX_RECEIPT_BYTES + 1),
+    metavar="RECEIPT",
+    help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
+)
 @json_option
 @click.pass_context
-def check_copy(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def check_copy(
+    context: click.Context,
+    folder: Path,
+    trust: TrustAnchors,
+    successor: bytes | None,
+    as_json: bool,
+) -> None:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
-    tlog-tiles names them. The report names the first bad index.
+    tlog-tiles names them. The report names the first bad index. With --continued-by the keys of
+    both logs are needed.
     """
-
+    try:
+        continued_by = None if successor is None else receipts.parse(successor)
+    except receipts.ReceiptError as error:
+        raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
-        report = log_copy.check(reader(folder), trust, tell)
+        report = log_copy.check(reader(folder), trust, tell, continued_by)
     exit_with_report(context, report, as_json)
 
 
@@ -225,6 +243,11 @@ def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
     """
     forms = (f"*{history.CHECKPOINT_SUFFIX}", f"*{history.PROOF_SUFFIX}")
     parts = [part for form in forms for part in _parts(folder, form, MAX_PROOF_FILE)]
+    if not parts:
+        raise click.UsageError(
+            f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
+            "forked/ in a mirror"
+        )
     exit_with_report(context, history.prove_fork(parts, trust), as_json)
 
 
@@ -359,8 +382,20 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
     type=click.Choice([str(one) for one in EventResult]),
     help="How they ended; may be repeated: then each is a search of its own.",
 )
-@click.option("--from", "since", type=Moment(), metavar="TIME", help="From this time on.")
-@click.option("--before", "until", type=Moment(), metavar="TIME", help="Before this time.")
+@click.option(
+    "--from",
+    "since",
+    type=Moment(days=True),
+    metavar="TIME",
+    help="From this time, or from this day (UTC), on.",
+)
+@click.option(
+    "--before",
+    "until",
+    type=Moment(days=True),
+    metavar="TIME",
+    help="Before this time, or before this day (UTC).",
+)
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
@@ -406,7 +441,8 @@ def _counted(shown: Sequence[AuditedEvent]) -> str:
     days = sorted(str(one.confirmed.event["time"])[:10] for one in shown)
     counted = ", ".join(f"{number} {result}" for result, number in sorted(results.items()))
     return (
-        f"{len(shown)} events ({counted}), {days[0]} to {days[-1]}, entries {first} to {last}.\n"
+        f"{pluralise(len(shown), 'event')} ({counted}), {days[0]} to {days[-1]}, "
+        f"entries {first} to {last}.\n"
         f"{beyond} entries between them are not shown (outside the filters or the coverage)."
     )
 
@@ -416,6 +452,7 @@ def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
         "index": one.index,
         "event": one.confirmed.event,
         "parties": list(one.parties),
+        "asked_in": one.asked_in,
         "details": dict(one.details),
         "withheld": one.confirmed.opened.withheld,
         "receipt": receipts.to_json(one.receipt),
@@ -429,7 +466,9 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         f"{value['organisation']} ({value['role']}, number {value['stream_number']})"
         for value in one.confirmed.details(PARTY)
     ]
-    told = {name: details.get(name, "") for name in ("by", "rules", "reason", "purpose", "groups")}
+    told = {name: details.get(name, "") for name in _TOLD}
+    if told["by"] and one.asked_in:
+        told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
         "time": f"{event['time'][:10]} {event['time'][11:19]}",
@@ -446,26 +485,17 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
-_WIDTH = 80
+_TOLD = ("by", "rules", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:
-    """An event in lines of at most 80 columns, where no word is longer."""
+    """An event in lines no wider than the terminal."""
     entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
     shade = "green" if result == EventResult.ALLOWED else "yellow"
     click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
     for name, cell in told.items():
-        click.echo(
-            textwrap.fill(
-                f"{name} {cell}",
-                _WIDTH,
-                initial_indent=" " * 9,
-                subsequent_indent=" " * 11,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        )
+        print_wrapped(f"{name} {cell}", " " * 9, 11)
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:

@@ -29,11 +29,13 @@ from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors
 from gateway.cli.output import print_json, progress, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
+from gateway.evidence import canonical
 from gateway.evidence.log_copy import VerifiedReplica, open_copy
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import TreeHead
+from gateway.registry import keys as registry_keys
 from gateway.store import migrations
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.store.sqlite_backup import InUse, copy_database, merge_wal, put_in_place, sync
@@ -464,18 +466,26 @@ def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
             gateway.store.begin(TransactionMode.READ) as work,
         ):
             head = work.log.head()
+            first = registry_keys.continuation(work)
             reason = _disagreement(lambda: require_prefixes(work, marked, ()))
             mirrored = {
                 str(place): _disagreement(partial(_require_mirrored, work, copy))
                 for place, copy in copies.items()
             }
+    continued = first and next(
+        canonical.decode(str(one.value).encode())
+        for one in first.event.disclosures
+        if one.kind == "subject"
+    )
     if as_json:
         signed = marked and {"size": marked.head.size, "note": marked.note}
         found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
-        print_json({**found, "mirrors": mirrored})
+        print_json({**found, "mirrors": mirrored, "continues": continued})
     else:
         click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
         click.echo(f"database: {describe_head(head)}")
+        if continued:
+            click.echo(f"before:   {continued['log']}, {continued['size']} entries (log.continued)")
         click.echo(f"frozen:   {reason}" if reason else "They agree.")
         for place, disagreement in mirrored.items():
             click.echo(f"mirror:   {place}: {disagreement or 'it is in the database'}")

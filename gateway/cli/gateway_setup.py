@@ -17,10 +17,16 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import FILE, plain_errors
+from gateway.cli.arguments import FILE, FOLDER, plain_errors, reader
 from gateway.cli.doctor import ENOUGH
+from gateway.client.connection import gather_trust
+from gateway.client.errors import SettingsError
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
+from gateway.domain.refusals import WrongState
+from gateway.evidence import log_copy
+from gateway.evidence.log_continuation import LogPredecessor
+from gateway.evidence.report import VerificationFailed
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
@@ -92,23 +98,32 @@ def require_free(folder: Path) -> None:
 
 
 def make(
-    folder: Path, settings: str, persons: Sequence[tuple[str, str]], passphrase: bytes
+    folder: Path,
+    settings: str,
+    persons: Sequence[tuple[str, str]],
+    passphrase: bytes,
+    predecessor: LogPredecessor | None = None,
 ) -> None:
     """Make an operator's folder; nothing of it stays behind when it cannot be made.
 
     ``folder`` is absolute and its parent exists; ``settings`` is the text of its configuration;
-    ``persons`` are ids and names of the first administrators. Raises FileExistsError when
-    something is there; UnsuitableDatabase, WrongState or AlreadyExists when a database cannot be
-    that of a new
-    gateway; OSError.
+    ``persons`` are ids and names of the first administrators; its log continues ``predecessor``.
+    Raises FileExistsError when something is there; UnsuitableDatabase, WrongState or AlreadyExists
+    when a database cannot be that of a new gateway, or the log has the name of the one before it;
+    OSError.
     """
     require_free(folder)
     with _folder_of_its_own(folder):
         unfinished = folder / f".unfinished-{secrets.token_hex(4)}"
         files.create(unfinished / wiring.CONFIG_FILE, settings.encode())
         config = wiring.load_config(unfinished)
+        if predecessor is not None and predecessor.log == config.log_origin:
+            raise WrongState(
+                f"the log {predecessor.log} has ended, and its name is never used again: give the "
+                "new gateway another --issuer, from which the name of its log follows"
+            )
         with _new_files(config.database_file, config.mark_file, config.keys_file):
-            _fill(config, persons, passphrase)
+            _fill(config, persons, passphrase, predecessor)
             _move(unfinished, folder)
 
 
@@ -127,7 +142,12 @@ def _folder_of_its_own(folder: Path) -> Iterator[None]:
         raise
 
 
-def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes) -> None:
+def _fill(
+    config: Config,
+    persons: Sequence[tuple[str, str]],
+    passphrase: bytes,
+    predecessor: LogPredecessor | None,
+) -> None:
     files.create(config.folder / "README", README.encode())
     _make_keys(config)
     _make_authorities(config, passphrase, wiring.now())
@@ -138,7 +158,7 @@ def _fill(config: Config, persons: Sequence[tuple[str, str]], passphrase: bytes)
         _begin_log(gateway)
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
-        registry_keys.found(gateway.ports, people)
+        registry_keys.found(gateway.ports, people, predecessor)
 
 
 def _move(unfinished: Path, folder: Path) -> None:
@@ -279,6 +299,25 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
     type=FILE,
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
+@click.option(
+    "--continues",
+    "mirror",
+    type=FOLDER,
+    metavar="MIRROR_DIR",
+    help="A copy (casegate audit mirror) of a log that was lost, which the new log continues.",
+)
+@click.option(
+    "--continues-key",
+    "mirror_key",
+    metavar="VKEY|FILE",
+    help="The verifier key of the log that was lost.",
+)
+@click.option(
+    "--last-checkpoint",
+    "last",
+    type=FILE,
+    help="The last checkpoint that it signed, if that is newer than the copy.",
+)
 def init(
     folder: Path,
     name: str,
@@ -291,11 +330,19 @@ def init(
     case_keys: str | None,
     admins: Sequence[tuple[str, str]],
     root_passphrase_file: Path | None,
+    mirror: Path | None,
+    mirror_key: str | None,
+    last: Path | None,
 ) -> None:
     """Create FOLDER: settings, authorities, keys, database, administrators.
 
     FOLDER must not exist or must be empty. If something fails, nothing is left behind.
+
+    A log whose database is lost has ended. With --continues the new gateway's log begins with the
+    event log.continued, which names the old log, its key and its last tree, as the copy shows them.
     """
+    if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
+        raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
     values = {
         "name": name,
         "issuer": issuer,
@@ -310,8 +357,37 @@ def init(
     with plain_errors():
         settings = config_file.render(**{k: v for k, v in values.items() if v is not None})
         require_free(place)
-        make(place, settings, admins, _passphrase(root_passphrase_file))
+        before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
+        make(place, settings, admins, _passphrase(root_passphrase_file), before or None)
+    if before:
+        click.echo(
+            f"Its log continues {before.log}, {before.size} entries, root {before.root[:16]}."
+        )
     _tell(folder, admins)
+
+
+def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
+    """The log of a mirror, verified whole by its key; a ClickException says what is wrong."""
+    try:
+        trust = gather_trust((), (key,), (), ())
+        if len(trust.log_keys) != 1:
+            raise click.UsageError("--continues-key names one key")
+        report, copy = log_copy.open_copy(reader(mirror), trust)
+        if copy is None:
+            raise click.ClickException(f"{mirror} cannot be continued: {report.sentence}")
+        known = copy.checkpoint
+        note = (last or mirror / log_copy.CHECKPOINT).read_bytes()
+        newest = log_copy.signed(note, trust)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    except VerificationFailed as failed:
+        raise click.ClickException(f"{last}: {failed}") from failed
+    same = newest.size > known.size or newest == known
+    if newest.origin != known.origin or not same:
+        raise click.ClickException(f"{last} is not a newer checkpoint of the log in {mirror}")
+    (signer,) = trust.log_keys
+    root, text = known.root.hex(), note.decode("utf-8")
+    return LogPredecessor(known.origin, str(signer), known.size, root, text)
 
 
 def _persons(given: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ terminal, and none of their addresses is a link.
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,10 +51,46 @@ def print_line(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=True))
 
 
+def _columns() -> int | None:
+    """How wide the terminal is; None where the output goes elsewhere."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def print_wrapped(text: str, label: str, hanging: int, shade: str | None = None) -> None:
+    """Print a label, coloured or not, and a text in lines no wider than the terminal, or 80.
+
+    The other lines begin after ``hanging`` spaces. A word that is wider stays whole. ``shade`` is
+    the colour of all of it.
+    """
+    width = len(click.unstyle(label))
+    lines = textwrap.wrap(
+        text,
+        _columns() or 80,
+        initial_indent=" " * width,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    first, *others = lines or [""]
+    for line in (label + first[width:], *others):
+        click.echo(line if shade is None else colour(line, shade))
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under their headings, each column as wide as its widest cell."""
+    """Print rows under their headings, each column as wide as its widest cell.
+
+    Where the terminal is narrower each row is a block, a cell a line.
+    """
     cells = [list(headings), *([sanitise(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    columns = _columns()
+    if columns is not None and sum(widths) + 2 * len(widths) - 2 > columns:
+        for row in cells[1:]:
+            print_fields(dict(zip(headings, row, strict=True)))
+            click.echo()
+        return
     for number, row in enumerate(cells):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())

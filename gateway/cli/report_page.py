@@ -51,9 +51,11 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
         for step in report.steps
     )
     yield f"<h3>{_word('checks', language)}</h3>\n<ol>\n{steps}</ol>\n"
-    details = "".join(
-        f"<tr><td>{step.number}</td><td>{_text(step.detail)}</td></tr>\n" for step in report.steps
+    told = (
+        (step.number, catalogue.detail(step.detail, step.outcome == "ok", language))
+        for step in report.steps
     )
+    details = "".join(f"<tr><td>{at}</td><td>{_text(text)}</td></tr>\n" for at, text in told)
     yield f"<h3>{_word('details', language)}</h3>\n<table>\n{details}</table>\n"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import cold, colour, print_json, write_new
+from gateway.cli.output import cold, colour, print_json, print_wrapped, write_new
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -99,7 +99,7 @@ def _gathered(*named: Sequence[Any]) -> "TrustAnchors":
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if not (trust.log_keys or trust.gateway_keys or trust.organisations):
-        raise click.UsageError("say whose keys you trust: --trust, or --log-key and --gateway-keys")
+        raise click.UsageError("say whose keys you trust: --trust, or one key, as by --log-key")
     return trust
 
 
@@ -123,24 +123,26 @@ def print_report(
         click.echo(f"\n{catalogue.word(catalogue.HEADINGS[name], language)}")
 
     shade = "red" if not report.passed else "yellow" if report.code else "green"
-    click.echo(colour(cold(report.headline_in(language)), shade))
+    print_wrapped(cold(report.headline_in(language)), "", 0, shade)
     if report.conclusion is not None:
         for name, facts in report.conclusion.facts().items():
             if facts:
                 heading(name)
             for line in describe(facts, language):
-                click.echo(f"  - {line}")
+                print_wrapped(line, "  - ", 4)
         if content:
             heading("content")
             for name, text in content_lines(report.conclusion.shown):
-                click.echo(f"  {name}: {text}")
+                print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
+    outcomes = {name: catalogue.word(pair, language) for name, pair in catalogue.OUTCOMES.items()}
+    width = max(map(len, outcomes.values()))
     for step in report.steps:
-        outcome = catalogue.word(catalogue.OUTCOMES[step.outcome], language)
-        outcome = colour(outcome.ljust(7), _COLOURS[step.outcome])
-        told = cold(catalogue.reason(step.detail, language))
-        detail = f": {told}" if told else ""
-        click.echo(f"{step.number:2}. {outcome}  {catalogue.title(step.title, language)}{detail}")
+        outcome = colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])
+        told = cold(catalogue.detail(step.detail, step.outcome == "ok", language))
+        detail = f"{catalogue.colon(language)} {told}" if told else ""
+        title = catalogue.title(step.title, language)
+        print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
 
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:

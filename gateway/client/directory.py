@@ -22,12 +22,23 @@ from gateway.evidence.receipt import Receipt
 class KeyRecord:
     """The receipts of the events that registered a document key, and that revoked it, if any.
 
-    ``locks`` are those by which its owner required its own signature, or ended that.
+    ``locks`` are those by which its owner required its own signature, or ended that. ``status`` is
+    the gateway's statement that the key was not revoked (`gateway.evidence.key_status`).
     """
 
     registration: Receipt
     revocations: tuple[Receipt, ...] = ()
     locks: tuple[Receipt, ...] = ()
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class MandateRecord:
+    """The receipt that registered a mandate, what it says, and receipts of what ended one."""
+
+    registration: Receipt
+    mandate: RegisteredMandate
+    ends: tuple[Receipt, ...]
 
 
 class Directory(ClientBase):
@@ -92,10 +103,13 @@ class Directory(ClientBase):
         ]
         for one in shown:
             self._exchange.observe(one, before)
-        return KeyRecord(found, ends, locks)
+        status = answer.get("status")
+        if status is not None:
+            evidence_checks.confirm_key_status(str(status), organisation, kid, connection)
+        return KeyRecord(found, ends, locks, status)
 
-    def mandate(self, organisation: str, event: UUID | str) -> tuple[Receipt, RegisteredMandate]:
-        """The event that registered a member's mandate, and what it registered.
+    def mandate(self, organisation: str, event: UUID | str) -> MandateRecord:
+        """The event that registered a member's mandate, what it registered, and what ended it.
 
         Verified; EvidenceMismatch when it is of another event or organisation.
         """
@@ -105,11 +119,12 @@ class Directory(ClientBase):
         path = f"/organisations/{organisation}/mandates/{spelled(event)}"
         answer = self._exchange.read("directory.read", path)
         found = evidence_checks.read_receipt(answer.get("receipt"))
+        ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("ends", ()))
         mandate = evidence_checks.confirm_mandate(
-            found, organisation, spelled(event), self.connection
+            found, ends, organisation, spelled(event), self.connection
         )
         self._exchange.observe(mandate.confirmed, before)
-        return found, mandate
+        return MandateRecord(found, mandate, ends)
 
 
 # --- The successions in which this organisation gives or takes a mandate ---

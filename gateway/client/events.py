@@ -11,16 +11,16 @@ from uuid import UUID
 from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
-from gateway.client.directory import Directory, KeyRecord
+from gateway.client.directory import Directory, KeyRecord, MandateRecord
 from gateway.client.documents import VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle
-from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -150,6 +150,16 @@ class AuditedEvent:
         shown = self.confirmed.opened.shown
         return tuple(value["organisation"] for kind, value in shown if kind == "party")
 
+    @property
+    def asked_in(self) -> str | None:
+        """The organisation that asked, of which ``by`` is a person; None where it is not shown."""
+        roles = {one["role"]: one["organisation"] for one in self.confirmed.details("party")}
+        kind = self.confirmed.event["type"]
+        answer = next((one for one in ANSWERS.values() if one.event == kind), None)
+        asking = ["recipient"] if kind == "case.consulted" else [answer.author] if answer else []
+        order = ("actor", *asking, "gateway", "originator")
+        return next((roles[role] for role in order if role in roles), None)
+
 
 class Auditing(ClientBase):
     """Reading as an auditor, with audit access."""
@@ -272,7 +282,7 @@ class Export:
     """A verified handoff, and where its receipts come from.
 
     ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
-    organisation and key id), ``mandate`` that of its mandate (by organisation and event); all
+    organisation and key id), ``mandate`` those of its mandate (by organisation and event); all
     verified, or RequestRefused.
     """
 
@@ -281,7 +291,7 @@ class Export:
     trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
-    mandate: Callable[[str, str], tuple[Receipt, RegisteredMandate]]
+    mandate: Callable[[str, str], MandateRecord]
 
     def routing(self) -> str:
         """The case as everybody sees it before anything is opened."""
@@ -305,6 +315,7 @@ class Export:
         before = self.view.get("reissue_of", {}).get("offer")
         documents = [case, offer, *answers, *([before] if before else [])]
         keys = list(self._key_records(documents))
+        mandate = self._mandate()
         data = bundle.encode(
             Bundle(
                 case,
@@ -315,8 +326,10 @@ class Export:
                 revocations=tuple(end for one in keys for end in one.revocations),
                 predecessor_offer=before,
                 succession=self._plan(),
-                mandate=self._mandate(),
+                mandate=mandate.registration if mandate else None,
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
+                key_statuses=tuple(one.status for one in keys if one.status is not None),
+                mandate_ends=mandate.ends if mandate else (),
             )
         )
         report = verify_bundle(data, self.trust)
@@ -334,12 +347,12 @@ class Export:
             with contextlib.suppress(RequestRefused):
                 yield self.key_record(organisation, kid)
 
-    def _mandate(self) -> Receipt | None:
-        """The receipt of what registered the mandate that the offer addressed, where shown."""
+    def _mandate(self) -> MandateRecord | None:
+        """What registered, and ended, the mandate that the offer addressed, where shown."""
         offer = self.offered.offer
         if offer.mandate_event is not None:
             with contextlib.suppress(RequestRefused):
-                return self.mandate(offer.recipient, offer.mandate_event)[0]
+                return self.mandate(offer.recipient, offer.mandate_event)
         return None
 
     def _plan(self) -> Receipt | None:

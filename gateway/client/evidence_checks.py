@@ -5,6 +5,7 @@ its type, result, handoff and person, and by the digests of the documents in the
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.client import documents
@@ -14,7 +15,7 @@ from gateway.client.errors import EvidenceMismatch
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.evidence import key_history, mandates
+from gateway.evidence import key_history, key_status, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
@@ -22,6 +23,7 @@ from gateway.evidence.key_history import (
     KeyRevocation,
     SigningLock,
 )
+from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.report import VerificationFailed
@@ -131,16 +133,38 @@ def confirm_locks(
 
 
 def confirm_mandate(
-    receipt: Receipt, organisation: str, event: str, connection: PartnerConnection
+    receipt: Receipt,
+    ends: Sequence[Receipt],
+    organisation: str,
+    event: str,
+    connection: PartnerConnection,
 ) -> RegisteredMandate:
-    """The receipt is that of this event, which registered a mandate of this organisation."""
+    """The receipt is that of this event, which registered a mandate of this organisation.
+
+    It ends as the first of ``ends`` says that ended it.
+    """
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
     try:
         found = mandates.read(confirmed)
+        over = [mandates.read_end(confirm(one, connection)) for one in ends]
     except VerificationFailed as error:
         raise EvidenceMismatch(f"the registration of a mandate is not valid: {error}") from None
     require(found.organisation == organisation, "the mandate is that of another organisation")
+    days = [one.day for one in over if one.of(found)]
+    return replace(found, end=min(days)) if days else found
+
+
+def confirm_key_status(
+    text: str, organisation: str, kid: str, connection: PartnerConnection
+) -> KeyStatus:
+    """The gateway signed that this key of this organisation was not revoked."""
+    try:
+        found = key_status.read(text, connection.trust)
+    except ValueError as error:
+        raise EvidenceMismatch(f"the status of a key is not valid: {error}") from None
+    same = (found.organisation, found.kid) == (organisation, kid)
+    require(same, "the status is that of another key")
     return found
 
 

@@ -149,7 +149,7 @@ class Offers(Directory):
         """Nothing is signed for an office whose mandate no event of the log registered for now."""
         if "competence" not in to:
             return
-        _, mandate = self.mandate(str(to["organisation"]), str(to["mandate_event"]))
+        mandate = self.mandate(str(to["organisation"]), str(to["mandate_event"])).mandate
         documents.require(
             mandate.competence == to["competence"] and mandate.may_hold_at(self._now()),
             "the event that the preview names did not give this mandate for now",

@@ -52,8 +52,9 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``, ``contacts``; each occurs once in an event. ``value`` is text or a list of
-    texts. ``content_key`` is the key by which it is stored, and with which it ends.
+    ``subject``, ``key``, ``contacts``, ``sequence``; each occurs once in an event. ``value`` is
+    text or a list of texts. ``content_key`` is the key by which it is stored, and with which it
+    ends.
     """
 
     kind: str
@@ -175,6 +176,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
+    "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "log.adopt_mark": ("log.mark_adopted", Operation.KEY_EVENT),
@@ -186,8 +188,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
 }
 """Each action and the event that it becomes, whatever its result; read actions become one only
 when they are refused (a read that is allowed opens no content), except ``audit.search``, which is
-always one. The last nine are the gateway's own: its founding, a step of its keys or of its issuing
-authority, a database that two administrators vouch for, the certificate that the holder of the
-issuing key made, a certificate's end that comes near, a conformance run that is passed with its
-last step, the status that goes with a first certificate, and a succession that was approved; so
-are the answers that the gateway makes."""
+always one. The last ten are the gateway's own: its founding, the lost log that it continues, a
+step of its keys or of its issuing authority, a database that two administrators vouch for, the
+certificate that the holder of the issuing key made, a certificate's end that comes near, a
+conformance run that is passed with its last step, the status that goes with a first certificate,
+and a succession that was approved; so are the answers that the gateway makes."""

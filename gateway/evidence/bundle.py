@@ -22,8 +22,21 @@ _PREDECESSOR = "predecessor_offer"
 _PLAN = "succession"
 _MANDATE = "mandate"
 _LOCKS = "locks"
+_STATUSES = "key_statuses"
+_ENDS = "mandate_ends"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
-_OPTIONAL = frozenset({_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN, _MANDATE, _LOCKS})
+_OPTIONAL = frozenset(
+    {
+        _REGISTRATIONS,
+        _REVOCATIONS,
+        _PREDECESSOR,
+        _PLAN,
+        _MANDATE,
+        _LOCKS,
+        _STATUSES,
+        _ENDS,
+    }
+)
 
 
 class BundleError(ValueError):
@@ -40,6 +53,8 @@ class Bundle:
     follows, where a succession re-issued it; ``succession`` the receipt of its plan. ``mandate``
     is the receipt of the event that registered the mandate which the offer addressed. ``locks``
     are those of the events by which members forbade the gateway to sign for them, or allowed it.
+    ``key_statuses`` are the gateway's statements that keys in use were not revoked (compact
+    SD-JWTs), ``mandate_ends`` the receipts of the events that ended that mandate of the recipient.
     """
 
     case: str
@@ -53,6 +68,8 @@ class Bundle:
     revocations: tuple[Receipt, ...] = ()
     mandate: Receipt | None = None
     locks: tuple[Receipt, ...] = ()
+    key_statuses: tuple[str, ...] = ()
+    mandate_ends: tuple[Receipt, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -69,9 +86,12 @@ def encode(bundle: Bundle) -> bytes:
         (_REGISTRATIONS, bundle.registrations),
         (_REVOCATIONS, bundle.revocations),
         (_LOCKS, bundle.locks),
+        (_ENDS, bundle.mandate_ends),
     ):
         if found:
             members[name] = [receipt.to_json(one) for one in found]
+    if bundle.key_statuses:
+        members[_STATUSES] = list(bundle.key_statuses)
     if bundle.predecessor_offer is not None:
         members[_PREDECESSOR] = bundle.predecessor_offer
     for name, one in ((_PLAN, bundle.succession), (_MANDATE, bundle.mandate)):
@@ -96,10 +116,11 @@ def parse(data: bytes) -> Bundle:
     if members.keys() - _OPTIONAL != _FIELDS:
         raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
     documents = [members["case"], members["offer"], *_list(members, "answers")]
+    statuses = _list(members, _STATUSES)
     before = members.get(_PREDECESSOR)
     if _PREDECESSOR in members and not isinstance(before, str):
         raise BundleError("the documents of a bundle are texts")
-    if not all(isinstance(document, str) for document in documents):
+    if not all(isinstance(document, str) for document in (*documents, *statuses)):
         raise BundleError("the documents of a bundle are texts")
     if not isinstance(members["keys"], dict):
         raise BundleError("the keys of a bundle are by issuer")
@@ -110,12 +131,14 @@ def parse(data: bytes) -> Bundle:
         tuple(answers),
         _receipts(members, "receipts"),
         members["keys"],
-        _receipts(members, _REGISTRATIONS) if _REGISTRATIONS in members else (),
+        _receipts(members, _REGISTRATIONS),
         predecessor_offer=before,
         succession=_receipt(members[_PLAN]) if _PLAN in members else None,
-        revocations=_receipts(members, _REVOCATIONS) if _REVOCATIONS in members else (),
+        revocations=_receipts(members, _REVOCATIONS),
         mandate=_receipt(members[_MANDATE]) if _MANDATE in members else None,
-        locks=_receipts(members, _LOCKS) if _LOCKS in members else (),
+        locks=_receipts(members, _LOCKS),
+        key_statuses=tuple(statuses),
+        mandate_ends=_receipts(members, _ENDS),
     )
 
 
@@ -124,7 +147,7 @@ def _receipts(members: Mapping[str, Any], name: str) -> tuple[Receipt, ...]:
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:
-    value = members[name]
+    value = members.get(name, [])
     if not isinstance(value, list):
         raise BundleError(f"the {name} of a bundle are a list")
     return value

@@ -9,7 +9,16 @@ from typing import Any
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
-from gateway.evidence import bundle, handoff_documents, history, key_history, mandates, sd_jwt, seal
+from gateway.evidence import (
+    bundle,
+    handoff_documents,
+    history,
+    key_history,
+    key_status,
+    mandates,
+    sd_jwt,
+    seal,
+)
 from gateway.evidence.bundle import Bundle, BundleError
 from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
@@ -23,7 +32,8 @@ from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
-from gateway.evidence.mandates import RegisteredMandate
+from gateway.evidence.key_status import KeyStatus
+from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
@@ -118,7 +128,13 @@ class BundleVerification:
     """The type of the event that records each document, by the document's digest."""
     mandate: RegisteredMandate | None = None
     """What registered the recipient's mandate, where the file has it."""
+    ends: Sequence[MandateEnd] = ()
+    """What ended it, as far as the file has that."""
+    statuses: Sequence[KeyStatus]
+    """What the gateway signed of the keys in use."""
     course: History
+    lacking: int | None
+    """How many answers are not shown, where the events number them."""
 
     def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
         """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
@@ -255,13 +271,15 @@ class BundleVerification:
             *self.bundle.revocations,
             *self.bundle.locks,
             *([] if self.bundle.mandate is None else [self.bundle.mandate]),
-            *self._trust.registrations,
-            *self._trust.revocations,
-            *self._trust.locks,
+            *self.bundle.mandate_ends,
         ]
+        mine = (*self._trust.registrations, *self._trust.revocations, *self._trust.locks)
         planned = [] if self.plan is None else [self.plan]
-        found = [*self._found, *planned, *self._confirmable(others)]
+        self._found += [*planned, *self._confirmable(others)]
+        found = [*self._found, *self._confirmable(mine)]
         self._history.add(history.of_receipt(one) for one in found)
+        self.statuses = [key_status.read(text, self._trust) for text in self.bundle.key_statuses]
+        self._history.add(one.tree for one in self.statuses)
         if not self.confirmed:
             return ""
         shown = "shown" if self._history.is_shown(self._log()) else "not shown, nor contradicted"
@@ -389,6 +407,12 @@ class BundleVerification:
                 Code.MISMATCH, "the mandate was not registered before the offer, in the same log"
             )
         self.mandate = mandates.check(confirmed, self.offer, *_days_of(record))
+        shown = (confirm_receipt(one, self._trust) for one in self.bundle.mandate_ends)
+        ends = [mandates.read_end(one) for one in shown if self._is_here(one)]
+        self.ends = [one for one in ends if one.of(self.mandate)]
+        for one in self.ends:
+            if one.confirmed.index < record.index and one.day <= _days_of(record)[0]:
+                raise mandates.ended(one.organisation, one.competence, one.day)
         return self.mandate.describe()
 
     def trace_keys(self) -> str:
@@ -408,7 +432,11 @@ class BundleVerification:
         for other in self.revoked:
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise VerificationFailed(Code.MISMATCH, "a key was used after it was revoked")
-        return key_history.describe(documents, self.origins, self.revoked)
+            if any(one.of(other) for one in self.statuses):
+                raise VerificationFailed(
+                    Code.CONTRADICTION, "the gateway signed that a key was not revoked, and it was"
+                )
+        return key_history.describe(documents, self.origins, self.revoked, self._unrevoked())
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
         """Whether the event is of the log of this handoff."""
@@ -480,6 +508,15 @@ class BundleVerification:
             )
         ]
 
+    def _unrevoked(self) -> set[tuple[str, str]]:
+        """The keys of which the gateway signed that no entry shown here, nor before, revoked them.
+
+        They count at the gateway that signed alone.
+        """
+        last, at = self.confirmed[-1].index, self.offered.gateway
+        found = (one for one in self.statuses if one.size > last and one.gateway == at)
+        return {(one.organisation, one.kid) for one in found if one.log == self._log()}
+
     def _came_before(self, signed: AuthoredDocument, end: VerifiedReceipt) -> bool:
         """Whether an entry before the end of its key names a document."""
         digest, named = signed.document.digest, ("document_sha256", "case_digest")
@@ -495,7 +532,24 @@ class BundleVerification:
                 Code.MISMATCH, f"{offered['type']} is in the log before the offer"
             )
         self.course = replay([self._moves(fields) for fields in moves])
+        self.lacking = self._count_lacking()
         return self._state()
+
+    def _count_lacking(self) -> int | None:
+        """How many answers before the last one that is numbered are not shown; None without one.
+
+        The offer is number 1. Each answer has the next, sealed in its event for both parties.
+        """
+        lacking, last = None, 1
+        for place, one in enumerate(self.moving, start=1):
+            for text in one.details("sequence"):
+                number = int(text) if isinstance(text, str) and text.isdecimal() else 0
+                if number <= last or number < place:
+                    raise VerificationFailed(
+                        Code.MISMATCH, "the answers are not numbered in the order of the log"
+                    )
+                lacking, last = number - place, number
+        return lacking
 
     def _state(self) -> str:
         states = " or ".join(sorted(self.course.states))
@@ -531,6 +585,7 @@ class BundleVerification:
         not_proved = [
             *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self._absent()),
             *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
+            *([Fact("lacking", {"number": self.lacking})] if self.lacking else []),
         ]
         missing = bool(not_proved)
         proved += [
@@ -543,7 +598,7 @@ class BundleVerification:
         moved = proved if self._moves_are_signed() else word
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
-        dates = sorted({d for one in self.confirmed if (d := one.event.get("simulated_date"))})
+        dates = sorted({d for one in self._found if (d := one.event.get("simulated_date"))})
         for found, lacking in (self._mandate_facts(), self._history_facts()):
             proved += found
             not_proved += lacking
@@ -551,22 +606,24 @@ class BundleVerification:
         word += stated
         not_proved += lacking
         documents = self._documents()
+        word += [one.fact() for one in self.statuses]
         proved += key_history.proved(self.origins, self.revoked, self._unplaced())
         not_proved += key_history.not_proved(
-            documents, self.origins, self.revoked, self._unplaced()
+            documents, self.origins, self.revoked, self._unplaced(), self._unrevoked()
         )
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
         not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
-        not_proved += [Fact("outcomes"), Fact("withheld", self._withheld())]
+        if self.lacking == 0:
+            word.append(Fact("numbered"))
+        later = Fact("outcomes" if self.lacking is None else "outcomes.later")
+        not_proved += [later, Fact("withheld", self._withheld())]
         not_proved += [Fact("simulated", {"dates": dates})] if dates else []
         word.append(Fact("times"))
         only_word = any(one.attested and not self._is_covered(one) for one in acts[1:])
-        code = Code.ATTESTED if only_word else Code.VERIFIED
-        if missing:
-            code = Code.INCOMPLETE
-        if dates:
-            code = Code.SIMULATED
+        code = Code.SIMULATED if dates else Code.VERIFIED
+        if missing or only_word:  # worse than a demonstration
+            code = Code.INCOMPLETE if missing else Code.ATTESTED
         return Conclusion(proved, word, not_proved, code, self.content)
 
     def _moves_are_signed(self) -> bool:
@@ -632,7 +689,9 @@ class BundleVerification:
         if self.offer.competence is None:
             return [], []
         if self.mandate is not None:
-            return [self.mandate.fact()], [Fact("mandate.ended")]
+            offered = self._record_of(self.offered).index
+            ends = [one.fact(offered) for one in self.ends]
+            return [self.mandate.fact(), *ends], [] if ends else [Fact("mandate.ended")]
         values = {
             "organisation": self.offer.recipient,
             "competence": self.offer.competence,

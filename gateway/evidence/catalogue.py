@@ -28,7 +28,7 @@ HEADINGS: Mapping[str, tuple[str, str]] = {
     "file": ("File", "Fichier"),
     "details": (
         "Technical details of each check",
-        "Détails techniques de chaque contrôle (en anglais)",
+        "Détails techniques de chaque contrôle",
     ),
 }
 """The words of a report's form."""
@@ -213,6 +213,17 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "This file does not show whether the mandate had been ended before the offer.",
         "Ce fichier ne montre pas si la compétence avait pris fin avant l’offre.",
     ),
+    "mandate.end": (
+        "Entry {entry}, before the offer, ended that mandate of {organisation} from {day} on, "
+        "which is not before the offer.",
+        "L’entrée {entry}, antérieure à l’offre, a mis fin à cette compétence de {organisation} "
+        "à partir du {day}, qui n’est pas antérieur à l’offre.",
+    ),
+    "mandate.end.later": (
+        "After the offer, entry {entry} ended that mandate of {organisation} from {day} on.",
+        "Après l’offre, l’entrée {entry} a mis fin à cette compétence de {organisation} à partir "
+        "du {day}.",
+    ),
     "consulted": (
         "{at}: the gateway recorded the consultation of exactly this presentation, {elements} "
         "elements: entry {entry}.",
@@ -273,6 +284,21 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Outcomes, consultations and refused attempts may be missing from this file.",
         "Des suites données, des consultations et des tentatives refusées peuvent manquer.",
     ),
+    "outcomes.later": (
+        "Later answers, consultations and refused attempts may be missing from this file.",
+        "Des réponses ultérieures, des consultations et des tentatives refusées peuvent manquer.",
+    ),
+    "numbered": (
+        "The gateway numbered the answers: up to the last one that shows its number, none is "
+        "missing.",
+        "La passerelle a numéroté les réponses : jusqu’à la dernière dont le numéro est présenté, "
+        "aucune ne manque.",
+    ),
+    "lacking": (
+        "Answers that are not in this file, before the last one that shows its number: {number}.",
+        "Réponses absentes de ce fichier, avant la dernière dont le numéro est présenté : "
+        "{number}.",
+    ),
     "absent": (
         "Not in this file: the document of {type}, entry {entry}.",
         "Absent de ce fichier : le document de {type}, entrée {entry}.",
@@ -324,6 +350,12 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "key.revocation.unproved": (
         "This file does not show whether the key of {organisation} had been revoked.",
         "Ce fichier ne permet pas de savoir si la clé de {organisation} avait été révoquée.",
+    ),
+    "key.unrevoked": (
+        "The gateway {issuer} signed that the first {size} entries of the log {log} do not revoke "
+        "the key of {organisation} ({kid}).",
+        "La passerelle {issuer} a signé que les {size} premières entrées du journal {log} ne "
+        "révoquent pas la clé de {organisation} ({kid}).",
     ),
     "key.revoked.after": (
         "The key of {organisation} was revoked by entry {entry}. The log contained its documents "
@@ -420,6 +452,22 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "It does not show the documents behind the entries: receipts do.",
         "Elle ne montre pas les documents correspondant aux entrées : les récépissés le font.",
     ),
+    "continued": (
+        "{at}: the new log {log} began by continuing {old} from {size} entries on. Receipts of "
+        "{old} stay verifiable with its own key.",
+        "{at} : le nouveau journal {log} a commencé par continuer {old} à partir de {size} "
+        "entrées. Les récépissés de {old} restent vérifiables avec la clé de celui-ci.",
+    ),
+    "continued.word": (
+        "That {log} has the same operator as {old} is the word of {log}; {old} did not sign it.",
+        "Que {log} et {old} aient le même exploitant repose sur {log} ; {old} ne l’a pas signé.",
+    ),
+    "continued.lost": (
+        "The entries {first} to {last} were signed and are in no copy that the new log names: only "
+        "the parties' receipts show them.",
+        "Les entrées {first} à {last} ont été signées et ne sont dans aucune copie nommée par le "
+        "nouveau journal : seuls les récépissés des parties les montrent.",
+    ),
 }
 
 _STATES: Mapping[str, str] = {
@@ -471,6 +519,7 @@ _TITLES: Mapping[str, str] = {
     "The log contains the event of every receipt": "Le journal contient l’événement de chaque "
     "récépissé",
     "The copy has the same entries": "La copie contient les mêmes entrées",
+    "A new log continues this one": "Un nouveau journal continue celui-ci",
     "Every number of a party belongs to one event": "Chaque numéro d’une partie correspond à un "
     "seul événement",
     "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "
@@ -522,6 +571,75 @@ _REASONS: Mapping[str, str] = {
 """Why a check failed, in French, by the English sentence: values by their place."""
 
 
+_DETAILS: Mapping[str, str] = {
+    r"(\d+) answers?, (\d+) receipts?": "réponses : {0}, récépissés : {1}",
+    r"(\w+ )?attested by the gateway for (\S+), key (\S+)": "{0}attesté par la passerelle pour "
+    "{1}, clé {2}",
+    r"(\w+ )?signed by (\S+) itself, key (\S+)": "{0}signé par {1}, clé {2}",
+    r"attested by the gateway, key (\S+)": "attesté par la passerelle, clé {0}",
+    r"offered by (\S+) to ([^\s,]+)": "proposé par {0} à {1}",
+    r"offered by (\S+) to (\S+), reissued": "proposé par {0} à {1}, réémis",
+    r"the original offer is in this file": "l’offre initiale est dans ce fichier",
+    r"the original offer is not in this file": "l’offre initiale n’est pas dans ce fichier",
+    r"(\d+) of (\d+) elements? shown": "éléments présentés : {0} sur {1}",
+    r"(\d+) answers?": "réponses : {0}",
+    r"(\d+) documents?": "documents : {0}",
+    r"(\S+) is entry (\d+)": "{0} : entrée {1}",
+    r"(\d+) checkpoints?, shown": "points de contrôle : {0}, montré",
+    r"(\d+) checkpoints?, not shown, nor contradicted": "points de contrôle : {0}, ni montré, ni "
+    "contredit",
+    r"entry (\d+) records the consultation of this presentation": "l’entrée {0} enregistre la "
+    "consultation de cette présentation",
+    r"not in this file: document of (\S+), entry (\d+)": "absent de ce fichier : le document de "
+    "{0}, entrée {1}",
+    r"offered (\S+)": "proposé le {0}",
+    r"the offer addresses an organisation": "l’offre s’adresse à un organisme",
+    r"not proved: no receipt of event (\S+) is in this file": "non prouvé : aucun récépissé de "
+    "l’événement {0} n’est dans ce fichier",
+    r"(\S+) for (\S+) from (\S+), (.+), entry (\d+)": "{0} pour {1} à partir du {2}, {3}, entrée "
+    "{4}",
+    r"no document here is signed with a member's own key": "aucun document n’est signé par la clé "
+    "d’un membre",
+    r"key (\S+) of (\S+): registered on (\S+) by event (\S+), entry (\d+) of the log (\S+), the "
+    r"organisation's first key, without a countersignature": "clé {0} de {1} : enregistrée le {2} "
+    "par l’événement {3}, entrée {4} du journal {5}, première clé, sans contreseing",
+    r"key (\S+) of (\S+): registered on (\S+) by event (\S+), entry (\d+) of the log (\S+), "
+    r"countersigned with key (\S+)(?: \(not checked.+)?": "clé {0} de {1} : enregistrée le {2} par "
+    "l’événement {3}, entrée {4} du journal {5}, contresignée par la clé {6}",
+    r"key (\S+) of (\S+): revoked on (\S+) by event (\S+), entry (\d+) of the log (\S+)": "clé {0} "
+    "de {1} : révoquée le {2} par l’événement {3}, entrée {4} du journal {5}",
+    r"key (\S+) of (\S+): only your key file confirms it, no registration is proved": "clé {0} de "
+    "{1} : seul votre fichier de clés la confirme, aucun enregistrement n’est prouvé",
+    r"key (\S+) of (\S+): no evidence whether it was revoked": "clé {0} de {1} : rien n’indique si "
+    "elle a été révoquée",
+    r"(\d+) promises? to sign, or its end, shown": "engagements de signer, ou leur fin : {0}",
+    r"the state of the handoff at entry (\d+) was (.+)": "état de la transmission à l’entrée {0} : "
+    "{1}",
+    r"(\d+) of the case": "{0} du dossier",
+    r"(\d+) of the answers": "{0} des réponses",
+    r"(\d+) of the events": "{0} des événements",
+    r"event (\S+)": "événement {0}",
+    r"entry (\d+)": "entrée {0}",
+    r"(case version|offer|answer), digest (\S+)": "{0}, empreinte {1}",
+}
+"""What a check that passed found, in French, by the form of the English clause."""
+
+
+def detail(found: str, passed: bool, language: str) -> str:
+    """What a check found, or why it failed; a clause that is not in the tables stays English."""
+    if not passed:
+        return reason(found, language)
+    clauses = found.split("; ") if language == FRENCH else ()
+    return "; ".join(_in_french(clause) for clause in clauses) or found
+
+
+def _in_french(clause: str) -> str:
+    for english, french in _DETAILS.items():
+        if matched := re.fullmatch(english, clause):
+            return _typeset(french, FRENCH).format(*matched.groups(""))
+    return clause
+
+
 def reason(failure: str, language: str) -> str:
     """Why a check failed; what is not in the table stays English, as its values do."""
     if language == FRENCH:
@@ -558,6 +676,11 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
 def title(english: str, language: str) -> str:
     """The title of a step; English where a language lacks it."""
     return english if language == ENGLISH else _TITLES.get(english, english)
+
+
+def colon(language: str) -> str:
+    """A colon, as the language sets it after a word."""
+    return f"{_NB}:" if language == FRENCH else ":"
 
 
 def word(pair: tuple[str, str], language: str) -> str:

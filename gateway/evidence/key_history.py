@@ -213,8 +213,12 @@ def describe(
     documents: Sequence[AuthoredDocument],
     registered: Sequence[KeyRegistration],
     revoked: Sequence[KeyRevocation],
+    unrevoked: Collection[tuple[str, str]] = (),
 ) -> str:
-    """The origin of each key that signed one of the documents, and its revocation: clauses."""
+    """The origin of each key that signed one of the documents, and its revocation: clauses.
+
+    ``unrevoked`` are the keys of which the gateway signed that they were not revoked.
+    """
     used = _used_keys(documents)
     if not used:
         return "no document here is signed with a member's own key"
@@ -231,7 +235,7 @@ def describe(
             *(one.describe() for one in revoked),
             *(
                 f"key {kid} of {organisation}: no evidence whether it was revoked"
-                for organisation, kid in sorted(used - _names(revoked))
+                for organisation, kid in sorted(used - _names(revoked) - set(unrevoked))
             ),
         ]
     )
@@ -265,11 +269,12 @@ def not_proved(
     registered: Sequence[KeyRegistration],
     revoked: Sequence[KeyRevocation],
     undated: Collection[KeyRevocation],
+    unrevoked: Collection[tuple[str, str]] = (),
 ) -> list[Fact]:
     """What is not shown about the members' keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
-    the log.
+    the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked.
     """
     used = _used_keys(documents)
     return [
@@ -279,7 +284,7 @@ def not_proved(
         ),
         *(
             Fact("key.revocation.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(revoked))
+            for organisation in _owners(used - _names(revoked) - set(unrevoked))
         ),
         *(_revoked("key.revoked.undated", one) for one in undated),
     ]

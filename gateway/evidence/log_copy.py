@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
+from gateway.evidence import log_continuation
 from gateway.evidence.history import SignedTree
+from gateway.evidence.log_continuation import LogPredecessor
+from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import (
     Code,
     Conclusion,
@@ -19,7 +23,7 @@ from gateway.evidence.report import (
     pluralise,
     run_steps,
 )
-from gateway.evidence.trust import TrustAnchors
+from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger import replica, tiles
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import NoteError
@@ -35,10 +39,16 @@ Progress = Callable[[int, int], None]
 
 
 def check(
-    read: ReadFile, trust: TrustAnchors, progress: Progress = lambda done, of: None
+    read: ReadFile,
+    trust: TrustAnchors,
+    progress: Progress = lambda done, of: None,
+    continued_by: Receipt | None = None,
 ) -> VerificationReport:
-    """Check the copy whose files ``read`` returns, from its entries up to the signed root."""
-    copy = _ReplicaVerification(read, trust, progress)
+    """Check the copy whose files ``read`` returns, from its entries up to the signed root.
+
+    ``continued_by`` is the first event of a new log that is said to continue it.
+    """
+    copy = _ReplicaVerification(read, trust, progress, continued_by)
     return run_steps("log", copy.steps(), copy.conclude)
 
 
@@ -84,12 +94,12 @@ def signed(note: bytes, trust: TrustAnchors) -> Checkpoint:
     Raises VerificationFailed: UNKNOWN for a log that is not trusted, BAD_SIGNATURE.
     """
     origin = note.partition(b"\n")[0].decode("utf-8", errors="replace")
-    if origin not in trust.origins:
+    try:
+        return open_checkpoint(note, trust.of_log(origin).log_keys, origin)
+    except UnknownLog:
         raise VerificationFailed(
             Code.KEY_MISSING, f"no key was provided for the log {ascii(origin)[:200]}"
-        )
-    try:
-        return open_checkpoint(note, trust.log_keys, origin)
+        ) from None
     except NoteError as error:
         raise VerificationFailed(
             Code.BAD_SIGNATURE, f"the checkpoint is not the log's: {error}"
@@ -100,16 +110,26 @@ class _ReplicaVerification:
     """One copy; a method for each step."""
 
     checkpoint: Checkpoint
+    continuation: tuple[VerifiedReceipt, LogPredecessor]
 
-    def __init__(self, read: ReadFile, trust: TrustAnchors, progress: Progress) -> None:
+    def __init__(
+        self,
+        read: ReadFile,
+        trust: TrustAnchors,
+        progress: Progress,
+        continued_by: Receipt | None = None,
+    ) -> None:
         self._read, self._trust, self._progress = read, trust, progress
+        self._continued_by = continued_by
 
     def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
+        continued = ("A new log continues this one", self.check_continuation)
         return (
             ("A trusted log signed the checkpoint", self.read_checkpoint),
             ("Every entry is present and matches its leaf hash", self.check_entries),
             ("Every tile matches the tiles below it", self.check_tiles),
             ("The tiles hash to the signed root", self.check_root),
+            *([continued] if self._continued_by else []),
         )
 
     def read_checkpoint(self) -> str:
@@ -156,13 +176,25 @@ class _ReplicaVerification:
             )
         return "the same root"
 
+    def check_continuation(self) -> str:
+        confirmed = confirm_receipt(cast(Receipt, self._continued_by), self._trust)
+        copy = VerifiedReplica(self.checkpoint, self._read)
+        keys = self._trust.of_log(copy.checkpoint.origin).log_keys
+        found = log_continuation.compare(confirmed, copy.checkpoint, copy.root, keys)
+        self.continuation = confirmed, found
+        return f"{confirmed.event['log']} from {_entries(found.size)} on"
+
     def _file(self, address: TileAddress) -> bytes:
         with _judged():
             return replica.read_file(self._read, address)
 
     def conclude(self) -> Conclusion:
         values = {"size": self.checkpoint.size, "log": self.checkpoint.origin}
-        return Conclusion([Fact("copy", values)], (), [Fact("copy.documents")])
+        proved, not_proved = [Fact("copy", values)], [Fact("copy.documents")]
+        if self._continued_by:
+            proved.append(log_continuation.proved(*self.continuation))
+            not_proved += log_continuation.not_proved(*self.continuation)
+        return Conclusion(proved, (), not_proved)
 
 
 @contextmanager

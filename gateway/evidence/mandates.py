@@ -14,6 +14,7 @@ from gateway.evidence.report import Code, Fact, VerificationFailed
 
 GRANTED = "mandate.granted"
 PLANNED = "succession.planned"
+ENDED = "mandate.ended"
 
 
 def days_of(at: datetime) -> tuple[date, date]:
@@ -66,6 +67,28 @@ class RegisteredMandate:
         return Fact("mandate", values | ({"end": self.end.isoformat()} if self.end else {}))
 
 
+@dataclass(frozen=True)
+class MandateEnd:
+    """That an organisation's mandate for a competence ended: ``day`` is the first one without."""
+
+    organisation: str
+    competence: str
+    day: date
+    confirmed: VerifiedReceipt
+
+    def of(self, one: RegisteredMandate) -> bool:
+        """Whether it ended that mandate: recorded after it, for a day on which it was in force."""
+        same = (self.organisation, self.competence) == (one.organisation, one.competence)
+        later = one.confirmed.index < self.confirmed.index
+        return same and later and one.holds(self.day, self.day)
+
+    def fact(self, offered: int) -> Fact:
+        """The same as a fact; ``offered`` is the entry of the offer."""
+        entry = self.confirmed.index
+        values = {"organisation": self.organisation, "day": self.day.isoformat(), "entry": entry}
+        return Fact("mandate.end.later" if entry > offered else "mandate.end", values)
+
+
 def subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
     """What a change of the registry changed; empty where that is not disclosed."""
     texts = confirmed.details("subject")
@@ -102,6 +125,20 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
             raise
         raise VerificationFailed(
             Code.MISMATCH, "the receipt does not disclose which mandate was registered"
+        ) from None
+
+
+def read_end(confirmed: VerifiedReceipt) -> MandateEnd:
+    """The end that an event recorded; VerificationFailed for any other event."""
+    event, fields = confirmed.event, subject(confirmed)
+    if (event["type"], event["result"]) != (ENDED, EventResult.ALLOWED):
+        raise VerificationFailed(Code.MISMATCH, f"{event['type']} ends no mandate")
+    try:
+        holder, key, day = (fields[name] for name in ("organisation", "competence", "until"))
+        return MandateEnd(str(holder), str(key), date.fromisoformat(day), confirmed)
+    except (KeyError, TypeError, ValueError):
+        raise VerificationFailed(
+            Code.MISMATCH, "the receipt does not disclose which mandate was ended"
         ) from None
 
 

@@ -86,8 +86,20 @@ def issue_head(
     )
 
 
-def read_head(text: str, trust: TrustAnchors) -> StreamHead:
-    """Verify a stream head with the gateway's keys, and its checkpoint with those of the log.
+@dataclass(frozen=True)
+class DatedStatement:
+    """What the gateway signed about an organisation under a checkpoint of the log."""
+
+    organisation: str
+    checkpoint: Checkpoint
+    note: str
+    at: datetime
+    kid: str
+    claims: Mapping[str, Any]
+
+
+def read_dated(text: str, typ: str, trust: TrustAnchors) -> DatedStatement:
+    """Verify a statement with the gateway's keys, and its checkpoint with those of the log.
 
     Raises DocumentError (BadSignature, UnknownKey), UnknownLog for a log that is not trusted,
     NotInLog when the log did not sign the checkpoint.
@@ -96,39 +108,46 @@ def read_head(text: str, trust: TrustAnchors) -> StreamHead:
     anchors = trust.of_gateway(str(issuer))
     if not anchors.gateway_keys:
         raise UnknownKey("no key was provided for what the gateway attests")
-    verified = sd_jwt.verify(text, typ=HEAD_TYP, keys=anchors.gateway_keys)
+    verified = sd_jwt.verify(text, typ=typ, keys=anchors.gateway_keys)
     note = verified.claims.get("checkpoint")
     if not isinstance(note, str):
-        raise DocumentError("the stream head has no checkpoint of the log")
-    return StreamHead(
+        raise DocumentError("the statement has no checkpoint of the log")
+    return DatedStatement(
         organisation=_organisation(verified),
-        stream_number=_number(verified, "stream_number"),
         checkpoint=_checkpoint(note, anchors),
         note=note,
         at=_time(verified),
         kid=str(verified.header["kid"]),
+        claims=verified.claims,
     )
+
+
+def read_head(text: str, trust: TrustAnchors) -> StreamHead:
+    """Verify a stream head; raises what `read_dated` raises."""
+    dated = read_dated(text, HEAD_TYP, trust)
+    number = _number(dated.claims, "stream_number")
+    return StreamHead(dated.organisation, number, dated.checkpoint, dated.note, dated.at, dated.kid)
 
 
 def _organisation(verified: VerifiedSdJwt) -> str:
     issuer, audience = verified.claims.get("iss"), verified.claims.get("aud")
     named = read_organisation_uri(audience) if isinstance(audience, str) else None
     if named is None or named[0] != issuer:
-        raise DocumentError("the stream head names no organisation of the gateway that signed it")
+        raise DocumentError("the statement names no organisation of the gateway that signed it")
     return named[1]
 
 
-def _number(verified: VerifiedSdJwt, name: str) -> int:
-    value = verified.claims.get(name)
+def _number(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
     if type(value) is not int or value < 0:
-        raise DocumentError(f"{name} of the stream head is not a number")
+        raise DocumentError(f"{name} of the statement is not a number")
     return value
 
 
 def _time(verified: VerifiedSdJwt) -> datetime:
-    at = _number(verified, "iat")
+    at = _number(verified.claims, "iat")
     if at > _LATEST:
-        raise DocumentError("the time of the stream head is after the year 9999")
+        raise DocumentError("the time of the statement is after the year 9999")
     return datetime.fromtimestamp(at, UTC)
 
 

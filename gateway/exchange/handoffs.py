@@ -59,6 +59,7 @@ from gateway.exchange.results import (
     Succeeds,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
@@ -204,7 +205,10 @@ def _store(
     )
     context.work.handoffs.save(moved, stored)
     context.record(
-        _parties(found), package_digest=found.package_digest, document_sha256=document.digest
+        _parties(found),
+        events.shared("sequence", str(moved.sequence), _parties(found)),
+        package_digest=found.package_digest,
+        document_sha256=document.digest,
     )
     return _answered(stored)
 

@@ -367,7 +367,11 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
             disposition.handoff,
             draft.ending,
-            shared={"subject": subject, "reason": disposition.why},
+            shared={
+                "subject": subject,
+                "reason": disposition.why,
+                "sequence": str(draft.ending.sequence),
+            },
             rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
             today=today,
         )

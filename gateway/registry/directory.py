@@ -13,7 +13,7 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import mandates, membership_attestation
+from gateway.evidence import key_status, mandates, membership_attestation
 from gateway.evidence.key_history import KEY, LOCKED, SUBJECT, UNLOCKED
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
@@ -211,15 +211,28 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
         if key is None or registered is None:
             deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
-        return registered, ended, _locks(context, slug)
+        return registered, ended, _events_of(context, slug, LOCKED, UNLOCKED)
 
     registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
+    receipt, status = _showing(ports, registered, SUBJECT), None
+    if revoked is None:
+        signed = key_status.issue(
+            issuer=ports.issuer,
+            organisation=slug,
+            kid=kid,
+            note=ports.checkpoint_signer.sign(registered.head),  # as it was read with the key
+            at=ports.now(),
+            signer=ports.attester,
+            random=ports.random,
+        )
+        status = signed.compact()
     return RegisteredDocumentKey(
         slug,
         kid,
-        _showing(ports, registered, SUBJECT),
+        receipt,
         [] if revoked is None else [_showing(ports, revoked, KEY)],
         [_showing(ports, one, SUBJECT) for one in locks],
+        status,
     )
 
 
@@ -227,42 +240,50 @@ def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> Man
     """The event that registered a mandate which an organisation holds or held, with its subject.
 
     Every member may check it (gateway.evidence.mandates); which administrators approved it stays
-    sealed.
+    sealed. With it go the events by which a mandate of that competence was ended for it.
     """
 
-    def query(context: RequestContext) -> LoggedEvent:
+    def query(context: RequestContext) -> tuple[LoggedEvent, list[LoggedEvent]]:
         authorize(context, LOG)
-        held = {one.registration_event for one in context.require(slug).mandates}
+        held = {one.registration_event: one.key for one in context.require(slug).mandates}
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             deny_as_not_found()
-        return logged
+        ends = _events_of(context, slug, mandates.ENDED)
+        return logged, [one for one in ends if _competence_of(one) == held[event]]
 
-    logged = read(ports, caller, ActionRequest("directory.read"), query)
-    return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT))
+    logged, ends = read(ports, caller, ActionRequest("directory.read"), query)
+    shown = [_showing(ports, one, SUBJECT) for one in ends]
+    return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
+
+
+def _competence_of(ended: LoggedEvent) -> str:
+    """Of which competence a mandate was ended."""
+    (said,) = (one.value for one in ended.event.disclosures if one.kind == SUBJECT)
+    return str(json.loads(said)["competence"])
 
 
 _SHOWN = (mandates.GRANTED, mandates.PLANNED)
 """The events whose subject names a mandate and no more than the directory shows."""
 
 
-def _locks(context: RequestContext, slug: str) -> list[LoggedEvent]:
-    """The events by which an organisation required its own signature, or ended that, in order."""
+def _events_of(context: RequestContext, slug: str, *types: str) -> list[LoggedEvent]:
+    """The events of these types by which something of an organisation changed, in order."""
     log = context.work.log
     query = LogQuery(
         Coverage(whole=True),
-        limit=_LOCKS_SHOWN,
+        limit=_MOST_SHOWN,
         before=log.head().size,
         organisation=slug,
         result=EventResult.ALLOWED,
     )
-    found = [m for typ in (LOCKED, UNLOCKED) for m in log.search(replace(query, typ=typ))]
+    found = [m for typ in types for m in log.search(replace(query, typ=typ))]
     logged = [one for match in found if (one := log.logged(match.event)) is not None]
     return sorted(logged, key=attrgetter("index"))
 
 
-_LOCKS_SHOWN = 100
-"""A lock and its end take three persons: nobody has so many."""
+_MOST_SHOWN = 100
+"""A lock and its end, or a mandate and its end, take several persons: nobody has so many."""
 
 
 def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:

@@ -20,9 +20,10 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import canonical, key_declaration
+from gateway.evidence import canonical, event, key_declaration
 from gateway.evidence.approval import person_uri
 from gateway.evidence.key_declaration import KeyDeclaration
+from gateway.evidence.log_continuation import CONTINUED, LogPredecessor
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import (
     PublicKey,
@@ -31,14 +32,14 @@ from gateway.evidence.signature import (
     read_registered_key,
 )
 from gateway.kernel import events
-from gateway.kernel.actors import GatewayItself
+from gateway.kernel.actors import GATEWAY, GatewayItself
 from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import NOT_OF_FORM
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
-from gateway.kernel.values import IdempotencyRecord
+from gateway.kernel.values import IdempotencyRecord, LoggedEvent
 
 K = TypeVar("K", bound=MemberKey)
 
@@ -232,9 +233,12 @@ def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
     return {"person": named}
 
 
-def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
+def found(
+    ports: Ports, persons: Sequence[Administrator], predecessor: LogPredecessor | None = None
+) -> WriteResult:
     """Enrol the first administrators of a new gateway: two, named, with different keys.
 
+    With a ``predecessor`` the first entry of the log is that it continues that one.
     The one change without approvals: there is no administrator yet. WrongState ever after.
     """
     public = [key_of(person) for person in persons]
@@ -248,11 +252,30 @@ def found(ports: Ports, persons: Sequence[Administrator]) -> WriteResult:
             raise WrongState("the gateway was founded before")
         for person in persons:
             context.work.organisations.add_person(person)
+        if predecessor is not None:
+            events.record(
+                context.work,
+                "log.continue",
+                gateway_and(),
+                event=ports.new_id(),
+                simulated_date=context.today.simulated_date,
+                details=[events.shared("subject", predecessor.encode(), gateway_and())],
+                at=context.now,
+            )
         said = canonical.encode({"persons": [vars(person) for person in persons]}).decode()
         context.record(gateway_and(), events.shared("subject", said, gateway_and()))
         return {"event": str(context.event)}
 
     return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)
+
+
+def continuation(work: UnitOfWork) -> LoggedEvent | None:
+    """The first event of a log that continues another; None in any other log."""
+    for _, first in work.log.stream(GATEWAY, 0, 1):
+        logged = work.log.logged(first)
+        if logged and event.read(logged.event.document)["type"] == CONTINUED:
+            return logged
+    return None
 
 
 # --- The gateway's own keys and authorities ------------------------------------------------------

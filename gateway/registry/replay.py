@@ -1,8 +1,9 @@
 """The registry as the log's events make it: each recorded change is made again, from its event.
 
 The table of changes says once what a change does. It is asked again here, so a new change is made
-again without a second description. Policy and approvals are not: the signed log says that they
-were.
+again without a second description, and so is how many administrators of that moment its event has
+to name. Policy is not, nor are their signatures, which no event holds: the signed log says that
+they were.
 """
 
 import json
@@ -18,7 +19,7 @@ from gateway.domain.organisation import Administrator
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import event
 from gateway.kernel.actors import GatewayItself
-from gateway.kernel.changes import APART, UNKNOWN, Change, ChangeContext
+from gateway.kernel.changes import APART, UNKNOWN, Change, ChangeContext, ChangeType
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import ActionRequest, RequestContext
@@ -62,8 +63,20 @@ class Replay:
         change(context, json.loads(details["subject"]))
 
 
+class NotApproved(ValueError):
+    """The event of a change names too few administrators, or someone who was none."""
+
+
+def _require_approved(context: RequestContext, kind: ChangeType) -> None:
+    """Require as many administrators as the table says, each enabled when the change was made."""
+    named = [context.work.organisations.person(one) for one in set(context.persons)]
+    if len(named) < kind.persons or not all(one is not None and one.enabled for one in named):
+        raise NotApproved("the change was not approved by administrators of that moment")
+
+
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     kind, organisation = CHANGES[action], said.pop("organisation")
+    _require_approved(context, kind)
     found = context.work.organisations.get(organisation)
     apart = APART.get(action, frozenset())
     told = [field for field in kind.fields if field.name not in apart]
@@ -95,6 +108,13 @@ def _redeem(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.invitations.save(invitation.use(said["key"], context.event, context.now))
 
 
+def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
+    succession = context.work.successions.get(UUID(said["succession"]))
+    if succession is None:
+        raise ValueError("there is no such succession")
+    context.work.successions.save(succession.end(context.event))
+
+
 _Redo = Callable[[RequestContext, dict[str, Any]], None]
 _ACTIONS: Mapping[str, _Redo] = {
     # Contacts decide nothing, and end.
@@ -103,5 +123,6 @@ _ACTIONS: Mapping[str, _Redo] = {
     "certificate.issue": _issue,
     "organisation.enrol": _enrol,
     "invitation.redeem": _redeem,
+    "succession.apply": _apply_succession,
 }
 _CHANGES = {EVENT_TYPES[action][0]: redo for action, redo in _ACTIONS.items()}

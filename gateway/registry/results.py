@@ -77,7 +77,8 @@ class MembershipStatement:
 class RegisteredDocumentKey:
     """The events that registered a document key, and that revoked it.
 
-    ``locks`` are those by which its owner required its own signature, or ended that.
+    ``locks`` are those by which its owner required its own signature, or ended that. ``status`` is
+    signed by the gateway: no entry of the log up to its checkpoint revoked the key.
     """
 
     organisation: str
@@ -85,15 +86,17 @@ class RegisteredDocumentKey:
     receipt: Receipt
     revocations: Sequence[Receipt]
     locks: Sequence[Receipt]
+    status: Annotated[str, "A signed key status (RFC 9901), compact."] | None
 
 
 @dataclass(frozen=True)
 class MandateRegistration:
-    """The event that registered a mandate."""
+    """The event that registered a mandate, and those that ended one for the same competence."""
 
     organisation: str
     event: UUID
     receipt: Receipt
+    ends: Sequence[Receipt]
 
 
 @dataclass(frozen=True)

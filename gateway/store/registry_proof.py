@@ -40,6 +40,7 @@ from gateway.store.tables import (
     log_event,
     metadata,
     person,
+    succession,
     system,
 )
 from gateway.store.transaction import Transaction
@@ -56,14 +57,22 @@ _EVENTS = (
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
 )
+_PARTIES = ("predecessor", "successor")
 _TABLES: Mapping[Table, frozenset[str]] = {
     system: frozenset(),
     client_key: frozenset(),
     certificate: frozenset({"reminded"}),
     invitation: frozenset(),
     person: frozenset(),
+    # What the two organisations approved is theirs: signed, or in their streams.
+    succession: frozenset(
+        {
+            "version",
+            *(f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")),
+        }
+    ),
 }
-"""Tables that are compared row by row, and the columns that decide nothing."""
+"""Tables that are compared row by row, and the columns that decide nothing or are not replayed."""
 
 
 @dataclass(frozen=True)
@@ -213,4 +222,6 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
 
 
 def _owner(table: Table, row: Any) -> Entry:
-    return ("person", row.id) if table is person else ("organisation", row.organisation)
+    if table is person:
+        return "person", row.id
+    return "organisation", row.predecessor if table is succession else row.organisation

@@ -4,11 +4,15 @@ from flask import Response, request
 
 from gateway.domain.refusals import LogFrozen, NotFound
 from gateway.evidence import base64url
+from gateway.evidence import receipt as receipts
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.transact import receipt_for
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles
 from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES
+from gateway.registry import keys
 from gateway.web.context import AppContext
 from gateway.web.endpoint import RECORDED, unauthenticated
 from gateway.web.metadata import KEPT
@@ -74,6 +78,21 @@ def verifier_key(gate: AppContext) -> Response:
     return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
 
 
+@unauthenticated("GET /log/predecessor", response="Receipt", refusals=RECORDED)
+def predecessor(gate: AppContext) -> Response:
+    """Get the receipt of the first event of a log that continues another (`log.continued`).
+
+    404 where the log continues none. The old log's receipts stay verifiable with the key that it
+    names.
+    """
+    with gate.ports.begin(TransactionMode.READ) as work:
+        first = keys.continuation(work)
+    if first is None:
+        raise NotFound
+    receipt = receipt_for(gate.ports, first, GATEWAY)
+    return json_response(receipts.to_json(receipt), headers={"Cache-Control": A_MOMENT})
+
+
 @unauthenticated("GET /healthz")
 def health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
@@ -94,4 +113,4 @@ def readiness(gate: AppContext) -> Response:
     return json_response({"status": "not_ready", **vars(trouble)}, status=503)
 
 
-ENDPOINTS = (checkpoint, tile, verifier_key, health, readiness)
+ENDPOINTS = (checkpoint, tile, verifier_key, predecessor, health, readiness)

@@ -271,12 +271,16 @@ def granted(desks: Desks) -> str:
 WHO = ("--by", "auditor-1", "--reason-code", "lawfulness", "--reason", "yearly check")
 
 
-def test_an_auditor_lists_events_of_others(desks: Desks, granted: str) -> None:
+def test_an_auditor_lists_events_of_others(
+    desks: Desks, granted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
     output = desks.done("audit", "search", *WHO, "--handoff", granted, at=ABROAD)
     assert "handoff.offered" in output
     assert max(map(len, output.splitlines())) <= 80
     words = " ".join(output.split())
-    assert f"{HOTLINE} (originator, number 5), {OFMIN} (recipient, number 5) by liaison-1" in words
+    parties = f"{HOTLINE} (originator, number 5), {OFMIN} (recipient, number 5)"
+    assert f"{parties} by liaison-1 ({HOTLINE})" in words
     assert "1 allowed" in words
     searched = desks.done("audit", "search", *WHO, "--action", "audit.search", at=ABROAD)
     assert "reason lawfulness: yearly check" in " ".join(searched.split())
@@ -292,6 +296,7 @@ def test_an_auditor_lists_events_of_others(desks: Desks, granted: str) -> None:
         (("--organisation", OFMIN, "--result", "allowed"), 5),
         (("--rule", "R2.offer"), 1),
         (("--from", "2030-01-01T00:00:00Z"), 0),
+        (("--from", "2030-01-01"), 0),
         (("--before", "2026-03-02T00:00:00Z"), 0),
         (("--limit", "2"), 2),
     ],
@@ -375,3 +380,11 @@ def test_without_a_grant_the_refusal_names_its_rule(desks: Desks) -> None:
     result = desks.run("audit", "search", *WHO)
     assert (result.exit_code, "R2.audit.coverage" in result.stderr) == (1, True)
     assert "receipt verified" in result.stderr
+
+
+def test_a_folder_without_evidence_of_a_fork_is_called_wrongly(
+    desks: Desks, public: tuple[str, ...]
+) -> None:
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    result = desks.run("audit", "prove-fork", "copy", "--log-key", public[1])
+    assert (result.exit_code, "forked/" in result.stderr) == (2, True)

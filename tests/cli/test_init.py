@@ -1,5 +1,6 @@
 """`casegate init`: a gateway whole or not at all, in a folder for its owner alone."""
 
+import json
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,13 +13,26 @@ from click.testing import CliRunner, Result
 
 from gateway import config as config_file
 from gateway import wiring
+from gateway.apps import Audience, make_app
 from gateway.cli import gateway_setup, main
 from gateway.cli.gateway_setup import init
-from gateway.evidence import event
+from gateway.client.mirror import Mirror
+from gateway.evidence import event, sd_jwt
+from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
-from tests.operating import ISSUER, PARTNERS, PASSPHRASE, PERSONS, operator, said, settings
+from tests.ledger.copies import Served, flipped, signer_of
+from tests.operating import (
+    ISSUER,
+    PARTNERS,
+    PASSPHRASE,
+    PERSONS,
+    Operator,
+    operator,
+    said,
+    settings,
+)
 from tests.postgresql import new_database
 
 ADMINS = ("--admin", "martin=A. Martin", "--admin", "dubois=B. Dubois")
@@ -90,6 +104,84 @@ def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path)
         held = load_key(made.config.people / f"{person}.pem", KeyPurpose.PERSON)
         assert held.kid in public_key
     assert registered.keys() == {person for person, _ in PERSONS}
+
+
+# --- a log that continues another
+
+
+LOST = signer_of("old.example.org/log")
+
+
+def mirrored(folder: Path, size: int = 300) -> None:
+    """A copy of a log that is lost."""
+    Mirror(Served(LOST, size).fetch, folder, TrustAnchors((LOST.key,), (LOST.name,))).step()
+
+
+def continuing(place: Path, *more: object) -> Result:
+    passphrase = place / "passphrase"
+    passphrase.write_bytes(PASSPHRASE + b"\n")
+    given = ("--root-passphrase-file", passphrase, "--continues", place / "copy")
+    return typed(place / "gw", *given, "--continues-key", LOST.vkey, *more)
+
+
+def test_a_gateway_that_continues_a_lost_log_says_so_first_and_to_anybody(tmp_path):
+    mirrored(tmp_path / "copy")
+    made = continuing(tmp_path)
+    assert made.exit_code == 0, made.output
+    new = Operator(tmp_path / "gw")
+    before = json.loads(new.type("log", "status", "--home", new.folder, "--json").stdout)
+    assert (before["continues"]["log"], before["continues"]["size"]) == (LOST.name, 300)
+    with new.opened() as gateway:
+        public = make_app(Audience.PUBLIC, gateway).test_client()
+        receipt = public.get("/log/predecessor").data
+        key = gateway.keys.log.vkey
+    (tmp_path / "receipt.json").write_bytes(receipt)
+    kinds = {sd_jwt.read_disclosure(one).name for one in json.loads(receipt)["disclosures"]}
+    assert kinds == {"party", "subject"}, "it names no person"
+    words = ["audit", "check-copy", tmp_path / "copy", "--log-key", LOST.vkey, "--log-key", key]
+    report = new.type(*words, "--continued-by", tmp_path / "receipt.json")
+    assert report.exit_code == 0, report.output
+
+
+def test_a_log_that_continues_none_says_so(tmp_path):
+    made = operator(tmp_path)
+    with made.opened() as gateway:
+        public = make_app(Audience.PUBLIC, gateway).test_client()
+        assert public.get("/log/predecessor").status_code == 404
+    status = made.type("log", "status", "--home", made.folder, "--json")
+    assert json.loads(status.stdout)["continues"] is None
+
+
+def _damaged(place: Path) -> tuple[object, ...]:
+    file = place / "copy" / "tile" / "entries" / "000"
+    file.write_bytes(flipped(file.read_bytes(), 5))
+    return ()
+
+
+def _older_checkpoint(place: Path) -> tuple[object, ...]:
+    (place / "older").write_bytes(Served(LOST, 299).note())
+    return ("--last-checkpoint", place / "older")
+
+
+def _foreign_checkpoint(place: Path) -> tuple[object, ...]:
+    (place / "foreign").write_bytes(Served(signer_of("x.example.org"), 400).note())
+    return ("--last-checkpoint", place / "foreign")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _damaged,
+        _older_checkpoint,
+        _foreign_checkpoint,
+        lambda _: ("--continues-key", signer_of("x.example.org").vkey),
+        lambda _: ("--issuer", "https://old.example.org"),
+    ],
+)
+def test_a_log_is_continued_by_a_whole_copy_and_under_a_new_name_alone(tmp_path, spoil):
+    mirrored(tmp_path / "copy")
+    said(continuing(tmp_path, *spoil(tmp_path)))
+    assert not (tmp_path / "gw").exists()
 
 
 # --- the settings

@@ -12,6 +12,7 @@ from gateway.cli.output import (
     format_value,
     print_fields,
     print_table,
+    print_wrapped,
     sanitise,
     write_new,
 )
@@ -53,6 +54,39 @@ def test_a_table_is_aligned_and_plain() -> None:
         "a          long heading",
         "wide cell  1",
         "\N{REPLACEMENT CHARACTER}[2J       None",
+        "",
+    ]
+
+
+def test_a_table_that_is_wider_than_the_terminal_is_a_block_for_each_row(monkeypatch) -> None:
+    @click.command()
+    def command() -> None:
+        print_table(("id", "what", "none"), [("1", "x" * 60, ""), ("2", "y" * 30, "z")])
+
+    narrow = "  id    1\n  what  " + "x" * 60 + "\n\n  id    2\n  what  " + "y" * 30
+    monkeypatch.setenv("COLUMNS", "50")
+    assert CliRunner().invoke(command).stdout == f"{narrow}\n  none  z\n\n"
+    monkeypatch.setenv("COLUMNS", "80")
+    assert len(CliRunner().invoke(command).stdout.splitlines()) == 3
+    monkeypatch.delenv("COLUMNS")
+    assert len(CliRunner().invoke(command).stdout.splitlines()) == 3, "no terminal: a line a row"
+
+
+def test_a_long_text_hangs_below_its_label_whatever_its_colour(monkeypatch) -> None:
+    text = "one two three four " + "w" * 30
+
+    @click.command()
+    def command() -> None:
+        print_wrapped(text, click.style("1. ok  ", fg="green"), 4)
+        print_wrapped("", "2. ok  ", 4)
+
+    monkeypatch.setenv("COLUMNS", "20")
+    lines = CliRunner().invoke(command, color=True).stdout.split("\n")
+    assert [click.unstyle(line).rstrip() for line in lines] == [
+        "1. ok  one two three",
+        "    four",
+        "    " + "w" * 30,
+        "2. ok",
         "",
     ]
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
+from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
@@ -26,6 +26,7 @@ from tests.founding import (
     ABROAD,
     CSAM_FR,
     HOTLINE,
+    ISSUER,
     OCRVP,
     OFMIN,
     case_content,
@@ -176,10 +177,69 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
         verdict, "Origin of each member"
     )
     assert fact(verdict, "key.revoked.after")["organisation"] == HOTLINE
-    assert fact(verdict, "key.revocation.unproved")["organisation"] == OFMIN
+    assert fact(verdict, "key.unrevoked")["organisation"] == OFMIN
     hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
     with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
+
+
+def test_a_bundle_carries_the_gateways_word_that_a_key_was_not_revoked(stage):
+    data, members = bundled(stage)
+    verdict = verify_bundle(data, trust(stage))
+    assert keys_of(verdict).count("key.unrevoked") == len(KEYS)
+    assert "key.revocation.unproved" not in keys_of(verdict)
+    del members["key_statuses"]
+    bare = verify_bundle(json.dumps(members).encode(), trust(stage))
+    assert "key.revocation.unproved" in keys_of(bare)
+
+
+def test_the_word_that_a_revoked_key_was_not_convicts_the_gateway(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    handoff = signed_offer(stage, hotline)
+    office.accept(office.handoff(handoff), "officer-1")
+    stage.gateway.administer("key.revoke", HOTLINE, kid=KEYS[HOTLINE].kid, reason="lost")
+    members = json.loads(office.export(handoff, "officer-1", "for the file"))
+    ports = stage.gateway.ports
+    with ports.begin(TransactionMode.READ) as work:
+        head = work.log.head()
+
+    def statement(signer: object) -> str:
+        return key_status.issue(
+            issuer=ISSUER,
+            organisation=HOTLINE,
+            kid=KEYS[HOTLINE].kid,
+            note=ports.checkpoint_signer.sign(head),
+            at=stage.gateway.clock(),
+            signer=signer,
+            random=ports.random,
+        ).compact()
+
+    for signer, code in ((ports.attester, Code.CONTRADICTION), (KEYS[OFMIN], Code.KEY_MISSING)):
+        members["key_statuses"] = [statement(signer)]
+        assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is code
+
+
+def test_a_status_of_another_key_is_not_believed(stage):
+    hotline = desk(stage)
+    bundled(stage)
+    status = hotline.key_record(OFMIN, KEYS[OFMIN].kid).status
+    hotline.wire.tamper = lambda request, members: members.update(status=status)
+    with pytest.raises(EvidenceMismatch):
+        hotline.key_record(HOTLINE, KEYS[HOTLINE].kid)
+
+
+def test_no_offer_is_signed_for_an_office_whose_mandate_an_event_ended(stage):
+    hotline = desk(stage)
+    case = content(stage)
+    hotline.submit(case, "intake-1", CLEARED)
+    event = hotline.organisation(OFMIN)["mandates"][0]["registration_event"]
+    day = stage.gateway.clock().date() - timedelta(days=2)
+    stage.gateway.administer(
+        "mandate.end", OFMIN, competence="receive/csam/FR", until=day.isoformat()
+    )
+    record = hotline.mandate(OFMIN, event)
+    assert (record.mandate.end, len(record.ends)) == (day, 1)
+    assert not record.mandate.may_hold_at(stage.gateway.clock())
 
 
 def test_another_key_under_a_registered_id_fails_the_bundle(stage):

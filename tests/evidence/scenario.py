@@ -172,6 +172,16 @@ class Scenario:
         self.record(ACTIONS[kind], document.digest)
         return document
 
+    def number(self, *numbers: int) -> "Scenario":
+        """Log the answers again, each with its number; 0 is none."""
+        del self.indexes[1:]
+        for document, number in zip(self.answers, numbers, strict=True):
+            kind = str(sd_jwt.read_unverified(document.compact()).claims["kind"])
+            both = frozenset({self.originator, self.recipient})
+            details = (EventDetail("sequence", str(number), both),) if number else ()
+            self.record(ACTIONS[kind], document.digest, details=details)
+        return self
+
     def told(self, *kinds: str) -> "Scenario":
         """The same story after some answers."""
         for kind in kinds:

@@ -28,7 +28,17 @@ from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, fact, uri, word_of
+from tests.evidence.scenario import (
+    AT,
+    GATEWAY,
+    SIGNERS,
+    TRUST,
+    Scenario,
+    fact,
+    keys_of,
+    uri,
+    word_of,
+)
 
 ACCEPTED = bundle_verification.MOVES_OF_EVENTS["handoff.accepted"]
 
@@ -397,6 +407,55 @@ def test_a_mandate_that_was_over_or_had_not_begun_is_told_apart_by_its_day(limit
     assert f"{'ended' if 'until' in limit else 'began'} on {day}" in told.failure
 
 
+def with_end(until: str, before: bool, **subject: str) -> verification.VerificationReport:
+    """A handoff to a mandate which an event before or after the offer ended."""
+    log = Scenario()
+    said = {"organisation": "police", "competence": "receive/csam/FR", "until": until} | subject
+
+    def record(action: str, story: Scenario, subject: dict[str, Any], **more: Any) -> int:
+        details = (EventDetail("subject", json.dumps(subject), frozenset()),)
+        bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
+        index = story.record(action, None, **bare, **more)
+        story.indexes.remove(index)
+        return index
+
+    granted = record("mandate.grant", log, GRANT, id=PLANNED)
+    ended = record("mandate.end", log, said) if before else None
+    story = Scenario(log=log.log, competence=MANDATE).told("acceptance")
+    if ended is None:
+        ended = record("mandate.end", story, said)
+    receipts = {
+        "mandate": story.log.receipt(granted),
+        "mandate_ends": (story.log.receipt(ended),),
+    }
+    return verification.verify(story.file(**receipts), TRUST)
+
+
+@each(
+    "before, until, said",
+    [(True, "2027-01-01", "mandate.end"), (False, "2026-01-01", "mandate.end.later")],
+)
+def test_the_end_of_a_mandate_is_told_by_its_day_and_entry(before, until, said):
+    told = with_end(until, before)
+    assert told.code == Code.VERIFIED, told.sentence
+    assert fact(told, said)["day"] == until
+    assert "mandate.ended" not in keys_of(told), "nothing is open any more"
+
+
+def test_an_offer_to_a_mandate_that_was_ended_before_fails_the_bundle():
+    assert with_end("2026-01-01", before=True).code == Code.MISMATCH
+
+
+@each(
+    "subject",
+    [{"organisation": "ofmin"}, {"competence": "receive/csam/BE"}, {"until": "2025-12-31"}],
+)
+def test_the_end_of_another_mandate_says_nothing(subject):
+    told = with_end(**{"until": "2026-01-01", "before": True} | subject)
+    assert told.code == Code.VERIFIED, told.sentence
+    assert "mandate.ended" in keys_of(told)
+
+
 def test_a_mandate_that_was_registered_after_the_offer_fails_the_bundle():
     story = Scenario(competence=MANDATE)
     detail = EventDetail("subject", json.dumps(GRANT), frozenset())
@@ -512,3 +571,31 @@ def test_the_party_is_named_who_can_confirm_what_is_attested_for_it():
     assert (number["organisation"], number["number"]) == ("police", 2)
     hidden = fact(verification.verify(story.file("hotline"), TRUST), "stream.unproved")
     assert hidden["organisation"] == "police"
+
+
+# --- The numbers of the answers ---
+
+
+NUMBERED = {
+    "all of them": ((2, 3), Code.VERIFIED, 0),
+    "one is missing in the middle": ((2, 4), Code.INCOMPLETE, 1),
+    "one is missing before the first": ((3, 4), Code.INCOMPLETE, 1),
+    "the first does not show its number": ((0, 3), Code.VERIFIED, 0),
+    "none shows its number": ((0, 0), Code.VERIFIED, None),
+    "one number twice": ((2, 2), Code.MISMATCH, None),
+    "another order": ((3, 2), Code.MISMATCH, None),
+    "fewer than are shown": ((0, 2), Code.MISMATCH, None),
+}
+
+
+@each("case", list(NUMBERED))
+def test_an_answer_that_is_left_out_before_another_shows_by_the_numbers(case):
+    numbers, code, lacking = NUMBERED[case]
+    told = verification.verify(
+        Scenario().told("acceptance", "outcome").number(*numbers).file(), TRUST
+    )
+    assert told.code == code, told.sentence
+    if told.passed:
+        assert ("numbered" in keys_of(told)) is (lacking == 0)
+        assert ("lacking" in keys_of(told)) is bool(lacking)
+        assert ("outcomes" in keys_of(told)) is (lacking is None)

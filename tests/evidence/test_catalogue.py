@@ -41,6 +41,23 @@ def test_every_result_has_a_headline_in_both_languages(code: Code) -> None:
     assert english.partition(":")[0].rstrip(".") in french, "the English word is repeated"
 
 
+BUNDLES = [
+    name
+    for name, expected in EXPECTED.items()
+    if expected["kind"] == "bundle" and expected["code"] in (0, 17, 18)
+]
+
+
+@each("name", BUNDLES)
+def test_what_the_checks_of_a_bundle_found_is_told_in_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    for step in report.steps:
+        clauses = step.detail.split("; ") if step.detail else []
+        told = catalogue.detail(step.detail, True, catalogue.FRENCH)
+        assert not set(told.split("; ")) & set(clauses), step
+        assert catalogue.detail(step.detail, True, catalogue.ENGLISH) == step.detail
+
+
 @each("english", sorted(catalogue._REASONS))
 def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -> None:
     french = catalogue._REASONS[english]

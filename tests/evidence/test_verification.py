@@ -454,6 +454,26 @@ def test_withheld_parts_are_counted():
     assert verified(bare).steps[4].detail == "0 of 5 elements shown"
 
 
+def test_a_simulated_date_of_any_receipt_in_a_bundle_is_said():
+    log = Scenario()
+    said = {"handoff": None, "case_digest": None, "package_digest": None, "details": ()}
+    story = Scenario(log=log.log).told("acceptance")
+    detail = EventDetail("key", ("nobody", "x"), frozenset())
+    said |= {"details": (detail,), "simulated_date": date(2023, 10, 31)}
+    index = log.record("key.revoke", None, **said)
+    data = story.file(revocations=(story.log.receipt(index),))
+    told = verified(data, code=Code.SIMULATED)
+    assert fact(told, "simulated")["dates"] == ["2023-10-31"]
+
+
+def test_that_it_is_a_demonstration_hides_nothing_worse():
+    story = Scenario(attested=True)
+    story.say("acceptance")
+    story.record("case.consult", None, simulated_date=date(2023, 10, 31))
+    told = verified(story.file(), code=Code.ATTESTED)
+    assert fact(told, "simulated")["dates"] == ["2023-10-31"]
+
+
 def test_a_simulated_legal_date_in_a_bundle_is_said():
     story = Scenario()
     story.record("case.consult", None, simulated_date=date(2023, 10, 31))

@@ -351,7 +351,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     event = UUID(fields_of(written.receipt)["id"])
     receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
     assert fields_of(receipt)["type"] == "handoff.outcome_reported"
-    assert set(shown(receipt)) == {"party"}
+    assert set(shown(receipt)) == {"party", "sequence"}
 
 
 def test_a_hotlines_outcome_is_seen_by_the_police(gateway):

@@ -6,11 +6,15 @@ import pytest
 
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import WrongState
+from gateway.evidence import canonical
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.store.registry_proof import RegistryComparison
 from tests.founding import (
     ALICE,
+    BENOIT,
     DESK,
     HOTLINE,
     OCRVP,
@@ -151,3 +155,64 @@ def test_a_change_that_is_undone_together_with_its_event_is_told(gateway, statem
     gateway.store.change(f"UPDATE organisation SET status = 'active' WHERE slug = '{HOTLINE}'")
     gateway.store.change(statement.format(index=index))
     assert registry_compared(gateway).problems
+
+
+def mandate_logged(gateway: Founded, *persons: str) -> None:
+    """An event as a forger who can sign for the log would record it; no row is changed."""
+    values = {
+        "function": "receive",
+        "matter": "trafficking",
+        "territory": "FR",
+        "legal_act": "none",
+        "from": "2026-01-01",
+        "until": None,
+    }
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        events.record(
+            work,
+            "mandate.grant",
+            events.gateway_and(HOTLINE),
+            event=gateway.new_id(),
+            simulated_date=None,
+            by=persons,
+            details=[
+                events.shared(
+                    "subject",
+                    canonical.encode({"organisation": HOTLINE, **values}).decode(),
+                    events.gateway_and(HOTLINE),
+                )
+            ],
+            at=gateway.clock(),
+        )
+        work.commit()
+
+
+@pytest.mark.parametrize("persons", [(), (ALICE,), (ALICE, ALICE), (ALICE, "eve")])
+def test_a_change_that_too_few_administrators_approved_is_not_made_again(gateway, persons):
+    mandate_logged(gateway, *persons)
+    found = registry_compared(gateway)
+    assert found.differing == frozenset()
+    (problem,) = found.problems
+    assert "NotApproved" in problem
+
+
+def test_a_change_that_a_disabled_administrator_approved_is_not_made_again(gateway):
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
+    gateway.administer("admin.disable", GATEWAY, person=BENOIT, reason="left")
+    mandate_logged(gateway, ALICE, BENOIT)
+    assert "NotApproved" in str(registry_compared(gateway).problems)
+
+
+def test_a_succession_that_no_event_planned_is_found(gateway):
+    plan = {
+        "successor": OCRVP,
+        "competence": "receive/csam/FR",
+        "effective_on": "2026-04-01",
+        "read_until": "2026-05-01",
+        "legal_act": "Decree 2026-1",
+        "permissions": False,
+    }
+    gateway.administer("succession.plan", OFMIN, **plan)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+    gateway.store.change(f"UPDATE succession SET successor = '{HOTLINE}'")
+    assert differing(gateway) == {OFMIN}

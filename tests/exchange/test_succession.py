@@ -21,6 +21,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.store.cases import SqlCases
+from gateway.store.registry_proof import RegistryComparison
 from tests import answers
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
@@ -40,6 +41,7 @@ from tests.founding import (
     make_change,
     offered,
     refused_on_record,
+    registry_compared,
     revised,
     submitted,
 )
@@ -817,5 +819,9 @@ def test_a_mandate_can_move_on_and_the_handoff_with_it(gateway):
     assert succession_execution.apply(gateway.ports, back).moved == 1
     third = gateway.handoff(following(gateway, new))
     assert (third.recipient, third.state) == (OFMIN, "offered")
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+    again = PLAN | {"effective_on": "2026-07-01", "read_until": "2026-07-01"}
+    gateway.administer("succession.plan", OFMIN, **again)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ()), "the first is over"
     refused = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), new, OPENING)
     assert isinstance(refused.refusal, WrongState)

@@ -1,4 +1,4 @@
-"""The restore drill: an older copy of the database signs nothing, and the newer one goes on."""
+"""The restore drills: an older copy signs nothing, and a lost log is continued by a new one."""
 
 import json
 import re
@@ -12,16 +12,20 @@ from click.testing import CliRunner
 
 from gateway import wiring
 from gateway.cli import main
-from gateway.cli.demo.environment import DemoEnvironment
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
 from gateway.client.mirror import Mirror
+from gateway.evidence.receipt import to_json
 from gateway.evidence.trust import TrustAnchors
+from gateway.evidence.verification import verify_receipt
 from gateway.ledger import tree
 from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import VerificationKey
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
     accepted,
+    admit_members,
     case_content,
     casegate,
     check_log,
@@ -44,17 +48,12 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         casegate("backup", "--home", stage.operator, tmp_path / "backup")
         accepted(stage)  # receipts that the backup knows nothing of
         newest = fetch(stage, "/checkpoint").decode()
-        key = log_key(stage)
-        copied = Mirror(
-            lambda path: fetch(stage, f"/{path}"),
-            tmp_path / "mirror",
-            TrustAnchors((key,), (key.name,)),
-        ).step()
+        copied = _mirror(stage, tmp_path / "mirror")
         assert stage.stop() == 0
         casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
         stage.start()
         _check_frozen(stage, handoff, newest)
-        lacking = f"lacks the entries {_size(stage)} to {copied.after.size - 1}"
+        lacking = f"lacks the entries {_size(stage)} to {copied - 1}"
         assert lacking in str(_against(stage, tmp_path / "mirror"))
         assert stage.stop() == 0
         assert "log frozen: the database has" in (tmp_path / "gateway.log").read_text()
@@ -62,6 +61,70 @@ def test_a_restored_older_copy_signs_nothing_and_the_newer_database_goes_on(
         stage.start()
         _check_going_on(stage, newest)
         assert _against(stage, tmp_path / "mirror") is None
+
+
+def test_a_lost_log_is_continued_by_a_new_gateway_and_both_stay_verifiable(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    with running(tmp_path / "old") as stage:
+        old_key, mirror = log_key(stage), tmp_path / "mirror"
+        casegate("backup", "--home", stage.operator, tmp_path / "backup")
+        accepted(stage)
+        copied = _mirror(stage, mirror)
+        accepted(stage)  # signed, and in no copy
+        with stage.client(HOTLINE) as hotline:
+            receipts = [one.receipt for one in hotline.events()]
+        assert stage.stop() == 0
+        for file in stage.operator.glob("casegate.db*"):
+            file.unlink()
+        casegate("restore", tmp_path / "backup", "--home", stage.operator, "--yes")
+        stage.start()
+        (tmp_path / "last.checkpoint").write_bytes(fetch(stage, "/checkpoint"))
+        assert f"to {copied - 1}" in str(_against(stage, mirror))
+        assert stage.stop() == 0
+    with DemoEnvironment(tmp_path / "new") as new:
+        _continue(new, mirror, str(old_key), tmp_path)
+        admit_members(new)
+        new.start()
+        accepted(new)
+        (tmp_path / "first.json").write_bytes(fetch(new, "/log/predecessor"))
+        keys = ("--log-key", old_key, "--log-key", log_key(new))
+        told = ("audit", "check-copy", mirror, *keys, "--continued-by", tmp_path / "first.json")
+        report = casegate(*told, "--json")
+        (continued,) = [one for one in report["proved"] if one["fact"] == "continued"]
+        assert continued["size"] == copied
+        (lost,) = [one for one in report["not_proved"] if one["fact"] == "continued.lost"]
+        assert lost["first"] == copied
+        casegate("verify", tmp_path / "first.json", "--log-key", log_key(new))
+        check_log(new)
+        _mirror(new, tmp_path / "mirror of the new")
+    for receipt in receipts:
+        verified = verify_receipt(json.dumps(to_json(receipt)).encode(), _only(old_key))
+        assert verified.passed, verified
+
+
+def _continue(new: DemoEnvironment, mirror: Path, key: str, place: Path) -> None:
+    """Type `casegate init --continues` for a gateway of a new name."""
+    public, partners = free_ports()
+    (place / "passphrase").write_text("correct horse battery staple\n")
+    binds = ("--public-bind", f"127.0.0.1:{public}", "--partners-bind", f"127.0.0.1:{partners}")
+    names = ("--issuer", f"https://localhost:{public}", "--name", "demo2")
+    addresses = ("--partners-url", f"https://localhost:{partners}", *binds)
+    admins = [word for person, name in ADMINS for word in ("--admin", f"{person}={name}")]
+    lost = ("--continues", mirror, "--continues-key", key)
+    given = ("--last-checkpoint", place / "last.checkpoint")
+    secret = ("--root-passphrase-file", place / "passphrase")
+    casegate("init", new.operator, *names, *addresses, *admins, *lost, *given, *secret)
+
+
+def _only(key: VerificationKey) -> TrustAnchors:
+    return TrustAnchors((key,), (key.name,))
+
+
+def _mirror(stage: DemoEnvironment, folder: Path) -> int:
+    """Copy what the log serves; how many entries it has."""
+    copy = Mirror(lambda path: fetch(stage, f"/{path}"), folder, _only(log_key(stage)))
+    return copy.step().after.size
 
 
 def _check_frozen(stage: DemoEnvironment, handoff: str, newest: str) -> None:

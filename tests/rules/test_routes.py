@@ -96,6 +96,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
     ("GET", "/log/vkey"),
+    ("GET", "/log/predecessor"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
     ("GET", "/ca.pem"),

@@ -25,6 +25,7 @@ from tests.founding import policy
 
 GATEWAYS_OWN = {
     "gateway.create",
+    "log.continue",
     "certificate.issue",
     "certificate.warn",
     "organisation.enrol",
@@ -33,9 +34,9 @@ GATEWAYS_OWN = {
     "handoff.lapse",
     "succession.apply",
 }
-"""Nobody asks for them: the founding, a certificate once it is made and when
-its end comes near, the status that goes with the first one, the run that is passed with its last
-step, and what a succession does that was planned and approved."""
+"""Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
+when its end comes near, the status that goes with the first one, the run that is passed with its
+last step, and what a succession does that was planned and approved."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,

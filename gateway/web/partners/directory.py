@@ -93,7 +93,8 @@ def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
     `revocations` has the receipt of the event that revoked the key, if one did, which shows only
-    the key. The log's key is enough to check all of it.
+    the key; otherwise `status` is the gateway's signed statement that it was not revoked up to a
+    checkpoint of the log. The log's key is enough to check all but `status`.
     """
     if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
         raise NotFound
@@ -111,6 +112,7 @@ def show_mandate(call: Call, organisation: str, event: UUID) -> MandateRegistrat
 
     Its `subject` has the competence, the days and the legal act. An offer to a competence names
     the event as `mandate_event`; the log's key is enough to check that the recipient held it.
+    `ends` has the receipts of events that ended a mandate of the member for the same competence.
     """
     if not SLUG.fullmatch(organisation):
         raise NotFound
