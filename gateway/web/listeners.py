@@ -10,6 +10,7 @@ from gateway.web.partners import (
     events,
     handoffs,
     registry,
+    staff,
     successions,
 )
 
@@ -23,6 +24,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             successions,
             events,
             registry,
+            staff,
             changes,
             conformance,
         )
