@@ -76,10 +76,23 @@ ALICE, BENOIT = "a-martin", "b-dubois"
 CSAM_FR = ("csam", "FR")
 
 
-STAFF = tuple(
-    f"{who}-{number}"
-    for who in ("analyst", "approver", "intake", "liaison", "officer", "auditor", "pdc", "ofmin")
-    for number in (1, 2, 3)
+STAFF = (
+    *(
+        f"{who}-{number}"
+        for who in ("analyst", "approver", "intake", "liaison", "officer", "pdc", "ofmin")
+        for number in (1, 2, 3)
+    ),
+    *(
+        "a-1",
+        "agent-1",
+        "auditor-1",
+        "officer-7",
+        "officer-9",
+        "somebody-1",
+        "staff-1",
+        "x-1",
+        "x1",
+    ),
 )
 """Persons of every organisation here, each with all the roles that decide something."""
 

@@ -2,7 +2,7 @@
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import Refusal
 from gateway.kernel import authentication  # noqa: F401
 from gateway.web import listeners, openapi
@@ -45,6 +45,9 @@ API = {
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
     ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
+    ("GET", "/staff"): ("staff.read", ANY_SCOPE),
+    ("POST", "/staff"): ("staff.add", "staff"),
+    ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
@@ -197,7 +200,12 @@ def test_every_action_of_partners_can_be_asked_for():
 
 
 def test_every_scope_is_used():
-    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, *ADMIN_SCOPES, ANY_SCOPE}
+    assert {one.scope for one in listeners.PARTNERS} == {
+        *SCOPES,
+        STAFF_SCOPE,
+        *ADMIN_SCOPES,
+        ANY_SCOPE,
+    }
 
 
 def test_every_endpoint_says_what_it_does():
