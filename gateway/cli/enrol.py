@@ -209,8 +209,8 @@ def _next(status: str, connection: str) -> str:
         return f"casegate system check --connection {connection}"
     return (
         f"casegate conformance run --by PSEUDONYM --connection {connection}\n"
-        f"  PSEUDONYM: casegate staff list --connection {connection}. If the list is empty, ask the "
-        "gateway's administrators to enter your first persons."
+        f"  PSEUDONYM is one of casegate staff list --connection {connection}. If it shows none, "
+        "ask the gateway's administrators to enter your first persons."
     )
 
 

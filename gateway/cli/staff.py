@@ -11,7 +11,7 @@ from gateway.cli.arguments import FILE
 from gateway.cli.output import print_items
 from gateway.cli.partner_command import EPILOG, partner_command, write_command
 from gateway.client import ConfirmedWrite, Gateway
-from gateway.domain.staff import StaffRole
+from gateway.domain.staff import RegisterRole
 
 COLUMNS = ("roles", "from", "until")
 """Of a file of persons; ``roles`` are separated by spaces, empty days are left out."""
@@ -54,7 +54,7 @@ def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
         "--role",
         "roles",
         multiple=True,
-        type=click.Choice([*map(str, StaffRole)]),
+        type=click.Choice([*map(str, RegisterRole)]),
         help="A role of the person; repeat it for each.",
     ),
     click.option("--from", "start", type=_DAY, metavar="YYYY-MM-DD", help="First day; else today."),

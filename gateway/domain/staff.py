@@ -9,7 +9,7 @@ from uuid import UUID
 from gateway.domain.answers import PARTIES_ANSWERS
 
 
-class StaffRole(StrEnum):
+class RegisterRole(StrEnum):
     """What a person does for their organisation; one person may have several roles."""
 
     ANALYST = "analyst"
@@ -21,23 +21,23 @@ class StaffRole(StrEnum):
     DUTY = "duty"
 
 
-ALL_ROLES = frozenset(StaffRole)
-WORKING = ALL_ROLES - {StaffRole.DPO}
+ALL_ROLES = frozenset(RegisterRole)
+WORKING = ALL_ROLES - {RegisterRole.DPO}
 """Roles that decide something: a data protection officer has no part in it (GDPR Art. 38(6))."""
 
-APPROVING = frozenset({StaffRole.APPROVER, StaffRole.HEAD})
+APPROVING = frozenset({RegisterRole.APPROVER, RegisterRole.HEAD})
 """Roles that count as one of two persons; two of them enter another one (R10)."""
 
-ENTERING = APPROVING | {StaffRole.LIAISON}
+ENTERING = APPROVING | {RegisterRole.LIAISON}
 """Who keeps the register."""
 
-ENTERING_TEMPORARILY = frozenset({StaffRole.HEAD, StaffRole.LIAISON, StaffRole.DUTY})
+ENTERING_TEMPORARILY = frozenset({RegisterRole.HEAD, RegisterRole.LIAISON, RegisterRole.DUTY})
 TEMPORARY = timedelta(hours=24)
 """How long a temporary entry holds: what is needed at night is confirmed by day, or ends."""
 
-ROLES_OF: Mapping[str, frozenset[StaffRole]] = {
+ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.submit": WORKING,
-    "case.assess": frozenset({StaffRole.ANALYST}),
+    "case.assess": frozenset({RegisterRole.ANALYST}),
     "case.clear": APPROVING,
     "case.close": WORKING,
     "case.consult": ALL_ROLES,
@@ -87,7 +87,7 @@ class NamedPerson:
 
     pointer: str
     pseudonym: str
-    roles: frozenset[StaffRole]
+    roles: frozenset[RegisterRole]
 
 
 def person_errors(
@@ -115,7 +115,7 @@ def entry_error(
     roles: frozenset[str], start: date, end: date | None, *, temporary: bool, today: date
 ) -> str | None:
     """What is wrong with a new entry, or None."""
-    if StaffRole.DPO in roles and len(roles) > 1:
+    if RegisterRole.DPO in roles and len(roles) > 1:
         return "a dpo decides nothing, so has no other role"
     if temporary and roles & APPROVING:
         return "a temporary entry is never approver or head: two persons enter those"

@@ -118,7 +118,7 @@ class StaffMember:
     from_: date
     until: date | None
     temporary: bool
-    ends_at: Annotated[datetime | None, "The moment at which it was ended, or ends by itself."]
+    ends_at: Annotated[datetime | None, "When it was ended, or a temporary one expires."]
     in_force: bool
     event: UUID
 

@@ -187,7 +187,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (_FIRST_STAFF,),
         staff.establish,
         about="Two of them as approver or head, who then enter the others. The pseudonyms that are "
-        "drawn go to the organisation, which alone notes whose they are.",
+        "drawn go to the organisation; only it notes whose they are.",
     ),
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact

@@ -10,8 +10,8 @@ from gateway.domain.staff import (
     APPROVING,
     ROLES_OF,
     NamedPerson,
+    RegisterRole,
     StaffEntry,
-    StaffRole,
     entry_error,
     person_errors,
     pseudonym,
@@ -51,7 +51,7 @@ def test_an_entry_is_in_force_on_its_days_and_until_it_is_ended(changes, in_forc
 
 
 def test_a_person_needs_an_entry_and_one_of_the_roles():
-    wanted = frozenset({StaffRole.ANALYST, StaffRole.OFFICER})
+    wanted = frozenset({RegisterRole.ANALYST, RegisterRole.OFFICER})
     persons = [
         NamedPerson("/by", "ofmin-7k3f", wanted),
         NamedPerson("/second", "ofmin-7k3f", APPROVING),
@@ -90,7 +90,7 @@ def test_a_pseudonym_names_the_organisation_and_nobody(organisation, made):
 
 
 def test_a_dpo_only_reads_and_tests():
-    deciding = {action for action, roles in ROLES_OF.items() if StaffRole.DPO not in roles}
+    deciding = {action for action, roles in ROLES_OF.items() if RegisterRole.DPO not in roles}
     others = {"case.consult", "audit.search", "registry.consult"}
     others |= {"conformance.start", "conformance.submit"}
     assert ROLES_OF.keys() - deciding == others

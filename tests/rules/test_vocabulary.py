@@ -9,7 +9,7 @@ from gateway.evidence import bundle_verification
 from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
-from gateway.registry import directory, enrolment, queries
+from gateway.registry import directory, enrolment, queries, staff
 from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import policy
@@ -34,6 +34,9 @@ BY_SYSTEMS = {
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
     "conformance.submit": conformance.send,
+    "staff.read": staff.page,
+    "staff.add": staff.add,
+    "staff.end": staff.end,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from gateway.domain.refusals import NotFound, SecondPersonRequired
-from gateway.domain.staff import StaffRole
+from gateway.domain.staff import RegisterRole
 from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
@@ -26,7 +26,7 @@ class StaffEntryBody(StrictSchema):
 
         include: ClassVar = {"from": field.day(required=False)}
 
-    roles = field.words(StaffRole, least=1)
+    roles = field.words(RegisterRole, least=1)
     until = field.day(required=False)
 
 
