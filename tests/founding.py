@@ -82,17 +82,8 @@ STAFF = (
         for who in ("analyst", "approver", "intake", "liaison", "officer", "pdc", "ofmin")
         for number in (1, 2, 3)
     ),
-    *(
-        "a-1",
-        "agent-1",
-        "auditor-1",
-        "officer-7",
-        "officer-9",
-        "somebody-1",
-        "staff-1",
-        "x-1",
-        "x1",
-    ),
+    *("a-1", "agent-1", "auditor-1", "be-1", "be-74", "ocrvp-1", "ocrvp-2", "officer-7"),
+    *("officer-9", "ofmin-73", "pdc-71", "pdc-72", "somebody-1", "staff-1", "x-1", "x1"),
 )
 """Persons of every organisation here, each with all the roles that decide something."""
 
