@@ -111,15 +111,14 @@ def person_errors(
             yield person.pointer, f"has no role for this in your staff register: needs {needed}"
 
 
-def entry_error(
-    roles: frozenset[str], start: date, end: date | None, *, temporary: bool, today: date
-) -> str | None:
+def entry_error(entry: StaffEntry, today: date) -> str | None:
     """What is wrong with a new entry, or None."""
-    if RegisterRole.DPO in roles and len(roles) > 1:
+    start, end = entry.start, entry.end
+    if RegisterRole.DPO in entry.roles and len(entry.roles) > 1:
         return "a dpo decides nothing, so has no other role"
-    if temporary and roles & APPROVING:
+    if entry.temporary and entry.roles & APPROVING:
         return "a temporary entry is never approver or head: two persons enter those"
-    if temporary and (end is not None or start != today):
+    if entry.temporary and (end is not None or start != today):
         return "a temporary entry begins now and ends after 24 hours: leave its days out"
     if start < today:
         return "must not begin in the past"

@@ -4,8 +4,7 @@ Two administrators enter the first ones. From then on the organisation keeps its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -23,6 +22,7 @@ from gateway.domain.staff import (
     entry_error,
     pseudonym,
 )
+from gateway.domain.timestamp import parse_date
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
@@ -43,71 +43,36 @@ from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
 _CHARACTERS = 4
 _TWO = 2
 _NEED_TWO = (
-    "an entry as approver or head needs two others in force as approver or head (approved_by); "
+    "an entry as approver or head needs two persons in force as approver or head (approved_by); "
     "the gateway's administrators enter the first two"
 )
 
 
-@dataclass(frozen=True)
-class NewEntry:
-    """A person to be entered, from today on where no ``start`` is given."""
-
-    roles: frozenset[str]
-    start: date | None = None
-    end: date | None = None
-
-
-@dataclass(frozen=True)
-class NewEntries:
-    """Persons to be entered, by whom, and which two agree to those that approve."""
-
-    by: str
-    entries: Sequence[NewEntry]
-    approved_by: tuple[str, ...] = ()
-    temporary: bool = False
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        entries = [
-            {"roles": sorted(one.roles), "from": _day(one.start), "until": _day(one.end)}
-            for one in self.entries
-        ]
-        approved, temporary = list(self.approved_by), self.temporary
-        return {"entries": entries, "approved_by": approved, "temporary": temporary}
-
-    def persons(self) -> tuple[NamedPerson, ...]:
-        """Who has to be in force, and in which roles."""
-        return (
-            NamedPerson("/by", self.by, ENTERING_TEMPORARILY if self.temporary else ENTERING),
-            *(
-                NamedPerson(f"/approved_by/{place}", one, APPROVING)
-                for place, one in enumerate(self.approved_by)
-            ),
-        )
-
-
-def add(ports: Ports, caller: Caller, key: str, asked: NewEntries) -> WriteResult:
+def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> WriteResult:
     """Enter persons, all or none; each gets a pseudonym.
 
-    Raises ValidationFailed, and SecondPersonRequired for one that approves without two others.
+    ``asked`` says ``by`` whom, and the roles and days of each of the ``entries``; ``approved_by``
+    whom, where one approves, and whether they are ``temporary``. Raises ValidationFailed, and
+    SecondPersonRequired for one that approves without two that agree.
     """
-    request = ActionRequest("staff.add", asked.by, key, asked.asked(), asked.persons())
+    by, approved_by = asked["by"], asked.get("approved_by", ())
+    temporary = asked.get("temporary", False)
+    persons = (
+        NamedPerson("/by", by, ENTERING_TEMPORARILY if temporary else ENTERING),
+        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
+    )
+    request = ActionRequest("staff.add", by, key, dict(asked), persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
-        entries = [_entry(context, caller.organisation, one, asked) for one in asked.entries]
-        today, temporary = context.today.day, asked.temporary
-        found = [
-            entry_error(one.roles, one.start, one.end, temporary=temporary, today=today)
-            for one in entries
-        ]
+        make = partial(_entry, context, caller.organisation, temporary=temporary)
+        entries = [make(one) for one in asked["entries"]]
+        found = [entry_error(one, context.today.day) for one in entries]
         if errors := [(f"/entries/{n}", error) for n, error in enumerate(found) if error]:
             raise ValidationFailed(errors)
-        if any(one.roles & APPROVING for one in entries) and len(set(asked.approved_by)) < _TWO:
+        if any(one.roles & APPROVING for one in entries) and len(set(approved_by)) < _TWO:
             raise SecondPersonRequired(_NEED_TWO)
-        stored = [_store(context, one) for one in entries]
-        _record(context, stored, (Party(caller.organisation, "actor"),), asked.approved_by)
-        return _added(context, stored)
+        return _enter(context, entries, (Party(caller.organisation, "actor"),), approved_by)
 
     return transact(ports, caller, request, act)
 
@@ -170,29 +135,39 @@ def establish(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState(
             "two approvers or heads are in force: the organisation keeps its register itself"
         )
-    asked = NewEntries("", [NewEntry(roles) for roles in context.values["entries"]])
-    stored = [_store(request, _entry(request, slug, one, asked)) for one in asked.entries]
-    _record(request, stored, events.gateway_and(slug))
-    return _added(request, stored)
+    entries = [_entry(request, slug, {"roles": roles}) for roles in context.values["entries"]]
+    return _enter(request, entries, events.gateway_and(slug))
 
 
 # --- What both share -----------------------------------------------------------------------------
 
 
 def _entry(
-    context: RequestContext, organisation: str, one: NewEntry, asked: NewEntries
+    context: RequestContext, organisation: str, one: Mapping[str, Any], *, temporary: bool = False
 ) -> StaffEntry:
     """The entry without its pseudonym, which is drawn when it is stored."""
     return StaffEntry(
         organisation=organisation,
         pseudonym="",
-        roles=one.roles,
-        start=one.start or context.today.day,
-        end=one.end,
-        temporary=asked.temporary,
-        ends_at=context.now + TEMPORARY if asked.temporary else None,
+        roles=frozenset(one["roles"]),
+        start=parse_date(one["from"]) if "from" in one else context.today.day,
+        end=parse_date(one["until"]) if "until" in one else None,
+        temporary=temporary,
+        ends_at=context.now + TEMPORARY if temporary else None,
         event=context.event,
     )
+
+
+def _enter(
+    context: RequestContext,
+    entries: Iterable[StaffEntry],
+    parties: tuple[Party, ...],
+    approved_by: Sequence[str] = (),
+) -> Mapping[str, Any]:
+    """Store entries and record them."""
+    stored = [_store(context, one) for one in entries]
+    _record(context, stored, parties, approved_by)
+    return dict(to_json(StaffAdded(context.event, [_view(context, one) for one in stored])))
 
 
 def _store(context: RequestContext, entry: StaffEntry) -> StaffEntry:
@@ -221,11 +196,6 @@ def _record(
     context.record(parties, events.shared("subject", canonical.encode(subject).decode(), parties))
 
 
-def _added(context: RequestContext, entries: Iterable[StaffEntry]) -> Mapping[str, Any]:
-    added = StaffAdded(context.event, [_view(context, one) for one in entries])
-    return dict(to_json(added))
-
-
 def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:
     return StaffMember(
         pseudonym=entry.pseudonym,
@@ -237,7 +207,3 @@ def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:
         in_force=entry.in_force(context.today.day, context.now),
         event=entry.event,
     )
-
-
-def _day(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()

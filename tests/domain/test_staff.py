@@ -77,7 +77,8 @@ def test_a_person_needs_an_entry_and_one_of_the_roles():
     ],
 )
 def test_a_new_entry_is_judged_by_its_roles_and_days(roles, start, end, temporary, good):
-    error = entry_error(frozenset(roles), start, end, temporary=temporary, today=DAY)
+    new = entry(roles=frozenset(roles), start=start, end=end, temporary=temporary)
+    error = entry_error(new, DAY)
     assert (error is None) is good
 
 

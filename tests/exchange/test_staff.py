@@ -1,7 +1,7 @@
 """Persons are entries: who may be named in a request, and how the register is kept."""
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -16,7 +16,6 @@ from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
-from gateway.registry.staff import NewEntries, NewEntry
 from tests import answers
 from tests.founding import (
     HOTLINE,
@@ -39,10 +38,14 @@ from tests.founding import (
 DRAFT = {"clearance": None}
 
 
+def asking(by, *entries, **more):
+    """A request for entries, as its body has it."""
+    return {"by": by, "entries": list(entries), **more}
+
+
 def entered(gateway, *roles, by="approver-1", organisation=HOTLINE, **more):
     """The pseudonyms of new entries, each of these roles."""
-    entries = [NewEntry(frozenset(one.split())) for one in roles]
-    asked = NewEntries(by, entries, **more)
+    asked = asking(by, *({"roles": one.split()} for one in roles), **more)
     written = gateway.do(staff.add, caller(organisation), gateway.key(), asked)
     return [one["pseudonym"] for one in written.result["entries"]]
 
@@ -199,7 +202,7 @@ def test_a_case_that_comes_cleared_names_both_assessors_too():
 
 def test_pseudonyms_are_drawn_and_the_event_is_for_the_organisation():
     gateway = founded()
-    asked = NewEntries("approver-1", [NewEntry(frozenset({"analyst"}))])
+    asked = asking("approver-1", {"roles": ["analyst"]})
     key = gateway.key()
     written = gateway.do(staff.add, caller(HOTLINE), key, asked)
     (made,) = written.result["entries"]
@@ -214,9 +217,9 @@ def test_pseudonyms_are_drawn_and_the_event_is_for_the_organisation():
 
 def test_an_approver_is_entered_by_two_others():
     gateway = founded()
-    approver = NewEntry(frozenset({"approver"}))
+    approver = {"roles": ["approver"]}
     for approved_by in ((), ("approver-1",), ("approver-1", "approver-1")):
-        asked = NewEntries("approver-1", [approver], approved_by)
+        asked = asking("approver-1", approver, approved_by=approved_by)
         refused_on_record(
             gateway, SecondPersonRequired, staff.add, caller(HOTLINE), gateway.key(), asked
         )
@@ -226,7 +229,8 @@ def test_an_approver_is_entered_by_two_others():
 def test_those_who_agree_are_in_force_as_approver_or_head():
     gateway = founded()
     analyst = entered(gateway, "analyst")[0]
-    asked = NewEntries("approver-1", [NewEntry(frozenset({"head"}))], ("approver-1", analyst))
+    agreed = ["approver-1", analyst]
+    asked = asking("approver-1", {"roles": ["head"]}, approved_by=agreed)
     refused = refused_without_event(
         gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
     )
@@ -235,8 +239,8 @@ def test_those_who_agree_are_in_force_as_approver_or_head():
 
 def test_of_several_entries_all_are_made_or_none():
     gateway = founded()
-    bad = NewEntry(frozenset({"analyst"}), start=date(2020, 1, 1))
-    asked = NewEntries("approver-1", [NewEntry(frozenset({"analyst"})), bad])
+    bad = {"roles": ["analyst"], "from": "2020-01-01"}
+    asked = asking("approver-1", {"roles": ["analyst"]}, bad)
     before = register(gateway)
     refused = refused_without_event(
         gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
@@ -255,7 +259,7 @@ def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer():
     duty = entered(gateway, "duty")[0]
     temporary = entered(gateway, "analyst", by=duty, temporary=True)[0]
     assert register(gateway)[temporary]["in_force"]
-    for_good = NewEntries(duty, [NewEntry(frozenset({"analyst"}))])
+    for_good = asking(duty, {"roles": ["analyst"]})
     refused_without_event(
         gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), for_good
     )
@@ -300,7 +304,7 @@ def empty():
 def test_two_administrators_enter_the_first_persons(empty):
     written = empty.administer("staff.establish", NEW, **FIRST)
     first, second = [one["pseudonym"] for one in written.result["entries"]]
-    asked = NewEntries(first, [NewEntry(frozenset({"approver", "liaison"}))], (first, second))
+    asked = asking(first, {"roles": ["approver"]}, approved_by=[first, second])
     told = empty.do(staff.add, caller(NEW), empty.key(), asked)
     assert len(told.result["entries"]) == 1
     check_log(empty)
@@ -342,8 +346,7 @@ def test_no_system_both_submits_cases_and_keeps_the_register():
 
 def test_an_entry_begins_on_its_day():
     gateway = founded()
-    tomorrow = NewEntry(frozenset({"analyst"}), start=date(2026, 3, 3))
-    asked = NewEntries("approver-1", [tomorrow])
+    asked = asking("approver-1", {"roles": ["analyst"], "from": "2026-03-03"})
     written = gateway.do(staff.add, caller(HOTLINE), gateway.key(), asked)
     assert not written.result["entries"][0]["in_force"]
     gateway.clock.advance(timedelta(days=1))

@@ -1,14 +1,11 @@
 """The staff register of the calling organisation: pseudonyms and roles, no names."""
 
-from datetime import date
 from typing import Any, ClassVar
 
 from gateway.domain.refusals import NotFound, SecondPersonRequired
 from gateway.domain.staff import RegisterRole
-from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
-from gateway.registry.staff import NewEntries, NewEntry
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -74,14 +71,7 @@ def add(call: Call) -> WriteResult:
     An entry as `approver` or `head` names two others in `approved_by`. A `temporary` entry is made
     by a head, liaison or duty person, holds at once, and ends after 24 hours.
     """
-    body = call.body
-    entries = [
-        NewEntry(frozenset(one["roles"]), _day(one.get("from")), _day(one.get("until")))
-        for one in body["entries"]
-    ]
-    approved_by = tuple(body.get("approved_by", ()))
-    asked = NewEntries(body["by"], entries, approved_by, body.get("temporary", False))
-    return staff.add(call.ports, call.caller, call.key, asked)
+    return staff.add(call.ports, call.caller, call.key, call.body)
 
 
 @writes(
@@ -96,7 +86,3 @@ def end(call: Call, pseudonym: str) -> WriteResult:
     if PSEUDONYM.fault(pseudonym):
         raise NotFound
     return staff.end(call.ports, call.caller, call.key, pseudonym, call.body["by"])
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else parse_date(text)
