@@ -14,7 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import make_url
@@ -22,9 +24,11 @@ from sqlalchemy import make_url
 from bench import machine
 from bench.baselines import BASELINES
 from bench.load import HOST
-from bench.workload import MATTER, ORIGINATOR, RECIPIENT, TERRITORY
+from bench.workload import MATTER, ORIGINATOR, RECIPIENT, STAFF, TERRITORY
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment, postgresql
+from gateway.domain.staff import WORKING, StaffEntry
+from gateway.kernel.ports import TransactionMode
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE, listener_answers
 from gateway.serving.tls import listener_environ
 
@@ -119,9 +123,21 @@ def _admit_members(stage: DemoEnvironment) -> None:
         grant = {"membership": membership, "from": _SINCE, "decision_ref": "bench"}
         stage.administer("membership.grant", member, grant)
         stage.enrol(member)
+        _enter_staff(stage, member)
     competence = {"function": "receive", "matter": MATTER, "territory": TERRITORY}
     mandate = {**competence, "legal_act": "bench", "from": _SINCE}
     stage.administer("mandate.grant", RECIPIENT, mandate)
+
+
+def _enter_staff(stage: DemoEnvironment, member: str) -> None:
+    """Enter the persons of the workload under their fixed pseudonyms, past the drawn ones."""
+    with opened(stage.operator) as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
+        for person in STAFF:
+            entry = StaffEntry(
+                member, person, WORKING, date(2000, 1, 1), None, False, None, UUID(int=0)
+            )
+            work.staff.add(entry)
+        work.commit()
 
 
 def register_key(stage: DemoEnvironment) -> Path:

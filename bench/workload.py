@@ -20,6 +20,9 @@ SYSTEM = "desk"
 """Two members, and what the system of each is called."""
 MATTER, TERRITORY = "csam", "FR"
 
+STAFF = ("analyst-1", "approver-2", "officer-3", "auditor-1")
+"""The persons of both."""
+
 SUBMIT, OFFER, ACCEPT, POST = "submit", "offer", "accept", "post"
 """Kinds of request: the three of a handoff, and the one that baselines take."""
 

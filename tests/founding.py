@@ -9,6 +9,7 @@ log holds exactly what was handed out.
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +26,7 @@ from gateway.changes import CHANGES
 from gateway.domain.case import GROUPS
 from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
+from gateway.domain.staff import WORKING, StaffEntry
 from gateway.evidence import approval, canonical, event, key_declaration, receipt, signature
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.exchange import cases, handoffs, offers
@@ -72,6 +74,34 @@ ALICE, BENOIT = "a-martin", "b-dubois"
 """The two administrators; people of nowhere."""
 
 CSAM_FR = ("csam", "FR")
+
+
+STAFF = (
+    *(
+        f"{who}-{number}"
+        for who in ("analyst", "approver", "intake", "liaison", "officer", "pdc", "ofmin")
+        for number in (1, 2, 3)
+    ),
+    *("a-1", "agent-1", "auditor-1", "be-1", "be-74", "ocrvp-1", "ocrvp-2", "officer-7"),
+    *("officer-9", "ofmin-73", "pdc-71", "pdc-72", "somebody-1", "staff-1", "x-1", "x1"),
+)
+"""Persons of every organisation here, each with all the roles that decide something."""
+
+
+def enter_staff(
+    begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]],
+    organisation: str,
+    pseudonyms: Iterable[str] = STAFF,
+    roles: frozenset[str] = WORKING,
+) -> None:
+    """Enter persons in an organisation's staff register, past its drawn pseudonyms and events."""
+    with begin(TransactionMode.WRITE) as work:
+        for name in pseudonyms:
+            entry = StaffEntry(
+                organisation, name, roles, date(2000, 1, 1), None, False, None, UUID(int=0)
+            )
+            work.staff.add(entry)
+        work.commit()
 
 
 @cache
@@ -244,6 +274,9 @@ class Founded:
             self.receipts.append(refused.receipt)
             raise
         self.receipts.append(written.receipt)
+        for change in (one for one in args if isinstance(one, Change)):
+            if change.action in ("organisation.admit", "organisation.apply"):
+                enter_staff(self.ports.begin, change.organisation)
         return replace(written, result=to_json(written.result))
 
     def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> RecordedRefusal:

@@ -15,7 +15,7 @@ from gateway.kernel.values import CertificateRequest
 from gateway.pki.end_entity import read_request
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey
-from tests.founding import DESK, Founded, document_key
+from tests.founding import DESK, Founded, document_key, enter_staff
 
 NEWCOMER = "hotline-new"
 TOKEN = base64url.encode(bytes(range(32)))
@@ -55,6 +55,7 @@ class Newcomer:
         with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
             work.organisations.add(newcomer(self.slug, status))
             work.commit()
+        enter_staff(self.gateway.ports.begin, self.slug)
         if status is not Status.APPLIED:
             self.gateway.administer(
                 "system.register", self.slug, system=DESK, scopes=sorted(SCOPES)

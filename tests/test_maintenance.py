@@ -39,6 +39,7 @@ from gateway.pki.publication import CHAIN_FILE, CRL_FILE, ROOT_FILE
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
+from tests.founding import enter_staff
 from tests.marks import raise_mark_file
 from tests.operating import MARTIN, PASSPHRASE, Operator, asked, operator
 from tests.store.samples import case as sample
@@ -693,6 +694,7 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
         for slug in ("ocrvp", "ofmin"):
             caller = Caller(slug, "desk", frozenset(SCOPES))
             ports = upkeep.gateway.ports
+            enter_staff(ports.begin, slug)
             successions.approve(
                 ports, caller, f"key-{slug}", succession, SuccessionApprovalRequest("officer-1")
             )

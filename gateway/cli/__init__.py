@@ -136,6 +136,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Show, verify and save receipts.",
     ),
+    "staff": Subcommand(
+        "gateway.cli.staff:staff",
+        PARTNERS,
+        "Keep your staff register: who may be named by --by.",
+    ),
     "succession": Subcommand(
         "gateway.cli.directory:succession",
         PARTNERS,

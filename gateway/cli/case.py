@@ -143,9 +143,16 @@ out_option = click.option(
 )
 
 
+second_assessor_option = click.option(
+    "--second-assessor",
+    metavar="PSEUDONYM",
+    help="Who assessed it too, for a classification by two persons (human_x2).",
+)
+
 _CLEARED_OPTIONS: Sequence[Parameter] = (
     click.option("--assessed-by", metavar="PSEUDONYM", help="Who assessed it, in your system."),
     click.option("--cleared-by", metavar="PSEUDONYM", help="Who cleared it, in your system."),
+    second_assessor_option,
     click.option(
         "--confirm-match",
         "confirm",
@@ -157,18 +164,24 @@ _CLEARED_OPTIONS: Sequence[Parameter] = (
 
 
 def _clearance(
-    assessed_by: str | None, cleared_by: str | None, confirm: tuple[str, ...]
+    assessed_by: str | None,
+    cleared_by: str | None,
+    second_assessor: str | None,
+    confirm: tuple[str, ...],
 ) -> dict[str, Any] | None:
-    if assessed_by is None and cleared_by is None and not confirm:
+    if not (assessed_by or cleared_by or second_assessor or confirm):
         return None
     if assessed_by is None or cleared_by is None:
         raise click.UsageError(
-            "--assessed-by and --cleared-by go together; --confirm-match needs both"
+            "--assessed-by and --cleared-by go together; --confirm-match and --second-assessor "
+            "need both"
         )
+    second = {} if second_assessor is None else {"second_assessor": second_assessor}
     return {
         "assessed_by": assessed_by,
         "cleared_by": cleared_by,
         "confirmed_matches": list(confirm),
+        **second,
     }
 
 
@@ -207,12 +220,14 @@ def revise(
         metavar="ID",
         help="Id of an automated match that the analyst confirms (R18).",
     ),
+    second_assessor_option,
     reason_option,
 )
 def assess(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Record the analyst's assessment of CASE.
 
-    Each automated match must be confirmed by its id (--confirm-match).
+    Each automated match must be confirmed by its id (--confirm-match). A classification by two
+    persons names the other analyst, too.
     """
     return _done(gateway.assess(**options))
 
@@ -485,6 +500,7 @@ def reseal(
     gateway: Gateway,
     assessed_by: str | None,
     cleared_by: str | None,
+    second_assessor: str | None,
     confirm: tuple[str, ...],
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
@@ -493,7 +509,7 @@ def reseal(
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
     only the previous recipient can open them. Your case is consulted for it, which is an event.
     """
-    clearance = _clearance(assessed_by, cleared_by, confirm)
+    clearance = _clearance(assessed_by, cleared_by, second_assessor, confirm)
     return _done(gateway.reseal(**options, clearance=clearance))
 
 

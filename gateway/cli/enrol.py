@@ -201,13 +201,17 @@ def _tell(
             "connection": str(connection),
         }
     )
-    click.echo(f"Next: {sanitise(_next(whoami['status'], connection))}")
+    click.echo(f"Next: {_next(whoami['status'], sanitise(str(connection)))}")
 
 
-def _next(status: str, connection: Path) -> str:
+def _next(status: str, connection: str) -> str:
     if status == "active":
         return f"casegate system check --connection {connection}"
-    return f"casegate conformance run --by PSEUDONYM --connection {connection}"
+    return (
+        f"casegate conformance run --by PSEUDONYM --connection {connection}\n"
+        f"  PSEUDONYM is one of casegate staff list --connection {connection}. If it shows none, "
+        "ask the gateway's administrators to enter your first persons."
+    )
 
 
 # --- `casegate conformance`: the test that comes before activation ---

@@ -254,7 +254,7 @@ by_option = click.option(
     "--by",
     required=True,
     metavar="PSEUDONYM",
-    help="Who in your organisation does this: a staff pseudonym, never a name.",
+    help="Who in your organisation does this: a pseudonym of `casegate staff list`.",
 )
 
 receipt_out_option = click.option(

@@ -112,9 +112,18 @@ class CaseClient(ClientBase):
         by: str,
         confirmed_matches: Sequence[str] = (),
         reason: str | None = None,
+        second_assessor: str | None = None,
     ) -> ConfirmedWrite:
-        """Record a person's assessment of the classification and of each automated match (R18)."""
-        asked = {"by": by, "confirmed_matches": list(confirmed_matches), "reason": reason}
+        """Record a person's assessment of the classification and of each automated match (R18).
+
+        A classification by two persons (`human_x2`) needs the second one too.
+        """
+        asked = {
+            "by": by,
+            "confirmed_matches": list(confirmed_matches),
+            "reason": reason,
+            "second_assessor": second_assessor,
+        }
         return self._exchange.write("case.assess", f"/cases/{spelled(case)}/assessment", asked)
 
     def clear(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:

@@ -27,6 +27,7 @@ from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
 from gateway.client.mirror import PublicLog
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
+from gateway.client.staff import StaffClient
 from gateway.client.transport import (
     AccessTokens,
     Assertions,
@@ -48,7 +49,7 @@ class Resent:
     refused: RequestRefused | None = None
 
 
-class Gateway(Sealing, Offers, Exports, SuccessionClient, Auditing):
+class Gateway(Sealing, Offers, Exports, SuccessionClient, StaffClient, Auditing):
     """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
 
     ``conformance`` are its conformance runs.

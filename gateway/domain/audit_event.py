@@ -51,10 +51,10 @@ class Party:
 class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
-    ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``, ``contacts``, ``sequence``; each occurs once in an event. ``value`` is
-    text or a list of texts. ``content_key`` is the key by which it is stored, and with which it
-    ends.
+    ``kind`` is one of ``by``, ``roles``, ``assessors``, ``cleared_by``, ``reason``, ``purpose``,
+    ``basis``, ``groups``, ``rules``, ``subject``, ``key``, ``contacts``, ``sequence``; each occurs
+    once in an event. ``value`` is text or a list of texts. ``content_key`` is the key by which it
+    is stored, and with which it ends.
     """
 
     kind: str
@@ -172,6 +172,10 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "succession.cancel": ("succession.cancelled", Operation.REGISTRY_CHANGE),
     "succession.approve": ("succession.approved", Operation.REGISTRY_CHANGE),
     "succession.read": ("succession.read", Operation.CONSULTATION),
+    "staff.read": ("staff.read", Operation.CONSULTATION),
+    "staff.add": ("staff.added", Operation.REGISTRY_CHANGE),
+    "staff.end": ("staff.ended", Operation.REGISTRY_CHANGE),
+    "staff.establish": ("staff.established", Operation.REGISTRY_CHANGE),
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),

@@ -17,6 +17,7 @@ from uuid import UUID
 from gateway.domain.marking import CONDITIONS, Marking, marking_of, strictest
 from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import ClassificationMethod
 
 PROFILE = "casegate-case/1"
 
@@ -133,6 +134,7 @@ class Case:
     state: CaseState = CaseState.DRAFT
     unconfirmed_matches: frozenset[str] = frozenset()
     assessed_by: str | None = None
+    second_assessor: str | None = None
     cleared_by: str | None = None
     revision: int = 1
 
@@ -153,28 +155,55 @@ def revise(case: Case, version: int, digest: str, unconfirmed_matches: frozenset
         digest=digest,
         unconfirmed_matches=unconfirmed_matches,
         assessed_by=None,
+        second_assessor=None,
         cleared_by=None,
     )
 
 
-def assess(case: Case, by: str, confirmed: frozenset[str]) -> Case:
-    """Record an analyst's assessment, which confirms every automated match (R18)."""
+def assess(
+    case: Case,
+    by: str,
+    confirmed: frozenset[str],
+    *,
+    second: str | None = None,
+    by_two: bool = False,
+) -> Case:
+    """Record an analyst's assessment, which confirms every automated match (R18).
+
+    ``second`` is another analyst who assessed it too, needed where a classification is ``by_two``.
+    """
     state = _moved(case, CaseAction.ASSESS)
+    if second == by or (by_two and second is None):
+        raise SecondPersonRequired(
+            "a classification by two persons (human_x2) needs another analyst as second_assessor"
+        )
     missing = case.unconfirmed_matches - confirmed
     if missing:
         raise UnconfirmedMatch(
             "a match is not a finding: a person must confirm the classifications "
             + ", ".join(sorted(missing))
         )
-    return replace(case, state=state, unconfirmed_matches=frozenset(), assessed_by=by)
+    return replace(
+        case,
+        state=state,
+        unconfirmed_matches=frozenset(),
+        assessed_by=by,
+        second_assessor=second,
+    )
 
 
 def clear(case: Case, by: str) -> Case:
-    """Clear the case for sharing; a different person than the analyst must do it (R10)."""
+    """Clear the case for sharing; a different person than who assessed it must do it (R10)."""
     state = _moved(case, CaseAction.CLEAR)
-    if by == case.assessed_by:
+    if by in (case.assessed_by, case.second_assessor):
         raise SecondPersonRequired("the person who clears a case is not the one who assessed it")
     return replace(case, state=state, cleared_by=by)
+
+
+def assessed_by_two(content: Mapping[str, Any]) -> bool:
+    """Whether the case says of a classification that two persons made it."""
+    two = ClassificationMethod.HUMAN_X2
+    return any(one["method"] == two for one in content.get("classifications", ()))
 
 
 def close(case: Case) -> Case:

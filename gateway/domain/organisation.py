@@ -57,6 +57,12 @@ SCOPES = (
 )
 """Scopes that a system may request."""
 
+STAFF_SCOPE = "staff"
+"""The scope of the system that keeps the staff register."""
+
+SEPARATE_SCOPES = frozenset({STAFF_SCOPE, "cases.write"})
+"""Never both for one system: who submits cases must not also say who the second person is."""
+
 ADMIN_SCOPES = ("admin",)
 """Scopes for systems of the operator; two persons grant them (R10)."""
 
@@ -126,6 +132,9 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
         "conformance.start",
         "conformance.read",
         "conformance.submit",
+        "staff.read",
+        "staff.add",
+        "staff.end",
     }
 )
 """What an organisation that is enrolled may ask before it is active; policies state it too."""

@@ -23,6 +23,7 @@ from gateway.domain.refusals import (
     OpenHandoffs,
     ValidationFailed,
 )
+from gateway.domain.staff import ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -68,12 +69,37 @@ OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
 class Clearance:
     """Who assessed and who cleared a case that a partner's own system has already cleared.
 
-    ``confirmed_matches`` are the ids of the automated matches that the analyst confirms.
+    ``confirmed_matches`` are the ids of the automated matches that the analyst confirms;
+    ``second_assessor`` assessed it too.
     """
 
     assessed_by: str
     cleared_by: str
     confirmed_matches: tuple[str, ...] = ()
+    second_assessor: str | None = None
+
+    def persons(self) -> tuple[NamedPerson, ...]:
+        """Who is named, for the staff register to know them."""
+        return (
+            NamedPerson("/clearance/assessed_by", self.assessed_by, ROLES_OF["case.assess"]),
+            NamedPerson("/clearance/cleared_by", self.cleared_by, ROLES_OF["case.clear"]),
+            *_second("/clearance/second_assessor", self.second_assessor),
+        )
+
+    def details(self, originator: str) -> tuple[EventDetail, ...]:
+        """Who assessed and cleared, as the event tells the originator."""
+        own = frozenset({originator})
+        assessors = tuple(filter(None, (self.assessed_by, self.second_assessor)))
+        return (
+            EventDetail("assessors", assessors, own),
+            EventDetail("cleared_by", self.cleared_by, own),
+        )
+
+
+def _second(pointer: str, person: str | None) -> tuple[NamedPerson, ...]:
+    """The second assessor of a case, where it has one."""
+    roles = ROLES_OF["case.assess"]
+    return () if person is None else (NamedPerson(pointer, person, roles),)
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,10 @@ class Submission:
     content: Mapping[str, Any]
     clearance: Clearance | None = None
     signed: VerifiedRequest | None = None
+
+    def persons(self) -> tuple[NamedPerson, ...]:
+        """Who is named beside who submits."""
+        return () if self.clearance is None else self.clearance.persons()
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
@@ -99,10 +129,13 @@ class CaseStepRequest:
     by: str
     reason: str | None = None
     confirmed_matches: tuple[str, ...] = ()
+    second_assessor: str | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        return {"reason": self.reason, "confirmed_matches": list(self.confirmed_matches)}
+        second = {} if self.second_assessor is None else {"second_assessor": self.second_assessor}
+        confirmed = list(self.confirmed_matches)
+        return {"reason": self.reason, "confirmed_matches": confirmed, **second}
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
@@ -114,7 +147,9 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     version, or ``previous`` is not the current one's digest), UnconfirmedMatch and
     SecondPersonRequired for its clearance.
     """
-    request = ActionRequest("case.submit", submission.by, key, submission.asked())
+    request = ActionRequest(
+        "case.submit", submission.by, key, submission.asked(), submission.persons()
+    )
     act = None
     if submission.signed is not None:
         document = stored_case(submission.signed)
@@ -127,11 +162,16 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
 def assess(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """Record an analyst's assessment; UnconfirmedMatch when a match is left (R18)."""
-    confirmed = frozenset(confirmation.confirmed_matches)
+    """Record an analyst's assessment; UnconfirmedMatch when a match is left (R18).
 
-    def step(_: RequestContext, found: Case) -> Case:
-        return cases.assess(found, confirmation.by, confirmed)
+    SecondPersonRequired where a classification is by two persons, and one is named.
+    """
+    confirmed = frozenset(confirmation.confirmed_matches)
+    second = confirmation.second_assessor
+
+    def step(_: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
+        by_two = cases.assessed_by_two(content)
+        return cases.assess(found, confirmation.by, confirmed, second=second, by_two=by_two)
 
     return _step(ports, caller, key, case, confirmation, action="case.assess", step=step)
 
@@ -141,7 +181,7 @@ def clear(
 ) -> WriteResult:
     """Another person releases the case for sharing; SecondPersonRequired when it is the analyst."""
 
-    def step(_: RequestContext, found: Case) -> Case:
+    def step(_: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         return cases.clear(found, confirmation.by)
 
     return _step(ports, caller, key, case, confirmation, action="case.clear", step=step)
@@ -152,7 +192,7 @@ def close(
 ) -> WriteResult:
     """The originator ends its work; OpenHandoffs while a recipient still works on it."""
 
-    def step(context: RequestContext, found: Case) -> Case:
+    def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
             raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
         return cases.close(found)
@@ -361,11 +401,11 @@ def _submit(
     context.about = EventSubject(case_digest=document.digest)
     earlier = context.work.cases.get(version.originator, version.case)
     if content["version"] == 1:
-        case = _cleared(_first(context, version, content), submission.clearance)
+        case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
-        case = _cleared(_next(context, earlier, version, content), submission.clearance)
+        case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
         context.work.cases.save(case, version)
         _end_suspensions(context, case)
@@ -375,6 +415,7 @@ def _submit(
             "purpose", tuple(content["marking"]["purpose"]), frozenset({version.originator})
         ),
         EventDetail("basis", _basis(content), frozenset({version.originator})),
+        *(submission.clearance.details(version.originator) if submission.clearance else ()),
     )
     return _submitted(version, verified, context.organisation, case.state)
 
@@ -398,7 +439,7 @@ def validate_first_version(
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
         unconfirmed_matches=cases.unconfirmed_matches(content),
     )
-    return _cleared(case, clearance).state
+    return _cleared(case, clearance, content).state
 
 
 def _first(context: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
@@ -453,10 +494,16 @@ def _next(
     return replace(revised, revision=case.revision + 1, erase_on=erase_on)
 
 
-def _cleared(case: Case, clearance: Clearance | None) -> Case:
+def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]) -> Case:
     if clearance is None:
         return case
-    assessed = cases.assess(case, clearance.assessed_by, frozenset(clearance.confirmed_matches))
+    assessed = cases.assess(
+        case,
+        clearance.assessed_by,
+        frozenset(clearance.confirmed_matches),
+        second=clearance.second_assessor,
+        by_two=cases.assessed_by_two(content),
+    )
     return cases.clear(assessed, clearance.cleared_by)
 
 
@@ -544,21 +591,28 @@ def _step(
     confirmation: CaseStepRequest,
     *,
     action: str,
-    step: Callable[[RequestContext, Case], Case],
+    step: Callable[[RequestContext, Case, Mapping[str, Any]], Case],
 ) -> WriteResult:
     """A person's step on a case, without a new version of it."""
     request = ActionRequest(
-        action, confirmation.by, key, {"case": str(case), **confirmation.asked()}
+        action,
+        confirmation.by,
+        key,
+        {"case": str(case), **confirmation.asked()},
+        _second("/second_assessor", confirmation.second_assessor),
     )
 
     def act(context: RequestContext) -> CaseStep:
         found, version = _authorized(context, case)
-        moved = replace(step(context, found), revision=found.revision + 1)
+        content = sd_jwt.read_stored(version.document).content
+        moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
         _end_suspensions(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
-        context.record((Party(found.originator, "originator"),), *reason)
+        assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
+        by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
+        context.record((Party(found.originator, "originator"),), *by_two, *reason)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:

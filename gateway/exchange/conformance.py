@@ -128,7 +128,7 @@ def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submissi
     return _answer(
         ports,
         caller,
-        ActionRequest("conformance.submit", submission.by, key, asked),
+        ActionRequest("conformance.submit", submission.by, key, asked, submission.persons()),
         CompletedAction.SENT,
         check,
     )

@@ -19,6 +19,7 @@ def record(
     result: EventResult = EventResult.ALLOWED,
     asked_in: str = GATEWAY,
     by: str | tuple[str, ...] | None = None,
+    roles: tuple[str, ...] = (),
     rules: tuple[str, ...] = (),
     rules_shown: bool = True,
     details: Iterable[EventDetail] = (),
@@ -30,15 +31,18 @@ def record(
 ) -> None:
     """Record that something was done or refused, in the streams of all ``parties``.
 
-    Who asked, ``by``, and the ``rules`` that decided are for the organisation ``asked_in`` alone
-    (and auditors); each of ``details`` names its readers, see `shared`. With ``rules_shown``
-    false nobody but an auditor reads the rules: they would tell what may not be known. ``at`` is
-    the moment by which a change of the registry was judged.
+    Who asked, ``by``, in which ``roles`` of the staff register, and the ``rules`` that decided
+    are for the organisation ``asked_in`` alone (and auditors); each of ``details`` names its
+    readers, see `shared`. With ``rules_shown`` false nobody but an auditor reads the rules: they
+    would tell what may not be known. ``at`` is the moment by which a change of the registry was
+    judged.
     """
     own = frozenset({asked_in})
     about: list[EventDetail] = []
     if by is not None:
         about.append(EventDetail("by", by, own))
+    if roles:
+        about.append(EventDetail("roles", roles, own))
     if rules:
         about.append(EventDetail("rules", rules, own if rules_shown else frozenset()))
     work.log.record(

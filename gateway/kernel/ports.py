@@ -27,6 +27,7 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.values import (
@@ -463,6 +464,22 @@ class SuccessionStore(Protocol):
         """Remember an ended handoff; AlreadyExists when it was ended before."""
 
 
+class StaffStore(Protocol):
+    """The staff registers of organisations; entries end, and no row is ever taken away."""
+
+    def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
+        """The organisation's entries of these pseudonyms, five at most, in one statement."""
+
+    def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
+        """The organisation's entries with a pseudonym greater than ``after``, in its order."""
+
+    def add(self, entry: StaffEntry) -> bool:
+        """Store a new entry; False, and nothing stored, when the pseudonym was ever used."""
+
+    def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
+        """Let an entry end at a moment."""
+
+
 class UnitOfWork(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -485,6 +502,7 @@ class UnitOfWork(Protocol):
     invitations: InvitationStore
     conformance: ConformanceStore
     successions: SuccessionStore
+    staff: StaffStore
     first: bool
 
     def __enter__(self) -> Self:

@@ -50,6 +50,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
 from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
@@ -135,13 +136,15 @@ class ActionRequest:
     """What an actor asks: the action, who in the organisation asks, and the content asked for.
 
     ``key`` is the idempotency key of a write, empty for what is asked without one; ``content`` is
-    what a repetition must repeat. ``describe`` says in the event of a refusal what was refused.
+    what a repetition must repeat. ``persons`` are further persons of the asking organisation whom
+    the content names. ``describe`` says in the event of a refusal what was refused.
     """
 
     action: str
     by: str | tuple[str, ...] | None = None
     key: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
+    persons: tuple[NamedPerson, ...] = ()
     describe: Callable[[Refusal], str | None] = lambda _: None
 
 
@@ -150,7 +153,8 @@ class RequestContext:
     """One request in one transaction. ``event`` is the id that its event will have.
 
     An act that finds its work done before points ``event`` at the earlier event, and records
-    nothing. ``persons`` are administrators whose signatures were good.
+    nothing. ``persons`` are administrators whose signatures were good; ``staff`` is who asks, as
+    the staff register of their organisation has them.
     """
 
     ports: Ports
@@ -163,6 +167,7 @@ class RequestContext:
     about: EventSubject = EventSubject()
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
+    staff: StaffEntry | None = None
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
     caller: Caller = field(init=False)
@@ -180,6 +185,13 @@ class RequestContext:
                 return self.persons
             case EnrollingSystem():
                 return self.actor.invitation.approved_by
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The organisation and roles of who asks, as `ofmin/officer`; none before they are read."""
+        if self.staff is None:
+            return ()
+        return tuple(f"{self.staff.organisation}/{role}" for role in sorted(self.staff.roles))
 
     def require(self, slug: str) -> Organisation:
         """An organisation as of this transaction, read once; a denial when there is none."""
@@ -233,6 +245,7 @@ class RequestContext:
             simulated_date=self.today.simulated_date,
             asked_in=self.actor.organisation if isinstance(self.actor, Caller) else GATEWAY,
             by=self.by,
+            roles=self.roles,
             rules=self.rules,
             details=details,
             handoff=self.about.handoff,
@@ -271,6 +284,7 @@ class _Denied(Exception):
         self.rules = rules
         self.about = EventSubject()
         self.by: str | tuple[str, ...] | None = None
+        self.roles: tuple[str, ...] = ()
 
 
 def transact(
@@ -300,6 +314,7 @@ def transact(
                     elif act is None:
                         raise EditConflict("the result of the earlier request is gone: ask again")
                     else:
+                        _require_persons(context)
                         result = act(context)
                 except (_Denied, Refusal) as failure:
                     _deny(context, failure)
@@ -318,11 +333,17 @@ def transact(
 def read(
     ports: Ports, actor: Actor, request: ActionRequest, query: Callable[[RequestContext], T]
 ) -> T:
-    """Look something up; a refusal is recorded in a transaction of its own."""
+    """Look something up; a refusal is recorded in a transaction of its own.
+
+    With an idempotency key a write follows, and asks for the persons named: not before it has
+    looked for its first result.
+    """
     try:
         with ports.begin(TransactionMode.READ) as work:
             context = _admit(ports, work, actor, request)
             try:
+                if not request.key:
+                    _require_persons(context)
                 return query(context)
             except (_Denied, Refusal) as failure:
                 _deny(context, failure)
@@ -343,6 +364,24 @@ def prepare(
         return query(context) if previous is None else None
 
     return read(ports, actor, request, query_unless_done)
+
+
+def _require_persons(context: RequestContext) -> None:
+    """Require that all persons of a partner's request are in force in its staff register.
+
+    Each has one of the roles that the action allows. Raises ValidationFailed.
+    """
+    request = context.request
+    if not isinstance(context.actor, Caller) or not isinstance(request.by, str):
+        return
+    persons = (NamedPerson("/by", request.by, ROLES_OF[request.action]), *request.persons)
+    found = context.work.staff.named(
+        context.actor.organisation, {person.pseudonym for person in persons}
+    )
+    entries = {one.pseudonym: one for one in found if one.in_force(context.today.day, context.now)}
+    if errors := tuple(person_errors(persons, entries)):
+        raise ValidationFailed(errors)
+    context.staff = entries[request.by]
 
 
 def authorize(
@@ -459,7 +498,7 @@ def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
         own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
         rules = refusal.rules if isinstance(refusal, Forbidden) else own
         denied = _Denied(refusal, result, rules)
-    denied.by = context.by
+    denied.by, denied.roles = context.by, context.roles
     if denied.result is not EventResult.NOT_FOUND:
         denied.about = context.about
     raise denied from denied.refusal.__cause__
@@ -554,6 +593,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
                 result=denial.result,
                 asked_in=owner if isinstance(actor, Caller) else GATEWAY,
                 by=request.by if isinstance(actor, Caller) else denial.by,
+                roles=denial.roles,
                 rules=denial.rules,
                 rules_shown=denial.result is not EventResult.NOT_FOUND
                 or not isinstance(actor, Caller),

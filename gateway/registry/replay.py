@@ -117,8 +117,10 @@ def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
 
 _Redo = Callable[[RequestContext, dict[str, Any]], None]
 _ACTIONS: Mapping[str, _Redo] = {
-    # Contacts decide nothing, and end.
-    **{one: partial(_make, one) for one in CHANGES if one != "contact.set"},
+    # Contacts decide nothing, and end; a staff register is its organisation's own.
+    **{
+        one: partial(_make, one) for one in CHANGES if one not in ("contact.set", "staff.establish")
+    },
     "gateway.create": _create,
     "certificate.issue": _issue,
     "organisation.enrol": _enrol,

@@ -113,6 +113,36 @@ class AuditAccessEntry:
 
 
 @dataclass(frozen=True)
+class StaffMember:
+    """An entry of the caller's own staff register: a person by pseudonym, never by name."""
+
+    pseudonym: str
+    roles: Sequence[str]
+    from_: date
+    until: date | None
+    temporary: bool
+    ends_at: Annotated[datetime | None, "When it was ended, or a temporary one expires."]
+    in_force: bool
+    event: UUID
+
+
+@dataclass(frozen=True)
+class StaffAdded:
+    """The entries that were made, each with the pseudonym that was drawn for it."""
+
+    event: UUID
+    entries: Sequence[StaffMember]
+
+
+@dataclass(frozen=True)
+class StaffEnded:
+    """The entry that was ended."""
+
+    event: UUID
+    pseudonym: str
+
+
+@dataclass(frozen=True)
 class OwnCertificate:
     """A certificate of the calling system."""
 

@@ -5,7 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.domain.invitation import LIFE, TOKEN, Invitation
-from gateway.domain.organisation import ADMIN_SCOPES, Certificate, Organisation, System
+from gateway.domain.organisation import (
+    ADMIN_SCOPES,
+    SEPARATE_SCOPES,
+    Certificate,
+    Organisation,
+    System,
+)
 from gateway.domain.refusals import InvitationUnusable, NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM
@@ -14,8 +20,13 @@ from gateway.kernel.fields import NOT_OF_FORM
 def register(context: ChangeContext) -> Mapping[str, Any]:
     """Register a system of an organisation."""
     organisation = context.organisation
-    name = context.values["system"]
-    system = System(organisation.slug, name, context.values["scopes"])
+    name, scopes = context.values["system"], context.values["scopes"]
+    if scopes >= SEPARATE_SCOPES:
+        both = " and ".join(sorted(SEPARATE_SCOPES))
+        raise ValidationFailed(
+            (("/scopes", f"one system never has both {both}: register a second system"),)
+        )
+    system = System(organisation.slug, name, scopes)
     context.work.organisations.add_system(system)
     return {"client_id": system.client_id, "scopes": sorted(system.scopes)}
 

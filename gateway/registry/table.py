@@ -19,6 +19,7 @@ from gateway.domain.organisation import (
     INTEREST_SCOPES,
     KINDS,
     SCOPES,
+    STAFF_SCOPE,
     MembershipClass,
 )
 from gateway.domain.vocabulary import Matter, Purpose, Regime
@@ -43,7 +44,7 @@ from gateway.kernel.fields import (
     signed_document,
     subset_of,
 )
-from gateway.registry import keys, mandates, members, systems
+from gateway.registry import keys, mandates, members, staff, systems
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
@@ -97,6 +98,15 @@ _RECEIVING = replace(
 _TOKEN = replace(
     digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
     read=systems.read_token_digest,
+)
+
+_FIRST_STAFF = Field(
+    "entries",
+    "The roles of one person, as head,liaison; once for each person.",
+    staff.read_roles,
+    {"type": "array", "minItems": 2, "items": {"type": "string", "pattern": "^[a-z,]+$"}},
+    several=True,
+    option="--entry",
 )
 
 CHANGES: Mapping[str, ChangeType] = {
@@ -170,6 +180,14 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
         partial(keys.set_lock, locked=False),
+    ),
+    "staff.establish": ChangeType(
+        "Enter the first persons of an organisation's staff register.",
+        2,
+        (_FIRST_STAFF,),
+        staff.establish,
+        about="Two of them as approver or head, who then enter the others. The pseudonyms that are "
+        "drawn go to the organisation; only it notes whose they are.",
     ),
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
@@ -272,8 +290,8 @@ CHANGES: Mapping[str, ChangeType] = {
             _SYSTEM,
             subset_of(
                 "scopes",
-                "What it may ask tokens for; by default all.",
-                SCOPES,
+                "What it may ask tokens for; by default all but staff, which excludes cases.write.",
+                (*SCOPES, STAFF_SCOPE),
                 option="--scope",
                 default=sorted(SCOPES),
             ),

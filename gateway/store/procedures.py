@@ -1,6 +1,6 @@
-"""What takes several steps: proposals, invitations, certificate requests, runs, successions."""
+"""What takes several steps: proposals, invitations, runs, successions; and the staff registers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, false, or_, select, update
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.invitation import Invitation
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.kernel.values import CertificateOrder, Proposal
 from gateway.store.columns import record_columns
@@ -19,6 +20,7 @@ from gateway.store.tables import (
     moved_handoff,
     proposal,
     signing_request,
+    staff,
     succession,
 )
 from gateway.store.transaction import Transaction, insert_new
@@ -362,3 +364,53 @@ def _succession(row: Any) -> Succession:
         )
         values[f"by_{organisation}"] = by and SuccessionApproval(by, event, signed)
     return Succession(**values)
+
+
+# --- Staff registers -----------------------------------------------------------------------------
+
+_staff = select(*record_columns(staff, StaffEntry)).where(
+    staff.c.organisation == bindparam("organisation")
+)
+_PERSONS = ("first", "second", "third", "fourth", "fifth")
+# As many places as a request may name persons: one text of the statement, compiled once.
+_STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _PERSONS)))
+_STAFF_PAGE = (
+    _staff.where(staff.c.pseudonym > bindparam("after"))
+    .order_by(staff.c.pseudonym)
+    .limit(bindparam("limit"))
+)
+_ADD_STAFF = insert_new(staff)
+_END_STAFF = (
+    update(staff)
+    .where(
+        staff.c.organisation == bindparam("of_organisation"),
+        staff.c.pseudonym == bindparam("of_pseudonym"),
+    )
+    .values(ends_at=bindparam("ends_at"))
+)
+
+
+class SqlStaff:
+    """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
+        first, *others = pseudonyms
+        names = dict(zip(_PERSONS, (first, *others), strict=False))
+        values = {**dict.fromkeys(_PERSONS, first), **names, "organisation": organisation}
+        return [StaffEntry(*row) for row in self._transaction.execute(_STAFF_NAMED, values)]
+
+    def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
+        values = {"organisation": organisation, "after": after, "limit": limit}
+        return [StaffEntry(*row) for row in self._transaction.execute(_STAFF_PAGE, values)]
+
+    def add(self, entry: StaffEntry) -> bool:
+        self._transaction.require_writing()
+        return self._transaction.changed(_ADD_STAFF, vars(entry))
+
+    def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
+        self._transaction.require_writing()
+        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
+        self._transaction.execute(_END_STAFF, values)

@@ -262,6 +262,23 @@ succession = Table(
     Index("succession_from", "predecessor", "competence"),
 )
 
+# Who acts for an organisation, owned by it: changed in WRITE Works, so that a rota waits for no
+# change of the registry. Entries end and stay: a pseudonym is never used again.
+staff = Table(
+    "staff",
+    metadata,
+    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
+    Column("pseudonym", TEXT, nullable=False),
+    Column("roles", TextSet, nullable=False),
+    Column("start", Day, nullable=False),
+    Column("end", Day),
+    Column("temporary", Boolean, nullable=False),
+    Column("ends_at", Instant),
+    Column("event", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation", "pseudonym"),
+    sqlite_with_rowid=False,
+)
+
 # --- Cases: each owned by its originator ---------------------------------------------------------
 
 # The current state of a case ("case" alone is a word of SQL).
@@ -276,6 +293,7 @@ case_file = Table(
     Column("state", Choice(CaseState), nullable=False),
     Column("unconfirmed_matches", TextSet, nullable=False),
     Column("assessed_by", TEXT),
+    Column("second_assessor", TEXT),  # where a classification is by two persons
     Column("cleared_by", TEXT),
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),

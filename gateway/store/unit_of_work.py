@@ -23,6 +23,7 @@ from gateway.kernel.ports import (
     ProposalStore,
     RateLimits,
     RevokedTokenStore,
+    StaffStore,
     SuccessionStore,
     TransactionMode,
 )
@@ -40,6 +41,7 @@ from gateway.store.procedures import (
     SqlInvitations,
     SqlProposals,
     SqlSigning,
+    SqlStaff,
     SqlSuccessions,
 )
 from gateway.store.registry import RegistryCache, SqlOrganisations
@@ -63,6 +65,7 @@ class SqlUnitOfWork:
     invitations: InvitationStore
     conformance: ConformanceStore
     successions: SuccessionStore
+    staff: StaffStore
     first: bool
 
     def __init__(
@@ -166,6 +169,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
     "successions": SqlSuccessions,
+    "staff": SqlStaff,
 }
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,

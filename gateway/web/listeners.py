@@ -11,6 +11,7 @@ from gateway.web.partners import (
     handoffs,
     measures,
     registry,
+    staff,
     successions,
 )
 
@@ -25,6 +26,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             successions,
             events,
             registry,
+            staff,
             changes,
             conformance,
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response
 
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import NotFound
 from gateway.kernel.client_assertion import ALGORITHMS
 from gateway.web.context import AppContext, JwkSet
@@ -40,7 +40,7 @@ def server_document(gate: AppContext) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": list(METHODS),
         "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
-        "scopes_supported": [*SCOPES, *ADMIN_SCOPES],
+        "scopes_supported": [*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES],
         "protected_resources": [gate.partners_url],
     }
 
@@ -50,7 +50,7 @@ def resource_document(gate: AppContext) -> dict[str, Any]:
     return {
         "resource": gate.partners_url,
         "authorization_servers": [gate.issuer],
-        "scopes_supported": [*SCOPES, *ADMIN_SCOPES],
+        "scopes_supported": [*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES],
         "bearer_methods_supported": ["header"],
         "tls_client_certificate_bound_access_tokens": True,
     }

@@ -18,7 +18,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, shape_of
@@ -87,6 +87,7 @@ SHAPES: Mapping[str, Shape] = {
     "Cases": _page("CaseSummary"),
     "Handoffs": _page("HandoffSummary"),
     "Successions": _object(items=_several("SuccessionView")),
+    "StaffRegister": _page("StaffMember"),
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),
     "OpenInvitations": _page("OpenInvitation"),
@@ -289,7 +290,7 @@ _DESCRIPTION = (
 def _oauth(partners: str) -> dict[str, Any]:
     flow = {
         "tokenUrl": f"{partners}/oauth/token",
-        "scopes": dict.fromkeys((*SCOPES, *ADMIN_SCOPES), ""),
+        "scopes": dict.fromkeys((*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES), ""),
     }
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 

@@ -18,7 +18,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION
-from tests.founding import CLEARED, SCOPES, case_content
+from tests.founding import CLEARED, SCOPES, case_content, enter_staff
 from tests.operating import Operator, operator, said
 
 HOTLINE = "point-de-contact"
@@ -44,6 +44,7 @@ def gw(tmp_path: Path) -> Operator:
 def submitted(gw: Operator, *, close: bool = True) -> UUID:
     """A case of the hotline, closed unless it is to stay open."""
     with gw.opened() as gateway:
+        enter_staff(gateway.ports.begin, HOTLINE)
         caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
         content = case_content(gateway.ports.new_id())
         submission = cases.Submission("intake-1", content, CLEARED)

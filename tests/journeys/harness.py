@@ -26,6 +26,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import VerificationKey
+from tests import founding
 from tests.journeys.front import Front
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
@@ -57,7 +58,17 @@ def admit_members(stage: DemoEnvironment) -> None:
     }
     stage.administer("mandate.grant", OFMIN, mandate)
     for member in MEMBERS:
+        enter_staff(stage, member.slug)
         stage.enrol(member.slug)
+
+
+def enter_staff(stage: DemoEnvironment, slug: str) -> None:
+    """Enter the persons of tests in an organisation's staff register."""
+    gateway = wiring.connect(config_of(stage))
+    try:
+        founding.enter_staff(gateway.ports.begin, slug)
+    finally:
+        gateway.close()
 
 
 @contextmanager

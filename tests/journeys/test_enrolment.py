@@ -67,6 +67,8 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     stage.administer("organisation.approve", slug, DECISION)
     stage.administer("system.register", slug, {"system": "desk", "scopes": sorted(SCOPES)})
     admin(stage, "invitation", "create", slug, "desk", "--out", file)
+    roles = ("--entry", "head,analyst", "--entry", "approver,liaison")
+    entered = admin(stage, "staff", "establish", slug, *roles, "--json")["result"]["entries"]
 
     assert f"{slug}, enrolled" in casegate("enrol", file, "--out", home)
     settings = home / "connection.toml"
@@ -74,7 +76,11 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     assert "R2.inactive" in casegate("directory", "list", "--connection", settings, status=1)
     admin(stage, "organisation", "activate", slug, "--reason", "in a hurry", status=1)
 
-    casegate("conformance", "run", "--connection", settings, "--by", "intake-1")
+    assert "intake-1" not in casegate("staff", "list", "--connection", settings)
+    stranger = ("--connection", settings, "--by", "intake-1")
+    assert "casegate staff" in casegate("conformance", "run", *stranger, status=1)
+    person = entered[0]["pseudonym"]
+    casegate("conformance", "run", "--connection", settings, "--by", person)
     admin(stage, "organisation", "activate", slug, "--reason", "conformance passed")
     casegate("directory", "show", slug, "--connection", settings)
     events = casegate("event", "list", "--connection", settings)

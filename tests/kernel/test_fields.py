@@ -84,6 +84,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.reinstate", HOTLINE, REASON),
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
+    ("staff.establish", HOTLINE, {"entries": ["head,analyst", "approver"]}),
     ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
     ("mandate.grant", HOTLINE, {**COMPETENCE, **DAYS}),

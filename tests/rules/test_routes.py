@@ -2,15 +2,16 @@
 
 import gateway.web.app  # noqa: F401 - loads every module that can define a refusal
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import Refusal
+from gateway.domain.staff import ROLES_OF
 from gateway.kernel import authentication  # noqa: F401
 from gateway.web import listeners, openapi
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import EndpointAccess, declared
 from gateway.web.openapi import document
 from gateway.web.problems import PROBLEMS, all_problems, problem_of
-from tests.founding import DESK, HOTLINE, policy
+from tests.founding import ABROAD, DESK, HOTLINE, policy
 from tests.web.listening import listening
 
 LINE = listening()
@@ -53,6 +54,9 @@ API = {
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
     ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
+    ("GET", "/staff"): ("staff.read", ANY_SCOPE),
+    ("POST", "/staff"): ("staff.add", "staff"),
+    ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
@@ -183,13 +187,20 @@ def test_every_route_with_a_scope_refuses_a_token_without_it():
 
 def test_every_write_asks_for_a_idempotency_key():
     LINE.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[*ADMIN_SCOPES])
-    hotline = LINE.partner()
+    LINE.keeps_staff(ABROAD)
+    hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
         assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
-            answer = hotline.post(path, {}, key=None)
+            partner = keeper if one.scope == STAFF_SCOPE else hotline
+            answer = partner.post(path, {}, key=None)
             assert answer.json["type"].endswith("/problems/idempotency-key-required")
+
+
+def test_every_action_that_names_a_person_says_which_roles_it_allows():
+    naming = {one.action for one in listeners.PARTNERS if one.body and "by" in one.body.fields}
+    assert naming == ROLES_OF.keys()
 
 
 def test_every_action_is_one_of_policy_and_of_the_log():
@@ -206,7 +217,12 @@ def test_every_action_of_partners_can_be_asked_for():
 
 
 def test_every_scope_is_used():
-    assert {one.scope for one in listeners.PARTNERS} == {*SCOPES, *ADMIN_SCOPES, ANY_SCOPE}
+    assert {one.scope for one in listeners.PARTNERS} == {
+        *SCOPES,
+        STAFF_SCOPE,
+        *ADMIN_SCOPES,
+        ANY_SCOPE,
+    }
 
 
 def test_every_endpoint_says_what_it_does():

@@ -18,7 +18,7 @@ from gateway.exchange import (
 )
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
-from gateway.registry import directory, enrolment, queries
+from gateway.registry import directory, enrolment, queries, staff
 from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import policy
@@ -44,6 +44,9 @@ BY_SYSTEMS = {
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
     "conformance.submit": conformance.send,
+    "staff.read": staff.page,
+    "staff.add": staff.add,
+    "staff.end": staff.end,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 

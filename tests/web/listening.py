@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from gateway.domain.organisation import Certificate
+from gateway.domain.organisation import STAFF_SCOPE, Certificate, System
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, SigningKey, generate_key, jwk_set
@@ -174,6 +174,13 @@ class Listening:
         if known is None:
             self.register(one, organisation)
         return Partner(self, organisation, one)
+
+    def keeps_staff(self, organisation: str) -> None:
+        """Let the organisation's desk keep its staff register, and do nothing else."""
+        self.gateway.beside.add(organisation)
+        with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+            work.organisations.save_system(System(organisation, DESK, frozenset({STAFF_SCOPE})))
+            work.commit()
 
     def anybody(self) -> FlaskClient:
         """A client of the public listener."""

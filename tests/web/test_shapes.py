@@ -292,6 +292,15 @@ def tell_of_the_registry(story: Story) -> None:
     story.post(HOTLINE, path, {**BY, "reason": "an urgent case"}, organisation=ABROAD)
 
 
+def tell_of_staff(story: Story) -> None:
+    story.line.keeps_staff(ABROAD)
+    story.partners[ABROAD].held = None
+    body = {**BY, "entries": [{"roles": ["analyst"], "until": "2030-01-01"}]}
+    (made,) = story.post(ABROAD, "/staff", body)["result"]["entries"]
+    story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=made["pseudonym"])
+    story.get(ABROAD, "/staff", "?limit=2")
+
+
 def test_every_answer_of_the_interface_is_as_described():
     line = listening()
     line.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
@@ -304,6 +313,7 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
+    tell_of_staff(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS
     }

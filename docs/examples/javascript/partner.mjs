@@ -116,6 +116,7 @@ const OF_CASE = [
 const ARRAYS = ["items", "statements", "subjects", "classifications", "references"];
 
 const confirmed = (content.classifications ?? []).map((one) => one.id);
+// Persons stand here and below by the pseudonyms of your own staff register.
 const persons = {
   by: "intake-1",
   clearance: { assessed_by: "analyst-1", cleared_by: "approver-1", confirmed_matches: confirmed },

@@ -144,6 +144,7 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
     """The case, signed, with the persons who hand it in, assessed and cleared it."""
     marking = content["marking"]
     confirms = [one["id"] for one in content.get("classifications", [])]
+    # Persons stand here and below by the pseudonyms of your own staff register.
     clearance = {
         "assessed_by": "analyst-1",
         "cleared_by": "approver-1",

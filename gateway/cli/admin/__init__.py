@@ -82,6 +82,7 @@ GROUPS = {
     "agreement": "Record and end agreements (R15).",
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
+    "staff": "Enter the first persons of a member's staff register.",
     "case": "Erase cases before their day.",
 }
 """Nouns whose commands are all made from the table of changes."""

@@ -369,7 +369,8 @@ def _parameter(field: Field) -> click.Parameter:
 
 def _value(field: Field, given: Any) -> Any:
     if field.several:
-        return sorted(set(given)) or field.default
+        # Words are a set; two texts of a list may be equal.
+        return (sorted(set(given)) if field.words else list(given)) or field.default
     if given is None or field.words:
         return given
     return _TYPES[field.given][1](given)

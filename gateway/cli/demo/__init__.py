@@ -131,6 +131,9 @@ class Scenario:
     first_handoff: str = ""
     open_handoff: str = ""
     """The one that OCRVP holds when its mandate moves."""
+    first: dict[str, str] = field(default_factory=dict)
+    second: dict[str, str] = field(default_factory=dict)
+    """The pseudonyms of each member's two persons: an analyst, and one who approves."""
 
     def tell(self) -> None:
         """Play all acts. The gateway is stopped in the end, so that verifying is offline."""
@@ -216,8 +219,16 @@ class Scenario:
         }
         self.change("mandate.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
         for member in MEMBERS:
+            self._enter_persons(member.slug)
             self.stage.enrol(member.slug)
         self.note("each member made its own key; the gateway issued a certificate for it")
+
+    def _enter_persons(self, slug: str) -> None:
+        """Enter a member's first two persons: it alone notes whose the pseudonyms are."""
+        roles = {"entries": ["analyst,head", "approver,officer"]}
+        what = f"entered the first two persons of {slug}"
+        entered = self.change("staff.establish", slug, roles, what)["entries"]
+        self.first[slug], self.second[slug] = (one["pseudonym"] for one in entered)
 
     def change(
         self, action: str, slug: str, values: Mapping[str, Any], what: str
@@ -236,16 +247,16 @@ class Scenario:
         self.case = content["case"]
         self._submit_and_clear(content)
         handoff = self._offer_to_the_mandate()
-        self.take_on(OCRVP, handoff, "ocrvp-7", "case_opened")
+        self.take_on(OCRVP, handoff, self.first[OCRVP], "case_opened")
         with self.stage.client(OCRVP) as office:
             closed = office.answer(
-                "close", handoff, "ocrvp-7", reason="the national file continues it"
+                "close", handoff, self.first[OCRVP], reason="the national file continues it"
             )
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
         self.open_handoff = self._offer_to_the_mandate()
-        self.take_on(OCRVP, self.open_handoff, "ocrvp-7", None)
+        self.take_on(OCRVP, self.open_handoff, self.first[OCRVP], None)
 
     def _refuse_media(self) -> None:
         image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
@@ -283,28 +294,28 @@ class Scenario:
     def _submit_and_clear(self, content: dict[str, Any]) -> None:
         matches = [c["id"] for c in content["classifications"]]
         with self.stage.client(HOTLINE) as hotline:
-            submitted = hotline.submit(content, "pdc-3")
+            submitted = hotline.submit(content, self.first[HOTLINE])
             self.wrote(HOTLINE, "submits the case as a draft", submitted)
             try:
-                hotline.assess(self.case, "pdc-3")
+                hotline.assess(self.case, self.first[HOTLINE])
             except RequestRefused as refused:
                 self.refused(HOTLINE, "assesses it without confirming the match", refused)
             assessed = hotline.assess(
-                self.case, "pdc-3", confirmed_matches=matches, reason="seen by me"
+                self.case, self.first[HOTLINE], confirmed_matches=matches, reason="seen by me"
             )
             self.wrote(HOTLINE, "has a person confirm the match", assessed)
             try:
-                hotline.clear(self.case, "pdc-3")
+                hotline.clear(self.case, self.first[HOTLINE])
             except RequestRefused as refused:
                 self.refused(HOTLINE, "has the same person clear it", refused)
-            cleared = hotline.clear(self.case, "pdc-9")
+            cleared = hotline.clear(self.case, self.second[HOTLINE])
             self.wrote(HOTLINE, "has another person clear it", cleared)
 
     def _offer_to_the_mandate(self) -> str:
         with self.stage.client(HOTLINE) as hotline:
             offered = hotline.offer(
                 self.case,
-                "pdc-9",
+                self.second[HOTLINE],
                 competence=("csam", "FR"),
                 groups=CONTENT,
                 purpose=["investigate", "protect_child"],
@@ -357,7 +368,7 @@ class Scenario:
             try:
                 hotline.offer(
                     self.case,
-                    "pdc-9",
+                    self.second[HOTLINE],
                     organisation=OCRVP,
                     groups=CONTENT,
                     purpose=["investigate"],
@@ -366,14 +377,14 @@ class Scenario:
                 self.refused(HOTLINE, "offers it to OCRVP, now only an observer", refused)
         with self.stage.client(OCRVP) as office:
             try:
-                office.consult(self.first_handoff, "ocrvp-7", "assessment", "one more look")
+                office.consult(self.first_handoff, self.first[OCRVP], "assessment", "one more look")
             except RequestRefused as refused:
                 self.refused(OCRVP, "consults what it had closed", refused)
         handoff = self._offer_to_the_mandate()
-        self.take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
+        self.take_on(OFMIN, handoff, self.second[OFMIN], "child_safeguarded")
         self._show_outcome(handoff)
         with self.stage.client(OFMIN) as office:
-            self.bundle = office.export(handoff, "ofmin-2", "for the file")
+            self.bundle = office.export(handoff, self.second[OFMIN], "for the file")
 
     def _show_outcome(self, handoff: str) -> None:
         with self.stage.client(HOTLINE) as hotline:
@@ -386,14 +397,14 @@ class Scenario:
         with self.stage.client(HOTLINE) as hotline:
             offered = hotline.offer(
                 self.case,
-                "pdc-9",
+                self.second[HOTLINE],
                 organisation=ABROAD,
                 groups=["items", "classifications", "statements", "basis"],
                 purpose=["remove"],
             )
         self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
         self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
-        self.take_on(ABROAD, str(offered.result["handoff"]), "be-4", "removed")
+        self.take_on(ABROAD, str(offered.result["handoff"]), self.first[ABROAD], "removed")
 
     # --- the succession ---
 
@@ -411,19 +422,21 @@ class Scenario:
         planned = self.change("succession.plan", OCRVP, values, what)
         for slug in (OCRVP, OFMIN):
             with self.stage.client(slug) as office:
-                approved = office.approve_succession(planned["succession"], f"{slug}-1")
+                approved = office.approve_succession(planned["succession"], self.second[slug])
             self.wrote(slug, "approves the succession", approved)
 
     def _show_succession(self) -> None:
         """Tell what maintenance did at the first moment of the new day, and who reads now."""
         new = self._tell_what_moved()
-        self.take_on(OFMIN, new, "ofmin-1", None)
+        self.take_on(OFMIN, new, self.first[OFMIN], None)
         with self.stage.client(OCRVP) as office:
-            opened = office.consult(self.open_handoff, "ocrvp-7", "quality", "to hand it over")
+            opened = office.consult(
+                self.open_handoff, self.first[OCRVP], "quality", "to hand it over"
+            )
             told = f"still opens what it had accepted (until {READ_UNTIL})"
             self.wrote(OCRVP, told, opened.written)
         with self.stage.client(OFMIN) as office:
-            self.succession_bundle = office.export(new, "ofmin-1", "for the file")
+            self.succession_bundle = office.export(new, self.first[OFMIN], "for the file")
 
     def _tell_what_moved(self) -> str:
         """The handoff at the successor, as the originator sees it."""
@@ -448,6 +461,7 @@ class Scenario:
         change("membership.grant", NEWCOMER, MEMBERSHIP, f"made {NEWCOMER} an associate")
         system = {"system": "desk", "scopes": sorted(SCOPES)}
         change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
+        self._enter_persons(NEWCOMER)
 
     def _join(self) -> None:
         folder = self.stage.folder
@@ -459,7 +473,9 @@ class Scenario:
         run_command("enrol", str(invitation), "--out", str(home))
         self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
         settings = home / "connection.toml"
-        run_command("conformance", "run", "--connection", str(settings), "--by", "intake-1")
+        run_command(
+            "conformance", "run", "--connection", str(settings), "--by", self.first[NEWCOMER]
+        )
         self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")
         reason = {"reason": "conformance passed"}
         self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")

@@ -42,6 +42,7 @@ class ClearanceBody(StrictSchema):
 
     assessed_by = field.staff()
     cleared_by = field.staff()
+    second_assessor = field.staff(required=False)
     confirmed_matches = field.several(field.uuid())
 
 
@@ -74,6 +75,7 @@ class AssessmentBody(StrictSchema):
     """An analyst assesses the case and confirms the automated matches named here."""
 
     by = field.staff()
+    second_assessor = field.staff(required=False)
     confirmed_matches = field.several(field.uuid())
     reason = field.free(300, required=False)
 
@@ -213,7 +215,12 @@ def submission(call: Call) -> Submission:
 
 
 def _clearance(body: Mapping[str, Any]) -> Clearance:
-    return Clearance(body["assessed_by"], body["cleared_by"], tuple(body["confirmed_matches"]))
+    return Clearance(
+        body["assessed_by"],
+        body["cleared_by"],
+        tuple(body["confirmed_matches"]),
+        body.get("second_assessor"),
+    )
 
 
 @writes(
@@ -222,10 +229,13 @@ def _clearance(body: Mapping[str, Any]) -> Clearance:
     "cases.write",
     "CaseStep",
     body=AssessmentBody(),
-    refusals=(*CONTENT, UnconfirmedMatch),
+    refusals=(*CONTENT, UnconfirmedMatch, SecondPersonRequired),
 )
 def assess(call: Call, case: UUID) -> WriteResult:
-    """Record an analyst's assessment; a person must confirm each automated match (R18)."""
+    """Record an analyst's assessment; a person must confirm each automated match (R18).
+
+    A classification by two persons (`human_x2`) needs a `second_assessor` beside the analyst.
+    """
     return cases.assess(call.ports, call.caller, call.key, case, _confirmation(call.body))
 
 
@@ -256,7 +266,8 @@ def close(call: Call, case: UUID) -> WriteResult:
 
 
 def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
-    return CaseStepRequest(body["by"], body.get("reason"), tuple(body.get("confirmed_matches", ())))
+    confirmed = tuple(body.get("confirmed_matches", ()))
+    return CaseStepRequest(body["by"], body.get("reason"), confirmed, body.get("second_assessor"))
 
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())

@@ -1,0 +1,127 @@
+"""`casegate staff`: the register of who acts for this organisation, by pseudonym and role."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.arguments import FILE
+from gateway.cli.output import print_items
+from gateway.cli.partner_command import EPILOG, partner_command, write_command
+from gateway.client import ConfirmedWrite, Gateway
+from gateway.domain.staff import RegisterRole
+
+COLUMNS = ("roles", "from", "until")
+"""Of a file of persons; ``roles`` are separated by spaces, empty days are left out."""
+
+
+@click.group(epilog=EPILOG)
+def staff() -> None:
+    """Keep your staff register: who may be named by --by.
+
+    It holds pseudonyms and roles, never names: note yourself whose each pseudonym is, where your
+    organisation keeps such things. The gateway's administrators enter your first persons.
+    """
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    """The persons of a CSV file, one a line below its headings."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        rows = csv.DictReader(text, strict=True)
+        try:
+            if "roles" not in (rows.fieldnames or ()) or set(rows.fieldnames or ()) - {*COLUMNS}:
+                raise click.UsageError(f"The headings of {file} are: {','.join(COLUMNS)}.")
+            return [_entry(row, f"{file}, line {rows.line_num}") for row in rows]
+        except (csv.Error, UnicodeError) as error:
+            raise click.UsageError(f"{file} is not a CSV file: {error}") from None
+
+
+def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
+    if None in row:
+        raise click.UsageError(f"{place} has more cells than headings.")
+    entry = {name: text.strip() for name, text in row.items() if text and text.strip()}
+    return {**entry, "roles": entry.get("roles", "").split()}
+
+
+@write_command(
+    staff,
+    click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        type=click.Choice([*map(str, RegisterRole)]),
+        help="A role of the person; repeat it for each.",
+    ),
+    click.option("--from", "start", type=_DAY, metavar="YYYY-MM-DD", help="First day; else today."),
+    click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="First day without it."),
+    click.option(
+        "--file",
+        type=FILE,
+        metavar="FILE",
+        help="Several persons: CSV with the headings roles,from,until; roles separated by spaces.",
+    ),
+    click.option(
+        "--approved-by",
+        multiple=True,
+        metavar="PSEUDONYM",
+        help="Give it twice for an approver or head: two others in force as approver or head.",
+    ),
+    click.option("--temporary", is_flag=True, help="Holds at once, and for 24 hours only."),
+)
+def add(
+    gateway: Gateway,
+    by: str,
+    roles: tuple[str, ...],
+    start: Any,
+    until: Any,
+    file: Path | None,
+    approved_by: tuple[str, ...],
+    temporary: bool,
+) -> tuple[ConfirmedWrite, str]:
+    """Enter a person, or all of a file; the gateway draws the pseudonyms.
+
+    They are printed in the order of the file. A head, liaison or duty person can add somebody for
+    a night with --temporary.
+    """
+    if bool(roles) is bool(file) or (file and (start or until)):
+        raise click.UsageError("Give --role with its days, or --file.")
+    days = {
+        name: day.date().isoformat() for name, day in (("from", start), ("until", until)) if day
+    }
+    entries = [{"roles": [*roles], **days}] if file is None else _read(file)
+    written = gateway.add_staff(entries, by, approved_by=approved_by, temporary=temporary)
+    return written, "; ".join(_lines(written.result["entries"]))
+
+
+def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
+    for one in entries:
+        yield f"{one['pseudonym']} is {', '.join(one['roles'])}"
+
+
+@partner_command(staff, name="list")
+def list_(gateway: Gateway, as_json: bool) -> None:
+    """List your register, with the entries that ended."""
+    found = list(gateway.staff())
+    headings = ("pseudonym", "roles", "from", "until", "in force")
+    rows = [
+        (
+            one["pseudonym"],
+            ", ".join(one["roles"]),
+            one["from"],
+            one["ends_at"] or one["until"] or "-",
+            "yes" if one["in_force"] else "no",
+        )
+        for one in found
+    ]
+    print_items(as_json, found, headings, rows)
+
+
+@write_command(staff, click.argument("pseudonym"))
+def end(gateway: Gateway, by: str, pseudonym: str) -> tuple[ConfirmedWrite, str]:
+    """End the entry of PSEUDONYM at once; it is never used again."""
+    return gateway.end_staff(pseudonym, by), f"{pseudonym} is not in force any more"

@@ -1,0 +1,138 @@
+"""The staff register: an organisation's persons by pseudonym, roles and days; never by name."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.answers import PARTIES_ANSWERS
+
+
+class RegisterRole(StrEnum):
+    """What a person does for their organisation; one person may have several roles."""
+
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    LIAISON = "liaison"
+    OFFICER = "officer"
+    HEAD = "head"
+    DPO = "dpo"
+    DUTY = "duty"
+
+
+ALL_ROLES = frozenset(RegisterRole)
+WORKING = ALL_ROLES - {RegisterRole.DPO}
+"""Roles that decide something: a data protection officer has no part in it (GDPR Art. 38(6))."""
+
+APPROVING = frozenset({RegisterRole.APPROVER, RegisterRole.HEAD})
+"""Roles that count as one of two persons; two of them enter another one (R10)."""
+
+ENTERING = APPROVING | {RegisterRole.LIAISON}
+"""Who keeps the register."""
+
+ENTERING_TEMPORARILY = frozenset({RegisterRole.HEAD, RegisterRole.LIAISON, RegisterRole.DUTY})
+TEMPORARY = timedelta(hours=24)
+"""How long a temporary entry holds: what is needed at night is confirmed by day, or ends."""
+
+ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
+    "case.submit": WORKING,
+    "case.assess": frozenset({RegisterRole.ANALYST}),
+    "case.clear": APPROVING,
+    "case.close": WORKING,
+    "case.consult": ALL_ROLES,
+    "handoff.offer": WORKING,
+    **{kind.action: WORKING for kind in PARTIES_ANSWERS},
+    "succession.approve": APPROVING,
+    "conformance.start": ALL_ROLES,
+    "conformance.submit": ALL_ROLES,
+    "audit.search": ALL_ROLES,
+    "registry.consult": ALL_ROLES,
+    "staff.add": ENTERING | ENTERING_TEMPORARILY,
+    "staff.end": ENTERING,
+}
+"""For each action that names a person, the roles of which the person has one."""
+
+
+@dataclass(frozen=True)
+class StaffEntry:
+    """One person of an organisation, under a pseudonym that is never used again.
+
+    The entry holds from ``start`` until ``end`` (days; None: no end yet), and in no case from
+    ``ends_at`` on: the moment at which it was ended, or a temporary one ends by itself. ``event``
+    recorded it.
+    """
+
+    organisation: str
+    pseudonym: str
+    roles: frozenset[str]
+    start: date
+    end: date | None
+    temporary: bool
+    ends_at: datetime | None
+    event: UUID
+
+    def in_force(self, day: date, now: datetime) -> bool:
+        """Whether the person acts for the organisation at the moment ``now`` of a civil day."""
+        return (
+            self.start <= day
+            and (self.end is None or day < self.end)
+            and (self.ends_at is None or now < self.ends_at)
+        )
+
+
+@dataclass(frozen=True)
+class NamedPerson:
+    """A person whom a request names at ``pointer``, and the ``roles`` of which one is needed."""
+
+    pointer: str
+    pseudonym: str
+    roles: frozenset[RegisterRole]
+
+
+def person_errors(
+    persons: Iterable[NamedPerson], entries: Mapping[str, StaffEntry]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the persons of a request, by JSON pointer.
+
+    ``entries`` are those in force, by pseudonym.
+    """
+    for person in persons:
+        entry = entries.get(person.pseudonym)
+        if entry is None:
+            yield (
+                person.pointer,
+                "is not in force in your staff register: see casegate staff list. At night a head, "
+                "liaison or duty person may add somebody for 24 hours: casegate staff add "
+                "--temporary",
+            )
+        elif not entry.roles & person.roles:
+            needed = ", ".join(sorted(person.roles))
+            yield person.pointer, f"has no role for this in your staff register: needs {needed}"
+
+
+def entry_error(entry: StaffEntry, today: date) -> str | None:
+    """What is wrong with a new entry, or None."""
+    start, end = entry.start, entry.end
+    if RegisterRole.DPO in entry.roles and len(entry.roles) > 1:
+        return "a dpo decides nothing, so has no other role"
+    if entry.temporary and entry.roles & APPROVING:
+        return "a temporary entry is never approver or head: two persons enter those"
+    if entry.temporary and (end is not None or start != today):
+        return "a temporary entry begins now and ends after 24 hours: leave its days out"
+    if start < today:
+        return "must not begin in the past"
+    if end is not None and end <= start:
+        return "must end after it begins"
+    return None
+
+
+_ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
+"""32 characters, so that five bits draw one: no 0 and o, no 1 and l."""
+
+
+def pseudonym(organisation: str, drawn: bytes) -> str:
+    """A pseudonym as `pdc-7k3f`: of the organisation's id, then one character for each byte."""
+    parts = [part for part in organisation.split("-") if part]
+    prefix = parts[0] if len(parts) == 1 else "".join(part[0] for part in parts)
+    return f"{prefix[:5]}-{''.join(_ALPHABET[byte & 31] for byte in drawn)}"

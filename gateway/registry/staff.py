@@ -1,0 +1,209 @@
+"""Staff registers: an organisation enters and ends its persons; it alone knows who they are.
+
+Two administrators enter the first ones. From then on the organisation keeps its register itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from gateway.domain.audit_event import Party
+from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
+from gateway.domain.staff import (
+    ALL_ROLES,
+    APPROVING,
+    ENTERING,
+    ENTERING_TEMPORARILY,
+    TEMPORARY,
+    NamedPerson,
+    StaffEntry,
+    entry_error,
+    pseudonym,
+)
+from gateway.domain.timestamp import parse_date
+from gateway.evidence import canonical
+from gateway.kernel import events
+from gateway.kernel.changes import ChangeContext
+from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page, iterate, to_json
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller
+from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
+
+_CHARACTERS = 4
+_TWO = 2
+_NEED_TWO = (
+    "an entry as approver or head needs two persons in force as approver or head (approved_by); "
+    "the gateway's administrators enter the first two"
+)
+
+
+def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> WriteResult:
+    """Enter persons, all or none; each gets a pseudonym.
+
+    ``asked`` says ``by`` whom, and the roles and days of each of the ``entries``; ``approved_by``
+    whom, where one approves, and whether they are ``temporary``. Raises ValidationFailed, and
+    SecondPersonRequired for one that approves without two that agree.
+    """
+    by, approved_by = asked["by"], asked.get("approved_by", ())
+    temporary = asked.get("temporary", False)
+    persons = (
+        NamedPerson("/by", by, ENTERING_TEMPORARILY if temporary else ENTERING),
+        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
+    )
+    request = ActionRequest("staff.add", by, key, dict(asked), persons)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, context.entity())
+        make = partial(_entry, context, caller.organisation, temporary=temporary)
+        entries = [make(one) for one in asked["entries"]]
+        found = [entry_error(one, context.today.day) for one in entries]
+        if errors := [(f"/entries/{n}", error) for n, error in enumerate(found) if error]:
+            raise ValidationFailed(errors)
+        if any(one.roles & APPROVING for one in entries) and len(set(approved_by)) < _TWO:
+            raise SecondPersonRequired(_NEED_TWO)
+        return _enter(context, entries, (Party(caller.organisation, "actor"),), approved_by)
+
+    return transact(ports, caller, request, act)
+
+
+def end(ports: Ports, caller: Caller, key: str, person: str, by: str) -> WriteResult:
+    """End an entry at once; its pseudonym is never used again. Raises WrongState."""
+    request = ActionRequest("staff.end", by, key, {"pseudonym": person})
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, context.entity())
+        found = context.work.staff.named(caller.organisation, [person])
+        if not found:
+            deny_as_not_found()
+        (entry,) = found
+        if entry.ends_at is not None and entry.ends_at <= context.now:
+            raise WrongState("the entry ended before")
+        context.work.staff.end(caller.organisation, person, context.now)
+        _record(context, [entry], (Party(caller.organisation, "actor"),))
+        return dict(to_json(StaffEnded(context.event, person)))
+
+    return transact(ports, caller, request, act)
+
+
+def page(ports: Ports, caller: Caller, after: str, limit: int) -> Page[StaffMember]:
+    """The caller's own register by pseudonym, with those that ended."""
+
+    def query(context: RequestContext) -> Page[StaffMember]:
+        authorize(context, context.entity())
+        rows = partial(context.work.staff.page, caller.organisation)
+        view = partial(_view, context)
+        return collect_page(rows, attrgetter("pseudonym"), view, after, limit)
+
+    return read(ports, caller, ActionRequest("staff.read"), query)
+
+
+# --- The first persons of an organisation, by two administrators ---------------------------------
+
+
+def read_roles(value: Any) -> tuple[frozenset[str], ...]:
+    """The roles of each person, as "head,liaison"; ValueError unless two of them approve."""
+    entries = tuple(frozenset(one.split(",")) for one in value)
+    if not isinstance(value, list) or sum(bool(one & APPROVING) for one in entries) < _TWO:
+        raise ValueError
+    if not all(one <= ALL_ROLES for one in entries):
+        raise ValueError
+    return entries
+
+
+def establish(context: ChangeContext) -> Mapping[str, Any]:
+    """Enter the first persons of an organisation, two of them as approver or head.
+
+    Also later ones, once fewer than two of those are left. Raises WrongState otherwise.
+    """
+    slug, request = context.organisation.slug, context.request
+    held = iterate(partial(context.work.staff.page, slug), attrgetter("pseudonym"), "")
+    approving = [
+        one for one in held if one.roles & APPROVING and one.in_force(context.today, context.now)
+    ]
+    if len(approving) >= _TWO:
+        raise WrongState(
+            "two approvers or heads are in force: the organisation keeps its register itself"
+        )
+    entries = [_entry(request, slug, {"roles": roles}) for roles in context.values["entries"]]
+    return _enter(request, entries, events.gateway_and(slug))
+
+
+# --- What both share -----------------------------------------------------------------------------
+
+
+def _entry(
+    context: RequestContext, organisation: str, one: Mapping[str, Any], *, temporary: bool = False
+) -> StaffEntry:
+    """The entry without its pseudonym, which is drawn when it is stored."""
+    return StaffEntry(
+        organisation=organisation,
+        pseudonym="",
+        roles=frozenset(one["roles"]),
+        start=parse_date(one["from"]) if "from" in one else context.today.day,
+        end=parse_date(one["until"]) if "until" in one else None,
+        temporary=temporary,
+        ends_at=context.now + TEMPORARY if temporary else None,
+        event=context.event,
+    )
+
+
+def _enter(
+    context: RequestContext,
+    entries: Iterable[StaffEntry],
+    parties: tuple[Party, ...],
+    approved_by: Sequence[str] = (),
+) -> Mapping[str, Any]:
+    """Store entries and record them."""
+    stored = [_store(context, one) for one in entries]
+    _record(context, stored, parties, approved_by)
+    return dict(to_json(StaffAdded(context.event, [_view(context, one) for one in stored])))
+
+
+def _store(context: RequestContext, entry: StaffEntry) -> StaffEntry:
+    """Draw pseudonyms until one was never used, and store the entry under it."""
+    while True:
+        drawn = pseudonym(entry.organisation, context.ports.random(_CHARACTERS))
+        named = replace(entry, pseudonym=drawn)
+        if context.work.staff.add(named):
+            return named
+
+
+def _record(
+    context: RequestContext,
+    entries: Sequence[StaffEntry],
+    parties: tuple[Party, ...],
+    approved_by: Sequence[str] = (),
+) -> None:
+    """Record entries for their organisation (and the gateway, where administrators made them)."""
+    subject = {
+        "entries": [
+            {"pseudonym": one.pseudonym, "roles": sorted(one.roles), "temporary": one.temporary}
+            for one in entries
+        ],
+        "approved_by": list(approved_by),
+    }
+    context.record(parties, events.shared("subject", canonical.encode(subject).decode(), parties))
+
+
+def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:
+    return StaffMember(
+        pseudonym=entry.pseudonym,
+        roles=sorted(entry.roles),
+        from_=entry.start,
+        until=entry.end,
+        temporary=entry.temporary,
+        ends_at=entry.ends_at,
+        in_force=entry.in_force(context.today.day, context.now),
+        event=entry.event,
+    )

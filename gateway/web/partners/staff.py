@@ -1,0 +1,88 @@
+"""The staff register of the calling organisation: pseudonyms and roles, no names."""
+
+from typing import Any, ClassVar
+
+from gateway.domain.refusals import NotFound, SecondPersonRequired
+from gateway.domain.staff import RegisterRole
+from gateway.kernel.transact import WriteResult
+from gateway.registry import staff
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import Call, endpoint, writes
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.responses import page
+
+PSEUDONYM = field.staff()
+
+
+class StaffEntryBody(StrictSchema):
+    """A person by roles, and the days on which they act; from today on unless told otherwise."""
+
+    class Meta:
+        """A field whose name Python has for itself."""
+
+        include: ClassVar = {"from": field.day(required=False)}
+
+    roles = field.words(RegisterRole, least=1)
+    until = field.day(required=False)
+
+
+class StaffBody(StrictSchema):
+    """Persons to be entered, by whom, and which two agree to those that approve."""
+
+    by = field.staff()
+    entries = field.parts(StaffEntryBody, least=1, required=True)
+    approved_by = field.several(field.staff(), required=False)
+    temporary = field.StrictBoolean(required=False)
+
+
+class StaffEndBody(StrictSchema):
+    """Who ends the entry."""
+
+    by = field.staff()
+
+
+class StaffQuery(StrictSchema):
+    """A page of entries, by pseudonym."""
+
+    after = field.staff(required=False)
+    limit = field.limit()
+
+
+@endpoint("GET /staff", "staff.read", ANY_SCOPE, "StaffRegister", query=StaffQuery())
+def list_(call: Call) -> dict[str, Any]:
+    """List the caller's own staff register, with the entries that ended; it holds no names."""
+    found = staff.page(call.ports, call.caller, call.query.get("after", ""), call.query["limit"])
+    return page("/staff", found, call.query)
+
+
+@writes(
+    "POST /staff",
+    "staff.add",
+    "staff",
+    "StaffAdded",
+    body=StaffBody(),
+    status=201,
+    refusals=(SecondPersonRequired,),
+)
+def add(call: Call) -> WriteResult:
+    """Enter persons, all or none: the gateway draws a pseudonym for each.
+
+    An entry as `approver` or `head` names two others in `approved_by`. A `temporary` entry is made
+    by a head, liaison or duty person, holds at once, and ends after 24 hours.
+    """
+    return staff.add(call.ports, call.caller, call.key, call.body)
+
+
+@writes(
+    "POST /staff/<pseudonym>/end",
+    "staff.end",
+    "staff",
+    "StaffEnded",
+    body=StaffEndBody(),
+)
+def end(call: Call, pseudonym: str) -> WriteResult:
+    """End an entry at once; its pseudonym is never used again."""
+    if PSEUDONYM.fault(pseudonym):
+        raise NotFound
+    return staff.end(call.ports, call.caller, call.key, pseudonym, call.body["by"])

@@ -1,0 +1,353 @@
+"""Persons are entries: who may be named in a request, and how the register is kept."""
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.organisation import SCOPES, STAFF_SCOPE
+from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
+from gateway.domain.staff import TEMPORARY
+from gateway.exchange import cases, handoffs
+from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.kernel.changes import Change
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import RecordedRefusal
+from gateway.registry import staff
+from tests import answers
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    accepted,
+    caller,
+    case_content,
+    check_log,
+    conditions_of,
+    enter_staff,
+    founded,
+    make_change,
+    offered,
+    refused_on_record,
+    refused_without_event,
+    shown,
+    submitted,
+)
+
+DRAFT = {"clearance": None}
+
+
+def asking(by, *entries, **more):
+    """A request for entries, as its body has it."""
+    return {"by": by, "entries": list(entries), **more}
+
+
+def entered(gateway, *roles, by="approver-1", organisation=HOTLINE, **more):
+    """The pseudonyms of new entries, each of these roles."""
+    asked = asking(by, *({"roles": one.split()} for one in roles), **more)
+    written = gateway.do(staff.add, caller(organisation), gateway.key(), asked)
+    return [one["pseudonym"] for one in written.result["entries"]]
+
+
+def step(by, **more):
+    return CaseStepRequest(by, **more)
+
+
+def pointers(refusal):
+    return [pointer for pointer, _ in refusal.errors]
+
+
+# --- Who may be named ----------------------------------------------------------------------------
+
+
+def test_a_person_who_is_not_entered_does_nothing():
+    gateway = founded()
+    submission = Submission("nobody-1", case_content(gateway.new_id()), None)
+    key = gateway.key()
+    refused = refused_without_event(
+        gateway, ValidationFailed, cases.submit, caller(HOTLINE), key, submission
+    )
+    assert pointers(refused) == ["/by"]
+
+
+def test_a_person_of_another_organisation_is_not_known():
+    gateway = founded()
+    enter_staff(gateway.ports.begin, OFMIN, ["ofmin-7k3f"])
+    submission = Submission("ofmin-7k3f", case_content(gateway.new_id()), None)
+    refused_without_event(
+        gateway, ValidationFailed, cases.submit, caller(HOTLINE), gateway.key(), submission
+    )
+
+
+def test_every_person_of_a_submission_is_named_with_its_own_error():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    clearance = Clearance("nobody-1", analyst, second_assessor="nobody-2")
+    submission = Submission(analyst, case_content(gateway.new_id()), clearance)
+    refused = refused_without_event(
+        gateway, ValidationFailed, cases.submit, caller(HOTLINE), gateway.key(), submission
+    )
+    assert sorted(pointers(refused)) == [
+        "/clearance/assessed_by",
+        "/clearance/cleared_by",
+        "/clearance/second_assessor",
+    ]
+
+
+def test_an_analyst_clears_nothing_and_an_approver_assesses_nothing():
+    gateway = founded()
+    analyst, officer = entered(gateway, "analyst", "officer")
+    case = UUID(submitted(gateway, **DRAFT).result["case"])
+    for action, by in ((cases.assess, officer), (cases.clear, analyst)):
+        refused_without_event(
+            gateway, ValidationFailed, action, caller(HOTLINE), gateway.key(), case, step(by)
+        )
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst))
+
+
+def test_a_dpo_reads_and_decides_nothing():
+    gateway = founded()
+    dpo = entered(gateway, "dpo", organisation=OFMIN)[0]
+    handoff = accepted(gateway)
+    reading = ConsultationRequest(dpo, "security", "a complaint")
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
+    said = answers.said(dpo, reason="not ours")
+    refused_without_event(
+        gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
+    )
+
+
+def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result():
+    gateway = founded()
+    officer = entered(gateway, "officer", organisation=OFMIN)[0]
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = answers.said(officer, conditions=conditions_of(gateway, handoff, OFMIN))
+    key = gateway.key()
+    first = gateway.do(answers.accept, caller(OFMIN), key, handoff, said)
+    gateway.do(staff.end, caller(OFMIN), gateway.key(), officer, "approver-1")
+    assert gateway.do(answers.accept, caller(OFMIN), key, handoff, said).result == first.result
+    reading = ConsultationRequest(officer, "security", "once more")
+    refused_without_event(
+        gateway, ValidationFailed, handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading
+    )
+    check_log(gateway)
+
+
+def test_the_event_tells_its_own_side_in_which_roles_somebody_acted():
+    gateway = founded()
+    officer = entered(gateway, "officer liaison", organisation=OFMIN)[0]
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = answers.said(officer, conditions=conditions_of(gateway, handoff, OFMIN))
+    written = gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
+    own = shown(written.receipt)
+    assert (own["by"], own["roles"]) == (officer, ["ofmin/liaison", "ofmin/officer"])
+
+
+def test_the_event_of_a_submission_names_who_assessed_and_who_cleared():
+    gateway = founded()
+    own = shown(submitted(gateway).receipt)
+    assert (own["assessors"], own["cleared_by"]) == (["analyst-1"], "approver-1")
+    assert "assessors" not in shown(submitted(gateway, **DRAFT).receipt)
+
+
+# --- Two persons ---------------------------------------------------------------------------------
+
+
+def by_two(gateway, **more):
+    content = case_content(gateway.new_id())
+    (one,) = content["classifications"]
+    changed = [{**one, "method": "human_x2"}]
+    return submitted(gateway, classifications=changed, **more)
+
+
+@pytest.mark.parametrize("second", [None, "analyst-1"])
+def test_a_classification_by_two_persons_names_two(second):
+    gateway = founded()
+    case = UUID(by_two(gateway, **DRAFT).result["case"])
+    alone = step("analyst-1", second_assessor=second)
+    refused_on_record(
+        gateway, SecondPersonRequired, cases.assess, caller(HOTLINE), gateway.key(), case, alone
+    )
+
+
+def test_who_assessed_second_does_not_clear_the_same_case():
+    gateway = founded()
+    case = UUID(by_two(gateway, **DRAFT).result["case"])
+    both = step("analyst-1", second_assessor="analyst-2")
+    written = gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, both)
+    assert shown(written.receipt)["assessors"] == ["analyst-1", "analyst-2"]
+    refused_on_record(
+        gateway,
+        SecondPersonRequired,
+        cases.clear,
+        caller(HOTLINE),
+        gateway.key(),
+        case,
+        step("analyst-2"),
+    )
+    gateway.do(cases.clear, caller(HOTLINE), gateway.key(), case, step("analyst-3"))
+
+
+def test_a_case_that_comes_cleared_names_both_assessors_too():
+    gateway = founded()
+    with pytest.raises(RecordedRefusal):
+        by_two(gateway)
+    clearance = Clearance("analyst-1", "approver-1", second_assessor="analyst-2")
+    assert by_two(gateway, clearance=clearance).result["state"] == "cleared"
+
+
+# --- Keeping the register ------------------------------------------------------------------------
+
+
+def test_pseudonyms_are_drawn_and_the_event_is_for_the_organisation():
+    gateway = founded()
+    asked = asking("approver-1", {"roles": ["analyst"]})
+    key = gateway.key()
+    written = gateway.do(staff.add, caller(HOTLINE), key, asked)
+    (made,) = written.result["entries"]
+    assert made["pseudonym"].startswith("pdc-")
+    assert made["in_force"]
+    (named,) = json.loads(shown(written.receipt)["subject"])["entries"]
+    assert named["pseudonym"] == made["pseudonym"]
+    assert [one["organisation"] for one in shown(written.receipt)["party"]] == [HOTLINE]
+    assert gateway.do(staff.add, caller(HOTLINE), key, asked).result == written.result
+    check_log(gateway)
+
+
+def test_an_approver_is_entered_by_two_others():
+    gateway = founded()
+    approver = {"roles": ["approver"]}
+    for approved_by in ((), ("approver-1",), ("approver-1", "approver-1")):
+        asked = asking("approver-1", approver, approved_by=approved_by)
+        refused_on_record(
+            gateway, SecondPersonRequired, staff.add, caller(HOTLINE), gateway.key(), asked
+        )
+    assert entered(gateway, "approver", approved_by=("approver-1", "approver-2"))
+
+
+def test_those_who_agree_are_in_force_as_approver_or_head():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    agreed = ["approver-1", analyst]
+    asked = asking("approver-1", {"roles": ["head"]}, approved_by=agreed)
+    refused = refused_without_event(
+        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
+    )
+    assert pointers(refused) == ["/approved_by/1"]
+
+
+def test_of_several_entries_all_are_made_or_none():
+    gateway = founded()
+    bad = {"roles": ["analyst"], "from": "2020-01-01"}
+    asked = asking("approver-1", {"roles": ["analyst"]}, bad)
+    before = register(gateway)
+    refused = refused_without_event(
+        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
+    )
+    assert pointers(refused) == ["/entries/1"]
+    assert register(gateway) == before
+
+
+def register(gateway, organisation=HOTLINE):
+    found = staff.page(gateway.ports, caller(organisation), "", 100)
+    return {one["pseudonym"]: one for one in to_json(found.items)}
+
+
+def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer():
+    gateway = founded()
+    duty = entered(gateway, "duty")[0]
+    temporary = entered(gateway, "analyst", by=duty, temporary=True)[0]
+    assert register(gateway)[temporary]["in_force"]
+    for_good = asking(duty, {"roles": ["analyst"]})
+    refused_without_event(
+        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), for_good
+    )
+    gateway.clock.advance(TEMPORARY)
+    assert not register(gateway)[temporary]["in_force"]
+
+
+def test_an_entry_ends_once_and_stays_in_the_register():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    gateway.do(staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1")
+    assert not register(gateway)[analyst]["in_force"]
+    refused_on_record(
+        gateway, WrongState, staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1"
+    )
+
+
+def test_nobody_ends_an_entry_of_another_organisation():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    gateway.refusal(staff.end, caller(OFMIN), gateway.key(), analyst, "approver-1")
+    assert register(gateway)[analyst]["in_force"]
+    assert analyst not in register(gateway, OFMIN)
+
+
+# --- The first persons ---------------------------------------------------------------------------
+
+NEW = "hotline-new"
+FIRST = {"entries": ["head,analyst", "approver"]}
+
+
+@pytest.fixture
+def empty():
+    """A gateway with a member in whose register there is nobody."""
+    gateway = founded()
+    entry = {"kind": "hotline", "name": "New", "country": "FR", "public_authority": False}
+    change = Change("organisation.admit", NEW, {**entry, "regimes": ["gdpr"]})
+    make_change(gateway.ports, change, gateway.approve(change))
+    return gateway
+
+
+def test_two_administrators_enter_the_first_persons(empty):
+    written = empty.administer("staff.establish", NEW, **FIRST)
+    first, second = [one["pseudonym"] for one in written.result["entries"]]
+    asked = asking(first, {"roles": ["approver"]}, approved_by=[first, second])
+    told = empty.do(staff.add, caller(NEW), empty.key(), asked)
+    assert len(told.result["entries"]) == 1
+    check_log(empty)
+
+
+def test_a_register_with_two_who_approve_is_its_organisations_own(empty):
+    empty.administer("staff.establish", NEW, **FIRST)
+    change = Change("staff.establish", NEW, FIRST)
+    refused_on_record(empty, WrongState, make_change, change, empty.approve(change))
+
+
+def test_once_too_few_are_left_administrators_enter_others(empty):
+    written = empty.administer("staff.establish", NEW, **FIRST)
+    first = written.result["entries"][0]["pseudonym"]
+    empty.do(staff.end, caller(NEW), empty.key(), first, first)
+    assert empty.administer("staff.establish", NEW, **FIRST).result["entries"]
+
+
+@pytest.mark.parametrize("entries", [["head"], ["head", "analyst"], ["head", "chief"], []])
+def test_the_first_persons_are_two_who_approve(empty, entries):
+    change = Change("staff.establish", NEW, {"entries": entries})
+    refused_on_record(empty, ValidationFailed, make_change, change, empty.approve(change))
+
+
+def test_no_system_both_submits_cases_and_keeps_the_register():
+    gateway = founded()
+    for name, scopes, good in (
+        ("both", [*SCOPES, STAFF_SCOPE], False),
+        ("persons", [STAFF_SCOPE, "cases.read"], True),
+    ):
+        change = Change("system.register", HOTLINE, {"system": name, "scopes": scopes})
+        if good:
+            gateway.do(make_change, change, gateway.approve(change))
+        else:
+            refused_on_record(
+                gateway, ValidationFailed, make_change, change, gateway.approve(change)
+            )
+
+
+def test_an_entry_begins_on_its_day():
+    gateway = founded()
+    asked = asking("approver-1", {"roles": ["analyst"], "from": "2026-03-03"})
+    written = gateway.do(staff.add, caller(HOTLINE), gateway.key(), asked)
+    assert not written.result["entries"][0]["in_force"]
+    gateway.clock.advance(timedelta(days=1))
+    assert register(gateway)[written.result["entries"][0]["pseudonym"]]["in_force"]
