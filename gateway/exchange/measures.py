@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
@@ -17,6 +17,7 @@ from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import HOLDING, Handoff
 from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_persons, check_term
 from gateway.domain.refusals import ValidationFailed
+from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.evidence import canonical, sd_jwt
 from gateway.exchange.cases import find, in_force, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
@@ -122,12 +123,14 @@ def _act_on_handoff(act: Act, held: Handoff, context: RequestContext) -> Measure
 def _asked(
     wanted: MeasureRequest | MeasureEnd, key: str, where: Mapping[str, str]
 ) -> tuple[ActionRequest, Act]:
-    content = {**where, **wanted.asked()}
     if isinstance(wanted, MeasureEnd):
-        return ActionRequest(END, wanted.by, key, content), partial(_end, wanted)
-    return ActionRequest(MEASURES[wanted.kind].action, wanted.by, key, content), partial(
-        _set, wanted
-    )
+        action, act = END, cast(Act, partial(_end, wanted))
+    else:
+        action, act = MEASURES[wanted.kind].action, partial(_set, wanted)
+    second = wanted.approved_by
+    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    content = {**where, **wanted.asked()}
+    return ActionRequest(action, wanted.by, key, content, persons=persons), act
 
 
 def _again(

@@ -153,7 +153,7 @@ def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
     asked = wanted(gateway, MeasureKind.EMBARGO)
     alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
     assert isinstance(alone, SecondPersonRequired)
-    held(gateway, handoff, approved_by="head-1")
+    held(gateway, handoff, approved_by="approver-2")
     view = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     (one,) = view["measures"]
     assert one["measure"] != first.result["measure"]
