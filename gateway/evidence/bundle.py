@@ -26,16 +26,7 @@ _STATUSES = "key_statuses"
 _ENDS = "mandate_ends"
 _FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
 _OPTIONAL = frozenset(
-    {
-        _REGISTRATIONS,
-        _REVOCATIONS,
-        _PREDECESSOR,
-        _PLAN,
-        _MANDATE,
-        _LOCKS,
-        _STATUSES,
-        _ENDS,
-    }
+    {_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN, _MANDATE, _LOCKS, _STATUSES, _ENDS}
 )
 
 

@@ -65,11 +65,8 @@ _TABLES: Mapping[Table, frozenset[str]] = {
     invitation: frozenset(),
     person: frozenset(),
     # What the two organisations approved is theirs: signed, or in their streams.
-    succession: frozenset(
-        {
-            "version",
-            *(f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")),
-        }
+    succession: frozenset({"version"}).union(
+        f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")
     ),
 }
 """Tables that are compared row by row, and the columns that decide nothing or are not replayed."""
