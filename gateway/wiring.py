@@ -184,6 +184,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         random=secrets.token_bytes,
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
+        emergency_numbers=config.emergency_numbers,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

@@ -330,6 +330,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
+            interest=_barriers(context, found).get("conflict") is True or None,
             answers=[_shown_answer(context, one) for one in answers],
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),

@@ -91,6 +91,19 @@ class SealedReference:
 
 
 @dataclass(frozen=True)
+class ItemElsewhere:
+    """An item that a removal offer leaves out: it is hosted in a country of other holders (R8).
+
+    ``orphan``: nobody has items removed there, and ``holders`` are those that route such items.
+    """
+
+    item: UUID
+    country: str
+    orphan: bool
+    holders: Sequence[Addressee]
+
+
+@dataclass(frozen=True)
 class Preview:
     """What an offer would give; ``routing`` is the version's own document without content."""
 
@@ -102,6 +115,7 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,7 @@ class OfferResult:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
 
 
 @dataclass(frozen=True)
@@ -183,7 +198,10 @@ class Succeeds:
 
 @dataclass(frozen=True)
 class HandoffView(HandoffSummary):
-    """A handoff as one of its parties may see it; never content."""
+    """A handoff as one of its parties may see it; never content.
+
+    ``interest``: the reader, a public authority, declared an interest that the case meets (R9).
+    """
 
     assurance: str
     conditions: Conditions
@@ -191,6 +209,7 @@ class HandoffView(HandoffSummary):
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
+    interest: bool | None = None
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None

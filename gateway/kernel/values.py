@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId, Coverage
 from gateway.domain.case import Case
+from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
@@ -108,11 +109,12 @@ class Consultation:
 
 @dataclass(frozen=True)
 class SentHandoff:
-    """A handoff of a case: to whom it went, and the digest of the version that was offered."""
+    """A handoff of a case: to whom it went, the digest of the version offered, and its state."""
 
     handoff: UUID
     recipient: str
     case_digest: str
+    state: HandoffState
 
 
 @dataclass(frozen=True)

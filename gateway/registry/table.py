@@ -91,8 +91,8 @@ _CLIENT_KEYS = Field(
     Given.JSON_FILE,
     several=True,
 )
-_RECEIVING = replace(
-    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_receiving
+_COMPETENCE = replace(
+    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_key
 )
 _TOKEN = replace(
     digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
@@ -210,7 +210,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
-            _RECEIVING,
+            _COMPETENCE,
             date("effective_on", "First day of the successor's mandate."),
             date("read_until", "First day on which the predecessor opens none of it any more."),
             free_text("legal_act", "The act that moves the mandate.", 200),

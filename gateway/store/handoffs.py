@@ -66,7 +66,7 @@ _OPEN_OF = select(func.count()).where(
     or_(*(handoff.c.state == state for state in sorted(OPEN))),
 )
 _SENT_OF = (
-    select(handoff.c.id, handoff.c.recipient, handoff.c.case_digest)
+    select(handoff.c.id, handoff.c.recipient, handoff.c.case_digest, handoff.c.state)
     .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
     .order_by(handoff.c.id)
 )
@@ -167,7 +167,7 @@ class SqlHandoffs:
     def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
         values = {"originator": originator, "case": case}
         rows = self._transaction.execute(_SENT_OF, values)
-        return [SentHandoff(row.id, row.recipient, row.case_digest) for row in rows]
+        return [SentHandoff(row.id, row.recipient, row.case_digest, row.state) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
         """AlreadyExists when its event recorded another one."""

@@ -231,7 +231,7 @@ def test_a_competence_that_ended_may_be_granted_again(gateway):
     [
         ("receive/csam/BE", "2026-01-01"),
         ("receive/csam/FR", "2023-08-30"),
-        ("assess/csam/FR", "2026-01-01"),
+        ("investigate/csam/FR", "2026-01-01"),
     ],
 )
 def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):

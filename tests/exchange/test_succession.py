@@ -122,7 +122,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
         ({"successor": OFMIN}, ValidationFailed),
         ({"successor": "nobody"}, NotFound),
         ({"competence": "receive/grooming/FR"}, WrongState),
-        ({"competence": "assess/csam/FR"}, ValidationFailed),
+        ({"competence": "investigate/csam/FR"}, ValidationFailed),
         ({"competence": "csam/FR"}, ValidationFailed),
         ({"read_until": "2026-03-31"}, ValidationFailed),
         ({"effective_on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
@@ -661,7 +661,7 @@ def test_a_successor_gets_no_case_of_its_own_back(gateway):
     gateway.administer(
         "mandate.grant",
         OCRVP,
-        function="assess",
+        function="investigate",
         matter="csam",
         territory="FR",
         legal_act="act",
@@ -689,7 +689,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
         start="2020-01-01",
     )
     own = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
-    mandate = accepted(gateway, offered(gateway, to=("csam", "BE")), recipient=ABROAD)
+    mandate = accepted(gateway, offered(gateway, to="receive/csam/BE"), recipient=ABROAD)
     values = {**PLAN, "competence": "receive/csam/BE"}
     succession = UUID(gateway.administer("succession.plan", ABROAD, **values).result["succession"])
     for office in (ABROAD, OCRVP):
@@ -719,7 +719,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
         legal_act="act",
         start="2020-01-01",
     )
-    other = accepted(gateway, offered(gateway, to=("csam", "BE")))
+    other = accepted(gateway, offered(gateway, to="receive/csam/BE"))
     succession = agreed(gateway)
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession) == Progress(0, 0, done=True)
@@ -732,7 +732,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
 def test_no_case_of_another_mandate_is_read_and_none_at_the_end(gateway, monkeypatch):
     grant = {"function": "receive", "matter": "csam", "territory": "BE", "legal_act": "act"}
     gateway.administer("mandate.grant", OFMIN, **grant, start="2020-01-01")
-    other = accepted(gateway, offered(gateway, to=("csam", "BE")))
+    other = accepted(gateway, offered(gateway, to="receive/csam/BE"))
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY

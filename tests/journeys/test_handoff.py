@@ -35,7 +35,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         offer = hotline.offer(
             content["case"],
             "pdc-2",
-            competence=("csam", "FR"),
+            competence="csam/FR",
             groups=CONTENT,
             purpose=["investigate"],
         )

@@ -211,7 +211,7 @@ def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
     newer = organisation("a-police")
     saved(store, police, suspended, hotline, newer)
     with store.begin(TransactionMode.READ) as work:
-        assert list(work.organisations.receivers("csam", "FR")) == [newer.mandates[0], ended]
+        assert list(work.organisations.holders("receive", "csam")) == [newer.mandates[0], ended]
         assert list(work.organisations.receivers("csam", "BE")) == [hotline.mandates[0]]
         assert list(work.organisations.receivers("csam", "DE")) == []
 

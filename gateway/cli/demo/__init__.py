@@ -305,7 +305,7 @@ class Scenario:
             offered = hotline.offer(
                 self.case,
                 "pdc-9",
-                competence=("csam", "FR"),
+                competence="csam/FR",
                 groups=CONTENT,
                 purpose=["investigate", "protect_child"],
             )
