@@ -229,6 +229,8 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
         "competence": competence,
         "purpose": frozenset({"remove"}),
         "released": True,
+        "addressable": True,
+        "country": "here",
         **FREE,
     }
 
@@ -566,7 +568,10 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
+    *(
+        (action, HOTLINE, OWN_CASE, {"first_version": True} if action == "case.submit" else {})
+        for action in ON_CASE
+    ),
     ("case.consult", HOTLINE, OWN_CASE, FREE),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
@@ -701,6 +706,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
+        "case.submit": {"first_version": draw(st.booleans())},
         "case.consult": FREE,
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},

@@ -28,8 +28,6 @@ from tests.founding import (
     accepted,
     caller,
     case_content,
-    consulted,
-    element_id,
     offer_of,
     offered,
     refused_without_event,

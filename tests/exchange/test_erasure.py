@@ -318,7 +318,10 @@ def test_an_office_is_told_once_for_each_handoff(gateway):
 def test_a_case_of_any_number_of_handoffs_is_erased(gateway, monkeypatch):
     """Each event stays as small as it is for one: together they would outgrow a document."""
     case = submitted(gateway)
-    sent = [SentHandoff(gateway.new_id(), f"office-{n}", case.result["digest"]) for n in range(300)]
+    sent = [
+        SentHandoff(gateway.new_id(), f"office-{n}", case.result["digest"], HandoffState.OFFERED)
+        for n in range(300)
+    ]
     with gateway.ports.begin(TransactionMode.READ) as work:
         monkeypatch.setattr(type(work.handoffs), "sent_of", lambda *_: sent)
     size = gateway.size()

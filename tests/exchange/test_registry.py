@@ -53,7 +53,8 @@ MALFORMED = [
     *(("organisation.admit", "office-new", {**ADMIT, name: value}, name) for name, value in [
         ("name", ""), ("name", 5), ("kind", "club"), ("kind", None), ("public_authority", "yes"),
         ("public_authority", 1), ("regimes", []), ("regimes", "led"), ("regimes", ["none"]),
-        ("regimes", [["led"]]), ("country", "fr"), ("country", "FRA"), ("country", "EU"), ("country", 3),
+        ("regimes", [["led"]]), ("country", "fr"), ("country", "FRA"), ("country", 3),
+        ("country", "EU"),
     ]),
     ("organisation.admit", "office-new", {**ADMIT, "public_authority": False}, "regimes"),
     *(("membership.grant", ABROAD, {**SEAT, name: value}, name) for name, value in [

@@ -77,7 +77,7 @@ def test_what_was_sent_of_a_case_is_found_by_it(store, stored_case):
     other, _ = stored(store, handoff(stored_case))
     with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.sent_of(made.originator, made.case) == [
-            SentHandoff(one.id, one.recipient, one.case_digest)
+            SentHandoff(one.id, one.recipient, one.case_digest, one.state)
             for one in sorted((made, other), key=lambda one: one.id)
         ]
         assert work.handoffs.sent_of("nobody", made.case) == []
