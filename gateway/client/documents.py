@@ -153,7 +153,7 @@ def check_preview(
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether an offer is to who was asked for; who holds a competence is the gateway's answer."""
+    """Whether an offer is to the recipient that was asked for; the gateway finds the holder."""
     if "competence" not in asked:
         return dict(to) == dict(asked)
     if to.keys() != {"organisation", "competence", "mandate_event"}:

@@ -501,7 +501,7 @@ def resolve_competence(
     if organisation is not None:
         if organisation not in found:
             raise NoCompetentOrganisation(
-                f"{organisation} does not hold the mandate {key} on {on}; held by: {names}."
+                f"{organisation} has no mandate {key} on {on}. Its holders: {names}."
             )
         return found[organisation]
     if len(found) > 1:

@@ -1,5 +1,5 @@
-"""Whom an offer is for: who holds a competence, who holds other countries' items (R8), and whom
-to ask instead where a child is in danger and the offer is refused."""
+"""Whom an offer is for: the holder of a competence, those of items in other countries (R8), and
+whom to address instead where a child is in danger and the offer is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -26,7 +26,7 @@ MOST_NAMED = 3
 def resolve(
     context: RequestContext, organisation: str | None, competence: str | None
 ) -> OfferAddress:
-    """Who receives an offer: the organisation itself, or who holds the competence on the
+    """The recipient of an offer: the organisation itself, or the holder of the competence on the
     reference date (R11), which is then recorded.
 
     Raises NoCompetentOrganisation and SeveralCompetentOrganisations.
@@ -53,8 +53,8 @@ def split_of(
 ) -> CountrySplit:
     """The selected items (digests) of a removal offer, by whether they are this recipient's.
 
-    Its own are those of the countries for which it holds take_down in a matter of the case. Who
-    holds route has also what nobody else holds.
+    Its own are those of the countries for which it holds take_down in a matter of the case; with a
+    competence to route, also those that nobody removes.
     """
     matters = verified.content["matter"]
     own = recipient.competences_on(day)

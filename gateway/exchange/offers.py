@@ -356,8 +356,8 @@ def _authorize_offer(
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
     if wanted.again is None and _has_it(context, case, reader.slug):
         raise AlreadyOffered(
-            "this recipient has this version already, in a handoff that is open or closed: give"
-            " the reason in 'again' to offer it once more"
+            "This recipient already has this version, in a handoff that is open or closed."
+            " To offer it again, give the reason in 'again'."
         )
 
 

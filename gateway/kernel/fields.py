@@ -28,8 +28,8 @@ LONGEST = 2_000
 
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _NO_COUNTRY = (
-    "must be the ISO 3166-1 code of a country, as FR; EU is none: for an institution of the Union "
-    "give the country of its seat, as NL for Europol"
+    "must be the ISO 3166-1 code of a country, as FR. EU is none: for an institution of the Union "
+    "give the country where it is, as NL for Europol"
 )
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
 _COMPACT = r"^[A-Za-z0-9._~-]{1,6000}$"

@@ -219,9 +219,9 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "This organisation cannot be offered this case now",
         "The organisation cannot be offered this case at present. Every cause gets this one "
         "answer: it has no enrolled system, it is suspended, or a rule keeps the case from it.",
-        "Choose another recipient, or reach the organisation by another channel. The directory "
-        "shows who has an enrolled system. Where a child is in danger, `instead` names whom to "
-        "address and `emergency_numbers` whom to call.",
+        "Choose another recipient, or reach the organisation by another channel. In the directory "
+        "`addressable` tells which organisations have an enrolled system. In an imminent danger, "
+        "address one of `instead`, and call one of `emergency_numbers`.",
     ),
     refusals.AlreadyOffered: ProblemType(
         409,
