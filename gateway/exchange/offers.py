@@ -354,11 +354,6 @@ def _authorize_offer(
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
-    if wanted.again is None and _has_it(context, case, reader.slug):
-        raise AlreadyOffered(
-            "This recipient already has this version, in a handoff that is open or closed."
-            " To offer it again, give the reason in 'again'."
-        )
 
 
 def _country(wanted: OfferRequest, split: CountrySplit | None) -> CountryMatch:
@@ -367,12 +362,19 @@ def _country(wanted: OfferRequest, split: CountrySplit | None) -> CountryMatch:
     return split.match(explained=wanted.country_reason is not None)
 
 
-def _has_it(context: RequestContext, case: Case, recipient: str) -> bool:
-    sent = context.work.handoffs.sent_of(case.originator, case.id)
-    return any(
-        (one.recipient, one.case_digest) == (recipient, case.digest) and one.state in _KEPT
-        for one in sent
-    )
+def _refuse_repeated(
+    context: RequestContext, case: Case, recipient: str, wanted: OfferRequest
+) -> None:
+    """Refuse what the recipient has already, unless a reason is given."""
+    if wanted.again is not None:
+        return
+    for one in context.work.handoffs.sent_of(case.originator, case.id):
+        same = (one.recipient, one.case_digest) == (recipient, case.digest)
+        if same and one.state in _KEPT:
+            raise AlreadyOffered(
+                "This recipient already has this version, in a handoff that is open or closed."
+                " To offer it again, give the reason in 'again'."
+            )
 
 
 _KEPT = OPEN | {HandoffState.CLOSED}
@@ -394,6 +396,7 @@ def _offer(
     _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
+    _refuse_repeated(context, found, inputs.address.organisation, wanted)
     terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,

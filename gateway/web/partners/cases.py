@@ -301,7 +301,6 @@ _ADDRESSING = (
     NoCompetentOrganisation,
     SeveralCompetentOrganisations,
     NotAddressable,
-    AlreadyOffered,
     NothingToOffer,
 )
 
@@ -314,7 +313,7 @@ _ADDRESSING = (
     body=OfferBody(),
     status=201,
     signed=signed_requests.OFFER,
-    refusals=(*CONTENT, *_ADDRESSING),
+    refusals=(*CONTENT, *_ADDRESSING, AlreadyOffered),
 )
 def offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
