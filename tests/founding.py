@@ -460,6 +460,7 @@ def unfounded(
         new_id=Ids(),
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
+        emergency_numbers=("17", "112"),
     )
     return Founded(ports, kept, clock, checkpoint_signer, calendar)
 

@@ -1,6 +1,5 @@
 """Interests and third countries keep cases away: offers, answers, reading and lists, on record."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -203,12 +202,10 @@ def test_a_handoff_that_meets_no_interest_is_not_marked(gateway):
 
 def in_danger(gateway: Founded, **offer: Any) -> RecordedRefusal:
     """The refusal of an offer about a child in danger."""
-    numbers = ("17", "112")
-    gateway.ports = replace(gateway.ports, emergency_numbers=numbers)
     case = UUID(submitted(gateway, urgency="imminent_danger").result["case"])
     wanted = offer_of(gateway, **offer)
     refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
-    assert refused.refusal.help["emergency_numbers"] == [*numbers]
+    assert refused.refusal.help["emergency_numbers"] == ["17", "112"]
     return refused
 
 

@@ -113,7 +113,11 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
         offer = hotline.offer(
-            content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
+            content["case"],
+            "pdc-2",
+            organisation=ABROAD,
+            groups=CONTENT,
+            purpose=["identify_victim"],
         )
         assert "statements" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]

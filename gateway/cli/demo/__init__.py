@@ -244,7 +244,7 @@ class Scenario:
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
-        self.open_handoff = self._offer_to_the_mandate()
+        self.open_handoff = self._offer_to_the_mandate("a second unit works on it")
         self.take_on(OCRVP, self.open_handoff, "ocrvp-7", None)
 
     def _refuse_media(self) -> None:
@@ -300,7 +300,7 @@ class Scenario:
             cleared = hotline.clear(self.case, "pdc-9")
             self.wrote(HOTLINE, "has another person clear it", cleared)
 
-    def _offer_to_the_mandate(self) -> str:
+    def _offer_to_the_mandate(self, again: str | None = None) -> str:
         with self.stage.client(HOTLINE) as hotline:
             offered = hotline.offer(
                 self.case,
@@ -308,6 +308,7 @@ class Scenario:
                 competence="csam/FR",
                 groups=CONTENT,
                 purpose=["investigate", "protect_child"],
+                again=again,
             )
         office = offered.result["to"]["organisation"]
         self.wrote(HOTLINE, f'offers it to the competence "csam, FR": that is {office}', offered)
@@ -390,6 +391,7 @@ class Scenario:
                 organisation=ABROAD,
                 groups=["items", "classifications", "statements", "basis"],
                 purpose=["remove"],
+                country_reason="the host says that it is in Belgium",
             )
         self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
         self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
