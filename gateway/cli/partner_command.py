@@ -161,9 +161,10 @@ def addressee(one: Mapping[str, Any]) -> str:
 
 def elsewhere(item: Mapping[str, Any]) -> str:
     """An item that a removal offer leaves out, and to whom it can be offered."""
-    holders = ", ".join(map(addressee, item["holders"])) or "nobody; ask the operator"
-    verb = "nobody removes there; offer it to" if item["orphan"] else "offer it to"
-    return f"item {item['item']} is hosted in {item['country']}: {verb} {holders}"
+    holders = ", ".join(map(addressee, item["holders"]))
+    advice = f"offer it to {holders}" if holders else "ask the gateway's operator who routes it"
+    orphan = "nobody has items removed there; " if item["orphan"] else ""
+    return f"item {item['item']} is hosted in {item['country']}: {orphan}{advice}"
 
 
 def now() -> datetime:

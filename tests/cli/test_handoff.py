@@ -291,7 +291,7 @@ def test_a_preview_of_a_removal_tells_what_is_elsewhere(desks: Desks) -> None:
     reason = ("--country-reason", "the host moved here")
     result = desks.run("handoff", "preview", case, *asked, "--to", ABROAD, *reason)
     assert result.exit_code == 1
-    assert "is hosted in NL: nobody removes there; offer it to nobody" in result.stderr
+    assert "is hosted in NL: nobody has items removed there; ask" in result.stderr
 
 
 def test_an_offer_again_needs_its_reason(desks: Desks) -> None:
