@@ -71,7 +71,8 @@ def hosting_country(item: Mapping[str, Any]) -> str | None:
     """
     found = item.get("hosting", ())
     times = [parse_timestamp(one["observed_at"]) for one in found]
-    current = [one for one, time in zip(found, times, strict=True) if time == max(times)]
+    newest = max(times, default=None)
+    current = [one for one, time in zip(found, times, strict=True) if time == newest]
     countries = {one["country"] for one in current}
     if len(countries) != 1 or any(one.get("is_cdn") for one in current):
         return None

@@ -1,13 +1,15 @@
 """Whom an offer is for: the holder of a competence, those of items in other countries (R8), and
 whom to address instead where a child is in danger and the offer is refused."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import OfferAddress
-from gateway.domain.hosting_country import CountrySplit, split_by_country
+from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.organisation import (
     Mandate,
     Organisation,
@@ -15,7 +17,7 @@ from gateway.domain.organisation import (
     parse_competence,
     resolve_competence,
 )
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import Addressee, ItemElsewhere
 from gateway.kernel.transact import RequestContext
 
@@ -44,49 +46,57 @@ def resolve(
 # --- R8: items of other countries ---
 
 
-def split_of(
+@dataclass(frozen=True)
+class ItemsByCountry:
+    """Which of the selected items a removal offer leaves out: those ``elsewhere``, whose digests
+    are ``left_out``. ``match`` is what policy compares. For other offers: none."""
+
+    match: CountryMatch = CountryMatch.HERE
+    left_out: frozenset[str] = frozenset()
+    elsewhere: tuple[ItemElsewhere, ...] = ()
+    uncertain: tuple[str, ...] = ()
+
+
+def items_by_country(
     context: RequestContext,
     verified: VerifiedSdJwt,
-    selected: frozenset[str],
+    selected: Callable[[DisclosedValue], bool],
     recipient: Organisation,
     day: date,
-) -> CountrySplit:
-    """The selected items (digests) of a removal offer, by whether they are this recipient's.
+    *,
+    explained: bool,
+) -> ItemsByCountry:
+    """Split the selected items of a removal offer by country.
 
-    Its own are those of the countries for which it holds take_down in a matter of the case; with a
-    competence to route, also those that nobody removes.
+    The recipient's are those of the countries for which it holds take_down in a matter of the
+    case; with a competence to route, also those that nobody removes. ``explained``: a reason was
+    given why those of uncertain country are for it.
     """
     matters = verified.content["matter"]
     own = recipient.competences_on(day)
+    removing = list(_holding(context, "take_down", matters, day))
+    routing = list(_holding(context, "route", matters, day))
     routes = any(key.startswith(f"route/{matter}/") for key in own for matter in matters)
 
     def serves(country: str) -> bool:
         keys = {format_competence("take_down", matter, country) for matter in matters}
-        return bool(keys & own) or (routes and not _removing(context, matters, country, day))
+        return bool(keys & own) or (routes and all(c.territory != country for c in removing))
 
     placed = [one for one in verified.placed if one.name == "items" and one.in_array]
-    chosen = {one.value["id"] for one in placed if one.digest in selected}
-    return split_by_country([one.value for one in placed], chosen, serves)
-
-
-def items_elsewhere(
-    context: RequestContext, split: CountrySplit, matters: Sequence[str], day: date
-) -> list[ItemElsewhere]:
-    """The items of other countries, each with who holds it."""
-    found = []
+    digests = {str(one.value["id"]): one.digest for one in placed}
+    chosen = {str(one.value["id"]) for one in placed if selected(one)}
+    split = split_by_country([one.value for one in placed], chosen, serves)
+    elsewhere = []
     for item, country in split.elsewhere:
-        removing = _removing(context, matters, country, day)
-        holders = removing or list(_holding(context, "route", matters, day))
-        named = [Addressee(one.organisation, one.key) for one in holders]
-        found.append(ItemElsewhere(UUID(item), country, not removing, named))
-    return found
-
-
-def _removing(
-    context: RequestContext, matters: Sequence[str], country: str, day: date
-) -> list[Mandate]:
-    held = _holding(context, "take_down", matters, day)
-    return [one for one in held if one.territory == country]
+        there = [one for one in removing if one.territory == country]
+        holders = [Addressee(one.organisation, one.key) for one in there or routing]
+        elsewhere.append(ItemElsewhere(UUID(item), country, not there, holders))
+    return ItemsByCountry(
+        split.match(explained=explained),
+        frozenset(digests[item] for item, _ in split.elsewhere),
+        tuple(elsewhere),
+        split.uncertain,
+    )
 
 
 def _holding(
@@ -112,21 +122,17 @@ def help_in_danger(
         return {}
     asked = parse_competence(key or "")
     near = asked[2] if asked else context.organisation.country
-    found = list[tuple[bool, int, Addressee]]()
+    found = list[tuple[bool, Addressee]]()
     for function in ("receive", "investigate"):
         for one in _holding(context, function, content["matter"], context.today.day):
             holder = context.require(one.organisation)
-            tried = one.key == key and organisation in (None, one.organisation)
+            tried = (one.organisation, one.key) == (organisation, key)
             reachable = context.work.organisations.has_system(holder.slug)
-            if tried or not reachable or not holder.public_authority or _own(context, holder):
-                continue
-            found.append((one.territory != near, len(found), Addressee(holder.slug, one.key)))
-    named = [addressee for _, _, addressee in sorted(found, key=lambda one: one[:2])]
+            own = holder.slug == context.caller.organisation
+            if holder.public_authority and reachable and not tried and not own:
+                found.append((one.territory != near, Addressee(holder.slug, one.key)))
+    found.sort(key=itemgetter(0))  # stable: those of one distance stay in their order
     return {
-        "instead": named[:MOST_NAMED],
-        "emergency_numbers": list(context.ports.emergency_numbers),
+        "instead": [addressee for _, addressee in found[:MOST_NAMED]],
+        "emergency_numbers": context.ports.emergency_numbers,
     }
-
-
-def _own(context: RequestContext, organisation: Organisation) -> bool:
-    return organisation.slug == context.caller.organisation

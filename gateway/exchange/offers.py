@@ -18,7 +18,6 @@ from gateway.domain.handoff import (
     OfferAddress,
     answer_due_at,
 )
-from gateway.domain.hosting_country import CountryMatch, CountrySplit
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Organisation, is_transfer_barred, parse_competence
@@ -34,8 +33,13 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.addressing import help_in_danger, items_elsewhere, resolve, split_of
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.addressing import (
+    ItemsByCountry,
+    help_in_danger,
+    items_by_country,
+    resolve,
+)
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
@@ -119,17 +123,14 @@ class OfferRequest:
 
 @dataclass(frozen=True)
 class SelectionInputs:
-    """All that the choice of disclosures depends on; equal inputs, equal choice.
-
-    ``split`` is None unless R8 applies: to offers for removal, except notices to platforms.
-    """
+    """All that the choice of disclosures depends on; equal inputs, equal choice."""
 
     case: Case
     originator: PolicyEntity
     recipient: PolicyEntity
     address: OfferAddress
     assurance: str
-    split: CountrySplit | None
+    items: ItemsByCountry
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,6 @@ class PreparedOffer:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
-    elsewhere: Sequence[ItemElsewhere]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -171,7 +171,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
-        elsewhere=draft.elsewhere,
+        elsewhere=draft.inputs.items.elsewhere,
     )
 
 
@@ -207,7 +207,7 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         raise ValidationFailed(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
-    asked = _selected(parts, wanted, _digests_elsewhere(verified, inputs.split))
+    asked = _selected(parts, wanted, inputs.items.left_out)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
     permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
@@ -215,10 +215,7 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    elsewhere = _elsewhere(context, verified, inputs.split, context.today.day)
-    draft = PreparedOffer(
-        inputs, version, verified, permitted_disclosures, withheld_groups, reseal, elsewhere
-    )
+    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
@@ -278,42 +275,28 @@ def _inputs(
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    split = _split(context, verified, wanted, recipient, context.today.day)
-    if split is not None:
-        context.help["elsewhere"] = _elsewhere(context, verified, split, context.today.day)
-        context.help["uncertain"] = split.uncertain
-    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word, split)
+    items = _by_country(context, verified, wanted, recipient, context.today.day)
+    listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
+    context.help |= {name: found for name, found in listed.items() if found}
+    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word, items)
 
 
-def _split(
+def _by_country(
     context: RequestContext,
     verified: VerifiedSdJwt,
     wanted: OfferRequest,
     recipient: Organisation,
     day: date,
-) -> CountrySplit | None:
-    """The selected items by country, where R8 applies; else None."""
+) -> ItemsByCountry:
+    """The items of a removal offer by country (R8); a notice to a platform has them all."""
     if Purpose.REMOVE not in wanted.purpose or recipient.kind == "provider":
-        return None
-    selected = frozenset(
-        one.digest
-        for one in verified.placed
-        if one.name == "items" and ("items" in wanted.groups or one.digest in wanted.digests)
-    )
-    return split_of(context, verified, selected, recipient, day)
+        return ItemsByCountry()
 
+    def selected(item: DisclosedValue) -> bool:
+        return "items" in wanted.groups or item.digest in wanted.digests
 
-def _digests_elsewhere(verified: VerifiedSdJwt, split: CountrySplit | None) -> frozenset[str]:
-    left = {item for item, _ in split.elsewhere} if split else set()
-    return frozenset(
-        one.digest for one in verified.placed if one.name == "items" and one.value["id"] in left
-    )
-
-
-def _elsewhere(
-    context: RequestContext, verified: VerifiedSdJwt, split: CountrySplit | None, day: date
-) -> Sequence[ItemElsewhere]:
-    return items_elsewhere(context, split, verified.content["matter"], day) if split else ()
+    explained = wanted.country_reason is not None
+    return items_by_country(context, verified, selected, recipient, day, explained=explained)
 
 
 def _authorize_offer(
@@ -342,7 +325,7 @@ def _authorize_offer(
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
             "addressable": context.work.organisations.has_system(reader.slug),
-            "country": str(_country(wanted, inputs.split)),
+            "country": str(inputs.items.match),
         },
         hidden=NotAddressable(NOT_ADDRESSABLE),
     )
@@ -354,12 +337,6 @@ def _authorize_offer(
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
-
-
-def _country(wanted: OfferRequest, split: CountrySplit | None) -> CountryMatch:
-    if split is None:
-        return CountryMatch.HERE
-    return split.match(explained=wanted.country_reason is not None)
 
 
 def _refuse_repeated(
@@ -388,11 +365,11 @@ def _offer(
     signed: sd_jwt.SdJwt,
     context: RequestContext,
 ) -> OfferResult:
-    check_signed(context, wanted.signed)
     found, version = find(context, case, draft.version)
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
     inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
+    check_signed(context, wanted.signed)
     _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
@@ -426,7 +403,7 @@ def _offer(
     )
     context.work.handoffs.add(handoff, answer)
     _record(context, handoff, wanted, signed)
-    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal, draft.elsewhere)
+    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal, inputs.items.elsewhere)
 
 
 def _offered_again(
@@ -439,15 +416,13 @@ def _offered_again(
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     day = context.ports.reference_date(handoff.offered_at).day
-    split = _split(context, verified, wanted, context.require(handoff.recipient), day)
-    left_out = _digests_elsewhere(verified, split)
-    asked = _selected(elements(verified, context.organisation), wanted, left_out)
+    items = _by_country(context, verified, wanted, context.require(handoff.recipient), day)
+    asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
     withheld_groups = {
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    elsewhere = _elsewhere(context, verified, split, day)
-    return _offered(handoff, answer, tuple(withheld_groups), reseal, elsewhere)
+    return _offered(handoff, answer, tuple(withheld_groups), reseal, items.elsewhere)
 
 
 def _record(

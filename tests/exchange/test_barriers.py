@@ -10,6 +10,7 @@ from gateway.domain.refusals import (
     NoCompetentOrganisation,
     NotAddressable,
     NotFound,
+    SeveralCompetentOrganisations,
 )
 from gateway.exchange import handoffs, offers
 from gateway.kernel.results import to_json
@@ -20,6 +21,7 @@ from tests.founding import (
     CSAM_FR,
     DESK,
     HOTLINE,
+    OCRVP,
     OFMIN,
     OPENING,
     Founded,
@@ -205,7 +207,7 @@ def in_danger(gateway: Founded, **offer: Any) -> RecordedRefusal:
     case = UUID(submitted(gateway, urgency="imminent_danger").result["case"])
     wanted = offer_of(gateway, **offer)
     refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
-    assert refused.refusal.help["emergency_numbers"] == ["17", "112"]
+    assert refused.refusal.help["emergency_numbers"] == ("17", "112")
     return refused
 
 
@@ -234,6 +236,15 @@ def test_where_the_competent_authority_has_no_system_nobody_is_named_but_the_num
     refusal = in_danger(gateway).refusal
     assert isinstance(refusal, NotAddressable)
     assert refusal.help["instead"] == []
+
+
+def test_where_several_are_competent_they_are_named(gateway):
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
+    gateway.administer("mandate.grant", OCRVP, **mandate, start="2026-01-01")
+    refusal = in_danger(gateway).refusal
+    assert isinstance(refusal, SeveralCompetentOrganisations)
+    named = [one["organisation"] for one in to_json(refusal.help["instead"])]
+    assert named == [OCRVP, OFMIN]
 
 
 def test_other_refusals_name_nobody(gateway):
