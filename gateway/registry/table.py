@@ -236,7 +236,11 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             one_of("scope", "In what.", INTEREST_SCOPES),
-            any_text("subject", "provider.example, or ORIGINATOR/CASE."),
+            any_text(
+                "subject",
+                "provider.example, AS64500, 192.0.2.0/24, name:COMPANY or account:ACCOUNT; or "
+                "ORIGINATOR/CASE.",
+            ),
             one_of("kind", "Which kind of interest.", INTEREST_KINDS),
             *period(),
         ),
