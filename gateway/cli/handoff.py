@@ -181,9 +181,9 @@ def offer(
     several holders (both). With a document key in the connection file the offer is signed here.
 
     \b
-    casegate handoff offer CASE --competence csam/FR --purpose investigate --group items
-    casegate handoff offer CASE --competence take_down/csam/NL --purpose remove --group items
-    casegate handoff offer CASE --competence csam/FR --to pharos --purpose investigate --group items
+    casegate handoff offer CASE --by pdc-2 --purpose investigate --group items --competence csam/FR
+    ... --group items --competence csam/FR --to pharos
+    ... --purpose remove --group items --competence take_down/csam/NL
 
     For removal the recipient gets the items hosted in its country; the answer lists the others
     with their holders.
