@@ -370,7 +370,7 @@ class Scenario:
                 office.consult(self.first_handoff, "ocrvp-7", "assessment", "one more look")
             except RequestRefused as refused:
                 self.refused(OCRVP, "consults what it had closed", refused)
-        handoff = self._offer_to_the_mandate()
+        handoff = self._offer_to_the_mandate("its unit asked for one of its own")
         self.take_on(OFMIN, handoff, "ofmin-2", "child_safeguarded")
         self._show_outcome(handoff)
         with self.stage.client(OFMIN) as office:
