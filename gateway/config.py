@@ -209,6 +209,13 @@ class Config:
         "Days after which only a judicial authority's order renews an embargo.",
         14,
     )
+    emergency_numbers: tuple[str, ...] = _setting(
+        "emergency.numbers",
+        setting_validators.telephone_numbers,
+        "What to call where an offer about an imminent danger is refused: the answer names them.\n"
+        "By default those of France: police, European emergency number, children in danger.",
+        ("17", "112", "119"),
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,

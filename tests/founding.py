@@ -73,7 +73,7 @@ DESK = "desk"
 ALICE, BENOIT = "a-martin", "b-dubois"
 """The two administrators; people of nowhere."""
 
-CSAM_FR = ("csam", "FR")
+CSAM_FR = "receive/csam/FR"
 
 
 STAFF = (
@@ -493,6 +493,7 @@ def unfounded(
         new_id=Ids(),
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
+        emergency_numbers=("17", "112"),
     )
     return Founded(ports, kept, clock, checkpoint_signer, calendar)
 
@@ -562,7 +563,7 @@ def _seat(gateway: Founded, slug: str, membership: str, start: date, reference: 
 
 
 def _mandate(gateway: Founded, slug: str, start: date, end: date | None, act: str) -> None:
-    matter, territory = CSAM_FR
+    _, matter, territory = CSAM_FR.split("/")
     until = {} if end is None else {"until": end.isoformat()}
     written = gateway.administer(
         "mandate.grant",
@@ -710,9 +711,9 @@ def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResu
     )
 
 
-def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: Any) -> OfferRequest:
-    """An offer of everything, to a competence (matter, territory) or an organisation."""
-    address = {"organisation": to} if isinstance(to, str) else {"competence": to}
+def offer_of(gateway: Founded, to: str = CSAM_FR, **changes: Any) -> OfferRequest:
+    """An offer of everything, to a competence (its key) or an organisation."""
+    address = {"competence" if "/" in to else "organisation": to}
     wanted = {
         "handoff": gateway.new_id(),
         "by": "liaison-1",
@@ -728,7 +729,7 @@ def offered(
     case: WriteResult | None = None,
     *,
     originator: str = HOTLINE,
-    to: str | tuple[str, str] = CSAM_FR,
+    to: str = CSAM_FR,
     **changes: Any,
 ) -> WriteResult:
     """Offer a case (a new one when none is given); ``changes`` are to the Offer."""

@@ -60,6 +60,8 @@ def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
     state = (one["membership"] or "none") if one["active"] else "not active"
+    if one["active"] and not one["addressable"]:
+        state += " (no system)"
     return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
 
 

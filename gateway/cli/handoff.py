@@ -28,6 +28,7 @@ from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
     by_option,
+    elsewhere,
     partner_command,
     write_command,
 )
@@ -42,6 +43,7 @@ from gateway.domain.answers import (
 )
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
+from gateway.domain.organisation import read_competence
 from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
@@ -57,18 +59,16 @@ handoff_argument = click.argument("handoff", type=click.UUID)
 # --- Offering ------------------------------------------------------------------------------------
 
 
-class _Mandate(click.ParamType[tuple[str, str]]):
-    """A competence: a matter and a territory."""
+class _Competence(click.ParamType[str]):
+    """A competence, by default to receive."""
 
-    name = "matter/territory"
+    name = "[function/]matter/territory"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        matter, slash, territory = value.partition("/")
-        if not (matter and slash and territory):
-            self.fail("as in csam/FR", param, ctx)
-        return matter, territory
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            return read_competence(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 _OFFER_OPTIONS: Sequence[Parameter] = (
@@ -77,10 +77,13 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "organisation",
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="To this organisation.",
+        help="To this organisation; with --competence, which of several holders.",
     ),
     click.option(
-        "--competence", type=_Mandate(), help="To the competent organisation, as csam/FR."
+        "--competence",
+        type=_Competence(),
+        metavar="[FUNCTION/]MATTER/TERRITORY",
+        help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
         "--group",
@@ -105,6 +108,16 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="When the offer and its use end.",
     ),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
+    click.option(
+        "--again",
+        metavar="REASON",
+        help="Why to offer what the recipient already has in an open or closed handoff.",
+    ),
+    click.option(
+        "--country-reason",
+        metavar="REASON",
+        help="For removal: why items of uncertain country are for this recipient.",
+    ),
 )
 
 
@@ -118,8 +131,8 @@ def _parts(submitted: bytes) -> dict[str, list[str]]:
 
 
 def _wanted(options: dict[str, Any]) -> dict[str, Any]:
-    if (options["organisation"] is None) == (options["competence"] is None):
-        raise click.UsageError("give one of --to and --competence")
+    if options["organisation"] is None and options["competence"] is None:
+        raise click.UsageError("give --to, --competence, or both")
     if not options["groups"] and not options["digests"]:
         raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
     return options
@@ -144,6 +157,8 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "sealed to others": _sealed(found["to_reseal"]),
         }
     )
+    for item in found["elsewhere"]:
+        click.echo(f"  {sanitise(elsewhere(item))}")
 
 
 @write_command(
@@ -162,8 +177,16 @@ def offer(
 ) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
-    The recipient is an organisation, or the one competent for a matter in a territory. With a
-    document key in the connection file the offer is signed here.
+    The recipient is an organisation (--to), the holder of a competence (--competence), or one of
+    several holders (both). With a document key in the connection file the offer is signed here.
+
+    \b
+    casegate handoff offer CASE --by pdc-2 --purpose investigate --group items --competence csam/FR
+    ... --group items --competence csam/FR --to pharos
+    ... --purpose remove --group items --competence take_down/csam/NL
+
+    For removal the recipient gets the items hosted in its country; the answer lists the others
+    with their holders.
     """
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
@@ -178,6 +201,7 @@ def offer(
         sentence += (
             f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
         )
+    sentence += "".join(f"; {elsewhere(item)}" for item in result["elsewhere"])
     return written, sentence
 
 
@@ -246,6 +270,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "expires_at": view["expires_at"],
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
+            **({"interest": _INTEREST} if view.get("interest") else {}),
             "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
@@ -254,6 +279,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
+
+
+_INTEREST = "your organisation declared one in this case: assign persons without it"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:

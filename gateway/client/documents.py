@@ -15,7 +15,7 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import format_competence, organisation_uri, parse_competence
+from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
@@ -92,22 +92,16 @@ def check_offer(
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
     offer, content = offered.offer, offered.signed.verified.content
-    addressed = asked["to"]
-    if "organisation" in addressed:
-        require(
-            offer.recipient == addressed["organisation"] and offer.competence is None,
-            "the offer is made to somebody else",
-        )
-    else:
-        wanted = addressed["competence"]
-        key = format_competence("receive", wanted["matter"], wanted["territory"])
-        require(offer.competence == key, "the offer is made to another competence")
+    to = {"organisation": offer.recipient}
+    if offer.competence is not None:
+        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
+    require(_is_to(to, asked["to"]), "the offer is made to somebody else")
     require(offer.author == connection.organisation, "the offer is signed for somebody else")
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
     expires_at = asked.get("expires_at")
     ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
     require(content.get("expires_at") == ends, "the offer ends at another time")
-    for name in ("purpose", "by", "note"):
+    for name in ("purpose", "by", "note", "again", "country_reason"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -159,11 +153,13 @@ def check_preview(
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether an offer is to the recipient that was asked for; the gateway finds the holder."""
     if "competence" not in asked:
         return dict(to) == dict(asked)
-    wanted = asked["competence"]
-    key = format_competence("receive", wanted["matter"], wanted["territory"])
-    return to.keys() == {"organisation", "competence", "mandate_event"} and to["competence"] == key
+    if to.keys() != {"organisation", "competence", "mandate_event"}:
+        return False
+    key = format_competence(**{"function": "receive", **asked["competence"]})
+    return to["competence"] == key and asked.get("organisation") in (None, to["organisation"])
 
 
 def check_answer(
@@ -321,6 +317,8 @@ class DocumentSigner:
             expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
             by=asked["by"],
             note=asked.get("note"),
+            again=asked.get("again"),
+            country_reason=asked.get("country_reason"),
         )
 
     def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
@@ -371,7 +369,7 @@ def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
 
 
 def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
-    named = parse_competence(to.get("competence", ""))
-    if named is None:
-        return {"organisation": to["organisation"]}
-    return {"competence": {"matter": named[1], "territory": named[2]}}
+    addressed: dict[str, Any] = {"organisation": to["organisation"]}
+    if "competence" in to:
+        addressed["competence"] = competence_members(to["competence"])
+    return addressed

@@ -13,6 +13,7 @@ from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.organisation import competence_members, read_competence
 
 
 class HandoffClient(ClientBase):
@@ -91,18 +92,22 @@ class HandoffClient(ClientBase):
 class OfferTerms(TypedDict, total=False):
     """What is offered, to whom, for what.
 
-    The recipient is an ``organisation`` or a ``competence`` (matter, territory), one of the two.
-    ``groups`` and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time)
-    ends the offer and the use of what was accepted.
+    The recipient is an ``organisation``, or the holder of a ``competence``
+    ([function/]matter/territory, by default receive); of several holders both name one. ``groups``
+    and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
+    offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
+    already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     """
 
     purpose: Required[Sequence[str]]
     organisation: str | None
-    competence: tuple[str, str] | None
+    competence: str | None
     groups: Sequence[str]
     digests: Sequence[str]
     expires_at: datetime | None
     note: str | None
+    again: str | None
+    country_reason: str | None
 
 
 class Offers(Directory):
@@ -128,7 +133,7 @@ class Offers(Directory):
         through. ``parts`` is the ``groups`` that `submit` returned: with it, EvidenceMismatch
         instead of a signature under parts that were not selected.
 
-        Raises ValueError unless there is exactly one of organisation and competence.
+        Raises ValueError without organisation and competence, and for one that is none.
         """
         name, asked = spelled(handoff or self._ids()), {"by": by, **_terms_of(terms)}
         path = f"/cases/{spelled(case)}/handoffs"
@@ -142,7 +147,12 @@ class Offers(Directory):
         written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
         return replace(
-            written, result={**written.result, "withheld_groups": list(previewed.withheld_groups)}
+            written,
+            result={
+                **written.result,
+                "withheld_groups": list(previewed.withheld_groups),
+                "elsewhere": found["elsewhere"],
+            },
         )
 
     def _require_mandate(self, to: Mapping[str, Any]) -> None:
@@ -160,20 +170,25 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
     """The terms as the body of a request has them; TypeError for one that no offer has."""
     if unknown := terms.keys() - OfferTerms.__annotations__.keys():
         raise TypeError(f"an offer has no term {', '.join(sorted(unknown))}")
-    organisation, competence = terms.get("organisation"), terms.get("competence")
-    if (organisation is None) == (competence is None):
-        raise ValueError("an offer is to an organisation or to a competence, one of the two")
+    to: dict[str, Any] = {
+        name: value
+        for name in ("organisation", "competence")
+        if (value := terms.get(name)) is not None
+    }
+    if not to:
+        raise ValueError(
+            "an offer is to an organisation, to a competence, or to one of its holders"
+        )
+    if "competence" in to:
+        to["competence"] = competence_members(read_competence(to["competence"]))
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at.tzinfo is None:
         raise ValueError("the end of an offer is a time with its zone")
-    to: dict[str, Any] = {"organisation": organisation}
-    if competence is not None:
-        to = {"competence": {"matter": competence[0], "territory": competence[1]}}
     return {
         "to": to,
         "groups": list(terms.get("groups", ())) or None,
         "digests": list(terms.get("digests", ())) or None,
         "purpose": list(terms["purpose"]),
         "expires_at": expires_at and expires_at.isoformat(),
-        "note": terms.get("note"),
+        **{name: terms.get(name) for name in ("note", "again", "country_reason")},
     }

@@ -95,6 +95,7 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
             "public_authority": organisation.public_authority,
             "regimes": organisation.regimes,
             "competences": organisation.competences_on(day),
+            "mandated_matters": organisation.mandated_matters_on(day),
         },
     )
 

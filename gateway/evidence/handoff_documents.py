@@ -92,9 +92,11 @@ def issue_offer(
     expires_at: datetime | None,
     by: str,
     note: str | None,
+    again: str | None = None,
+    country_reason: str | None = None,
     reissue_of: ReissueReference | None = None,
 ) -> SdJwt:
-    """Sign an offer; ``by`` and ``note`` are its disclosures.
+    """Sign an offer; ``by``, ``note`` and the two reasons are its disclosures.
 
     ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
     ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
@@ -111,7 +113,8 @@ def issue_offer(
         claims["expires_at"] = seconds(expires_at)
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
-    return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
+    words = {"by": by, "note": note, "again": again, "country_reason": country_reason}
+    return heading.sign(OFFER_TYP, claims, words)
 
 
 def issue_answer(

@@ -395,7 +395,8 @@ def _submit(
         document=document.compact(),
     )
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    authorize(context, case_entity(view, context.entity()))
+    facts = {"first_version": content["version"] == 1}
+    authorize(context, case_entity(view, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)

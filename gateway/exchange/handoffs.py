@@ -359,6 +359,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one, measures) for one in answers],
             measures=[view_on_measure(context.organisation, one) for one in measures],
+            interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),

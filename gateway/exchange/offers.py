@@ -1,8 +1,8 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -10,20 +10,36 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
+from gateway.domain.handoff import (
+    OPEN,
+    Handoff,
+    HandoffAnswer,
+    HandoffState,
+    OfferAddress,
+    answer_due_at,
+)
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
+from gateway.domain.organisation import Organisation, is_transfer_barred, parse_competence
 from gateway.domain.refusals import (
+    AlreadyOffered,
     EditConflict,
     InvalidDocument,
+    NotAddressable,
     NothingToOffer,
     TooManyPreviews,
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.vocabulary import Purpose
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.addressing import (
+    ItemsByCountry,
+    help_in_danger,
+    items_by_country,
+    resolve,
+)
 from gateway.exchange.cases import (
     conditions_digest,
     elements,
@@ -33,7 +49,13 @@ from gateway.exchange.cases import (
     view_on,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures
-from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
+from gateway.exchange.results import (
+    Addressee,
+    ItemElsewhere,
+    OfferResult,
+    Preview,
+    SealedReference,
+)
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
@@ -56,25 +78,36 @@ PREVIEWS_PER_MINUTE = 60
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""
 
+NOT_ADDRESSABLE = (
+    "This organisation cannot be offered this case now. Choose another recipient, or reach it by"
+    " another channel; the directory shows who can be addressed."
+)
+"""The one answer for no system, a suspension and a conflict of interest (R9)."""
+
 
 @dataclass(frozen=True)
 class OfferRequest:
-    """What an originator offers: to an organisation or to a competence, which parts, for what.
+    """What an originator offers: to whom, which parts, for what.
 
-    ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends the offer and the
-    use of what was accepted. ``handoff`` is the id that the originator gave it. ``signed`` is
-    the offer itself, where its author signed it; its list is then ``digests``.
+    ``competence`` is a key such as receive/csam/FR; beside it ``organisation`` names one of
+    several holders. ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends
+    the offer and the use of what was accepted. ``handoff`` is the id that the originator gave it.
+    ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
+    ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
+    uncertain country are for this recipient (R8).
     """
 
     handoff: UUID
     by: str
     purpose: tuple[str, ...]
     organisation: str | None = None
-    competence: tuple[str, str] | None = None
+    competence: str | None = None
     groups: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     expires_at: datetime | None = None
     note: str | None = None
+    again: str | None = None
+    country_reason: str | None = None
     signed: VerifiedRequest | None = None
 
     def asked(self) -> dict[str, Any]:
@@ -85,11 +118,13 @@ class OfferRequest:
             "handoff": str(self.handoff),
             "purpose": list(self.purpose),
             "organisation": self.organisation,
-            "competence": list(self.competence or ()),
+            "competence": self.competence,
             "groups": list(self.groups),
             "digests": list(self.digests),
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "note": self.note,
+            "again": self.again,
+            "country_reason": self.country_reason,
         }
 
 
@@ -102,6 +137,7 @@ class SelectionInputs:
     recipient: PolicyEntity
     address: OfferAddress
     assurance: str
+    items: ItemsByCountry
 
 
 @dataclass(frozen=True)
@@ -142,16 +178,17 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
+        elsewhere=draft.inputs.items.elsewhere,
     )
 
 
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
     """Offer a cleared case to one recipient.
 
-    Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
-    cleared, or ``expires_at`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
-    (something has changed), InvalidDocument (a signed offer of something else than policy lets
-    through now), and the policy's denials.
+    Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, NotAddressable,
+    WrongState (not cleared, or ``expires_at`` is past), AlreadyOffered, NothingToOffer,
+    AlreadyExists (handoff id), EditConflict (something has changed), InvalidDocument (a signed
+    offer of something else than policy lets through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
     word = assurance(wanted.signed)
@@ -167,7 +204,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
     found, version = find(context, case)
     verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, wanted, word)
+    inputs = _inputs(context, found, verified, wanted, word)
     _authorize_offer(context, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
@@ -177,7 +214,7 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         raise ValidationFailed(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
-    asked = _selected(parts, wanted)
+    asked = _selected(parts, wanted, inputs.items.left_out)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
     permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
@@ -217,38 +254,56 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
         )
 
 
-def _selected(parts: Mapping[str, Element], wanted: OfferRequest) -> dict[str, Element]:
+def _selected(
+    parts: Mapping[str, Element], wanted: OfferRequest, left_out: Collection[str]
+) -> dict[str, Element]:
     """The parts that were asked for, and those that say where a case belongs."""
     return {
         digest: part
         for digest, part in parts.items()
-        if part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING_FIELDS
+        if (part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING_FIELDS)
+        and digest not in left_out
     }
 
 
 def _inputs(
-    context: RequestContext, case: Case, wanted: OfferRequest, word: str
+    context: RequestContext,
+    case: Case,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    word: str,
 ) -> SelectionInputs:
-    address = _resolve(context, wanted)
+    """Raises what `resolve` raises, and ValidationFailed."""
+    content = verified.content
+    context.help |= help_in_danger(context, content, wanted.organisation, wanted.competence)
+    address = resolve(context, wanted.organisation, wanted.competence)
     recipient = context.see(address.organisation)
     if recipient is None:
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
-    if recipient.status is not Status.ACTIVE:
-        raise WrongState("the recipient is not active in this gateway at present")
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word)
+    items = _by_country(context, verified, wanted, recipient, context.today.day)
+    listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
+    context.help |= {name: found for name, found in listed.items() if found}
+    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word, items)
 
 
-def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
-    """To whom the offer goes: a competence is resolved on the reference date, and recorded
-    (R11)."""
-    if wanted.competence is None:
-        return OfferAddress(str(wanted.organisation))
-    matter, territory = wanted.competence
-    receivers = context.work.organisations.receivers(matter, territory)
-    competence = resolve_competence(receivers, matter, territory, context.today.day)
-    return OfferAddress(competence.organisation, competence.key, competence.registration_event)
+def _by_country(
+    context: RequestContext,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    recipient: Organisation,
+    day: date,
+) -> ItemsByCountry:
+    """The items of a removal offer by country (R8); a notice to a platform has them all."""
+    if Purpose.REMOVE not in wanted.purpose or recipient.kind == "provider":
+        return ItemsByCountry()
+
+    def selected(item: DisclosedValue) -> bool:
+        return "items" in wanted.groups or item.digest in wanted.digests
+
+    explained = wanted.country_reason is not None
+    return items_by_country(context, verified, selected, recipient, day, explained=explained)
 
 
 def _authorize_offer(
@@ -276,15 +331,38 @@ def _authorize_offer(
                 reader, context.today.day, named, verified.content
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
+            "addressable": context.work.organisations.has_system(reader.slug),
+            "country": str(inputs.items.match),
         },
+        hidden=NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject(case_digest=version.digest)
-    if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
+    competence = parse_competence(wanted.competence or "")
+    if competence is not None and competence[1] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
         raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def _refuse_repeated(
+    context: RequestContext, case: Case, recipient: str, wanted: OfferRequest
+) -> None:
+    """Refuse what the recipient has already, unless a reason is given."""
+    if wanted.again is not None:
+        return
+    for one in context.work.handoffs.sent_of(case.originator, case.id):
+        same = (one.recipient, one.case_digest) == (recipient, case.digest)
+        if same and one.state in _KEPT:
+            raise AlreadyOffered(
+                "This recipient already has this version, in a handoff that is open or closed."
+                " To offer it again, give the reason in 'again'."
+            )
+
+
+_KEPT = OPEN | {HandoffState.CLOSED}
+"""States in which a recipient has, or is asked to take, what was offered."""
 
 
 def _offer(
@@ -294,14 +372,15 @@ def _offer(
     signed: sd_jwt.SdJwt,
     context: RequestContext,
 ) -> OfferResult:
-    check_signed(context, wanted.signed)
     found, version = find(context, case, draft.version)
-    inputs = _inputs(context, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
+    inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
+    check_signed(context, wanted.signed)
     _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
+    _refuse_repeated(context, found, inputs.address.organisation, wanted)
     terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
     handoff = Handoff(
         id=wanted.handoff,
@@ -330,8 +409,8 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
-    _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
+    _record(context, handoff, wanted, signed)
+    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal, inputs.items.elsewhere)
 
 
 def _offered_again(
@@ -343,20 +422,26 @@ def _offered_again(
     if not answer or not handoff or not version:
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
-    asked = _selected(elements(verified, context.organisation), wanted)
+    day = context.ports.reference_date(handoff.offered_at).day
+    items = _by_country(context, verified, wanted, context.require(handoff.recipient), day)
+    asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
     withheld_groups = {
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld_groups), reseal)
+    return _offered(handoff, answer, tuple(withheld_groups), reseal, items.elsewhere)
 
 
-def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+def _record(
+    context: RequestContext, handoff: Handoff, wanted: OfferRequest, signed: sd_jwt.SdJwt
+) -> None:
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
+    reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
     context.record(
         (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
         EventDetail("purpose", handoff.purpose, both),
+        *((EventDetail("reason", reasons, both),) if reasons else ()),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
@@ -373,6 +458,8 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
+        again=wanted.again,
+        country_reason=wanted.country_reason,
     )
 
 
@@ -395,6 +482,7 @@ def _offered(
     answer: HandoffAnswer,
     withheld_groups: Sequence[str],
     to_reseal: Sequence[SealedReference],
+    elsewhere: Sequence[ItemElsewhere],
 ) -> OfferResult:
     return OfferResult(
         handoff=handoff.id,
@@ -407,4 +495,5 @@ def _offered(
         permitted_disclosures=sorted(handoff.permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
+        elsewhere=elsewhere,
     )

@@ -107,6 +107,19 @@ class SealedReference:
 
 
 @dataclass(frozen=True)
+class ItemElsewhere:
+    """An item that a removal offer leaves out: it is hosted in a country of other holders (R8).
+
+    ``orphan``: nobody has items removed there, and ``holders`` are those that route such items.
+    """
+
+    item: UUID
+    country: str
+    orphan: bool
+    holders: Sequence[Addressee]
+
+
+@dataclass(frozen=True)
 class Preview:
     """What an offer would give; ``routing`` is the version's own document without content."""
 
@@ -118,6 +131,7 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,7 @@ class OfferResult:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
 
 
 @dataclass(frozen=True)
@@ -199,7 +214,10 @@ class Succeeds:
 
 @dataclass(frozen=True)
 class HandoffView(HandoffSummary):
-    """A handoff as one of its parties may see it; never content."""
+    """A handoff as one of its parties may see it; never content.
+
+    ``interest``: the reader, a public authority, declared an interest that the case meets (R9).
+    """
 
     assurance: str
     conditions: Conditions
@@ -208,6 +226,7 @@ class HandoffView(HandoffSummary):
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
     measures: Sequence[MeasureView]
+    interest: bool | None = None
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None

@@ -12,7 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.organisation import organisation_uri, parse_competence
+from gateway.domain.organisation import (
+    competence_members,
+    organisation_uri,
+    parse_competence,
+)
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
 from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
@@ -29,7 +33,7 @@ _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
 _OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
-_BESIDE_OFFERED = frozenset({"by", "note"})
+_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
 BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
@@ -184,7 +188,9 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     claims, placed = opened.verified.claims, opened.verified.placed
     _only(claims, HEADING | _OFFERED)
     if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
-        raise InvalidDocument("an offer has 'by' and 'note' as its disclosures, and no other")
+        raise InvalidDocument(
+            f"an offer has no other disclosures than {', '.join(sorted(_BESIDE_OFFERED))}"
+        )
     try:
         offer = handoff_documents.read_offer(opened.verified)
     except StatementError as error:
@@ -206,10 +212,12 @@ def _addressed(offer: handoff_documents.OfferClaims) -> dict[str, Any]:
         raise InvalidDocument("an offer to a competence says by which event it was resolved")
     if offer.competence is None:
         return {"organisation": offer.recipient}
-    named = parse_competence(offer.competence)
-    if named is None or named[0] != "receive":
-        raise InvalidDocument("an offer is to a competence to receive, as receive/csam/FR")
-    return {"competence": {"matter": named[1], "territory": named[2]}}
+    if parse_competence(offer.competence) is None:
+        raise InvalidDocument("an offer is to a competence, as receive/csam/FR")
+    return {
+        "organisation": offer.recipient,
+        "competence": competence_members(offer.competence),
+    }
 
 
 def _moment(seconds: Any) -> str:

@@ -25,6 +25,7 @@ from gateway.domain.handoff import (
     answer_due_at,
     was_accepted,
 )
+from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import Organisation, Status, is_transfer_barred
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
@@ -245,10 +246,10 @@ def _judged(
     successor = work.organisations.get(succession.successor)
     if successor is None or successor.status is Status.LEFT:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
-    if not successor.active:
-        return replace(
-            disposition, way=Disposition.WAIT, why="the successor does not take part at present"
-        )
+    reachable = work.organisations.has_system(successor.slug)
+    if not successor.active or not reachable:
+        why = "the successor does not take part, or has no system, at present"
+        return replace(disposition, way=Disposition.WAIT, why=why)
     if disposition.originator.status is Status.SUSPENDED:
         return replace(disposition, way=Disposition.WAIT, why="the originator is suspended")
     obstacle = _obstacle(succession, disposition, ports.now())
@@ -307,6 +308,8 @@ def _questions(
                 "assurance": "attested",
                 "conflict": has_conflict_of_interest(successor, day, named, verified.content),
                 "third_country": is_transfer_barred(successor, day),
+                "addressable": work.organisations.has_system(successor.slug),
+                "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
         )
 

@@ -72,8 +72,8 @@ class OrganisationStore(Protocol):
         With ``seen`` only those that members may know of (domain.membership.UNSEEN).
         """
 
-    def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
-        """Every competence to receive the matter in the territory, whatever its period, of
+    def holders(self, function: str, matter: str) -> Sequence[Mandate]:
+        """Every mandate of that function and matter, in any territory and whatever its period, of
         organisations that are active."""
 
     def add(self, organisation: Organisation) -> None:
@@ -84,6 +84,9 @@ class OrganisationStore(Protocol):
 
     def system(self, organisation: str, name: str) -> System | None:
         """One registered system."""
+
+    def has_system(self, organisation: str) -> bool:
+        """Whether a system of it is registered and enabled: else nobody reads what it is sent."""
 
     def systems(self, organisation: str) -> Sequence[System]:
         """All systems of an organisation, by name."""
@@ -626,7 +629,8 @@ class Ports:
 
     ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
     ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded; ``embargo_terms`` how long an embargo holds.
+    one organisation may have recorded; ``embargo_terms`` how long an embargo holds;
+    ``emergency_numbers`` are named where an offer about an imminent danger is refused.
     """
 
     issuer: str
@@ -643,3 +647,4 @@ class Ports:
     fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
+    emergency_numbers: tuple[str, ...] = ()

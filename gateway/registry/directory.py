@@ -301,6 +301,8 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         country=organisation.country,
         public_authority=organisation.public_authority,
         active=organisation.active,
+        addressable=organisation.active
+        and context.work.organisations.has_system(organisation.slug),
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         signed_only=organisation.signed_only,

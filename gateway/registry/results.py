@@ -57,6 +57,7 @@ class ListedOrganisation:
     country: str
     public_authority: bool
     active: bool
+    addressable: Annotated[bool, "Whether it is active and has an enrolled system."]
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
     signed_only: bool

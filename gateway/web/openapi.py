@@ -147,6 +147,21 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             },
             "rules": {**_TEXTS, "description": "Policies that refused, where they may be named."},
             "receipt": {"$ref": "#/components/schemas/Receipt"},
+            "elsewhere": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/ItemElsewhere"},
+                "description": "Of a removal offer: items of other countries, and their holders.",
+            },
+            "uncertain": {**_TEXTS, "description": "Items whose hosting country is uncertain."},
+            "instead": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Addressee"},
+                "description": "In an imminent danger: whom to address instead.",
+            },
+            "emergency_numbers": {
+                **_TEXTS,
+                "description": "In an imminent danger: the numbers to call.",
+            },
         },
     },
     "TokenRequest": {

@@ -83,6 +83,7 @@ BY_ADMINISTRATORS = (
     "system.enable",
     "system.set_admin_scopes",
     "membership.grant",
+    "staff.establish",
     "membership.end",
     "mandate.grant",
     "mandate.end",
@@ -117,6 +118,9 @@ ON_ITSELF = (
     "conformance.start",
     "conformance.read",
     "conformance.submit",
+    "staff.read",
+    "staff.add",
+    "staff.end",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
@@ -240,6 +244,8 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
         "competence": competence,
         "purpose": frozenset({"remove"}),
         "released": True,
+        "addressable": True,
+        "country": "here",
         **FREE,
     }
 
@@ -577,7 +583,10 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
+    *(
+        (action, HOTLINE, OWN_CASE, {"first_version": True} if action == "case.submit" else {})
+        for action in ON_CASE
+    ),
     ("case.consult", HOTLINE, OWN_CASE, CONSULTED),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
@@ -714,6 +723,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
+        "case.submit": {"first_version": draw(st.booleans())},
         "case.consult": CONSULTED,
         "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),

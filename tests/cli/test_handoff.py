@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ def accepted(desks: Desks) -> str:
 def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     case = desks.submitted()
     size = desks.stage.gateway.size()
-    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
+    purpose = ("--purpose", "identify_victim")
+    asked = ("--by", "liaison-1", *purpose, "--group", "items", "--to", ABROAD)
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
     assert "would give  4 parts" in output
@@ -94,10 +96,9 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--group", "items"), "one of --to and --competence"),
-        (("--group", "items", "--to", "a-b", "--competence", "csam/FR"), "one of --to"),
+        (("--group", "items"), "--to, --competence, or both"),
         (("--to", "a-b"), "--group or --disclosure"),
-        (("--group", "items", "--competence", "csam"), "as in csam/FR"),
+        (("--group", "items", "--competence", "csam"), "[FUNCTION/]MATTER/TERRITORY"),
         (("--group", "pictures", "--to", "a-b"), "is not one of"),
         (("--group", "items", "--to", "a-b", "--expires-at", "2026-06-01"), "not a time with its"),
     ],
@@ -256,3 +257,67 @@ def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
     data = (desks.folder / "r.json").read_bytes()
     assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}
     assert verification.verify(data, trust_of(desks.stage.gateway)).passed
+
+
+# --- Whom an offer is for ---
+
+
+def hosted(country: str) -> list[dict[str, Any]]:
+    """The items of a case, hosted in a country."""
+    seen = {"country": country, "observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    page = {"id": element_id("url"), "kind": "url", "value": "https://a.example/"}
+    return [{**page, "is_source": True, "hosting": [seen]}]
+
+
+def test_a_removal_offer_that_is_none_of_its_recipients_lists_the_holder(desks: Desks) -> None:
+    desks.stage.gateway.administer(
+        "mandate.grant", OFMIN, function="take_down", matter="csam", territory="NL",
+        legal_act="act", start="2026-01-01",
+    )  # fmt: skip
+    case = desks.submitted(items=hosted("NL"))
+    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items")
+    result = desks.run("handoff", "offer", case, *asked, "--to", ABROAD)
+    assert result.exit_code == 1
+    line = f"item {element_id('url')} is hosted in NL: offer it to {OFMIN} for take_down/csam/NL"
+    assert line in result.stderr
+    assert "R8.country" in result.stderr
+    offer = desks.told("handoff", "offer", case, *asked, "--competence", "take_down/csam/NL")
+    assert offer["result"]["to"]["organisation"] == OFMIN
+
+
+def test_a_preview_of_a_removal_tells_what_is_elsewhere(desks: Desks) -> None:
+    case = desks.submitted(items=hosted("NL"))
+    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items")
+    reason = ("--country-reason", "the host moved here")
+    result = desks.run("handoff", "preview", case, *asked, "--to", ABROAD, *reason)
+    assert result.exit_code == 1
+    assert "is hosted in NL: nobody has items removed there; ask" in result.stderr
+
+
+def test_an_offer_again_needs_its_reason(desks: Desks) -> None:
+    case = desks.submitted()
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items")
+    offer = ("handoff", "offer", case, *asked, "--competence", "csam/FR")
+    desks.done(*offer)
+    assert desks.run(*offer).exit_code == 1
+    desks.done(*offer, "--again", "another unit", "--to", OFMIN)
+
+
+def test_a_refusal_in_an_imminent_danger_prints_whom_to_call_first(desks: Desks) -> None:
+    case = desks.submitted(urgency="imminent_danger")
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items", "--to", OFMIN)
+    result = desks.run("handoff", "offer", case, *asked)
+    sentence, numbers, instead, *_ = result.stderr.splitlines()
+    assert "Refused" in sentence
+    assert "17, 112" in numbers
+    assert f"{OFMIN} for receive/csam/FR" in instead
+
+
+def test_an_authority_is_shown_that_it_declared_an_interest(desks: Desks) -> None:
+    desks.stage.gateway.administer(
+        "interest.declare", OFMIN, scope="provider", subject="example.org", kind="funder",
+        start="2020-01-01",
+    )  # fmt: skip
+    handoff = desks.offered()
+    assert "assign persons without it" in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert "assign persons" not in desks.done("handoff", "show", handoff)

@@ -128,7 +128,7 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
             ),
             "to somebody else",
         ),
-        (lambda: offered(asked={**ASKED_OFFER, "to": COMPETENT}), "to another competence"),
+        (lambda: offered(asked={**ASKED_OFFER, "to": COMPETENT}), "to somebody else"),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
         (lambda: offered(offer_document(note="psst")), "another note"),
         (lambda: offered(offer_document(purpose=["remove"])), "another purpose"),

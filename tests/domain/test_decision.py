@@ -44,6 +44,7 @@ def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, membershi
         "public_authority": True,
         "regimes": {"gdpr", "led"},
         "competences": competences,
+        "mandated_matters": {key.split("/")[1] for key in competences},
     }
 
 

@@ -255,7 +255,7 @@ def test_no_case_begins_with_a_day_of_erasure_that_destroys_it_or_never_comes(ga
 def test_an_open_handoff_ends_with_its_case_and_the_lists_say_why(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
-    waiting = offered(gateway, case).result["handoff"]
+    waiting = offered(gateway, case, again="test").result["handoff"]
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     for party, box in ((OFMIN, "in"), (HOTLINE, "out")):
@@ -309,7 +309,7 @@ def test_an_office_learns_of_the_version_that_it_was_offered(gateway):
 
 def test_an_office_is_told_once_for_each_handoff(gateway):
     case = submitted(gateway)
-    handoffs_ = {offered(gateway, case).result["handoff"] for _ in range(3)}
+    handoffs_ = {offered(gateway, case, again="test").result["handoff"] for _ in range(3)}
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
     assert {fields_of(one)["handoff"] for one in erasures_told(gateway, OFMIN)} == handoffs_

@@ -14,6 +14,7 @@ from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
     NoCompetentOrganisation,
+    NotAddressable,
     NothingToOffer,
     SeveralCompetentOrganisations,
     TooManyPreviews,
@@ -90,7 +91,9 @@ def test_an_offer_to_a_competence_goes_to_who_holds_it_on_the_legal_date(gateway
 
 
 def test_where_no_office_is_competent_the_refusal_says_so_on_record(gateway):
-    refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=("csam", "BE")))
+    refused = gateway.refusal(
+        offers.offer, *asking(gateway, submitted(gateway), to="receive/csam/BE")
+    )
     assert isinstance(refused.refusal, NoCompetentOrganisation)
     assert "csam/BE" in refused.refusal.detail
     assert shown(refused.receipt)["rules"] == ["R11.no_competence"]
@@ -128,7 +131,7 @@ def test_a_suspended_office_holds_no_competence(gateway):
 def test_a_suspended_organisation_is_offered_nothing(gateway):
     gateway.administer("organisation.suspend", ABROAD, reason="under review")
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=ABROAD))
-    assert isinstance(refused.refusal, WrongState)
+    assert isinstance(refused.refusal, NotAddressable)
 
 
 @pytest.mark.parametrize("office", [OCRVP, OFMIN])
@@ -157,7 +160,6 @@ def test_a_release_list_is_a_limit(gateway):
     ("purpose", "allowed"),
     [
         (("identify_victim",), True),
-        (("remove", "identify_victim"), True),
         (("investigate",), False),
         (("identify_victim", "investigate"), False),
         ((), False),
@@ -392,7 +394,7 @@ def grant(gateway: Founded, case: WriteResult) -> None:
     gateway.administer(
         "mandate.grant",
         OFMIN,
-        function="assess",
+        function="investigate",
         matter="csam",
         territory="FR",
         legal_act="act",

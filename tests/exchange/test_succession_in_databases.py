@@ -30,7 +30,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]
 
 def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):
     case = submitted(gateway)  # one case for all: its lock is shared, too
-    held = [accepted(gateway, offered(gateway, case)) for _ in range(HELD)]
+    held = [accepted(gateway, offered(gateway, case, again="test")) for _ in range(HELD)]
     succession = agreed(gateway)
     gateway.day = DAY
     failures: list[BaseException] = []

@@ -137,7 +137,7 @@ class Exchange(RuleBasedStateMachine):
 
     @rule(target=offers, case=cases, to=st.sampled_from([CSAM_FR, ABROAD]))
     def offer(self, case: WriteResult, to: Any) -> Any:
-        wanted = offer_of(self.gateway, to)
+        wanted = offer_of(self.gateway, to, again="test")
         recipient = OFMIN if to == CSAM_FR else ABROAD
         at = UUID(case.result["case"])
         written, refusal = self.attempt(HOTLINE, offers.offer, at, wanted)
@@ -258,7 +258,7 @@ test_parties_may_try_anything_in_any_order = Exchange.TestCase
 def test_as_many_handoffs_as_there_are_recipients_run_beside_each_other(count):
     gateway = founded()
     case = submitted(gateway)
-    handoff = [accepted(gateway, offered(gateway, case)) for _ in range(count)]
+    handoff = [accepted(gateway, offered(gateway, case, again="test")) for _ in range(count)]
     for one in handoff:
         consulted(gateway, one)
     check_log(gateway)

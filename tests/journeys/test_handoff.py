@@ -35,7 +35,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         offer = hotline.offer(
             content["case"],
             "pdc-2",
-            competence=("csam", "FR"),
+            competence="csam/FR",
             groups=CONTENT,
             purpose=["investigate"],
         )
@@ -113,7 +113,11 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
         offer = hotline.offer(
-            content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
+            content["case"],
+            "pdc-2",
+            organisation=ABROAD,
+            groups=CONTENT,
+            purpose=["investigate"],
         )
         assert "statements" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]

@@ -147,7 +147,7 @@ READS: dict[str, Operation] = {
     "organisation": lambda w, a, b, c: w.organisations.get(SLUGS[a]),
     "organisations": lambda w, a, b, c: list(w.organisations.page(SLUGS[a][:b], c)),
     "members": lambda w, a, b, c: list(w.organisations.page(SLUGS[a][:b], c, seen=True)),
-    "receivers": lambda w, a, b, c: list(w.organisations.receivers("csam", "FR")),
+    "receivers": lambda w, a, b, c: list(w.organisations.holders("receive", "csam")),
     "systems": lambda w, a, b, c: list(w.organisations.systems(SLUGS[a])),
     "revoked": lambda w, a, b, c: list(w.organisations.revoked(NOON + timedelta(days=a))),
     "certificates": lambda w, a, b, c: list(w.organisations.certificates(SLUGS[a], "intake")),

@@ -154,7 +154,7 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
     "statement",
     [
         *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
-        *(registry._RECEIVERS, registry._CERTIFICATES, registry._REVOKED),
+        *(registry._HOLDERS, registry._CERTIFICATES, registry._REVOKED),
         *(
             cases._GET,
             cases._VERSION,

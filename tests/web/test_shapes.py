@@ -140,7 +140,7 @@ def tell_of_offers(story: Story, case: str) -> list[str]:
     story.post(HOTLINE, "/handoffs/preview", preview)
     made = []
     for address in (to, to, to, {"organisation": ABROAD}):
-        asked = offer_of(story.line, **address)
+        asked = offer_of(story.line, **address) | {"again": "test"}
         story.post(HOTLINE, "/cases/{case}/handoffs", asked, case=case)
         made.append(asked["handoff"])
     return made
