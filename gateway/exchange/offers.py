@@ -9,11 +9,16 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
+from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
+from gateway.domain.organisation import (
+    Status,
+    is_transfer_barred,
+    resolve_competence,
+    transfer_tool,
+)
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -25,8 +30,15 @@ from gateway.domain.refusals import (
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
+from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
-from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
+from gateway.exchange.results import (
+    Addressee,
+    Conditions,
+    OfferResult,
+    Preview,
+    SealedReference,
+)
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
@@ -45,6 +57,9 @@ from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
+
+_BINDING = frozenset(DISCLOSED) - {"embargo_source"}
+"""The conditions that every recipient is told; policy says who learns who set an embargo."""
 
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""
@@ -95,6 +110,7 @@ class SelectionInputs:
     recipient: PolicyEntity
     address: OfferAddress
     assurance: str
+    transfer_tool: str | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +142,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
+    stated = _conditions(offer, draft)
     return Preview(
         case=case,
         version=draft.version.version,
@@ -135,6 +152,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
+        conditions=Conditions(stated),
     )
 
 
@@ -177,6 +195,8 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
+    if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
+        raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
     if wanted.signed is not None:
@@ -206,12 +226,19 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     if sorted(claims["disclosures"]) != sorted(draft.permitted_disclosures):
         raise InvalidDocument(
             "the offer does not name exactly the parts that policy lets this recipient have, those "
-            "of the routing among them: preview it, and sign the list that the preview shows"
+            "of the routing and the conditions of use among them: preview it, and sign the list "
+            "that the preview shows"
+        )
+    if claims.get("transfer_tool") != draft.inputs.transfer_tool:
+        raise InvalidDocument(
+            "the offer does not name the transfer tool by which the case goes to this recipient: "
+            "preview it, and sign the 'transfer_tool' of the conditions"
         )
 
 
 def _selected(parts: Mapping[str, Element], wanted: OfferRequest) -> dict[str, Element]:
-    """The parts that were asked for, and those that say where a case belongs."""
+    """The parts that were asked for, and those that say where a case belongs, and how it may be
+    used."""
     return {
         digest: part
         for digest, part in parts.items()
@@ -230,7 +257,8 @@ def _inputs(
         raise WrongState("the recipient is not active in this gateway at present")
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word)
+    tool = transfer_tool(recipient, context.today.day)
+    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word, tool)
 
 
 def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
@@ -295,7 +323,7 @@ def _offer(
     _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
+    stated = conditions_digest(context.ports, version.digest, _conditions(wanted, draft))
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -307,10 +335,11 @@ def _offer(
         permitted_disclosures=frozenset(draft.permitted_disclosures),
         package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
-        conditions_digest=terms,
+        conditions_digest=stated,
         offered_at=context.now,
         due_at=answer_due_at(verified.content["urgency"], context.now),
         expires_at=wanted.expires_at,
+        transfer_tool=inputs.transfer_tool,
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -366,6 +395,14 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
+        transfer_tool=draft.inputs.transfer_tool,
+    )
+
+
+def _conditions(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
+    """The conditions under which an offer is made."""
+    return offered_conditions(
+        draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
 
 

@@ -18,7 +18,7 @@ from gateway.kernel.results import Digest, SignedText
 
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
-"""The conditions of use as `gateway.domain.marking.conditions` gives them."""
+"""The conditions of use as `gateway.domain.conditions` gives them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,11 @@ class CaseSummary:
 
 @dataclass(frozen=True)
 class ContentPresentation:
-    """The presentation that a consultation shows; ``withheld_groups`` are shown in part."""
+    """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
+
+    ``conditions`` are those that bind now, and ``tightened_by`` the event of the later version that
+    made them stricter than the one shown.
+    """
 
     case: UUID
     version: int
@@ -70,6 +74,8 @@ class ContentPresentation:
     presentation: SignedText
     package_digest: Digest
     withheld_groups: Sequence[str]
+    conditions: Conditions
+    tightened_by: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,8 @@ class SealedReference:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an offer would give; ``routing`` is the version's own document without content."""
+    """What an offer would give, under which conditions; ``routing`` is the version's own document
+    without content."""
 
     case: UUID
     version: int
@@ -102,6 +109,7 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    conditions: Conditions
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,7 @@ class HandoffView(HandoffSummary):
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
+    tightened_by: UUID | None = None
 
 
 @dataclass(frozen=True)
