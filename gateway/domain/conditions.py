@@ -86,8 +86,8 @@ def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def _both(one: str, other: str) -> str:
-    """Texts have no order: both bind."""
-    return other if one in other else f"{one}\n{other}"
+    """Texts have no order: every line of both binds."""
+    return "\n".join(_union(one.split("\n"), other.split("\n")))
 
 
 def _longer(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
