@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
+from gateway.domain.conditions import conditions, repeats
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.evidence import bundle, handoff_documents, history, key_history, mandates, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError
@@ -219,7 +220,15 @@ class BundleVerification:
         return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
 
     def compare_answers(self) -> str:
-        """Each answer is about this offer, and by the party that may give it."""
+        """Each answer is about this offer, and by the party that may give it; an acceptance repeats
+        its conditions, as far as they are shown here, or stricter ones."""
+        stated = conditions(self.content, self.offer.purpose, self.offer.transfer_tool)
+        for signed in self.signed_answers:
+            repeated = [p.value for p in signed.verified.placed if p.name == "conditions"]
+            if repeated and not repeats(repeated[0], stated):
+                raise VerificationFailed(
+                    Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
+                )
         for answer in self.answers.values():
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
             _require_same(
@@ -555,6 +564,7 @@ class BundleVerification:
         not_proved += key_history.not_proved(
             documents, self.origins, self.revoked, self._unplaced()
         )
+        not_proved += self._claims()
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
         not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
@@ -659,6 +669,18 @@ class BundleVerification:
             return found, [Fact("reissued_from.no_original")]
         found.append(Fact("reissued_from.original", {"by": self.before.author}))
         return [*found, signature_fact(self.before, None)], []
+
+    def _claims(self) -> list[Fact]:
+        """What the parties say that law or an agreement asks of them: nobody checked it."""
+        found = [
+            Fact(f"condition.{one['force']}", {"by": self.case.author, "condition": name, **one})
+            for name, one in self.content.get("force", {}).items()
+        ]
+        for signed in self.signed_answers:
+            for placed in signed.verified.placed:
+                if placed.name == "reservation":
+                    found.append(Fact("reservation", {"by": signed.author, **placed.value}))
+        return found
 
     def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
         values = {"log": self._log()}

@@ -264,6 +264,20 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Ce fichier ne montre pas le numéro de ces réponses dans le flux d’événements de "
         "{organisation} : demandez-lui si elle en est l’auteur.",
     ),
+    "condition.law": (
+        "{by} says that law obliges to its condition {condition}: {reference}. Nothing checks it.",
+        "{by} affirme que la loi impose sa condition {condition} : {reference}. Rien ne le vérifie.",
+    ),
+    "condition.agreement": (
+        "{by} says that an agreement obliges to its condition {condition}: {reference}. Nothing "
+        "checks it.",
+        "{by} affirme qu’un accord impose sa condition {condition} : {reference}. Rien ne le "
+        "vérifie.",
+    ),
+    "reservation": (
+        "{by} accepted with a reservation about {condition}: {legal_basis}. Nothing checks it.",
+        "{by} a accepté avec une réserve sur {condition} : {legal_basis}. Rien ne le vérifie.",
+    ),
     "later": (
         "This file may not show later events, such as a withdrawal. Ask the other party.",
         "Ce fichier ne montre pas nécessairement les événements ultérieurs, par exemple un "

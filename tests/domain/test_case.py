@@ -141,9 +141,7 @@ _SCALAR = st.one_of(_TEXT, st.booleans(), st.integers(0, 2**32), st.lists(_TEXT,
 _OBJECT = st.dictionaries(st.sampled_from(["text", "kind", "code", "note"]), _SCALAR, max_size=3)
 
 
-_EMBARGO = st.fixed_dictionaries(
-    {name: _SCALAR for name in (*EMBARGO_TERMS, "reason", "set_by")}
-)
+_EMBARGO = st.fixed_dictionaries(dict.fromkeys((*EMBARGO_TERMS, "reason", "set_by"), _SCALAR))
 
 
 def _some_of(names: Any, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

@@ -57,7 +57,7 @@ def test_the_conditions_of_a_case_are_its_claims_in_clear_and_what_it_discloses(
 
 
 def test_an_offer_has_its_own_purpose_and_names_how_it_may_leave_for_a_third_country():
-    stated = conditions({name: "x" for name in CLEAR}, ("remove",), "decision 7")
+    stated = conditions(dict.fromkeys(CLEAR, "x"), ("remove",), "decision 7")
     assert (stated["purpose"], stated["transfer_tool"]) == (["remove"], "decision 7")
 
 
@@ -71,7 +71,9 @@ def test_a_case_without_one_of_the_conditions_in_clear_has_none(missing):
 def test_what_a_later_version_says_makes_no_condition_looser(stated, later):
     binding = tightened(stated, later)
     assert TLP.index(binding["tlp"]) == max(TLP.index(s["tlp"]) for s in (stated, later))
-    assert ONWARD.index(binding["onward"]) == max(ONWARD.index(s["onward"]) for s in (stated, later))
+    assert ONWARD.index(binding["onward"]) == max(
+        ONWARD.index(s["onward"]) for s in (stated, later)
+    )
     actions = [*map(str, PermittedActions)]
     assert actions.index(binding["permitted_actions"]) == min(
         actions.index(s["permitted_actions"]) for s in (stated, later)
