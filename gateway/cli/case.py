@@ -454,7 +454,7 @@ def print_content(
         f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
     )
     click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
-    if "tightened_by" in opened.written.result:
+    if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:

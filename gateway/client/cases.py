@@ -44,7 +44,7 @@ class ConsultedContent:
 
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
     ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
-    are those that bind now: at least as strict as those in ``content``.
+    are those that bind now; ``tightened``: stricter than those in ``content``.
     """
 
     content: Mapping[str, Any]
@@ -53,6 +53,7 @@ class ConsultedContent:
     assurance: str
     withheld_groups: tuple[str, ...]
     conditions: Mapping[str, Any]
+    tightened: bool
     written: ConfirmedWrite
 
 
@@ -80,6 +81,7 @@ def read_content(
         assurance="attested" if case.attested else "signed",
         withheld_groups=tuple(str(group) for group in list_of(result, "withheld_groups")),
         conditions=result["conditions"],
+        tightened="tightened_by" in result,
         written=written,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import conditions, repeats
+from gateway.domain.conditions import FORCES, conditions, repeats
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.evidence import bundle, handoff_documents, history, key_history, mandates, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError
@@ -222,10 +222,8 @@ class BundleVerification:
     def compare_answers(self) -> str:
         """Each answer is about this offer, and by the party that may give it; an acceptance repeats
         its conditions, as far as they are shown here, or stricter ones."""
-        stated = conditions(self.content, self.offer.purpose, self.offer.transfer_tool)
-        for signed in self.signed_answers:
-            repeated = [p.value for p in signed.verified.placed if p.name == "conditions"]
-            if repeated and not repeats(repeated[0], stated):
+        for repeated in self._said("conditions"):
+            if not self._repeats(repeated):
                 raise VerificationFailed(
                     Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
                 )
@@ -240,6 +238,18 @@ class BundleVerification:
                 ("party", answer.author, party),
             )
         return pluralise(len(self.answers), "answer")
+
+    def _said(self, name: str) -> list[Any]:
+        """What the answers shown say in one of their fields, in order."""
+        placed = (part for signed in self.signed_answers for part in signed.verified.placed)
+        return [part.value for part in placed if part.name == name]
+
+    def _repeats(self, repeated: Any) -> bool:
+        try:
+            stated = conditions(self.content, self.offer.purpose, self.offer.transfer_tool)
+        except KeyError:
+            return False
+        return repeats(repeated, stated)
 
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log: one that is trusted for the gateway of the offer."""
@@ -672,14 +682,18 @@ class BundleVerification:
 
     def _claims(self) -> list[Fact]:
         """What the parties say that law or an agreement asks of them: nobody checked it."""
-        found = [
-            Fact(f"condition.{one['force']}", {"by": self.case.author, "condition": name, **one})
-            for name, one in self.content.get("force", {}).items()
-        ]
-        for signed in self.signed_answers:
-            for placed in signed.verified.placed:
-                if placed.name == "reservation":
-                    found.append(Fact("reservation", {"by": signed.author, **placed.value}))
+        found = []
+        for name, one in _members(self.content.get("force")):
+            stated = dict(_members(one))
+            if stated.get("force") in FORCES:
+                values = {"condition": name, "reference": str(stated.get("reference"))}
+                found.append(
+                    Fact(f"condition.{stated['force']}", {"by": self.case.author, **values})
+                )
+        for reservation in self._said("reservation"):
+            stated = dict(_members(reservation))
+            values = {name: str(stated.get(name)) for name in ("condition", "legal_basis")}
+            found.append(Fact("reservation", {"by": self.offer.recipient, **values}))
         return found
 
     def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
@@ -710,6 +724,11 @@ class BundleVerification:
 
 _TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups"})
 """The details of an event that a conclusion repeats."""
+
+
+def _members(value: Any) -> Iterable[tuple[str, Any]]:
+    """The members of what should be an object; none of anything else."""
+    return value.items() if isinstance(value, dict) else ()
 
 
 def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:

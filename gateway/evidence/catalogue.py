@@ -266,7 +266,8 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "condition.law": (
         "{by} says that law obliges to its condition {condition}: {reference}. Nothing checks it.",
-        "{by} affirme que la loi impose sa condition {condition} : {reference}. Rien ne le vérifie.",
+        "{by} affirme que la loi impose sa condition {condition} : {reference}. Rien ne le "
+        "vérifie.",
     ),
     "condition.agreement": (
         "{by} says that an agreement obliges to its condition {condition}: {reference}. Nothing "
@@ -520,6 +521,8 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "an acceptance does not repeat the conditions of its offer": "une acceptation ne reprend pas "
+    "les conditions de son offre",
     "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
     "a document occurs twice": "un document figure deux fois",
     "answer {0} cannot follow the earlier events": "la réponse {0} ne peut pas suivre les "

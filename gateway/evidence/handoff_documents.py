@@ -187,7 +187,7 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
         mandate_event=_text(to, "mandate_event") if "mandate_event" in to else None,
         case_digest=_digest(claims.get("case_digest")),
         disclosures=frozenset(_digest(digest) for digest in disclosures),
-        purpose=_words(claims, "purpose"),
+        purpose=_words(claims, "purpose") if "purpose" in claims else (),
         transfer_tool=_text(claims, "transfer_tool") if "transfer_tool" in claims else None,
         reissue_of=_succeeds(claims) if "reissue_of" in claims else None,
     )

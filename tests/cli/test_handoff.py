@@ -28,7 +28,8 @@ def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
-    assert "would give  4 parts" in output
+    assert "would give  5 parts" in output
+    assert "purpose            remove (requested)" in output
     assert desks.stage.gateway.size() == size
 
 
