@@ -29,10 +29,12 @@ from jwt.algorithms import ECAlgorithm
 CLEAR = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
 OF_MARKING = (
     "embargo",
+    "embargo_source",
     "release_to",
     "attribution",
     "national",
     "handling_note",
+    "force",
     "review_on",
     "retention_rule",
 )
