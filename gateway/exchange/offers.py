@@ -59,7 +59,7 @@ PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
 
 _BINDING = frozenset(DISCLOSED) - {"embargo_source"}
-"""The conditions that every recipient is told; policy says who learns who set an embargo."""
+"""The conditions that every offer states; policy says who learns who set an embargo."""
 
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""

@@ -176,7 +176,7 @@ def _check_embargo(claims: Mapping[str, Any]) -> None:
     objects = isinstance(terms, dict) and isinstance(source, dict)
     if not objects or not (terms.keys() <= _TERMS and source.keys().isdisjoint(_TERMS)):
         raise InvalidDocument(
-            "'embargo' discloses its terms alone, and 'embargo_source' its reason and who set it"
+            "'embargo' discloses only its terms; its reason and who set it are in 'embargo_source'"
         )
 
 

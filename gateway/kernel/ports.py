@@ -237,7 +237,7 @@ class HandoffStore(Protocol):
 
     def is_current(self, handoff: Handoff) -> bool:
         """Whether its version is still that of its case, for what `get` returned in a writing
-        transaction: known without a look at the case."""
+        transaction: no further query."""
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """Store a new handoff and its offer; AlreadyExists when the id is taken."""

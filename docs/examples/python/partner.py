@@ -28,8 +28,6 @@ from jwt.algorithms import ECAlgorithm
 
 CLEAR = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
 OF_MARKING = (
-    "embargo",
-    "embargo_source",
     "release_to",
     "attribution",
     "national",
@@ -38,6 +36,10 @@ OF_MARKING = (
     "review_on",
     "retention_rule",
 )
+OF_EMBARGO = {
+    "embargo": ("no_notice_to_host", "no_publication", "until"),
+    "embargo_source": ("reason", "set_by"),
+}
 OF_CASE = (
     "matter",
     "urgency",
@@ -151,6 +153,11 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
         "cleared_by": "approver-1",
         "confirmed_matches": confirms,
     }
+    embargo = {
+        name: only(marking["embargo"], members)
+        for name, members in OF_EMBARGO.items()
+        if "embargo" in marking
+    }
     return author.sign(
         "casegate-case+sd-jwt",
         {
@@ -161,6 +168,7 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
         {
             **only(content, OF_CASE),
             **only(marking, OF_MARKING),
+            **embargo,
             "by": "intake-1",
             "clearance": clearance,
         },

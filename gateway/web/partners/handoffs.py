@@ -31,7 +31,7 @@ from gateway.web.responses import page
 
 
 class EmbargoSource(StrictSchema):
-    """Who set the embargo, and why; public authorities are told."""
+    """Who set the embargo, and why; only public authorities read it."""
 
     reason = field.word(EmbargoReason)
     set_by = field.slug()
