@@ -456,6 +456,9 @@ def print_content(
     click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
+    for one in opened.tightened_elements:
+        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
+        click.echo(sanitise(line))
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(colour(heading, "cyan"))

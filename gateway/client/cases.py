@@ -44,7 +44,8 @@ class ConsultedContent:
 
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
     ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
-    are those that bind now; ``tightened``: stricter than those in ``content``.
+    are those that bind now; ``tightened``: stricter than those in ``content``. So are the markings
+    of ``tightened_elements``.
     """
 
     content: Mapping[str, Any]
@@ -54,6 +55,7 @@ class ConsultedContent:
     withheld_groups: tuple[str, ...]
     conditions: Mapping[str, Any]
     tightened: bool
+    tightened_elements: tuple[Mapping[str, Any], ...]
     written: ConfirmedWrite
 
 
@@ -82,6 +84,7 @@ def read_content(
         withheld_groups=tuple(str(group) for group in list_of(result, "withheld_groups")),
         conditions=result["conditions"],
         tightened="tightened_by" in result,
+        tightened_elements=tuple(list_of(result, "tightened_elements")),
         written=written,
     )
 

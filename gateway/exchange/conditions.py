@@ -12,7 +12,7 @@ from uuid import UUID
 from gateway.domain.conditions import conditions, tightened
 from gateway.domain.handoff import Handoff
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.results import Conditions
+from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
 
 
@@ -23,6 +23,7 @@ class BindingConditions:
 
     conditions: Conditions
     tightened_by: UUID | None = None
+    tightened_elements: Sequence[TightenedElement] = ()
 
 
 def offered_conditions(

@@ -21,6 +21,7 @@ from gateway.domain.handoff import (
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.marking import marking_of, strictest
 from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.refusals import (
     CaseErased,
@@ -47,6 +48,7 @@ from gateway.exchange.results import (
     HandoffView,
     SucceededBy,
     Succeeds,
+    TightenedElement,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.ports import Ports
@@ -322,7 +324,18 @@ def _readable(
     withheld_groups = {
         parts[digest].group for digest in found.permitted_disclosures if digest not in shown
     }
-    return found, versions, shown, sorted(withheld_groups)
+    strict = with_strictest_marking(versions.offered, versions.now, originator)
+    told = marking_of(versions.binding.conditions)
+    tightened = [
+        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
+        for placed in versions.offered.placed
+        if placed.in_array
+        and placed.digest in shown
+        and (now := strict[placed.digest].marking)
+        != strictest((parts[placed.digest].marking, told))
+    ]
+    binding = replace(versions.binding, tightened_elements=tightened)
+    return found, replace(versions, binding=binding), shown, sorted(withheld_groups)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -378,7 +391,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
-            **vars(versions.binding),
+            conditions=versions.binding.conditions,
+            tightened_by=versions.binding.tightened_by,
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)

@@ -61,11 +61,21 @@ class CaseSummary:
 
 
 @dataclass(frozen=True)
+class TightenedElement:
+    """An element that a later version marks more strictly than itself and the conditions say."""
+
+    id: UUID
+    group: str
+    tlp: str
+    handling: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
-    ``conditions`` are those that bind now, and ``tightened_by`` the event of the later version that
-    made them stricter than the one shown.
+    ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
+    made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     """
 
     case: UUID
@@ -76,6 +86,7 @@ class ContentPresentation:
     withheld_groups: Sequence[str]
     conditions: Conditions
     tightened_by: UUID | None = None
+    tightened_elements: Sequence[TightenedElement] = ()
 
 
 @dataclass(frozen=True)

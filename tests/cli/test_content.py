@@ -22,6 +22,7 @@ def shown(content: dict[str, Any], *, full: bool = False, withheld: tuple[str, .
         withheld,
         binding,
         False,
+        (),
         None,  # type: ignore[arg-type]
     )
 

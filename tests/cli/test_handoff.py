@@ -195,6 +195,17 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 
+def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
+    desks: Desks,
+) -> None:
+    handoff = desks.offered()
+    reservation = ("--reservation", "erase_on", "CPP 706-53-4")
+    desks.done("handoff", "accept", handoff, *BY, "--yes", *reservation, at=OFMIN)
+    shown = desks.done("handoff", "show", handoff)
+    assert "reservation: condition erase_on, legal_basis CPP 706-53-4" in shown
+    assert "onward             ask_originator (requested)" in shown
+
+
 def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) -> None:
     case = desks.submitted()
     result = desks.run(

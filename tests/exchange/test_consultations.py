@@ -220,6 +220,17 @@ def test_a_tightening_closes_nothing_that_was_accepted_and_binds_by_its_conditio
     assert written["conditions"] == {**before["conditions"], "tlp": "RED", "handling": ["H1"]}
 
 
+def test_an_element_that_is_tightened_stays_open_and_is_shown_with_its_new_marking(gateway):
+    case, handoff = to_a_hotline(gateway)
+    url, host = case_content(UUID(case.result["case"]))["items"]
+    before = consulted(gateway, handoff, ABROAD).result
+    marked = [url, {**host, "marking": {"handling": ["H2"], "tlp": "RED"}}]
+    revised(gateway, case, originator=OFMIN, items=marked)
+    after = consulted(gateway, handoff, ABROAD).result
+    told = {"id": host["id"], "group": "items", "tlp": "RED", "handling": ["H2"]}
+    assert after == {**before, "tightened_elements": [told]}
+
+
 def test_a_laxer_marking_opens_nothing_more(gateway):
     case = submitted(gateway, originator=OFMIN)
     content = case_content(UUID(case.result["case"]))
