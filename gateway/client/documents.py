@@ -156,29 +156,15 @@ def check_preview(
         require(
             set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
         )
-    tool = _check_previewed_conditions(found, asked, case, permitted_disclosures)
+    unnamed = {p.name for p in case.verified.placed if p.digest not in permitted_disclosures}
+    require(unnamed <= {"embargo_source"}, "the preview leaves out a condition of use")
+    content = {n: v for n, v in case.verified.content.items() if n not in unnamed}
+    shown: Any = found.get("conditions")
+    tool = shown.get("transfer_tool") if isinstance(shown, dict) else None  # the gateway's word
+    stated = conditions(content, asked["purpose"], tool)
+    require(shown == stated, "the conditions previewed are not those that the case states")
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
     return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld, tool)
-
-
-def _check_previewed_conditions(
-    found: Mapping[str, Any],
-    asked: Mapping[str, Any],
-    case: AuthoredDocument,
-    permitted_disclosures: Sequence[str],
-) -> str | None:
-    """The conditions previewed are those of the version, each in a part that the offer names; the
-    transfer tool among them is the gateway's word."""
-    shown: Any = found.get("conditions")
-    require(isinstance(shown, dict), "the preview shows no conditions")
-    tool = shown.get("transfer_tool")
-    tool = None if tool is None else str(tool)
-    named = {p.name: p.value for p in case.verified.placed if p.digest in permitted_disclosures}
-    stated = conditions({**case.verified.claims, **named}, asked["purpose"], tool)
-    require(shown == stated, "the conditions previewed are not those that the case states")
-    unnamed = {p.name for p in case.verified.placed} - named.keys() - {"embargo_source"}
-    require(not unnamed, "the preview leaves out a condition of use")
-    return tool
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:

@@ -683,17 +683,14 @@ class BundleVerification:
     def _claims(self) -> list[Fact]:
         """What the parties say that law or an agreement asks of them: nobody checked it."""
         found = []
-        for name, one in _members(self.content.get("force")):
-            stated = dict(_members(one))
+        for name, one in _members(self.content.get("force")).items():
+            stated = _members(one)
             if stated.get("force") in FORCES:
-                values = {"condition": name, "reference": str(stated.get("reference"))}
-                found.append(
-                    Fact(f"condition.{stated['force']}", {"by": self.case.author, **values})
-                )
-        for reservation in self._said("reservation"):
-            stated = dict(_members(reservation))
-            values = {name: str(stated.get(name)) for name in ("condition", "legal_basis")}
-            found.append(Fact("reservation", {"by": self.offer.recipient, **values}))
+                said = {"condition": name, "reference": str(stated.get("reference"))}
+                found.append(Fact(f"condition.{stated['force']}", {"by": self.case.author, **said}))
+        for one in map(_members, self._said("reservation")):
+            said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
+            found.append(Fact("reservation", {"by": self.offer.recipient, **said}))
         return found
 
     def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
@@ -726,9 +723,9 @@ _TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups"})
 """The details of an event that a conclusion repeats."""
 
 
-def _members(value: Any) -> Iterable[tuple[str, Any]]:
-    """The members of what should be an object; none of anything else."""
-    return value.items() if isinstance(value, dict) else ()
+def _members(value: Any) -> dict[str, Any]:
+    """What should be an object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:

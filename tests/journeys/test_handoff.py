@@ -20,6 +20,8 @@ from tests.journeys.harness import (
     offered,
 )
 
+WITNESS = "0190a6a0-0000-7000-8000-00000000abcd"
+
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
@@ -109,7 +111,8 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     stage: DemoEnvironment,
 ) -> None:
     content = case_content()
-    content["subjects"][0]["category"] = "other_witness"
+    witness = {"id": WITNESS, "category": "other_witness", "minor": "no"}
+    content["subjects"] = [{**witness, "basis_statement": [content["statements"][0]["id"]]}]
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
         offer = hotline.offer(
