@@ -128,7 +128,7 @@ def test_nothing_is_offered_without_a_condition_that_policy_withholds(gateway):
     named = UUID(submitted(gateway).result["case"])
     gateway.ports = replace(gateway.ports, policy=_Withholding(gateway.ports.policy, "attribution"))
     arguments = (caller(HOTLINE), gateway.key(), named, offer_of(gateway))
-    refused_without_event(gateway, NothingToOffer, offers.offer, *arguments)
+    assert isinstance(gateway.refusal(offers.offer, *arguments).refusal, NothingToOffer)
 
 
 # --- whose they are, and what H1 closes ----------------------------------------------------------
