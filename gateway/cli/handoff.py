@@ -10,7 +10,7 @@ import click
 
 from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
+from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
@@ -159,6 +159,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     )
     for item in found["elsewhere"]:
         click.echo(f"  {sanitise(elsewhere(item))}")
+    _print_conditions(found["conditions"])
 
 
 @write_command(
@@ -276,6 +277,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
         }
     )
     _print_conditions(view["conditions"])
+    if "tightened_by" in view:
+        click.echo("  They were tightened after the offer, and bind now.")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
@@ -300,14 +303,14 @@ def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
     click.echo(colour("Conditions of use", "cyan"))
-    print_fields(conditions)
+    print_fields(condition_lines(conditions))
 
 
 def _history(answer: Mapping[str, Any]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
-    shown = [name for name in _TOLD if content.get(name) and not isinstance(content[name], dict)]
+    shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
     details = [f"{name}: {cold(format_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
@@ -363,7 +366,18 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
     ),
+    FieldType.RESERVATION: lambda one: _option(
+        one,
+        type=(click.Choice(one.words), str),
+        default=None,
+        metavar="CONDITION BASIS",
+        callback=_reservation,
+    ),
 }
+
+
+def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
+    return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
 def _agree(conditions: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from gateway.domain.case import GROUPS
+from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, HandoffAction, HandoffState
 from gateway.domain.refusals import WrongState
 
@@ -29,13 +30,14 @@ class AnswerAuthor(StrEnum):
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first two, an array of text for the next
-    two, an object for the last."""
+    two, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
     WORDS = "words"
     IDS = "ids"
     CONDITIONS = "conditions"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class AnswerField:
     """A field of an answer; its document discloses it.
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
-    are all that a word, or the elements of a list, may be.
+    are all that a word, or the elements of a list, may be. A reservation has one of each.
     """
 
     name: str
@@ -124,6 +126,13 @@ _KINDS = (
             ),
             AnswerField(
                 "groups", FieldType.WORDS, "Accept only this group of parts.", words=GROUPS
+            ),
+            AnswerField(
+                "reservation",
+                FieldType.RESERVATION,
+                "The one condition that you cannot promise, and the legal basis.",
+                longest=300,
+                words=WITH_FORCE,
             ),
         ),
     ),

@@ -84,6 +84,8 @@ class OfferAddress:
 class Handoff:
     """One offer to one recipient. ``permitted_disclosures`` (disclosure digests) never changes.
 
+    ``conditions_digest`` names the conditions of use as they were offered, ``transfer_tool`` what
+    lets the case go to a third country (R15).
     ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the
     answers, for compare-and-set.
     """
@@ -102,6 +104,7 @@ class Handoff:
     offered_at: datetime
     due_at: datetime
     expires_at: datetime | None
+    transfer_tool: str | None = None
     state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1

@@ -536,11 +536,16 @@ def is_transfer_barred(organisation: Organisation, day: date) -> bool:
 
     An adequacy decision is such a tool too: it is recorded like the others.
     """
+    return organisation.country not in INSIDE and transfer_tool(organisation, day) is None
+
+
+def transfer_tool(organisation: Organisation, day: date) -> str | None:
+    """The reference of what lets data go to an organisation in a third country on ``day``; None
+    where nothing does, or no tool is needed."""
     if organisation.country in INSIDE:
-        return False
-    return not any(
-        one.kind == "transfer" and one.period.holds(day) for one in organisation.agreements
-    )
+        return None
+    tools = (one for one in organisation.agreements if one.kind == "transfer")
+    return next((one.reference for one in tools if one.period.holds(day)), None)
 
 
 # --- What an organisation is called ---

@@ -12,8 +12,9 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
+from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
-from gateway.domain.marking import conditions, embargoed, marking_of
+from gateway.domain.marking import marking_of
 from gateway.domain.measure import Measure, MeasureKind, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -27,6 +28,7 @@ from gateway.domain.staff import ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
@@ -208,7 +210,8 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
-        shown = elements(sd_jwt.read_stored(version.document), context.organisation)
+        verified = sd_jwt.read_stored(version.document)
+        shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
             context,
@@ -216,6 +219,7 @@ def consult(
             version,
             shown=shown,
             withheld_groups=(),
+            binding=BindingConditions(Conditions(conditions(verified.content))),
             handoff=None,
             parties=originator,
         )
@@ -226,7 +230,8 @@ def consult(
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
             deny_as_not_found()
-        return to_json(version, consultation.shown, ())
+        stated = conditions(sd_jwt.read_stored(version.document).content)
+        return to_json(version, consultation.shown, (), BindingConditions(Conditions(stated)))
 
     return transact(ports, caller, request, act, replay)
 
@@ -395,8 +400,10 @@ def _submit(
         document=document.compact(),
     )
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    facts = {"first_version": content["version"] == 1}
-    authorize(context, case_entity(view, context.entity()), facts)
+    marked = replace(view, handling=cases.handling_codes(content))
+    states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
+    facts = {"first_version": content["version"] == 1, "states_law": states_law}
+    authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
@@ -462,7 +469,7 @@ def reference(ports: Ports, originator: str, text: str) -> str:
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
-    """The keyed digest of the conditions of use of a case version, likewise."""
+    """The keyed digest of the conditions of use of a case version for an offer, likewise."""
     return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
@@ -49,6 +50,7 @@ def record_consultation(
     *,
     shown: Mapping[str, Element],
     withheld_groups: Sequence[str],
+    binding: BindingConditions,
     handoff: UUID | None,
     parties: tuple[Party, ...],
 ) -> ContentPresentation:
@@ -68,11 +70,14 @@ def record_consultation(
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )
-    return to_json(version, tuple(shown), withheld_groups)
+    return to_json(version, tuple(shown), withheld_groups, binding)
 
 
 def to_json(
-    version: CaseVersion, shown: Sequence[str], withheld_groups: Sequence[str]
+    version: CaseVersion,
+    shown: Sequence[str],
+    withheld_groups: Sequence[str],
+    binding: BindingConditions,
 ) -> ContentPresentation:
     """The answer to a consultation."""
     return ContentPresentation(
@@ -82,4 +87,5 @@ def to_json(
         presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
         package_digest=handoff_documents.package_digest(shown),
         withheld_groups=sorted(withheld_groups),
+        **vars(binding),
     )

@@ -21,7 +21,7 @@ from gateway.domain.handoff import (
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import conditions
+from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.refusals import (
@@ -35,7 +35,7 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -45,18 +45,19 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on_measure,
 )
+from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     Answered,
     AnswerView,
-    Conditions,
     ContentPresentation,
     HandoffSummary,
     HandoffView,
     SucceededBy,
     Succeeds,
+    TightenedElement,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
@@ -151,11 +152,10 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         return found
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
-    repeated = conditions_digest(
-        context.ports, found.case_digest, asked.fields.get("conditions") or {}
-    )
-    if repeated != found.conditions_digest:
-        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+    repeated = asked.fields.get("conditions") or {}
+    as_offered = conditions_digest(context.ports, found.case_digest, repeated)
+    if as_offered != found.conditions_digest:
+        _check_conditions(repeated, _versions(context, found))
     if "groups" in asked.fields:
         verified = sd_jwt.read_stored(_version(context, found).document)
         parts = elements(verified, context.require(found.originator))
@@ -165,6 +165,35 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
                 (("/groups", "name at least one group, of those that were offered"),)
             )
     return found
+
+
+def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
+    """An acceptance repeats what binds at its commit."""
+    if repeated != versions.binding.conditions:
+        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+
+
+def _check_tightened(
+    context: RequestContext, handoff: Handoff, repeated: Mapping[str, Any]
+) -> None:
+    """Accept under a case that was revised after its offer: under its conditions of now, and only
+    what could be offered now. What was accepted before stays open (`_readable`)."""
+    versions = _versions(context, handoff)
+    _check_conditions(repeated, versions)
+    originator = context.require(handoff.originator)
+    parts = with_strictest_marking(versions.offered, versions.now, originator)
+    offered = {digest: parts[digest] for digest in handoff.permitted_disclosures}
+    reader = Reader(context.entity(), handoff.address.competence, handoff.purpose)
+    permitted_disclosures, _ = select_disclosures(
+        context.ports.policy, offered, context.entity(originator), reader
+    )
+    listed = versions.now.content.get("release_to") or ()
+    released = not listed or handoff.recipient in listed
+    if len(permitted_disclosures) < len(offered) or not released:
+        raise WrongState(
+            "the case was marked more strictly after this offer, and could not be offered to you "
+            "any more: decline it, and ask its originator for a new offer"
+        )
 
 
 def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
@@ -190,6 +219,8 @@ def _store(
     _refuse_lapsed(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
+        if not context.work.handoffs.is_current(found):
+            _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
     moved = move(found, step, context.caller.organisation, groups=groups)
@@ -222,36 +253,61 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff, opening)
+        found, versions, shown, withheld_groups = _readable(context, handoff, opening)
         return record_consultation(
             context,
             opening,
-            version,
+            versions.version,
             shown=shown,
             withheld_groups=withheld_groups,
+            binding=versions.binding,
             handoff=handoff,
             parties=_parties(found),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff, opening)
+        _, versions, shown, withheld_groups = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(version, tuple(shown), withheld_groups)
+        return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
 
     return transact(ports, caller, request, act, replay)
 
 
+@dataclass(frozen=True)
+class _Versions:
+    """The version that a handoff offered, as stored and as read, the case's current one as read,
+    the conditions that follow from both, and the measures in force."""
+
+    version: CaseVersion
+    offered: VerifiedSdJwt
+    now: VerifiedSdJwt
+    binding: BindingConditions
+    measures: Sequence[Measure]
+
+
+def _versions(context: RequestContext, handoff: Handoff) -> _Versions:
+    version = _version(context, handoff)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    current = version
+    if case is not None and case.digest != version.digest:
+        current = context.work.cases.version(case.digest) or deny_as_not_found()
+    offered = sd_jwt.read_stored(version.document)
+    now = offered if current is version else sd_jwt.read_stored(current.document)
+    binding = binding_conditions(handoff, offered, current)
+    return _Versions(version, offered, now, binding, in_force(context, case) if case else ())
+
+
 def _readable(
     context: RequestContext, handoff: UUID, opening: ConsultationRequest
-) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
-    """A handoff that may be opened now, the version offered, the parts to show by their digest,
-    and the groups withheld.
+) -> tuple[Handoff, _Versions, Mapping[str, Element], Sequence[str]]:
+    """A handoff that may be opened now, its versions, the parts to show by their digest, and the
+    groups withheld.
 
-    Decided on the strictest of the markings when offered and now. Only groups of the offer are
-    named as withheld: of what was never offered a reader learns nothing, which is what the decoys
-    are for.
+    Decided on the markings that were accepted: a tightening binds by the conditions that are shown,
+    and closes nothing. Only groups of the offer are named as withheld: of what was never offered a
+    reader learns nothing, which is what the decoys are for.
     """
     found = party_to(context, handoff)
     _hide_barred(context, found)
@@ -261,32 +317,23 @@ def _readable(
     is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    case = context.work.cases.get(found.originator, found.case)
-    if case is None:
-        deny_as_not_found()
-    measures = in_force(context, case)
+    versions = _versions(context, found)
+    measures = versions.measures
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason_code": opening.reason_code}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
-    version = _version(context, found)
-    current = context.work.cases.version(case.digest)
-    if current is None:
-        deny_as_not_found()
-    offered = sd_jwt.read_stored(version.document)
-    same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_stored(current.document)
     # No later version brings the day of erasure forward.
-    if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
+    if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = with_strictest_marking(offered, now, originator, measures)
+    parts = elements(versions.offered, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
         if digest in found.permitted_disclosures
-        and (found.accepted_groups is None or part.group in found.accepted_groups)
+        and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
     }
     reader = Reader(
         context.entity(),
@@ -302,7 +349,18 @@ def _readable(
     withheld_groups = {
         parts[digest].group for digest in found.permitted_disclosures if digest not in shown
     }
-    return found, version, shown, sorted(withheld_groups)
+    strict = with_strictest_marking(versions.offered, versions.now, originator)
+    told = marking_of(versions.binding.conditions)
+    tightened = [
+        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
+        for placed in versions.offered.placed
+        if placed.in_array
+        and placed.digest in shown
+        and (now := strict[placed.digest].marking)
+        != strictest((parts[placed.digest].marking, told))
+    ]
+    binding = replace(versions.binding, tightened_elements=tightened)
+    return found, replace(versions, binding=binding), shown, sorted(withheld_groups)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -333,10 +391,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        version = _version(context, found)
-        case = context.work.cases.get(found.originator, found.case)
-        measures = in_force(context, case) if case else ()
-        verified = sd_jwt.read_stored(version.document)
+        versions = _versions(context, found)
+        version, verified = versions.version, versions.offered
         routing = frozenset(
             p.digest
             for p in verified.placed
@@ -353,16 +409,17 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         return HandoffView(
             **vars(_summary(found)),
             assurance=version.assurance,
-            conditions=Conditions(conditions(verified.claims)),
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
-            measures=[view_on_measure(context.organisation, one) for one in measures],
+            answers=[_shown_answer(context, one, versions.measures) for one in answers],
+            measures=[view_on_measure(context.organisation, one) for one in versions.measures],
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
+            conditions=versions.binding.conditions,
+            tightened_by=versions.binding.tightened_by,
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)

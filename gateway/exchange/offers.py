@@ -9,6 +9,7 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
+from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, case_entity
 from gateway.domain.handoff import (
     OPEN,
@@ -19,8 +20,12 @@ from gateway.domain.handoff import (
     answer_due_at,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import conditions
-from gateway.domain.organisation import Organisation, is_transfer_barred, parse_competence
+from gateway.domain.organisation import (
+    Organisation,
+    is_transfer_barred,
+    parse_competence,
+    transfer_tool,
+)
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -48,9 +53,11 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on,
 )
+from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
     Addressee,
+    Conditions,
     ItemElsewhere,
     OfferResult,
     Preview,
@@ -74,6 +81,9 @@ from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
+
+_BINDING = frozenset(DISCLOSED) - {"embargo_source"}
+"""The conditions that every offer states; policy says who learns who set an embargo."""
 
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""
@@ -138,6 +148,7 @@ class SelectionInputs:
     address: OfferAddress
     assurance: str
     items: ItemsByCountry
+    transfer_tool: str | None
 
 
 @dataclass(frozen=True)
@@ -169,6 +180,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
+    stated = _conditions(offer, draft)
     return Preview(
         case=case,
         version=draft.version.version,
@@ -179,6 +191,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
+        conditions=Conditions(stated),
     )
 
 
@@ -221,6 +234,8 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
+    if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
+        raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
     if wanted.signed is not None:
@@ -250,14 +265,21 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     if sorted(claims["disclosures"]) != sorted(draft.permitted_disclosures):
         raise InvalidDocument(
             "the offer does not name exactly the parts that policy lets this recipient have, those "
-            "of the routing among them: preview it, and sign the list that the preview shows"
+            "of the routing and the conditions of use among them: preview it, and sign the list "
+            "that the preview shows"
+        )
+    if claims.get("transfer_tool") != draft.inputs.transfer_tool:
+        raise InvalidDocument(
+            "the offer does not name the transfer tool by which the case goes to this recipient: "
+            "preview it, and sign the 'transfer_tool' of the conditions"
         )
 
 
 def _selected(
     parts: Mapping[str, Element], wanted: OfferRequest, left_out: Collection[str]
 ) -> dict[str, Element]:
-    """The parts that were asked for, and those that say where a case belongs."""
+    """The parts that were asked for, and those that say where a case belongs, and how it may be
+    used."""
     return {
         digest: part
         for digest, part in parts.items()
@@ -285,7 +307,10 @@ def _inputs(
     items = _by_country(context, verified, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
-    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word, items)
+    tool = transfer_tool(recipient, context.today.day)
+    return SelectionInputs(
+        case, context.entity(), context.entity(recipient), address, word, items, tool
+    )
 
 
 def _by_country(
@@ -381,7 +406,7 @@ def _offer(
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
-    terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
+    stated = conditions_digest(context.ports, version.digest, _conditions(wanted, draft))
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -393,10 +418,11 @@ def _offer(
         permitted_disclosures=frozenset(draft.permitted_disclosures),
         package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
-        conditions_digest=terms,
+        conditions_digest=stated,
         offered_at=context.now,
         due_at=answer_due_at(verified.content["urgency"], context.now),
         expires_at=wanted.expires_at,
+        transfer_tool=inputs.transfer_tool,
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -460,6 +486,14 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         note=wanted.note,
         again=wanted.again,
         country_reason=wanted.country_reason,
+        transfer_tool=draft.inputs.transfer_tool,
+    )
+
+
+def _conditions(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
+    """The conditions under which an offer is made."""
+    return offered_conditions(
+        draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
 
 

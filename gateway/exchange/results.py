@@ -19,7 +19,7 @@ from gateway.kernel.results import Digest, SignedText
 
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
-"""The conditions of use as `gateway.domain.marking.conditions` gives them."""
+"""The conditions of use as `gateway.domain.conditions` gives them."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,22 @@ class CaseSummary:
 
 
 @dataclass(frozen=True)
+class TightenedElement:
+    """An element that a later version marks more strictly than itself and the conditions say."""
+
+    id: UUID
+    group: str
+    tlp: str
+    handling: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
-    """The presentation that a consultation shows; ``withheld_groups`` are shown in part."""
+    """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
+
+    ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
+    made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
+    """
 
     case: UUID
     version: int
@@ -86,6 +100,9 @@ class ContentPresentation:
     presentation: SignedText
     package_digest: Digest
     withheld_groups: Sequence[str]
+    conditions: Conditions
+    tightened_by: UUID | None = None
+    tightened_elements: Sequence[TightenedElement] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +138,8 @@ class ItemElsewhere:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an offer would give; ``routing`` is the version's own document without content."""
+    """What an offer would give, under which conditions; ``routing`` is the version's own document
+    without content."""
 
     case: UUID
     version: int
@@ -132,6 +150,7 @@ class Preview:
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
     elsewhere: Sequence[ItemElsewhere]
+    conditions: Conditions
 
 
 @dataclass(frozen=True)
@@ -230,6 +249,7 @@ class HandoffView(HandoffSummary):
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
+    tightened_by: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
+from gateway.domain.conditions import EMBARGO_TERMS
 from gateway.domain.organisation import (
     competence_members,
     organisation_uri,
@@ -29,10 +30,13 @@ from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
 _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR_MARKING})
+_TERMS = frozenset(EMBARGO_TERMS)
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
-_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
+_OFFERED = frozenset(
+    {"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool"}
+)
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
@@ -166,7 +170,18 @@ def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
     merged = sd_jwt.merge_disclosures(opened.verified)
     persons = {name: merged[name] for name in _PERSONS if name in merged}
+    _check_embargo(merged)
     return {**persons, "content": cases.case_from_claims(merged)}
+
+
+def _check_embargo(claims: Mapping[str, Any]) -> None:
+    """Who set an embargo is not for everyone whom it binds: so it is a disclosure of its own."""
+    terms, source = claims.get("embargo", {}), claims.get("embargo_source", {})
+    objects = isinstance(terms, dict) and isinstance(source, dict)
+    if not objects or not (terms.keys() <= _TERMS and source.keys().isdisjoint(_TERMS)):
+        raise InvalidDocument(
+            "'embargo' discloses only its terms; its reason and who set it are in 'embargo_source'"
+        )
 
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:

@@ -27,7 +27,12 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import Organisation, Status, is_transfer_barred
+from gateway.domain.organisation import (
+    Organisation,
+    Status,
+    is_transfer_barred,
+    transfer_tool,
+)
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
@@ -253,6 +258,8 @@ def _judged(
     if disposition.originator.status is Status.SUSPENDED:
         return replace(disposition, way=Disposition.WAIT, why="the originator is suspended")
     obstacle = _obstacle(succession, disposition, ports.now())
+    if transfer_tool(successor, day) != disposition.handoff.transfer_tool:
+        obstacle = "it would go to the successor by another transfer tool"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
@@ -501,6 +508,7 @@ def _offer(
         disclosures=sorted(handoff.permitted_disclosures),
         purpose=handoff.purpose,
         expires_at=handoff.expires_at,
+        transfer_tool=handoff.transfer_tool,
         by=said.get("by", "erased"),
         note=said.get("note"),
         reissue_of=handoff_documents.ReissueReference(

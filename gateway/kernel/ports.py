@@ -252,6 +252,10 @@ class HandoffStore(Protocol):
     def get(self, handoff: UUID) -> Handoff | None:
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
 
+    def is_current(self, handoff: Handoff) -> bool:
+        """Whether its version is still that of its case, for what `get` returned in a writing
+        transaction: no further query."""
+
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """Store a new handoff and its offer; AlreadyExists when the id is taken."""
 

@@ -24,7 +24,12 @@ _case_of_handoff = and_(
 )
 # Where the database has one writer, what an answer needs to know of the case is read at once.
 _GET_WITH_KEY = (
-    select(handoff, case_file.c.state.label("case_state"), case_file.c.content_key)
+    select(
+        handoff,
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
+        case_file.c.digest.label("current"),
+    )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
@@ -40,7 +45,11 @@ _KEY_OF = (
 )
 _CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
 _SHARE_CASE = (
-    select(case_file.c.state.label("case_state"), case_file.c.content_key)
+    select(
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
+        case_file.c.digest.label("current"),
+    )
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
@@ -91,6 +100,7 @@ class SqlHandoffs:
         self._transaction = transaction
         self._cipher = cipher
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
+        self._current: dict[UUID, str] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
         values = {"handoff": handoff}
@@ -102,6 +112,7 @@ class SqlHandoffs:
             if row is None:
                 return None
             self._case_of[handoff] = (row.originator, row.case)
+            self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody: so the case's id is read first.
@@ -111,12 +122,16 @@ class SqlHandoffs:
         case = {"originator": of.originator, "case": of.case}
         held = self._transaction.execute(_SHARE_CASE, case).one()
         self._case_of[handoff] = (of.originator, of.case)
+        self._current[handoff] = held.current
         self._cipher.note_case(of.originator, of.case, held.case_state, held.content_key)
         self._transaction.shared_cases.add((of.originator, of.case))
         row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != (of.originator, of.case):
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
+
+    def is_current(self, handoff: Handoff) -> bool:
+        return self._current[handoff.id] == handoff.case_digest
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
@@ -221,6 +236,7 @@ def _handoff(row: Row[Any]) -> Handoff:
         offered_at=row.offered_at,
         due_at=row.due_at,
         expires_at=row.expires_at,
+        transfer_tool=row.transfer_tool,
         state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,

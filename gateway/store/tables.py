@@ -369,6 +369,7 @@ handoff = Table(
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("expires_at", Instant),
+    Column("transfer_tool", TEXT),
     Column("state", Choice(HandoffState), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),

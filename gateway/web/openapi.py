@@ -70,20 +70,30 @@ _PROPOSAL = {
     "withdrawal_event": UUID | None,
 }
 
+_CONDITIONS = _object(
+    tlp=str,
+    handling=Sequence[str],
+    onward=str,
+    permitted_actions=str,
+    purpose=Sequence[str],
+    erase_on=date,
+)
+_CONDITIONS["properties"] |= {
+    "handling_note": _TEXT,
+    "attribution": _TEXT,
+    "embargo": _object(no_notice_to_host=bool, no_publication=bool, until=date),
+    "embargo_source": _object(reason=str, set_by=str),
+    "force": {"type": "object", "additionalProperties": _object(force=str, reference=str)},
+    "transfer_tool": _TEXT,
+}
+
 SHAPES: Mapping[str, Shape] = {
     **{
         name: described(one)
         for name, one in (vars(exchange) | vars(registry)).items()
         if isinstance(one, type) and is_dataclass(one) and one is not Receipt
     },
-    "Conditions": _object(
-        tlp=str,
-        handling=Sequence[str],
-        onward=str,
-        permitted_actions=str,
-        purpose=Sequence[str],
-        erase_on=date,
-    ),
+    "Conditions": _CONDITIONS,
     "Cases": _page("CaseSummary"),
     "Handoffs": _page("HandoffSummary"),
     "Successions": _object(items=_several("SuccessionView")),

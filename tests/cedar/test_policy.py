@@ -583,10 +583,8 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *(
-        (action, HOTLINE, OWN_CASE, {"first_version": True} if action == "case.submit" else {})
-        for action in ON_CASE
-    ),
+    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE if action != "case.submit"),
+    ("case.submit", HOTLINE, OWN_CASE, {"first_version": True, "states_law": False}),
     ("case.consult", HOTLINE, OWN_CASE, CONSULTED),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
@@ -720,10 +718,10 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
+        "case.submit": {"first_version": draw(st.booleans()), "states_law": False},
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "case.submit": {"first_version": draw(st.booleans())},
         "case.consult": CONSULTED,
         "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),

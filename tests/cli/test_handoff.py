@@ -30,7 +30,8 @@ def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     asked = ("--by", "liaison-1", *purpose, "--group", "items", "--to", ABROAD)
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
-    assert "would give  4 parts" in output
+    assert "would give  5 parts" in output
+    assert "purpose            remove (requested)" in output
     assert desks.stage.gateway.size() == size
 
 
@@ -193,6 +194,17 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     told = desks.done("handoff", "report-outcome", handoff, *BY, *more, at=OFMIN)
     assert f"handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
+
+
+def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
+    desks: Desks,
+) -> None:
+    handoff = desks.offered()
+    reservation = ("--reservation", "erase_on", "CPP 706-53-4")
+    desks.done("handoff", "accept", handoff, *BY, "--yes", *reservation, at=OFMIN)
+    shown = desks.done("handoff", "show", handoff)
+    assert "reservation: condition erase_on, legal_basis CPP 706-53-4" in shown
+    assert "onward             ask_originator (requested)" in shown
 
 
 def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) -> None:

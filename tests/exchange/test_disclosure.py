@@ -12,6 +12,7 @@ from gateway.kernel.ports import TransactionMode
 from tests.founding import (
     ABROAD,
     HOTLINE,
+    OFMIN,
     START,
     case_content,
     element_id,
@@ -63,9 +64,9 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway):
 def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway):
     items = many_items(2)
     items[-1] = {**items[-1], "marking": {"handling": ["H1"]}}
-    case = submitted(gateway, items=items)
+    case = submitted(gateway, originator=OFMIN, items=items, statements=[])
     verified = sd_jwt.read_unverified(case.result["document"])
-    originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
+    originator, reader = gateway.organisation(OFMIN), gateway.organisation(ABROAD)
     permitted_disclosures, withheld = select_disclosures(
         policy(),
         elements(verified, originator),

@@ -125,9 +125,7 @@ def _names(gateway: Founded, case: WriteResult, digest: str) -> str:
 
 def test_a_holder_that_accepted_before_sees_embargoed_items_no_more(gateway):
     case = submitted(gateway)
-    taken = accepted(
-        gateway, offered(gateway, case, to=ABROAD, **REMOVAL), recipient=ABROAD
-    )
+    taken = accepted(gateway, offered(gateway, case, to=ABROAD, **REMOVAL), recipient=ABROAD)
     assert "items" not in consulted(gateway, taken, ABROAD).result["withheld_groups"]
     held(gateway, accepted(gateway, offered(gateway, case)))
     assert "items" in consulted(gateway, taken, ABROAD).result["withheld_groups"]

@@ -622,6 +622,14 @@ def test_what_a_later_version_leaves_open_is_re_issued_as_it_was_offered(gateway
     assert new.case_digest == gateway.handoff(handoff).case_digest == case.result["digest"]
 
 
+def test_what_would_reach_the_successor_by_another_transfer_tool_is_asked_anew(
+    gateway, monkeypatch
+):
+    handoff = UUID(offered(gateway).result["handoff"])
+    monkeypatch.setattr(succession_execution, "transfer_tool", lambda *_: "Art. 46(2)(a)")
+    lost(gateway, handoff)
+
+
 def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
     interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
     gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
+from gateway.domain.case import ROUTING_FIELDS
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import sd_jwt
 from gateway.exchange import cases, handoffs, offers
@@ -189,12 +190,13 @@ class Exchange(RuleBasedStateMachine):
         return told
 
     def conditions(self, known: Known) -> dict[str, Any]:
-        """The conditions as the originator's document states them, read past all rules."""
+        """The conditions as the originator's documents state them, read past all rules."""
         with self.gateway.store.begin(TransactionMode.READ) as work:
-            document = work.cases.version(known.case).document
-        claims = sd_jwt.read_unverified(document).claims
-        names = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
-        return {name: claims[name] for name in names}
+            case = sd_jwt.read_unverified(work.cases.version(known.case).document).content
+            offer, *_ = work.handoffs.answers(known.id)
+        names = ("tlp", "handling", "onward", "permitted_actions", "erase_on", "attribution")
+        purpose = sd_jwt.read_unverified(offer.document).claims["purpose"]
+        return {**{name: case[name] for name in names}, "purpose": purpose}
 
     @rule(target=done, known=offers, party=PARTIES)
     def consult(self, known: Known, party: str) -> Any:
@@ -210,7 +212,8 @@ class Exchange(RuleBasedStateMachine):
         document = sd_jwt.read_unverified(written.result["presentation"])
         assert {part.digest for part in document.placed} <= known.permitted_disclosures
         if known.groups is not None:
-            assert {part.name for part in document.placed} == known.groups
+            told = {part.name for part in document.placed} - set(ROUTING_FIELDS)
+            assert told == known.groups
         return multiple()
 
     @rule(repeated=consumes(done))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.decision import PolicyDecision
 from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,
@@ -164,13 +165,23 @@ def test_a_repeated_consultation_is_authorised_anew(gateway):
 
 
 def test_a_repeated_consultation_shows_nothing_that_has_been_closed_since(gateway):
-    case = submitted(gateway, originator=OFMIN)
-    offer = offered(gateway, case, originator=OFMIN, to=HOTLINE)
-    handoff = accepted(gateway, offer, recipient=HOTLINE)
-    arguments = (caller(HOTLINE), "once", handoff, OPENING)
+    arguments = (caller(OFMIN), "once", accepted(gateway), OPENING)
     gateway.do(handoffs.consult, *arguments)
-    revised(gateway, case, originator=OFMIN, marking={"handling": ["H2"]})
+    gateway.ports = replace(gateway.ports, policy=_WithoutItems(gateway.ports.policy))
     refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
+
+
+class _WithoutItems:
+    """The product's policies, by which nobody receives items any more."""
+
+    def __init__(self, policy):
+        self._policy = policy
+        self.revision = policy.revision
+
+    def decide(self, question):
+        if question.resource.attributes.get("group") == "items":
+            return PolicyDecision(False, ("R2.own",), (), "nobody")
+        return self._policy.decide(question)
 
 
 def test_a_retry_whose_first_result_is_gone_is_not_done_again_unprepared(gateway):

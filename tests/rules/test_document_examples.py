@@ -418,6 +418,8 @@ OBJECTS = {
     "`classifications[]`": "Classification",
     "`attributes`": "Attributes",
     "`embargo`": "Embargo",
+    "`force`": "Force",
+    "`force` (one condition)": "ConditionForce",
     "`legal_basis[]`": "LegalBasis",
     "`source_legal_basis`": "SourceLegalBasis",
 }

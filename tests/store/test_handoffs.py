@@ -18,6 +18,7 @@ from tests.store.samples import (
     handoff,
     new_id,
     numbered,
+    revised,
 )
 
 
@@ -44,6 +45,7 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
         stored_case,
         address=OfferAddress("abroad"),
         expires_at=NOON + timedelta(days=30, microseconds=1),
+        transfer_tool="Art. 46(2)(c)",
     )
     stored(store, by_competence, to_organisation)
     for mode in TransactionMode:
@@ -55,6 +57,16 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
             assert work.handoffs.get(new_id()) is None
             assert work.handoffs.answers(new_id()) == []
             assert work.handoffs.answer_of(new_id()) is None
+
+
+def test_a_writer_learns_with_a_handoff_whether_its_case_was_revised(store, stored_case):
+    made, _ = stored(store, handoff(stored_case))
+    for expected in (True, False):
+        with store.begin(TransactionMode.WRITE) as work:
+            assert work.handoffs.is_current(work.handoffs.get(made.id)) is expected
+        with store.begin(TransactionMode.WRITE) as work:
+            work.cases.save(*revised(work.cases.get(made.originator, made.case)))
+            work.commit()
 
 
 def test_a_taken_handoff_id_is_refused_and_the_work_goes_on(store, stored_case):

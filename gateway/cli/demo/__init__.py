@@ -277,18 +277,26 @@ class Scenario:
         for sentence in (*imported.dropped, *imported.notes):
             self.note(f"    {sentence}")
         content = imported.case
+        statement = str(wiring.new_id())
         content.setdefault("statements", []).append(
             {
-                "id": str(wiring.new_id()),
+                "id": statement,
                 "kind": "fact",
-                "text": "For the police: the account was reported twice this month.",
+                "text": "A moderator of the forum saw the account upload it twice this month.",
                 "language": "en",
                 "made_by_role": "analyst",
                 "made_at": content["received_at"],
                 "content_warning": "none",
-                "marking": {"handling": ["H1"]},
             }
         )
+        content["subjects"] = [
+            {
+                "id": str(wiring.new_id()),
+                "category": "other_witness",
+                "minor": "no",
+                "basis_statement": [statement],
+            }
+        ]
         return content
 
     def _submit_and_clear(self, content: dict[str, Any]) -> None:
@@ -400,7 +408,7 @@ class Scenario:
                 self.case,
                 self.second[HOTLINE],
                 organisation=ABROAD,
-                groups=["items", "classifications", "statements", "basis"],
+                groups=["items", "classifications", "subjects", "basis"],
                 purpose=["remove"],
                 country_reason="the host says that it is in Belgium",
             )

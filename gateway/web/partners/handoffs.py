@@ -1,7 +1,7 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from marshmallow import fields
@@ -10,7 +10,13 @@ from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, Fie
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.refusals import ConditionsMismatch
-from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
+from gateway.domain.vocabulary import (
+    Attribution,
+    EmbargoReason,
+    Handling,
+    PermittedActions,
+    Purpose,
+)
 from gateway.exchange import handoffs
 from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView
@@ -18,9 +24,17 @@ from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
+from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
+
+
+class EmbargoSource(StrictSchema):
+    """Who set the embargo, and why; only public authorities read it."""
+
+    reason = field.word(EmbargoReason)
+    set_by = field.slug()
 
 
 class ConditionsBody(StrictSchema):
@@ -32,6 +46,12 @@ class ConditionsBody(StrictSchema):
     permitted_actions = field.word(PermittedActions)
     purpose = field.several(field.word(Purpose), least=1)
     erase_on = field.day()
+    handling_note = field.free(1001, required=False)
+    attribution = field.word(Attribution, required=False)
+    embargo = field.part(EmbargoTerms, required=False)
+    embargo_source = field.part(EmbargoSource, required=False)
+    force = field.part(Force, required=False)
+    transfer_tool = field.free(200, lines=False, required=False)
 
 
 class HandoffsQuery(StrictSchema):
@@ -46,8 +66,7 @@ class HandoffsQuery(StrictSchema):
 def _body(kind: AnswerKind) -> StrictSchema:
     """The body of an answer, after the table of its fields."""
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
-    schema = StrictSchema.from_dict({"by": field.staff(), **named}, name=f"{kind.name.title()}Body")
-    return cast(StrictSchema, schema())
+    return field.schema_of(f"{kind.name.title()}Body", {"by": field.staff(), **named})()
 
 
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
@@ -58,6 +77,13 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     ),
     FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
+    FieldType.RESERVATION: lambda one: field.part(
+        field.schema_of(
+            "Reservation",
+            {"condition": field.word(one.words), "legal_basis": field.free(one.longest)},
+        ),
+        required=one.required,
+    ),
 }
 
 

@@ -8,7 +8,7 @@ definition, and only who sends faults pays for a walk that collects them.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
@@ -290,6 +290,11 @@ def part(schema: type[StrictSchema], *, required: bool = True) -> fields.Nested:
 def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False) -> StrictArray:
     """An array of such objects."""
     return StrictArray(part(schema), least=least, required=required)
+
+
+def schema_of(name: str, named: Mapping[str, fields.Field[Any]]) -> type[StrictSchema]:
+    """A schema of fields that follow from a table."""
+    return cast(type[StrictSchema], StrictSchema.from_dict(dict(named), name=name))
 
 
 several = StrictArray

@@ -135,6 +135,7 @@ _FULL: dict[str, Any] = {
             "reason": "preserve",
             "set_by": "police-a",
         },
+        "force": {"embargo": {"force": "law", "reference": "LED art. 9(3)"}},
         "review_on": "2026-06-30",
         "erase_on": "2026-12-31",
         "retention_rule": "policy 4.2",

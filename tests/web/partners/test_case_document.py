@@ -166,6 +166,14 @@ def test_the_example_has_every_field_of_the_profile():
     assert set(names(CASE)) == written
 
 
+def test_no_force_is_stated_of_an_embargo_that_is_not_there():
+    case = full_case()
+    del case["marking"]["embargo"]
+    with pytest.raises(CaseInvalid) as refused:
+        load_case(case)
+    assert [pointer for pointer, _ in refused.value.errors] == ["/marking/force"]
+
+
 def test_what_is_disclosed_is_what_the_profile_has():
     case = load_case(full_case())
     assert [name for name, _ in disclosable_properties(case)] == list(PROPERTIES)
