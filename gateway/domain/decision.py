@@ -183,6 +183,7 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
                 element.marking.tlp,
                 *sorted(element.marking.handling),
                 *([] if addressed else ["for-another"]),
+                *(["perceptual"] if element.perceptual else []),
             )
         ),
         {
@@ -193,5 +194,6 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
             "handling": marking.handling,
             "sealed": element.sealed_to is not None,
             "addressed": addressed,
+            "perceptual": element.perceptual,
         },
     )

@@ -165,7 +165,7 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, OWN)
+        _, version = _authorized(context, case, {**OWN, "reason": opening.reason_code})
         shown = elements(sd_jwt.read_stored(version.document), context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
@@ -179,7 +179,7 @@ def consult(
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _authorized(context, case, OWN)
+        _authorized(context, case, {**OWN, "reason": opening.reason_code})
         consultation = context.work.handoffs.consultation(logged.event.id)
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
@@ -231,6 +231,11 @@ def _attributes(
         assurance=assured,
         state=str(state),
     )
+
+
+def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
+    """The regimes of the legal bases on which a case rests."""
+    return frozenset(basis["regime"] for basis in content["legal_basis"])
 
 
 def elements(verified: VerifiedSdJwt, originator: Organisation) -> dict[str, Element]:
@@ -309,7 +314,7 @@ def _submit(
         document=document.compact(),
     )
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    authorize(context, case_entity(view, context.entity()))
+    authorize(context, case_entity(view, context.entity()), {"basis": regimes_of(content)})
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
@@ -414,14 +419,21 @@ def _cleared(case: Case, clearance: Clearance | None) -> Case:
 
 
 def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
-    """Only an organisation under the led regime says that a person is a suspect (R12)."""
+    """An organisation says of no person what another found, and only under the led regime that one
+    is a suspect, a convict, a witness or an informant (R12)."""
+    clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]
+    if any(s.get("qualified_by", organisation.slug) != organisation.slug for s in clear):
+        raise Forbidden(
+            "a person is qualified by the organisation that sends the case: name it in "
+            "'qualified_by', or send the person as unqualified",
+            ("R12.qualified_by",),
+        )
     if "led" in organisation.regimes:
         return
-    clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
     if any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
-            "only a police or judicial authority qualifies a person as suspect or convicted: "
-            "send the person as unqualified or victim",
+            "only a police or judicial authority qualifies a person as suspect, convicted, witness "
+            "or informant: send the person as unqualified or victim",
             ("R12.qualification",),
         )
 

@@ -40,10 +40,10 @@ def select_disclosures(
         "competence": reader.competence or "",
         "read_access": reader.read_access,
     }
-    answers: dict[tuple[str, str, Marking, str | None], bool] = {}
+    answers: dict[tuple[str, str, Marking, str | None, bool], bool] = {}
     permitted_disclosures, withheld = [], set()
     for digest, part in parts.items():
-        kind = (part.group, part.category, part.marking, part.sealed_to)
+        kind = (part.group, part.category, part.marking, part.sealed_to, part.perceptual)
         if kind not in answers:
             resource = disclosure_entity(part, originator, reader.organisation.id)
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)

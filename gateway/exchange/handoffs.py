@@ -124,6 +124,9 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
     found = _party_to(context, handoff)
     _hide_barred(context, found)
+    _refuse_lapsed(found)
+    if asked.kind.accepts and found.state is not HandoffState.OFFERED:
+        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
     if asked.signed is not None:
         bound = {
             "handoff": str(found.id),
@@ -176,6 +179,8 @@ def _store(
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
+    if "code" in asked.fields:
+        facts["code"] = asked.fields["code"]
     found = _authorized(context, handoff, facts)
     _refuse_lapsed(found)
     if asked.kind.accepts:
@@ -209,7 +214,7 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff)
+        found, version, shown, withheld_groups = _readable(context, handoff, opening)
         return record_consultation(
             context,
             opening,
@@ -221,7 +226,7 @@ def consult(
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff)
+        _, version, shown, withheld_groups = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
@@ -231,7 +236,7 @@ def consult(
 
 
 def _readable(
-    context: RequestContext, handoff: UUID
+    context: RequestContext, handoff: UUID, opening: ConsultationRequest
 ) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
     """A handoff that may be opened now, the version offered, the parts to show by their digest,
     and the groups withheld.
@@ -248,7 +253,8 @@ def _readable(
     is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
+    facts = {"reason": opening.reason_code, **_barriers(context, found)}
+    authorize(context, _entity(context, found, read_access=read_access), facts)
     _refuse_expired(context, found)
     version = _version(context, found)
     case = context.work.cases.get(found.originator, found.case)

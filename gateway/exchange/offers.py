@@ -24,7 +24,14 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
+from gateway.exchange.cases import (
+    conditions_digest,
+    elements,
+    find,
+    regimes_of,
+    sealed_of,
+    view_on,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
@@ -252,6 +259,8 @@ def _authorize_offer(
     inputs: SelectionInputs,
 ) -> None:
     case = inputs.case
+    if case.state is not CaseState.CLEARED:
+        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     view = view_on(verified, version, case.state, context.today.day)
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
@@ -263,6 +272,7 @@ def _authorize_offer(
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
+            "basis": regimes_of(verified.content),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
             "conflict": has_conflict_of_interest(
@@ -274,8 +284,6 @@ def _authorize_offer(
     context.about = EventSubject(case_digest=version.digest)
     if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
-    if case.state is not CaseState.CLEARED:
-        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 

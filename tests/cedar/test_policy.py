@@ -202,6 +202,7 @@ def handoff(
         case,
         id=CASE_ID,
         address=OfferAddress(recipient.id, competence, CASE_ID if competence else None),
+        purpose=("protect_child",),
         state=state,
     )
     return handoff_entity(found, originator, recipient)
@@ -220,7 +221,13 @@ def disclosure(
 
 
 LOG = PolicyEntity("Log", "log", {})
-GIVE: Mapping[str, Any] = {"purpose": frozenset({"investigate"}), "competence": ""}
+GIVE: Mapping[str, Any] = {
+    "purpose": frozenset({"protect_child", "investigate"}),
+    "competence": "",
+}
+SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"})}
+OPEN: Mapping[str, Any] = {"reason": "assessment", **FREE}
+REPORT: Mapping[str, Any] = {"code": "received"}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -228,6 +235,7 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
         "recipient": recipient,
         "competence": competence,
         "purpose": frozenset({"remove"}),
+        "basis": frozenset({"gdpr"}),
         "released": True,
         **FREE,
     }
@@ -566,18 +574,23 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
-    ("case.consult", HOTLINE, OWN_CASE, FREE),
+    *((action, HOTLINE, OWN_CASE, SUBMIT if action == "case.submit" else {}) for action in ON_CASE),
+    ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
     *(
-        (a, ABROAD, handoff(HOTLINE, ABROAD), FREE if a in BARRED else {})
+        (
+            a,
+            ABROAD,
+            handoff(HOTLINE, ABROAD),
+            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+        )
         for a in ON_HANDOFF
         if a != "handoff.withdraw"
     ),
-    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), FREE),
-    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), FREE),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
     (
         "handoff.accept",
         OFFICE,
@@ -701,7 +714,9 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "case.consult": FREE,
+        "handoff.report_outcome": REPORT,
+        "case.consult": OPEN,
+        "case.submit": SUBMIT,
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
     }
@@ -766,6 +781,8 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
     context = dict(FREE) if action in BARRED else {}
+    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= {"reason": "assessment"} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
 

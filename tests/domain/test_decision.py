@@ -110,6 +110,7 @@ def test_a_disclosure_is_told_by_kind_and_marking():
         "handling": {"H1", "H2"},
         "sealed": False,
         "addressed": True,
+        "perceptual": False,
     }
 
 
@@ -131,6 +132,7 @@ def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
     [
         {"group": "items"},
         {"category": "suspect"},
+        {"perceptual": True},
         {"marking": Marking("AMBER", frozenset({"H2", "H1"}))},
         {"marking": Marking("RED", frozenset({"H2"}))},
     ],
