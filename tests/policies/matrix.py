@@ -158,6 +158,18 @@ def offers(
     recipient: Recipient, purpose: str, *, tlp: str = "AMBER", handling: Iterable[str] = ()
 ) -> bool:
     """Whether a hotline may offer the recipient a case for the purpose."""
+    return POLICY.decide(offer(recipient, purpose, tlp=tlp, handling=handling)).allowed
+
+
+def offer(
+    recipient: Recipient,
+    purpose: str,
+    *,
+    tlp: str = "AMBER",
+    handling: Iterable[str] = (),
+    state: str = "cleared",
+) -> PolicyQuestion:
+    """May a hotline offer the recipient a case for the purpose?"""
     sender = party("sender", "hotline", led=False)
     view = CaseAttributes(
         id="a-case",
@@ -168,7 +180,7 @@ def offers(
         matter=frozenset({"csam"}),
         embargoed=False,
         assurance="signed",
-        state="cleared",
+        state=state,
     )
     facts = {
         "recipient": recipient.entity,
@@ -180,8 +192,7 @@ def offers(
         "conflict": False,
         "third_country": False,
     }
-    question = PolicyQuestion(sender, "handoff.offer", case_entity(view, sender), facts)
-    return POLICY.decide(question).allowed
+    return PolicyQuestion(sender, "handoff.offer", case_entity(view, sender), facts)
 
 
 def handed(recipient: Recipient, purpose: str, state: HandoffState) -> PolicyEntity:
@@ -228,8 +239,9 @@ NOTHING = "–"
 
 
 def _given(recipient: Recipient, part: Part) -> str:
-    letters = [letter for name, letter in LETTERS.items() if gives(recipient, part, [name])]
-    return " ".join(letters) or NOTHING
+    if not gives(recipient, part, LETTERS):  # then for none of them, as a property test shows
+        return NOTHING
+    return " ".join(L for name, L in LETTERS.items() if gives(recipient, part, [name]))
 
 
 PARTS = [
@@ -342,9 +354,10 @@ def _with(part: Part, **changes: object) -> Part:
 
 def _everywhere(one: Recipient, asked: Callable[[Recipient, Part, str], bool]) -> bool:
     """One answer for all that the recipient receives otherwise; ValueError when there are two."""
-    found = {
-        asked(one, part, name) for part in PARTS for name in LETTERS if gives(one, part, [name])
+    first = {
+        part: next((name for name in LETTERS if gives(one, part, [name])), None) for part in PARTS
     }
+    found = {asked(one, part, name) for part, name in first.items() if name}
     if len(found) != 1:
         raise ValueError(f"a marking is decided by more than the recipient: {one}")
     return found.pop()
@@ -367,7 +380,7 @@ def made() -> str:
     """The tables, as policies/README.md has them."""
     return "\n".join(
         (
-            "For which purposes a case is offered and accepted. The letters stand for them below.\n",
+            "For which purposes a case is offered and accepted, and their letters below.\n",
             _purposes(),
             f"Nothing goes to: {_nothing()}.\n",
             "What is given of a case of an originator that is not under led, marked AMBER, and for"
