@@ -422,19 +422,18 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
     """An organisation says of no person what another found, and only under the led regime that one
     is a suspect, a convict, a witness or an informant (R12)."""
     clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]
+    led = "led" in organisation.regimes
+    if not led and any(needs_led_regime(s["category"]) for s in clear):
+        raise Forbidden(
+            "only a police or judicial authority qualifies a person as suspect, convicted, witness "
+            "or informant: send the person as unqualified or victim",
+            ("R12.qualification",),
+        )
     if any(s.get("qualified_by", organisation.slug) != organisation.slug for s in clear):
         raise Forbidden(
             "a person is qualified by the organisation that sends the case: name it in "
             "'qualified_by', or send the person as unqualified",
             ("R12.qualified_by",),
-        )
-    if "led" in organisation.regimes:
-        return
-    if any(needs_led_regime(s["category"]) for s in clear):
-        raise Forbidden(
-            "only a police or judicial authority qualifies a person as suspect, convicted, witness "
-            "or informant: send the person as unqualified or victim",
-            ("R12.qualification",),
         )
 
 

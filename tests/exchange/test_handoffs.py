@@ -127,7 +127,7 @@ def test_an_acceptance_repeats_the_conditions_and_signs_them(gateway):
     [
         None,
         {},
-        {"tlp": "GREEN"},
+        {"tlp": "RED"},
         {"onward": "listed_only"},
         {"purpose": ["identify_victim", "remove", "investigate"]},
         {"erase_on": "2036-01-01"},

@@ -252,6 +252,7 @@ def police_case(gateway: Founded) -> WriteResult:
     return submitted(
         gateway,
         originator=OFMIN,
+        marking={"purpose": ["identify_victim", "investigate"]},
         subjects=[victim, *({**person, **qualified} for person in others)],
         items=[
             {
@@ -273,7 +274,13 @@ def police_case(gateway: Founded) -> WriteResult:
 def test_a_private_member_is_never_offered_what_only_authorities_receive(gateway):
     case = police_case(gateway)
     written = offered(gateway, case, originator=OFMIN, to=ABROAD)
-    assert written.result["withheld_groups"] == ["items", "statements", "subjects"]
+    assert written.result["withheld_groups"] == [
+        "intake",
+        "items",
+        "references",
+        "statements",
+        "subjects",
+    ]
     document = sd_jwt.parse(case.result["document"])
     permitted_disclosures = set(written.result["permitted_disclosures"])
     given = [
@@ -295,7 +302,8 @@ def test_an_authority_is_offered_all_of_it(gateway):
         start="2026-01-01",
         decision_ref="board 2026",
     )
-    written = offered(gateway, police_case(gateway), originator=OFMIN, to=OCRVP)
+    case = police_case(gateway)
+    written = offered(gateway, case, originator=OFMIN, to=OCRVP, purpose=("investigate",))
     assert written.result["withheld_groups"] == []
 
 
