@@ -272,9 +272,7 @@ def test_an_observer_with_a_mandate_does(gateway):
     assert submitted(gateway, originator=OCRVP).result["state"] == "cleared"
 
 
-@pytest.mark.parametrize(
-    "category", ["suspect", "convicted", "other_witness", "other_informant"]
-)
+@pytest.mark.parametrize("category", ["suspect", "convicted", "other_witness", "other_informant"])
 def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content, category):
     subject = {**content["subjects"][0], "category": category}
     qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}

@@ -97,7 +97,9 @@ def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
     h0 = frozenset({"H0"})
     assert by_id == {
         element_id("url"): Marking("RED", h0),
-        host["id"]: Marking("AMBER+STRICT", h0),  # gone from the new version: the case's own marking
+        host["id"]: Marking(
+            "AMBER+STRICT", h0
+        ),  # gone from the new version: the case's own marking
     }
     matter = next(p.digest for p in then.placed if p.name == "matter")
     assert parts[matter].marking == Marking("AMBER+STRICT", h0)
