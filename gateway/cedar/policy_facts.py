@@ -1,6 +1,6 @@
 """The facts that a schema declares, and those of them that no policy reads.
 
-A fact that is handed in and read by nobody makes a reader believe that it decides something.
+A fact that no policy reads makes people believe that it decides something.
 """
 
 import json

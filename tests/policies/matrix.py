@@ -74,7 +74,7 @@ ELEMENTS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Recipient:
-    """A kind of organisation under a regime, reached by its seat or through a mandate."""
+    """A kind of organisation under a regime, reached by its membership or through a mandate."""
 
     kind: str
     led: bool = False
@@ -271,7 +271,7 @@ def _heading(recipients: Sequence[Recipient]) -> str:
     names = []
     for kind, ways in groupby(recipients, key=lambda one: one.kind):
         how = {one.mandate for one in ways}
-        by = "" if len(how) == 2 else " through its mandate" if True in how else " by its seat"
+        by = "" if len(how) == 2 else " through its mandate" if True in how else " without a mandate"
         names.append(kind + by)
     return ", ".join(names)
 

@@ -81,7 +81,7 @@ def reports(code: str) -> bool:
 
 WAYS: list[tuple[str, Callable[[], bool]]] = [
     (
-        "a RED case to a researcher by its seat",
+        "a RED case to a researcher by its membership",
         lambda: any(offers(RESEARCHER, purpose, tlp="RED") for purpose in EVERYTHING),
     ),
     (
