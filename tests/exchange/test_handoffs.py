@@ -247,6 +247,18 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
     assert [a["sequence"] for a in seen["answers"]] == [1, 2, 3, 4]
 
 
+def test_a_hotline_reports_no_outcome_that_only_the_police_know(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    said = answers.said("analyst-1", code="suspect_identified")
+    refused = gateway.refusal(answers.outcome, caller(ABROAD), gateway.key(), handoff, said)
+    assert refused.refusal.rules == ("R12.outcome",)
+    assert gateway.do(
+        answers.outcome, caller(ABROAD), gateway.key(), handoff, answers.said("x-1", code="removed")
+    )
+
+
 def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     until = gateway.clock() + timedelta(hours=1)
     handoff = handoff_of(offered(gateway, expires_at=until))

@@ -173,6 +173,16 @@ def test_the_purposes_of_an_offer_lie_within_those_of_the_case(gateway, purpose,
         assert refused.refusal.rules == ("R6.purpose",)
 
 
+def test_a_case_is_offered_to_prosecute_to_an_authority_under_led_and_to_no_hotline(gateway):
+    case = submitted(gateway, marking={"purpose": ["prosecute"]})
+    refused = gateway.refusal(
+        offers.offer, *asking(gateway, case, to=ABROAD, purpose=("prosecute",))
+    )
+    assert refused.refusal.rules == ("R6.recipient",)
+    written = gateway.do(offers.offer, *asking(gateway, case, purpose=("prosecute",)))
+    assert written.result["state"] == "offered"
+
+
 # --- when ----------------------------------------------------------------------------------------
 
 
