@@ -560,7 +560,7 @@ def _findings(folder: Path, deep: bool) -> list[Finding]:
 
 @click.group()
 def policy() -> None:
-    """Validate the policies, run their test cases, and read what a rule says."""
+    """Check the policies; say what a rule means."""
 
 
 @policy.command()
@@ -590,9 +590,10 @@ def check(folder: Path | None, as_json: bool) -> None:
 @json_option
 @click.argument("rules", nargs=-1, required=True)
 def explain(rules: Sequence[str], as_json: bool) -> None:
-    """Say what RULES mean, by the names that events, receipts and refusals give.
+    """Say what RULES mean.
 
-    For each: whether it permits or forbids, its sentence, and who may be told its name.
+    Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
+    and who may be told its name.
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}
