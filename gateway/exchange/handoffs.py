@@ -125,7 +125,8 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     found = _party_to(context, handoff)
     _hide_barred(context, found)
     _refuse_lapsed(found)
-    if asked.kind.accepts and found.state is not HandoffState.OFFERED:
+    recipient = context.caller.organisation == found.recipient
+    if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
     if asked.signed is not None:
         bound = {
