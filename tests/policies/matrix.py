@@ -271,8 +271,8 @@ def _heading(recipients: Sequence[Recipient]) -> str:
     names = []
     for kind, ways in groupby(recipients, key=lambda one: one.kind):
         how = {one.mandate for one in ways}
-        by = "" if len(how) == 2 else " through its mandate" if True in how else " without a mandate"
-        names.append(kind + by)
+        one_way = " through its mandate" if True in how else " without a mandate"
+        names.append(kind if len(how) == 2 else kind + one_way)
     return ", ".join(names)
 
 
