@@ -419,7 +419,7 @@ class Scenario:
         new = self._tell_what_moved()
         self.take_on(OFMIN, new, "ofmin-1", None)
         with self.stage.client(OCRVP) as office:
-            opened = office.consult(self.open_handoff, "ocrvp-7", "quality", "to hand it over")
+            opened = office.consult(self.open_handoff, "ocrvp-7", "assessment", "to hand it over")
             told = f"still opens what it had accepted (until {READ_UNTIL})"
             self.wrote(OCRVP, told, opened.written)
         with self.stage.client(OFMIN) as office:
