@@ -89,7 +89,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Restore the database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
-        "gateway.cli.doctor:policy", OPERATORS, "Validate the policies and run their test cases."
+        "gateway.cli.doctor:policy", OPERATORS, "Check the policies; say what a rule means."
     ),
     "case": Subcommand(
         "gateway.cli.case:case",

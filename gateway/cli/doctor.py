@@ -9,7 +9,7 @@ import pwd
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
-from gateway.cedar.policy import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy, Rule, policy_folder
 from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
@@ -555,12 +555,12 @@ def _findings(folder: Path, deep: bool) -> list[Finding]:
     return list(run_checks(config, wiring.now(), deep=deep))
 
 
-# --- `casegate policy check`: the policies against their cases ---
+# --- `casegate policy`: the policies against their cases, and what they say ---
 
 
 @click.group()
 def policy() -> None:
-    """Validate the policies and run their test cases."""
+    """Check the policies; say what a rule means."""
 
 
 @policy.command()
@@ -573,8 +573,9 @@ def check(folder: Path | None, as_json: bool) -> None:
 
     The policies must fit the schema and be formatted. Every case in tests/ must be decided as it
     says, and by the rules that it names. Every permit must decide an ALLOW case, every forbid a
-    DENY case. Every action needs a DENY case that no policy decides. Exit status: 0 when all of
-    this holds, 1 otherwise.
+    DENY case. Every action needs a DENY case that no policy decides. Every fact of the schema must
+    be read by a policy, or README.md says why not. Exit status: 0 when all of this holds, 1
+    otherwise.
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
@@ -583,6 +584,38 @@ def check(folder: Path | None, as_json: bool) -> None:
     else:
         _print_report(folder, report)
     sys.exit(1 if report.problems else 0)
+
+
+@policy.command()
+@json_option
+@click.argument("rules", nargs=-1, required=True)
+def explain(rules: Sequence[str], as_json: bool) -> None:
+    """Say what RULES mean.
+
+    Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
+    and who may be told its name.
+    """
+    known = CedarPolicy.load(policy_folder(), SIGNED).rules
+    told = {name: _explained(known.get(name), name) for name in rules}
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+        return
+    for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
+        click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
+
+
+def _explained(rule: Rule | None, name: str) -> dict[str, str]:
+    if rule is not None:
+        effect = "permits" if rule.permits else "forbids"
+        return {"effect": effect, "sentence": rule.reason, "tell": rule.tell}
+    sentence = _SPOKEN.get(name, "No policy has this name: a rule in code, or of another revision.")
+    return {"effect": "no policy", "sentence": sentence, "tell": "nobody"}
+
+
+_SPOKEN = {
+    "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
+    "R2.error": "The question could not be evaluated, so the answer is a denial.",
+}
 
 
 def _print_report(folder: Path, report: PolicyTestReport) -> None:

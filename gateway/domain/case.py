@@ -339,8 +339,9 @@ def handling_codes(content: Mapping[str, Any]) -> frozenset[str]:
 class Element:
     """One thing that is disclosed or withheld as a whole, as policy sees it.
 
-    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed;
-    ``measures`` are the kinds of measures that hold on it.
+    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
+    ``perceptual`` tells that it carries a hash that finds similar pictures; ``measures`` are the
+    kinds of measures that hold on it.
     """
 
     group: str
@@ -348,6 +349,7 @@ class Element:
     category: str
     marking: Marking
     sealed_to: str | None = None
+    perceptual: bool = False
     measures: frozenset[str] = frozenset()
 
 
@@ -365,11 +367,16 @@ def element(
         # rule knows (ADR 0013).
         strict = strictest([case_marking, Marking("RED", frozenset())])
         return Element(name, name, "sealed", strict, value["sealed_to"])
+    perceptual = name == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ()))
+    own = [marking_of({"tlp": case_marking.tlp, **value["marking"]})] if "marking" in value else []
+    if perceptual:
+        own.append(Marking("AMBER+STRICT", frozenset()))
     return Element(
         group=name,
         name=name,
         category=_category(name, value, police=police),
-        marking=strictest([case_marking, *_own_markings(name, value, case_marking)]),
+        marking=strictest([case_marking, *own]),
+        perceptual=perceptual,
     )
 
 
@@ -409,10 +416,3 @@ def _category(array: str, value: Mapping[str, Any], *, police: bool) -> str:
             return str(value["category"])
         case _:
             return str(value["scheme"])
-
-
-def _own_markings(array: str, value: Mapping[str, Any], case_marking: Marking) -> Iterator[Marking]:
-    if "marking" in value:
-        yield marking_of({"tlp": case_marking.tlp, **value["marking"]})
-    if array == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ())):
-        yield Marking("AMBER+STRICT", frozenset())

@@ -187,6 +187,7 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
                 *sorted(element.marking.handling),
                 *([] if addressed else ["for-another"]),
                 *sorted(element.measures),
+                *(["perceptual"] if element.perceptual else []),
             )
         ),
         {
@@ -198,5 +199,6 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
             "sealed": element.sealed_to is not None,
             "addressed": addressed,
             "measures": element.measures,
+            "perceptual": element.perceptual,
         },
     )

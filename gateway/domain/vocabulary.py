@@ -329,8 +329,8 @@ class Regime(StrEnum):
     LED = "led"
 
 
-CASE_TLP = TLP[TLP.index("GREEN") :]
-"""The TLP 2.0 labels that a case may bear, in order of strictness: never CLEAR."""
+CASE_TLP = TLP[TLP.index("AMBER") :]
+"""The TLP 2.0 labels that a case may bear, in order of strictness: never CLEAR, never GREEN."""
 
 PERCEPTUAL_TLP = "AMBER+STRICT"
 """The least strict label under which a perceptual hash may travel."""
@@ -353,7 +353,14 @@ VERSIONED_SCHEMES = frozenset({"ucs"})
 """Schemes whose codes mean nothing without ``scheme_version``: their lists are kept elsewhere."""
 
 _BASELINE = frozenset({("iccam", "baseline-csam"), ("interpol_baseline", "baseline")})
-_QUALIFYING = frozenset({SubjectCategory.SUSPECT, SubjectCategory.CONVICTED})
+_QUALIFYING = frozenset(
+    {
+        SubjectCategory.SUSPECT,
+        SubjectCategory.CONVICTED,
+        SubjectCategory.OTHER_WITNESS,
+        SubjectCategory.OTHER_INFORMANT,
+    }
+)
 
 
 def is_final(scheme: str, code: str, method: str) -> bool:

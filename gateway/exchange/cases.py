@@ -238,7 +238,7 @@ def consult(
 
 def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
     """Its originator looks into a suspended case: nobody else could find out what is right."""
-    return {"suspended": False, "reason_code": opening.reason_code}
+    return {"suspended": False, "reason": opening.reason_code}
 
 
 def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
@@ -315,6 +315,11 @@ def _attributes(
         assurance=assured,
         state=str(state),
     )
+
+
+def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
+    """The regimes of the legal bases on which a case rests."""
+    return frozenset(basis["regime"] for basis in content["legal_basis"])
 
 
 def elements(
@@ -402,7 +407,11 @@ def _submit(
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
     marked = replace(view, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
-    facts = {"first_version": content["version"] == 1, "states_law": states_law}
+    facts = {
+        "first_version": content["version"] == 1,
+        "states_law": states_law,
+        "basis": regimes_of(content),
+    }
     authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
@@ -516,15 +525,21 @@ def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]
 
 
 def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
-    """Only an organisation under the led regime says that a person is a suspect (R12)."""
-    if "led" in organisation.regimes:
-        return
-    clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
-    if any(needs_led_regime(s["category"]) for s in clear):
+    """An organisation says of no person what another found, and only under the led regime that one
+    is a suspect, a convict, a witness or an informant (R12)."""
+    clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]
+    led = "led" in organisation.regimes
+    if not led and any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
-            "only a police or judicial authority qualifies a person as suspect or convicted: "
-            "send the person as unqualified or victim",
+            "only a police or judicial authority qualifies a person as suspect, convicted, witness "
+            "or informant: send the person as unqualified or victim",
             ("R12.qualification",),
+        )
+    if any(s.get("qualified_by", organisation.slug) != organisation.slug for s in clear):
+        raise Forbidden(
+            "a person is qualified by the organisation that sends the case: name it in "
+            "'qualified_by', or send the person as unqualified",
+            ("R12.qualified_by",),
         )
 
 

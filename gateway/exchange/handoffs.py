@@ -135,6 +135,10 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
+    _refuse_lapsed(found)
+    recipient = context.caller.organisation == found.recipient
+    if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
+        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
     if asked.signed is not None:
         bound = {
             "handoff": str(found.id),
@@ -215,6 +219,8 @@ def _store(
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
+    if "code" in asked.fields:
+        facts["code"] = asked.fields["code"]
     found = _authorized(context, handoff, facts)
     _refuse_lapsed(found)
     if asked.kind.accepts:
@@ -320,7 +326,7 @@ def _readable(
     versions = _versions(context, found)
     measures = versions.measures
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
-    facts: dict[str, Value] = {"suspended": suspended, "reason_code": opening.reason_code}
+    facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)

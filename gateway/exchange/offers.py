@@ -50,6 +50,7 @@ from gateway.exchange.cases import (
     elements,
     find,
     in_force,
+    regimes_of,
     sealed_of,
     view_on,
 )
@@ -339,6 +340,8 @@ def _authorize_offer(
     inputs: SelectionInputs,
 ) -> None:
     case = inputs.case
+    if case.state is not CaseState.CLEARED:
+        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
@@ -350,6 +353,7 @@ def _authorize_offer(
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
+            "basis": regimes_of(verified.content),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
             "conflict": has_conflict_of_interest(
@@ -365,8 +369,6 @@ def _authorize_offer(
     competence = parse_competence(wanted.competence or "")
     if competence is not None and competence[1] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
-    if case.state is not CaseState.CLEARED:
-        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
 from gateway.domain.handoff import (
     OPEN,
@@ -37,7 +37,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflic
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
-from gateway.exchange.cases import has_key, view_on
+from gateway.exchange.cases import has_key, regimes_of, view_on
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -306,11 +306,13 @@ def _questions(
         yield PolicyQuestion(
             originator,
             "handoff.offer",
-            case_entity(view_on(verified, version, case.state, day), originator),
+            # It was cleared when it was offered, and no more of it is given now.
+            case_entity(view_on(verified, version, CaseState.CLEARED, day), originator),
             {
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),
+                "basis": regimes_of(verified.content),
                 "released": not released or succession.successor in released,
                 "assurance": "attested",
                 "conflict": has_conflict_of_interest(successor, day, named, verified.content),

@@ -142,7 +142,6 @@ TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
 FREE = {"conflict": False, "third_country": False}
-CONSULTED = {**FREE, "suspended": False, "reason_code": "investigation"}
 BARRED = ("case.consult", "handoff.read", "handoff.accept", "handoff.offer")
 """The actions of which policy must be told whether R9 or R15 stands against them."""
 CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
@@ -217,6 +216,7 @@ def handoff(
         case,
         id=CASE_ID,
         address=OfferAddress(recipient.id, competence, CASE_ID if competence else None),
+        purpose=("protect_child",),
         state=state,
     )
     return handoff_entity(found, originator, recipient)
@@ -235,7 +235,17 @@ def disclosure(
 
 
 LOG = PolicyEntity("Log", "log", {})
-GIVE: Mapping[str, Any] = {"purpose": frozenset({"investigate"}), "competence": ""}
+GIVE: Mapping[str, Any] = {
+    "purpose": frozenset({"protect_child", "investigate"}),
+    "competence": "",
+}
+SUBMIT: Mapping[str, Any] = {
+    "basis": frozenset({"gdpr"}),
+    "first_version": True,
+    "states_law": False,
+}
+OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
+REPORT: Mapping[str, Any] = {"code": "received"}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -243,6 +253,7 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
         "recipient": recipient,
         "competence": competence,
         "purpose": frozenset({"remove"}),
+        "basis": frozenset({"gdpr"}),
         "released": True,
         "addressable": True,
         "country": "here",
@@ -583,21 +594,25 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE if action != "case.submit"),
-    ("case.submit", HOTLINE, OWN_CASE, {"first_version": True, "states_law": False}),
-    ("case.consult", HOTLINE, OWN_CASE, CONSULTED),
+    *((action, HOTLINE, OWN_CASE, SUBMIT if action == "case.submit" else {}) for action in ON_CASE),
+    ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
     *(
-        (a, ABROAD, handoff(HOTLINE, ABROAD), FREE if a in BARRED else {})
+        (
+            a,
+            ABROAD,
+            handoff(HOTLINE, ABROAD),
+            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+        )
         for a in ON_HANDOFF
         if a != "handoff.withdraw"
     ),
-    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), CONSULTED),
-    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), CONSULTED),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
     (
         "handoff.accept",
         OFFICE,
@@ -718,11 +733,12 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        "case.submit": {"first_version": draw(st.booleans()), "states_law": False},
+        "case.submit": SUBMIT | {"first_version": draw(st.booleans())},
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "case.consult": CONSULTED,
+        "handoff.report_outcome": REPORT,
+        "case.consult": OPEN,
         "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
@@ -787,7 +803,9 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
     stranger: PolicyEntity, action: str, competence: str | None, state: HandoffState, accepted: bool
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
-    context = dict(CONSULTED if action == "case.consult" else FREE) if action in BARRED else {}
+    context = dict(FREE) if action in BARRED else {}
+    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
 

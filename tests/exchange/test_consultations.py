@@ -270,6 +270,14 @@ def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
     assert "suspect" not in written.result["presentation"]
 
 
+def test_a_reason_for_another_purpose_than_the_offers_opens_nothing(gateway):
+    handoff = accepted(gateway, offered(gateway))
+    opening = ConsultationRequest("officer-7", "take_down", "to have it removed")
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R6.reason",)
+
+
 # --- on record -----------------------------------------------------------------------------------
 
 

@@ -127,7 +127,7 @@ def test_an_acceptance_repeats_the_conditions_and_signs_them(gateway):
     [
         None,
         {},
-        {"tlp": "GREEN"},
+        {"tlp": "RED"},
         {"onward": "listed_only"},
         {"purpose": ["identify_victim", "remove", "investigate"]},
         {"erase_on": "2036-01-01"},
@@ -245,6 +245,18 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
     seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert [a["kind"] for a in seen["answers"]] == ["offer", "accept", "outcome", "outcome"]
     assert [a["sequence"] for a in seen["answers"]] == [1, 2, 3, 4]
+
+
+def test_a_hotline_reports_no_outcome_that_only_the_police_know(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    said = answers.said("analyst-1", code="suspect_identified")
+    refused = gateway.refusal(answers.outcome, caller(ABROAD), gateway.key(), handoff, said)
+    assert refused.refusal.rules == ("R12.outcome",)
+    assert gateway.do(
+        answers.outcome, caller(ABROAD), gateway.key(), handoff, answers.said("x-1", code="removed")
+    )
 
 
 def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):

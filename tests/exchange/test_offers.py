@@ -175,6 +175,16 @@ def test_the_purposes_of_an_offer_lie_within_those_of_the_case(gateway, purpose,
         assert refused.refusal.rules == ("R6.purpose",)
 
 
+def test_a_case_is_offered_to_prosecute_to_an_authority_under_led_and_to_no_hotline(gateway):
+    case = submitted(gateway, marking={"purpose": ["prosecute"]})
+    refused = gateway.refusal(
+        offers.offer, *asking(gateway, case, to=ABROAD, purpose=("prosecute",))
+    )
+    assert refused.refusal.rules == ("R6.recipient",)
+    written = gateway.do(offers.offer, *asking(gateway, case, purpose=("prosecute",)))
+    assert written.result["state"] == "offered"
+
+
 # --- when ----------------------------------------------------------------------------------------
 
 
@@ -254,6 +264,7 @@ def police_case(gateway: Founded) -> WriteResult:
     return submitted(
         gateway,
         originator=OFMIN,
+        marking={"purpose": ["identify_victim", "investigate"]},
         subjects=[victim, *({**person, **qualified} for person in others)],
         items=[
             {
@@ -275,7 +286,13 @@ def police_case(gateway: Founded) -> WriteResult:
 def test_a_private_member_is_never_offered_what_only_authorities_receive(gateway):
     case = police_case(gateway)
     written = offered(gateway, case, originator=OFMIN, to=ABROAD)
-    assert written.result["withheld_groups"] == ["items", "statements", "subjects"]
+    assert written.result["withheld_groups"] == [
+        "intake",
+        "items",
+        "references",
+        "statements",
+        "subjects",
+    ]
     document = sd_jwt.parse(case.result["document"])
     permitted_disclosures = set(written.result["permitted_disclosures"])
     given = [
@@ -297,7 +314,8 @@ def test_an_authority_is_offered_all_of_it(gateway):
         start="2026-01-01",
         decision_ref="board 2026",
     )
-    written = offered(gateway, police_case(gateway), originator=OFMIN, to=OCRVP)
+    case = police_case(gateway)
+    written = offered(gateway, case, originator=OFMIN, to=OCRVP, purpose=("investigate",))
     assert written.result["withheld_groups"] == []
 
 

@@ -128,7 +128,7 @@ def test_an_offer_that_policy_cut_is_repeated_with_what_was_withheld(gateway):
     case = submitted(gateway, originator=OFMIN)
     arguments = (caller(OFMIN), "once", UUID(case.result["case"]), offer_of(gateway, HOTLINE))
     first = gateway.do(offers.offer, *arguments)
-    assert first.result["withheld_groups"] == ["statements"]
+    assert first.result["withheld_groups"] == ["intake", "references", "statements"]
     assert gateway.do(offers.offer, *arguments).result == first.result
 
 

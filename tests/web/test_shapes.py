@@ -154,7 +154,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
         story.post(who, "/handoffs/{handoff}/" + kind, {**BY, **body}, handoff=handoff)
 
     answer(OFMIN, "acceptance", taken, conditions=conditions, groups=["items"])
-    answer(OFMIN, "consultations", taken, reason_code="quality", reason="a look")
+    answer(OFMIN, "consultations", taken, reason_code="assessment", reason="a look")
     answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)

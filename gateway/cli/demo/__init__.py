@@ -441,7 +441,7 @@ class Scenario:
         self.take_on(OFMIN, new, self.first[OFMIN], None)
         with self.stage.client(OCRVP) as office:
             opened = office.consult(
-                self.open_handoff, self.first[OCRVP], "quality", "to hand it over"
+                self.open_handoff, self.first[OCRVP], "assessment", "to hand it over"
             )
             told = f"still opens what it had accepted (until {READ_UNTIL})"
             self.wrote(OCRVP, told, opened.written)

@@ -339,9 +339,7 @@ ip = partial(
     StrictString,
     Validator(lambda v: None if is_ip(v) else "must be an IP address in its shortest form"),
 )
-tlp = partial(
-    StrictString, _but("CLEAR", "must not be CLEAR: a case is never for everybody", CASE_TLP)
-)
+tlp = partial(StrictString, among(CASE_TLP))
 national = partial(
     StrictString,
     _but(

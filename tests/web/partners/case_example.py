@@ -116,7 +116,7 @@ _FULL: dict[str, Any] = {
                 "child_modelling": "no",
                 "live_stream": "no",
             },
-            "marking": {"tlp": "GREEN"},
+            "marking": {"tlp": "AMBER+STRICT"},
         },
     ],
     "marking": {

@@ -115,7 +115,7 @@ def test_other_elements_are_not_sealed(name):
     ("changes", "place"),
     [
         ({"kind": "fact"}, "kind"),
-        ({"marking": {"tlp": "GREEN"}}, "marking"),
+        ({"marking": {"tlp": "AMBER"}}, "marking"),
         ({"category": "victim"}, "category"),
         ({"sealed_to": "Police A"}, "sealed_to"),
         ({"sealed_to": None}, "sealed_to"),
@@ -298,6 +298,7 @@ WRONG = [
     ("/classifications/1/attributes/gender", "f"),
     ("/classifications/1/attributes/virtual", True),
     ("/marking/tlp", "CLEAR"),
+    ("/marking/tlp", "GREEN"),
     ("/marking/tlp", "amber"),
     ("/marking/tlp", "AMBER-STRICT"),
     ("/marking/handling", ["H0", "H0"]),
