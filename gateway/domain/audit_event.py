@@ -52,8 +52,8 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``, ``contacts``; each occurs once in an event. ``value`` is text or a list of
-    texts. ``content_key`` is the key by which it is stored, and with which it ends.
+    ``subject``, ``key``, ``contacts``, ``change``, ``pointers``; each occurs once in an event.
+    ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with which it ends.
     """
 
     kind: str
@@ -108,6 +108,7 @@ class AuditEvent:
 
 EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.submit": ("case.submitted", Operation.COLLECTION),
+    "case.revise": ("case.revised", Operation.ALTERATION),
     "case.read": ("case.read", Operation.CONSULTATION),
     "case.assess": ("case.assessed", Operation.ALTERATION),
     "case.clear": ("case.cleared", Operation.ALTERATION),
@@ -115,6 +116,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.erase": ("case.erased", Operation.ERASURE),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
+    "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
+    "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)

@@ -12,6 +12,9 @@ from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
+SUPERSEDED = "superseded_package"
+"""Why an older package of a handoff is opened, which a newer one replaced."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -20,6 +23,7 @@ REASON_CODES = (
     "quality",
     "legal_request",
     "export",
+    SUPERSEDED,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 

@@ -1,6 +1,6 @@
 """What the two parties do with a handoff: answer, follow up, open content, read, list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import Party
-from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import (
     READABLE,
@@ -17,6 +17,9 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    Package,
+    agreed_at,
+    offers_of,
     outcome_code_for,
     was_accepted,
 )
@@ -32,13 +35,20 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.revision import strictest_conditions
 from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    SUPERSEDED,
+    ConsultationRequest,
+    record_consultation,
+    to_json,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.offers import package_of
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -46,10 +56,13 @@ from gateway.exchange.results import (
     ContentPresentation,
     HandoffSummary,
     HandoffView,
+    PackageView,
     SucceededBy,
     Succeeds,
+    Superseded,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.updates import stale
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
@@ -72,13 +85,15 @@ class AnswerRequest:
     """An answer of a party: its kind, the person, and those fields of the kind that are there.
 
     The transport checks which fields a kind takes and of which form, as the table of kinds says.
-    ``signed`` is the document, where its author signed it.
+    ``offer`` is the digest of the offer that it is about, which an answer without a document may
+    name. ``signed`` is the document, where its author signed it.
     """
 
     kind: AnswerKind
     by: str
     fields: Mapping[str, Any]
     signed: VerifiedRequest | None = None
+    offer: str | None = None
 
 
 def answer(
@@ -86,13 +101,17 @@ def answer(
 ) -> WriteResult:
     """Answer a handoff.
 
-    The answer is signed before the transaction, from what never changes in a handoff, then
-    decided and stored in it. What its author signed is held against the same.
+    The answer is signed before the transaction, about the handoff's newest package, then decided
+    and stored in it, where nothing newer came meanwhile. What its author signed is held against
+    the same.
 
     Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
-    for groups that were not offered, WrongState, InvalidDocument, and the policy's denials.
+    for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
+    newest), InvalidDocument, and the policy's denials.
     """
     content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.offer is not None:
+        content["offer"] = asked.offer
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
@@ -111,7 +130,7 @@ def answer(
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
             )
-        act = partial(_store, handoff, asked, document)
+        act = partial(_store, offered, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -121,9 +140,13 @@ def answer(
 
 
 def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered; nothing of that changes any more."""
+    """The handoff, once the answer fits what was offered in its newest package."""
     found = _party_to(context, handoff)
     _hide_barred(context, found)
+    named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
+    updated = found.package > 1
+    if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
+        raise stale(found)
     if asked.signed is not None:
         bound = {
             "handoff": str(found.id),
@@ -135,8 +158,11 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
-    if "items" in asked.fields:
-        _check_items(context, found, asked.fields["items"])
+    elif named not in (None, found.offer_digest):
+        raise stale(found)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, found, field, arrays, asked.fields[field])
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -157,32 +183,52 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     return found
 
 
-def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
-    """An outcome is about items that were offered; other ids could be anything (R1)."""
+_ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
+"""The fields of answers that name elements of a case, and in which arrays these are."""
+
+
+def _check_elements(
+    context: RequestContext,
+    handoff: Handoff,
+    field: str,
+    arrays: Collection[str],
+    named: Sequence[str],
+) -> None:
+    """An answer is about elements that were offered; other ids could be anything (R1)."""
     verified = sd_jwt.read_stored(_version(context, handoff).document)
     offered = {
         placed.value["id"]
         for placed in verified.placed
-        if placed.name == "items" and placed.digest in handoff.permitted_disclosures
+        if placed.in_array
+        and placed.name in arrays
+        and placed.digest in handoff.permitted_disclosures
     }
-    if not offered.issuperset(items):
-        raise ValidationFailed((("/items", "name only items that were offered, by their ids"),))
+    if not offered.issuperset(named):
+        raise ValidationFailed(
+            ((f"/{field}", f"name only {field} that were offered, by their ids"),)
+        )
 
 
 def _store(
-    handoff: UUID, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
 ) -> Answered:
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
-    found = _authorized(context, handoff, facts)
+    found = _authorized(context, offered.id, facts)
     _refuse_lapsed(found)
+    if found.offer_digest != offered.offer_digest:
+        raise stale(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    moved = move(found, step, context.caller.organisation, groups=groups)
+    case = context.work.cases.get(found.originator, found.case)
+    under = found.case_digest if case is None else case.digest
+    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    if step in _ON_UPDATES:
+        _refuse_unchanged(context, found, step)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -200,45 +246,93 @@ def _store(
     return _answered(stored)
 
 
+_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+
+
+def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+    """An acknowledgement follows an update, or an announcement where none comes; what was done
+    follows the acknowledgement."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
+        raise WrongState("there is no update of this handoff, and none was announced")
+    if step is not HandoffAction.ACKNOWLEDGE and handoff.acknowledge_by is not None:
+        raise WrongState("acknowledge the update first")
+
+
 def consult(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    handoff: UUID,
+    opening: ConsultationRequest,
+    package: int | None = None,
 ) -> WriteResult:
-    """Open the content that was offered and accepted, as policy allows it today."""
-    request = ActionRequest(
-        "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
-    )
+    """Open the content that was offered and accepted, as policy allows it today.
+
+    Without ``package`` it is the newest that the recipient holds; an older one is superseded, and
+    opens with the reason code of its own.
+    """
+    content = {"handoff": str(handoff), **opening.asked()}
+    if package is not None:
+        content["package"] = package
+    request = ActionRequest("case.consult", opening.by, key, content)
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff)
-        return record_consultation(
+        found = _readable(context, handoff, package, opening.reason_code)
+        opened = record_consultation(
             context,
             opening,
-            version,
-            shown=shown,
-            withheld_groups=withheld_groups,
+            found.version,
+            shown=found.shown,
+            withheld_groups=found.withheld_groups,
             handoff=handoff,
-            parties=_parties(found),
+            parties=_parties(found.handoff),
         )
+        return replace(opened, **found.beside())
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff)
+        found = _readable(context, handoff, package, opening.reason_code)
         consultation = context.work.handoffs.consultation(logged.event.id)
-        if consultation is None or set(consultation.shown) != shown.keys():
+        if (
+            consultation is None
+            or consultation.case_digest != found.version.digest
+            or set(consultation.shown) != found.shown.keys()
+        ):
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(version, tuple(shown), withheld_groups)
+        opened = to_json(found.version, tuple(found.shown), found.withheld_groups)
+        return replace(opened, **found.beside())
 
     return transact(ports, caller, request, act, replay)
 
 
-def _readable(
-    context: RequestContext, handoff: UUID
-) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
-    """A handoff that may be opened now, the version offered, the parts to show by their digest,
-    and the groups withheld.
+@dataclass(frozen=True)
+class _Readable:
+    """A package that may be opened now: which parts of it are shown (by digest), and what its
+    reader must know beside it: the conditions that bind today, and what became of it."""
 
-    Decided on the strictest of the markings when offered and now. Only groups of the offer are
-    named as withheld: of what was never offered a reader learns nothing, which is what the decoys
-    are for.
+    handoff: Handoff
+    package: int
+    version: CaseVersion
+    shown: Mapping[str, Element]
+    withheld_groups: Sequence[str]
+    conditions: Conditions
+    superseded: Superseded | None
+
+    def beside(self) -> dict[str, Any]:
+        """The fields of a consultation's answer that only a handoff has."""
+        names = ("package", "conditions", "superseded")
+        return {name: getattr(self, name) for name in names}
+
+
+def _readable(
+    context: RequestContext, handoff: UUID, package: int | None, reason_code: str
+) -> _Readable:
+    """A package that may be opened now.
+
+    Decided by the strictest of its markings and those under which the recipient agreed to it: a
+    tightening that comes later never closes what was accepted (living with what others hold is the
+    law of the holder), but it is shown. Only groups of the offer are named as withheld: of what was
+    never offered a reader learns nothing, which is what the decoys are for.
     """
     found = _party_to(context, handoff)
     _hide_barred(context, found)
@@ -250,23 +344,23 @@ def _readable(
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
     _refuse_expired(context, found)
-    version = _version(context, found)
+    opened = _package(context, found, package, reason_code)
+    version = _read(context, opened.case_digest)
     case = context.work.cases.get(found.originator, found.case)
-    current = context.work.cases.version(case.digest) if case else None
-    if current is None:
-        deny_as_not_found()
+    current = deny_as_not_found() if case is None else _read(context, case.digest, version)
+    older = opened.number < found.held
+    agreed = version if older else _read(context, found.held_under or "", version, current)
     offered = sd_jwt.read_stored(version.document)
-    same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_stored(current.document)
+    now = _content(current, version, offered)
     # No later version brings the day of erasure forward.
     if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = with_strictest_marking(offered, now, originator)
+    parts = with_strictest_marking(offered, _content(agreed, version, offered), originator)
     accepted = {
         digest: part
         for digest, part in parts.items()
-        if digest in found.permitted_disclosures
+        if digest in opened.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
     }
     reader = Reader(context.entity(), found.address.competence, found.purpose, read_access)
@@ -275,9 +369,60 @@ def _readable(
     )
     shown = {digest: parts[digest] for digest in permitted_disclosures}
     withheld_groups = {
-        parts[digest].group for digest in found.permitted_disclosures if digest not in shown
+        parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    return found, version, shown, sorted(withheld_groups)
+    return _Readable(
+        found,
+        opened.number,
+        version,
+        shown,
+        sorted(withheld_groups),
+        Conditions(strictest_conditions(offered.claims, now.claims)),
+        _superseded(context, found, version.version),
+    )
+
+
+def _package(
+    context: RequestContext, handoff: Handoff, wanted: int | None, reason_code: str
+) -> Package:
+    """The package to open: the newest that is held, or an older one, as what it is."""
+    number = handoff.held if wanted is None else wanted
+    if number > handoff.held:
+        raise WrongState(
+            f"package {number} opens after it was acknowledged"
+            if number <= handoff.package
+            else f"the handoff has no package {number}"
+        )
+    if (number < handoff.held) is not (reason_code == SUPERSEDED):
+        raise ValidationFailed(
+            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
+        )
+    if number == handoff.package:
+        return Package(number, handoff.case_digest, handoff.permitted_disclosures)
+    offer = context.work.handoffs.offer(handoff.id, number)
+    return deny_as_not_found() if offer is None else package_of(offer, number)
+
+
+def _read(context: RequestContext, digest: str, *known: CaseVersion) -> CaseVersion:
+    """A version of a case; one that was read is not read again."""
+    for version in known:
+        if version.digest == digest:
+            return version
+    found = context.work.cases.version(digest)
+    return deny_as_not_found() if found is None else found
+
+
+def _content(wanted: CaseVersion, version: CaseVersion, content: VerifiedSdJwt) -> VerifiedSdJwt:
+    """What a version says; ``content`` is what ``version`` says."""
+    return content if wanted is version else sd_jwt.read_stored(wanted.document)
+
+
+def _superseded(context: RequestContext, handoff: Handoff, version: int) -> Superseded | None:
+    """The correction or tightening of which the recipient heard after a version that it holds."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if told is None or told.version <= version:
+        return None
+    return Superseded(str(told.change), told.version, told.at)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -310,13 +455,6 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         found = _authorized(context, handoff)
         version = _version(context, found)
         verified = sd_jwt.read_stored(version.document)
-        routing = frozenset(
-            p.digest
-            for p in verified.placed
-            if p.name in ROUTING_FIELDS
-            and not p.in_array
-            and p.digest in found.permitted_disclosures
-        )
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and context.caller.organisation == found.originator
@@ -327,16 +465,48 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             **vars(_summary(found)),
             assurance=version.assurance,
             conditions=Conditions(conditions(verified.claims)),
-            routing=sd_jwt.parse(version.document).present(routing).compact(),
+            routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one) for one in answers],
+            packages=_packages(context, answers),
+            superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
+    """A version's own document with what says where it belongs, and nothing of content."""
+    shown = frozenset(
+        p.digest
+        for p in content.placed
+        if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
+    )
+    return sd_jwt.parse(version.document).present(shown).compact()
+
+
+def _packages(context: RequestContext, answers: Sequence[HandoffAnswer]) -> list[PackageView]:
+    """The chain of packages, oldest first; a later acknowledgement answers all before it."""
+    found = []
+    for number, offer in enumerate(offers_of(answers), start=1):
+        claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+        version = _read(context, claims.case_digest)
+        found.append(
+            PackageView(
+                number=number,
+                change=claims.change and str(claims.change),
+                at=offer.at,
+                version=version.version,
+                case_digest=version.digest,
+                acknowledged=agreed_at(answers, offer.sequence),
+                routing=_routing(version, sd_jwt.read_stored(version.document), claims.disclosures),
+            )
+        )
+    return found
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -350,7 +520,7 @@ def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHand
 
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
-    offer, *_ = context.work.handoffs.answers(made.handoff)
+    *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
     document = sd_jwt.parse(offer.document).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
@@ -374,8 +544,16 @@ def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
     seen = None if code is None else _code_for(context, answer, code)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
+    if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
+        readable = [d for d in readable if d.name != "reason"]
     text = document.present([d.digest for d in readable]).compact()
     return replace(shown, document=text, code=seen)
+
+
+def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
+    """The text of a led member's dispute is for led members (CPP 11)."""
+    author = context.require(answer.author)
+    return "led" in context.organisation.regimes or "led" not in author.regimes
 
 
 def _code_for(context: RequestContext, answer: HandoffAnswer, code: str) -> str:
@@ -514,4 +692,6 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         due_at=handoff.due_at,
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        package=handoff.package,
+        acknowledge_by=handoff.acknowledge_by,
     )

@@ -10,7 +10,14 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
+from gateway.domain.handoff import (
+    Handoff,
+    HandoffAnswer,
+    HandoffState,
+    OfferAddress,
+    Package,
+    answer_due_at,
+)
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
@@ -116,21 +123,30 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
+    spend_preview(ports, caller)
+    request = ActionRequest("handoff.offer", offer.by)
+    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
+    return previewed(draft)
+
+
+def spend_preview(ports: Ports, caller: Caller) -> None:
+    """Count a preview; TooManyPreviews beyond PREVIEWS_PER_MINUTE."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
-    request = ActionRequest("handoff.offer", offer.by)
-    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    address = draft.inputs.address
+
+
+def previewed(draft: PreparedOffer) -> Preview:
+    """What an offer would give, as its author may read it."""
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
     return Preview(
-        case=case,
+        case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=_addressee(address),
+        to=_addressee(draft.inputs.address),
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
@@ -152,17 +168,23 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     act = None
     if draft is not None:
         own = wanted.signed
-        signed = own.document if own else _sign(ports, caller, wanted, draft)
+        signed = own.document if own else sign_offer(ports, caller, wanted, draft)
         act = partial(_offer, case, wanted, draft, signed)
     return transact(ports, caller, request, act, partial(_offered_again, wanted))
 
 
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
     found, version = find(context, case)
+    return select_parts(context, wanted, version, _inputs(context, found, wanted, word))
+
+
+def select_parts(
+    context: RequestContext, wanted: OfferRequest, version: CaseVersion, inputs: SelectionInputs
+) -> PreparedOffer:
+    """Decide an offer, or an update: what policy lets through of what is wanted."""
     verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, wanted, word)
-    _authorize_offer(context, verified, version, wanted, inputs)
-    if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
+    authorize_offer(context, verified, version, wanted, inputs)
+    if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
     parts = elements(verified, context.organisation)
     unknown = set(wanted.digests) - parts.keys()
@@ -244,13 +266,14 @@ def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
     return OfferAddress(competence.organisation, competence.key, competence.registration_event)
 
 
-def _authorize_offer(
+def authorize_offer(
     context: RequestContext,
     verified: VerifiedSdJwt,
     version: CaseVersion,
     wanted: OfferRequest,
     inputs: SelectionInputs,
 ) -> None:
+    """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
     view = view_on(verified, version, case.state, context.today.day)
     listed = verified.content.get("release_to") or ()
@@ -270,6 +293,7 @@ def _authorize_offer(
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
         },
+        "handoff.offer",
     )
     context.about = EventSubject(case_digest=version.digest)
     if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
@@ -292,7 +316,7 @@ def _offer(
     inputs = _inputs(context, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
-    _authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
@@ -323,8 +347,9 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
-    _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
+    record_offer(context, handoff, signed)
+    chosen = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
+    return _offered(handoff, answer, version, *chosen)
 
 
 def _offered_again(
@@ -332,19 +357,28 @@ def _offered_again(
 ) -> OfferResult:
     answer = context.work.handoffs.answer_of(logged.event.id)
     handoff = answer and context.work.handoffs.get(answer.handoff)
-    version = handoff and context.work.cases.version(handoff.case_digest)
-    if not answer or not handoff or not version:
+    if not answer or not handoff:
+        deny_as_not_found()
+    first = package_of(answer, 1)
+    version = context.work.cases.version(first.case_digest)
+    if version is None:
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     asked = _selected(elements(verified, context.organisation), wanted)
-    withheld_groups = {
-        part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
-    }
+    permitted = tuple(sorted(first.permitted_disclosures))
+    withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld_groups), reseal)
+    return _offered(handoff, answer, version, permitted, tuple(withheld_groups), reseal)
 
 
-def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+def package_of(offer: HandoffAnswer, number: int) -> Package:
+    """What a stored offer, or update, gives; ``number`` is its place in the handoff."""
+    claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+    return Package(number, claims.case_digest, claims.disclosures)
+
+
+def record_offer(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+    """Record the offer, or update, that made a handoff's newest package."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
     context.record(
@@ -355,7 +389,10 @@ def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> 
     )
 
 
-def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer) -> sd_jwt.SdJwt:
+def sign_offer(
+    ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer, **update: Any
+) -> sd_jwt.SdJwt:
+    """Attest an offer for its originator; ``update`` says which one it updates, and how."""
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
@@ -366,6 +403,7 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
+        **update,
     )
 
 
@@ -386,6 +424,8 @@ def _to(address: OfferAddress) -> dict[str, str]:
 def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
+    version: CaseVersion,
+    permitted_disclosures: Sequence[str],
     withheld_groups: Sequence[str],
     to_reseal: Sequence[SealedReference],
 ) -> OfferResult:
@@ -393,11 +433,11 @@ def _offered(
         handoff=handoff.id,
         state=answer.state,
         case=handoff.case,
-        version=handoff.case_version,
+        version=version.version,
         to=_addressee(handoff.address),
         due_at=handoff.due_at,
         offer=answer.document,
-        permitted_disclosures=sorted(handoff.permitted_disclosures),
+        permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
     )

@@ -61,8 +61,25 @@ class CaseSummary:
 
 
 @dataclass(frozen=True)
+class Superseded:
+    """The newest change that holders of an older version heard of: which, in which version, when.
+
+    What it supersedes is corrected, and not to be used.
+    """
+
+    change: str
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
-    """The presentation that a consultation shows; ``withheld_groups`` are shown in part."""
+    """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
+
+    ``package`` is the number of the one of a handoff, ``conditions`` those that bind today: the
+    strictest of its own and the case's current version's. ``superseded`` is there where the package
+    is not to be used any more.
+    """
 
     case: UUID
     version: int
@@ -70,6 +87,9 @@ class ContentPresentation:
     presentation: SignedText
     package_digest: Digest
     withheld_groups: Sequence[str]
+    package: int | None = None
+    conditions: Conditions | None = None
+    superseded: Superseded | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +112,10 @@ class SealedReference:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an offer would give; ``routing`` is the version's own document without content."""
+    """What an offer would give; ``routing`` is the version's own document without content.
+
+    ``updates`` and ``change`` are those that an update would name.
+    """
 
     case: UUID
     version: int
@@ -102,6 +125,26 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    updates: Digest | None = None
+    change: str | None = None
+
+
+@dataclass(frozen=True)
+class UpdateResult:
+    """A handoff after an update; ``package`` is the number of the one that it made.
+
+    ``acknowledge_by`` is there where an acknowledgement is due for it.
+    """
+
+    handoff: UUID
+    state: HandoffState
+    package: int
+    change: str
+    case: UUID
+    version: int
+    offer: SignedText
+    permitted_disclosures: Sequence[Digest]
+    acknowledge_by: datetime | None
 
 
 @dataclass(frozen=True)
@@ -162,6 +205,25 @@ class HandoffSummary:
     due_at: datetime
     expires_at: datetime | None
     ended_by: EndedBy | None
+    package: int
+    acknowledge_by: datetime | None
+
+
+@dataclass(frozen=True)
+class PackageView:
+    """A package of a handoff: of which version, what it is to the one before, when it came.
+
+    ``acknowledged`` is when the recipient accepted or acknowledged it, ``routing`` its version's
+    own document without content.
+    """
+
+    number: int
+    change: str | None
+    at: datetime
+    version: int
+    case_digest: Digest
+    acknowledged: datetime | None
+    routing: SignedText
 
 
 @dataclass(frozen=True)
@@ -183,7 +245,11 @@ class Succeeds:
 
 @dataclass(frozen=True)
 class HandoffView(HandoffSummary):
-    """A handoff as one of its parties may see it; never content."""
+    """A handoff as one of its parties may see it; never content.
+
+    ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
+    whose update is not here yet.
+    """
 
     assurance: str
     conditions: Conditions
@@ -191,9 +257,55 @@ class HandoffView(HandoffSummary):
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
+    packages: Sequence[PackageView]
+    superseded: Superseded | None = None
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What is owed after a change: an update, an acknowledgement or an application.
+
+    ``by`` is who owes it, ``event`` the one that it is owed since.
+    """
+
+    what: str
+    by: str
+    due: datetime
+    event: UUID
+
+
+@dataclass(frozen=True)
+class HolderCoverage:
+    """One handoff of a case: what its recipient has, and what is owed.
+
+    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
+    package. ``answered`` is its last answer to a change, and the event of that.
+    """
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    holds: bool
+    package: int
+    version: int
+    announced_only: bool
+    owed: Owed | None
+    late: bool
+    answered: str | None
+    answered_by_event: UUID | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Who has a case, in which version."""
+
+    case: UUID
+    version: int
+    state: CaseState
+    handoffs: Sequence[HolderCoverage]
 
 
 @dataclass(frozen=True)
