@@ -223,8 +223,8 @@ _KINDS = (
         "handoff.acknowledged",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
-        "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards; a "
-        "correction or a tightening is due to be acknowledged.",
+        "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
+        "A correction or a tightening has to be acknowledged in time.",
         path="acknowledgement",
         fields=(_NOTE,),
         of_holder=True,
@@ -235,7 +235,7 @@ _KINDS = (
         "handoff.applied",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.APPLY: _AS_BEFORE},
-        "Say what was done with your own copy after a correction.\n\nIt follows an acknowledgement.",
+        "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
             AnswerField(
@@ -376,8 +376,8 @@ def update(handoff: Handoff, change: ChangeKind, due: datetime) -> Handoff:
     """
     if (handoff.state, HandoffAction.UPDATE) not in MOVES:
         raise WrongState(
-            f"a handoff that is {handoff.state} takes no update: its recipient hears of changes, and "
-            "may be offered the case anew"
+            f"a handoff that is {handoff.state} takes no update: make a new offer, if its "
+            "recipient is to have the newer version"
         )
     number = handoff.package + 1
     moved = replace(handoff, package=number, sequence=handoff.sequence + 1)

@@ -53,7 +53,8 @@ class EventDetail:
 
     ``kind`` is one of ``by``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
     ``subject``, ``key``, ``contacts``, ``change``, ``pointers``; each occurs once in an event.
-    ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with which it ends.
+    ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
+    which it ends.
     """
 
     kind: str

@@ -1,6 +1,7 @@
 """A handoff: a chain of packages offered to one recipient, and all that follows.
 
-The first offer makes package 1, each update of its originator the next one, of a newer version. Which answers lead from which state to which says the table in gateway/domain/answers.py.
+The first offer makes package 1, each update of its originator the next one, of a newer version.
+Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
 
 from collections.abc import Iterable, Mapping

@@ -109,7 +109,9 @@ class Revision:
         concerned = self.of_kind(*ANSWERED)
         clear = {place_of(name) for name in CLEAR_MARKING}
         groups = {
-            PROPERTIES.get(name, name) for name, id in parts if place_of(name, id) in concerned
+            PROPERTIES.get(name, name)
+            for name, element in parts
+            if place_of(name, element) in concerned
         }
         return tuple(sorted(groups | ({"marking"} if clear & concerned else set())))
 
@@ -236,13 +238,13 @@ def _element_change(
     for history in _HISTORIES:
         if not all(entry in after.get(history, ()) for entry in before.get(history, ())):
             return ChangeKind.CORRECTION
-    if before.get("marking") == after.get("marking"):
-        return ChangeKind.ADDITION
     return _element_marking_change(before.get("marking") or {}, after.get("marking") or {})
 
 
 def _element_marking_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> ChangeKind:
-    """An element's own marking adds to that of its case."""
+    """An element's own marking adds to that of its case; without a change of it a history grew."""
+    if before == after:
+        return ChangeKind.ADDITION
     ranks = [tlp_rank(one["tlp"]) if "tlp" in one else -1 for one in (before, after)]
     more_handling = set(after.get("handling", ())) >= set(before.get("handling", ()))
     raised = ranks[0] <= ranks[1] and more_handling

@@ -30,15 +30,20 @@ REASON_CODES = (
 
 @dataclass(frozen=True)
 class ConsultationRequest:
-    """Who opens content, and why: a code and up to 200 characters."""
+    """Who opens content, and why: a code and up to 200 characters.
+
+    ``package`` is the number of the one of a handoff; None stands for the newest.
+    """
 
     by: str
     reason_code: str
     reason: str
+    package: int | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        return {"reason_code": self.reason_code, "reason": self.reason}
+        named = {} if self.package is None else {"package": self.package}
+        return {"reason_code": self.reason_code, "reason": self.reason, **named}
 
 
 def record_consultation(

@@ -265,20 +265,18 @@ def consult(
     key: str,
     handoff: UUID,
     opening: ConsultationRequest,
-    package: int | None = None,
 ) -> WriteResult:
     """Open the content that was offered and accepted, as policy allows it today.
 
-    Without ``package`` it is the newest that the recipient holds; an older one is superseded, and
-    opens with the reason code of its own.
+    Unless ``opening`` names a package it is the newest that the recipient holds; an older one is
+    superseded, and opens with a reason code of its own.
     """
-    content = {"handoff": str(handoff), **opening.asked()}
-    if package is not None:
-        content["package"] = package
-    request = ActionRequest("case.consult", opening.by, key, content)
+    request = ActionRequest(
+        "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
+    )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found = _readable(context, handoff, package, opening.reason_code)
+        found = _readable(context, handoff, opening)
         opened = record_consultation(
             context,
             opening,
@@ -291,7 +289,7 @@ def consult(
         return replace(opened, **found.beside())
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        found = _readable(context, handoff, package, opening.reason_code)
+        found = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if (
             consultation is None
@@ -324,15 +322,13 @@ class _Readable:
         return {name: getattr(self, name) for name in names}
 
 
-def _readable(
-    context: RequestContext, handoff: UUID, package: int | None, reason_code: str
-) -> _Readable:
+def _readable(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Readable:
     """A package that may be opened now.
 
-    Decided by the strictest of its markings and those under which the recipient agreed to it: a
-    tightening that comes later never closes what was accepted (living with what others hold is the
-    law of the holder), but it is shown. Only groups of the offer are named as withheld: of what was
-    never offered a reader learns nothing, which is what the decoys are for.
+    Decided by the strictest of its markings and those under which the recipient agreed to it. A
+    tightening that comes later is shown beside it, and never closes what was accepted. Only groups
+    of the offer are named as withheld: of what was never offered a reader learns nothing, which is
+    what the decoys are for.
     """
     found = _party_to(context, handoff)
     _hide_barred(context, found)
@@ -344,7 +340,7 @@ def _readable(
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
     _refuse_expired(context, found)
-    opened = _package(context, found, package, reason_code)
+    opened = _package(context, found, opening)
     version = _read(context, opened.case_digest)
     case = context.work.cases.get(found.originator, found.case)
     current = deny_as_not_found() if case is None else _read(context, case.digest, version)
@@ -382,18 +378,16 @@ def _readable(
     )
 
 
-def _package(
-    context: RequestContext, handoff: Handoff, wanted: int | None, reason_code: str
-) -> Package:
+def _package(context: RequestContext, handoff: Handoff, opening: ConsultationRequest) -> Package:
     """The package to open: the newest that is held, or an older one, as what it is."""
-    number = handoff.held if wanted is None else wanted
+    number = handoff.held if opening.package is None else opening.package
     if number > handoff.held:
         raise WrongState(
             f"package {number} opens after it was acknowledged"
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < handoff.held) is not (reason_code == SUPERSEDED):
+    if (number < handoff.held) is not (opening.reason_code == SUPERSEDED):
         raise ValidationFailed(
             (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
         )

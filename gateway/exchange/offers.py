@@ -349,7 +349,7 @@ def _offer(
     context.work.handoffs.add(handoff, answer)
     record_offer(context, handoff, signed)
     chosen = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(handoff, answer, version, *chosen)
+    return _offered(handoff, answer, version, chosen)
 
 
 def _offered_again(
@@ -368,7 +368,7 @@ def _offered_again(
     permitted = tuple(sorted(first.permitted_disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, version, permitted, tuple(withheld_groups), reseal)
+    return _offered(handoff, answer, version, (permitted, tuple(withheld_groups), reseal))
 
 
 def package_of(offer: HandoffAnswer, number: int) -> Package:
@@ -425,10 +425,9 @@ def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
     version: CaseVersion,
-    permitted_disclosures: Sequence[str],
-    withheld_groups: Sequence[str],
-    to_reseal: Sequence[SealedReference],
+    chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference]],
 ) -> OfferResult:
+    permitted_disclosures, withheld_groups, to_reseal = chosen
     return OfferResult(
         handoff=handoff.id,
         state=answer.state,

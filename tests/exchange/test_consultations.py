@@ -201,21 +201,26 @@ def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:
     return case, accepted(gateway, offer, recipient=ABROAD)
 
 
-def test_a_stricter_marking_of_the_case_closes_what_was_offered_before(gateway):
+def test_a_stricter_marking_is_shown_and_closes_nothing_that_was_accepted(gateway):
     case, handoff = to_a_hotline(gateway)
-    assert read(gateway, consulted(gateway, handoff, ABROAD)).content["items"]
-    revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"]})
+    before = consulted(gateway, handoff, ABROAD)
+    revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"], "tlp": "RED"})
     written = consulted(gateway, handoff, ABROAD)
-    assert digests(read(gateway, written)) == set()
-    assert set(written.result["withheld_groups"]) >= {"items", "routing"}
+    assert digests(read(gateway, written)) == digests(read(gateway, before))
+    assert before.result["conditions"]["handling"] == []
+    assert written.result["conditions"]["handling"] == ["H1"]
+    assert written.result["conditions"]["tlp"] == "RED"
+    assert written.result["superseded"]["change"] == "tightening"
 
 
-def test_a_stricter_marking_of_one_element_closes_that_element(gateway):
-    case, handoff = to_a_hotline(gateway)
+def test_a_stricter_marking_closes_what_was_accepted_after_it(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
     content = case_content(UUID(case.result["case"]))
     url, host = content["items"]
     marked = [url, {**host, "marking": {"handling": ["H2"]}}]
-    revised(gateway, case, originator=OFMIN, items=marked)
+    revised(gateway, case, originator=OFMIN, items=marked, clearance=None)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
     found = read(gateway, consulted(gateway, handoff, ABROAD))
     assert [item["id"] for item in found.content["items"]] == [element_id("url")]
 

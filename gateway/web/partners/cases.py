@@ -323,7 +323,7 @@ def consult(call: Call, case: UUID) -> WriteResult:
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     """Who opens content, and why."""
-    return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
+    return ConsultationRequest(body["by"], body["reason_code"], body["reason"], body.get("package"))
 
 
 _ADDRESSING = (NoCompetentOrganisation, SeveralCompetentOrganisations, NothingToOffer)

@@ -124,8 +124,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
     are those that bind today.
     """
-    asked = opening(call.body), call.body.get("package")
-    return handoffs.consult(call.ports, call.caller, call.key, handoff, *asked)
+    return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
 class UpdateBody(StrictSchema):
