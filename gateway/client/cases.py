@@ -43,7 +43,9 @@ class ConsultedContent:
     """Content that a consultation returned.
 
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
-    ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed.
+    ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``package`` is
+    the number of the one of a handoff, ``conditions`` those that bind today, ``superseded`` the
+    change after which it is not to be used.
     """
 
     content: Mapping[str, Any]
@@ -52,6 +54,9 @@ class ConsultedContent:
     assurance: str
     withheld_groups: tuple[str, ...]
     written: ConfirmedWrite
+    package: int | None = None
+    conditions: Mapping[str, Any] | None = None
+    superseded: Mapping[str, Any] | None = None
 
 
 def read_content(
@@ -77,6 +82,9 @@ def read_content(
         assurance="attested" if case.attested else "signed",
         withheld_groups=tuple(str(group) for group in list_of(result, "withheld_groups")),
         written=written,
+        package=result.get("package"),
+        conditions=result.get("conditions"),
+        superseded=result.get("superseded"),
     )
 
 
@@ -96,10 +104,16 @@ class CaseClient(ClientBase):
         self,
         content: Mapping[str, Any],
         by: str,
+        change: Mapping[str, Any],
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
-        """Submit the next version of a case, which names the previous one in ``previous``."""
-        return self._submit(f"/cases/{spelled(content['case'])}/versions", by, content, clearance)
+        """Submit the next version of a case, which names the previous one in ``previous``.
+
+        ``change`` says what it is: ``kind`` (addition, tightening or correction), ``reason_code``,
+        ``reason``, and for a correction ``pointers``, the places that it corrects.
+        """
+        path = f"/cases/{spelled(content['case'])}/versions"
+        return self._submit(path, by, content, clearance, change)
 
     def assess(
         self,
@@ -130,6 +144,10 @@ class CaseClient(ClientBase):
         """The routing fields of an own case."""
         return self._exchange.read("case.read", f"/cases/{spelled(case)}")
 
+    def coverage(self, case: UUID | str) -> dict[str, Any]:
+        """Who holds an own case in which version, and what is owed to or by whom."""
+        return self._exchange.read("case.read", f"/cases/{spelled(case)}/coverage")
+
     def consult_case(
         self, case: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:
@@ -149,7 +167,11 @@ class CaseClient(ClientBase):
         by: str,
         content: Mapping[str, Any],
         clearance: Mapping[str, Any] | None,
+        change: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
         fields = {"by": by, "content": content, "clearance": clearance}
+        if change is not None:
+            fields["change"] = change
         body = fields if self._author is None else self._author.case(fields)
-        return self._exchange.write("case.submit", path, body)
+        action = "case.submit" if change is None else "case.revise"
+        return self._exchange.write(action, path, body)

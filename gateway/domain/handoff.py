@@ -166,7 +166,9 @@ def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:
     return [answer for answer in answers if answer.move in (None, HandoffAction.UPDATE)]
 
 
-AGREEMENTS = (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY, HandoffAction.ACKNOWLEDGE)
+AGREEMENTS = frozenset(
+    {HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY, HandoffAction.ACKNOWLEDGE}
+)
 """By which a recipient takes what was sent, under the conditions that it shows."""
 
 

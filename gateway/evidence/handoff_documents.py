@@ -194,7 +194,7 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
         case_digest=_digest(claims.get("case_digest")),
         disclosures=frozenset(_digest(digest) for digest in disclosures),
         reissue_of=_succeeds(claims) if "reissue_of" in claims else None,
-        purpose=_words(claims.get("purpose")),
+        purpose=_words(claims.get("purpose", [])),
         expires_at=_whole(claims["expires_at"]) if "expires_at" in claims else None,
         updates=_digest(claims["updates"]) if "updates" in claims else None,
         change=_change(claims),
