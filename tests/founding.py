@@ -699,6 +699,16 @@ def change_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> VersionCha
     return VersionChange(found.kind, "other", "found by a check", corrected)
 
 
+ADDITION = {"kind": "addition", "reason_code": "new_information", "reason": "seen again"}
+"""What a further version is that alters nothing, as a request says it."""
+
+
+def correction(*pointers: str) -> dict[str, Any]:
+    """What a version is that corrects these places, as a request says it."""
+    said = {"kind": "correction", "reason_code": "inaccurate", "reason": "found by a check"}
+    return {**said, "pointers": list(pointers)}
+
+
 def updated(
     gateway: Founded, handoff: UUID, originator: str = HOTLINE, **wanted: Any
 ) -> WriteResult:

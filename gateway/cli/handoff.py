@@ -294,7 +294,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
-    return told and f"a {told['change']} (version {told['version']}, {told['at']}); do not use it"
+    if told is None:
+        return None
+    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
 
 
 def _package(one: Mapping[str, Any]) -> str:

@@ -396,8 +396,8 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             newest = view["packages"][-1]
             if newest["change"] == ChangeKind.ADDITION and newest["acknowledged"] is None:
                 raise OutdatedVersion(
-                    "the newest package opens once it is acknowledged: acknowledge it, or export the "
-                    "handoff without content"
+                    "the newest package opens once it is acknowledged: acknowledge it, or export "
+                    "the handoff without content"
                 )
             asked = {"by": by, "reason_code": "export", "reason": reason}
             return self._consult(view["handoff"], chain, asked)

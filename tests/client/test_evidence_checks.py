@@ -235,6 +235,12 @@ def test_an_event_of_others_is_not_shown_as_ours() -> None:
 # --- Showing -------------------------------------------------------------------------------------
 
 
+def package(case: SdJwt) -> dict[str, Any]:
+    """The only package of a handoff."""
+    shown = case.present(ROUTING).compact()
+    return {"number": 1, "version": 1, "change": None, "routing": shown}
+
+
 def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     """A handoff as its recipient sees it after a refusal; ``changes`` are to what is shown."""
     case = TRUE_CASE
@@ -247,6 +253,7 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "permitted_disclosures": PARTS,
         "routing": case.present(ROUTING).compact(),
         "conditions": conditions(cases.undisclosable_claims(CONTENT)),
+        "packages": [package(case)],
         "answers": [
             {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()},
             {"kind": "decline", "author": OFMIN, "document": answer_document().compact()},
@@ -286,6 +293,7 @@ def _by_another_originator() -> None:
     view(
         case_digest=case.digest,
         routing=case.present(ROUTING).compact(),
+        packages=[package(case)],
         answers=[{"kind": "offer", "author": HOTLINE, "document": offer.compact()}],
     )
 

@@ -24,6 +24,7 @@ from tests.client.client_fixture import MemberClient, cut, lose_answer, passing,
 from tests.evidence.scenario import fact, keys_of
 from tests.founding import (
     ABROAD,
+    ADDITION,
     CSAM_FR,
     HOTLINE,
     OCRVP,
@@ -68,7 +69,7 @@ def test_two_members_sign_all_of_their_own_words(stage):
     written = hotline.submit(case, "intake-1", CLEARED)
     assert hotline.case(case["case"])["assurance"] == "signed"
     second = {**case, "version": 2, "previous": written.result["digest"]}
-    hotline.revise(second, "intake-1", CLEARED)
+    hotline.revise(second, "intake-1", ADDITION, CLEARED)
     groups = ["items", "statements"]
     offer = hotline.offer(
         case["case"], "liaison-1", purpose=["identify_victim"], competence=CSAM_FR, groups=groups

@@ -10,7 +10,7 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, verification
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import SdJwt
-from tests.evidence.scenario import ACTIONS, HANDOFF, TRUST, Scenario, fact, keys_of
+from tests.evidence.scenario import ACTIONS, TRUST, Scenario, fact, keys_of
 from tests.evidence.test_verification import failed_step, refused, verified
 
 OFFERS, ANSWERS, RECEIPTS, LOGGED, ORDER = 4, 7, 10, 11, 16

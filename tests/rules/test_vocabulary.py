@@ -6,7 +6,16 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle_verification
-from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
+from gateway.exchange import (
+    audit,
+    cases,
+    conformance,
+    handoffs,
+    offers,
+    receipts,
+    successions,
+    updates,
+)
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
 from gateway.registry import directory, enrolment, queries
@@ -20,13 +29,15 @@ GATEWAYS_OWN = {
     "certificate.warn",
     "organisation.enrol",
     "conformance.pass",
+    "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
     "succession.apply",
 }
 """Nobody asks for them: the founding, a certificate once it is made and when
 its end comes near, the status that goes with the first one, the run that is passed with its last
-step, and what a succession does that was planned and approved."""
+step, what holders hear of a version that is cleared, and what a succession does that was planned
+and approved."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -42,7 +53,7 @@ DECIDED_ONLY = {"case.disclose"}
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases,),
-    "handoff": (handoffs, offers),
+    "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),
     "events": (receipts,),

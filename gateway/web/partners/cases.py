@@ -71,7 +71,7 @@ class SubmissionBody(StrictSchema):
     clearance = fields.Nested(ClearanceBody())
 
 
-class ChangeBody(StrictSchema):
+class VersionChangeBody(StrictSchema):
     """What a version is to the one before, and why; a correction names the places it corrects."""
 
     kind = field.word(ChangeKind)
@@ -83,7 +83,7 @@ class ChangeBody(StrictSchema):
 class RevisionBody(SubmissionBody):
     """A further version of a case, and what it changes."""
 
-    change = field.part(ChangeBody)
+    change = field.part(VersionChangeBody)
 
 
 class AssessmentBody(StrictSchema):
