@@ -193,7 +193,7 @@ def submit(
         "kind",
         required=True,
         type=click.Choice([*map(str, ChangeKind)]),
-        help="What the version is to the one before.",
+        help="What the version changes.",
     ),
     click.option(
         "--reason-code", required=True, type=click.Choice(REASONS), help="Why it is made."
@@ -321,7 +321,7 @@ def show_opened(
 
 
 def _print_package(opened: ConsultedContent) -> None:
-    """Which package it is, what became of it, and the conditions that bind today."""
+    """The number of the package, whether it is superseded, and the conditions of today."""
     if opened.package is None:
         return
     click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
@@ -449,7 +449,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
 
 @partner_command(case, case_argument)
 def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
-    """Show who holds CASE, and what is owed.
+    """Show the holders of CASE and what is owed.
 
     After a correction each holder is sent an update, acknowledges it, and tells what it did with
     its own copy.

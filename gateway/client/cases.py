@@ -145,7 +145,7 @@ class CaseClient(ClientBase):
         return self._exchange.read("case.read", f"/cases/{spelled(case)}")
 
     def coverage(self, case: UUID | str) -> dict[str, Any]:
-        """Who holds an own case in which version, and what is owed to or by whom."""
+        """The holders of an own case: their versions, and what is owed to and by each."""
         return self._exchange.read("case.read", f"/cases/{spelled(case)}/coverage")
 
     def consult_case(

@@ -32,7 +32,7 @@ REASON_CODES = (
 class ConsultationRequest:
     """Who opens content, and why: a code and up to 200 characters.
 
-    ``package`` is the number of the one of a handoff; None stands for the newest.
+    ``package`` is the number of a handoff's package, None for the newest.
     """
 
     by: str

@@ -1,4 +1,4 @@
-"""Coverage: who holds a case, and what is owed to or by each holder after a change of it.
+"""Coverage: the holders of a case, and what is owed to and by each after a change of it.
 
 It is computed from what the originator is a party of, and is no document.
 """
@@ -22,7 +22,7 @@ from gateway.domain.revision import ANSWERED, Announcement
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import find, view_on
-from gateway.exchange.results import Coverage, HolderCoverage, Owed
+from gateway.exchange.results import CaseCoverage, HolderCoverage, Owed
 from gateway.exchange.revisions import touched_groups
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -39,10 +39,10 @@ APPLIED_WITHIN = timedelta(days=30)
 """After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
 
 
-def coverage(ports: Ports, caller: Caller, case: UUID) -> Coverage:
+def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
-    def query(context: RequestContext) -> Coverage:
+    def query(context: RequestContext) -> CaseCoverage:
         found, version = find(context, case)
         content = sd_jwt.read_stored(version.document)
         view = view_on(content, version, found.state, context.today.day)
@@ -51,7 +51,7 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> Coverage:
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
         lines = [_line(context, one, content, told) for one in handoffs]
-        return Coverage(found.id, found.version, found.state, lines)
+        return CaseCoverage(found.id, found.version, found.state, lines)
 
     return read(ports, caller, ActionRequest("case.read"), query)
 

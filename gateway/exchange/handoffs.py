@@ -306,7 +306,7 @@ def consult(
 @dataclass(frozen=True)
 class _Readable:
     """A package that may be opened now: which parts of it are shown (by digest), and what its
-    reader must know beside it: the conditions that bind today, and what became of it."""
+    reader must know beside it: the conditions that bind today, and whether it is superseded."""
 
     handoff: Handoff
     package: int

@@ -299,7 +299,7 @@ class HolderCoverage:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class CaseCoverage:
     """Who has a case, in which version."""
 
     case: UUID

@@ -31,7 +31,7 @@ def check_change(
     listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier)}
     if left_out := sorted(held - set(listed)) if listed else []:
-        why = f"leaves out {', '.join(left_out)}, who holds the case: that is a recall"
+        why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
         errors.append(("/content/marking/release_to", why))
     if errors:
         raise ValidationFailed(tuple(errors))

@@ -69,6 +69,7 @@ ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "cas
 
 READS = {
     "case.read": "look_up",
+    "case.revise": "submit",
     "handoff.read": "look_up",
     "directory.read": "look_up",
     "receipt.read": "look_up",
@@ -115,4 +116,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
     assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
-    assert len(bundle_verification.MOVES_OF_EVENTS) == len(ANSWERS)
+    updates = {"handoff.updated"}
+    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - updates) == len(ANSWERS)

@@ -29,7 +29,7 @@ from gateway.exchange import cases, coverage, offers, signed_requests
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
-from gateway.exchange.results import CaseSummary, Coverage, Preview
+from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -301,10 +301,10 @@ def show(call: Call, case: UUID) -> CaseSummary:
 
 
 @endpoint(
-    "GET /cases/<uuid:case>/coverage", "case.read", "cases.read", "Coverage", refusals=CONTENT
+    "GET /cases/<uuid:case>/coverage", "case.read", "cases.read", "CaseCoverage", refusals=CONTENT
 )
-def cover(call: Call, case: UUID) -> Coverage:
-    """Read who holds a case in which version, and what is owed to or by whom; never its content."""
+def cover(call: Call, case: UUID) -> CaseCoverage:
+    """List the holders of a case, their versions and what is owed; never its content."""
     return coverage.coverage(call.ports, call.caller, case)
 
 
