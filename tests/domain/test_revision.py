@@ -52,7 +52,7 @@ def without(array: str) -> dict[str, Any]:
 
 
 @each(
-    ("before", "after", "kind"),
+    "before, after, kind",
     [
         (content(), content(), ADDITION),
         (without("items"), content(), ADDITION),
@@ -98,7 +98,7 @@ EMBARGO = {"until": "2026-04-01", "reason": "judge", "set_by": "ofmin"}
 
 
 @each(
-    ("before", "after", "kind"),
+    "before, after, kind",
     [
         (None, EMBARGO, TIGHTENING),
         (EMBARGO, {**EMBARGO, "until": "2026-05-01"}, TIGHTENING),
@@ -118,7 +118,7 @@ def test_places_are_named_by_array_and_id():
 
 
 @each(
-    ("said", "pointer"),
+    "said, pointer",
     [
         (VersionChange(ADDITION, "other", "why"), "/change/kind"),
         (VersionChange(TIGHTENING, "other", "why"), "/change/kind"),

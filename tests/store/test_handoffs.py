@@ -125,15 +125,10 @@ def test_an_event_records_one_answer(store, stored_case):
         work.handoffs.save(moved, replace(answer, event=offer.event))
 
 
-def test_what_was_offered_is_frozen(store, stored_case):
+def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
-    widened = replace(
-        moved,
-        permitted_disclosures=frozenset({"more"}),
-        purpose=("statistics",),
-        address=OfferAddress("abroad"),
-    )
+    widened = replace(moved, purpose=("statistics",), address=OfferAddress("abroad"))
     with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(widened, answer)
         work.commit()
