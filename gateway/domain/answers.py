@@ -364,7 +364,13 @@ def move(
 
 
 def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
-    """The newest package is held, and every update until now is acknowledged."""
+    """The newest package is held, and every update until now is acknowledged.
+
+    What was held before stays so under the markings by which it was agreed to: an acknowledgement
+    closes nothing.
+    """
+    if handoff.held == handoff.package:
+        return {"acknowledge_by": None}
     return {"held": handoff.package, "held_under": under, "acknowledge_by": None}
 
 

@@ -49,7 +49,7 @@ from tests.store import samples
 
 ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.search")
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
-ON_CASE = ("case.submit", "case.read", "case.assess", "case.clear", "case.close")
+ON_CASE = ("case.submit", "case.revise", "case.read", "case.assess", "case.clear", "case.close")
 ON_HANDOFF = (
     "handoff.read",
     "handoff.decline",
@@ -57,6 +57,11 @@ ON_HANDOFF = (
     "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
+    "handoff.update",
+    "handoff.acknowledge",
+    "handoff.apply",
+    "handoff.dispute",
+    "handoff.propose_correction",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",

@@ -116,13 +116,14 @@ def test_a_correction_is_held_at_once_and_owes_an_acknowledgement(change):
     later = update(after, change, AT + timedelta(days=1))
     assert (later.package, later.held, later.acknowledge_by) == (3, 3, AT)
     known = move(later, HandoffAction.ACKNOWLEDGE, POLICE, under="newest")
-    assert (known.held, known.held_under, known.acknowledge_by) == (3, "newest", None)
+    assert (known.held, known.held_under, known.acknowledge_by) == (3, later.held_under, None)
 
 
 def test_an_addition_is_held_once_it_is_acknowledged():
     after = update(handoff(HandoffState.CLOSED), ADDITION, AT)
     assert (after.package, after.held, after.acknowledge_by) == (2, 1, None)
-    assert move(after, HandoffAction.ACKNOWLEDGE, POLICE).held == 2
+    known = move(after, HandoffAction.ACKNOWLEDGE, POLICE, under="newest")
+    assert (known.held, known.held_under) == (2, "newest")
 
 
 def test_an_update_of_an_offer_is_the_package_to_accept():

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
+    CaseErased,
     EditConflict,
     Refusal,
     ValidationFailed,
@@ -18,7 +19,7 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, handoffs, offers, updates
+from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.updates import UpdateRequest
@@ -441,6 +442,30 @@ def test_the_text_of_a_polices_dispute_is_not_for_a_private_member(gateway):
     content = sd_jwt.read_unverified(view(gateway, handoff, HOTLINE)["answers"][-1]["document"])
     assert content.content["ground"] == "evidence"
     assert "reason" not in content.content
+
+
+def test_an_acknowledgement_of_a_tightening_closes_nothing(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    strict = {"handling": ["H1"], "tlp": "RED"}
+    revised(gateway, case, originator=OFMIN, items=FIRST, marking=strict)
+    acknowledged(gateway, handoff, ABROAD)
+    assert values(consulted(gateway, handoff, ABROAD)) == [one["value"] for one in FIRST]
+
+
+def test_what_was_erased_is_not_acknowledged_any_more(gateway):
+    case, handoff = held(gateway)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.handoff(handoff).acknowledge_by is None
+    refused = gateway.refusal(
+        answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
+    )
+    assert isinstance(refused.refusal, CaseErased)
 
 
 # --- coverage ------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ from tests.founding import (
     same_document,
     shown,
     submitted,
+    updated,
 )
 
 each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
@@ -163,13 +164,14 @@ def test_a_repeated_consultation_is_authorised_anew(gateway):
     assert isinstance(refused.refusal, WrongState)
 
 
-def test_a_repeated_consultation_shows_nothing_that_has_been_closed_since(gateway):
+def test_a_repeated_consultation_shows_no_package_that_an_update_superseded(gateway):
     case = submitted(gateway, originator=OFMIN)
     offer = offered(gateway, case, originator=OFMIN, to=HOTLINE)
     handoff = accepted(gateway, offer, recipient=HOTLINE)
     arguments = (caller(HOTLINE), "once", handoff, OPENING)
     gateway.do(handoffs.consult, *arguments)
-    revised(gateway, case, originator=OFMIN, marking={"handling": ["H2"]})
+    revised(gateway, case, originator=OFMIN, urgency="normal")
+    updated(gateway, handoff, originator=OFMIN)
     refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
 
 
