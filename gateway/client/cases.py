@@ -11,6 +11,8 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
+from gateway.domain.marking import conditions
+from gateway.domain.revision import strictest_conditions
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.seal import OpeningKey
@@ -75,6 +77,12 @@ def read_content(
         event.get("case_digest") == case.document.digest,
         "the receipt is for another version of the case",
     )
+    binding = result.get("conditions")
+    if binding is not None:
+        require(
+            strictest_conditions(binding, case.verified.claims) == conditions(binding),
+            "the conditions shown are looser than those of the case",
+        )
     return ConsultedContent(
         content=case_from_claims(sd_jwt.merge_disclosures(case.verified)),
         presentation=case.document.compact(),

@@ -12,6 +12,7 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import (
+    AGREEMENTS,
     READABLE,
     Handoff,
     HandoffAction,
@@ -224,8 +225,8 @@ def _store(
         _refuse_expired(context, found)
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    case = context.work.cases.get(found.originator, found.case)
-    under = found.case_digest if case is None else case.digest
+    case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
+    under = None if case is None else case.digest
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
     if step in _ON_UPDATES:
         _refuse_unchanged(context, found, step)
@@ -463,7 +464,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one) for one in answers],
-            packages=_packages(context, answers),
+            packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -483,12 +484,17 @@ def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection
     return sd_jwt.parse(version.document).present(shown).compact()
 
 
-def _packages(context: RequestContext, answers: Sequence[HandoffAnswer]) -> list[PackageView]:
+def _packages(
+    context: RequestContext,
+    answers: Sequence[HandoffAnswer],
+    newest: CaseVersion,
+    content: VerifiedSdJwt,
+) -> list[PackageView]:
     """The chain of packages, oldest first; a later acknowledgement answers all before it."""
     found = []
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-        version = _read(context, claims.case_digest)
+        version = _read(context, claims.case_digest, newest)
         found.append(
             PackageView(
                 number=number,
@@ -497,7 +503,7 @@ def _packages(context: RequestContext, answers: Sequence[HandoffAnswer]) -> list
                 version=version.version,
                 case_digest=version.digest,
                 acknowledged=agreed_at(answers, offer.sequence),
-                routing=_routing(version, sd_jwt.read_stored(version.document), claims.disclosures),
+                routing=_routing(version, _content(version, newest, content), claims.disclosures),
             )
         )
     return found

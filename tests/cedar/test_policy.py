@@ -63,6 +63,7 @@ ON_HANDOFF = (
     "handoff.dispute",
     "handoff.propose_correction",
 )
+BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -575,11 +576,11 @@ FITTING = [
     ("case.consult", HOTLINE, OWN_CASE, FREE),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
-    ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
+    *((action, HOTLINE, handoff(HOTLINE, ABROAD), {}) for action in BY_ORIGINATORS),
     *(
         (a, ABROAD, handoff(HOTLINE, ABROAD), FREE if a in BARRED else {})
         for a in ON_HANDOFF
-        if a != "handoff.withdraw"
+        if a not in BY_ORIGINATORS
     ),
     ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), FREE),
     ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), FREE),
