@@ -79,10 +79,11 @@ def read_content(
     )
     binding = result.get("conditions")
     if binding is not None:
-        require(
-            strictest_conditions(binding, case.verified.claims) == conditions(binding),
-            "the conditions shown are looser than those of the case",
-        )
+        try:
+            kept = strictest_conditions(binding, case.verified.claims) == conditions(binding)
+        except (LookupError, TypeError, ValueError):
+            kept = False
+        require(kept, "the conditions shown are looser than those of the case")
     return ConsultedContent(
         content=case_from_claims(sd_jwt.merge_disclosures(case.verified)),
         presentation=case.document.compact(),
