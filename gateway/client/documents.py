@@ -304,7 +304,8 @@ def _check_packages(
     shown: Any, chain: Sequence[VerifiedOffer], connection: PartnerConnection
 ) -> None:
     """The packages are those of the offers, of ever newer versions of one case."""
-    require(isinstance(shown, list) and len(shown) == len(chain), "a package is not shown")
+    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
+    require(well_formed and len(shown) == len(chain), "a package is not shown")
     versions: list[Any] = []
     for one, offered in zip(shown, chain, strict=True):
         routing = open_ours(one.get("routing"), CASE_TYP, connection)

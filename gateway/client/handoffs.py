@@ -70,7 +70,8 @@ class HandoffClient(ClientBase):
         document = None
         if self._author is not None:
             chain = self._view(name)[1]
-            read = [one for one in chain if one.signed.document.digest == offer] or chain
+            read = [one for one in chain if offer in (None, one.signed.document.digest)]
+            require(bool(read), "the offer that was read is not shown any more")
             document = self._author.answer(kind.name, read[-1], asked)
         elif offer is not None:
             asked["offer"] = offer
