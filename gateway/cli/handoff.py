@@ -34,6 +34,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ConfirmedWrite, Gateway
 from gateway.client.connection import MAX_FILE_BYTES
+from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
     ANSWERS,
     PARTIES_ANSWERS,
@@ -206,6 +207,34 @@ def offer(
     return written, sentence
 
 
+@write_command(
+    handoff,
+    handoff_argument,
+    *(one for one in _OFFER_OPTIONS[2:4]),
+    *_OFFER_OPTIONS[5:],
+)
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Send the newer version of a case in HANDOFF.
+
+    It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
+    names the elements one by one instead. The end may only be shortened.
+    """
+    found = gateway.preview_update(handoff, by, **options)
+    written = gateway.update(handoff, by, **options)
+    result = written.result
+    sentence = (
+        f"handoff {result['handoff']} has package {result['package']}, a {result['change']}: "
+        f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
+    )
+    if result["acknowledge_by"]:
+        sentence += f"; to be acknowledged by {result['acknowledge_by']}"
+    if found["withheld_groups"]:
+        sentence += f"; policy withholds part of {format_value(found['withheld_groups'])}"
+    if found["to_reseal"]:
+        sentence += f"; sealed to others, so not sent: {format_value(_sealed(found['to_reseal']))}"
+    return written, sentence
+
+
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     return [f"{one['group']} {one['id']} (for {one['sealed_to']})" for one in parts]
 
@@ -241,9 +270,11 @@ def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
 
 
 def _state(listed: Mapping[str, Any]) -> str:
-    """The state of a handoff in a list, and what ended it if no answer did."""
+    """The state of a handoff in a list, what ended it if no answer did, and an update to answer."""
     why = listed.get("ended_by")
-    return f"{listed['state']} ({why.replace('_', ' ')})" if why else str(listed["state"])
+    state = f"{listed['state']} ({why.replace('_', ' ')})" if why else str(listed["state"])
+    owed = listed["acknowledge_by"]
+    return f"{state}, UPDATE to acknowledge by {owed}" if owed else state
 
 
 @partner_command(handoff, handoff_argument)
@@ -269,6 +300,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "expires_at": view["expires_at"],
+            "acknowledge by": view["acknowledge_by"],
+            "superseded by": _superseded(view.get("superseded")),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -279,12 +312,28 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     _print_conditions(view["conditions"])
     if "tightened_by" in view:
         click.echo("  They were tightened after the offer, and bind now.")
+    click.echo(colour("Packages", "cyan"))
+    for one in view["packages"]:
+        click.echo(f"  {sanitise(_package(one))}")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
+
+
+def _superseded(told: Mapping[str, Any] | None) -> str | None:
+    """A change that was announced, whose update is not here."""
+    if told is None:
+        return None
+    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+
+
+def _package(one: Mapping[str, Any]) -> str:
+    kind = one["change"] or "first"
+    noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
+    return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -332,7 +381,8 @@ def _answer_command(kind: AnswerKind) -> None:
         gateway: Gateway, handoff: UUID, by: str, **options: Any
     ) -> tuple[ConfirmedWrite, str]:
         if kind.accepts:
-            options["conditions"] = gateway.handoff(handoff)["conditions"]
+            view = gateway.handoff(handoff)
+            options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
             if not options.pop("yes"):
                 _agree(options["conditions"])
         fields = {name: value for name, value in options.items() if value not in (None, ())}
@@ -400,16 +450,25 @@ for _kind in PARTIES_ANSWERS:
     handoff,
     handoff_argument,
     by_option,
+    click.option(
+        "--package",
+        type=click.IntRange(min=1),
+        help="An older package, by its number; its reason code is superseded_package.",
+    ),
     *CONSULT_OPTIONS,
 )
-def consult(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+def consult(
+    gateway: Gateway, as_json: bool, handoff: UUID, package: int | None, **options: Any
+) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
     today. The text of statements is hidden without --show-text, sealed elements without
     --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
-    opened = gateway.consult(handoff, options["by"], options["reason_code"], options["reason"])
+    opened = gateway.consult(
+        handoff, options["by"], options["reason_code"], options["reason"], package
+    )
     show_opened(gateway, opened, as_json, options)
 
 

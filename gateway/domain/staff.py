@@ -37,6 +37,7 @@ TEMPORARY = timedelta(hours=24)
 
 ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.submit": WORKING,
+    "case.revise": WORKING,
     "case.assess": frozenset({RegisterRole.ANALYST}),
     "case.clear": APPROVING,
     "case.close": WORKING,
@@ -45,6 +46,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
     "handoff.offer": WORKING,
+    "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
     "succession.approve": APPROVING,
     "conformance.start": ALL_ROLES,

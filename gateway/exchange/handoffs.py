@@ -1,6 +1,6 @@
 """What the two parties do with a handoff: answer, follow up, open content, read, list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -9,14 +9,18 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import Party
-from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import (
+    AGREEMENTS,
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    Package,
+    agreed_at,
+    offers_of,
     outcome_code_for,
     was_accepted,
 )
@@ -46,20 +50,29 @@ from gateway.exchange.cases import (
     view_on_measure,
 )
 from gateway.exchange.conditions import BindingConditions, binding_conditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    SUPERSEDED,
+    ConsultationRequest,
+    record_consultation,
+    to_json,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.offers import package_of
 from gateway.exchange.results import (
     Answered,
     AnswerView,
     ContentPresentation,
     HandoffSummary,
     HandoffView,
+    PackageView,
     SucceededBy,
     Succeeds,
+    Superseded,
     TightenedElement,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.updates import stale
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -83,13 +96,15 @@ class AnswerRequest:
     """An answer of a party: its kind, the person, and those fields of the kind that are there.
 
     The transport checks which fields a kind takes and of which form, as the table of kinds says.
-    ``signed`` is the document, where its author signed it.
+    ``offer`` is the digest of the offer that it is about, which an answer without a document may
+    name. ``signed`` is the document, where its author signed it.
     """
 
     kind: AnswerKind
     by: str
     fields: Mapping[str, Any]
     signed: VerifiedRequest | None = None
+    offer: str | None = None
 
 
 def answer(
@@ -97,13 +112,17 @@ def answer(
 ) -> WriteResult:
     """Answer a handoff.
 
-    The answer is signed before the transaction, from what never changes in a handoff, then
-    decided and stored in it. What its author signed is held against the same.
+    The answer is signed before the transaction, about the handoff's newest package, then decided
+    and stored in it, where nothing newer came meanwhile. What its author signed is held against
+    the same.
 
     Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
-    for groups that were not offered, WrongState, InvalidDocument, and the policy's denials.
+    for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
+    newest), InvalidDocument, and the policy's denials.
     """
     content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.offer is not None:
+        content["offer"] = asked.offer
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
@@ -122,7 +141,7 @@ def answer(
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
             )
-        act = partial(_store, handoff, asked, document)
+        act = partial(_store, offered, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -132,9 +151,13 @@ def answer(
 
 
 def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered; nothing of that changes any more."""
+    """The handoff, once the answer fits what was offered in its newest package."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
+    named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
+    updated = found.package > 1
+    if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
+        raise stale(found)
     _refuse_lapsed(found)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
@@ -150,8 +173,11 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
-    if "items" in asked.fields:
-        _check_items(context, found, asked.fields["items"])
+    elif named not in (None, found.offer_digest):
+        raise stale(found)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, found, field, arrays, asked.fields[field])
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -159,9 +185,9 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     repeated = asked.fields.get("conditions") or {}
     as_offered = conditions_digest(context.ports, found.case_digest, repeated)
     if as_offered != found.conditions_digest:
-        _check_conditions(repeated, _versions(context, found))
+        _check_conditions(repeated, _versions(context, found, _newest(found)))
     if "groups" in asked.fields:
-        verified = sd_jwt.read_stored(_version(context, found).document)
+        verified = sd_jwt.read_stored(_read(context, found.case_digest).document)
         parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
@@ -182,7 +208,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`_readable`)."""
-    versions = _versions(context, handoff)
+    versions = _versions(context, handoff, _newest(handoff))
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -200,20 +226,34 @@ def _check_tightened(
         )
 
 
-def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
-    """An outcome is about items that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(_version(context, handoff).document)
+_ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
+"""The fields of answers that name elements of a case, and in which arrays these are."""
+
+
+def _check_elements(
+    context: RequestContext,
+    handoff: Handoff,
+    field: str,
+    arrays: Collection[str],
+    named: Sequence[str],
+) -> None:
+    """An answer is about elements that were offered; other ids could be anything (R1)."""
+    verified = sd_jwt.read_stored(_read(context, handoff.case_digest).document)
     offered = {
         placed.value["id"]
         for placed in verified.placed
-        if placed.name == "items" and placed.digest in handoff.permitted_disclosures
+        if placed.in_array
+        and placed.name in arrays
+        and placed.digest in handoff.permitted_disclosures
     }
-    if not offered.issuperset(items):
-        raise ValidationFailed((("/items", "name only items that were offered, by their ids"),))
+    if not offered.issuperset(named):
+        raise ValidationFailed(
+            ((f"/{field}", f"name only {field} that were offered, by their ids"),)
+        )
 
 
 def _store(
-    handoff: UUID, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
 ) -> Answered:
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
@@ -221,15 +261,21 @@ def _store(
         facts["conditions_accepted"] = "conditions" in asked.fields
     if "code" in asked.fields:
         facts["code"] = asked.fields["code"]
-    found = _authorized(context, handoff, facts)
+    found = _authorized(context, offered.id, facts)
     _refuse_lapsed(found)
+    if found.offer_digest != offered.offer_digest:
+        raise stale(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
         if not context.work.handoffs.is_current(found):
             _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    moved = move(found, step, context.caller.organisation, groups=groups)
+    case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
+    under = None if case is None else case.digest
+    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    if step in _ON_UPDATES:
+        _refuse_unchanged(context, found, step)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -250,70 +296,121 @@ def _store(
     return _answered(stored)
 
 
+_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+
+
+def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+    """An acknowledgement follows an update, or an announcement where none comes; what was done
+    follows the acknowledgement."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
+        raise WrongState("there is no update of this handoff, and none was announced")
+    if step is not HandoffAction.ACKNOWLEDGE and handoff.acknowledge_by is not None:
+        raise WrongState("acknowledge the update first")
+
+
 def consult(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    handoff: UUID,
+    opening: ConsultationRequest,
 ) -> WriteResult:
-    """Open the content that was offered and accepted, as policy allows it today."""
+    """Open the content that was offered and accepted, as policy allows it today.
+
+    Unless ``opening`` names a package it is the newest that the recipient holds; an older one is
+    superseded, and opens with a reason code of its own.
+    """
     request = ActionRequest(
         "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, versions, shown, withheld_groups = _readable(context, handoff, opening)
-        return record_consultation(
+        found = _readable(context, handoff, opening)
+        opened = record_consultation(
             context,
             opening,
-            versions.version,
-            shown=shown,
-            withheld_groups=withheld_groups,
-            binding=versions.binding,
+            found.versions.version,
+            shown=found.shown,
+            withheld_groups=found.withheld_groups,
+            binding=found.versions.binding,
             handoff=handoff,
-            parties=_parties(found),
+            parties=_parties(found.handoff),
         )
+        return replace(opened, **found.beside())
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, versions, shown, withheld_groups = _readable(context, handoff, opening)
+        found = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
-        if consultation is None or set(consultation.shown) != shown.keys():
+        if (
+            consultation is None
+            or consultation.case_digest != found.versions.version.digest
+            or set(consultation.shown) != found.shown.keys()
+        ):
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
+        version, binding = found.versions.version, found.versions.binding
+        opened = to_json(version, tuple(found.shown), found.withheld_groups, binding)
+        return replace(opened, **found.beside())
 
     return transact(ports, caller, request, act, replay)
 
 
 @dataclass(frozen=True)
 class _Versions:
-    """The version that a handoff offered, as stored and as read, the case's current one as read,
-    the conditions that follow from both, and the measures in force."""
+    """The version of a package, as stored and as read, the case's current one and that under whose
+    markings the recipient agreed, as read, and the conditions that bind."""
 
     version: CaseVersion
     offered: VerifiedSdJwt
     now: VerifiedSdJwt
+    agreed: VerifiedSdJwt
     binding: BindingConditions
-    measures: Sequence[Measure]
 
 
-def _versions(context: RequestContext, handoff: Handoff) -> _Versions:
-    version = _version(context, handoff)
+def _versions(context: RequestContext, handoff: Handoff, package: Package) -> _Versions:
+    version = _read(context, package.case_digest)
     case = context.work.cases.get(handoff.originator, handoff.case)
-    current = version
-    if case is not None and case.digest != version.digest:
-        current = context.work.cases.version(case.digest) or deny_as_not_found()
+    current = version if case is None else _read(context, case.digest, version)
+    agreed = version
+    if handoff.held_under is not None and package.number == handoff.held:
+        agreed = _read(context, handoff.held_under, version, current)
     offered = sd_jwt.read_stored(version.document)
-    now = offered if current is version else sd_jwt.read_stored(current.document)
-    binding = binding_conditions(handoff, offered, current)
-    return _Versions(version, offered, now, binding, in_force(context, case) if case else ())
+    now = _content(current, version, offered)
+    under = now if agreed is current else _content(agreed, version, offered)
+    binding = binding_conditions(handoff.purpose, package, offered, current)
+    return _Versions(version, offered, now, under, binding)
 
 
-def _readable(
-    context: RequestContext, handoff: UUID, opening: ConsultationRequest
-) -> tuple[Handoff, _Versions, Mapping[str, Element], Sequence[str]]:
-    """A handoff that may be opened now, its versions, the parts to show by their digest, and the
-    groups withheld.
+def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+    """The measures on the case that are in force."""
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    return () if case is None else in_force(context, case)
 
-    Decided on the markings that were accepted: a tightening binds by the conditions that are shown,
-    and closes nothing. Only groups of the offer are named as withheld: of what was never offered a
-    reader learns nothing, which is what the decoys are for.
+
+@dataclass(frozen=True)
+class _Readable:
+    """A package that may be opened now: which parts of it are shown (by digest), and what its
+    reader must know beside it: the conditions that bind today, and whether it is superseded."""
+
+    handoff: Handoff
+    package: int
+    versions: _Versions
+    shown: Mapping[str, Element]
+    withheld_groups: Sequence[str]
+    superseded: Superseded | None
+
+    def beside(self) -> dict[str, Any]:
+        """The fields of a consultation's answer that only a handoff has."""
+        return {"package": self.package, "superseded": self.superseded}
+
+
+def _readable(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Readable:
+    """A package that may be opened now.
+
+    Decided by the strictest of its markings and those under which the recipient agreed to it. A
+    tightening that comes later binds by the conditions that are shown, and closes nothing. Only
+    groups of the offer are named as withheld: of what was never offered a reader learns nothing,
+    which is what the decoys are for.
     """
     found = party_to(context, handoff)
     _hide_barred(context, found)
@@ -323,22 +420,23 @@ def _readable(
     is_open = found.state in READABLE or read_access
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    versions = _versions(context, found)
-    measures = versions.measures
+    measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
+    opened = _package(context, found, opening)
+    versions = _versions(context, found, opened)
     # No later version brings the day of erasure forward.
     if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = elements(versions.offered, originator, measures)
+    parts = with_strictest_marking(versions.offered, versions.agreed, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
-        if digest in found.permitted_disclosures
+        if digest in opened.permitted_disclosures
         and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
     }
     reader = Reader(
@@ -353,8 +451,9 @@ def _readable(
     )
     shown = {digest: parts[digest] for digest in permitted_disclosures}
     withheld_groups = {
-        parts[digest].group for digest in found.permitted_disclosures if digest not in shown
+        parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
+    own = elements(versions.offered, originator)
     strict = with_strictest_marking(versions.offered, versions.now, originator)
     told = marking_of(versions.binding.conditions)
     tightened = [
@@ -362,11 +461,63 @@ def _readable(
         for placed in versions.offered.placed
         if placed.in_array
         and placed.digest in shown
-        and (now := strict[placed.digest].marking)
-        != strictest((parts[placed.digest].marking, told))
+        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
     ]
     binding = replace(versions.binding, tightened_elements=tightened)
-    return found, replace(versions, binding=binding), shown, sorted(withheld_groups)
+    return _Readable(
+        found,
+        opened.number,
+        replace(versions, binding=binding),
+        shown,
+        sorted(withheld_groups),
+        _superseded(context, found, versions.version.version),
+    )
+
+
+def _newest(handoff: Handoff) -> Package:
+    given = handoff.case_digest, handoff.permitted_disclosures, handoff.transfer_tool
+    return Package(handoff.package, *given)
+
+
+def _package(context: RequestContext, handoff: Handoff, opening: ConsultationRequest) -> Package:
+    """The package to open: the newest that is held, or an older one, as what it is."""
+    number = handoff.held if opening.package is None else opening.package
+    if number > handoff.held:
+        raise WrongState(
+            f"package {number} opens after it was acknowledged"
+            if number <= handoff.package
+            else f"the handoff has no package {number}"
+        )
+    if (number < handoff.held) is not (opening.reason_code == SUPERSEDED):
+        raise ValidationFailed(
+            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
+        )
+    if number == handoff.package:
+        return _newest(handoff)
+    offer = context.work.handoffs.offer(handoff.id, number)
+    return deny_as_not_found() if offer is None else package_of(offer, number)
+
+
+def _read(context: RequestContext, digest: str, *known: CaseVersion) -> CaseVersion:
+    """A version of a case; one that was read is not read again."""
+    for version in known:
+        if version.digest == digest:
+            return version
+    found = context.work.cases.version(digest)
+    return deny_as_not_found() if found is None else found
+
+
+def _content(wanted: CaseVersion, version: CaseVersion, content: VerifiedSdJwt) -> VerifiedSdJwt:
+    """What a version says; ``content`` is what ``version`` says."""
+    return content if wanted is version else sd_jwt.read_stored(wanted.document)
+
+
+def _superseded(context: RequestContext, handoff: Handoff, version: int) -> Superseded | None:
+    """The correction or tightening of which the recipient heard after a version that it holds."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if told is None or told.version <= version:
+        return None
+    return Superseded(str(told.change), told.version, told.at)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -397,15 +548,9 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        versions = _versions(context, found)
+        versions = _versions(context, found, _newest(found))
         version, verified = versions.version, versions.offered
-        routing = frozenset(
-            p.digest
-            for p in verified.placed
-            if p.name in ROUTING_FIELDS
-            and not p.in_array
-            and p.digest in found.permitted_disclosures
-        )
+        measures = _measures(context, found)
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and context.caller.organisation == found.originator
@@ -415,11 +560,13 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         return HandoffView(
             **vars(_summary(found)),
             assurance=version.assurance,
-            routing=sd_jwt.parse(version.document).present(routing).compact(),
+            routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, versions.measures) for one in answers],
-            measures=[view_on_measure(context.organisation, one) for one in versions.measures],
+            answers=[_shown_answer(context, one, measures) for one in answers],
+            packages=_packages(context, answers, version, verified),
+            superseded=_superseded(context, found, found.case_version) if found.is_held else None,
+            measures=[view_on_measure(context.organisation, one) for one in measures],
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -429,6 +576,41 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
+    """A version's own document with what says where it belongs, and nothing of content."""
+    shown = frozenset(
+        p.digest
+        for p in content.placed
+        if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
+    )
+    return sd_jwt.parse(version.document).present(shown).compact()
+
+
+def _packages(
+    context: RequestContext,
+    answers: Sequence[HandoffAnswer],
+    newest: CaseVersion,
+    content: VerifiedSdJwt,
+) -> list[PackageView]:
+    """The chain of packages, oldest first; a later acknowledgement answers all before it."""
+    found = []
+    for number, offer in enumerate(offers_of(answers), start=1):
+        claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+        version = _read(context, claims.case_digest, newest)
+        found.append(
+            PackageView(
+                number=number,
+                change=claims.change and str(claims.change),
+                at=offer.at,
+                version=version.version,
+                case_digest=version.digest,
+                acknowledged=agreed_at(answers, offer.sequence),
+                routing=_routing(version, _content(version, newest, content), claims.disclosures),
+            )
+        )
+    return found
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -442,7 +624,7 @@ def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHand
 
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
-    offer, *_ = context.work.handoffs.answers(made.handoff)
+    *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
     document = sd_jwt.parse(offer.document).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
@@ -468,8 +650,16 @@ def _shown_answer(
     seen = None if code is None else _code_for(context, answer, code, measures)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
+    if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
+        readable = [d for d in readable if d.name != "reason"]
     text = document.present([d.digest for d in readable]).compact()
     return replace(shown, document=text, code=seen)
+
+
+def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
+    """The text of a led member's dispute is for led members (CPP 11)."""
+    author = context.require(answer.author)
+    return "led" in context.organisation.regimes or "led" not in author.regimes
 
 
 def _code_for(
@@ -586,11 +776,6 @@ def _conflict(context: RequestContext, reader: Organisation, handoff: Handoff) -
     return False
 
 
-def _version(context: RequestContext, handoff: Handoff) -> CaseVersion:
-    found = context.work.cases.version(handoff.case_digest)
-    return deny_as_not_found() if found is None else found
-
-
 def _parties(handoff: Handoff) -> tuple[Party, ...]:
     return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
 
@@ -614,4 +799,6 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         due_at=handoff.due_at,
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        package=handoff.package,
+        acknowledge_by=handoff.acknowledge_by,
     )

@@ -48,7 +48,7 @@ ALLOWED = {
     "draft": {"revise": "draft", "assess": "assessed", "close": "closed"},
     "assessed": {"revise": "draft", "clear": "cleared", "close": "closed"},
     "cleared": {"revise": "draft", "close": "closed"},
-    "closed": {"erase": "erased"},
+    "closed": {"revise": "draft", "erase": "erased"},
 }
 
 

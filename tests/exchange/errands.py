@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from gateway.exchange import cases, handoffs, offers
+from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest, Submission
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from tests import answers
@@ -27,7 +29,9 @@ from tests.founding import (
     machine_match,
     offer_of,
     offered,
+    revised,
     submitted,
+    updated,
 )
 
 
@@ -118,6 +122,36 @@ def _outcome(gateway: Founded) -> Errand:
     return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
 
 
+def _revise(gateway: Founded) -> Errand:
+    first = submitted(gateway)
+    case, previous = UUID(first.result["case"]), first.result["digest"]
+    content = case_content(case, version=2, previous=previous, urgency="normal")
+    change = VersionChange(ChangeKind.CORRECTION, "inaccurate", "it was", ("/urgency",))
+    return Errand(
+        cases.submit, caller(HOTLINE), (Submission("intake-1", content, CLEARED, change=change),)
+    )
+
+
+def _corrected(gateway: Founded) -> UUID:
+    """A handoff whose case was corrected after its acceptance."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, urgency="normal")
+    return handoff
+
+
+def _update(gateway: Founded) -> Errand:
+    asked = UpdateRequest("liaison-1", note="see there")
+    return Errand(updates.update, caller(HOTLINE), (_corrected(gateway), asked))
+
+
+def _acknowledge(gateway: Founded) -> Errand:
+    handoff = _corrected(gateway)
+    updated(gateway, handoff)
+    said = answers.said("officer-1", note="noted")
+    return Errand(answers.acknowledge, caller(OFMIN), (handoff, said))
+
+
 def _close(gateway: Founded) -> Errand:
     return Errand(
         answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
@@ -130,6 +164,7 @@ def _consult(gateway: Founded) -> Errand:
 
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "submit a case": _submit,
+    "revise a case": _revise,
     "assess a case": _assess,
     "clear a case": _clear,
     "close a case": _close_case,
@@ -141,5 +176,7 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "withdraw a handoff": _withdraw,
     "report an outcome": _outcome,
     "close a handoff": _close,
+    "update a handoff": _update,
+    "acknowledge an update": _acknowledge,
     "consult a handoff": _consult,
 }
