@@ -31,7 +31,7 @@ def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
     assert "would give  5 parts" in output
-    assert "purpose            remove (requested)" in output
+    assert "purpose            identify_victim (requested)" in output
     assert desks.stage.gateway.size() == size
 
 
