@@ -44,8 +44,8 @@ def offered_conditions(
 def binding_conditions(
     purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
 ) -> BindingConditions:
-    """The conditions that bind who has a ``package`` of the version ``offered`` for ``purpose``,
-    while ``current`` is its case's version.
+    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
+    ``purpose``, while the case is at the version ``current``.
 
     Who set an embargo that came later is not told here: only the offer's list says who may know.
     """

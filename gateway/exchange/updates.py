@@ -188,8 +188,10 @@ def _check_signed_terms(signed: VerifiedRequest, found: Handoff, change: ChangeK
 def _terms(
     context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
 ) -> OfferRequest:
-    """The update as an offer of the parts that it selects; why items of uncertain country are for
-    this recipient was said by the offer (R8)."""
+    """The update as an offer of the parts that it selects.
+
+    The reason why items of uncertain country are for this recipient is that of the offer (R8).
+    """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
         raise ValidationFailed((("/expires_at", "may only shorten the handoff"),))

@@ -60,8 +60,8 @@ def case(state: CaseState = CaseState.DRAFT, **changes: Any) -> Case:
         "digest",
         "ref-1",
         TODAY + timedelta(days=1),
-        state,
-        frozenset({"m-1"}),
+        state=state,
+        unconfirmed_matches=frozenset({"m-1"}),
     )
     return replace(made, **changes)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.conditions import tightened
 from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
     strictest_change,
-    strictest_conditions,
 )
 from tests.each import each
 from tests.founding import case_content, element_id
@@ -83,7 +83,8 @@ def without(array: str) -> dict[str, Any]:
         (content(release_to=["ofmin", "ocrvp"]), content(release_to=["ofmin"]), TIGHTENING),
         (content(release_to=["ofmin"]), content(release_to=["ofmin", "ocrvp"]), CORRECTION),
         (content(release_to=["ofmin"]), content(), CORRECTION),
-        (content(), content(attribution="must_not"), CORRECTION),
+        (content(), content(attribution="must_not"), TIGHTENING),
+        (content(attribution="must_not"), content(), CORRECTION),
         (content(), content(handling_note="by hand"), TIGHTENING),
         (content(handling_note="by hand"), content(handling_note="by post"), CORRECTION),
         (content(), changed(lambda case: case.update(urgency="normal")), CORRECTION),
@@ -169,8 +170,8 @@ def test_what_is_stricter_one_way_is_a_correction_the_other_way(one, other):
 
 
 @given(_markings, _markings)
-def test_the_strictest_conditions_loosen_none_of_either(one, other):
-    both = strictest_conditions(content(**one)["marking"], content(**other)["marking"])
+def test_the_conditions_that_bind_loosen_none_of_either_version(one, other):
+    both = tightened(content(**one)["marking"], content(**other)["marking"])
     for each_one in (one, other):
         assert compare(content(**each_one), content(**deepcopy(both))).kind is not CORRECTION
 
