@@ -120,7 +120,7 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
             "pdc-2",
             organisation=ABROAD,
             groups=CONTENT,
-            purpose=["identify_victim"],
+            purpose=["protect_child"],
         )
         assert "references" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]
