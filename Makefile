@@ -13,7 +13,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Many images set it; then every process of the tests would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi requirements clean
+.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -82,6 +82,9 @@ format: $(VENV)/dev.stamp ## Format the code
 
 openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
 	@$(BIN)/python -m gateway.web.openapi docs/openapi.json
+
+man: $(VENV)/run.stamp ## Write the manual page of the command, build/casegate.1
+	@$(BIN)/python deploy/man.py build/casegate.1
 
 bench: $(VENV)/dev.stamp ## What a handoff costs in processor time, beside servers that do less
 	@$(BIN)/python -m bench

@@ -4,7 +4,9 @@ import re
 import shlex
 from pathlib import Path
 
-from gateway.cli import SUBCOMMANDS, main
+import click
+
+from gateway.cli import SUBCOMMANDS
 from tests.each import each
 
 SYSTEMD = Path(__file__).parents[2] / "deploy/systemd"
@@ -20,11 +22,12 @@ def test_a_unit_starts_a_command_that_exists_with_its_options(unit):
     text = (SYSTEMD / unit).read_text("utf-8")
     started = re.findall(r"^ExecStart(?:Pre)?=/opt/casegate/bin/casegate (.*)$", text, re.MULTILINE)
     assert started
-    for name, *words in map(shlex.split, started):
+    for called in started:
+        name, *rest = shlex.split(called)
         command = SUBCOMMANDS[name].load()
-        while hasattr(command, "commands"):
-            command, words = command.commands[words[0]], words[1:]
-        command.make_parser(main.make_context("casegate", [name])).parse_args(words)
+        while isinstance(command, click.Group):
+            command, rest = command.commands[rest[0]], rest[1:]
+        command.make_parser(click.Context(command)).parse_args(rest)
 
 
 def test_a_partner_s_timer_renews_well_before_a_certificate_ends():
