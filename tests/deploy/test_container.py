@@ -1,4 +1,4 @@
-"""The image and the composition: their commands exist, and their steps work without a container."""
+"""The image and the Compose file: their commands exist, and their steps work without a container."""
 
 import json
 import os
