@@ -1,4 +1,8 @@
-"""The image and the Compose file: their commands exist, and their steps work without a container."""
+"""The image and the Compose file: their commands exist, and their steps work without a container.
+
+The steps of the build stage are run as they stand, below a folder. The last stage, which makes a
+user and copies what was built, and the Compose file are read only.
+"""
 
 import json
 import os
@@ -47,10 +51,14 @@ def test_every_process_is_a_command_that_exists_with_its_options():
         SUBCOMMANDS[words[0]].load().make_context(words[0], words[1:])
 
 
-def test_everything_that_the_image_copies_is_there():
-    copied = [rest.split()[:-1] for word, rest in instructions("build") if word == "COPY"]
-    assert copied
-    assert not [one for sources in copied for one in sources if not (ROOT / one).exists()]
+def test_the_builder_gets_what_the_image_copies_and_nothing_else():
+    copied = {
+        one for word, rest in instructions("build") if word == "COPY" for one in rest.split()[:-1]
+    }
+    assert not [one for one in copied if not (ROOT / one).exists()]
+    rules = (CONTAINER / "Containerfile.dockerignore").read_text("utf-8").splitlines()[1:]
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
 
 
 def test_every_file_of_the_image_that_is_named_is_copied_to_it():
