@@ -1,6 +1,7 @@
 """The site of the documents: the operations as a page, and nothing from another host."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ def test_each_row_of_a_table_has_the_cells_of_its_head(page):
     cells = [line.replace("\\|", "").count("|") for line in page if line.startswith("|")]
     assert cells
     assert {*cells} <= {4, 5}
+
+
+def test_every_page_has_its_place_in_the_menu():
+    named = set(re.findall(r'"([\w/.-]+)"', (SITE / "conf.py").read_text("utf-8")))
+    pages = {str(file.relative_to(ROOT).with_suffix("")) for file in ROOT.glob("docs/*.md")}
+    assert pages
+    assert not pages - named
 
 
 def test_an_operation_says_where_and_by_what_it_is_called(page):
