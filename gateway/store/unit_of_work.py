@@ -19,6 +19,7 @@ from gateway.kernel.ports import (
     IdempotencyStore,
     InvitationStore,
     LogStore,
+    NotificationStore,
     OrganisationStore,
     ProposalStore,
     RateLimits,
@@ -35,6 +36,7 @@ from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
 from gateway.store.log import EventHeader, SqlLog
+from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
     SqlConformance,
     SqlInvitations,
@@ -63,6 +65,7 @@ class SqlUnitOfWork:
     invitations: InvitationStore
     conformance: ConformanceStore
     successions: SuccessionStore
+    notifications: NotificationStore
     first: bool
 
     def __init__(
@@ -166,6 +169,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
     "successions": SqlSuccessions,
+    "notifications": SqlNotifications,
 }
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,
