@@ -145,7 +145,7 @@ def _private(config: Config) -> list[Path]:
 
 def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
+    for purpose in keys.GATEWAYS_OWN:
         keys.load_key_set(config.keys / purpose, purpose)
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.load_secret(config.keys / name)

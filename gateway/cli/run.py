@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -144,6 +144,14 @@ class _Worker:
     def met(self, trouble: str) -> None:
         if self._counts is not None:
             self._counts.met(trouble)
+
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        from gateway.kernel.ports import TransactionMode
+
+        if self._gateway is None:
+            return {}
+        with self._gateway.store.begin(TransactionMode.READ) as work:
+            return work.notifications.heads(organisations)
 
     def on_worker_exit(self) -> None:
         if self._gateway is not None:

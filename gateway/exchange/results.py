@@ -217,6 +217,41 @@ class EventPage:
 
 
 @dataclass(frozen=True)
+class KeptRefusal:
+    """A notification that the receiver refused, and why in its own words."""
+
+    event: UUID
+    stream_number: int
+    error: str
+    description: str
+    refused_at: datetime
+    replay: bool
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
+
+    ``failures`` counts the attempts to push since the last one that was answered.
+    """
+
+    organisation: str
+    push_address: str | None
+    acknowledged: int
+    head: int
+    failures: int
+    next_attempt_at: datetime | None
+    refused: Sequence[KeptRefusal]
+
+
+@dataclass(frozen=True)
+class ReplayedNotification:
+    """A refused notification that is sent again."""
+
+    event: UUID
+
+
+@dataclass(frozen=True)
 class AuditEntry:
     """An event that an audit access reaches."""
 

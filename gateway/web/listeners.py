@@ -9,6 +9,7 @@ from gateway.web.partners import (
     directory,
     events,
     handoffs,
+    notifications,
     registry,
     successions,
 )
@@ -22,6 +23,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             handoffs,
             successions,
             events,
+            notifications,
             registry,
             changes,
             conformance,

@@ -87,6 +87,7 @@ SHAPES: Mapping[str, Shape] = {
     "Cases": _page("CaseSummary"),
     "Handoffs": _page("HandoffSummary"),
     "Successions": _object(items=_several("SuccessionView")),
+    "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),
     "OpenInvitations": _page("OpenInvitation"),

@@ -47,6 +47,9 @@ API = {
     ("POST", "/successions/{succession}/approval"): ("succession.approve", "handoffs.answer"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
+    ("POST", "/notifications"): ("notification.poll", "events.read"),
+    ("GET", "/notifications"): ("notification.poll", "events.read"),
+    ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
     ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (
@@ -79,6 +82,7 @@ OPEN_TO_CERTIFICATES = {
     ("GET", "/.well-known/est/cacerts"),
     ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/keys/notification"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -87,6 +91,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
+    ("GET", "/keys/notification"),
     ("GET", "/log/vkey"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
@@ -176,7 +181,9 @@ def test_every_write_asks_for_a_idempotency_key():
     LINE.gateway.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=[*ADMIN_SCOPES])
     hotline = LINE.partner()
     for one in listeners.PARTNERS:
-        assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")
+        assert one.writes == (
+            one.method == "POST" and one.path not in {"/handoffs/preview", "/notifications"}
+        )
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
             answer = hotline.post(path, {}, key=None)

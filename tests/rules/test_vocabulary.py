@@ -6,7 +6,16 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import bundle_verification
-from gateway.exchange import audit, cases, conformance, handoffs, offers, receipts, successions
+from gateway.exchange import (
+    audit,
+    cases,
+    conformance,
+    handoffs,
+    notifications,
+    offers,
+    receipts,
+    successions,
+)
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
 from gateway.registry import directory, enrolment, queries
@@ -50,11 +59,19 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
+    "notification": (notifications,),
 }
 AUDITORS = {"audit.search": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
-"""Administrators plan what the two offices then approve, cancel it, and erase cases early."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {
+    "succession.plan",
+    "succession.cancel",
+    "case.erase",
+    "notification.set_push",
+    "notification.end_push",
+}
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
+which address notifications go."""
 
 READS = {
     "case.read": "look_up",

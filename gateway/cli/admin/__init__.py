@@ -83,6 +83,7 @@ GROUPS = {
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "case": "Erase cases before their day.",
+    "notification": "Send members' notifications to their receivers, and list these.",
 }
 """Nouns whose commands are all made from the table of changes."""
 

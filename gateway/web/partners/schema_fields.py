@@ -294,6 +294,7 @@ def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False)
 
 several = StrictArray
 whole = StrictInteger
+boolean = StrictBoolean
 
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -316,6 +317,7 @@ moment = partial(
     ),
 )
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
