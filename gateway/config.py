@@ -191,6 +191,27 @@ class Config:
         "Denials a minute that one organisation may have recorded as events; beyond: 429.",
         60,
     )
+    receivers_ca_path: str | None = _setting(
+        "notifications.ca_file",
+        setting_validators.text,
+        "The file of the certificate authorities that receivers of notifications are believed\n"
+        "by (PEM). Left out, those of the system.",
+        None,
+    )
+    private_receivers: bool = _setting(
+        "notifications.private_addresses",
+        setting_validators.boolean,
+        "Whether notifications may be sent to addresses of this host and of private networks.\n"
+        "Otherwise a receiver must have a public address: whoever names one gets no way in.",
+        False,
+    )
+    mail_command: tuple[str, ...] | None = _setting(
+        "notifications.mail_command",
+        setting_validators.command,
+        "A program of yours, without a shell, that tells members of what is urgent or overdue:\n"
+        'as in ["/usr/local/bin/notify"]. It gets one line of JSON, and nothing of a case.',
+        None,
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,
@@ -240,6 +261,11 @@ class Config:
     def metrics_folder(self) -> Path:
         """The folder in which the processes count together, absolute."""
         return self.folder / self.metrics_path
+
+    @property
+    def receivers_ca(self) -> Path | None:
+        """The file of the authorities that receivers are believed by, absolute."""
+        return None if self.receivers_ca_path is None else self.folder / self.receivers_ca_path
 
     @property
     def database_file(self) -> Path | None:

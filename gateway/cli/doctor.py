@@ -42,7 +42,6 @@ from gateway.evidence import event
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.keys import KeyPurpose
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
@@ -239,7 +238,11 @@ def certificates(config: Config, now: datetime) -> Findings:
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in publication.alarms(config.published, now)
     ]
-    for name in (maintenance.PUBLIC_CERTIFICATE, maintenance.PARTNERS_CERTIFICATE):
+    for name in (
+        maintenance.PUBLIC_CERTIFICATE,
+        maintenance.PARTNERS_CERTIFICATE,
+        maintenance.DELIVERY_CERTIFICATE,
+    ):
         findings += _listener_certificate(config.server / name, now)
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")

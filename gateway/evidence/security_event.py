@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.organisation import organisation_uri
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.signature import PublicKey, is_valid
@@ -117,7 +116,7 @@ def verify(
     if not is_valid(header["alg"], key, f"{parts[0]}.{parts[1]}".encode("ascii"), signature):
         raise NotificationError("the token's signature is not valid")
     audience = organisation_uri(issuer, organisation)
-    if not _CLAIMS <= claims.keys() or (claims["iss"], claims["aud"]) != (issuer, audience):
+    if not claims.keys() >= _CLAIMS or (claims["iss"], claims["aud"]) != (issuer, audience):
         raise NotificationError("the token is by another gateway, or for another organisation")
     try:
         if datetime.fromtimestamp(claims["iat"], UTC) > now + SKEW:

@@ -70,7 +70,7 @@ class Delivery:
     ``replays`` are refused ones that are sent again: before the others, out of their order.
     ``following`` come after the cursor; of the stream numbers ``erased`` nothing can be said any
     more. ``for_mail`` are the events of which the operator's mail tells, ``head`` is the stream's
-    last number.
+    last number, ``push_address`` where they are sent to.
     """
 
     cursor: Cursor
@@ -79,6 +79,7 @@ class Delivery:
     erased: frozenset[int]
     for_mail: frozenset[UUID]
     head: int
+    push_address: str | None = None
 
     @property
     def pending(self) -> Sequence[EventNotification]:
@@ -126,9 +127,7 @@ def poll(
 
     def query(context: RequestContext) -> Delivery:
         authorize(context, LOG)
-        return _following(
-            context.work, organisation, DeliveryWay.NOTIFICATION, MOST, context.now
-        )
+        return _following(context.work, organisation, DeliveryWay.NOTIFICATION, MOST, context.now)
 
     request = ActionRequest("notification.poll")
     found = read(ports, caller, request, query)
@@ -219,11 +218,14 @@ def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Deliver
         cursor = work.notifications.cursor(organisation, way, begin)
         if found is None or not found.active or not cursor.is_due(now):
             return None
+        if way is DeliveryWay.NOTIFICATION and found.push_address is None:
+            return None
         leased = cursor.lease(now)
         work.notifications.save(leased)
         work.commit()
     with ports.begin(TransactionMode.READ) as work:
-        return replace(_following(work, organisation, way, OF_ONE_TURN, now), cursor=leased)
+        following = _following(work, organisation, way, OF_ONE_TURN, now)
+    return replace(following, cursor=leased, push_address=found.push_address)
 
 
 def end_delivery(ports: Ports, delivery: Delivery, report: DeliveryReport) -> None:
@@ -242,9 +244,7 @@ def sign(ports: Ports, organisation: str, pending: Sequence[EventNotification]) 
     ]
 
 
-def _note(
-    ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bool = False
-) -> None:
+def _note(ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bool = False) -> None:
     leased = delivery.cursor
     handled = {one.stream_number for one in (*report.taken, *report.refused)}
     reached = last_contiguous(leased.acknowledged, handled | delivery.erased)
@@ -334,7 +334,7 @@ def _notification(
         type=document["type"],
         result=document["result"],
         at=parse_timestamp(document["time"]),
-        handoff=handoff and handoff.id,
-        urgency=handoff and handoff.urgency,
-        due_at=handoff and handoff.due_at,
+        handoff=None if handoff is None else handoff.id,
+        urgency=None if handoff is None else handoff.urgency,
+        due_at=None if handoff is None else handoff.due_at,
     )

@@ -52,7 +52,9 @@ _REFUSED = (
 _refusing = insert(refused_notification)
 _REFUSE = _refusing.on_conflict_do_update(
     index_elements=[refused_notification.c.organisation, refused_notification.c.event],
-    set_={name: _refusing.excluded[name] for name in ("error", "description", "refused_at", "replay")},
+    set_={
+        name: _refusing.excluded[name] for name in ("error", "description", "refused_at", "replay")
+    },
 )
 _FORGET = delete(refused_notification).where(
     refused_notification.c.organisation == bindparam("of_organisation"),
@@ -100,6 +102,4 @@ class SqlNotifications:
     def forget(self, organisation: str, events: Collection[UUID]) -> None:
         self._transaction.require_writing()
         for event in events:
-            self._transaction.execute(
-                _FORGET, {"of_organisation": organisation, "of_event": event}
-            )
+            self._transaction.execute(_FORGET, {"of_organisation": organisation, "of_event": event})
