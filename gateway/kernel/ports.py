@@ -623,9 +623,10 @@ class Authority(Protocol):
 class Ports:
     """The filled sockets that every action gets.
 
-    ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
-    ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded.
+    ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
+    the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
+    the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
+    recorded.
     """
 
     issuer: str
