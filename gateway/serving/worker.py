@@ -52,8 +52,8 @@ LINGER = 1.0
 OF_ONE_ADDRESS = 64
 """Connections of one address that a worker waits for; then the longest waiting is cut."""
 
-LONGEST_WAIT = 30.0
-"""Seconds that a request may wait for news; then it is answered without."""
+LONGEST_WAIT = 25.0
+"""Seconds that a request may wait for news: less than clients and proxies wait for an answer."""
 
 LOOK = 0.1  # seconds between two looks for connections that are out of time
 READ_BYTES = 16_384  # a TLS record

@@ -18,6 +18,7 @@ ISSUER = "https://gateway.example"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 KEY, OTHER = generate_key(KeyPurpose.NOTIFICATION), generate_key(KeyPurpose.NOTIFICATION)
 KEYS = public_keys(jwk_set([KEY]))
+URI = "urn:casegate:event:handoff.offered"
 TOLD = EventNotification(
     event=UUID("019f0000-0000-7000-8000-000000000001"),
     stream_number=7,
@@ -60,9 +61,15 @@ def test_other_software_verifies_it_as_rfc_8417_says() -> None:
     text = issued()
     assert jwt.get_unverified_header(text)["typ"] == "secevent+jwt"
     audience = f"{ISSUER}/organisations/hotline"
-    claims = jwt.decode(text, KEY.public_key, algorithms=["ES256"], audience=audience, issuer=ISSUER,
-                        options={"verify_iat": False})  # fmt: skip
-    assert [*claims["events"]] == ["urn:casegate:event:handoff.offered"]
+    claims = jwt.decode(
+        text,
+        KEY.public_key,
+        algorithms=["ES256"],
+        audience=audience,
+        issuer=ISSUER,
+        options={"verify_iat": False},
+    )
+    assert [*claims["events"]] == [URI]
     assert claims["toe"] == int(NOW.timestamp())
     assert "exp" not in claims
     assert "sub" not in claims
@@ -92,9 +99,9 @@ def test_a_repetition_has_the_same_id_and_each_receiver_its_own() -> None:
         forged(iat="now"),
         forged(events={}),
         forged(events={"urn:casegate:event:handoff.accepted": TOLD.members()}),
-        forged(events={"urn:casegate:event:handoff.offered": {}}),
-        forged(events={"urn:casegate:event:handoff.offered": TOLD.members() | {"event": "x"}}),
-        forged(events={"urn:casegate:event:handoff.offered": TOLD.members() | {"stream_number": 0}}),
+        forged(events={URI: {}}),
+        forged(events={URI: TOLD.members() | {"event": "x"}}),
+        forged(events={URI: TOLD.members() | {"stream_number": 0}}),
         forged(events="handoff.offered"),
         issued()[:-8] + "AAAAAAAA",
         "a.b",
@@ -103,7 +110,7 @@ def test_a_repetition_has_the_same_id_and_each_receiver_its_own() -> None:
         "\u00e9.b.c",
         "a" * 9000,
     ],
-)  # fmt: skip
+)
 def test_what_is_not_of_this_gateway_for_this_organisation_is_refused(text: str) -> None:
     with pytest.raises(NotificationError):
         read(text)
@@ -111,7 +118,7 @@ def test_what_is_not_of_this_gateway_for_this_organisation_is_refused(text: str)
 
 def test_members_that_are_not_known_are_passed_over() -> None:
     told = TOLD.members() | {"more": [1]}
-    assert read(forged(events={"urn:casegate:event:handoff.offered": told})) == TOLD
+    assert read(forged(events={URI: told})) == TOLD
 
 
 def test_an_unknown_key_is_told_apart() -> None:

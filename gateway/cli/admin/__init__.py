@@ -15,6 +15,7 @@ from gateway.cli.admin import (
     administrators,
     certificate,
     gateway_keys,
+    notification,
     organisation,
 )
 from gateway.cli.admin.session import (
@@ -83,7 +84,6 @@ GROUPS = {
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "case": "Erase cases before their day.",
-    "notification": "Send members' notifications to their receivers, and list these.",
 }
 """Nouns whose commands are all made from the table of changes."""
 
@@ -100,6 +100,7 @@ for _made in (
     administrators.proposal,
     organisation.succession,
     gateway_keys.own_keys,
+    notification.notification,
     certificate.certificate,
     certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),

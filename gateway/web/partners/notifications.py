@@ -19,8 +19,8 @@ from gateway.web.partners.schema_fields import MESSAGES, StrictSchema
 class SetErrorBody(StrictSchema):
     """Why a notification is refused: a code of RFC 8935, and words for people."""
 
-    err = field.free(200, lines=False)
-    description = field.free(2000, required=False)
+    err = field.short()
+    description = field.short(required=False)
 
 
 class PollBody(StrictSchema):

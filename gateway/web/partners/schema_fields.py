@@ -317,6 +317,7 @@ moment = partial(
     ),
 )
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
