@@ -202,7 +202,7 @@ class Config:
         "notifications.private_addresses",
         setting_validators.boolean,
         "Whether notifications may be sent to addresses of this host and of private networks.\n"
-        "Otherwise a receiver must have a public address: whoever names one gets no way in.",
+        "Otherwise they may not: the address of a receiver must be no way into your network.",
         False,
     )
     mail_command: tuple[str, ...] | None = _setting(

@@ -31,6 +31,7 @@ from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
     HighWaterMarkUnavailable,
@@ -412,6 +413,24 @@ def registry(config: Config, now: datetime) -> Findings:
         yield Level.OK, "the registry is what the log's events say"
 
 
+def notifications(config: Config, now: datetime) -> Findings:
+    """Whether members' receivers answer, and what they refused."""
+    with _read(config) as work:
+        states = work.notifications.states(DeliveryWay.NOTIFICATION)
+    behind = [f"{one.cursor.organisation} ({one.lag})" for one in states if one.cursor.failures]
+    refused = [f"{one.cursor.organisation} ({one.refused})" for one in states if one.refused]
+    if behind:
+        named = ", ".join(behind)
+        yield Level.WARNING, f"receivers do not answer, and notifications wait: {named}"
+    if refused:
+        yield (
+            Level.WARNING,
+            f"receivers refused notifications, which are kept: {', '.join(refused)}",
+        )
+    if not behind and not refused:
+        yield Level.OK, "no receiver of notifications fails or refuses any"
+
+
 def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
@@ -517,6 +536,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     log,
     registry,
     case_keys,
+    notifications,
     disk,
     policies,
 )

@@ -22,7 +22,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class NotificationPage:
-    """Notifications in the order of the stream; ``more`` of them can be had at once."""
+    """Notifications in the order of the stream; ``more`` of them wait."""
 
     notifications: Sequence[EventNotification]
     more: bool

@@ -68,8 +68,8 @@ class Delivery:
     """What an organisation's receiver is to get next, and where its cursor stood.
 
     ``replays`` are refused ones that are sent again: before the others, out of their order.
-    ``following`` come after the cursor; of the stream numbers ``erased`` nothing can be said any
-    more. ``for_mail`` are the events of which the operator's mail tells, ``head`` is the stream's
+    ``following`` come after the cursor; the documents of the stream numbers ``erased`` are gone.
+    ``for_mail`` are the events of which the operator's mail tells, ``head`` is the stream's
     last number, ``push_address`` where they are sent to.
     """
 

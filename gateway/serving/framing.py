@@ -57,7 +57,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         self._begin()
 
     def hand_over_again(self) -> None:
-        """Let a new parser have the same once more, whatever the last one has read of it."""
+        """Let a new parser have the same again, whatever the last one has read of it."""
         self.take_buffered()
         self._given = io.BytesIO(self._given.getvalue())
 
