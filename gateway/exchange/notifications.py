@@ -25,7 +25,6 @@ from gateway.evidence import event as events
 from gateway.evidence import security_event
 from gateway.evidence.security_event import EventNotification
 from gateway.exchange.results import (
-    KeptRefusal,
     NotificationStatus,
     ReplayedNotification,
 )
@@ -69,8 +68,7 @@ class Delivery:
 
     ``replays`` are refused ones that are sent again: before the others, out of their order.
     ``following`` come after the cursor; the documents of the stream numbers ``erased`` are gone.
-    ``for_mail`` are the events of which the operator's mail tells, ``head`` is the stream's
-    last number, ``push_address`` where they are sent to.
+    ``for_mail`` are the events of which the operator's mail tells.
     """
 
     cursor: Cursor
@@ -78,7 +76,6 @@ class Delivery:
     following: Sequence[EventNotification]
     erased: frozenset[int]
     for_mail: frozenset[UUID]
-    head: int
     push_address: str | None = None
 
     @property
@@ -100,12 +97,12 @@ class DeliveryReport:
 class SignedNotifications:
     """The answer to a poll: tokens by their ids, and whether there are ``more``.
 
-    ``head`` is the last number of the stream.
+    ``acknowledged`` is the stream number up to which none is missing.
     """
 
     sets: Mapping[str, str]
     more: bool
-    head: int
+    acknowledged: int
 
 
 # --- A partner's system asks ---------------------------------------------------------------------
@@ -142,7 +139,7 @@ def poll(
     return SignedNotifications(
         sets=dict(zip(jtis, sign(ports, organisation, shown), strict=True)),
         more=len(found.pending) > most,
-        head=found.head,
+        acknowledged=found.cursor.acknowledged,
     )
 
 
@@ -189,17 +186,7 @@ def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
         head=work.log.counter(organisation.slug),
         failures=cursor.failures,
         next_attempt_at=cursor.next_at,
-        refused=[
-            KeptRefusal(
-                one.event,
-                one.stream_number,
-                one.error,
-                one.description,
-                one.refused_at,
-                one.replay,
-            )
-            for one in work.notifications.refused(organisation.slug)
-        ],
+        refused=work.notifications.refused(organisation.slug),
     )
 
 
@@ -220,12 +207,11 @@ def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Deliver
             return None
         if way is DeliveryWay.NOTIFICATION and found.push_address is None:
             return None
-        leased = cursor.lease(now)
-        work.notifications.save(leased)
+        work.notifications.save(cursor.lease(now))
         work.commit()
     with ports.begin(TransactionMode.READ) as work:
         following = _following(work, organisation, way, OF_ONE_TURN, now)
-    return replace(following, cursor=leased, push_address=found.push_address)
+    return replace(following, push_address=found.push_address)
 
 
 def end_delivery(ports: Ports, delivery: Delivery, report: DeliveryReport) -> None:
@@ -259,7 +245,8 @@ def _note(ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bo
             jitter = ports.random(1)[0] / 255
             moved = moved.fail(now, jitter) if report.failed else moved.succeed()
         store.save(moved)
-        store.forget(leased.organisation, [one.event for one in report.taken])
+        replayed = [one.event for one in report.taken if one in delivery.replays]
+        store.forget(leased.organisation, replayed)
         for one, error in report.refused.items():
             # What is refused ahead of one that is missing is not passed over: it comes again.
             if one.stream_number <= reached:
@@ -310,7 +297,6 @@ def _following(
         following=[known[number] for number, _ in stream if number in known],
         erased=frozenset(number for number, _ in stream if number not in known),
         for_mail=frozenset(for_mail),
-        head=work.log.counter(organisation),
     )
 
 

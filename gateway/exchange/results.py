@@ -13,6 +13,7 @@ from uuid import UUID
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.handoff import HandoffState
+from gateway.domain.notification import RefusedNotification
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
@@ -217,18 +218,6 @@ class EventPage:
 
 
 @dataclass(frozen=True)
-class KeptRefusal:
-    """A notification that the receiver refused, and why in its own words."""
-
-    event: UUID
-    stream_number: int
-    error: str
-    description: str
-    refused_at: datetime
-    replay: bool
-
-
-@dataclass(frozen=True)
 class NotificationStatus:
     """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
 
@@ -241,7 +230,7 @@ class NotificationStatus:
     head: int
     failures: int
     next_attempt_at: datetime | None
-    refused: Sequence[KeptRefusal]
+    refused: Sequence[RefusedNotification]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from gateway.kernel.results import to_json
 
 @click.group()
 def notification() -> None:
-    """Send members' notifications to their receivers, and list these."""
+    """Send members' notifications to their receivers."""
 
 
 @notification.command("list")

@@ -56,7 +56,7 @@ def poll(call: Call) -> dict[str, Any]:
     found = notifications.poll(call.ports, call.caller, most, body.get("ack", ()), refused)
     wait_for = request.environ.get(WAIT_FOR)
     if wait_for and most and not found.sets and not body.get("returnImmediately", False):
-        wait_for(call.caller.organisation, found.head)
+        wait_for(call.caller.organisation, found.acknowledged)
     return {"sets": found.sets, "moreAvailable": found.more}
 
 
