@@ -111,13 +111,17 @@ class Deliverer:
             self._count(report)
         except Exception as error:  # its lease ends, and the turn comes again
             failure = place_of(error)
+            self.stopping.wait(1.0)  # a log that is frozen, say, is not asked ten times a second
         self._tell((organisation, way), failure)
 
     def _due(self) -> set[Receiver]:
         """The receivers for which something waits."""
+        now = self.gateway.ports.now()
+        known = self._read_at is not None and now < self._read_at + RECEIVERS_EVERY
+        if known and not self._receivers:
+            return set()
         with self.gateway.store.begin(TransactionMode.READ) as work:
-            now = self.gateway.ports.now()
-            if self._read_at is None or now >= self._read_at + RECEIVERS_EVERY:
+            if not known:
                 self._receivers, self._read_at = _receivers(self.gateway.config, work), now
             states = {
                 (one.cursor.organisation, way): one

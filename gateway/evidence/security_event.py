@@ -66,16 +66,6 @@ def jti_of(event: UUID, organisation: str) -> str:
     return f"{event}.{organisation}"
 
 
-def read_jti(jti: str, organisation: str) -> UUID | None:
-    """The event of a token's id; None for what is not an id of the organisation's."""
-    text, _, receiver = jti.partition(".")
-    try:
-        event = UUID(text)
-    except ValueError:
-        return None
-    return event if (str(event), receiver) == (text, organisation) else None
-
-
 def issue(
     told: EventNotification, *, issuer: str, organisation: str, at: datetime, signer: Signer
 ) -> str:
