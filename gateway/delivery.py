@@ -131,7 +131,7 @@ class Deliverer:
         waiting = {
             receiver
             for receiver, state in states.items()
-            if (state.lag or state.replays) and state.cursor.is_due(now)
+            if state.pending and state.cursor.is_due(now)
         }
         return {one for one in self._receivers if one not in states or one in waiting}
 

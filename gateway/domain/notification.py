@@ -106,3 +106,9 @@ class DeliveryState:
     def lag(self) -> int:
         """How many notifications are still to be acknowledged."""
         return self.head - self.cursor.acknowledged
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to deliver; refused ones are sent again to receivers alone."""
+        replays = self.replays if self.cursor.way is DeliveryWay.NOTIFICATION else 0
+        return self.lag + replays > 0

@@ -1,5 +1,6 @@
 """How far notifications are acknowledged, and when a receiver that failed is tried again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from gateway.domain.notification import (
@@ -7,6 +8,7 @@ from gateway.domain.notification import (
     LEASE,
     LONGEST_PAUSE,
     Cursor,
+    DeliveryState,
     DeliveryWay,
     last_contiguous,
 )
@@ -47,3 +49,12 @@ def test_a_receiver_is_due_unless_it_pauses_or_is_served_by_another() -> None:
     assert not failed.is_due(NOON)
     assert failed.is_due(NOON + timedelta(seconds=1))
     assert failed.succeed().failures == 0
+
+
+def test_what_was_refused_is_sent_again_to_a_receiver_and_not_by_mail() -> None:
+    at_head = CURSOR.advance(5)
+    assert not DeliveryState(at_head, 5, refused=1, replays=0).pending
+    assert DeliveryState(at_head, 5, refused=1, replays=1).pending
+    assert DeliveryState(CURSOR, 5, refused=0, replays=0).pending
+    by_mail = replace(at_head, way=DeliveryWay.MAIL)
+    assert not DeliveryState(by_mail, 5, refused=1, replays=1).pending
