@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.organisation import organisation_uri
+from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.signature import PublicKey, is_valid
@@ -137,5 +138,5 @@ def _read(members: Mapping[str, Any], at: datetime) -> EventNotification:
         at=at,
         handoff=None if handoff is None else UUID(handoff),
         urgency=None if urgency is None else str(urgency),
-        due_at=None if due_at is None else datetime.fromisoformat(due_at),
+        due_at=None if due_at is None else parse_timestamp(due_at),
     )
