@@ -388,7 +388,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             replace(
-                any_text("address", "The receiver's address, as https://host/path."),
+                any_text("address", "The receiver's address, an https URL."),
                 read=members.read_push_address,
             ),
         ),

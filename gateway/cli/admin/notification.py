@@ -26,7 +26,7 @@ def list_receivers(session: AdminSession) -> None:
             one["head"] - one["acknowledged"],
             len(one["refused"]),
             one["failures"],
-            one["next_attempt_at"] or "-",
+            (one["next_attempt_at"] or "-")[:19],
             one["push_address"] or "collects",
         )
         for one in found

@@ -83,7 +83,7 @@ def test_what_is_not_of_the_standard_is_refused(hotline, body):
 
 def test_only_a_poll_with_nothing_to_give_waits(line, hotline, waits):
     everything = poll(hotline)["sets"]
-    assert hotline.post("/notifications", {}, key=None).json["sets"] == everything
+    assert hotline.post("/notifications", {}, key=None).json["sets"].keys() == everything.keys()
     assert waits == []
     hotline.post("/notifications", {"maxEvents": 0, "ack": [*everything]}, key=None)
     assert waits == [], "it wanted none"
