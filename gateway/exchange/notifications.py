@@ -186,7 +186,7 @@ def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
         head=work.log.counter(organisation.slug),
         failures=cursor.failures,
         next_attempt_at=cursor.next_at,
-        refused=work.notifications.refused(organisation.slug),
+        refused=work.notifications.refused(organisation.slug)[:MOST],
     )
 
 
@@ -276,8 +276,9 @@ def _following(
 ) -> Delivery:
     """What comes after the cursor, and the refused ones that are to be sent again."""
     cursor = work.notifications.cursor(organisation, way)
-    refused = [] if way is DeliveryWay.MAIL else work.notifications.refused(organisation)
-    replays = [(one.stream_number, one.event) for one in refused if one.replay]
+    by_mail = way is DeliveryWay.MAIL
+    again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
+    replays = [(one.stream_number, one.event) for one in again]
     stream = work.log.stream(organisation, cursor.acknowledged, most)
     known: dict[int, EventNotification] = {}
     for_mail = set[UUID]()

@@ -221,7 +221,8 @@ class EventPage:
 class NotificationStatus:
     """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
 
-    ``failures`` counts the attempts to push since the last one that was answered.
+    ``failures`` counts the attempts to push since the last one that was answered; of those
+    ``refused`` the first hundred are shown.
     """
 
     organisation: str

@@ -469,8 +469,9 @@ class NotificationStore(Protocol):
     def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
         """The last number of each of these organisations' streams, where it has one."""
 
-    def refused(self, organisation: str) -> Sequence[RefusedNotification]:
-        """What the organisation's receiver refused, in the stream's order."""
+    def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
+        sent again."""
 
     def refuse(self, refused: RefusedNotification) -> None:
         """Keep a refused notification, or replace what is known of it."""

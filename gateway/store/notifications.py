@@ -49,6 +49,7 @@ _REFUSED = (
     .where(refused_notification.c.organisation == bindparam("of_organisation"))
     .order_by(refused_notification.c.stream_number)
 )
+_REPLAYED = _REFUSED.where(refused_notification.c.replay)
 _refusing = insert(refused_notification)
 _REFUSE = _refusing.on_conflict_do_update(
     index_elements=[refused_notification.c.organisation, refused_notification.c.event],
@@ -91,8 +92,9 @@ class SqlNotifications:
         rows = self._transaction.execute(_HEADS, {"organisations": sorted(organisations)})
         return {row.organisation: row.last for row in rows}
 
-    def refused(self, organisation: str) -> Sequence[RefusedNotification]:
-        rows = self._transaction.execute(_REFUSED, {"of_organisation": organisation})
+    def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        statement = _REPLAYED if replay else _REFUSED
+        rows = self._transaction.execute(statement, {"of_organisation": organisation})
         return [RefusedNotification(*row) for row in rows]
 
     def refuse(self, refused: RefusedNotification) -> None:
