@@ -216,6 +216,27 @@ class Config:
         "By default those of France: police, European emergency number, children in danger.",
         ("17", "112", "119"),
     )
+    receivers_ca_path: str | None = _setting(
+        "notifications.ca_file",
+        setting_validators.text,
+        "The file of the certificate authorities that receivers of notifications are believed\n"
+        "by (PEM). Left out, those of the system.",
+        None,
+    )
+    private_receivers: bool = _setting(
+        "notifications.private_addresses",
+        setting_validators.boolean,
+        "Whether notifications may be sent to addresses of this host and of private networks.\n"
+        "Otherwise they may not: the address of a receiver must be no way into your network.",
+        False,
+    )
+    mail_command: tuple[str, ...] | None = _setting(
+        "notifications.mail_command",
+        setting_validators.command,
+        "A program of yours, without a shell, that tells members of what is urgent or overdue:\n"
+        'as in ["/usr/local/bin/notify"]. It gets one line of JSON, and nothing of a case.',
+        None,
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,
@@ -265,6 +286,11 @@ class Config:
     def metrics_folder(self) -> Path:
         """The folder in which the processes count together, absolute."""
         return self.folder / self.metrics_path
+
+    @property
+    def receivers_ca(self) -> Path | None:
+        """The file of the authorities that receivers are believed by, absolute."""
+        return None if self.receivers_ca_path is None else self.folder / self.receivers_ca_path
 
     @property
     def database_file(self) -> Path | None:

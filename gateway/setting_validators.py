@@ -102,6 +102,13 @@ def boolean(value: object) -> bool:
     return value
 
 
+def command(value: object) -> tuple[str, ...]:
+    """A command to run, without a shell: its program, and each argument, as texts of a list."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('must be a list of texts, as in ["/usr/local/bin/notify", "--short"]')
+    return tuple(text(one) for one in value)
+
+
 def time_zone(value: object) -> ZoneInfo:
     """A civil time zone."""
     try:

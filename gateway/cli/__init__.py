@@ -126,6 +126,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Create signing and encryption keys for your organisation.",
     ),
+    "notification": Subcommand(
+        "gateway.cli.notification:notification",
+        PARTNERS,
+        "Poll or watch for events that concern you, and replay refused ones.",
+    ),
     "outbox": Subcommand(
         "gateway.cli.system:outbox",
         PARTNERS,

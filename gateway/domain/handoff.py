@@ -114,6 +114,12 @@ class Handoff:
         """The organisation that answers."""
         return self.address.organisation
 
+    @property
+    def urgency(self) -> str | None:
+        """How soon an answer was due when it was offered; None where no term is that long."""
+        given = self.due_at - self.offered_at
+        return next((urgency for urgency, term in DUE.items() if term == given), None)
+
 
 @dataclass(frozen=True)
 class HandoffAnswer:

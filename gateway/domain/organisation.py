@@ -361,7 +361,8 @@ class Organisation:
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
-    and present.
+    and present. ``push_address`` is where its notifications are sent to, None where it collects
+    them.
     """
 
     slug: str
@@ -382,6 +383,7 @@ class Organisation:
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
+    push_address: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

@@ -14,6 +14,7 @@ from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import RefusedNotification
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
@@ -270,6 +271,30 @@ class EventPage:
     signed_head: SignedText
     events: Sequence[StreamEntry]
     next: str | None
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
+
+    ``failures`` counts the attempts to push since the last one that was answered; of those
+    ``refused`` the first hundred are shown.
+    """
+
+    organisation: str
+    push_address: str | None
+    acknowledged: int
+    head: int
+    failures: int
+    next_attempt_at: datetime | None
+    refused: Sequence[RefusedNotification]
+
+
+@dataclass(frozen=True)
+class ReplayedNotification:
+    """A refused notification that is sent again."""
+
+    event: UUID
 
 
 @dataclass(frozen=True)

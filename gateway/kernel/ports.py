@@ -19,6 +19,7 @@ from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.domain.invitation import Invitation
 from gateway.domain.measure import EMBARGO, Measure, Terms
+from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
     Administrator,
     Certificate,
@@ -487,6 +488,35 @@ class StaffStore(Protocol):
         """Let an entry end at a moment."""
 
 
+class NotificationStore(Protocol):
+    """How far each organisation's stream was delivered, and what its receiver refused."""
+
+    def cursor(self, organisation: str, way: DeliveryWay, begin: int = 0) -> Cursor:
+        """An organisation's cursor, at ``begin`` where there was none.
+
+        In a writing transaction it is made, and its row is locked.
+        """
+
+    def save(self, cursor: Cursor) -> None:
+        """Replace the stored one, which `cursor` locked."""
+
+    def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
+        """Every stored cursor of a way, by organisation, beside its stream."""
+
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        """The last number of each of these organisations' streams, where it has one."""
+
+    def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
+        sent again."""
+
+    def refuse(self, refused: RefusedNotification) -> None:
+        """Keep a refused notification, or replace what is known of it."""
+
+    def forget(self, organisation: str, events: Collection[UUID]) -> None:
+        """Forget refused notifications: their receiver took them."""
+
+
 class UnitOfWork(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -510,6 +540,7 @@ class UnitOfWork(Protocol):
     conformance: ConformanceStore
     successions: SuccessionStore
     staff: StaffStore
+    notifications: NotificationStore
     first: bool
 
     def __enter__(self) -> Self:
@@ -631,10 +662,11 @@ class Authority(Protocol):
 class Ports:
     """The filled sockets that every action gets.
 
-    ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
-    ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded; ``embargo_terms`` how long an embargo holds;
-    ``emergency_numbers`` are named where an offer about an imminent danger is refused.
+    ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
+    the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
+    the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
+    recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
+    named where an offer about an imminent danger is refused.
     """
 
     issuer: str
@@ -642,6 +674,7 @@ class Ports:
     begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
     policy: Policy
     attester: Signer
+    notifier: Signer
     checkpoint_signer: CheckpointSigning
     keys: CaseKeys
     now: Callable[[], datetime]

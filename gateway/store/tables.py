@@ -35,6 +35,7 @@ from sqlalchemy import (
 from gateway.domain.case import CaseState
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
 from gateway.store.columns import (
     NUMBER,
@@ -482,6 +483,38 @@ spent_assertion = Table(
     Column("expires_at", Instant, nullable=False),
     PrimaryKeyConstraint("client", "jti"),
     Index("spent_assertion_by_end", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+# --- Notifications: how far each organisation's own stream was delivered --------------------------
+
+# Everything after `acknowledged` is still to come: nothing is queued. A row is made by the first
+# delivery or acknowledgement.
+notification_cursor = Table(
+    "notification_cursor",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("way", Choice(DeliveryWay), nullable=False),
+    Column("acknowledged", NUMBER, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("next_at", Instant),
+    Column("leased_until", Instant),
+    PrimaryKeyConstraint("organisation", "way"),
+    sqlite_with_rowid=False,
+)
+
+# What a receiver refused; `error` and `description` are its own words.
+refused_notification = Table(
+    "refused_notification",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("stream_number", NUMBER, nullable=False),
+    Column("error", TEXT, nullable=False),
+    Column("description", TEXT, nullable=False),
+    Column("refused_at", Instant, nullable=False),
+    Column("replay", Boolean, nullable=False),
+    PrimaryKeyConstraint("organisation", "event"),
     sqlite_with_rowid=False,
 )
 

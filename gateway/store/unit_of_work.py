@@ -19,6 +19,7 @@ from gateway.kernel.ports import (
     IdempotencyStore,
     InvitationStore,
     LogStore,
+    NotificationStore,
     OrganisationStore,
     ProposalStore,
     RateLimits,
@@ -36,6 +37,7 @@ from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
 from gateway.store.log import EventHeader, SqlLog
+from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
     SqlConformance,
     SqlInvitations,
@@ -66,6 +68,7 @@ class SqlUnitOfWork:
     conformance: ConformanceStore
     successions: SuccessionStore
     staff: StaffStore
+    notifications: NotificationStore
     first: bool
 
     def __init__(
@@ -170,6 +173,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "conformance": SqlConformance,
     "successions": SqlSuccessions,
     "staff": SqlStaff,
+    "notifications": SqlNotifications,
 }
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,

@@ -98,6 +98,7 @@ SHAPES: Mapping[str, Shape] = {
     "Handoffs": _page("HandoffSummary"),
     "Successions": _object(items=_several("SuccessionView")),
     "StaffRegister": _page("StaffMember"),
+    "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),
     "OpenInvitations": _page("OpenInvitation"),

@@ -47,7 +47,14 @@ from gateway.domain.vocabulary import StatementKind, SubjectCategory
 from tests.each import each
 from tests.store import samples
 
-ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.search")
+ON_LOG = (
+    "directory.read",
+    "events.read",
+    "notification.poll",
+    "notification.replay",
+    "receipt.read",
+    "audit.search",
+)
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
 ON_CASE = (
     "case.submit",
@@ -69,6 +76,8 @@ BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
     "organisation.reject",
+    "notification.set_push",
+    "notification.end_push",
     "organisation.admit",
     "organisation.activate",
     "organisation.suspend",

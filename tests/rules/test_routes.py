@@ -59,6 +59,9 @@ API = {
     ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
+    ("POST", "/notifications"): ("notification.poll", "events.read"),
+    ("GET", "/notifications"): ("notification.poll", "events.read"),
+    ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
     ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (
@@ -91,6 +94,7 @@ OPEN_TO_CERTIFICATES = {
     ("GET", "/.well-known/est/cacerts"),
     ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/keys/notification"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -99,6 +103,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
+    ("GET", "/keys/notification"),
     ("GET", "/log/vkey"),
     ("GET", "/log/predecessor"),
     ("GET", "/checkpoint"),
@@ -190,7 +195,9 @@ def test_every_write_asks_for_a_idempotency_key():
     LINE.keeps_staff(ABROAD)
     hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
-        assert one.writes == (one.method == "POST" and one.path != "/handoffs/preview")
+        assert one.writes == (
+            one.method == "POST" and one.path not in {"/handoffs/preview", "/notifications"}
+        )
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
             partner = keeper if one.scope == STAFF_SCOPE else hotline

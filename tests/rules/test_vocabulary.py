@@ -12,6 +12,7 @@ from gateway.exchange import (
     conformance,
     handoffs,
     measures,
+    notifications,
     offers,
     receipts,
     successions,
@@ -63,11 +64,19 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
+    "notification": (notifications,),
 }
 AUDITORS = {"audit.search": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
-"""Administrators plan what the two offices then approve, cancel it, and erase cases early."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {
+    "succession.plan",
+    "succession.cancel",
+    "case.erase",
+    "notification.set_push",
+    "notification.end_push",
+}
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
+which address notifications go."""
 
 READS = {
     "case.read": "look_up",

@@ -223,6 +223,11 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
+    first, *_ = story.post(HOTLINE, "/notifications", {"maxEvents": 2})["sets"]
+    errors = {first: {"err": "invalid_key"}}
+    story.post(HOTLINE, "/notifications", {"setErrs": errors, "returnImmediately": True})
+    (kept,) = story.get(HOTLINE, "/notifications")["refused"]
+    story.post(HOTLINE, "/notifications/{event}/replay", BY, event=kept["event"])
     term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
     story.line.gateway.administer("audit_access.grant", HOTLINE, coverage="all", **term)
     story.get(HOTLINE, "/whoami")

@@ -299,6 +299,7 @@ def schema_of(name: str, named: Mapping[str, fields.Field[Any]]) -> type[StrictS
 
 several = StrictArray
 whole = StrictInteger
+boolean = StrictBoolean
 
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -321,6 +322,8 @@ moment = partial(
     ),
 )
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
+jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
