@@ -24,7 +24,7 @@ from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import erasure, succession_execution
+from gateway.exchange import duties, erasure, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.authentication import prune_tokens
@@ -395,6 +395,11 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport(tuple(alarms))
 
 
+def sweep_duties(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Remind of what is due, and record what is overdue."""
+    return DutyReport(more=duties.sweep(upkeep.gateway.ports))
+
+
 def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
@@ -504,6 +509,7 @@ DUTIES: tuple[Duty, ...] = (
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
+    Duty("due", _MINUTE, sweep_duties, "nobody is told what is due", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
     Duty(

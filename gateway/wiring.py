@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -184,6 +184,8 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         random=secrets.token_bytes,
         fingerprint_key=signing.fingerprint,
         denials_per_minute=config.denials_per_minute,
+        due=config.due,
+        follow_up=timedelta(hours=config.due_second_person),
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

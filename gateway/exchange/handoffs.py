@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
+    HandoffPlace,
     HandoffState,
     outcome_code_for,
     was_accepted,
@@ -33,8 +33,11 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
@@ -44,10 +47,12 @@ from gateway.exchange.results import (
     AnswerView,
     Conditions,
     ContentPresentation,
+    DutyView,
     HandoffSummary,
     HandoffView,
     SucceededBy,
     Succeeds,
+    WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.ports import Ports
@@ -64,7 +69,14 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, LoggedEvent
+
+
+@dataclass(frozen=True)
+class HandoffPage(Page[HandoffSummary]):
+    """A page of a box; the first one says how many handoffs wait."""
+
+    waiting: WaitingTotals | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +206,10 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, found.id, step, context.now)
+    if step is HandoffAction.DELAY:
+        until = parse_timestamp(asked.fields["until"])
+        duties.delay(context.work, found.id, until, context.now)
     context.record(
         _parties(found), package_digest=found.package_digest, document_sha256=document.digest
     )
@@ -324,7 +340,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
-            **vars(_summary(found)),
+            **vars(_summary(context, found)),
             assurance=version.assurance,
             conditions=Conditions(conditions(verified.claims)),
             routing=sd_jwt.parse(version.document).present(routing).compact(),
@@ -334,9 +350,26 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
+            duties=_duties(context, found),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -370,7 +403,8 @@ def _shown_answer(context: RequestContext, answer: HandoffAnswer) -> AnswerView:
         return shown
     document = sd_jwt.parse(answer.document)
     readable = [d for d in document.disclosures if d.name != "by"]
-    code = next((d.value for d in readable if d.name == "code"), None)
+    outcome = answer.move is HandoffAction.OUTCOME
+    code = next((d.value for d in readable if outcome and d.name == "code"), None)
     seen = None if code is None else _code_for(context, answer, code)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
@@ -392,18 +426,48 @@ def page(
     caller: Caller,
     *,
     box: str,
-    state: HandoffState | None,
-    after: UUID | None,
+    after: str | None,
     limit: int,
-) -> Page[HandoffSummary]:
-    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+    state: HandoffState | None = None,
+    urgency: Urgency | None = None,
+    matter: str | None = None,
+    overdue: bool = False,
+) -> HandoffPage:
+    """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    def query(context: RequestContext) -> Page[HandoffSummary]:
-        wanted = None if state is None else str(state)
-        rows = partial(context.work.handoffs.page, caller.organisation, box, wanted)
-        return collect_page(rows, attrgetter("id"), partial(_in_list, context), after, limit)
+    ``after`` is the cursor of the page before, None for the first page.
+    """
+
+    def query(context: RequestContext) -> HandoffPage:
+        filters = HandoffFilter(
+            state=None if state is None else str(state),
+            urgency=urgency,
+            matter=matter,
+            overdue_at=context.now if overdue else None,
+        )
+
+        def rows(cursor: str, number: int) -> Sequence[Handoff]:
+            place = HandoffPlace.read(cursor) if cursor else None
+            listed = context.work.handoffs.page
+            return listed(caller.organisation, box, filters, place, number)
+
+        view = partial(_in_list, context)
+        found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
+        waiting = None if after else _waiting(context, box)
+        return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
+    """How many wait for an answer; None for who declared an interest: the numbers would tell of
+    cases that are kept from it (R9)."""
+    day = context.today.day
+    if any(one.period.holds(day) for one in context.organisation.interests):
+        return None
+    found = context.work.handoffs.waiting(context.caller.organisation, box, context.now)
+    by_urgency = {str(one): found.by_urgency.get(one, 0) for one in Urgency}
+    return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
 def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
@@ -414,7 +478,7 @@ def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
         return None
-    return _summary(handoff) if shows else None
+    return _summary(context, handoff) if shows else None
 
 
 def _party_to(context: RequestContext, handoff: UUID) -> Handoff:
@@ -499,7 +563,7 @@ def _answered(answer: HandoffAnswer) -> Answered:
     return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
-def _summary(handoff: Handoff) -> HandoffSummary:
+def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     return HandoffSummary(
         handoff=handoff.id,
         state=handoff.state,
@@ -511,7 +575,11 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         case_digest=handoff.case_digest,
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
+        urgency=handoff.urgency,
+        matter=sorted(handoff.matter),
         due_at=handoff.due_at,
+        overdue=handoff.overdue(context.now),
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        break_glass=handoff.break_glass,
     )

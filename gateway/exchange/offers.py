@@ -10,7 +10,8 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
 from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
@@ -22,6 +23,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find, sealed_of, view_on
@@ -296,6 +298,8 @@ def _offer(
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
+    urgency = Urgency(verified.content["urgency"])
+    due_at = context.now + context.ports.due[urgency]
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -308,8 +312,10 @@ def _offer(
         package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
         conditions_digest=terms,
+        urgency=urgency,
+        matter=_matter(verified, draft.permitted_disclosures),
         offered_at=context.now,
-        due_at=answer_due_at(verified.content["urgency"], context.now),
+        due_at=due_at,
         expires_at=wanted.expires_at,
     )
     answer = HandoffAnswer(
@@ -323,8 +329,16 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
+    owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
+    context.work.duties.add(owed)
     _record(context, handoff, signed)
     return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
+
+
+def _matter(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+    """The matters of a case, where its recipient may know them."""
+    shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
+    return frozenset(verified.content["matter"]) if shown else frozenset()
 
 
 def _offered_again(

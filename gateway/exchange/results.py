@@ -12,10 +12,14 @@ from uuid import UUID
 
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
+DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
+BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.marking.conditions` gives them."""
@@ -146,6 +150,28 @@ class AnswerView:
 
 
 @dataclass(frozen=True)
+class DutyView:
+    """Something that a party of a handoff owes, or owed until ``closed_at``."""
+
+    kind: DutyKind
+    organisation: str
+    due_at: datetime
+    closed_at: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class WaitingTotals:
+    """How many handoffs of a box wait for an answer, by urgency, and how many are overdue."""
+
+    imminent_danger: int
+    urgent: int
+    priority: int
+    normal: int
+    overdue: int
+
+
+@dataclass(frozen=True)
 class HandoffSummary:
     """A handoff in a list."""
 
@@ -158,10 +184,14 @@ class HandoffSummary:
     version: int
     case_digest: Digest
     purpose: Sequence[str]
+    urgency: Urgency
+    matter: Sequence[str]
     offered_at: datetime
-    due_at: datetime
+    due_at: DueAt | None
+    overdue: bool
     expires_at: datetime | None
     ended_by: EndedBy | None
+    break_glass: BreakGlass
 
 
 @dataclass(frozen=True)
@@ -194,6 +224,7 @@ class HandoffView(HandoffSummary):
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
+    duties: Sequence[DutyView] = ()
 
 
 @dataclass(frozen=True)

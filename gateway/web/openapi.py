@@ -85,7 +85,10 @@ SHAPES: Mapping[str, Shape] = {
         erase_on=date,
     ),
     "Cases": _page("CaseSummary"),
-    "Handoffs": _page("HandoffSummary"),
+    "Handoffs": {
+        **_page("HandoffSummary"),
+        "properties": {**_page("HandoffSummary")["properties"], "waiting": one_of("WaitingTotals")},
+    },
     "Successions": _object(items=_several("SuccessionView")),
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),

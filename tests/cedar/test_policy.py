@@ -57,6 +57,7 @@ ON_HANDOFF = (
     "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
+    "handoff.delay",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",

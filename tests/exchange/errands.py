@@ -6,6 +6,7 @@ action, the caller, and what comes after the idempotency key.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,13 @@ def _outcome(gateway: Founded) -> Errand:
     return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
 
 
+def _delay(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    until = (gateway.clock() + timedelta(days=20)).isoformat()
+    said = answers.said("officer-1", code="workload", until=until)
+    return Errand(answers.delay, caller(OFMIN), (handoff, said))
+
+
 def _close(gateway: Founded) -> Errand:
     return Errand(
         answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
@@ -142,4 +150,5 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "report an outcome": _outcome,
     "close a handoff": _close,
     "consult a handoff": _consult,
+    "delay an answer": _delay,
 }

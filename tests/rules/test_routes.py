@@ -41,6 +41,7 @@ API = {
     ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.report_outcome", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
