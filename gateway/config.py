@@ -213,7 +213,7 @@ class Config:
     due_second_person: int = _setting(
         "due.second_person",
         setting_validators.integer(1, 72),
-        "Hours in which a second person follows, where one person acted alone in imminent danger.",
+        "Hours in which a second person follows, where one person acted in imminent danger.",
         FOLLOW_UP // _HOUR,
     )
     require_signed: bool = _setting(

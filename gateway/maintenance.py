@@ -509,7 +509,7 @@ DUTIES: tuple[Duty, ...] = (
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
-    Duty("due", _MINUTE, sweep_duties, "nobody is told what is due", records=True),
+    Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
     Duty(

@@ -15,7 +15,7 @@ from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
 
 
-class Filters(TypedDict, total=False):
+class BoxFilters(TypedDict, total=False):
     """Which handoffs of a box are listed; what is None is not asked for."""
 
     urgency: str | None
@@ -27,13 +27,13 @@ class HandoffClient(ClientBase):
     """The handoffs that this member is a party of."""
 
     def inbox(
-        self, state: str | None = None, **filters: Unpack[Filters]
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
     ) -> Iterator[dict[str, Any]]:
         """The handoffs received, by urgency, then due time, page by page as they are iterated."""
         return self._box("in", state, filters)
 
     def outbox(
-        self, state: str | None = None, **filters: Unpack[Filters]
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
     ) -> Iterator[dict[str, Any]]:
         """The handoffs sent, likewise."""
         return self._box("out", state, filters)
@@ -82,7 +82,7 @@ class HandoffClient(ClientBase):
         """
         return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
 
-    def _box(self, box: str, state: str | None, filters: Filters) -> Iterator[dict[str, Any]]:
+    def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
         wanted["overdue"] = "true" if filters.get("overdue") else None
         query = urlencode({name: value for name, value in wanted.items() if value})

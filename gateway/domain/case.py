@@ -26,6 +26,7 @@ CLEAR_MARKING = CONDITIONS
 PROPERTIES: Mapping[str, str] = {
     "matter": "routing",
     "urgency": "routing",
+    "urgency_reason": "routing",
     "legal_basis": "basis",
     "embargo": "marking",
     "release_to": "marking",
@@ -60,7 +61,7 @@ SEALABLE = ("items", "statements", "subjects")
 the text that nobody else can open."""
 
 GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
-ROUTING_FIELDS = ("matter", "urgency")
+ROUTING_FIELDS = ("matter", "urgency", "urgency_reason")
 
 LONGEST_RETENTION = timedelta(days=3653)
 """Ten years: the farthest day of erasure."""

@@ -49,7 +49,7 @@ class DutyKind(StrEnum):
 
 @dataclass(frozen=True)
 class DutyTerms:
-    """Who owes it, which answers fulfil or end it, and whether the other party is told of it."""
+    """Who owes it, which answers fulfil or end it, and whether the other party learns of it."""
 
     owes: AnswerAuthor
     ended_by: frozenset[HandoffAction]
@@ -90,11 +90,11 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
 
 
 @dataclass(frozen=True)
-class Duty:
+class HandoffDuty:
     """One thing that an organisation owes about a handoff.
 
     ``source`` is the event that it follows from, ``since`` when that was. ``next_at`` is when the
-    sweeper looks at it next, None when nothing is left to tell: it is closed, or recorded as
+    sweeper looks at it next, None when nothing is left to record: it is closed, or recorded as
     overdue, which happens once.
     """
 
@@ -114,23 +114,23 @@ class Duty:
         """What its kind means."""
         return DUTIES[self.kind]
 
-    def remind(self, now: datetime) -> "Duty":
+    def remind(self, now: datetime) -> "HandoffDuty":
         """The duty once its organisation was reminded."""
         return replace(self, reminded_at=now, next_at=self.due_at)
 
-    def wait(self, until: datetime) -> "Duty":
+    def wait(self, until: datetime) -> "HandoffDuty":
         """The duty when the sweeper leaves it alone for a while."""
         return replace(self, next_at=until)
 
-    def record_overdue(self, now: datetime) -> "Duty":
+    def record_overdue(self, now: datetime) -> "HandoffDuty":
         """The duty once it is recorded that it is overdue."""
         return replace(self, overdue_at=now, next_at=None)
 
-    def close(self, now: datetime) -> "Duty":
+    def close(self, now: datetime) -> "HandoffDuty":
         """The duty once it is fulfilled, or owed no more."""
         return replace(self, closed_at=now, next_at=None)
 
-    def delay(self, until: datetime, now: datetime) -> "Duty":
+    def delay(self, until: datetime, now: datetime) -> "HandoffDuty":
         """The duty with a later time. Raises WrongState for one that is not later, or too far."""
         if until <= max(self.due_at, now):
             raise WrongState("a delay names a time after the present due time, and after now")
@@ -144,12 +144,12 @@ class Duty:
 
 def begin(
     handoff: Handoff, kind: DutyKind, source: UUID, since: datetime, due_at: datetime
-) -> Duty:
+) -> HandoffDuty:
     """A new duty about a handoff, whose organisation is reminded at half of its term."""
     owes = DUTIES[kind].owes
     organisation = handoff.originator if owes is AnswerAuthor.ORIGINATOR else handoff.recipient
     half = _half(since, due_at)
-    return Duty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
+    return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
 
 
 def _half(since: datetime, due_at: datetime) -> datetime:
@@ -175,7 +175,7 @@ class SweepClock:
         again = self.resumed_at is not None and self.swept_at < self.resumed_at + NOTICE
         return SweepClock(now, self.stopped_at if again else self.swept_at, now)
 
-    def overdue_from(self, duty: Duty, urgency: Urgency) -> datetime:
+    def overdue_from(self, duty: HandoffDuty, urgency: Urgency) -> datetime:
         """When a duty may be recorded as overdue: what fell due in an interruption, after it."""
         if self.stopped_at is None or self.resumed_at is None:
             return duty.due_at
@@ -184,7 +184,7 @@ class SweepClock:
         danger = urgency is Urgency.IMMINENT_DANGER
         return self.resumed_at + (NOTICE_IN_DANGER if danger else NOTICE)
 
-    def interrupted(self, duty: Duty) -> timedelta:
+    def interrupted(self, duty: HandoffDuty) -> timedelta:
         """How much of a duty's term the last interruption took."""
         if self.stopped_at is None or self.resumed_at is None:
             return timedelta(0)

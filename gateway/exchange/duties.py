@@ -1,4 +1,4 @@
-"""What parties owe about a handoff: closed with the answer, and told of by maintenance as the time
+"""What parties owe about a handoff: closed with the answer, and recorded by maintenance as the time
 runs out."""
 
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import Duty, DutyKind, SweepClock
+from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAction
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
@@ -49,8 +49,8 @@ def sweep(ports: Ports) -> bool:
     """Remind of duties at half of their term, and record those that are overdue; whether more are
     due at once.
 
-    Raises LogFrozen, Busy. Each is told once: what was told is a column of the duty, written in
-    the transaction of the event.
+    Raises LogFrozen, Busy. Each step is recorded once: it is a column of the duty, written in the
+    transaction of its event.
     """
     now = ports.now()
     with ports.begin(TransactionMode.READ) as work:
@@ -67,7 +67,7 @@ def sweep(ports: Ports) -> bool:
     return len(due) == AT_ONCE
 
 
-def _in_order(work: UnitOfWork, due: Sequence[Duty]) -> Sequence[Duty]:
+def _in_order(work: UnitOfWork, due: Sequence[HandoffDuty]) -> Sequence[HandoffDuty]:
     """Duties in the order in which everybody locks their handoffs: by case, then id."""
     found = {one.handoff: work.handoffs.get(one.handoff) for one in due}
     order = {id_: (one.originator, one.case, id_) for id_, one in found.items() if one is not None}
@@ -83,7 +83,7 @@ class _Sweep:
     clock: SweepClock
     now: datetime
 
-    def tell(self, handoff: Handoff, duty: Duty) -> None:
+    def tell(self, handoff: Handoff, duty: HandoffDuty) -> None:
         """Do with a duty what its time asks for: remind, wait, or record that it is overdue."""
         earliest = self.clock.overdue_from(duty, handoff.urgency)
         if duty.reminded_at is None:
@@ -95,8 +95,8 @@ class _Sweep:
             self.work.duties.save(duty.record_overdue(self.now))
             self.record("handoff.mark_overdue", handoff, duty)
 
-    def record(self, action: str, handoff: Handoff, duty: Duty) -> None:
-        """Record what is told of a duty, for who owes it; that it is overdue for both parties,
+    def record(self, action: str, handoff: Handoff, duty: HandoffDuty) -> None:
+        """Record a step of a duty, for who owes it; that it is overdue for both parties,
         unless it is no concern of the other."""
         overdue = action == "handoff.mark_overdue"
         named = {handoff.originator: "originator", handoff.recipient: "recipient"}

@@ -117,7 +117,7 @@ class OfferResult:
     case: UUID
     version: int
     to: Addressee
-    due_at: datetime
+    due_at: DueAt | None
     offer: SignedText
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]

@@ -16,7 +16,7 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import DUE, FOLLOW_UP, Duty, SweepClock
+from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
@@ -291,20 +291,20 @@ class DutyStore(Protocol):
     A duty is added and saved in a transaction that holds its handoff (`HandoffStore.get`).
     """
 
-    def add(self, duty: Duty) -> None:
+    def add(self, duty: HandoffDuty) -> None:
         """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
 
-    def save(self, duty: Duty) -> None:
+    def save(self, duty: HandoffDuty) -> None:
         """Replace the stored one, which must be open; else EditConflict."""
 
-    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[Duty]:
+    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         """The duties of a handoff, the oldest first."""
 
-    def open_of_case(self, originator: str, case: UUID) -> Sequence[Duty]:
+    def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         """The open duties of every handoff of a case."""
 
-    def due(self, now: datetime, limit: int) -> Sequence[Duty]:
-        """Duties of which there is something to tell now, the longest due first."""
+    def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
+        """Duties of which there is something to record now, the longest due first."""
 
     def overdue(self, now: datetime) -> int:
         """How many open duties are past their due time."""

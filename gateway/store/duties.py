@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, insert, null, select, update
 
-from gateway.domain.duty import DUTIES, Duty, SweepClock
+from gateway.domain.duty import DUTIES, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.store.columns import record_columns
 from gateway.store.tables import duty, handoff, sweep
 from gateway.store.transaction import Transaction, insert_new
 
-_DUTY = record_columns(duty, Duty)
+_DUTY = record_columns(duty, HandoffDuty)
 _OF = (
     select(*_DUTY)
     .where(duty.c.handoff == bindparam("of_handoff"))
@@ -66,13 +66,13 @@ class SqlDuties:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def add(self, duty: Duty) -> None:
+    def add(self, duty: HandoffDuty) -> None:
         self._transaction.require_writing()
         if not self._transaction.changed(_ADD, vars(duty)):
             raise AlreadyExists("this duty is recorded already")
         self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
 
-    def save(self, duty: Duty) -> None:
+    def save(self, duty: HandoffDuty) -> None:
         self._transaction.require_writing()
         values = {
             "of_handoff": duty.handoff,
@@ -88,18 +88,18 @@ class SqlDuties:
             raise EditConflict("the duty has changed: read it again")
         self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
 
-    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[Duty]:
+    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         statement = _OPEN_OF if open_only else _OF
         rows = self._transaction.execute(statement, {"of_handoff": handoff})
-        return [Duty(*row) for row in rows]
+        return [HandoffDuty(*row) for row in rows]
 
-    def open_of_case(self, originator: str, case: UUID) -> Sequence[Duty]:
+    def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         values = {"originator": originator, "case": case}
-        return [Duty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
+        return [HandoffDuty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
 
-    def due(self, now: datetime, limit: int) -> Sequence[Duty]:
+    def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         rows = self._transaction.execute(_DUE, {"now": now, "limit": limit})
-        return [Duty(*row) for row in rows]
+        return [HandoffDuty(*row) for row in rows]
 
     def overdue(self, now: datetime) -> int:
         return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())

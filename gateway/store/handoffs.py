@@ -230,9 +230,9 @@ class SqlHandoffs:
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
         values = {"organisation": organisation, "now": now}
-        rows = self._transaction.execute(_WAITING[box], values).all()
-        by_urgency = {RANKS[urgency]: int(number) for urgency, number, _ in rows}
-        return WaitingHandoffs(by_urgency, sum(int(late) for *_, late in rows))
+        rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
+        by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
+        return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
 
     def received(
         self, organisation: str, state: str, after: UUID | None, limit: int

@@ -363,7 +363,7 @@ answer = Table(
     PrimaryKeyConstraint("handoff", "sequence"),
 )
 
-# What a party owes about a handoff, and what was told of it as the time ran out.
+# What a party owes about a handoff, and what was recorded of it as the time ran out.
 duty = Table(
     "duty",
     metadata,
@@ -373,7 +373,7 @@ duty = Table(
     Column("organisation", TEXT, nullable=False),
     Column("since", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("next_at", Instant),  # when the sweeper looks next; NULL: nothing is left to tell
+    Column("next_at", Instant),  # when the sweeper looks next; NULL: nothing is left to record
     Column("reminded_at", Instant),
     Column("overdue_at", Instant),
     Column("closed_at", Instant),

@@ -22,6 +22,8 @@ GATEWAYS_OWN = {
     "conformance.pass",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.apply",
 }
 """Nobody asks for them: the founding, a certificate once it is made and when
