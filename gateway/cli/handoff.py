@@ -144,6 +144,8 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
+            "before clearance": found["break_glass"] and "a second person must follow",
+            "not on duty": _off_duty(found),
         }
     )
 
@@ -176,11 +178,20 @@ def offer(
     )
     if result["withheld_groups"]:
         sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    if result["break_glass"]:
+        sentence += "; the case is not cleared: a second person must clear it now"
+    if _off_duty(result):
+        sentence += f"; not on duty: {_off_duty(result)}"
     if result["to_reseal"]:
         sentence += (
             f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
         )
     return written, sentence
+
+
+def _off_duty(offered: Mapping[str, Any]) -> str:
+    """What to do where nobody is on duty at the recipient of an imminent danger."""
+    return "telephone the recipient" if offered.get("duty_contact") is False else ""
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -393,6 +404,20 @@ def _agree(conditions: Mapping[str, Any]) -> None:
 
 for _kind in PARTIES_ANSWERS:
     _answer_command(_kind)
+
+
+@write_command(
+    handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
+)
+def review(
+    gateway: Gateway, handoff: UUID, by: str, reason: str | None
+) -> tuple[ConfirmedWrite, str]:
+    """Review what was consulted in imminent danger before acceptance.
+
+    A second person does so; the originator is not told.
+    """
+    written = gateway.review(handoff, by, reason)
+    return written, f"{len(written.result['consultations'])} consultations reviewed"
 
 
 # --- Opening and proving -------------------------------------------------------------------------

@@ -73,6 +73,12 @@ class HandoffClient(ClientBase):
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
 
+    def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
+        """Review, as a second person, what was consulted in imminent danger before acceptance."""
+        asked = {"by": by} | ({} if reason is None else {"reason": reason})
+        path = f"/handoffs/{spelled(handoff)}/review"
+        return self._exchange.write("handoff.review", path, asked, spelled(handoff))
+
     def consult(
         self, handoff: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:

@@ -95,7 +95,8 @@ class HandoffDuty:
 
     ``source`` is the event that it follows from, ``since`` when that was. ``next_at`` is when the
     sweeper looks at it next, None when nothing is left to record: it is closed, or recorded as
-    overdue, which happens once.
+    overdue, which happens once. ``person`` is the pseudonym of who may not fulfil it, for it
+    follows what that person did.
     """
 
     handoff: UUID
@@ -108,6 +109,7 @@ class HandoffDuty:
     reminded_at: datetime | None = None
     overdue_at: datetime | None = None
     closed_at: datetime | None = None
+    person: str | None = None
 
     @property
     def terms(self) -> DutyTerms:

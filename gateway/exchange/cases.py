@@ -13,6 +13,7 @@ from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.decision import CaseAttributes, Value, case_entity
+from gateway.domain.duty import DutyKind
 from gateway.domain.marking import conditions, embargoed, marking_of
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -26,6 +27,7 @@ from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.duties import close_of_case
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     CaseStep,
@@ -322,6 +324,7 @@ def _submit(
         case = _cleared(_next(context, earlier, version, content), submission.clearance)
         _check_dates(context, content, earlier)
         context.work.cases.save(case, version)
+        _follow(context, case)
     context.record(
         (Party(version.originator, "originator"),),
         EventDetail(
@@ -508,6 +511,7 @@ def _step(
         found, version = _authorized(context, case)
         moved = replace(step(context, found), revision=found.revision + 1)
         context.work.cases.save(moved)
+        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         context.record((Party(found.originator, "originator"),), *reason)
@@ -520,6 +524,13 @@ def _step(
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     return transact(ports, caller, request, act, replay)
+
+
+def _follow(context: RequestContext, case: Case) -> None:
+    """Close what was owed for offers before the clearance, once it has followed (R16)."""
+    if case.state is CaseState.CLEARED:
+        clearance = DutyKind.CLEARANCE
+        close_of_case(context.work, case.originator, case.id, context.now, clearance)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -12,6 +12,9 @@ from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
+IMMINENT_DANGER = "imminent_danger"
+"""Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -20,6 +23,7 @@ REASON_CODES = (
     "quality",
     "legal_request",
     "export",
+    IMMINENT_DANGER,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 

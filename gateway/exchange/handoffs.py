@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
-from gateway.domain.audit_event import Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     READABLE,
     Handoff,
@@ -29,6 +30,7 @@ from gateway.domain.refusals import (
     ConditionsMismatch,
     EditConflict,
     InvalidDocument,
+    SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
@@ -39,7 +41,12 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import OWN, conditions_digest, elements, has_key, sealed_of
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    IMMINENT_DANGER,
+    ConsultationRequest,
+    record_consultation,
+    to_json,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
@@ -50,6 +57,7 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    Reviewed,
     SucceededBy,
     Succeeds,
     WaitingTotals,
@@ -57,6 +65,7 @@ from gateway.exchange.results import (
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -225,7 +234,11 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff)
+        found, version, shown, withheld_groups = _readable(context, handoff, opening)
+        if _breaks_glass(found, opening):
+            by = context.now + context.ports.follow_up
+            owed = begin(found, DutyKind.REVIEW, context.event, context.now, by)
+            context.work.duties.add(replace(owed, person=opening.by))
         return record_consultation(
             context,
             opening,
@@ -237,7 +250,7 @@ def consult(
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff)
+        _, version, shown, withheld_groups = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
@@ -246,8 +259,62 @@ def consult(
     return transact(ports, caller, request, act, replay)
 
 
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Who reviews a consultation, and what there is to say of it."""
+
+    by: str
+    reason: str | None = None
+
+
+def review(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
+) -> WriteResult:
+    """Review, as a second person, what was consulted before acceptance (R16).
+
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
+    denials.
+    """
+    content = {"handoff": str(handoff), "reason": asked.reason}
+    request = ActionRequest("handoff.review", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        found = _authorized(context, handoff)
+        owed = context.work.duties.of(handoff, open_only=True)
+        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        if not waiting:
+            raise WrongState("no consultation of this handoff waits for a review")
+        others = [one for one in waiting if one.person != asked.by]
+        if not others:
+            raise SecondPersonRequired("who consulted does not review it: another person does")
+        for one in others:
+            context.work.duties.save(one.close(context.now))
+        own = frozenset({found.recipient})
+        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        context.record((Party(found.recipient, "recipient"),), *why)
+        return to_json_values(Reviewed(handoff, [one.source for one in others]))
+
+    return transact(ports, caller, request, act)
+
+
+def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
+    return (
+        opening.reason_code == IMMINENT_DANGER
+        and handoff.urgency is Urgency.IMMINENT_DANGER
+        and handoff.state is HandoffState.OFFERED
+    )
+
+
+def _is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
+
+
 def _readable(
-    context: RequestContext, handoff: UUID
+    context: RequestContext, handoff: UUID, opening: ConsultationRequest
 ) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
     """A handoff that may be opened now, the version offered, the parts to show by their digest,
     and the groups withheld.
@@ -261,10 +328,12 @@ def _readable(
     context.about = EventSubject(found.id, found.case_digest)
     _refuse_lapsed(found)
     read_access = _read_access(context, found)
-    is_open = found.state in READABLE or read_access
+    in_danger = _breaks_glass(found, opening)
+    is_open = found.state in READABLE or read_access or in_danger
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    authorize(context, _entity(context, found, read_access=read_access), _barriers(context, found))
+    facts = {**_barriers(context, found), "break_glass": in_danger}
+    authorize(context, _entity(context, found, read_access=read_access), facts)
     _refuse_expired(context, found)
     version = _version(context, found)
     case = context.work.cases.get(found.originator, found.case)
@@ -284,6 +353,7 @@ def _readable(
         for digest, part in parts.items()
         if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in found.accepted_groups)
+        and (not in_danger or _is_needed(part, found.recipient))
     }
     reader = Reader(context.entity(), found.address.competence, found.purpose, read_access)
     permitted_disclosures, _ = select_disclosures(

@@ -9,12 +9,17 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.decision import PolicyEntity, case_entity
+from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
+from gateway.domain.organisation import (
+    DUTY_CONTACT,
+    Status,
+    is_transfer_barred,
+    resolve_competence,
+)
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -109,6 +114,7 @@ class PreparedOffer:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
+    duty_contact: bool | None
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -137,11 +143,13 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
+        break_glass=breaks_glass(draft.inputs.case),
+        duty_contact=draft.duty_contact,
     )
 
 
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
-    """Offer a cleared case to one recipient.
+    """Offer a case to one recipient, once it is cleared; in imminent danger before that (R16).
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
     cleared, or ``expires_at`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
@@ -180,10 +188,30 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
+    draft = PreparedOffer(
+        inputs,
+        version,
+        verified,
+        permitted_disclosures,
+        withheld_groups,
+        reseal,
+        _duty_contact(context, verified.content["urgency"], inputs.address.organisation),
+    )
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
+
+
+def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
+    """In imminent danger, whether somebody is reached at the recipient at any hour."""
+    if urgency != Urgency.IMMINENT_DANGER:
+        return None
+    return context.work.organisations.has_contact(recipient, DUTY_CONTACT)
+
+
+def breaks_glass(case: Case) -> bool:
+    """Whether an offer of a case goes before the second person: it is not cleared (R16)."""
+    return case.cleared_by is None
 
 
 def _to_reseal(
@@ -258,9 +286,10 @@ def _authorize_offer(
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
     named = f"{context.caller.organisation}/{case.id}"
+    resource = case_entity(view, inputs.originator)
     authorize(
         context,
-        case_entity(view, inputs.originator),
+        resource,
         {
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
@@ -277,9 +306,25 @@ def _authorize_offer(
     if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if case.state is not CaseState.CLEARED:
-        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
+        _authorize_break_glass(context, verified, case, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def _authorize_break_glass(
+    context: RequestContext, verified: VerifiedSdJwt, case: Case, resource: PolicyEntity
+) -> None:
+    """A case that is not cleared is offered in imminent danger alone, and says which (R16)."""
+    urgency, reason = verified.content["urgency"], verified.content.get("urgency_reason")
+    if urgency != Urgency.IMMINENT_DANGER or reason is None:
+        raise WrongState(
+            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
+            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
+        )
+    rules = context.rules
+    facts: dict[str, Value] = {"urgency": urgency, "urgency_reason": reason}
+    authorize(context, resource, facts, "handoff.break_glass")
+    context.rules = (*rules, *context.rules)
 
 
 def _offer(
@@ -317,6 +362,7 @@ def _offer(
         offered_at=context.now,
         due_at=due_at,
         expires_at=wanted.expires_at,
+        break_glass=breaks_glass(found),
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -331,8 +377,12 @@ def _offer(
     context.work.handoffs.add(handoff, answer)
     owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
     context.work.duties.add(owed)
+    if handoff.break_glass:
+        by = context.now + context.ports.follow_up
+        owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
+        context.work.duties.add(owed)
     _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
+    return _offered(context, handoff, answer, draft.withheld_groups, draft.to_reseal)
 
 
 def _matter(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
@@ -355,15 +405,17 @@ def _offered_again(
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld_groups), reseal)
+    return _offered(context, handoff, answer, tuple(withheld_groups), reseal)
 
 
 def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
+    marked = (EventDetail("reason", "break_glass", both),) if handoff.break_glass else ()
     context.record(
         (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
         EventDetail("purpose", handoff.purpose, both),
+        *marked,
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
@@ -398,6 +450,7 @@ def _to(address: OfferAddress) -> dict[str, str]:
 
 
 def _offered(
+    context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
     withheld_groups: Sequence[str],
@@ -414,4 +467,6 @@ def _offered(
         permitted_disclosures=sorted(handoff.permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
+        break_glass=handoff.break_glass,
+        duty_contact=_duty_contact(context, handoff.urgency, handoff.recipient),
     )

@@ -20,6 +20,10 @@ from gateway.kernel.results import Digest, SignedText
 
 DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
 BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
+DutyContact = Annotated[
+    bool,
+    "In imminent danger: whether the recipient has a duty contact. If not, call it by telephone.",
+]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.marking.conditions` gives them."""
@@ -106,6 +110,8 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,16 @@ class OfferResult:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A handoff after a review: the events of the consultations that were reviewed."""
+
+    handoff: UUID
+    consultations: Sequence[UUID]
 
 
 @dataclass(frozen=True)

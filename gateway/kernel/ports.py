@@ -123,6 +123,9 @@ class OrganisationStore(Protocol):
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role."""
 
+    def has_contact(self, organisation: str, role: str) -> bool:
+        """Whether an organisation has a contact in a role; none is opened for it."""
+
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         """Store contacts in place of those in their roles, all under a new key, which is returned.
 

@@ -59,6 +59,7 @@ class ListedOrganisation:
     active: bool
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
+    duty_contact: Annotated[bool, "Whether somebody is reached at any hour; if not: telephone."]
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]

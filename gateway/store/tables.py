@@ -377,6 +377,7 @@ duty = Table(
     Column("reminded_at", Instant),
     Column("overdue_at", Instant),
     Column("closed_at", Instant),
+    Column("person", TEXT),
     PrimaryKeyConstraint("handoff", "kind", "source"),
     sqlite_with_rowid=False,
 )

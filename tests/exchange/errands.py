@@ -12,6 +12,8 @@ from uuid import UUID
 
 from gateway.exchange import cases, handoffs, offers
 from gateway.exchange.cases import CaseStepRequest, Submission
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.handoffs import ReviewRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from tests import answers
@@ -136,6 +138,14 @@ def _consult(gateway: Founded) -> Errand:
     return Errand(handoffs.consult, caller(OFMIN), (accepted(gateway), OPENING))
 
 
+def _review(gateway: Founded) -> Errand:
+    case = submitted(gateway, urgency="imminent_danger")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opened)
+    return Errand(handoffs.review, caller(OFMIN), (handoff, ReviewRequest("officer-2", "right")))
+
+
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "submit a case": _submit,
     "assess a case": _assess,
@@ -151,4 +161,5 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "close a handoff": _close,
     "consult a handoff": _consult,
     "delay an answer": _delay,
+    "review a consultation": _review,
 }

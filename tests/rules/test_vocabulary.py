@@ -39,8 +39,9 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose"}
-"""Asked of policy for each kind of element; a part of offers and consultations, no action."""
+DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
+"""Asked of policy beside an action: for each kind of element, for what goes before a second
+person."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases,),

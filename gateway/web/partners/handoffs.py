@@ -12,7 +12,7 @@ from gateway.domain.marking import ONWARD, TLP
 from gateway.domain.refusals import ConditionsMismatch
 from gateway.domain.vocabulary import Handling, Matter, PermittedActions, Purpose, Urgency
 from gateway.exchange import handoffs
-from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView
 from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
@@ -32,6 +32,13 @@ class ConditionsBody(StrictSchema):
     permitted_actions = field.word(PermittedActions)
     purpose = field.several(field.word(Purpose), least=1)
     erase_on = field.day()
+
+
+class ReviewBody(StrictSchema):
+    """A review of what was consulted in imminent danger before acceptance."""
+
+    by = field.staff()
+    reason = field.free(200, required=False)
 
 
 class HandoffsQuery(StrictSchema):
@@ -103,6 +110,20 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     What is shown is decided each time, on today's markings and rights.
     """
     return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/review",
+    "handoff.review",
+    "handoffs.answer",
+    "Reviewed",
+    body=ReviewBody(),
+    refusals=CONTENT,
+)
+def review(call: Call, handoff: UUID) -> WriteResult:
+    """Review, as a second person, what was consulted in imminent danger before acceptance."""
+    asked = ReviewRequest(call.body["by"], call.body.get("reason"))
+    return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
