@@ -438,11 +438,12 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     if upkeep.show is None:
         return DutyReport()
     gateway = upkeep.gateway
-    entries = waiting = signed = None
+    entries = waiting = overdue = signed = None
     high_water_mark_up = True
     try:
         with gateway.ports.begin(TransactionMode.READ) as work:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
+            overdue = work.duties.overdue(now)
     except Exception:  # noqa: S110 - other duties say what is wrong with the database
         pass
     try:
@@ -461,6 +462,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         high_water_mark_up=high_water_mark_up,
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
+        overdue=overdue,
     )
     upkeep.show(health, now)
     return DutyReport()

@@ -164,6 +164,7 @@ class Health:
 
     ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
     first seen at ``signed_since``. ``ends`` are ends of certificates and lists, by their name.
+    ``overdue`` counts the duties that are past their due time.
     """
 
     entries: int | None
@@ -173,6 +174,7 @@ class Health:
     high_water_mark_up: bool
     waiting: int | None
     ends: Mapping[str, datetime]
+    overdue: int | None = None
 
 
 class Gauges:
@@ -199,6 +201,7 @@ class Gauges:
             "log_frozen": int(health.frozen),
             "high_water_mark_up": int(health.high_water_mark_up),
             "certificate_requests_waiting": health.waiting,
+            "duties_overdue": health.overdue,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
         for name, value in values.items():
@@ -216,6 +219,7 @@ _GAUGES: Mapping[str, str] = {
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",
     "high_water_mark_up": "1 when the log's high-water mark answers.",
+    "duties_overdue": "What parties of handoffs owe, past its due time.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
 }

@@ -144,7 +144,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
-            "before clearance": found["break_glass"] and "a second person must follow",
+            "not cleared": _uncleared(found),
             "not on duty": _off_duty(found),
         }
     )
@@ -187,6 +187,11 @@ def offer(
             f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
         )
     return written, sentence
+
+
+def _uncleared(offered: Mapping[str, Any]) -> str:
+    """What is missing where a case is offered in imminent danger before its clearance."""
+    return "when it is offered: a second person must follow" if offered["break_glass"] else ""
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
@@ -280,7 +285,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "matter": routing.get("matter"),
             "urgency": routing.get("urgency"),
             "urgent because": routing.get("urgency_reason"),
-            "offered in imminent danger": view["break_glass"] and "before it was cleared",
+            "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _overdue(view),

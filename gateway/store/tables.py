@@ -388,6 +388,14 @@ Index(
     postgresql_where=duty.c.next_at.is_not(null()),
 )
 
+# What is past its due time is counted every few seconds.
+Index(
+    "duty_open",
+    duty.c.due_at,
+    sqlite_where=duty.c.closed_at.is_(null()),
+    postgresql_where=duty.c.closed_at.is_(null()),
+)
+
 # When duties were last swept, and the last time in which they were not.
 sweep = Table(
     "sweep",
