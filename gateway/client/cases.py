@@ -123,7 +123,7 @@ class CaseClient(ClientBase):
         return self._exchange.write("case.close", f"/cases/{spelled(case)}/closure", asked)
 
     def cases(self) -> Iterator[dict[str, Any]]:
-        """The member's own cases by id, routing fields only, page by page as they are iterated."""
+        """The member's own cases by age, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")
 
     def case(self, case: UUID | str) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
 
 
 def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
-    """A page of one's own cases by id, routing fields only."""
+    """A page of one's own cases by age, routing fields only."""
 
     def query(context: RequestContext) -> Page[CaseSummary]:
         rows = partial(context.work.cases.page, caller.organisation)

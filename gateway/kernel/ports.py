@@ -210,7 +210,7 @@ class CaseStore(Protocol):
         """A case version by the digest of its document."""
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """The originator's cases with an id greater than ``after``, in order of id.
+        """The originator's cases, the oldest first; those that were made later than ``after``.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
 

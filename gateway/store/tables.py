@@ -280,9 +280,12 @@ case_file = Table(
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("content_key", Uuid),  # NULL once it was destroyed
+    # The event of its first version, an id of ours: originators choose ids of their own, in no order.
+    Column("made", Uuid, nullable=False),
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
+    Index("case_file_by_age", "originator", "made", "id"),
     sqlite_with_rowid=False,
 )
 # Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
