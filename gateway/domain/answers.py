@@ -138,7 +138,7 @@ _KINDS = (
                 "own_urgency",
                 FieldType.WORD,
                 "Your own class of urgency; the originator's stays as it is.",
-                words=tuple(Urgency),
+                words=tuple(map(str, Urgency)),
             ),
         ),
     ),

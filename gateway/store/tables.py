@@ -280,7 +280,7 @@ case_file = Table(
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("content_key", Uuid),  # NULL once it was destroyed
-    # The event of its first version, an id of ours: originators choose ids of their own, in no order.
+    # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),

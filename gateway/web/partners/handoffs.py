@@ -9,7 +9,7 @@ from marshmallow import fields
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.refusals import ConditionsMismatch
+from gateway.domain.refusals import ConditionsMismatch, SecondPersonRequired
 from gateway.domain.vocabulary import Handling, Matter, PermittedActions, Purpose, Urgency
 from gateway.exchange import handoffs
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
@@ -118,7 +118,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     "handoffs.answer",
     "Reviewed",
     body=ReviewBody(),
-    refusals=CONTENT,
+    refusals=(SecondPersonRequired,),
 )
 def review(call: Call, handoff: UUID) -> WriteResult:
     """Review, as a second person, what was consulted in imminent danger before acceptance."""
