@@ -286,7 +286,7 @@ def test_the_successor_is_no_party_to_what_was_offered_to_the_predecessor(gatewa
 @pytest.mark.parametrize("party", [HOTLINE, OFMIN])
 @pytest.mark.parametrize("state", ["offered", "accepted"])
 def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, party, state):
-    case = submitted(gateway)
+    case = submitted(gateway, urgency_reason="child_located")
     offer = offered(gateway, case)
     handoff = handoff_of(offer)
     if state == "accepted":
@@ -294,7 +294,8 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
         consulted(gateway, handoff)
     seen = to_json(handoffs.look_up(gateway.ports, caller(party), handoff))
     routing = said_in(gateway, seen["routing"], handoff_documents.CASE_TYP)
-    assert routing == {"matter": ["csam"], "urgency": "priority"}
+    reason = {"urgency_reason": "child_located"}
+    assert routing == {"matter": ["csam"], "urgency": "priority", **reason}
     assert set(routing) == set(ROUTING_FIELDS)
     assert seen["state"] == state
     every = sd_jwt.parse(case.result["document"]).disclosures
