@@ -27,7 +27,7 @@ from gateway.config import Config
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import erasure, succession_execution
+from gateway.exchange import duties, erasure, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -406,6 +406,11 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport(tuple(alarms))
 
 
+def sweep_duties(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Remind of what is due, and record what is overdue."""
+    return DutyReport(more=duties.sweep(upkeep.gateway.ports))
+
+
 def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
@@ -444,13 +449,14 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     if upkeep.show is None:
         return DutyReport()
     gateway = upkeep.gateway
-    entries = waiting = signed = None
+    entries = waiting = overdue = signed = None
     deliveries: Sequence[DeliveryState] | None = None
     high_water_mark_up = True
     try:
         with gateway.ports.begin(TransactionMode.READ) as work:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
             deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
+            overdue = work.duties.overdue(now)
     except Exception:  # noqa: S110 - other duties say what is wrong with the database
         pass
     try:
@@ -469,6 +475,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         high_water_mark_up=high_water_mark_up,
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
+        overdue=overdue,
     )
     if deliveries is not None:
         health = replace(
@@ -524,6 +531,7 @@ DUTIES: tuple[Duty, ...] = (
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
+    Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
     Duty(

@@ -173,7 +173,8 @@ class Health:
     ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
     first seen at ``signed_since``. Of notifications ``unacknowledged`` wait for their receivers,
     ``refused`` are kept, and ``failing`` receivers do not answer. ``ends`` are ends of
-    certificates and lists, by their name.
+    certificates and lists, by their name. ``overdue`` counts the
+    duties that are past their due time.
     """
 
     entries: int | None
@@ -186,6 +187,7 @@ class Health:
     unacknowledged: int | None = None
     refused: int | None = None
     failing: int | None = None
+    overdue: int | None = None
 
 
 class Gauges:
@@ -215,6 +217,7 @@ class Gauges:
             "notifications_unacknowledged": health.unacknowledged,
             "notifications_refused": health.refused,
             "notification_receivers_failing": health.failing,
+            "duties_overdue": health.overdue,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
         for name, value in values.items():
@@ -232,6 +235,7 @@ _GAUGES: Mapping[str, str] = {
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",
     "high_water_mark_up": "1 when the log's high-water mark answers.",
+    "duties_overdue": "What parties of handoffs owe, past its due time.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "notifications_unacknowledged": "Notifications that receivers have not acknowledged yet.",
     "notifications_refused": "Notifications that receivers refused, and that are kept.",

@@ -194,6 +194,8 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             timedelta(days=config.embargo_longest_days),
         ),
         emergency_numbers=config.emergency_numbers,
+        due=config.due,
+        follow_up=timedelta(hours=config.due_second_person),
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

@@ -626,7 +626,7 @@ def case_content(
         "intake_channel": "web_form",
         "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": ["csam"],
-        "urgency": "urgent_indirect",
+        "urgency": "priority",
         "items": [
             {
                 "id": element_id("url"),

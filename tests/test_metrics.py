@@ -92,7 +92,7 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
     told = (
         "at = datetime(2026, 1, 2, tzinfo=UTC)\n"
         "gauges = metrics.Gauges()\n"
-        "gauges.show(Health(9, 8, at, True, True, 1, {'root': at}, 5, 1, 2), at)\n"
+        "gauges.show(Health(9, 8, at, True, True, 1, {'root': at}, 5, 1, 2, 3), at)\n"
         "gauges.show(Health(9, None, None, False, False, None, {}), at)\n"
     )
     work(folder, 0, told)

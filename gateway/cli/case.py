@@ -33,7 +33,7 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
-from gateway.domain.case import is_sealed, sealed_parts
+from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
@@ -669,7 +669,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     yield "Restrictions", list(_restrictions(content["marking"]))
     yield (
         "Matter",
-        [f"{format_value(content[n])} ({n})" for n in ("matter", "urgency") if n in content],
+        [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
     )
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]

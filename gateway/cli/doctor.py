@@ -31,6 +31,7 @@ from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
+from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
@@ -230,6 +231,18 @@ def clock(config: Config, now: datetime) -> Findings:
         yield Level.WARNING, "the clocks here and of PostgreSQL's host differ: keep both by NTP"
         return
     yield Level.OK, "the clock is not behind the newest event"
+
+
+def due(config: Config, now: datetime) -> Findings:
+    """Whether parties of handoffs are late, and maintenance looks after it."""
+    with _read(config) as work:
+        overdue, clock = work.duties.overdue(now), work.duties.clock()
+    if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
+        yield (
+            Level.WARNING,
+            f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
+        )
+    yield Level.OK, f"{overdue} duties of members are overdue"
 
 
 def certificates(config: Config, now: datetime) -> Findings:
@@ -533,6 +546,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     schema,
     administrators,
     clock,
+    due,
     log,
     registry,
     case_keys,

@@ -13,8 +13,16 @@ from typing import TypeVar
 
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
-from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, HandoffAction, HandoffState
+from gateway.domain.handoff import (
+    DELAY_CODES,
+    OPEN,
+    OUTCOMES,
+    Handoff,
+    HandoffAction,
+    HandoffState,
+)
 from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
 
@@ -29,11 +37,12 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first two, an array of text for the next
+    """What the value of a field is: JSON text for the first three, an array of text for the next
     two, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
+    TIME = "time"
     WORDS = "words"
     IDS = "ids"
     CONDITIONS = "conditions"
@@ -134,6 +143,12 @@ _KINDS = (
                 longest=300,
                 words=WITH_FORCE,
             ),
+            AnswerField(
+                "own_urgency",
+                FieldType.WORD,
+                "Your own class of urgency; the originator's stays as it is.",
+                words=tuple(map(str, Urgency)),
+            ),
         ),
     ),
     AnswerKind(
@@ -207,6 +222,26 @@ _KINDS = (
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
+    ),
+    AnswerKind(
+        "delay",
+        "handoff.delay",
+        "handoff.delay_announced",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.DELAY: {HandoffState.OFFERED: HandoffState.OFFERED}},
+        "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
+        path="delays",
+        fields=(
+            AnswerField(
+                "code",
+                FieldType.WORD,
+                "Why it takes longer.",
+                required=True,
+                words=tuple(sorted(DELAY_CODES)),
+            ),
+            AnswerField("until", FieldType.TIME, "The new due time.", required=True),
+            _WHY_IF_SAID,
+        ),
     ),
     AnswerKind(
         "reissue",

@@ -124,6 +124,9 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
         for kind in ANSWERS.values()
     },
+    "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
+    "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
+    "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),

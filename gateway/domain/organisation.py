@@ -34,8 +34,11 @@ FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
 """What a mandate allows an organisation to do in a matter: receive reports, investigate, have
 items removed, protect children, and find a recipient for what is nobody's."""
 
-CONTACT_ROLES = ("head", "liaison", "data_protection", "security")
-"""Whom to contact: the head, for cases, for personal data, for systems."""
+DUTY_CONTACT = "duty"
+"""The role of whom to reach at any hour, in imminent danger."""
+
+CONTACT_ROLES = ("head", "liaison", "data_protection", "security", DUTY_CONTACT)
+"""Whom to contact: the head, for cases, for personal data, for systems, at any hour."""
 
 INTEREST_SCOPES = ("provider", "case")
 """What an interest refers to."""

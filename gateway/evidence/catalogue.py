@@ -133,6 +133,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} closed handoff {handoff}.",
         "{at} : {by} a clôturé la transmission {handoff}.",
     ),
+    "delay": (
+        "{at}: {by} announced a later answer to handoff {handoff}.",
+        "{at} : {by} a annoncé une réponse plus tardive à la transmission {handoff}.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "

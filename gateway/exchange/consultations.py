@@ -13,6 +13,9 @@ from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
+IMMINENT_DANGER = "imminent_danger"
+"""Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -22,7 +25,7 @@ REASON_CODES = (
     "legal_request",
     "export",
     "in_proceedings",
-    "imminent_danger",
+    IMMINENT_DANGER,
     "rights_request",
     "evidence",
     "legal_claim",

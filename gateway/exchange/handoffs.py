@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
-from gateway.domain.audit_event import Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
+    HandoffPlace,
     HandoffState,
     outcome_code_for,
     was_accepted,
@@ -30,12 +31,16 @@ from gateway.domain.refusals import (
     ConditionsMismatch,
     EditConflict,
     InvalidDocument,
+    SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -46,23 +51,32 @@ from gateway.exchange.cases import (
     view_on_measure,
 )
 from gateway.exchange.conditions import BindingConditions, binding_conditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    IMMINENT_DANGER,
+    ConsultationRequest,
+    record_consultation,
+    to_json,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     Answered,
     AnswerView,
     ContentPresentation,
+    DutyView,
     HandoffSummary,
     HandoffView,
+    Reviewed,
     SucceededBy,
     Succeeds,
     TightenedElement,
+    WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -75,7 +89,14 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, LoggedEvent
+
+
+@dataclass(frozen=True)
+class HandoffPage(Page[HandoffSummary]):
+    """A page of a box; the first one says how many handoffs wait."""
+
+    waiting: WaitingTotals | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +240,7 @@ def _store(
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
-    if "code" in asked.fields:
+    if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
     found = _authorized(context, handoff, facts)
     _refuse_lapsed(found)
@@ -241,6 +262,10 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, found.id, step, context.now)
+    if step is HandoffAction.DELAY:
+        until = parse_timestamp(asked.fields["until"])
+        duties.delay(context.work, found.id, until, context.now)
     context.record(
         _parties(found),
         events.shared("sequence", str(moved.sequence), _parties(found)),
@@ -260,6 +285,10 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         found, versions, shown, withheld_groups = _readable(context, handoff, opening)
+        if _breaks_glass(found, opening):
+            by = context.now + context.ports.follow_up
+            owed = begin(found, DutyKind.REVIEW, context.event, context.now, by)
+            context.work.duties.add(replace(owed, person=opening.by))
         return record_consultation(
             context,
             opening,
@@ -279,6 +308,60 @@ def consult(
         return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
 
     return transact(ports, caller, request, act, replay)
+
+
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Who reviews a consultation, and what there is to say of it."""
+
+    by: str
+    reason: str | None = None
+
+
+def review(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
+) -> WriteResult:
+    """Review, as a second person, what was consulted before acceptance (R16).
+
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
+    denials.
+    """
+    content = {"handoff": str(handoff), "reason": asked.reason}
+    request = ActionRequest("handoff.review", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        found = _authorized(context, handoff)
+        owed = context.work.duties.of(handoff, open_only=True)
+        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        if not waiting:
+            raise WrongState("no consultation of this handoff waits for a review")
+        others = [one for one in waiting if one.person != asked.by]
+        if not others:
+            raise SecondPersonRequired("who consulted does not review it: another person does")
+        for one in others:
+            context.work.duties.save(one.close(context.now))
+        own = frozenset({found.recipient})
+        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        context.record((Party(found.recipient, "recipient"),), *why)
+        return to_json_values(Reviewed(handoff, [one.source for one in others]))
+
+    return transact(ports, caller, request, act)
+
+
+def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
+    return (
+        opening.reason_code == IMMINENT_DANGER
+        and handoff.urgency is Urgency.IMMINENT_DANGER
+        and handoff.state is HandoffState.OFFERED
+    )
+
+
+def _is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
 
 @dataclass(frozen=True)
@@ -320,13 +403,15 @@ def _readable(
     context.about = EventSubject(found.id, found.case_digest)
     _refuse_lapsed(found)
     read_access = _read_access(context, found)
-    is_open = found.state in READABLE or read_access
+    in_danger = _breaks_glass(found, opening)
+    is_open = found.state in READABLE or read_access or in_danger
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     versions = _versions(context, found)
     measures = versions.measures
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts["break_glass"] = in_danger
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
@@ -340,6 +425,7 @@ def _readable(
         for digest, part in parts.items()
         if digest in found.permitted_disclosures
         and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
+        and (not in_danger or _is_needed(part, found.recipient))
     }
     reader = Reader(
         context.entity(),
@@ -413,7 +499,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
-            **vars(_summary(found)),
+            **vars(_summary(context, found)),
             assurance=version.assurance,
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted_disclosures=sorted(found.permitted_disclosures),
@@ -426,9 +512,26 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
             tightened_by=versions.binding.tightened_by,
+            duties=_duties(context, found),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -464,7 +567,8 @@ def _shown_answer(
         return shown
     document = sd_jwt.parse(answer.document)
     readable = [d for d in document.disclosures if d.name != "by"]
-    code = next((d.value for d in readable if d.name == "code"), None)
+    outcome = answer.move is HandoffAction.OUTCOME
+    code = next((d.value for d in readable if outcome and d.name == "code"), None)
     seen = None if code is None else _code_for(context, answer, code, measures)
     if seen != code:  # every other field might reveal the outcome (R5)
         readable = []
@@ -492,18 +596,48 @@ def page(
     caller: Caller,
     *,
     box: str,
-    state: HandoffState | None,
-    after: UUID | None,
+    after: str | None,
     limit: int,
-) -> Page[HandoffSummary]:
-    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+    state: HandoffState | None = None,
+    urgency: Urgency | None = None,
+    matter: str | None = None,
+    overdue: bool = False,
+) -> HandoffPage:
+    """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    def query(context: RequestContext) -> Page[HandoffSummary]:
-        wanted = None if state is None else str(state)
-        rows = partial(context.work.handoffs.page, caller.organisation, box, wanted)
-        return collect_page(rows, attrgetter("id"), partial(_in_list, context), after, limit)
+    ``after`` is the cursor of the page before, None for the first page.
+    """
+
+    def query(context: RequestContext) -> HandoffPage:
+        filters = HandoffFilter(
+            state=None if state is None else str(state),
+            urgency=urgency,
+            matter=matter,
+            overdue_at=context.now if overdue else None,
+        )
+
+        def rows(cursor: str, number: int) -> Sequence[Handoff]:
+            place = HandoffPlace.read(cursor) if cursor else None
+            listed = context.work.handoffs.page
+            return listed(caller.organisation, box, filters, place, number)
+
+        view = partial(_in_list, context)
+        found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
+        waiting = None if after else _waiting(context, box)
+        return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
+    """How many wait for an answer; None for who declared an interest: the numbers would tell of
+    cases that are kept from it (R9)."""
+    day = context.today.day
+    if any(one.period.holds(day) for one in context.organisation.interests):
+        return None
+    found = context.work.handoffs.waiting(context.caller.organisation, box, context.now)
+    by_urgency = {str(one): found.by_urgency.get(one, 0) for one in Urgency}
+    return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
 def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
@@ -514,7 +648,7 @@ def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
         return None
-    return _summary(handoff) if shows else None
+    return _summary(context, handoff) if shows else None
 
 
 def party_to(context: RequestContext, handoff: UUID) -> Handoff:
@@ -599,7 +733,7 @@ def _answered(answer: HandoffAnswer) -> Answered:
     return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
-def _summary(handoff: Handoff) -> HandoffSummary:
+def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     return HandoffSummary(
         handoff=handoff.id,
         state=handoff.state,
@@ -611,7 +745,11 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         case_digest=handoff.case_digest,
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
+        urgency=handoff.urgency,
+        matter=sorted(handoff.matter),
         due_at=handoff.due_at,
+        overdue=handoff.overdue(context.now),
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        break_glass=handoff.break_glass,
     )

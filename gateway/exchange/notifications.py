@@ -48,7 +48,7 @@ MOST = 100
 OF_ONE_TURN = 50
 """Notifications that the gateway delivers before others have their turn."""
 
-URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT_DIRECT)
+URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
 """What the operator's mail tells of, besides what is overdue."""
 
 LONGEST_ERROR, LONGEST_DESCRIPTION = 100, 300
@@ -289,7 +289,7 @@ def _following(
             handoff = _handoff(work, organisation, document.get("handoff"))
             known[number] = _notification(event, number, document, handoff)
             if handoff is not None and not _is_own(logged, organisation):
-                overdue = handoff.state in OPEN and handoff.due_at < now
+                overdue = handoff.state in OPEN and handoff.overdue(now)
                 if overdue or handoff.urgency in URGENT:
                     for_mail.add(event)
     return Delivery(
@@ -322,6 +322,6 @@ def _notification(
         result=document["result"],
         at=parse_timestamp(document["time"]),
         handoff=None if handoff is None else handoff.id,
-        urgency=None if handoff is None else handoff.urgency,
+        urgency=None if handoff is None else str(handoff.urgency),
         due_at=None if handoff is None else handoff.due_at,
     )

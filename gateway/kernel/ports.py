@@ -7,7 +7,7 @@ called outside the ``with`` block of its transaction, and a transaction belongs 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, Self
 from uuid import UUID
@@ -16,7 +16,8 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
@@ -30,6 +31,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.values import (
     CaseVersion,
@@ -37,6 +39,7 @@ from gateway.kernel.values import (
     Consultation,
     Erasure,
     EventMatch,
+    HandoffFilter,
     IdempotencyRecord,
     ListedCase,
     LoggedEvent,
@@ -46,6 +49,7 @@ from gateway.kernel.values import (
     SentHandoff,
     SignedTreeHead,
     TreeHead,
+    WaitingHandoffs,
 )
 
 
@@ -124,6 +128,9 @@ class OrganisationStore(Protocol):
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role."""
+
+    def has_contact(self, organisation: str, role: str) -> bool:
+        """Whether an organisation has a contact in a role; none is opened for it."""
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         """Store contacts in place of those in their roles, all under a new key, which is returned.
@@ -209,7 +216,7 @@ class CaseStore(Protocol):
         """A case version by the digest of its document."""
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """The originator's cases with an id greater than ``after``, in order of id.
+        """The originator's cases, the oldest first; those that were made later than ``after``.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
 
@@ -262,7 +269,7 @@ class HandoffStore(Protocol):
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
-        the answer."""
+        the answer. The due time stays: it follows the duties."""
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order."""
@@ -271,10 +278,24 @@ class HandoffStore(Protocol):
         """The answer that ``event`` recorded."""
 
     def page(
-        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+        self,
+        organisation: str,
+        box: str,
+        filters: HandoffFilter,
+        after: HandoffPlace | None,
+        limit: int,
     ) -> Sequence[Handoff]:
-        """Handoffs received (box ``in``) or sent (``out``) with an id greater than ``after``,
-        in order of id (UUIDv7: of offer)."""
+        """Handoffs received (box ``in``) or sent (``out``) whose place is after ``after``, in the
+        order of their places: by urgency, then due time."""
+
+    def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        """How many of a box are offered and not answered, and overdue of those at a moment."""
+
+    def received(
+        self, organisation: str, state: str, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        """Handoffs received, in one state, with an id greater than ``after``, in order of id
+        (UUIDv7: of offer)."""
 
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
@@ -287,6 +308,37 @@ class HandoffStore(Protocol):
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
+
+
+class DutyStore(Protocol):
+    """What parties owe about handoffs. The due time of a handoff follows what is stored here.
+
+    A duty is added and saved in a transaction that holds its handoff (`HandoffStore.get`).
+    """
+
+    def add(self, duty: HandoffDuty) -> None:
+        """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
+
+    def save(self, duty: HandoffDuty) -> None:
+        """Replace the stored one, which must be open; else EditConflict."""
+
+    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
+        """The duties of a handoff, the oldest first."""
+
+    def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
+        """The open duties of every handoff of a case."""
+
+    def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
+        """Duties of which there is something to record now, the longest due first."""
+
+    def overdue(self, now: datetime) -> int:
+        """How many open duties are past their due time."""
+
+    def clock(self) -> SweepClock | None:
+        """When duties were last swept; None before the first time."""
+
+    def save_clock(self, clock: SweepClock) -> None:
+        """Replace that."""
 
 
 class LogStore(Protocol):
@@ -530,6 +582,7 @@ class UnitOfWork(Protocol):
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
+    duties: DutyStore
     log: LogStore
     retries: IdempotencyStore
     budgets: RateLimits
@@ -666,7 +719,8 @@ class Ports:
     the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
-    named where an offer about an imminent danger is refused.
+    named where an offer about an imminent danger is refused. ``due`` is the time to answer by
+    urgency, ``follow_up`` that for the second person after break-glass.
     """
 
     issuer: str
@@ -685,3 +739,5 @@ class Ports:
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
     emergency_numbers: tuple[str, ...] = ()
+    due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
+    follow_up: timedelta = FOLLOW_UP

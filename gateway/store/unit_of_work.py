@@ -15,6 +15,7 @@ from gateway.kernel.ports import (
     CaseStore,
     CertificateOrders,
     ConformanceStore,
+    DutyStore,
     HandoffStore,
     IdempotencyStore,
     InvitationStore,
@@ -33,6 +34,7 @@ from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, UnsuitableDatabase, open_database
+from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
@@ -61,6 +63,7 @@ class SqlUnitOfWork:
     handoffs: HandoffStore
     retries: IdempotencyStore
     budgets: RateLimits
+    duties: DutyStore
     revoked_tokens: RevokedTokenStore
     replay: AssertionReplayGuard
     signing: CertificateOrders
@@ -171,6 +174,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "signing": SqlSigning,
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
+    "duties": SqlDuties,
     "successions": SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,

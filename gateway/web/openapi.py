@@ -95,7 +95,10 @@ SHAPES: Mapping[str, Shape] = {
     },
     "Conditions": _CONDITIONS,
     "Cases": _page("CaseSummary"),
-    "Handoffs": _page("HandoffSummary"),
+    "Handoffs": {
+        **_page("HandoffSummary"),
+        "properties": {**_page("HandoffSummary")["properties"], "waiting": one_of("WaitingTotals")},
+    },
     "Successions": _object(items=_several("SuccessionView")),
     "StaffRegister": _page("StaffMember"),
     "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),

@@ -71,6 +71,8 @@ ON_HANDOFF = (
     "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
+    "handoff.review",
+    "handoff.delay",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -142,6 +144,7 @@ BY_PARTNERS = (
     "case.embargo",
     "case.end_measure",
     "handoff.offer",
+    "handoff.break_glass",
     "handoff.accept",
     "case.disclose",
 )

@@ -36,6 +36,7 @@ ACTIONS = {
     "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
+    "delay": "handoff.delay",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }

@@ -191,7 +191,7 @@ def test_a_consultation_shows_the_version_that_was_offered(gateway):
     revised(gateway, case, urgency="imminent_danger")
     written = consulted(gateway, handoff)
     assert written.result["version"] == 1
-    assert read(gateway, written).content["urgency"] == "urgent_indirect"
+    assert read(gateway, written).content["urgency"] == "priority"
 
 
 def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:

@@ -212,7 +212,7 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
 
 
 def test_an_answer_is_due_by_the_urgency_of_the_case(gateway):
-    written = offered(gateway, submitted(gateway, urgency="urgent_direct"))
+    written = offered(gateway, submitted(gateway, urgency="urgent"))
     handoff = gateway.handoff(UUID(written.result["handoff"]))
     assert handoff.due_at - handoff.offered_at == timedelta(hours=8)
 

@@ -58,6 +58,8 @@ NOT_ASKED = {
     "case.erase",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.plan",
     "succession.cancel",
     "succession.apply",

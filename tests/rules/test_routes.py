@@ -50,6 +50,8 @@ API = {
     ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.report_outcome", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
@@ -219,7 +221,7 @@ def test_every_action_is_one_of_policy_and_of_the_log():
 def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
-    by_others = {"case.disclose", "case.erase"}
+    by_others = {"case.disclose", "handoff.break_glass", "case.erase"}
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 
 

@@ -33,6 +33,8 @@ GATEWAYS_OWN = {
     "conformance.pass",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.apply",
 }
 """Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
@@ -51,8 +53,9 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose"}
-"""Asked of policy for each kind of element; a part of offers and consultations, no action."""
+DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
+"""Asked of policy beside an action: for each kind of element, for what goes before a second
+person."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, measures),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
@@ -321,6 +322,7 @@ moment = partial(
         format="date-time",
     ),
 )
+place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
 short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
