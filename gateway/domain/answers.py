@@ -12,8 +12,17 @@ from functools import cached_property
 from typing import TypeVar
 
 from gateway.domain.case import GROUPS
-from gateway.domain.handoff import OPEN, OUTCOMES, Handoff, HandoffAction, HandoffState
+from gateway.domain.conditions import WITH_FORCE
+from gateway.domain.handoff import (
+    DELAY_CODES,
+    OPEN,
+    OUTCOMES,
+    Handoff,
+    HandoffAction,
+    HandoffState,
+)
 from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
 
@@ -28,14 +37,16 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first two, an array of text for the next
-    two, an object for the last."""
+    """What the value of a field is: JSON text for the first three, an array of text for the next
+    two, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
+    TIME = "time"
     WORDS = "words"
     IDS = "ids"
     CONDITIONS = "conditions"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class AnswerField:
     """A field of an answer; its document discloses it.
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
-    are all that a word, or the elements of a list, may be.
+    are all that a word, or the elements of a list, may be. A reservation has one of each.
     """
 
     name: str
@@ -125,6 +136,19 @@ _KINDS = (
             AnswerField(
                 "groups", FieldType.WORDS, "Accept only this group of parts.", words=GROUPS
             ),
+            AnswerField(
+                "reservation",
+                FieldType.RESERVATION,
+                "The one condition that you cannot promise, and the legal basis.",
+                longest=300,
+                words=WITH_FORCE,
+            ),
+            AnswerField(
+                "own_urgency",
+                FieldType.WORD,
+                "Your own class of urgency; the originator's stays as it is.",
+                words=tuple(map(str, Urgency)),
+            ),
         ),
     ),
     AnswerKind(
@@ -198,6 +222,26 @@ _KINDS = (
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
+    ),
+    AnswerKind(
+        "delay",
+        "handoff.delay",
+        "handoff.delay_announced",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.DELAY: {HandoffState.OFFERED: HandoffState.OFFERED}},
+        "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
+        path="delays",
+        fields=(
+            AnswerField(
+                "code",
+                FieldType.WORD,
+                "Why it takes longer.",
+                required=True,
+                words=tuple(sorted(DELAY_CODES)),
+            ),
+            AnswerField("until", FieldType.TIME, "The new due time.", required=True),
+            _WHY_IF_SAID,
+        ),
     ),
     AnswerKind(
         "reissue",
