@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import click
 
@@ -56,8 +57,8 @@ def _paragraphs(text: str) -> str:
     """Paragraphs of a help text; what stands after a backspace mark keeps its lines."""
     made = []
     for block in re.split(r"\n\s*\n", text.replace("\f", "").strip()):
-        kept = block.startswith("\b")
-        lines = [_text(line.rstrip()) for line in block.removeprefix("\b").strip("\n").split("\n")]
+        kept = block.lstrip().startswith("\b")
+        lines = [_text(line) for line in dedent(block.replace("\b", "")).strip().splitlines()]
         body = "\n".join(lines if kept else [" ".join(map(str.strip, lines))])
         made.append(f".nf\n{body}\n.fi\n" if kept else f".PP\n{body}\n")
     return "".join(made) if text else ""

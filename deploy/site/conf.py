@@ -44,10 +44,21 @@ nitpicky = True
 
 READERS = {
     "Start": ["docs/README", "docs/glossary", "docs/life-of-a-case", "CHANGELOG"],
-    "Partners": ["docs/partners", "docs/staff", "docs/case", "deploy/site/interface"],
+    "Partners": [
+        "docs/partners",
+        "docs/recipients",
+        "docs/sealing",
+        "docs/staff",
+        "docs/case",
+        "deploy/site/interface",
+    ],
     "Administrators": ["docs/administrators", "docs/audit-events"],
     "Auditors and courts": ["docs/auditors"],
-    "Authors of verifiers": ["docs/protocol/documents", "docs/protocol/checkpoint"],
+    "Authors of verifiers": [
+        "docs/protocol/documents",
+        "docs/protocol/checkpoint",
+        "docs/protocol/notifications",
+    ],
     "Operators": [
         "docs/operators",
         "docs/postgresql",
@@ -90,13 +101,17 @@ def decisions() -> str:
 
 
 def read(_app: "Sphinx", page: str, source: list[str]) -> None:
-    """What the site adds to a page: the menu, the operations; a folder has no page to link to."""
+    """What the site adds to a page: the menu, the operations.
+
+    A folder has no page to link to, and MyST has a form of its own for an anchor.
+    """
     folder = (ROOT / page).parent
     source[0] = re.sub(
         r"\[([^]\n]+)\]\(([^)#:]+)\)",
         lambda link: link[1] if (folder / link[2]).is_dir() else link[0],
         source[0],
     )
+    source[0] = re.sub(r'^<a id="([\w-]+)"></a>', r"(\1)=\n\n", source[0], flags=re.MULTILINE)
     if page == root_doc:
         source[0] += contents()
     elif page == "docs/adr/README":

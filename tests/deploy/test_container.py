@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from gateway.cli import SUBCOMMANDS
+from gateway.cli.run import PARTS
 from gateway.serving.tls import openssl_conf
 from tests.postgresql import own_server
 
@@ -49,6 +50,11 @@ def test_every_process_is_a_command_that_exists_with_its_options():
     (start,) = (json.loads(rest) for word, rest in instructions() if word == "CMD")
     for words in [start, *(p["command"] for p in PROCESSES.values() if "entrypoint" not in p)]:
         SUBCOMMANDS[words[0]].load().make_context(words[0], words[1:])
+
+
+def test_every_process_of_a_gateway_runs_but_the_metrics_which_answer_on_the_host_only():
+    started = {one["command"][-1] for one in PROCESSES.values() if "entrypoint" not in one}
+    assert started == {*PARTS} - {"metrics"}
 
 
 def test_the_builder_gets_what_the_image_copies_and_nothing_else():
