@@ -26,7 +26,7 @@ TOLD = EventNotification(
     result="allowed",
     at=NOW,
     handoff=UUID("019f0000-0000-7000-8000-000000000002"),
-    urgency="urgent_direct",
+    urgency="urgent",
     due_at=NOW + timedelta(hours=8),
 )
 
