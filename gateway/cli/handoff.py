@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -304,7 +305,11 @@ def _answer_command(kind: AnswerKind) -> None:
             options["conditions"] = gateway.handoff(handoff)["conditions"]
             if not options.pop("yes"):
                 _agree(options["conditions"])
-        fields = {name: value for name, value in options.items() if value not in (None, ())}
+        fields = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in options.items()
+            if value not in (None, ())
+        }
         written = gateway.answer(kind.command, handoff, by, **fields)
         return written, f"handoff {handoff} is {written.result['state']}"
 
@@ -326,6 +331,7 @@ def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
 _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
+    FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),

@@ -17,13 +17,13 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    outcome_code_for,
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import conditions
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
+from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -145,6 +145,8 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+    if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
     if "items" in asked.fields:
         _check_items(context, found, asked.fields["items"])
     if not asked.kind.accepts:
@@ -399,27 +401,28 @@ def _shown_answer(
     if answer.author == context.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.document)
-    readable = [d for d in document.disclosures if d.name != "by"]
-    code = next((d.value for d in readable if d.name == "code"), None)
-    seen = None if code is None else _code_for(context, answer, code, measures)
-    if seen != code:  # every other field might reveal the outcome (R5)
-        readable = []
-    text = document.present([d.digest for d in readable]).compact()
-    return replace(shown, document=text, code=seen)
+    readable = {d.name: d.value for d in document.disclosures if d.name and d.name != "by"}
+    seen = None
+    if answer.move is HandoffAction.OUTCOME:
+        seen, readable = _outcome_for(context, answer, readable, measures)
+    digests = [d.digest for d in document.disclosures if d.name in readable]
+    return replace(shown, document=document.present(digests).compact(), code=seen)
 
 
-def _code_for(
-    context: RequestContext, answer: HandoffAnswer, code: str, measures: Sequence[Measure]
-) -> str:
-    """While an embargo holds, a private reader learns of no outcome more than its arrival (R7)."""
-    author = context.require(answer.author)
+def _outcome_for(
+    context: RequestContext,
+    answer: HandoffAnswer,
+    fields: Mapping[str, Any],
+    measures: Sequence[Measure],
+) -> tuple[str, Mapping[str, Any]]:
+    """An outcome's code and fields as the caller may read them (R5)."""
+    author, reader = context.require(answer.author), context.organisation
     embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
-    if embargoed and not context.organisation.public_authority:
-        return "received"
-    return outcome_code_for(
-        code,
-        reader_is_police="led" in context.organisation.regimes,
+    return outcome_as_read(
+        fields,
         author_is_police="led" in author.regimes,
+        reader_is_police="led" in reader.regimes,
+        embargoed=embargoed and not reader.public_authority,
     )
 
 

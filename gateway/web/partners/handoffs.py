@@ -53,6 +53,7 @@ def _body(kind: AnswerKind) -> StrictSchema:
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
+    FieldType.TIME: lambda one: field.moment(required=one.required),
     FieldType.WORDS: lambda one: field.several(
         field.word(one.words), least=1, required=one.required
     ),
