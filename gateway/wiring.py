@@ -190,6 +190,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             timedelta(days=config.embargo_renewal_days),
             timedelta(days=config.embargo_longest_days),
         ),
+        consultations=config.consultations,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

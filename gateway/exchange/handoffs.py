@@ -10,6 +10,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.consultation import tells_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import (
     READABLE,
@@ -232,7 +233,7 @@ def consult(
             shown=shown,
             withheld_groups=withheld_groups,
             handoff=handoff,
-            parties=_parties(found),
+            parties=_parties_of_consultation(context, found),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
@@ -243,6 +244,21 @@ def consult(
         return to_json(version, tuple(shown), withheld_groups)
 
     return transact(ports, caller, request, act, replay)
+
+
+def _parties_of_consultation(context: RequestContext, handoff: Handoff) -> tuple[Party, ...]:
+    """The recipient, which opens the content, and the originator as far as it is told."""
+    originator = context.require(handoff.originator)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    measures = in_force(context, case) if case else ()
+    told = tells_originator(
+        context.ports.consultations,
+        originator_is_public=originator.public_authority,
+        reader_is_police="led" in context.organisation.regimes,
+        embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
+        told_before=context.work.handoffs.was_told_of_consultation(handoff.id),
+    )
+    return tuple(p for p in _parties(handoff) if told or p.organisation != originator.slug)
 
 
 def _readable(
@@ -401,7 +417,9 @@ def _shown_answer(
     if answer.author == context.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.document)
-    readable = {d.name: d.value for d in document.disclosures if d.name and d.name != "by"}
+    readable: Mapping[str, Any] = {
+        d.name: d.value for d in document.disclosures if d.name and d.name != "by"
+    }
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)

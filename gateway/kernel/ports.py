@@ -15,6 +15,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
+from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.domain.invitation import Invitation
@@ -276,6 +277,9 @@ class HandoffStore(Protocol):
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
+
+    def was_told_of_consultation(self, handoff: UUID) -> bool:
+        """Whether the originator is a party of a consultation of the handoff."""
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
@@ -626,7 +630,8 @@ class Ports:
 
     ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
     ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded; ``embargo_terms`` how long an embargo holds.
+    one organisation may have recorded; ``embargo_terms`` how long an embargo holds;
+    ``consultations`` says of which ones by the police a private originator learns.
     """
 
     issuer: str
@@ -643,3 +648,4 @@ class Ports:
     fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
+    consultations: ConsultationNotice = ConsultationNotice.FIRST

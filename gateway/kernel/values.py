@@ -98,13 +98,17 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Consultation:
-    """Content that was opened: by which event, of which version, and the digests shown."""
+    """Content that was opened: by which event, of which version, and the digests shown.
+
+    ``told``: the originator is a party of the event.
+    """
 
     event: UUID
     organisation: str
     handoff: UUID | None
     case_digest: str
     shown: tuple[str, ...]
+    told: bool
 
 
 @dataclass(frozen=True)
