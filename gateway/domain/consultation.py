@@ -14,21 +14,21 @@ class ConsultationNotice(StrEnum):
     EACH = "each"
 
 
-def tells_originator(
+def informs_originator(
     notice: ConsultationNotice,
     *,
     originator_is_public: bool,
     reader_is_police: bool,
     embargoed: bool,
-    told_before: bool,
+    informed_before: bool,
 ) -> bool:
     """Whether the originator of a handoff is a party of a consultation by its recipient.
 
-    ``told_before``: it was one of an earlier consultation of the handoff. Under an embargo a
+    ``informed_before``: it was one of an earlier consultation of the handoff. Under an embargo a
     private originator learns of none: that somebody looks would announce what is planned (R7).
     """
     if originator_is_public or not reader_is_police:
         return True
     if embargoed or notice is ConsultationNotice.NONE:
         return False
-    return notice is ConsultationNotice.EACH or not told_before
+    return notice is ConsultationNotice.EACH or not informed_before

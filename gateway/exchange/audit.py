@@ -105,7 +105,7 @@ class VisibleEvent:
     disclosures: tuple[EventDisclosure, ...]
 
     def members(self, reader: str) -> frozenset[str]:
-        """The members that are shown as its parties, but for the one that reads."""
+        """The members that are shown as its parties, other than the one that reads."""
         parties = (d.value["organisation"] for d in self.disclosures if d.kind == PARTY)
         return frozenset(parties) - {reader, GATEWAY}
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import ROUTING_FIELDS, Element
-from gateway.domain.consultation import tells_originator
+from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import (
     READABLE,
@@ -247,18 +247,18 @@ def consult(
 
 
 def _parties_of_consultation(context: RequestContext, handoff: Handoff) -> tuple[Party, ...]:
-    """The recipient, which opens the content, and the originator as far as it is told."""
+    """The recipient, which opens the content, and the originator where it is informed."""
     originator = context.require(handoff.originator)
     case = context.work.cases.get(handoff.originator, handoff.case)
     measures = in_force(context, case) if case else ()
-    told = tells_originator(
+    informed = informs_originator(
         context.ports.consultations,
         originator_is_public=originator.public_authority,
         reader_is_police="led" in context.organisation.regimes,
         embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
-        told_before=context.work.handoffs.was_told_of_consultation(handoff.id),
+        informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
     )
-    return tuple(p for p in _parties(handoff) if told or p.organisation != originator.slug)
+    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
 def _readable(

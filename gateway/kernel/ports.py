@@ -278,7 +278,7 @@ class HandoffStore(Protocol):
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
 
-    def was_told_of_consultation(self, handoff: UUID) -> bool:
+    def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
 
     def consultation(self, event: UUID) -> Consultation | None:

@@ -100,7 +100,7 @@ class Erasure:
 class Consultation:
     """Content that was opened: by which event, of which version, and the digests shown.
 
-    ``told``: the originator is a party of the event.
+    ``informed``: the originator is a party of the event.
     """
 
     event: UUID
@@ -108,7 +108,7 @@ class Consultation:
     handoff: UUID | None
     case_digest: str
     shown: tuple[str, ...]
-    told: bool
+    informed: bool
 
 
 @dataclass(frozen=True)

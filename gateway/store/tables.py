@@ -403,7 +403,7 @@ consultation = Table(
     Column("handoff", Uuid),  # NULL when the originator opened its own case
     Column("case_digest", TEXT, nullable=False),
     Column("shown", TextList, nullable=False),
-    Column("told", Boolean, nullable=False),
+    Column("informed", Boolean, nullable=False),
     Index("consultation_of_handoff", "handoff"),
 )
 

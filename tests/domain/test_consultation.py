@@ -4,17 +4,17 @@ from itertools import product
 
 import pytest
 
-from gateway.domain.consultation import ConsultationNotice, tells_originator
+from gateway.domain.consultation import ConsultationNotice, informs_originator
 from tests.each import each
 
 
 def told(notice, *, public=False, police=True, embargoed=False, before=False):
-    return tells_originator(
+    return informs_originator(
         notice,
         originator_is_public=public,
         reader_is_police=police,
         embargoed=embargoed,
-        told_before=before,
+        informed_before=before,
     )
 
 

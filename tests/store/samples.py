@@ -243,7 +243,7 @@ def consultation(handoff: Handoff) -> Consultation:
     """What the recipient opened."""
     shown = ("digest-b", "digest-a")
     return Consultation(
-        new_id(), handoff.recipient, handoff.id, handoff.case_digest, shown, told=True
+        new_id(), handoff.recipient, handoff.id, handoff.case_digest, shown, informed=True
     )
 
 

@@ -161,7 +161,7 @@ READS: dict[str, Operation] = {
     "out": lambda w, a, b, c: list(w.handoffs.page(SLUGS[a], "out", STATES[b], None, c)),
     "open": lambda w, a, b, c: w.handoffs.open_of(SLUGS[a], numbered(b)),
     "consultation": lambda w, a, b, c: w.handoffs.consultation(numbered(a)),
-    "told": lambda w, a, b, c: w.handoffs.was_told_of_consultation(numbered(a)),
+    "told": lambda w, a, b, c: w.handoffs.was_informed_of_consultation(numbered(a)),
     "retry": lambda w, a, b, c: w.retries.get(SLUGS[a], str(b)),
     "client keys": lambda w, a, b, c: list(w.organisations.client_keys(SLUGS[a], "intake")),
     "revoked token": lambda w, a, b, c: w.revoked_tokens.has(str(a)),
