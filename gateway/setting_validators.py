@@ -100,11 +100,28 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
     return check
 
 
+def telephone_numbers(value: object) -> tuple[str, ...]:
+    """A list of telephone numbers, one at least."""
+    form = re.compile(r"\+?[0-9][0-9 ]{0,19}", re.ASCII)
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('must be a list of telephone numbers, as in ["112"]')
+    if not all(isinstance(number, str) and form.fullmatch(number) for number in value):
+        raise ValueError("must be a list of telephone numbers in quotes, digits only")
+    return tuple(value)
+
+
 def boolean(value: object) -> bool:
     """True or false."""
     if not isinstance(value, bool):
         raise ValueError("must be true or false, without quotes")
     return value
+
+
+def command(value: object) -> tuple[str, ...]:
+    """A command to run, without a shell: its program, and each argument, as texts of a list."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('must be a list of texts, as in ["/usr/local/bin/notify", "--short"]')
+    return tuple(text(one) for one in value)
 
 
 def time_zone(value: object) -> ZoneInfo:

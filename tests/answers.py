@@ -44,7 +44,7 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     return act
 
 
-accept, decline, redirect, outcome, withdraw, close = map(_of, PARTIES_ANSWERS)
+accept, decline, redirect, outcome, withdraw, close, delay = map(_of, PARTIES_ANSWERS)
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}

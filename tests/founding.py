@@ -73,7 +73,7 @@ DESK = "desk"
 ALICE, BENOIT = "a-martin", "b-dubois"
 """The two administrators; people of nowhere."""
 
-CSAM_FR = ("csam", "FR")
+CSAM_FR = "receive/csam/FR"
 
 
 STAFF = (
@@ -113,7 +113,11 @@ def policy() -> CedarPolicy:
 @cache
 def key_of(name: str) -> SigningKey:
     """A key for each role, made once for all tests."""
-    purpose = {"attest": KeyPurpose.ATTEST, "log": KeyPurpose.LOG}.get(name, KeyPurpose.PERSON)
+    purpose = {
+        "attest": KeyPurpose.ATTEST,
+        "notification": KeyPurpose.NOTIFICATION,
+        "log": KeyPurpose.LOG,
+    }.get(name, KeyPurpose.PERSON)
     return generate_key(purpose)
 
 
@@ -486,6 +490,7 @@ def unfounded(
         begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
+        notifier=WatchedSigner(key_of("notification"), opened),
         checkpoint_signer=checkpoint_signer,
         keys=keys,
         now=clock,
@@ -493,6 +498,7 @@ def unfounded(
         new_id=Ids(),
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
+        emergency_numbers=("17", "112"),
     )
     return Founded(ports, kept, clock, checkpoint_signer, calendar)
 
@@ -562,7 +568,7 @@ def _seat(gateway: Founded, slug: str, membership: str, start: date, reference: 
 
 
 def _mandate(gateway: Founded, slug: str, start: date, end: date | None, act: str) -> None:
-    matter, territory = CSAM_FR
+    _, matter, territory = CSAM_FR.split("/")
     until = {} if end is None else {"until": end.isoformat()}
     written = gateway.administer(
         "mandate.grant",
@@ -620,7 +626,7 @@ def case_content(
         "intake_channel": "web_form",
         "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": ["csam"],
-        "urgency": "urgent_indirect",
+        "urgency": "priority",
         "items": [
             {
                 "id": element_id("url"),
@@ -710,9 +716,9 @@ def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResu
     )
 
 
-def offer_of(gateway: Founded, to: str | tuple[str, str] = CSAM_FR, **changes: Any) -> OfferRequest:
-    """An offer of everything, to a competence (matter, territory) or an organisation."""
-    address = {"organisation": to} if isinstance(to, str) else {"competence": to}
+def offer_of(gateway: Founded, to: str = CSAM_FR, **changes: Any) -> OfferRequest:
+    """An offer of everything, to a competence (its key) or an organisation."""
+    address = {"competence" if "/" in to else "organisation": to}
     wanted = {
         "handoff": gateway.new_id(),
         "by": "liaison-1",
@@ -728,7 +734,7 @@ def offered(
     case: WriteResult | None = None,
     *,
     originator: str = HOTLINE,
-    to: str | tuple[str, str] = CSAM_FR,
+    to: str = CSAM_FR,
     **changes: Any,
 ) -> WriteResult:
     """Offer a case (a new one when none is given); ``changes`` are to the Offer."""

@@ -12,11 +12,13 @@ import cedarpy
 from gateway.cedar.policy import (
     NO_POLICY_SPOKE,
     OPTIONAL,
+    SCHEMA_FILE,
     CedarPolicy,
     InvalidPolicies,
     Rule,
     Uid,
 )
+from gateway.cedar.policy_facts import exempted_facts, unread_facts
 from gateway.domain.decision import PolicyDecision, PolicyEntity, PolicyQuestion, Value
 
 LINE_WIDTH = 100
@@ -25,6 +27,7 @@ INDENT = 2
 _UID = r'([A-Za-z_]+)::([^"\\]+)'
 _CASE_NAME = r"[A-Za-z0-9]+( [A-Za-z0-9]+){3,}"
 _ENTITIES = "entities.json"
+_README = "README.md"
 _REQUIRED = frozenset({"name", "decision", "rules", "principal", "action", "resource"})
 _OPTIONAL_FIELDS = frozenset({"context", "entities"})
 
@@ -54,7 +57,8 @@ def check(folder: Path) -> PolicyTestReport:
     """Validate a folder of policies, and prove each of them by the cases in its ``tests``.
 
     Every permit must decide an ALLOW case and every forbid a DENY case; every action must have a
-    DENY case in which no policy speaks, so that what is forgotten is known to stay closed.
+    DENY case in which no policy speaks, so that what is forgotten is known to stay closed. Every
+    fact of the schema is read by a policy, or README.md says why not.
     Optional policies prove themselves by their own cases, each set added to the folder's.
     """
     report = _check_own(folder)
@@ -97,6 +101,7 @@ def _check_own(folder: Path) -> PolicyTestReport:
     decided = [(case, policy.decide(case.question)) for case in cases]
     problems = [
         *_unformatted(folder),
+        *_unread(folder),
         *(wrong for case, decision in decided for wrong in _wrong(case, decision)),
         *_unproven(policy, decided),
     ]
@@ -111,6 +116,19 @@ def _unformatted(folder: Path) -> Iterator[str]:
                 f"{path.name}: not as Cedar's formatter writes it"
                 f" ({LINE_WIDTH} columns, indent {INDENT})"
             )
+
+
+def _unread(folder: Path) -> Iterator[str]:
+    """Facts that no policy reads, the optional ones included, and excuses that none needs."""
+    schema = cedarpy.Schema.from_str((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
+    policies = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.cedar"))]
+    unread = unread_facts(policies, schema)
+    readme = folder / _README
+    excused = exempted_facts(readme.read_text(encoding="utf-8")) if readme.exists() else frozenset()
+    for fact in sorted(unread - excused):
+        yield f"{fact}: no policy reads this fact, and {_README} gives no reason"
+    for fact in sorted(excused - unread):
+        yield f"{fact}: {_README} says that no policy reads this fact, but one does or none is so"
 
 
 def _wrong(case: PolicyCase, decision: PolicyDecision) -> Iterator[str]:

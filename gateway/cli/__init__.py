@@ -89,7 +89,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "Restore the database from BACKUP; the gateway must be stopped.",
     ),
     "policy": Subcommand(
-        "gateway.cli.doctor:policy", OPERATORS, "Validate the policies and run their test cases."
+        "gateway.cli.doctor:policy", OPERATORS, "Check the policies; say what a rule means."
     ),
     "case": Subcommand(
         "gateway.cli.case:case",
@@ -125,6 +125,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "gateway.cli.system:key",
         PARTNERS,
         "Create signing and encryption keys for your organisation.",
+    ),
+    "notification": Subcommand(
+        "gateway.cli.notification:notification",
+        PARTNERS,
+        "Poll or watch for events that concern you, and replay refused ones.",
     ),
     "outbox": Subcommand(
         "gateway.cli.system:outbox",

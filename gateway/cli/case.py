@@ -33,7 +33,8 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
-from gateway.domain.case import is_sealed, sealed_parts
+from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
+from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.timestamp import parse_date
@@ -596,8 +597,13 @@ def print_content(
         f" by {sanitise(opened.author)} "
         f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
     )
-    click.echo(f"Handling: {sanitise(_handling(content['marking']))}")
-    for heading, lines in _sections(content, full=full):
+    click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
+    if opened.tightened:
+        click.echo("These conditions were tightened after the version shown, and bind now.")
+    for one in opened.tightened_elements:
+        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
+        click.echo(sanitise(line))
+    for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(colour(heading, "cyan"))
             for line in lines:
@@ -634,22 +640,36 @@ def _handling(marking: Part) -> str:
     words = [f"TLP:{marking['tlp']}", *marking["handling"]]
     words += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
     words += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
-    words += [
-        f"{name} {format_value(marking[name])}" for name in ("attribution",) if name in marking
-    ]
     return ", ".join(words)
 
 
-def _sections(content: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
+def condition_lines(conditions: Part) -> dict[str, str]:
+    """The conditions of use by name, each with what obliges to it, as its originator says."""
+    lines, forces = {}, conditions.get("force", {})
+    for name, value in conditions.items():
+        if name in WITH_FORCE and value:
+            stated = forces.get(name)
+            force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
+            lines[name] = cold(f"{format_value(value)} ({force})")
+        elif name != "force":
+            lines[name] = cold(format_value(value))
+    return lines
+
+
+def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
     def parts(name: str) -> Sequence[Part]:
         return [one for one in content.get(name, ()) if not is_sealed(one)]
 
     superseded = {c.get("supersedes") for c in parts("classifications")}
     yield "Codes", [_code(one, superseded) for one in parts("classifications")]
+    yield (
+        "Conditions of use",
+        [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
+    )
     yield "Restrictions", list(_restrictions(content["marking"]))
     yield (
         "Matter",
-        [f"{format_value(content[n])} ({n})" for n in ("matter", "urgency") if n in content],
+        [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
     )
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]
@@ -671,7 +691,7 @@ def _code(one: Part, superseded: set[Any]) -> str:
 
 
 def _restrictions(marking: Part) -> Iterator[str]:
-    shown = ("embargo", "release_to", "handling_note", "national", "review_on", "retention_rule")
+    shown = ("release_to", "national", "review_on", "retention_rule")
     for name in shown:
         if marking.get(name):
             yield f"{name}: {cold(format_value(marking[name]))}"

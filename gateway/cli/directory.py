@@ -60,6 +60,8 @@ def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: 
 def _row(one: dict[str, Any]) -> tuple[Any, ...]:
     mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
     state = (one["membership"] or "none") if one["active"] else "not active"
+    if one["active"] and not one["addressable"]:
+        state += " (no system)"
     return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
 
 
@@ -71,7 +73,9 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
         print_json(found)
         return
     click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
-    print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
+    reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
+    shown = {n: v for n, v in found.items() if n not in ("organisation", "name", "duty_contact")}
+    print_fields({**shown, "reached": reached})
 
 
 @partner_command(directory, _organisation)

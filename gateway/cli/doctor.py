@@ -9,7 +9,7 @@ import pwd
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,13 +24,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
-from gateway.cedar.policy import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy, Rule, policy_folder
 from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
+from gateway.domain.duty import LONGEST_PAUSE
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
     HighWaterMarkUnavailable,
@@ -42,7 +44,6 @@ from gateway.evidence import event
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.keys import KeyPurpose
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
@@ -145,7 +146,7 @@ def _private(config: Config) -> list[Path]:
 
 def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
+    for purpose in keys.GATEWAYS_OWN:
         keys.load_key_set(config.keys / purpose, purpose)
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.load_secret(config.keys / name)
@@ -232,6 +233,18 @@ def clock(config: Config, now: datetime) -> Findings:
     yield Level.OK, "the clock is not behind the newest event"
 
 
+def due(config: Config, now: datetime) -> Findings:
+    """Whether parties of handoffs are late, and maintenance looks after it."""
+    with _read(config) as work:
+        overdue, clock = work.duties.overdue(now), work.duties.clock()
+    if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
+        yield (
+            Level.WARNING,
+            f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
+        )
+    yield Level.OK, f"{overdue} duties of members are overdue"
+
+
 def certificates(config: Config, now: datetime) -> Findings:
     """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
     findings = [
@@ -239,7 +252,11 @@ def certificates(config: Config, now: datetime) -> Findings:
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in publication.alarms(config.published, now)
     ]
-    for name in (maintenance.PUBLIC_CERTIFICATE, maintenance.PARTNERS_CERTIFICATE):
+    for name in (
+        maintenance.PUBLIC_CERTIFICATE,
+        maintenance.PARTNERS_CERTIFICATE,
+        maintenance.DELIVERY_CERTIFICATE,
+    ):
         findings += _listener_certificate(config.server / name, now)
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")
@@ -409,6 +426,24 @@ def registry(config: Config, now: datetime) -> Findings:
         yield Level.OK, "the registry is what the log's events say"
 
 
+def notifications(config: Config, now: datetime) -> Findings:
+    """Whether members' receivers answer, and what they refused."""
+    with _read(config) as work:
+        states = work.notifications.states(DeliveryWay.NOTIFICATION)
+    behind = [f"{one.cursor.organisation} ({one.lag})" for one in states if one.cursor.failures]
+    refused = [f"{one.cursor.organisation} ({one.refused})" for one in states if one.refused]
+    if behind:
+        named = ", ".join(behind)
+        yield Level.WARNING, f"receivers do not answer, and notifications wait: {named}"
+    if refused:
+        yield (
+            Level.WARNING,
+            f"receivers refused notifications, which are kept: {', '.join(refused)}",
+        )
+    if not behind and not refused:
+        yield Level.OK, "no receiver of notifications fails or refuses any"
+
+
 def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
@@ -511,9 +546,11 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     schema,
     administrators,
     clock,
+    due,
     log,
     registry,
     case_keys,
+    notifications,
     disk,
     policies,
 )
@@ -555,12 +592,12 @@ def _findings(folder: Path, deep: bool) -> list[Finding]:
     return list(run_checks(config, wiring.now(), deep=deep))
 
 
-# --- `casegate policy check`: the policies against their cases ---
+# --- `casegate policy`: the policies against their cases, and what they say ---
 
 
 @click.group()
 def policy() -> None:
-    """Validate the policies and run their test cases."""
+    """Check the policies; say what a rule means."""
 
 
 @policy.command()
@@ -573,8 +610,9 @@ def check(folder: Path | None, as_json: bool) -> None:
 
     The policies must fit the schema and be formatted. Every case in tests/ must be decided as it
     says, and by the rules that it names. Every permit must decide an ALLOW case, every forbid a
-    DENY case. Every action needs a DENY case that no policy decides. Exit status: 0 when all of
-    this holds, 1 otherwise.
+    DENY case. Every action needs a DENY case that no policy decides. Every fact of the schema must
+    be read by a policy, or README.md says why not. Exit status: 0 when all of this holds, 1
+    otherwise.
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
@@ -583,6 +621,38 @@ def check(folder: Path | None, as_json: bool) -> None:
     else:
         _print_report(folder, report)
     sys.exit(1 if report.problems else 0)
+
+
+@policy.command()
+@json_option
+@click.argument("rules", nargs=-1, required=True)
+def explain(rules: Sequence[str], as_json: bool) -> None:
+    """Say what RULES mean.
+
+    Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
+    and who may be told its name.
+    """
+    known = CedarPolicy.load(policy_folder(), SIGNED).rules
+    told = {name: _explained(known.get(name), name) for name in rules}
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+        return
+    for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
+        click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
+
+
+def _explained(rule: Rule | None, name: str) -> dict[str, str]:
+    if rule is not None:
+        effect = "permits" if rule.permits else "forbids"
+        return {"effect": effect, "sentence": rule.reason, "tell": rule.tell}
+    sentence = _SPOKEN.get(name, "No policy has this name: a rule in code, or of another revision.")
+    return {"effect": "no policy", "sentence": sentence, "tell": "nobody"}
+
+
+_SPOKEN = {
+    "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
+    "R2.error": "The question could not be evaluated, so the answer is a denial.",
+}
 
 
 def _print_report(folder: Path, report: PolicyTestReport) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import click
 
 from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import CONSULT_OPTIONS, case_argument, show_opened
+from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
@@ -29,6 +29,7 @@ from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
     by_option,
+    elsewhere,
     partner_command,
     write_command,
 )
@@ -43,7 +44,9 @@ from gateway.domain.answers import (
 )
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
-from gateway.domain.vocabulary import Purpose
+from gateway.domain.organisation import read_competence
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
 
 
@@ -58,18 +61,16 @@ handoff_argument = click.argument("handoff", type=click.UUID)
 # --- Offering ------------------------------------------------------------------------------------
 
 
-class _Mandate(click.ParamType[tuple[str, str]]):
-    """A competence: a matter and a territory."""
+class _Competence(click.ParamType[str]):
+    """A competence, by default to receive."""
 
-    name = "matter/territory"
+    name = "[function/]matter/territory"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        matter, slash, territory = value.partition("/")
-        if not (matter and slash and territory):
-            self.fail("as in csam/FR", param, ctx)
-        return matter, territory
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            return read_competence(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 _OFFER_OPTIONS: Sequence[Parameter] = (
@@ -78,10 +79,13 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "organisation",
         metavar="ORGANISATION",
         callback=organisation_id,
-        help="To this organisation.",
+        help="To this organisation; with --competence, which of several holders.",
     ),
     click.option(
-        "--competence", type=_Mandate(), help="To the competent organisation, as csam/FR."
+        "--competence",
+        type=_Competence(),
+        metavar="[FUNCTION/]MATTER/TERRITORY",
+        help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
         "--group",
@@ -106,6 +110,16 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="When the offer and its use end.",
     ),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
+    click.option(
+        "--again",
+        metavar="REASON",
+        help="Why to offer what the recipient already has in an open or closed handoff.",
+    ),
+    click.option(
+        "--country-reason",
+        metavar="REASON",
+        help="For removal: why items of uncertain country are for this recipient.",
+    ),
 )
 
 
@@ -119,8 +133,8 @@ def _parts(submitted: bytes) -> dict[str, list[str]]:
 
 
 def _wanted(options: dict[str, Any]) -> dict[str, Any]:
-    if (options["organisation"] is None) == (options["competence"] is None):
-        raise click.UsageError("give one of --to and --competence")
+    if options["organisation"] is None and options["competence"] is None:
+        raise click.UsageError("give --to, --competence, or both")
     if not options["groups"] and not options["digests"]:
         raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
     return options
@@ -143,8 +157,13 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
+            "not cleared": _uncleared(found),
+            "not on duty": _off_duty(found),
         }
     )
+    for item in found["elsewhere"]:
+        click.echo(f"  {sanitise(elsewhere(item))}")
+    _print_conditions(found["conditions"])
 
 
 @write_command(
@@ -163,8 +182,16 @@ def offer(
 ) -> tuple[ConfirmedWrite, str]:
     """Offer CASE to one recipient.
 
-    The recipient is an organisation, or the one competent for a matter in a territory. With a
-    document key in the connection file the offer is signed here.
+    The recipient is an organisation (--to), the holder of a competence (--competence), or one of
+    several holders (both). With a document key in the connection file the offer is signed here.
+
+    \b
+    casegate handoff offer CASE --by pdc-2 --purpose investigate --group items --competence csam/FR
+    ... --group items --competence csam/FR --to pharos
+    ... --purpose remove --group items --competence take_down/csam/NL
+
+    For removal the recipient gets the items hosted in its country; the answer lists the others
+    with their holders.
     """
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
@@ -175,11 +202,26 @@ def offer(
     )
     if result["withheld_groups"]:
         sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    if result["break_glass"]:
+        sentence += "; the case is not cleared: a second person must clear it now"
+    if _off_duty(result):
+        sentence += f"; not on duty: {_off_duty(result)}"
     if result["to_reseal"]:
         sentence += (
             f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
         )
+    sentence += "".join(f"; {elsewhere(item)}" for item in result["elsewhere"])
     return written, sentence
+
+
+def _uncleared(offered: Mapping[str, Any]) -> str:
+    """What is missing where a case is offered in imminent danger before its clearance."""
+    return "when it is offered: a second person must follow" if offered["break_glass"] else ""
+
+
+def _off_duty(offered: Mapping[str, Any]) -> str:
+    """What to do where nobody is on duty at the recipient of an imminent danger."""
+    return "telephone the recipient" if offered.get("duty_contact") is False else ""
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -203,23 +245,48 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         type=click.Choice([str(state) for state in HandoffState]),
         help="Only handoffs in this state.",
     ),
+    click.option(
+        "--urgency",
+        type=click.Choice([str(urgency) for urgency in Urgency]),
+        help="Only handoffs of this class of urgency.",
+    ),
+    click.option(
+        "--matter",
+        type=click.Choice([str(matter) for matter in Matter]),
+        help="Only handoffs of this matter.",
+    ),
+    click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
+def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
-    The box "in" has those received, "out" those sent, both by age.
+    The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
+    no answer is owed the state stands in its place, last in its class.
     """
-    found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
+    found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     other = "originator" if box == "in" else "recipient"
-    rows = [(_state(one), one["due_at"], one["handoff"], one[other]) for one in found]
-    print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+    rows = [(_urgency(one), _due(one), one["handoff"], one[other]) for one in found]
+    party = "from" if box == "in" else "to"
+    print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
 
 
-def _state(listed: Mapping[str, Any]) -> str:
-    """The state of a handoff in a list, and what ended it if no answer did."""
-    why = listed.get("ended_by")
-    return f"{listed['state']} ({why.replace('_', ' ')})" if why else str(listed["state"])
+_SHORT = {"imminent_danger": "DANGER"}
+"""Classes of urgency that are too long for a column."""
+
+
+def _urgency(listed: Mapping[str, Any]) -> str:
+    return _SHORT.get(listed["urgency"], str(listed["urgency"]))
+
+
+def _due(listed: Mapping[str, Any]) -> str:
+    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    if listed["overdue"]:
+        return "OVERDUE"
+    if listed["due_at"]:
+        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+    state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
+    return str(state).replace("_", " ")
 
 
 @partner_command(handoff, handoff_argument)
@@ -242,19 +309,37 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
             "matter": routing.get("matter"),
             "urgency": routing.get("urgency"),
+            "urgent because": routing.get("urgency_reason"),
+            "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
+            **({"interest": _INTEREST} if view.get("interest") else {}),
             "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
     )
     _print_conditions(view["conditions"])
+    if "tightened_by" in view:
+        click.echo("  They were tightened after the offer, and bind now.")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
+
+
+_INTEREST = "your organisation declared one in this case: assign persons without it"
+
+
+def _overdue(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if one["overdue"] and one["closed_at"] is None
+    ]
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,14 +358,14 @@ def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
     click.echo(colour("Conditions of use", "cyan"))
-    print_fields(conditions)
+    print_fields(condition_lines(conditions))
 
 
 def _history(answer: Mapping[str, Any]) -> str:
     """One line on an answer; who exactly gave it stays with its organisation."""
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
-    shown = [name for name in _TOLD if content.get(name) and not isinstance(content[name], dict)]
+    shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
     details = [f"{name}: {cold(format_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
@@ -341,7 +426,18 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
     ),
+    FieldType.RESERVATION: lambda one: _option(
+        one,
+        type=(click.Choice(one.words), str),
+        default=None,
+        metavar="CONDITION BASIS",
+        callback=_reservation,
+    ),
 }
+
+
+def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
+    return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
 def _agree(conditions: Mapping[str, Any]) -> None:
@@ -355,6 +451,20 @@ def _agree(conditions: Mapping[str, Any]) -> None:
 
 for _kind in PARTIES_ANSWERS:
     _answer_command(_kind)
+
+
+@write_command(
+    handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
+)
+def review(
+    gateway: Gateway, handoff: UUID, by: str, reason: str | None
+) -> tuple[ConfirmedWrite, str]:
+    """Review what was consulted in imminent danger before acceptance.
+
+    A second person does so; the originator is not told.
+    """
+    written = gateway.review(handoff, by, reason)
+    return written, f"{len(written.result['consultations'])} consultations reviewed"
 
 
 # --- Opening and proving -------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from uuid_utils import compat
 
 from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import colour, print_json, sanitise, write_new
+from gateway.cli.output import colour, format_value, print_json, sanitise, write_new
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -103,6 +103,7 @@ def error_json(error: ClientError) -> dict[str, Any]:
             "errors": [{"pointer": p, "message": m} for p, m in error.errors],
             "rules": list(error.rules),
             "receipt": error.receipt and receipts.to_json(error.receipt),
+            **error.help,
         }
     if isinstance(error, LogForked):
         members["checkpoints"] = list(error.notes)
@@ -135,6 +136,13 @@ def reasons(error: ClientError) -> Iterator[str]:
     """What there is to know beside the sentence, line by line."""
     if isinstance(error, RequestRefused):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
+        if numbers := error.help.get("emergency_numbers"):
+            yield f"a child in danger: call {', '.join(map(str, numbers))} now"
+        if instead := error.help.get("instead"):
+            yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
+        if uncertain := error.help.get("uncertain"):
+            yield f"uncertain hosting country: {format_value(uncertain)}"
+        yield from map(elsewhere, error.help.get("elsewhere", ()))
         if error.rules:
             yield f"by the rules {', '.join(error.rules)}"
         if error.receipt:
@@ -143,6 +151,20 @@ def reasons(error: ClientError) -> Iterator[str]:
         yield from (line for note in error.notes for line in note.split("\n") if line)
     if error.unanswered:
         yield named(error.unanswered)
+
+
+def addressee(one: Mapping[str, Any]) -> str:
+    """Whom an offer can be made to: an organisation, and for which competence."""
+    competence = one.get("competence")
+    return f"{one['organisation']} for {competence}" if competence else str(one["organisation"])
+
+
+def elsewhere(item: Mapping[str, Any]) -> str:
+    """An item that a removal offer leaves out, and to whom it can be offered."""
+    holders = ", ".join(map(addressee, item["holders"]))
+    advice = f"offer it to {holders}" if holders else "ask the gateway's operator who routes it"
+    orphan = "nobody has items removed there; " if item["orphan"] else ""
+    return f"item {item['item']} is hosted in {item['country']}: {orphan}{advice}"
 
 
 def now() -> datetime:

@@ -43,7 +43,9 @@ class ConsultedContent:
     """Content that a consultation returned.
 
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
-    ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed.
+    ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
+    are those that bind now; ``tightened``: stricter than those in ``content``. So are the markings
+    of ``tightened_elements``.
     """
 
     content: Mapping[str, Any]
@@ -51,6 +53,9 @@ class ConsultedContent:
     author: str
     assurance: str
     withheld_groups: tuple[str, ...]
+    conditions: Mapping[str, Any]
+    tightened: bool
+    tightened_elements: tuple[Mapping[str, Any], ...]
     written: ConfirmedWrite
 
 
@@ -62,6 +67,7 @@ def read_content(
     case = documents.open_ours(result.get("presentation"), CASE_TYP, connection)
     if offered is not None:
         documents.check_presentation(case, offered.offer)
+    documents.check_conditions(result, case, offered.offer if offered else None)
     package_digest = handoff_documents.package_digest(documents.shown_digests(case))
     require(
         event.get("package_digest") == package_digest, "the receipt is for another set of parts"
@@ -76,6 +82,9 @@ def read_content(
         author=case.author,
         assurance="attested" if case.attested else "signed",
         withheld_groups=tuple(str(group) for group in list_of(result, "withheld_groups")),
+        conditions=result["conditions"],
+        tightened="tightened_by" in result,
+        tightened_elements=tuple(list_of(result, "tightened_elements")),
         written=written,
     )
 
@@ -160,7 +169,7 @@ class CaseClient(ClientBase):
         )
 
     def cases(self) -> Iterator[dict[str, Any]]:
-        """The member's own cases by id, routing fields only, page by page as they are iterated."""
+        """The member's own cases by age, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")
 
     def case(self, case: UUID | str) -> dict[str, Any]:

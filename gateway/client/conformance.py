@@ -104,7 +104,7 @@ class ConformanceRunner:
         offer = list_of(shown, "offers")[0]
         self.runs.answer(run, "acceptance", self.by, conditions=offer["conditions"])
         opened = self.runs.answer(
-            run, "consultations", self.by, reason_code="quality", reason="conformance run"
+            run, "consultations", self.by, reason_code="assessment", reason="conformance run"
         )
         digest, package_digest = read_presentation(opened.result, self.runs.organisation)
         seen = {"case_digest": digest, "package_digest": package_digest}

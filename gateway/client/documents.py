@@ -14,8 +14,8 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
-from gateway.domain.marking import conditions
-from gateway.domain.organisation import format_competence, organisation_uri, parse_competence
+from gateway.domain.conditions import conditions, repeats
+from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
@@ -93,22 +93,16 @@ def check_offer(
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
     offer, content = offered.offer, offered.signed.verified.content
-    addressed = asked["to"]
-    if "organisation" in addressed:
-        require(
-            offer.recipient == addressed["organisation"] and offer.competence is None,
-            "the offer is made to somebody else",
-        )
-    else:
-        wanted = addressed["competence"]
-        key = format_competence("receive", wanted["matter"], wanted["territory"])
-        require(offer.competence == key, "the offer is made to another competence")
+    to = {"organisation": offer.recipient}
+    if offer.competence is not None:
+        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
+    require(_is_to(to, asked["to"]), "the offer is made to somebody else")
     require(offer.author == connection.organisation, "the offer is signed for somebody else")
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
     expires_at = asked.get("expires_at")
     ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
     require(content.get("expires_at") == ends, "the offer ends at another time")
-    for name in ("purpose", "by", "note"):
+    for name in ("purpose", "by", "note", "again", "country_reason"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -117,13 +111,15 @@ def check_offer(
 class Previewed:
     """What an offer names beside what was asked: the version, the recipient, the parts.
 
-    ``withheld_groups`` are the groups of which policy holds something back.
+    ``withheld_groups`` are the groups of which policy holds something back, ``transfer_tool`` what
+    lets the case go to a third country.
     """
 
     case_digest: str
     to: Mapping[str, Any]
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
+    transfer_tool: str | None = None
 
 
 def check_preview(
@@ -155,16 +151,25 @@ def check_preview(
         require(
             set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
         )
+    unnamed = {p.name for p in case.verified.placed if p.digest not in permitted_disclosures}
+    require(unnamed <= {"embargo_source"}, "the preview leaves out a condition of use")
+    content = {n: v for n, v in case.verified.content.items() if n not in unnamed}
+    shown: Any = found.get("conditions")
+    tool = shown.get("transfer_tool") if isinstance(shown, dict) else None  # the gateway's word
+    stated = conditions(content, asked["purpose"], tool)
+    require(shown == stated, "the conditions previewed are not those that the case states")
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
-    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld)
+    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld, tool)
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether an offer is to the recipient that was asked for; the gateway finds the holder."""
     if "competence" not in asked:
         return dict(to) == dict(asked)
-    wanted = asked["competence"]
-    key = format_competence("receive", wanted["matter"], wanted["territory"])
-    return to.keys() == {"organisation", "competence", "mandate_event"} and to["competence"] == key
+    if to.keys() != {"organisation", "competence", "mandate_event"}:
+        return False
+    key = format_competence(**{"function": "receive", **asked["competence"]})
+    return to["competence"] == key and asked.get("organisation") in (None, to["organisation"])
 
 
 def check_answer(
@@ -193,13 +198,29 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> Verifi
     )
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
     check_presentation(routing, offer)
+    stated = conditions(routing.verified.content, offer.purpose, offer.transfer_tool)
     require(
-        view.get("conditions") == conditions(routing.verified.claims),
+        view.get("conditions") == stated or "tightened_by" in view,
         "the conditions shown are not those that the case states",
     )
+    check_conditions(view, routing, offer)
     for shown in view["answers"][1:]:
         _check_shown_answer(shown, offered, connection)
     return offered
+
+
+def check_conditions(
+    view: Mapping[str, Any], case: AuthoredDocument, offer: OfferClaims | None
+) -> None:
+    """The conditions that bind are at least as strict as the version of the case states them.
+
+    What a later version tightened rests on the gateway's word: it can ask for more, never for less.
+    """
+    offered = () if offer is None else (offer.purpose, offer.transfer_tool)
+    require(
+        repeats(view.get("conditions"), conditions(case.verified.content, *offered)),
+        "the conditions shown are looser than those that the case states",
+    )
 
 
 def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
@@ -327,6 +348,9 @@ class DocumentSigner:
             expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
             by=asked["by"],
             note=asked.get("note"),
+            again=asked.get("again"),
+            country_reason=asked.get("country_reason"),
+            transfer_tool=previewed.transfer_tool,
         )
 
     def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
@@ -377,7 +401,7 @@ def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
 
 
 def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
-    named = parse_competence(to.get("competence", ""))
-    if named is None:
-        return {"organisation": to["organisation"]}
-    return {"competence": {"matter": named[1], "territory": named[2]}}
+    addressed: dict[str, Any] = {"organisation": to["organisation"]}
+    if "competence" in to:
+        addressed["competence"] = competence_members(to["competence"])
+    return addressed

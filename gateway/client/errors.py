@@ -1,7 +1,7 @@
 """Everything that can go wrong between a partner and its gateway, one class and sentence each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.evidence import receipt as receipts
@@ -124,12 +124,17 @@ class LogForked(ClientError):
         self.notes = notes
 
 
+HELP = ("elsewhere", "uncertain", "instead", "emergency_numbers")
+"""Members of a problem that tell the caller what else it can do."""
+
+
 @dataclass(frozen=True)
 class ProblemDetails:
     """A refusal as the gateway words it (RFC 9457); ``slug`` is the last part of its type.
 
     ``errors`` are pairs of JSON pointer and sentence; ``rules`` the policies that refused, where
-    they may be named; ``receipt`` is there when the refusal is an event in the log.
+    they may be named; ``receipt`` is there when the refusal is an event in the log. ``help`` has
+    what else the caller can do: ``elsewhere``, ``uncertain``, ``instead``, ``emergency_numbers``.
     """
 
     slug: str
@@ -140,6 +145,7 @@ class ProblemDetails:
     errors: tuple[tuple[str, str], ...] = ()
     rules: tuple[str, ...] = ()
     receipt: Receipt | None = None
+    help: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, members: Mapping[str, Any], status: int) -> "ProblemDetails":
@@ -162,6 +168,7 @@ class ProblemDetails:
             ),
             rules=tuple(_text(rule) for rule in (rules if isinstance(rules, list) else ())),
             receipt=None if carried is None else receipts.from_json(carried),
+            help={name: members[name] for name in HELP if isinstance(members.get(name), list)},
         )
 
 
@@ -186,3 +193,4 @@ class RequestRefused(ClientError):
         self.errors = problem.errors
         self.rules = problem.rules
         self.receipt = problem.receipt
+        self.help = problem.help

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents
@@ -13,18 +13,31 @@ from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.organisation import competence_members, read_competence
+
+
+class BoxFilters(TypedDict, total=False):
+    """Which handoffs of a box are listed; what is None is not asked for."""
+
+    urgency: str | None
+    matter: str | None
+    overdue: bool
 
 
 class HandoffClient(ClientBase):
     """The handoffs that this member is a party of."""
 
-    def inbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """The handoffs received, oldest first, page by page as they are iterated."""
-        return self._box("in", state)
+    def inbox(
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
+    ) -> Iterator[dict[str, Any]]:
+        """The handoffs received, by urgency, then due time, page by page as they are iterated."""
+        return self._box("in", state, filters)
 
-    def outbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """The handoffs sent, oldest first, page by page as they are iterated."""
-        return self._box("out", state)
+    def outbox(
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
+    ) -> Iterator[dict[str, Any]]:
+        """The handoffs sent, likewise."""
+        return self._box("out", state, filters)
 
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
@@ -42,7 +55,7 @@ class HandoffClient(ClientBase):
         return self.answer("accept", view["handoff"], by, conditions=conditions, groups=named)
 
     def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
-        """Answer a handoff: decline, redirect, report_outcome, withdraw or close.
+        """Answer a handoff: decline, redirect, report_outcome, withdraw, close or delay.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
         are None are left out. ValueError for another command or field.
@@ -61,6 +74,12 @@ class HandoffClient(ClientBase):
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
 
+    def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
+        """Review, as a second person, what was consulted in imminent danger before acceptance."""
+        asked = {"by": by} | ({} if reason is None else {"reason": reason})
+        path = f"/handoffs/{spelled(handoff)}/review"
+        return self._exchange.write("handoff.review", path, asked, spelled(handoff))
+
     def consult(
         self, handoff: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:
@@ -70,9 +89,11 @@ class HandoffClient(ClientBase):
         """
         return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
 
-    def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
-        wanted = f"&state={quote(state)}" if state else ""
-        return self._exchange.items("handoff.read", f"/handoffs?box={box}{wanted}")
+    def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
+        wanted = {"box": box, "state": state, **filters}
+        wanted["overdue"] = "true" if filters.get("overdue") else None
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        return self._exchange.items("handoff.read", f"/handoffs?{query}")
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], VerifiedOffer]:
         view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
@@ -91,18 +112,22 @@ class HandoffClient(ClientBase):
 class OfferTerms(TypedDict, total=False):
     """What is offered, to whom, for what.
 
-    The recipient is an ``organisation`` or a ``competence`` (matter, territory), one of the two.
-    ``groups`` and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time)
-    ends the offer and the use of what was accepted.
+    The recipient is an ``organisation``, or the holder of a ``competence``
+    ([function/]matter/territory, by default receive); of several holders both name one. ``groups``
+    and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
+    offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
+    already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     """
 
     purpose: Required[Sequence[str]]
     organisation: str | None
-    competence: tuple[str, str] | None
+    competence: str | None
     groups: Sequence[str]
     digests: Sequence[str]
     expires_at: datetime | None
     note: str | None
+    again: str | None
+    country_reason: str | None
 
 
 class Offers(Directory):
@@ -128,7 +153,7 @@ class Offers(Directory):
         through. ``parts`` is the ``groups`` that `submit` returned: with it, EvidenceMismatch
         instead of a signature under parts that were not selected.
 
-        Raises ValueError unless there is exactly one of organisation and competence.
+        Raises ValueError without organisation and competence, and for one that is none.
         """
         name, asked = spelled(handoff or self._ids()), {"by": by, **_terms_of(terms)}
         path = f"/cases/{spelled(case)}/handoffs"
@@ -142,7 +167,12 @@ class Offers(Directory):
         written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
         return replace(
-            written, result={**written.result, "withheld_groups": list(previewed.withheld_groups)}
+            written,
+            result={
+                **written.result,
+                "withheld_groups": list(previewed.withheld_groups),
+                "elsewhere": found["elsewhere"],
+            },
         )
 
     def _require_mandate(self, to: Mapping[str, Any]) -> None:
@@ -160,20 +190,25 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
     """The terms as the body of a request has them; TypeError for one that no offer has."""
     if unknown := terms.keys() - OfferTerms.__annotations__.keys():
         raise TypeError(f"an offer has no term {', '.join(sorted(unknown))}")
-    organisation, competence = terms.get("organisation"), terms.get("competence")
-    if (organisation is None) == (competence is None):
-        raise ValueError("an offer is to an organisation or to a competence, one of the two")
+    to: dict[str, Any] = {
+        name: value
+        for name in ("organisation", "competence")
+        if (value := terms.get(name)) is not None
+    }
+    if not to:
+        raise ValueError(
+            "an offer is to an organisation, to a competence, or to one of its holders"
+        )
+    if "competence" in to:
+        to["competence"] = competence_members(read_competence(to["competence"]))
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at.tzinfo is None:
         raise ValueError("the end of an offer is a time with its zone")
-    to: dict[str, Any] = {"organisation": organisation}
-    if competence is not None:
-        to = {"competence": {"matter": competence[0], "territory": competence[1]}}
     return {
         "to": to,
         "groups": list(terms.get("groups", ())) or None,
         "digests": list(terms.get("digests", ())) or None,
         "purpose": list(terms["purpose"]),
         "expires_at": expires_at and expires_at.isoformat(),
-        "note": terms.get("note"),
+        **{name: terms.get(name) for name in ("note", "again", "country_reason")},
     }

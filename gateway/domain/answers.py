@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import TypeVar
 
 from gateway.domain.case import GROUPS
+from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import (
+    DELAY_CODES,
     ON_REQUISITION,
     OPEN,
     OUTCOMES,
@@ -22,6 +24,7 @@ from gateway.domain.handoff import (
     HandoffState,
 )
 from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ class AnswerAuthor(StrEnum):
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first three, an array of text for the next
-    two, an object for the last."""
+    two, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
@@ -45,6 +48,7 @@ class FieldType(StrEnum):
     WORDS = "words"
     IDS = "ids"
     CONDITIONS = "conditions"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class AnswerField:
     """A field of an answer; its document discloses it.
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
-    are all that a word, or the elements of a list, may be. ``outside``: of an outcome of the
-    police, who is not of the police reads it too.
+    are all that a word, or the elements of a list, may be. A reservation has one of each.
+    ``outside``: of an outcome of the police, who is not of the police reads it too.
     """
 
     name: str
@@ -135,6 +139,19 @@ _KINDS = (
             ),
             AnswerField(
                 "groups", FieldType.WORDS, "Accept only this group of parts.", words=GROUPS
+            ),
+            AnswerField(
+                "reservation",
+                FieldType.RESERVATION,
+                "The one condition that you cannot promise, and the legal basis.",
+                longest=300,
+                words=WITH_FORCE,
+            ),
+            AnswerField(
+                "own_urgency",
+                FieldType.WORD,
+                "Your own class of urgency; the originator's stays as it is.",
+                words=tuple(map(str, Urgency)),
             ),
         ),
     ),
@@ -257,6 +274,26 @@ _KINDS = (
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
+    ),
+    AnswerKind(
+        "delay",
+        "handoff.delay",
+        "handoff.delay_announced",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.DELAY: {HandoffState.OFFERED: HandoffState.OFFERED}},
+        "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
+        path="delays",
+        fields=(
+            AnswerField(
+                "code",
+                FieldType.WORD,
+                "Why it takes longer.",
+                required=True,
+                words=tuple(sorted(DELAY_CODES)),
+            ),
+            AnswerField("until", FieldType.TIME, "The new due time.", required=True),
+            _WHY_IF_SAID,
+        ),
     ),
     AnswerKind(
         "reissue",

@@ -125,10 +125,17 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
         for kind in ANSWERS.values()
     },
+    "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
+    "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
+    "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
+    "notification.poll": ("notification.polled", Operation.LOG_ACCESS),
+    "notification.replay": ("notification.replayed", Operation.LOG_ACCESS),
+    "notification.set_push": ("notification.push_set", Operation.REGISTRY_CHANGE),
+    "notification.end_push": ("notification.push_ended", Operation.REGISTRY_CHANGE),
     "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),
     "organisation.apply": ("organisation.applied", Operation.REGISTRY_CHANGE),
     "organisation.approve": ("organisation.approved", Operation.REGISTRY_CHANGE),

@@ -14,25 +14,29 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.marking import CONDITIONS, Marking, marking_of, strictest
+from gateway.domain.conditions import CLEAR, DISCLOSED, EMBARGO_TERMS
+from gateway.domain.marking import Marking, marking_of, strictest
 from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import ClassificationMethod
 
 PROFILE = "casegate-case/1"
 
-CLEAR_MARKING = CONDITIONS
+CLEAR_MARKING = CLEAR
 """Fields of ``marking`` that stand in clear in the signed document: the conditions of use."""
 
 PROPERTIES: Mapping[str, str] = {
     "matter": "routing",
     "urgency": "routing",
+    "urgency_reason": "routing",
     "legal_basis": "basis",
-    "embargo": "marking",
+    "embargo": "routing",
+    "embargo_source": "routing",
     "release_to": "marking",
-    "attribution": "marking",
+    "attribution": "routing",
     "national": "marking",
-    "handling_note": "marking",
+    "handling_note": "routing",
+    "force": "routing",
     "review_on": "basis",
     "retention_rule": "basis",
     "received_at": "intake",
@@ -40,14 +44,19 @@ PROPERTIES: Mapping[str, str] = {
     "reporter": "intake",
     "originator_ref": "intake",
 }
-"""Each property disclosed on its own, in the fixed order of disclosure, and its group."""
+"""Each property disclosed on its own, in the fixed order of disclosure, and its group.
+
+``embargo_source`` is what the case JSON keeps in ``embargo`` beside its terms.
+"""
 
 MARKING_PROPERTIES = (
     "embargo",
+    "embargo_source",
     "release_to",
     "attribution",
     "national",
     "handling_note",
+    "force",
     "review_on",
     "retention_rule",
 )
@@ -61,7 +70,9 @@ SEALABLE = ("items", "statements", "subjects")
 the text that nobody else can open."""
 
 GROUPS = ("routing", "basis", "marking", "intake", *ARRAYS)
-ROUTING_FIELDS = ("matter", "urgency")
+ROUTING_FIELDS = tuple(name for name, group in PROPERTIES.items() if group == "routing")
+"""In every offer, and shown before its acceptance: where a case belongs, and the conditions of its
+use that are not in clear."""
 
 LONGEST_RETENTION = timedelta(days=3653)
 """Ten years: the farthest day of erasure."""
@@ -283,7 +294,7 @@ def undisclosable_claims(content: Mapping[str, Any]) -> dict[str, Any]:
     return claims | {name: marking[name] for name in CLEAR_MARKING}
 
 
-SUMMARY = (*CLEAR_MARKING, "matter", "urgency", "embargo", "originator_ref")
+SUMMARY = (*CLEAR_MARKING, *DISCLOSED, "matter", "urgency", "originator_ref")
 """The claims that a list of cases shows, and by which policy decides whether it shows a case."""
 
 
@@ -295,6 +306,9 @@ def summary(claims: Mapping[str, Any]) -> dict[str, Any]:
 def disclosable_properties(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The properties present in ``content``, in the fixed order of disclosure."""
     source = {**content, **{k: content["marking"].get(k) for k in MARKING_PROPERTIES}}
+    if embargo := source["embargo"]:
+        source["embargo"] = {k: v for k, v in embargo.items() if k in EMBARGO_TERMS}
+        source["embargo_source"] = {k: v for k, v in embargo.items() if k not in EMBARGO_TERMS}
     return [(name, source[name]) for name in PROPERTIES if source.get(name) is not None]
 
 
@@ -309,16 +323,26 @@ def case_from_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     content |= {n: claims[n] for n in PROPERTIES if n in claims and n not in MARKING_PROPERTIES}
     content |= {name: claims[name] for name in ARRAYS if claims.get(name)}
     marked = (*CLEAR_MARKING, *MARKING_PROPERTIES)
-    content["marking"] = {name: claims[name] for name in marked if name in claims}
+    marking = content["marking"] = {name: claims[name] for name in marked if name in claims}
+    if "embargo" in marking:
+        marking["embargo"] = {**marking["embargo"], **marking.pop("embargo_source", {})}
     return content
+
+
+def handling_codes(content: Mapping[str, Any]) -> frozenset[str]:
+    """The handling codes of a case JSON and of all of its elements that can be read."""
+    parts = (part for name in ARRAYS for part in content.get(name, ()))
+    markings = (content["marking"], *(part.get("marking", {}) for part in parts))
+    return frozenset().union(*(marking.get("handling", ()) for marking in markings))
 
 
 @dataclass(frozen=True)
 class Element:
     """One thing that is disclosed or withheld as a whole, as policy sees it.
 
-    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed;
-    ``measures`` are the kinds of measures that hold on it.
+    ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
+    ``perceptual`` tells that it carries a hash that finds similar pictures; ``measures`` are the
+    kinds of measures that hold on it.
     """
 
     group: str
@@ -326,6 +350,7 @@ class Element:
     category: str
     marking: Marking
     sealed_to: str | None = None
+    perceptual: bool = False
     measures: frozenset[str] = frozenset()
 
 
@@ -343,11 +368,16 @@ def element(
         # rule knows (ADR 0013).
         strict = strictest([case_marking, Marking("RED", frozenset())])
         return Element(name, name, "sealed", strict, value["sealed_to"])
+    perceptual = name == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ()))
+    own = [marking_of({"tlp": case_marking.tlp, **value["marking"]})] if "marking" in value else []
+    if perceptual:
+        own.append(Marking("AMBER+STRICT", frozenset()))
     return Element(
         group=name,
         name=name,
         category=_category(name, value, police=police),
-        marking=strictest([case_marking, *_own_markings(name, value, case_marking)]),
+        marking=strictest([case_marking, *own]),
+        perceptual=perceptual,
     )
 
 
@@ -387,10 +417,3 @@ def _category(array: str, value: Mapping[str, Any], *, police: bool) -> str:
             return str(value["category"])
         case _:
             return str(value["scheme"])
-
-
-def _own_markings(array: str, value: Mapping[str, Any], case_marking: Marking) -> Iterator[Marking]:
-    if "marking" in value:
-        yield marking_of({"tlp": case_marking.tlp, **value["marking"]})
-    if array == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ())):
-        yield Marking("AMBER+STRICT", frozenset())

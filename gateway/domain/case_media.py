@@ -84,6 +84,7 @@ def _of_case(case: Mapping[str, Any]) -> Iterator[str]:
     yield case["originator_ref"]
     yield marking.get("handling_note", "")
     yield marking.get("retention_rule", "")
+    yield from (one["reference"] for one in marking.get("force", {}).values())
     yield from marking["release_to"]
 
 

@@ -95,6 +95,7 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
             "public_authority": organisation.public_authority,
             "regimes": organisation.regimes,
             "competences": organisation.competences_on(day),
+            "mandated_matters": organisation.mandated_matters_on(day),
         },
     )
 
@@ -186,6 +187,7 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
                 *sorted(element.marking.handling),
                 *([] if addressed else ["for-another"]),
                 *sorted(element.measures),
+                *(["perceptual"] if element.perceptual else []),
             )
         ),
         {
@@ -197,5 +199,6 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
             "sealed": element.sealed_to is not None,
             "addressed": addressed,
             "measures": element.measures,
+            "perceptual": element.perceptual,
         },
     )

@@ -3,11 +3,14 @@
 Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
+
+from gateway.domain.vocabulary import Urgency
 
 
 class HandoffState(StrEnum):
@@ -36,6 +39,7 @@ class HandoffAction(StrEnum):
     WITHDRAW = "withdraw"
     REISSUE = "reissue"
     LAPSE = "lapse"
+    DELAY = "delay"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
@@ -46,14 +50,6 @@ readable, too, while a succession lets its former recipient read on."""
 HOLDING = OPEN | {HandoffState.CLOSED, HandoffState.REISSUED}
 """The states in which a recipient has the case, or may take it: it hears of what binds it."""
 
-DUE: Mapping[str, timedelta] = {
-    "imminent_danger": timedelta(0),
-    "urgent_direct": timedelta(hours=8),
-    "urgent_indirect": timedelta(days=3),
-    "normal": timedelta(days=7),
-}
-"""Time to answer by urgency: the terms of Directive (EU) 2023/977 Art. 5."""
-
 OUTCOMES = frozenset(
     {
         "received", "duplicate", "no_further_action", "preserved", "case_opened", "passed_on",
@@ -63,6 +59,9 @@ OUTCOMES = frozenset(
         "refused", "no_reply", "more_needed", "assessment_not_confirmed",
     }
 )  # fmt: skip
+DELAY_CODES = frozenset(
+    {"judicial_authorisation", "information_awaited", "workload", "technical", "other"}
+)
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
 SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})
 """What every reader reads of an outcome of the police; the rest is in gateway/domain/outcome.py."""
@@ -87,12 +86,51 @@ class OfferAddress:
     mandate_event: UUID | None = None
 
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where handoffs are put in order, the due time of one whose recipient owes nothing."""
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class HandoffPlace(NamedTuple):
+    """Where a handoff stands in a list: by urgency, then due time, then id."""
+
+    rank: int
+    due_at: datetime
+    id: UUID
+
+    def __str__(self) -> str:
+        """The place as a cursor that `read` takes."""
+        return f"{self.rank}_{(self.due_at - _EPOCH) // _MICROSECOND}_{self.id}"
+
+    @classmethod
+    def read(cls, cursor: str) -> "HandoffPlace":
+        """The place that a cursor names; ValueError for anything else."""
+        rank, due, id_ = cursor.split("_")
+        try:
+            place = cls(int(rank), _EPOCH + int(due) * _MICROSECOND, UUID(id_))
+        except OverflowError:
+            raise ValueError("no time of the calendar") from None
+        if str(place) != cursor:
+            raise ValueError("spelled in another way")
+        return place
+
+
+FIRST_PLACE = HandoffPlace(-1, _EPOCH, UUID(int=0))
+"""Before every handoff."""
+
+
 @dataclass(frozen=True)
 class Handoff:
     """One offer to one recipient. ``permitted_disclosures`` (disclosure digests) never changes.
 
+    ``conditions_digest`` names the conditions of use as they were offered, ``transfer_tool`` what
+    lets the case go to a third country (R15).
     ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the
-    answers, for compare-and-set.
+    answers, for compare-and-set. ``urgency`` and ``matter`` are the version's, in clear; ``matter``
+    is empty where the offer does not disclose it. ``due_at`` is the earliest time by which the
+    recipient owes something, None when it owes nothing (gateway/domain/duty.py). ``break_glass``:
+    it was offered by one person before the case was cleared (R16).
     """
 
     id: UUID
@@ -106,17 +144,30 @@ class Handoff:
     package_digest: str
     offer_digest: str
     conditions_digest: str
+    urgency: Urgency
+    matter: frozenset[str]
     offered_at: datetime
-    due_at: datetime
+    due_at: datetime | None
     expires_at: datetime | None
+    transfer_tool: str | None = None
     state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1
+    break_glass: bool = False
 
     @property
     def recipient(self) -> str:
         """The organisation that answers."""
         return self.address.organisation
+
+    @property
+    def place(self) -> HandoffPlace:
+        """Where it stands in a list."""
+        return HandoffPlace(self.urgency.rank, self.due_at or NEVER, self.id)
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the recipient owes something whose time is over."""
+        return self.due_at is not None and self.due_at <= now
 
 
 @dataclass(frozen=True)
@@ -142,8 +193,3 @@ def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
     return any(
         answer.move in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY) for answer in answers
     )
-
-
-def answer_due_at(urgency: str, at: datetime) -> datetime:
-    """When the recipient's answer is due."""
-    return at + DUE[urgency]

@@ -136,7 +136,7 @@ def ip_event(address: str, port: int | None, at: str | None) -> str:
 
 def _ip_event_fault(value: str) -> str | None:
     found = _EVENT.fullmatch(value)
-    if not found or not is_ip(found["v4"] or found["v6"] or found["boxed"]):
+    if not found or address_of_event(value) is None:
         return _EVENT_FORM
     if int(found["port"] or 1) > 65535:
         return _EVENT_FORM
@@ -146,6 +146,13 @@ def _ip_event_fault(value: str) -> str | None:
     except ValueError:
         return _EVENT_FORM
     return None
+
+
+def address_of_event(value: str) -> str | None:
+    """The IP address in the value of an ``ip_event``; None where it has another form."""
+    found = _EVENT.fullmatch(value)
+    address = found and (found["v4"] or found["v6"] or found["boxed"])
+    return address if address and is_ip(address) else None
 
 
 # --- names, numbers and the rest ---

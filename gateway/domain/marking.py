@@ -6,7 +6,6 @@ ask_originator < forbidden. The police handling codes H0-H3 add up; they do not 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
@@ -47,18 +46,3 @@ def strictest(markings: Sequence[Marking]) -> Marking:
         tlp=max((m.tlp for m in markings), key=tlp_rank),
         handling=frozenset().union(*(m.handling for m in markings)),
     )
-
-
-CONDITIONS = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
-"""The claims that stand in clear in every case version and that a recipient accepts as read."""
-
-
-def conditions(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """The conditions of use of a case version: what an acceptance must repeat (LED Art. 9)."""
-    return {name: claims[name] for name in CONDITIONS}
-
-
-def embargoed(content: Mapping[str, Any], day: date) -> bool:
-    """Whether an embargo holds on ``day`` (R7); ``until`` is the first day without it."""
-    embargo = content.get("embargo") or {}
-    return bool(embargo) and day < date.fromisoformat(embargo["until"])

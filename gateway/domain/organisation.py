@@ -30,11 +30,15 @@ KINDS = (
 )
 """Kinds of organisations."""
 
-FUNCTIONS = ("receive", "assess", "investigate", "take_down", "coordinate")
-"""What a mandate allows an organisation to do in a matter."""
+FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
+"""What a mandate allows an organisation to do in a matter: receive reports, investigate, have
+items removed, protect children, and find a recipient for what is nobody's."""
 
-CONTACT_ROLES = ("head", "liaison", "data_protection", "security")
-"""Whom to contact: the head, for cases, for personal data, for systems."""
+DUTY_CONTACT = "duty"
+"""The role of whom to reach at any hour, in imminent danger."""
+
+CONTACT_ROLES = ("head", "liaison", "data_protection", "security", DUTY_CONTACT)
+"""Whom to contact: the head, for cases, for personal data, for systems, at any hour."""
 
 INTEREST_SCOPES = ("provider", "case")
 """What an interest refers to."""
@@ -217,6 +221,23 @@ def parse_competence(key: str) -> tuple[str, str, str] | None:
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
 
 
+def competence_members(key: str) -> dict[str, str]:
+    """A competence's key as the members of JSON: function, matter, territory."""
+    return dict(zip(("function", "matter", "territory"), key.split("/"), strict=True))
+
+
+def read_competence(text: str) -> str:
+    """The key of a competence as people write it, ``[FUNCTION/]MATTER/TERRITORY``.
+
+    Without a function it is ``receive``. ValueError for what names no competence.
+    """
+    key = text if text.count("/") > 1 else f"receive/{text}"
+    named = parse_competence(key)
+    if named is None or named[0] not in FUNCTIONS:
+        raise ValueError("a competence is [FUNCTION/]MATTER/TERRITORY, as take_down/csam/NL")
+    return key
+
+
 @dataclass(frozen=True)
 class StatusEntry:
     """A status, the civil day since which it holds, and the audit event that set it."""
@@ -343,7 +364,8 @@ class Organisation:
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
-    and present.
+    and present. ``push_address`` is where its notifications are sent to, None where it collects
+    them.
     """
 
     slug: str
@@ -364,6 +386,7 @@ class Organisation:
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
+    push_address: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -398,6 +421,10 @@ class Organisation:
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""
         return frozenset(c.key for c in self.mandates if c.period.holds(day))
+
+    def mandated_matters_on(self, day: date) -> frozenset[str]:
+        """The matters of its mandates in force on ``day``, whatever their function."""
+        return frozenset(c.matter for c in self.mandates if c.period.holds(day))
 
 
 @dataclass(frozen=True)
@@ -471,27 +498,32 @@ class Administrator:
 
 
 def resolve_competence(
-    mandates: Iterable[Mandate], matter: str, territory: str, day: date
+    mandates: Iterable[Mandate], key: str, day: date, organisation: str | None = None
 ) -> Mandate:
-    """Find the only organisation that receives a matter in a territory on a day.
+    """Find who holds a competence on a day: its only holder, or ``organisation`` among several.
 
-    Raises NoCompetentOrganisation or SeveralCompetentOrganisations: a case is never sent on a
-    guess (R11).
+    Raises NoCompetentOrganisation or SeveralCompetentOrganisations, which name the holders: a
+    case is never sent on a guess (R11).
     """
-    wanted = format_competence("receive", matter, territory)
-    found = [c for c in mandates if c.key == wanted and c.period.holds(day)]
+    found = {c.organisation: c for c in mandates if c.key == key and c.period.holds(day)}
+    names, on = ", ".join(sorted(found)), day.isoformat()
     if not found:
         raise NoCompetentOrganisation(
-            f"No organisation holds the mandate {wanted} on {day.isoformat()}."
-            " Check matter and territory, or name a recipient."
+            f"No organisation holds the mandate {key} on {on}."
+            " Check function, matter and territory, or name a recipient."
         )
+    if organisation is not None:
+        if organisation not in found:
+            raise NoCompetentOrganisation(
+                f"{organisation} has no mandate {key} on {on}. Its holders: {names}."
+            )
+        return found[organisation]
     if len(found) > 1:
-        names = ", ".join(sorted(c.organisation for c in found))
         raise SeveralCompetentOrganisations(
-            f"Several organisations hold the mandate {wanted} on {day.isoformat()}: {names}."
-            " Name one of them as the recipient."
+            f"Several organisations hold the mandate {key} on {on}: {names}."
+            " Name one of them beside the competence."
         )
-    return found[0]
+    return next(iter(found.values()))
 
 
 # --- Third countries (R15) ---
@@ -509,11 +541,16 @@ def is_transfer_barred(organisation: Organisation, day: date) -> bool:
 
     An adequacy decision is such a tool too: it is recorded like the others.
     """
+    return organisation.country not in INSIDE and transfer_tool(organisation, day) is None
+
+
+def transfer_tool(organisation: Organisation, day: date) -> str | None:
+    """The reference of what lets data go to an organisation in a third country on ``day``; None
+    where nothing does, or no tool is needed."""
     if organisation.country in INSIDE:
-        return False
-    return not any(
-        one.kind == "transfer" and one.period.holds(day) for one in organisation.agreements
-    )
+        return None
+    tools = (one for one in organisation.agreements if one.kind == "transfer")
+    return next((one.reference for one in tools if one.period.holds(day)), None)
 
 
 # --- What an organisation is called ---
@@ -570,7 +607,7 @@ class CompetenceTimeline:
 
     @property
     def overlaps(self) -> tuple[Segment, ...]:
-        """Where several organisations hold it: an offer to a `receive` is refused on these days."""
+        """Where several organisations hold it: on these days an offer names one of them."""
         return tuple(s for s in self.stretches if len(s.holders) > 1)
 
     @property

@@ -1,6 +1,8 @@
 """Every expected "no": one class and one sentence each; transports translate them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 
@@ -8,9 +10,11 @@ class Refusal(Exception):
     """An expected "no". ``detail`` is one sentence that tells the caller what to do.
 
     ``recorded`` is an event that was recorded all the same; only its receipt is unavailable now.
+    ``help`` are values that tell the caller what else it can do, by name.
     """
 
     recorded: UUID | None = None
+    help: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, detail: str = "") -> None:
         """Keep the sentence; nothing in it may come from another organisation's data."""
@@ -65,7 +69,15 @@ class NoCompetentOrganisation(Refusal):
 
 
 class SeveralCompetentOrganisations(Refusal):
-    """Several organisations are competent: the registry must be corrected first."""
+    """Several organisations are competent: the offer names one of them."""
+
+
+class NotAddressable(Refusal):
+    """The organisation cannot be offered this case now: one answer, whatever the cause."""
+
+
+class AlreadyOffered(Refusal):
+    """This version was offered to this recipient before, and it has not turned it down."""
 
 
 class NothingToOffer(Refusal):

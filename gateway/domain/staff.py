@@ -45,6 +45,8 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
     "handoff.offer": WORKING,
+    "handoff.review": WORKING,
+    "notification.replay": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
     "succession.approve": APPROVING,
     "conformance.start": ALL_ROLES,

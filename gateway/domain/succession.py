@@ -1,9 +1,9 @@
-"""A succession: on a day a mandate to receive moves from one organisation to another.
+"""A succession: on a day a mandate moves from one organisation to another.
 
-On that day the predecessor stops receiving. It goes on reading the cases that it had accepted until
-``read_until``. Once both approved, each open handoff that was addressed to the mandate is
-re-issued to the successor; one that was addressed to the predecessor itself ends, and whoever had
-addressed it decides anew.
+On that day the predecessor is not competent any more. It goes on reading the cases that it had
+accepted until ``read_until``. Once both approved, each open handoff that was addressed to the
+mandate is re-issued to the successor; one that was addressed to the predecessor itself ends where
+it received that matter, and whoever had addressed it decides anew.
 """
 
 from collections.abc import Collection
@@ -147,14 +147,15 @@ class Succession:
     def way(self, handoff: Handoff, matters: Collection[str]) -> Disposition:
         """What happens to a handoff; ``matters`` are those of its case.
 
-        An originator that addressed the organisation itself must choose again.
+        An originator that addressed the organisation itself must choose again where that does not
+        receive the matter any more; of another function its own handoffs stay.
         """
         if not self.concerns(handoff):
             return Disposition.STAY
         if handoff.address.competence == self.competence:
             return Disposition.REISSUE
-        matter = self.competence.split("/")[1]
-        if handoff.address.competence is None and matter in matters:
+        function, matter, _ = self.competence.split("/")
+        if function == "receive" and matter in matters:
             return Disposition.NEW_OFFER_NEEDED
         return Disposition.STAY
 

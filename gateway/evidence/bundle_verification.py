@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
+from gateway.domain.conditions import FORCES, conditions, repeats
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.evidence import (
     bundle,
@@ -235,7 +236,13 @@ class BundleVerification:
         return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
 
     def compare_answers(self) -> str:
-        """Each answer is about this offer, and by the party that may give it."""
+        """Each answer is about this offer, and by the party that may give it; an acceptance repeats
+        its conditions, as far as they are shown here, or stricter ones."""
+        for repeated in self._said("conditions"):
+            if not self._repeats(repeated):
+                raise VerificationFailed(
+                    Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
+                )
         for answer in self.answers.values():
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
             _require_same(
@@ -247,6 +254,18 @@ class BundleVerification:
                 ("party", answer.author, party),
             )
         return pluralise(len(self.answers), "answer")
+
+    def _said(self, name: str) -> list[Any]:
+        """What the answers shown say in one of their fields, in order."""
+        placed = (part for signed in self.signed_answers for part in signed.verified.placed)
+        return [part.value for part in placed if part.name == name]
+
+    def _repeats(self, repeated: Any) -> bool:
+        try:
+            stated = conditions(self.content, self.offer.purpose, self.offer.transfer_tool)
+        except KeyError:
+            return False
+        return repeats(repeated, stated)
 
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log: one that is trusted for the gateway of the offer."""
@@ -611,6 +630,7 @@ class BundleVerification:
         not_proved += key_history.not_proved(
             documents, self.origins, self.revoked, self._unplaced(), self._unrevoked()
         )
+        not_proved += self._claims()
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
         not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
@@ -719,6 +739,19 @@ class BundleVerification:
         found.append(Fact("reissued_from.original", {"by": self.before.author}))
         return [*found, signature_fact(self.before, None)], []
 
+    def _claims(self) -> list[Fact]:
+        """What the parties say that law or an agreement asks of them: nobody checked it."""
+        found = []
+        for name, one in _members(self.content.get("force")).items():
+            stated = _members(one)
+            if stated.get("force") in FORCES:
+                said = {"condition": name, "reference": str(stated.get("reference"))}
+                found.append(Fact(f"condition.{stated['force']}", {"by": self.case.author, **said}))
+        for one in map(_members, self._said("reservation")):
+            said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
+            found.append(Fact("reservation", {"by": self.offer.recipient, **said}))
+        return found
+
     def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
         values = {"log": self._log()}
         if self._history.is_shown(self._log()):
@@ -747,6 +780,11 @@ class BundleVerification:
 
 _TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups"})
 """The details of an event that a conclusion repeats."""
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """What should be an object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:

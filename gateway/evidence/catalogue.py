@@ -133,6 +133,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} closed handoff {handoff}.",
         "{at} : {by} a clôturé la transmission {handoff}.",
     ),
+    "delay": (
+        "{at}: {by} announced a later answer to handoff {handoff}.",
+        "{at} : {by} a annoncé une réponse plus tardive à la transmission {handoff}.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "
@@ -274,6 +278,21 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "{organisation}: ask {organisation} whether it made them.",
         "Ce fichier ne montre pas le numéro de ces réponses dans le flux d’événements de "
         "{organisation} : demandez-lui si elle en est l’auteur.",
+    ),
+    "condition.law": (
+        "{by} says that law obliges to its condition {condition}: {reference}. Nothing checks it.",
+        "{by} affirme que la loi impose sa condition {condition} : {reference}. Rien ne le "
+        "vérifie.",
+    ),
+    "condition.agreement": (
+        "{by} says that an agreement obliges to its condition {condition}: {reference}. Nothing "
+        "checks it.",
+        "{by} affirme qu’un accord impose sa condition {condition} : {reference}. Rien ne le "
+        "vérifie.",
+    ),
+    "reservation": (
+        "{by} accepted with a reservation about {condition}: {legal_basis}. Nothing checks it.",
+        "{by} a accepté avec une réserve sur {condition} : {legal_basis}. Rien ne le vérifie.",
     ),
     "later": (
         "This file may not show later events, such as a withdrawal. Ask the other party.",
@@ -555,6 +574,8 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "an acceptance does not repeat the conditions of its offer": "une acceptation ne reprend pas "
+    "les conditions de son offre",
     "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
     "a document occurs twice": "un document figure deux fois",
     "answer {0} cannot follow the earlier events": "la réponse {0} ne peut pas suivre les "

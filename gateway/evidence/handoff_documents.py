@@ -45,6 +45,7 @@ class OfferClaims:
 
     ``competence`` names the mandate that was addressed, and ``mandate_event`` the event that
     registered its holder. ``disclosures`` are the digests that a presentation may show at most.
+    ``transfer_tool`` is what lets the case go to a third country.
     ``reissue_of`` is set when the gateway re-issued the offer because the mandate moved.
     """
 
@@ -55,6 +56,8 @@ class OfferClaims:
     mandate_event: str | None
     case_digest: str
     disclosures: frozenset[str]
+    purpose: tuple[str, ...] = ()
+    transfer_tool: str | None = None
     reissue_of: ReissueReference | None = None
 
     @property
@@ -92,9 +95,12 @@ def issue_offer(
     expires_at: datetime | None,
     by: str,
     note: str | None,
+    again: str | None = None,
+    country_reason: str | None = None,
+    transfer_tool: str | None = None,
     reissue_of: ReissueReference | None = None,
 ) -> SdJwt:
-    """Sign an offer; ``by`` and ``note`` are its disclosures.
+    """Sign an offer; ``by``, ``note`` and the two reasons are its disclosures.
 
     ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
     ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
@@ -109,9 +115,12 @@ def issue_offer(
     }
     if expires_at is not None:
         claims["expires_at"] = seconds(expires_at)
+    if transfer_tool is not None:
+        claims["transfer_tool"] = transfer_tool
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
-    return heading.sign(OFFER_TYP, claims, {"by": by, "note": note})
+    words = {"by": by, "note": note, "again": again, "country_reason": country_reason}
+    return heading.sign(OFFER_TYP, claims, words)
 
 
 def issue_answer(
@@ -181,6 +190,8 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
         mandate_event=_text(to, "mandate_event") if "mandate_event" in to else None,
         case_digest=_digest(claims.get("case_digest")),
         disclosures=frozenset(_digest(digest) for digest in disclosures),
+        purpose=_words(claims, "purpose") if "purpose" in claims else (),
+        transfer_tool=_text(claims, "transfer_tool") if "transfer_tool" in claims else None,
         reissue_of=_succeeds(claims) if "reissue_of" in claims else None,
     )
 
@@ -223,6 +234,13 @@ def _groups(verified: VerifiedSdJwt) -> tuple[str, ...] | None:
                 raise StatementError("the groups of an acceptance are a list")
             return tuple(str(group) for group in placed.value)
     return None
+
+
+def _words(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = claims.get(name)
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise StatementError(f"{name} is missing or malformed")
+    return tuple(value)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

@@ -12,8 +12,10 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
+from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
-from gateway.domain.marking import conditions, embargoed, marking_of
+from gateway.domain.duty import DutyKind
+from gateway.domain.marking import marking_of
 from gateway.domain.measure import Measure, MeasureKind, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -27,7 +29,9 @@ from gateway.domain.staff import ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.duties import close_of_case
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     CaseStep,
@@ -208,7 +212,8 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
-        shown = elements(sd_jwt.read_stored(version.document), context.organisation)
+        verified = sd_jwt.read_stored(version.document)
+        shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
         return record_consultation(
             context,
@@ -216,6 +221,7 @@ def consult(
             version,
             shown=shown,
             withheld_groups=(),
+            binding=BindingConditions(Conditions(conditions(verified.content))),
             handoff=None,
             parties=originator,
         )
@@ -226,14 +232,15 @@ def consult(
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
             deny_as_not_found()
-        return to_json(version, consultation.shown, ())
+        stated = conditions(sd_jwt.read_stored(version.document).content)
+        return to_json(version, consultation.shown, (), BindingConditions(Conditions(stated)))
 
     return transact(ports, caller, request, act, replay)
 
 
 def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
     """Its originator looks into a suspended case: nobody else could find out what is right."""
-    return {"suspended": False, "reason_code": opening.reason_code}
+    return {"suspended": False, "reason": opening.reason_code}
 
 
 def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
@@ -249,7 +256,7 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
 
 
 def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
-    """A page of one's own cases by id, routing fields only."""
+    """A page of one's own cases by age, routing fields only."""
 
     def query(context: RequestContext) -> Page[CaseSummary]:
         rows = partial(context.work.cases.page, caller.organisation)
@@ -310,6 +317,11 @@ def _attributes(
         assurance=assured,
         state=str(state),
     )
+
+
+def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
+    """The regimes of the legal bases on which a case rests."""
+    return frozenset(basis["regime"] for basis in content["legal_basis"])
 
 
 def elements(
@@ -395,7 +407,14 @@ def _submit(
         document=document.compact(),
     )
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    authorize(context, case_entity(view, context.entity()))
+    marked = replace(view, handling=cases.handling_codes(content))
+    states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
+    facts = {
+        "first_version": content["version"] == 1,
+        "states_law": states_law,
+        "basis": regimes_of(content),
+    }
+    authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
@@ -408,7 +427,7 @@ def _submit(
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
         context.work.cases.save(case, version)
-        _end_suspensions(context, case)
+        _follow(context, case)
     context.record(
         (Party(version.originator, "originator"),),
         EventDetail(
@@ -461,7 +480,7 @@ def reference(ports: Ports, originator: str, text: str) -> str:
 
 
 def conditions_digest(ports: Ports, case_digest: str, conditions: Mapping[str, Any]) -> str:
-    """The keyed digest of the conditions of use of a case version, likewise."""
+    """The keyed digest of the conditions of use of a case version for an offer, likewise."""
     return _keyed_digest(ports, {"case": case_digest, "conditions": conditions})
 
 
@@ -508,15 +527,21 @@ def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]
 
 
 def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]) -> None:
-    """Only an organisation under the led regime says that a person is a suspect (R12)."""
-    if "led" in organisation.regimes:
-        return
-    clear = (s for s in content.get("subjects", ()) if not cases.is_sealed(s))
-    if any(needs_led_regime(s["category"]) for s in clear):
+    """An organisation says of no person what another found, and only under the led regime that one
+    is a suspect, a convict, a witness or an informant (R12)."""
+    clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]
+    led = "led" in organisation.regimes
+    if not led and any(needs_led_regime(s["category"]) for s in clear):
         raise Forbidden(
-            "only a police or judicial authority qualifies a person as suspect or convicted: "
-            "send the person as unqualified or victim",
+            "only a police or judicial authority qualifies a person as suspect, convicted, witness "
+            "or informant: send the person as unqualified or victim",
             ("R12.qualification",),
+        )
+    if any(s.get("qualified_by", organisation.slug) != organisation.slug for s in clear):
+        raise Forbidden(
+            "a person is qualified by the organisation that sends the case: name it in "
+            "'qualified_by', or send the person as unqualified",
+            ("R12.qualified_by",),
         )
 
 
@@ -607,7 +632,7 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        _end_suspensions(context, moved)
+        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
@@ -624,12 +649,15 @@ def _step(
     return transact(ports, caller, request, act, replay)
 
 
-def _end_suspensions(context: RequestContext, case: Case) -> None:
-    """A cleared version says what is right: it ends the suspensions of the case."""
-    if case.state is CaseState.CLEARED:
-        for one in in_force(context, case):
-            if one.kind is MeasureKind.SUSPENSION:
-                context.work.cases.end_measure(one.id, context.now)
+def _follow(context: RequestContext, case: Case) -> None:
+    """What a clearance ends: suspensions, for the cleared version says what is right, and what was
+    owed for offers before it (R16)."""
+    if case.state is not CaseState.CLEARED:
+        return
+    close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)
+    for one in in_force(context, case):
+        if one.kind is MeasureKind.SUSPENSION:
+            context.work.cases.end_measure(one.id, context.now)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

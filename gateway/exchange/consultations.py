@@ -8,9 +8,13 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
+
+IMMINENT_DANGER = "imminent_danger"
+"""Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
 
 REASON_CODES = (
     "assessment",
@@ -21,7 +25,7 @@ REASON_CODES = (
     "legal_request",
     "export",
     "in_proceedings",
-    "imminent_danger",
+    IMMINENT_DANGER,
     "rights_request",
     "evidence",
     "legal_claim",
@@ -49,6 +53,7 @@ def record_consultation(
     *,
     shown: Mapping[str, Element],
     withheld_groups: Sequence[str],
+    binding: BindingConditions,
     handoff: UUID | None,
     parties: tuple[Party, ...],
 ) -> ContentPresentation:
@@ -69,11 +74,14 @@ def record_consultation(
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )
-    return to_json(version, tuple(shown), withheld_groups)
+    return to_json(version, tuple(shown), withheld_groups, binding)
 
 
 def to_json(
-    version: CaseVersion, shown: Sequence[str], withheld_groups: Sequence[str]
+    version: CaseVersion,
+    shown: Sequence[str],
+    withheld_groups: Sequence[str],
+    binding: BindingConditions,
 ) -> ContentPresentation:
     """The answer to a consultation."""
     return ContentPresentation(
@@ -83,4 +91,5 @@ def to_json(
         presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
         package_digest=handoff_documents.package_digest(shown),
         withheld_groups=sorted(withheld_groups),
+        **vars(binding),
     )

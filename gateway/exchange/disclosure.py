@@ -42,12 +42,19 @@ def select_disclosures(
         "purpose": frozenset(reader.purpose),
         "competence": reader.competence or "",
         "read_access": reader.read_access,
-        "reason_code": reader.reason_code,
+        "reason": reader.reason_code,
     }
-    answers: dict[tuple[str, str, Marking, str | None, frozenset[str]], bool] = {}
+    answers: dict[tuple[str, str, Marking, str | None, bool, frozenset[str]], bool] = {}
     permitted_disclosures, withheld = [], set()
     for digest, part in parts.items():
-        kind = (part.group, part.category, part.marking, part.sealed_to, part.measures)
+        kind = (
+            part.group,
+            part.category,
+            part.marking,
+            part.sealed_to,
+            part.perceptual,
+            part.measures,
+        )
         if kind not in answers:
             resource = disclosure_entity(part, originator, reader.organisation.id)
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)

@@ -3,25 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
-from gateway.domain.audit_event import Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
+    HandoffPlace,
     HandoffState,
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import conditions
+from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
@@ -31,12 +32,16 @@ from gateway.domain.refusals import (
     ConditionsMismatch,
     EditConflict,
     InvalidDocument,
+    SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -46,23 +51,33 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on_measure,
 )
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.conditions import BindingConditions, binding_conditions
+from gateway.exchange.consultations import (
+    IMMINENT_DANGER,
+    ConsultationRequest,
+    record_consultation,
+    to_json,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     Answered,
     AnswerView,
-    Conditions,
     ContentPresentation,
+    DutyView,
     HandoffSummary,
     HandoffView,
+    Reviewed,
     SucceededBy,
     Succeeds,
+    TightenedElement,
+    WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -75,7 +90,14 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, LoggedEvent
+
+
+@dataclass(frozen=True)
+class HandoffPage(Page[HandoffSummary]):
+    """A page of a box; the first one says how many handoffs wait."""
+
+    waiting: WaitingTotals | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +157,10 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     """The handoff, once the answer fits what was offered; nothing of that changes any more."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
+    _refuse_lapsed(found)
+    recipient = context.caller.organisation == found.recipient
+    if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
+        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
     if asked.signed is not None:
         bound = {
             "handoff": str(found.id),
@@ -154,11 +180,10 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         return found
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
-    repeated = conditions_digest(
-        context.ports, found.case_digest, asked.fields.get("conditions") or {}
-    )
-    if repeated != found.conditions_digest:
-        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+    repeated = asked.fields.get("conditions") or {}
+    as_offered = conditions_digest(context.ports, found.case_digest, repeated)
+    if as_offered != found.conditions_digest:
+        _check_conditions(repeated, _versions(context, found))
     if "groups" in asked.fields:
         verified = sd_jwt.read_stored(_version(context, found).document)
         parts = elements(verified, context.require(found.originator))
@@ -168,6 +193,35 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
                 (("/groups", "name at least one group, of those that were offered"),)
             )
     return found
+
+
+def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
+    """An acceptance repeats what binds at its commit."""
+    if repeated != versions.binding.conditions:
+        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+
+
+def _check_tightened(
+    context: RequestContext, handoff: Handoff, repeated: Mapping[str, Any]
+) -> None:
+    """Accept under a case that was revised after its offer: under its conditions of now, and only
+    what could be offered now. What was accepted before stays open (`_readable`)."""
+    versions = _versions(context, handoff)
+    _check_conditions(repeated, versions)
+    originator = context.require(handoff.originator)
+    parts = with_strictest_marking(versions.offered, versions.now, originator)
+    offered = {digest: parts[digest] for digest in handoff.permitted_disclosures}
+    reader = Reader(context.entity(), handoff.address.competence, handoff.purpose)
+    permitted_disclosures, _ = select_disclosures(
+        context.ports.policy, offered, context.entity(originator), reader
+    )
+    listed = versions.now.content.get("release_to") or ()
+    released = not listed or handoff.recipient in listed
+    if len(permitted_disclosures) < len(offered) or not released:
+        raise WrongState(
+            "the case was marked more strictly after this offer, and could not be offered to you "
+            "any more: decline it, and ask its originator for a new offer"
+        )
 
 
 def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
@@ -189,10 +243,14 @@ def _store(
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
+    if asked.kind is ANSWERS["outcome"]:
+        facts["code"] = asked.fields["code"]
     found = _authorized(context, handoff, facts)
     _refuse_lapsed(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
+        if not context.work.handoffs.is_current(found):
+            _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
     moved = move(found, step, context.caller.organisation, groups=groups)
@@ -207,6 +265,10 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, found.id, step, context.now)
+    if step is HandoffAction.DELAY:
+        until = parse_timestamp(asked.fields["until"])
+        duties.delay(context.work, found.id, until, context.now)
     context.record(
         _parties(found),
         events.shared("sequence", str(moved.sequence), _parties(found)),
@@ -225,32 +287,37 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, version, shown, withheld_groups = _readable(context, handoff, opening)
+        found, versions, shown, withheld_groups = _readable(context, handoff, opening)
+        if _breaks_glass(found, opening):
+            by = context.now + context.ports.follow_up
+            owed = begin(found, DutyKind.REVIEW, context.event, context.now, by)
+            context.work.duties.add(replace(owed, person=opening.by))
         return record_consultation(
             context,
             opening,
-            version,
+            versions.version,
             shown=shown,
             withheld_groups=withheld_groups,
+            binding=versions.binding,
             handoff=handoff,
-            parties=_parties_of_consultation(context, found),
+            parties=_parties_of_consultation(context, found, versions.measures),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, version, shown, withheld_groups = _readable(context, handoff, opening)
+        _, versions, shown, withheld_groups = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None or set(consultation.shown) != shown.keys():
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(version, tuple(shown), withheld_groups)
+        return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
 
     return transact(ports, caller, request, act, replay)
 
 
-def _parties_of_consultation(context: RequestContext, handoff: Handoff) -> tuple[Party, ...]:
+def _parties_of_consultation(
+    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
+) -> tuple[Party, ...]:
     """The recipient, which opens the content, and the originator where it is informed."""
     originator = context.require(handoff.originator)
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    measures = in_force(context, case) if case else ()
     informed = informs_originator(
         context.ports.consultations,
         originator_is_public=originator.public_authority,
@@ -261,50 +328,122 @@ def _parties_of_consultation(context: RequestContext, handoff: Handoff) -> tuple
     return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Who reviews a consultation, and what there is to say of it."""
+
+    by: str
+    reason: str | None = None
+
+
+def review(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
+) -> WriteResult:
+    """Review, as a second person, what was consulted before acceptance (R16).
+
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
+    denials.
+    """
+    content = {"handoff": str(handoff), "reason": asked.reason}
+    request = ActionRequest("handoff.review", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        found = _authorized(context, handoff)
+        owed = context.work.duties.of(handoff, open_only=True)
+        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        if not waiting:
+            raise WrongState("no consultation of this handoff waits for a review")
+        others = [one for one in waiting if one.person != asked.by]
+        if not others:
+            raise SecondPersonRequired("who consulted does not review it: another person does")
+        for one in others:
+            context.work.duties.save(one.close(context.now))
+        own = frozenset({found.recipient})
+        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        context.record((Party(found.recipient, "recipient"),), *why)
+        return to_json_values(Reviewed(handoff, [one.source for one in others]))
+
+    return transact(ports, caller, request, act)
+
+
+def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
+    return (
+        opening.reason_code == IMMINENT_DANGER
+        and handoff.urgency is Urgency.IMMINENT_DANGER
+        and handoff.state is HandoffState.OFFERED
+    )
+
+
+def _is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """The version that a handoff offered, as stored and as read, the case's current one as read,
+    the conditions that follow from both, and the measures in force."""
+
+    version: CaseVersion
+    offered: VerifiedSdJwt
+    now: VerifiedSdJwt
+    binding: BindingConditions
+    measures: Sequence[Measure]
+
+
+def _versions(context: RequestContext, handoff: Handoff) -> _Versions:
+    version = _version(context, handoff)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    current = version
+    if case is not None and case.digest != version.digest:
+        current = context.work.cases.version(case.digest) or deny_as_not_found()
+    offered = sd_jwt.read_stored(version.document)
+    now = offered if current is version else sd_jwt.read_stored(current.document)
+    binding = binding_conditions(handoff, offered, current)
+    return _Versions(version, offered, now, binding, in_force(context, case) if case else ())
+
+
 def _readable(
     context: RequestContext, handoff: UUID, opening: ConsultationRequest
-) -> tuple[Handoff, CaseVersion, Mapping[str, Element], Sequence[str]]:
-    """A handoff that may be opened now, the version offered, the parts to show by their digest,
-    and the groups withheld.
+) -> tuple[Handoff, _Versions, Mapping[str, Element], Sequence[str]]:
+    """A handoff that may be opened now, its versions, the parts to show by their digest, and the
+    groups withheld.
 
-    Decided on the strictest of the markings when offered and now. Only groups of the offer are
-    named as withheld: of what was never offered a reader learns nothing, which is what the decoys
-    are for.
+    Decided on the markings that were accepted: a tightening binds by the conditions that are shown,
+    and closes nothing. Only groups of the offer are named as withheld: of what was never offered a
+    reader learns nothing, which is what the decoys are for.
     """
     found = party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
     _refuse_lapsed(found)
     read_access = _read_access(context, found)
-    is_open = found.state in READABLE or read_access
+    in_danger = _breaks_glass(found, opening)
+    is_open = found.state in READABLE or read_access or in_danger
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    case = context.work.cases.get(found.originator, found.case)
-    if case is None:
-        deny_as_not_found()
-    measures = in_force(context, case)
+    versions = _versions(context, found)
+    measures = versions.measures
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
-    facts: dict[str, Value] = {"suspended": suspended, "reason_code": opening.reason_code}
+    facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts["break_glass"] = in_danger
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
-    version = _version(context, found)
-    current = context.work.cases.version(case.digest)
-    if current is None:
-        deny_as_not_found()
-    offered = sd_jwt.read_stored(version.document)
-    same = current.digest == version.digest
-    now = offered if same else sd_jwt.read_stored(current.document)
     # No later version brings the day of erasure forward.
-    if civil_day(context.ports, context.now).isoformat() >= offered.claims["erase_on"]:
+    if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = with_strictest_marking(offered, now, originator, measures)
+    parts = elements(versions.offered, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
         if digest in found.permitted_disclosures
-        and (found.accepted_groups is None or part.group in found.accepted_groups)
+        and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
+        and (not in_danger or _is_needed(part, found.recipient))
     }
     reader = Reader(
         context.entity(),
@@ -320,7 +459,18 @@ def _readable(
     withheld_groups = {
         parts[digest].group for digest in found.permitted_disclosures if digest not in shown
     }
-    return found, version, shown, sorted(withheld_groups)
+    strict = with_strictest_marking(versions.offered, versions.now, originator)
+    told = marking_of(versions.binding.conditions)
+    tightened = [
+        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
+        for placed in versions.offered.placed
+        if placed.in_array
+        and placed.digest in shown
+        and (now := strict[placed.digest].marking)
+        != strictest((parts[placed.digest].marking, told))
+    ]
+    binding = replace(versions.binding, tightened_elements=tightened)
+    return found, replace(versions, binding=binding), shown, sorted(withheld_groups)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -351,10 +501,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        version = _version(context, found)
-        case = context.work.cases.get(found.originator, found.case)
-        measures = in_force(context, case) if case else ()
-        verified = sd_jwt.read_stored(version.document)
+        versions = _versions(context, found)
+        version, verified = versions.version, versions.offered
         routing = frozenset(
             p.digest
             for p in verified.placed
@@ -369,20 +517,39 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
-            **vars(_summary(found)),
+            **vars(_summary(context, found)),
             assurance=version.assurance,
-            conditions=Conditions(conditions(verified.claims)),
             routing=sd_jwt.parse(version.document).present(routing).compact(),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
-            measures=[view_on_measure(context.organisation, one) for one in measures],
+            answers=[_shown_answer(context, one, versions.measures) for one in answers],
+            measures=[view_on_measure(context.organisation, one) for one in versions.measures],
+            interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
+            conditions=versions.binding.conditions,
+            tightened_by=versions.binding.tightened_by,
+            duties=_duties(context, found),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -449,18 +616,48 @@ def page(
     caller: Caller,
     *,
     box: str,
-    state: HandoffState | None,
-    after: UUID | None,
+    after: str | None,
     limit: int,
-) -> Page[HandoffSummary]:
-    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+    state: HandoffState | None = None,
+    urgency: Urgency | None = None,
+    matter: str | None = None,
+    overdue: bool = False,
+) -> HandoffPage:
+    """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    def query(context: RequestContext) -> Page[HandoffSummary]:
-        wanted = None if state is None else str(state)
-        rows = partial(context.work.handoffs.page, caller.organisation, box, wanted)
-        return collect_page(rows, attrgetter("id"), partial(_in_list, context), after, limit)
+    ``after`` is the cursor of the page before, None for the first page.
+    """
+
+    def query(context: RequestContext) -> HandoffPage:
+        filters = HandoffFilter(
+            state=None if state is None else str(state),
+            urgency=urgency,
+            matter=matter,
+            overdue_at=context.now if overdue else None,
+        )
+
+        def rows(cursor: str, number: int) -> Sequence[Handoff]:
+            place = HandoffPlace.read(cursor) if cursor else None
+            listed = context.work.handoffs.page
+            return listed(caller.organisation, box, filters, place, number)
+
+        view = partial(_in_list, context)
+        found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
+        waiting = None if after else _waiting(context, box)
+        return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
+    """How many wait for an answer; None for who declared an interest: the numbers would tell of
+    cases that are kept from it (R9)."""
+    day = context.today.day
+    if any(one.period.holds(day) for one in context.organisation.interests):
+        return None
+    found = context.work.handoffs.waiting(context.caller.organisation, box, context.now)
+    by_urgency = {str(one): found.by_urgency.get(one, 0) for one in Urgency}
+    return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
 def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
@@ -471,7 +668,7 @@ def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
         return None
-    return _summary(handoff) if shows else None
+    return _summary(context, handoff) if shows else None
 
 
 def party_to(context: RequestContext, handoff: UUID) -> Handoff:
@@ -556,7 +753,7 @@ def _answered(answer: HandoffAnswer) -> Answered:
     return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
-def _summary(handoff: Handoff) -> HandoffSummary:
+def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     return HandoffSummary(
         handoff=handoff.id,
         state=handoff.state,
@@ -568,7 +765,11 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         case_digest=handoff.case_digest,
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
+        urgency=handoff.urgency,
+        matter=sorted(handoff.matter),
         due_at=handoff.due_at,
+        overdue=handoff.overdue(context.now),
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        break_glass=handoff.break_glass,
     )

@@ -1,39 +1,64 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffState, OfferAddress, answer_due_at
+from gateway.domain.conditions import DISCLOSED
+from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, HandoffState, OfferAddress
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import conditions
-from gateway.domain.organisation import Status, is_transfer_barred, resolve_competence
+from gateway.domain.organisation import (
+    DUTY_CONTACT,
+    Organisation,
+    is_transfer_barred,
+    parse_competence,
+    transfer_tool,
+)
 from gateway.domain.refusals import (
+    AlreadyOffered,
     EditConflict,
     InvalidDocument,
+    NotAddressable,
     NothingToOffer,
     TooManyPreviews,
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.addressing import (
+    ItemsByCountry,
+    help_in_danger,
+    items_by_country,
+    resolve,
+)
 from gateway.exchange.cases import (
     conditions_digest,
     elements,
     find,
     in_force,
+    regimes_of,
     sealed_of,
     view_on,
 )
+from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
-from gateway.exchange.results import Addressee, OfferResult, Preview, SealedReference
+from gateway.exchange.results import (
+    Addressee,
+    Conditions,
+    ItemElsewhere,
+    OfferResult,
+    Preview,
+    SealedReference,
+)
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
@@ -53,28 +78,42 @@ from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
 
+_BINDING = frozenset(DISCLOSED) - {"embargo_source"}
+"""The conditions that every offer states; policy says who learns who set an embargo."""
+
 PREVIEWED = "signed"
 """A preview is what one signs an offer of, so it is decided as if it were that offer."""
+
+NOT_ADDRESSABLE = (
+    "This organisation cannot be offered this case now. Choose another recipient, or reach it by"
+    " another channel; the directory shows who can be addressed."
+)
+"""The one answer for no system, a suspension and a conflict of interest (R9)."""
 
 
 @dataclass(frozen=True)
 class OfferRequest:
-    """What an originator offers: to an organisation or to a competence, which parts, for what.
+    """What an originator offers: to whom, which parts, for what.
 
-    ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends the offer and the
-    use of what was accepted. ``handoff`` is the id that the originator gave it. ``signed`` is
-    the offer itself, where its author signed it; its list is then ``digests``.
+    ``competence`` is a key such as receive/csam/FR; beside it ``organisation`` names one of
+    several holders. ``groups`` and ``digests`` select disclosures and add up. ``expires_at`` ends
+    the offer and the use of what was accepted. ``handoff`` is the id that the originator gave it.
+    ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
+    ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
+    uncertain country are for this recipient (R8).
     """
 
     handoff: UUID
     by: str
     purpose: tuple[str, ...]
     organisation: str | None = None
-    competence: tuple[str, str] | None = None
+    competence: str | None = None
     groups: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     expires_at: datetime | None = None
     note: str | None = None
+    again: str | None = None
+    country_reason: str | None = None
     signed: VerifiedRequest | None = None
 
     def asked(self) -> dict[str, Any]:
@@ -85,11 +124,13 @@ class OfferRequest:
             "handoff": str(self.handoff),
             "purpose": list(self.purpose),
             "organisation": self.organisation,
-            "competence": list(self.competence or ()),
+            "competence": self.competence,
             "groups": list(self.groups),
             "digests": list(self.digests),
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "note": self.note,
+            "again": self.again,
+            "country_reason": self.country_reason,
         }
 
 
@@ -102,6 +143,8 @@ class SelectionInputs:
     recipient: PolicyEntity
     address: OfferAddress
     assurance: str
+    items: ItemsByCountry
+    transfer_tool: str | None
 
 
 @dataclass(frozen=True)
@@ -114,6 +157,7 @@ class PreparedOffer:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
+    duty_contact: bool | None
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -133,6 +177,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
+    stated = _conditions(offer, draft)
     return Preview(
         case=case,
         version=draft.version.version,
@@ -142,16 +187,20 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
+        elsewhere=draft.inputs.items.elsewhere,
+        conditions=Conditions(stated),
+        break_glass=breaks_glass(draft.inputs.case),
+        duty_contact=draft.duty_contact,
     )
 
 
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
-    """Offer a cleared case to one recipient.
+    """Offer a case to one recipient, once it is cleared; in imminent danger before that (R16).
 
-    Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, WrongState (not
-    cleared, or ``expires_at`` is past), NothingToOffer, AlreadyExists (handoff id), EditConflict
-    (something has changed), InvalidDocument (a signed offer of something else than policy lets
-    through now), and the policy's denials.
+    Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, NotAddressable,
+    WrongState (not cleared, or ``expires_at`` is past), AlreadyOffered, NothingToOffer,
+    AlreadyExists (handoff id), EditConflict (something has changed), InvalidDocument (a signed
+    offer of something else than policy lets through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
     word = assurance(wanted.signed)
@@ -167,7 +216,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
     found, version = find(context, case)
     verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, wanted, word)
+    inputs = _inputs(context, found, verified, wanted, word)
     _authorize_offer(context, verified, version, wanted, inputs)
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
@@ -177,18 +226,40 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
         raise ValidationFailed(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
-    asked = _selected(parts, wanted)
+    asked = _selected(parts, wanted, inputs.items.left_out)
     reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
     permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
         raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
+    if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
+        raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
+    draft = PreparedOffer(
+        inputs,
+        version,
+        verified,
+        permitted_disclosures,
+        withheld_groups,
+        reseal,
+        _duty_contact(context, verified.content["urgency"], inputs.address.organisation),
+    )
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
+
+
+def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
+    """In imminent danger, whether somebody is reached at the recipient at any hour."""
+    if urgency != Urgency.IMMINENT_DANGER:
+        return None
+    return context.work.organisations.has_contact(recipient, DUTY_CONTACT)
+
+
+def breaks_glass(case: Case) -> bool:
+    """Whether an offer of a case goes before the second person: it is not cleared (R16)."""
+    return case.cleared_by is None
 
 
 def _to_reseal(
@@ -213,42 +284,70 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     if sorted(claims["disclosures"]) != sorted(draft.permitted_disclosures):
         raise InvalidDocument(
             "the offer does not name exactly the parts that policy lets this recipient have, those "
-            "of the routing among them: preview it, and sign the list that the preview shows"
+            "of the routing and the conditions of use among them: preview it, and sign the list "
+            "that the preview shows"
+        )
+    if claims.get("transfer_tool") != draft.inputs.transfer_tool:
+        raise InvalidDocument(
+            "the offer does not name the transfer tool by which the case goes to this recipient: "
+            "preview it, and sign the 'transfer_tool' of the conditions"
         )
 
 
-def _selected(parts: Mapping[str, Element], wanted: OfferRequest) -> dict[str, Element]:
-    """The parts that were asked for, and those that say where a case belongs."""
+def _selected(
+    parts: Mapping[str, Element], wanted: OfferRequest, left_out: Collection[str]
+) -> dict[str, Element]:
+    """The parts that were asked for, and those that say where a case belongs, and how it may be
+    used."""
     return {
         digest: part
         for digest, part in parts.items()
-        if part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING_FIELDS
+        if (part.group in wanted.groups or digest in wanted.digests or part.name in ROUTING_FIELDS)
+        and digest not in left_out
     }
 
 
 def _inputs(
-    context: RequestContext, case: Case, wanted: OfferRequest, word: str
+    context: RequestContext,
+    case: Case,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    word: str,
 ) -> SelectionInputs:
-    address = _resolve(context, wanted)
+    """Raises what `resolve` raises, and ValidationFailed."""
+    content = verified.content
+    context.help |= help_in_danger(context, content, wanted.organisation, wanted.competence)
+    address = resolve(context, wanted.organisation, wanted.competence)
     recipient = context.see(address.organisation)
     if recipient is None:
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
-    if recipient.status is not Status.ACTIVE:
-        raise WrongState("the recipient is not active in this gateway at present")
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    return SelectionInputs(case, context.entity(), context.entity(recipient), address, word)
+    items = _by_country(context, verified, wanted, recipient, context.today.day)
+    listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
+    context.help |= {name: found for name, found in listed.items() if found}
+    tool = transfer_tool(recipient, context.today.day)
+    return SelectionInputs(
+        case, context.entity(), context.entity(recipient), address, word, items, tool
+    )
 
 
-def _resolve(context: RequestContext, wanted: OfferRequest) -> OfferAddress:
-    """To whom the offer goes: a competence is resolved on the reference date, and recorded
-    (R11)."""
-    if wanted.competence is None:
-        return OfferAddress(str(wanted.organisation))
-    matter, territory = wanted.competence
-    receivers = context.work.organisations.receivers(matter, territory)
-    competence = resolve_competence(receivers, matter, territory, context.today.day)
-    return OfferAddress(competence.organisation, competence.key, competence.registration_event)
+def _by_country(
+    context: RequestContext,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    recipient: Organisation,
+    day: date,
+) -> ItemsByCountry:
+    """The items of a removal offer by country (R8); a notice to a platform has them all."""
+    if Purpose.REMOVE not in wanted.purpose or recipient.kind == "provider":
+        return ItemsByCountry()
+
+    def selected(item: DisclosedValue) -> bool:
+        return "items" in wanted.groups or item.digest in wanted.digests
+
+    explained = wanted.country_reason is not None
+    return items_by_country(context, verified, selected, recipient, day, explained=explained)
 
 
 def _authorize_offer(
@@ -259,32 +358,83 @@ def _authorize_offer(
     inputs: SelectionInputs,
 ) -> None:
     case = inputs.case
+    uncleared = case.state is not CaseState.CLEARED
+    if uncleared and not _states_danger(verified):
+        raise WrongState(
+            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
+            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
+        )
     view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
     named = f"{context.caller.organisation}/{case.id}"
+    resource = case_entity(view, inputs.originator)
     authorize(
         context,
-        case_entity(view, inputs.originator),
+        resource,
         {
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
+            "basis": regimes_of(verified.content),
             "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
             "conflict": has_conflict_of_interest(
                 reader, context.today.day, named, verified.content
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
+            "addressable": context.work.organisations.has_system(reader.slug),
+            "country": str(inputs.items.match),
+            "break_glass": uncleared,
         },
+        hidden=NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject(case_digest=version.digest)
-    if wanted.competence is not None and wanted.competence[0] not in verified.content["matter"]:
+    competence = parse_competence(wanted.competence or "")
+    if competence is not None and competence[1] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
-    if case.state is not CaseState.CLEARED:
-        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
+    if uncleared:
+        _authorize_break_glass(context, verified, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def _refuse_repeated(
+    context: RequestContext, case: Case, recipient: str, wanted: OfferRequest
+) -> None:
+    """Refuse what the recipient has already, unless a reason is given."""
+    if wanted.again is not None:
+        return
+    for one in context.work.handoffs.sent_of(case.originator, case.id):
+        same = (one.recipient, one.case_digest) == (recipient, case.digest)
+        if same and one.state in _KEPT:
+            raise AlreadyOffered(
+                "This recipient already has this version, in a handoff that is open or closed."
+                " To offer it again, give the reason in 'again'."
+            )
+
+
+_KEPT = OPEN | {HandoffState.CLOSED}
+"""States in which a recipient has, or is asked to take, what was offered."""
+
+
+def _states_danger(verified: VerifiedSdJwt) -> bool:
+    """Whether a case is about an imminent danger, and says which."""
+    content = verified.content
+    return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content
+
+
+def _authorize_break_glass(
+    context: RequestContext, verified: VerifiedSdJwt, resource: PolicyEntity
+) -> None:
+    """A case that is not cleared is offered in imminent danger, and in nothing else (R16)."""
+    rules = context.rules
+    facts: dict[str, Value] = {
+        "urgency": verified.content["urgency"],
+        "urgency_reason": verified.content["urgency_reason"],
+    }
+    authorize(context, resource, facts, "handoff.break_glass")
+    context.rules = (*rules, *context.rules)
 
 
 def _offer(
@@ -294,15 +444,18 @@ def _offer(
     signed: sd_jwt.SdJwt,
     context: RequestContext,
 ) -> OfferResult:
-    check_signed(context, wanted.signed)
     found, version = find(context, case, draft.version)
-    inputs = _inputs(context, found, wanted, assurance(wanted.signed))
     unchanged = version is draft.version
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
+    inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
+    check_signed(context, wanted.signed)
     _authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    terms = conditions_digest(context.ports, version.digest, conditions(verified.claims))
+    _refuse_repeated(context, found, inputs.address.organisation, wanted)
+    stated = conditions_digest(context.ports, version.digest, _conditions(wanted, draft))
+    urgency = Urgency(verified.content["urgency"])
+    due_at = context.now + context.ports.due[urgency]
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -314,10 +467,14 @@ def _offer(
         permitted_disclosures=frozenset(draft.permitted_disclosures),
         package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
-        conditions_digest=terms,
+        conditions_digest=stated,
+        urgency=urgency,
+        matter=_matter(verified, draft.permitted_disclosures),
         offered_at=context.now,
-        due_at=answer_due_at(verified.content["urgency"], context.now),
+        due_at=due_at,
         expires_at=wanted.expires_at,
+        transfer_tool=inputs.transfer_tool,
+        break_glass=breaks_glass(found),
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -330,8 +487,27 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
-    _record(context, handoff, signed)
-    return _offered(handoff, answer, draft.withheld_groups, draft.to_reseal)
+    owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
+    context.work.duties.add(owed)
+    if handoff.break_glass:
+        by = context.now + context.ports.follow_up
+        owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
+        context.work.duties.add(owed)
+    _record(context, handoff, wanted, signed)
+    return _offered(
+        context,
+        handoff,
+        answer,
+        withheld_groups=draft.withheld_groups,
+        to_reseal=draft.to_reseal,
+        elsewhere=inputs.items.elsewhere,
+    )
+
+
+def _matter(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+    """The matters of a case, where its recipient may know them."""
+    shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
+    return frozenset(verified.content["matter"]) if shown else frozenset()
 
 
 def _offered_again(
@@ -343,20 +519,34 @@ def _offered_again(
     if not answer or not handoff or not version:
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
-    asked = _selected(elements(verified, context.organisation), wanted)
+    day = context.ports.reference_date(handoff.offered_at).day
+    items = _by_country(context, verified, wanted, context.require(handoff.recipient), day)
+    asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
     withheld_groups = {
         part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
     }
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(handoff, answer, tuple(withheld_groups), reseal)
+    return _offered(
+        context,
+        handoff,
+        answer,
+        withheld_groups=tuple(withheld_groups),
+        to_reseal=reseal,
+        elsewhere=items.elsewhere,
+    )
 
 
-def _record(context: RequestContext, handoff: Handoff, signed: sd_jwt.SdJwt) -> None:
+def _record(
+    context: RequestContext, handoff: Handoff, wanted: OfferRequest, signed: sd_jwt.SdJwt
+) -> None:
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
+    broken = "break_glass" if handoff.break_glass else None
+    reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
     context.record(
         (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
         EventDetail("purpose", handoff.purpose, both),
+        *((EventDetail("reason", reasons, both),) if reasons else ()),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
@@ -373,6 +563,16 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         expires_at=wanted.expires_at,
         by=wanted.by,
         note=wanted.note,
+        again=wanted.again,
+        country_reason=wanted.country_reason,
+        transfer_tool=draft.inputs.transfer_tool,
+    )
+
+
+def _conditions(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
+    """The conditions under which an offer is made."""
+    return offered_conditions(
+        draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
 
 
@@ -391,10 +591,13 @@ def _to(address: OfferAddress) -> dict[str, str]:
 
 
 def _offered(
+    context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
+    *,
     withheld_groups: Sequence[str],
     to_reseal: Sequence[SealedReference],
+    elsewhere: Sequence[ItemElsewhere],
 ) -> OfferResult:
     return OfferResult(
         handoff=handoff.id,
@@ -407,4 +610,7 @@ def _offered(
         permitted_disclosures=sorted(handoff.permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
+        elsewhere=elsewhere,
+        break_glass=handoff.break_glass,
+        duty_contact=_duty_contact(context, handoff.urgency, handoff.recipient),
     )

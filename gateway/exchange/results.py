@@ -12,14 +12,23 @@ from uuid import UUID
 
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import RefusedNotification
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
+DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
+BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
+DutyContact = Annotated[
+    bool,
+    "In imminent danger: whether the recipient has a duty contact. If not, call it by telephone.",
+]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
-"""The conditions of use as `gateway.domain.marking.conditions` gives them."""
+"""The conditions of use as `gateway.domain.conditions` gives them."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,22 @@ class CaseSummary:
 
 
 @dataclass(frozen=True)
+class TightenedElement:
+    """An element that a later version marks more strictly than itself and the conditions say."""
+
+    id: UUID
+    group: str
+    tlp: str
+    handling: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
-    """The presentation that a consultation shows; ``withheld_groups`` are shown in part."""
+    """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
+
+    ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
+    made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
+    """
 
     case: UUID
     version: int
@@ -86,6 +109,9 @@ class ContentPresentation:
     presentation: SignedText
     package_digest: Digest
     withheld_groups: Sequence[str]
+    conditions: Conditions
+    tightened_by: UUID | None = None
+    tightened_elements: Sequence[TightenedElement] = ()
 
 
 @dataclass(frozen=True)
@@ -107,8 +133,22 @@ class SealedReference:
 
 
 @dataclass(frozen=True)
+class ItemElsewhere:
+    """An item that a removal offer leaves out: it is hosted in a country of other holders (R8).
+
+    ``orphan``: nobody has items removed there, and ``holders`` are those that route such items.
+    """
+
+    item: UUID
+    country: str
+    orphan: bool
+    holders: Sequence[Addressee]
+
+
+@dataclass(frozen=True)
 class Preview:
-    """What an offer would give; ``routing`` is the version's own document without content."""
+    """What an offer would give, under which conditions; ``routing`` is the version's own document
+    without content."""
 
     case: UUID
     version: int
@@ -118,6 +158,10 @@ class Preview:
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
+    conditions: Conditions
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
 
 
 @dataclass(frozen=True)
@@ -129,11 +173,22 @@ class OfferResult:
     case: UUID
     version: int
     to: Addressee
-    due_at: datetime
+    due_at: DueAt | None
     offer: SignedText
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
+    elsewhere: Sequence[ItemElsewhere]
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A handoff after a review: the events of the consultations that were reviewed."""
+
+    handoff: UUID
+    consultations: Sequence[UUID]
 
 
 @dataclass(frozen=True)
@@ -162,6 +217,28 @@ class AnswerView:
 
 
 @dataclass(frozen=True)
+class DutyView:
+    """Something that a party of a handoff owes, or owed until ``closed_at``."""
+
+    kind: DutyKind
+    organisation: str
+    due_at: datetime
+    closed_at: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class WaitingTotals:
+    """How many handoffs of a box wait for an answer, by urgency, and how many are overdue."""
+
+    imminent_danger: int
+    urgent: int
+    priority: int
+    normal: int
+    overdue: int
+
+
+@dataclass(frozen=True)
 class HandoffSummary:
     """A handoff in a list."""
 
@@ -174,10 +251,14 @@ class HandoffSummary:
     version: int
     case_digest: Digest
     purpose: Sequence[str]
+    urgency: Urgency
+    matter: Sequence[str]
     offered_at: datetime
-    due_at: datetime
+    due_at: DueAt | None
+    overdue: bool
     expires_at: datetime | None
     ended_by: EndedBy | None
+    break_glass: BreakGlass
 
 
 @dataclass(frozen=True)
@@ -199,7 +280,10 @@ class Succeeds:
 
 @dataclass(frozen=True)
 class HandoffView(HandoffSummary):
-    """A handoff as one of its parties may see it; never content."""
+    """A handoff as one of its parties may see it; never content.
+
+    ``interest``: the reader, a public authority, declared an interest that the case meets (R9).
+    """
 
     assurance: str
     conditions: Conditions
@@ -208,9 +292,12 @@ class HandoffView(HandoffSummary):
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
     measures: Sequence[MeasureView]
+    interest: bool | None = None
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
+    tightened_by: UUID | None = None
+    duties: Sequence[DutyView] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +318,30 @@ class EventPage:
     signed_head: SignedText
     events: Sequence[StreamEntry]
     next: str | None
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
+
+    ``failures`` counts the attempts to push since the last one that was answered; of those
+    ``refused`` the first hundred are shown.
+    """
+
+    organisation: str
+    push_address: str | None
+    acknowledged: int
+    head: int
+    failures: int
+    next_attempt_at: datetime | None
+    refused: Sequence[RefusedNotification]
+
+
+@dataclass(frozen=True)
+class ReplayedNotification:
+    """A refused notification that is sent again."""
+
+    event: UUID
 
 
 @dataclass(frozen=True)

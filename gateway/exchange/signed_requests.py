@@ -12,7 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.organisation import organisation_uri, parse_competence
+from gateway.domain.conditions import EMBARGO_TERMS
+from gateway.domain.organisation import (
+    competence_members,
+    organisation_uri,
+    parse_competence,
+)
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
 from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
@@ -25,11 +30,14 @@ from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
 _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR_MARKING})
+_TERMS = frozenset(EMBARGO_TERMS)
 _PERSONS = ("by", "clearance")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
-_OFFERED = frozenset({"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at"})
-_BESIDE_OFFERED = frozenset({"by", "note"})
+_OFFERED = frozenset(
+    {"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool"}
+)
+_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What stands in clear in a signed offer beside its heading, and what is disclosed."""
 
 BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
@@ -162,7 +170,18 @@ def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
     merged = sd_jwt.merge_disclosures(opened.verified)
     persons = {name: merged[name] for name in _PERSONS if name in merged}
+    _check_embargo(merged)
     return {**persons, "content": cases.case_from_claims(merged)}
+
+
+def _check_embargo(claims: Mapping[str, Any]) -> None:
+    """Who set an embargo is not for everyone whom it binds: so it is a disclosure of its own."""
+    terms, source = claims.get("embargo", {}), claims.get("embargo_source", {})
+    objects = isinstance(terms, dict) and isinstance(source, dict)
+    if not objects or not (terms.keys() <= _TERMS and source.keys().isdisjoint(_TERMS)):
+        raise InvalidDocument(
+            "'embargo' discloses only its terms; its reason and who set it are in 'embargo_source'"
+        )
 
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:
@@ -184,7 +203,9 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     claims, placed = opened.verified.claims, opened.verified.placed
     _only(claims, HEADING | _OFFERED)
     if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
-        raise InvalidDocument("an offer has 'by' and 'note' as its disclosures, and no other")
+        raise InvalidDocument(
+            f"an offer has no other disclosures than {', '.join(sorted(_BESIDE_OFFERED))}"
+        )
     try:
         offer = handoff_documents.read_offer(opened.verified)
     except StatementError as error:
@@ -206,10 +227,12 @@ def _addressed(offer: handoff_documents.OfferClaims) -> dict[str, Any]:
         raise InvalidDocument("an offer to a competence says by which event it was resolved")
     if offer.competence is None:
         return {"organisation": offer.recipient}
-    named = parse_competence(offer.competence)
-    if named is None or named[0] != "receive":
-        raise InvalidDocument("an offer is to a competence to receive, as receive/csam/FR")
-    return {"competence": {"matter": named[1], "territory": named[2]}}
+    if parse_competence(offer.competence) is None:
+        raise InvalidDocument("an offer is to a competence, as receive/csam/FR")
+    return {
+        "organisation": offer.recipient,
+        "competence": competence_members(offer.competence),
+    }
 
 
 def _moment(seconds: Any) -> str:

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Handoff,
@@ -22,16 +23,22 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffState,
     OfferAddress,
-    answer_due_at,
     was_accepted,
 )
+from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import Organisation, Status, is_transfer_barred
+from gateway.domain.organisation import (
+    Organisation,
+    Status,
+    is_transfer_barred,
+    transfer_tool,
+)
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
-from gateway.exchange.cases import has_key, view_on
+from gateway.exchange import duties
+from gateway.exchange.cases import has_key, regimes_of, view_on
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -180,10 +187,10 @@ def disposition_of(
         return None
 
 
-def received(work: UnitOfWork, organisation: str, state: HandoffState | None) -> Iterator[Handoff]:
-    """What an organisation received, oldest first; in any state where none is given."""
+def received(work: UnitOfWork, organisation: str, state: HandoffState) -> Iterator[Handoff]:
+    """What an organisation received that is in a state, oldest first."""
     after: UUID | None = None
-    while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
+    while page := work.handoffs.received(organisation, str(state), after, PAGE):
         yield from page
         after = page[-1].id
 
@@ -245,13 +252,15 @@ def _judged(
     successor = work.organisations.get(succession.successor)
     if successor is None or successor.status is Status.LEFT:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
-    if not successor.active:
-        return replace(
-            disposition, way=Disposition.WAIT, why="the successor does not take part at present"
-        )
+    reachable = work.organisations.has_system(successor.slug)
+    if not successor.active or not reachable:
+        why = "the successor does not take part, or has no system, at present"
+        return replace(disposition, way=Disposition.WAIT, why=why)
     if disposition.originator.status is Status.SUSPENDED:
         return replace(disposition, way=Disposition.WAIT, why="the originator is suspended")
     obstacle = _obstacle(succession, disposition, ports.now())
+    if transfer_tool(successor, day) != disposition.handoff.transfer_tool:
+        obstacle = "it would go to the successor by another transfer tool"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
@@ -298,15 +307,19 @@ def _questions(
         yield PolicyQuestion(
             originator,
             "handoff.offer",
-            case_entity(view_on(verified, version, case.state, day), originator),
+            # It was cleared when it was offered, and no more of it is given now.
+            case_entity(view_on(verified, version, CaseState.CLEARED, day), originator),
             {
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),
+                "basis": regimes_of(verified.content),
                 "released": not released or succession.successor in released,
                 "assurance": "attested",
                 "conflict": has_conflict_of_interest(successor, day, named, verified.content),
                 "third_country": is_transfer_barred(successor, day),
+                "addressable": work.organisations.has_system(successor.slug),
+                "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
         )
 
@@ -362,6 +375,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
+        duties.settle(work, draft.ended.id, draft.ending.move, draft.ending.at)
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
@@ -380,6 +394,8 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             following, offer = draft.followed_by
             became = following.id
             work.handoffs.add(following, offer)
+            due_at = offer.at + ports.due[following.urgency]
+            work.duties.add(begin(following, DutyKind.ANSWER, offer.event, offer.at, due_at))
             _record(
                 work,
                 "handoff.offer",
@@ -462,7 +478,7 @@ def _following(
         address=address,
         offer_digest=offer.digest,
         offered_at=at,
-        due_at=answer_due_at(disposition.case.content["urgency"], at),
+        due_at=at + ports.due[disposition.handoff.urgency],
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
@@ -498,6 +514,7 @@ def _offer(
         disclosures=sorted(handoff.permitted_disclosures),
         purpose=handoff.purpose,
         expires_at=handoff.expires_at,
+        transfer_tool=handoff.transfer_tool,
         by=said.get("by", "erased"),
         note=said.get("note"),
         reissue_of=handoff_documents.ReissueReference(

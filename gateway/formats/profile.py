@@ -133,6 +133,7 @@ _MARKING: Mapping[str, Check] = {
     "attribution": _word(Attribution),
     "release_to": _several(_slug),
     "onward": _word(ONWARD),
+    "force": _table,
     "retention_rule": _text,
     "purpose": _several(_word(Purpose), least=1),
 }

@@ -27,7 +27,7 @@ from gateway.domain.item_value import (
     reference_fault,
     url_fault,
 )
-from gateway.domain.marking import tlp_rank
+from gateway.domain.marking import TLP, tlp_rank
 from gateway.domain.media import find_media
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import (
@@ -303,7 +303,7 @@ class XarfImporter:
                 self.drop(pointer, "it is a label of the sender's own")
                 continue
             label = label.replace("-", "+").replace("_", "+").upper()
-            if label not in (*CASE_TLP, "CLEAR", "WHITE"):
+            if label not in (*TLP, "WHITE"):
                 raise ImportRefused(f"{pointer}: is no TLP label, so the sender's wish is unknown")
             self.map(pointer, "/marking/tlp")
             if label in CASE_TLP and tlp_rank(label) > tlp_rank(tlp):

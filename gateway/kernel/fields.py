@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.countries import COUNTRIES
 from gateway.domain.item_value import has_unsafe_characters
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
@@ -26,6 +27,10 @@ LONGEST = 2_000
 """Characters of free text."""
 
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_NO_COUNTRY = (
+    "must be the ISO 3166-1 code of a country, as FR. EU is none: for an institution of the Union "
+    "give the country where it is, as NL for Europol"
+)
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
 _COMPACT = r"^[A-Za-z0-9._~-]{1,6000}$"
 
@@ -52,7 +57,7 @@ class Field:
     ``schema`` is its JSON Schema; ``words`` are all that it may be, where they are listed, and
     ``several`` says that it is a list of them. ``option`` is what it is called on the command
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
-    the option is left out.
+    the option is left out. ``error`` says what is wrong with a value that cannot be read.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Field:
     several: bool = False
     option: str = ""
     default: Any = None
+    error: str = NOT_OF_FORM
 
 
 def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
             try:
                 read[name] = field.read(values[name])
             except NOT_READ:
-                errors.append((f"/{name}", NOT_OF_FORM))
+                errors.append((f"/{name}", field.error))
     errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
     if errors:
         raise ValidationFailed(errors)
@@ -228,9 +234,15 @@ def boolean(name: str, about: str, *, option: str = "") -> Field:
 
 
 def country(name: str, about: str) -> Field:
-    """An ISO 3166-1 alpha-2 code, by form."""
+    """A country by its ISO 3166-1 alpha-2 code."""
+
+    def listed(value: Any) -> str:
+        if value not in COUNTRIES:
+            raise ValueError
+        return str(value)
+
     described = {"type": "string", "pattern": f"^{_COUNTRY.pattern}$"}
-    return Field(name, about, _matching(_COUNTRY), described)
+    return Field(name, about, listed, described, error=_NO_COUNTRY)
 
 
 def digest(name: str, about: str, *, given: Given = Given.TEXT, option: str = "") -> Field:

@@ -38,6 +38,7 @@ from gateway.domain.refusals import (
     InvitationUnusable,
     LogFrozen,
     NoCompetentOrganisation,
+    NotAddressable,
     NotFound,
     NothingToOffer,
     OpenHandoffs,
@@ -88,6 +89,7 @@ _PARTNERS: Mapping[type[Refusal], EventResult] = {
     WrongState: EventResult.WRONG_STATE,
     OpenHandoffs: EventResult.WRONG_STATE,
     CaseErased: EventResult.WRONG_STATE,
+    NotAddressable: EventResult.NOT_FOUND,
     **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
 }
 _ADMINISTRATORS: Mapping[type[Refusal], EventResult] = {
@@ -156,7 +158,8 @@ class RequestContext:
 
     An act that finds its work done before points ``event`` at the earlier event, and records
     nothing. ``persons`` are administrators whose signatures were good; ``staff`` is who asks, as
-    the staff register of their organisation has them.
+    the staff register of their organisation has them. ``help`` is what a
+    refusal of the request says beside its sentence, once the caller may know what it is about.
     """
 
     ports: Ports
@@ -172,6 +175,7 @@ class RequestContext:
     staff: StaffEntry | None = None
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
+    help: dict[str, Any] = field(default_factory=dict)
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -393,11 +397,13 @@ def authorize(
     action: str | None = None,
     *,
     otherwise: str = "",
+    hidden: Refusal | None = None,
 ) -> PolicyDecision:
     """Ask whether the actor may do the request's action to the resource; return only on a yes.
 
-    A partner learns a rule only where the policy says so. Who acts for the gateway learns every
-    reason, or ``otherwise`` where no policy states one.
+    A partner learns a rule only where the policy says so; else it gets ``hidden``, by default
+    NotFound. Who acts for the gateway learns every reason, or ``otherwise`` where no policy states
+    one.
     """
     question = PolicyQuestion(
         context.principal(), action or context.request.action, resource, facts or {}
@@ -409,7 +415,7 @@ def authorize(
     if decision.tell == "caller" or not isinstance(context.actor, Caller):
         reason = " ".join(decision.reasons) or otherwise
         raise _Denied(Forbidden(reason, decision.rules), EventResult.DENIED, decision.rules)
-    raise _Denied(NotFound(), EventResult.NOT_FOUND, decision.rules)
+    raise _Denied(hidden or NotFound(), EventResult.NOT_FOUND, decision.rules)
 
 
 def allows(
@@ -493,6 +499,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
 
 def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
     """Raise a refusal that is an event as a denial about what was known of the request."""
+    (denied.refusal if isinstance(denied, _Denied) else denied).help = context.help
     if isinstance(denied, Refusal):
         refusal, result = denied, recorded_refusals(context.actor).get(type(denied))
         if result is None:

@@ -10,6 +10,7 @@ from gateway.domain.audit import CaseId, Coverage
 from gateway.domain.case import Case
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof
@@ -109,6 +110,27 @@ class Consultation:
     case_digest: str
     shown: tuple[str, ...]
     informed: bool
+
+
+@dataclass(frozen=True)
+class HandoffFilter:
+    """Which handoffs of a box are wanted; what is None is not asked for.
+
+    ``overdue_at``: those whose recipient owed something until that time.
+    """
+
+    state: str | None = None
+    urgency: Urgency | None = None
+    matter: str | None = None
+    overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WaitingHandoffs:
+    """How many handoffs of a box wait for an answer: by urgency, and those that are overdue."""
+
+    by_urgency: Mapping[Urgency, int]
+    overdue: int
 
 
 @dataclass(frozen=True)

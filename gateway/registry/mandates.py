@@ -65,9 +65,7 @@ def _given(context: ChangeContext, organisation: Organisation, key: str, period:
 
 
 def _warning(context: ChangeContext, granted: Mandate) -> Mapping[str, Any]:
-    """Which others receive the same on one of the days: offers would be refused on them."""
-    if granted.function != "receive":
-        return {}
+    """Which others hold the same on one of the days: offers name one of them then."""
     found = sorted({c.organisation for c in overlapping(granted, _all(context.work))})
     return {"overlaps": found} if found else {}
 
@@ -119,10 +117,9 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     }
 
 
-def read_receiving(value: Any) -> str:
-    """The key of a competence to receive: only these have handoffs that could move."""
-    parts = parse_competence(text(value))
-    if parts is None or parts[0] != "receive":
+def read_key(value: Any) -> str:
+    """The key of a competence, as receive/csam/FR."""
+    if parse_competence(text(value)) is None:
         raise ValueError
     return str(value)
 

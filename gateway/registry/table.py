@@ -92,8 +92,8 @@ _CLIENT_KEYS = Field(
     Given.JSON_FILE,
     several=True,
 )
-_RECEIVING = replace(
-    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_receiving
+_COMPETENCE = replace(
+    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_key
 )
 _TOKEN = replace(
     digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
@@ -228,7 +228,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
-            _RECEIVING,
+            _COMPETENCE,
             date("effective_on", "First day of the successor's mandate."),
             date("read_until", "First day on which the predecessor opens none of it any more."),
             free_text("legal_act", "The act that moves the mandate.", 200),
@@ -254,7 +254,11 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             one_of("scope", "In what.", INTEREST_SCOPES),
-            any_text("subject", "provider.example, or ORIGINATOR/CASE."),
+            any_text(
+                "subject",
+                "provider.example, AS64500, 192.0.2.0/24, name:COMPANY or account:ACCOUNT; or "
+                "ORIGINATOR/CASE.",
+            ),
             one_of("kind", "Which kind of interest.", INTEREST_KINDS),
             *period(),
         ),
@@ -400,6 +404,24 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
+    ),
+    "notification.set_push": ChangeType(
+        "Send a member's notifications to an address of its own.",
+        2,
+        (
+            replace(
+                any_text("address", "The receiver's address, an https URL."),
+                read=members.read_push_address,
+            ),
+        ),
+        members.set_push,
+        about="They are sent there from the first event of its stream that is not acknowledged.",
+    ),
+    "notification.end_push": ChangeType(
+        "Send a member's notifications nowhere; it can collect them.",
+        1,
+        (_REASON,),
+        members.end_push,
     ),
     "admin.add": ChangeType(
         "Let a person approve changes: an id that is never used again.",

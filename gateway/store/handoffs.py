@@ -1,15 +1,40 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
-from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, OfferAddress
+from gateway.domain.handoff import (
+    FIRST_PLACE,
+    NEVER,
+    OPEN,
+    Handoff,
+    HandoffAnswer,
+    HandoffPlace,
+    HandoffState,
+    OfferAddress,
+)
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import Consultation, SentHandoff
+from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
+from gateway.store.columns import TEXT
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
@@ -24,7 +49,12 @@ _case_of_handoff = and_(
 )
 # Where the database has one writer, what an answer needs to know of the case is read at once.
 _GET_WITH_KEY = (
-    select(handoff, case_file.c.state.label("case_state"), case_file.c.content_key)
+    select(
+        handoff,
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
+        case_file.c.digest.label("current"),
+    )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
@@ -40,26 +70,58 @@ _KEY_OF = (
 )
 _CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
 _SHARE_CASE = (
-    select(case_file.c.state.label("case_state"), case_file.c.content_key)
+    select(
+        case_file.c.state.label("case_state"),
+        case_file.c.content_key,
+        case_file.c.digest.label("current"),
+    )
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
+_place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _PAGE = (
     select(handoff)
-    .where(handoff.c.id > bindparam("after"))
+    .where(
+        tuple_(*_place)
+        > tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
+    )
+    .order_by(*_place)
+    .limit(bindparam("limit"))
+)
+_BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
+_FILTERS = {
+    "state": handoff.c.state == bindparam("state"),
+    "urgency": handoff.c.urgency == bindparam("urgency"),
+    # A set is stored as a JSON array of texts.
+    "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
+    "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+}
+
+
+@cache
+def _page(box: str, *filters: str) -> Any:
+    """The page of a box under some of the filters; each is made once."""
+    owner = _BOXES[box] == bindparam("organisation")
+    return _PAGE.where(owner, *(_FILTERS[name] for name in filters))
+
+
+_late = func.sum(case((handoff.c.due_at <= bindparam("now"), 1), else_=0))
+_WAITING = {
+    box: select(handoff.c.urgency, func.count(), _late)
+    .where(owner == bindparam("organisation"), handoff.c.state == HandoffState.OFFERED)
+    .group_by(handoff.c.urgency)
+    for box, owner in _BOXES.items()
+}
+_RECEIVED = (
+    select(handoff)
+    .where(
+        handoff.c.recipient == bindparam("organisation"),
+        handoff.c.state == bindparam("state"),
+        handoff.c.id > bindparam("after"),
+    )
     .order_by(handoff.c.id)
     .limit(bindparam("limit"))
 )
-_IN = _PAGE.where(handoff.c.recipient == bindparam("organisation"))
-_OUT = _PAGE.where(handoff.c.originator == bindparam("organisation"))
-_of_state = handoff.c.state == bindparam("state")
-# By box, and whether one state only is wanted.
-_PAGES = {
-    ("in", False): _IN,
-    ("in", True): _IN.where(_of_state),
-    ("out", False): _OUT,
-    ("out", True): _OUT.where(_of_state),
-}
 _OPEN_OF = select(func.count()).where(
     handoff.c.originator == bindparam("originator"),
     handoff.c.case == bindparam("case"),
@@ -96,6 +158,7 @@ class SqlHandoffs:
         self._transaction = transaction
         self._cipher = cipher
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
+        self._current: dict[UUID, str] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
         values = {"handoff": handoff}
@@ -107,6 +170,7 @@ class SqlHandoffs:
             if row is None:
                 return None
             self._case_of[handoff] = (row.originator, row.case)
+            self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody: so the case's id is read first.
@@ -116,12 +180,16 @@ class SqlHandoffs:
         case = {"originator": of.originator, "case": of.case}
         held = self._transaction.execute(_SHARE_CASE, case).one()
         self._case_of[handoff] = (of.originator, of.case)
+        self._current[handoff] = held.current
         self._cipher.note_case(of.originator, of.case, held.case_state, held.content_key)
         self._transaction.shared_cases.add((of.originator, of.case))
         row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != (of.originator, of.case):
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
+
+    def is_current(self, handoff: Handoff) -> bool:
+        return self._current[handoff.id] == handoff.case_digest
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
@@ -133,14 +201,13 @@ class SqlHandoffs:
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """What was offered stays as it was: only the state, the groups accepted,
-        the terms and the sequence are replaced. RuntimeError as for ``add``."""
+        the end and the sequence are replaced. RuntimeError as for ``add``."""
         self._transaction.require_writing()
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
             "state": handoff.state,
             "accepted_groups": handoff.accepted_groups,
-            "due_at": handoff.due_at,
             "expires_at": handoff.expires_at,
             "sequence": handoff.sequence,
         }
@@ -157,13 +224,46 @@ class SqlHandoffs:
         return row and self._answer(row)
 
     def page(
-        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+        self,
+        organisation: str,
+        box: str,
+        filters: HandoffFilter,
+        after: HandoffPlace | None,
+        limit: int,
     ) -> Sequence[Handoff]:
-        values = {"organisation": organisation, "after": after or _NO_ID, "limit": limit}
-        if state is not None:
-            values["state"] = state
-        rows = self._transaction.execute(_PAGES[box, state is not None], values)
-        return [_handoff(row) for row in rows]
+        wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
+        statement = _page(box, *wanted)
+        if filters.urgency is not None:
+            wanted["urgency"] = filters.urgency.rank
+        if filters.matter is not None:
+            wanted["matter"] = f'"{filters.matter}"'
+        place = after or FIRST_PLACE
+        values = {
+            "organisation": organisation,
+            "limit": limit,
+            "after_urgency": place.rank,
+            "after_due_at": place.due_at,
+            "after_id": place.id,
+            **wanted,
+        }
+        return [_handoff(row) for row in self._transaction.execute(statement, values)]
+
+    def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        values = {"organisation": organisation, "now": now}
+        rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
+        by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
+        return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
+
+    def received(
+        self, organisation: str, state: str, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        values = {
+            "organisation": organisation,
+            "state": state,
+            "after": after or _NO_ID,
+            "limit": limit,
+        }
+        return [_handoff(row) for row in self._transaction.execute(_RECEIVED, values)]
 
     def open_of(self, originator: str, case: UUID) -> int:
         values = {"originator": originator, "case": case}
@@ -228,11 +328,15 @@ def _handoff(row: Row[Any]) -> Handoff:
         offer_digest=row.offer_digest,
         conditions_digest=row.conditions_digest,
         offered_at=row.offered_at,
-        due_at=row.due_at,
+        urgency=RANKS[row.urgency],
+        matter=row.matter,
+        due_at=None if row.due_at == NEVER else row.due_at,
         expires_at=row.expires_at,
+        transfer_tool=row.transfer_tool,
         state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,
+        break_glass=row.break_glass,
     )
 
 
@@ -243,4 +347,6 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
         "recipient": address.organisation,
         "competence": address.competence,
         "mandate_event": address.mandate_event,
+        "urgency": handoff.urgency.rank,
+        "due_at": handoff.due_at or NEVER,
     }

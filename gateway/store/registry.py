@@ -76,13 +76,12 @@ def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
 
 _PAGE = _page_where()
 _SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
-_RECEIVERS = (
+_HOLDERS = (
     select(competence.c.organisation, *_COMPETENCE)
     .join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
-        competence.c.function == "receive",
+        competence.c.function == bindparam("function"),
         competence.c.matter == bindparam("matter"),
-        competence.c.territory == bindparam("territory"),
         organisation.c.status == Status.ACTIVE,
     )
     .order_by(competence.c.organisation, competence.c.position)
@@ -164,6 +163,9 @@ _CONTACTS = (
     .where(contact.c.organisation == bindparam("organisation"))
     .order_by(contact.c.role)
 )
+_HAS_CONTACT = select(contact.c.role).where(
+    contact.c.organisation == bindparam("organisation"), contact.c.role == bindparam("role")
+)
 _DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
 _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
@@ -243,11 +245,11 @@ class SqlOrganisations:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return self._in_service(self._transaction.execute(page, values))
 
-    def receivers(self, matter: str, territory: str) -> Sequence[Mandate]:
-        key = ("receivers", matter, territory)
+    def holders(self, function: str, matter: str) -> Sequence[Mandate]:
+        key = ("holders", function, matter)
         if key not in self._entries:
-            values = {"matter": matter, "territory": territory}
-            rows = self._transaction.execute(_RECEIVERS, values)
+            values = {"function": function, "matter": matter}
+            rows = self._transaction.execute(_HOLDERS, values)
             out = self.out_of_service()
             found = (_competence(row, row.organisation) for row in rows)
             kept = tuple(one for one in found if ("organisation", one.organisation) not in out)
@@ -277,6 +279,13 @@ class SqlOrganisations:
             row = self._transaction.execute(_SYSTEM, values).first()
             return self._remember(key, row and System(*row))
         return cast(System, self._entries[key])
+
+    def has_system(self, organisation: str) -> bool:
+        key = ("has a system", organisation)
+        if key not in self._entries:
+            enabled = any(one.enabled for one in self.systems(organisation))
+            return self._remember(key, enabled)
+        return cast(bool, self._entries[key])
 
     def systems(self, organisation: str) -> Sequence[System]:
         rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
@@ -362,6 +371,10 @@ class SqlOrganisations:
                 name, address = json.loads(said)
                 found.append(Contact(organisation, row.role, name, address, row.registration_event))
         return found
+
+    def has_contact(self, organisation: str, role: str) -> bool:
+        values = {"organisation": organisation, "role": role}
+        return self._transaction.execute(_HAS_CONTACT, values).first() is not None
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         named = {one.role for one in contacts}

@@ -53,7 +53,7 @@ def install(app: Flask, gate: AppContext) -> None:
 
 def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None) -> Response:
     problem = problem_of(refusal)
-    members: dict[str, Any] = {}
+    members: dict[str, Any] = dict(refusal.help)
     if problem.show_detail and refusal.detail:
         members["detail"] = refusal.detail
     if isinstance(refusal, ValidationFailed):

@@ -70,24 +70,38 @@ _PROPOSAL = {
     "withdrawal_event": UUID | None,
 }
 
+_CONDITIONS = _object(
+    tlp=str,
+    handling=Sequence[str],
+    onward=str,
+    permitted_actions=str,
+    purpose=Sequence[str],
+    erase_on=date,
+)
+_CONDITIONS["properties"] |= {
+    "handling_note": _TEXT,
+    "attribution": _TEXT,
+    "embargo": _object(no_notice_to_host=bool, no_publication=bool, until=date),
+    "embargo_source": _object(reason=str, set_by=str),
+    "force": {"type": "object", "additionalProperties": _object(force=str, reference=str)},
+    "transfer_tool": _TEXT,
+}
+
 SHAPES: Mapping[str, Shape] = {
     **{
         name: described(one)
         for name, one in (vars(exchange) | vars(registry)).items()
         if isinstance(one, type) and is_dataclass(one) and one is not Receipt
     },
-    "Conditions": _object(
-        tlp=str,
-        handling=Sequence[str],
-        onward=str,
-        permitted_actions=str,
-        purpose=Sequence[str],
-        erase_on=date,
-    ),
+    "Conditions": _CONDITIONS,
     "Cases": _page("CaseSummary"),
-    "Handoffs": _page("HandoffSummary"),
+    "Handoffs": {
+        **_page("HandoffSummary"),
+        "properties": {**_page("HandoffSummary")["properties"], "waiting": one_of("WaitingTotals")},
+    },
     "Successions": _object(items=_several("SuccessionView")),
     "StaffRegister": _page("StaffMember"),
+    "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),
     "OpenInvitations": _page("OpenInvitation"),
@@ -147,6 +161,21 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             },
             "rules": {**_TEXTS, "description": "Policies that refused, where they may be named."},
             "receipt": {"$ref": "#/components/schemas/Receipt"},
+            "elsewhere": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/ItemElsewhere"},
+                "description": "Of a removal offer: items of other countries, and their holders.",
+            },
+            "uncertain": {**_TEXTS, "description": "Items whose hosting country is uncertain."},
+            "instead": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Addressee"},
+                "description": "In an imminent danger: whom to address instead.",
+            },
+            "emergency_numbers": {
+                **_TEXTS,
+                "description": "In an imminent danger: the numbers to call.",
+            },
         },
     },
     "TokenRequest": {

@@ -201,17 +201,35 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         409,
         "no-competent-organisation",
         "No organisation is competent",
-        "On the reference date no organisation holds the mandate to receive the matter in the "
-        "territory. A case is never sent on a guess.",
-        "Check matter and territory, or offer the case to an organisation by its id.",
+        "On the reference date no organisation, or not the one that is named, holds the mandate "
+        "for the function, matter and territory. A case is never sent on a guess.",
+        "Check function, matter and territory, or offer the case to an organisation by its id.",
     ),
     refusals.SeveralCompetentOrganisations: ProblemType(
         409,
         "several-competent-organisations",
         "Several organisations are competent",
-        "On the reference date several organisations hold the mandate to receive the matter in "
-        "the territory. The registry must be corrected first.",
-        "Inform the administrators. Until then, offer the case to an organisation by its id.",
+        "On the reference date several organisations hold the mandate. `detail` names them.",
+        "Choose one of them, and name it beside the competence: "
+        "`to` has both `competence` and `organisation`.",
+    ),
+    refusals.NotAddressable: ProblemType(
+        409,
+        "not-addressable",
+        "This organisation cannot be offered this case now",
+        "The organisation cannot be offered this case at present. Every cause gets this one "
+        "answer: it has no enrolled system, it is suspended, or a rule keeps the case from it.",
+        "Choose another recipient, or reach the organisation by another channel. In the directory "
+        "`addressable` tells which organisations have an enrolled system. In an imminent danger, "
+        "address one of `instead`, and call one of `emergency_numbers`.",
+    ),
+    refusals.AlreadyOffered: ProblemType(
+        409,
+        "already-offered",
+        "This recipient has this version of the case already",
+        "A handoff of this version to this recipient is open, or was closed. A second one would "
+        "ask it to do the same work again.",
+        "Read that handoff. To offer the version again all the same, give the reason in `again`.",
     ),
     refusals.NothingToOffer: ProblemType(
         403,

@@ -47,7 +47,14 @@ from gateway.domain.vocabulary import StatementKind, SubjectCategory
 from tests.each import each
 from tests.store import samples
 
-ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.search")
+ON_LOG = (
+    "directory.read",
+    "events.read",
+    "notification.poll",
+    "notification.replay",
+    "receipt.read",
+    "audit.search",
+)
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
 ON_CASE = (
     "case.submit",
@@ -64,11 +71,15 @@ ON_HANDOFF = (
     "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
+    "handoff.review",
+    "handoff.delay",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
     "organisation.reject",
+    "notification.set_push",
+    "notification.end_push",
     "organisation.admit",
     "organisation.activate",
     "organisation.suspend",
@@ -83,6 +94,7 @@ BY_ADMINISTRATORS = (
     "system.enable",
     "system.set_admin_scopes",
     "membership.grant",
+    "staff.establish",
     "membership.end",
     "mandate.grant",
     "mandate.end",
@@ -117,6 +129,9 @@ ON_ITSELF = (
     "conformance.start",
     "conformance.read",
     "conformance.submit",
+    "staff.read",
+    "staff.add",
+    "staff.end",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
@@ -129,6 +144,7 @@ BY_PARTNERS = (
     "case.embargo",
     "case.end_measure",
     "handoff.offer",
+    "handoff.break_glass",
     "handoff.accept",
     "case.disclose",
 )
@@ -138,7 +154,6 @@ TODAY = date(2023, 11, 2)
 SINCE = Period(date(2023, 9, 1))
 CSAM = "receive/csam/FR"
 FREE = {"conflict": False, "third_country": False}
-CONSULTED = {**FREE, "suspended": False, "reason_code": "investigation"}
 BARRED = ("case.consult", "handoff.read", "handoff.accept", "handoff.offer")
 """The actions of which policy must be told whether R9 or R15 stands against them."""
 CASE_ID = UUID("018b8e5f-0000-7000-8000-000000000001")
@@ -213,6 +228,7 @@ def handoff(
         case,
         id=CASE_ID,
         address=OfferAddress(recipient.id, competence, CASE_ID if competence else None),
+        purpose=("protect_child",),
         state=state,
     )
     return handoff_entity(found, originator, recipient)
@@ -231,7 +247,17 @@ def disclosure(
 
 
 LOG = PolicyEntity("Log", "log", {})
-GIVE: Mapping[str, Any] = {"purpose": frozenset({"investigate"}), "competence": ""}
+GIVE: Mapping[str, Any] = {
+    "purpose": frozenset({"protect_child", "investigate"}),
+    "competence": "",
+}
+SUBMIT: Mapping[str, Any] = {
+    "basis": frozenset({"gdpr"}),
+    "first_version": True,
+    "states_law": False,
+}
+OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
+REPORT: Mapping[str, Any] = {"code": "received"}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -239,7 +265,10 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
         "recipient": recipient,
         "competence": competence,
         "purpose": frozenset({"remove"}),
+        "basis": frozenset({"gdpr"}),
         "released": True,
+        "addressable": True,
+        "country": "here",
         **FREE,
     }
 
@@ -577,20 +606,25 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, {}) for action in ON_CASE),
-    ("case.consult", HOTLINE, OWN_CASE, CONSULTED),
+    *((action, HOTLINE, OWN_CASE, SUBMIT if action == "case.submit" else {}) for action in ON_CASE),
+    ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
     *(
-        (a, ABROAD, handoff(HOTLINE, ABROAD), FREE if a in BARRED else {})
+        (
+            a,
+            ABROAD,
+            handoff(HOTLINE, ABROAD),
+            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+        )
         for a in ON_HANDOFF
         if a != "handoff.withdraw"
     ),
-    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), CONSULTED),
-    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), CONSULTED),
+    ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
+    ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
     (
         "handoff.accept",
         OFFICE,
@@ -711,10 +745,12 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
+        "case.submit": SUBMIT | {"first_version": draw(st.booleans())},
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "case.consult": CONSULTED,
+        "handoff.report_outcome": REPORT,
+        "case.consult": OPEN,
         "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
@@ -779,7 +815,9 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
     stranger: PolicyEntity, action: str, competence: str | None, state: HandoffState, accepted: bool
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
-    context = dict(CONSULTED if action == "case.consult" else FREE) if action in BARRED else {}
+    context = dict(FREE) if action in BARRED else {}
+    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
 

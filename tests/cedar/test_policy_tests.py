@@ -10,6 +10,7 @@ import cedarpy
 import pytest
 
 from gateway.cedar.policy import SCHEMA_FILE, SIGNED, CedarPolicy, InvalidPolicies, policy_folder
+from gateway.cedar.policy_facts import unread_facts
 from gateway.cedar.policy_tests import check, read_cases
 
 POLICY = CedarPolicy.load(policy_folder())
@@ -120,6 +121,39 @@ def test_a_case_that_is_decided_otherwise_is_a_problem(copy):
     assert check(copy).problems == (
         f"handoffs: {READS}: allowed by R2.parties; the case expects R2.parties",
     )
+
+
+def test_a_fact_that_no_policy_reads_is_a_problem(copy):
+    schema = copy / SCHEMA_FILE
+    text = schema.read_text()
+    schema.write_text(text.replace("  enabled: Bool,", "  enabled: Bool,\n  on_leave?: Bool,"))
+    assert check(copy).problems == (
+        "Person.on_leave: no policy reads this fact, and README.md gives no reason",
+    )
+
+
+def test_a_fact_of_one_action_is_not_read_by_a_policy_about_another(copy):
+    schema = cedarpy.Schema.from_str((copy / SCHEMA_FILE).read_text())
+    offers = [text for text in (copy / "handoffs.cedar").read_text().split("\n\n") if "R4." in text]
+    unread = unread_facts(offers, schema)
+    assert "handoff.offer.released" not in unread
+    assert {"handoff.offer.purpose", "case.disclose.purpose", "Organisation.kind"} <= unread
+
+
+def test_an_excuse_for_a_fact_that_is_read_or_is_none_is_a_problem(copy):
+    readme = copy / "README.md"
+    row = "| `Case.onward_rank` |"
+    text = readme.read_text()
+    readme.write_text(
+        text.replace(row, f"| `Person.enabled` | why |\n| `Person.shoe` | why |\n{row}")
+    )
+    found = check(copy).problems
+    assert [one.partition(":")[0] for one in found] == ["Person.enabled", "Person.shoe"]
+
+
+def test_without_a_page_that_excuses_facts_each_that_no_policy_reads_is_a_problem(copy):
+    (copy / "README.md").unlink()
+    assert "Case.onward_rank" in {one.partition(":")[0] for one in check(copy).problems}
 
 
 def test_a_policy_that_is_not_formatted_is_a_problem(copy):

@@ -384,7 +384,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
         ),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),
-            "country is missing, or does not have the form of this field",
+            "country must be the ISO 3166-1 code of a country",
         ),
         (("organisation", "admit", "ofmin", *ADMISSION), "ids are never used again"),
         (

@@ -8,11 +8,23 @@ from click.testing import CliRunner
 
 from gateway.cli.case import print_content
 from gateway.client import ConsultedContent
+from gateway.domain.conditions import conditions
 from tests.web.partners.case_example import full_case
 
 
 def shown(content: dict[str, Any], *, full: bool = False, withheld: tuple[str, ...] = ()) -> str:
-    opened = ConsultedContent(content, "", "point-de-contact", "attested", withheld, None)  # type: ignore[arg-type]
+    binding = conditions(content["marking"])
+    opened = ConsultedContent(
+        content,
+        "",
+        "point-de-contact",
+        "attested",
+        withheld,
+        binding,
+        False,
+        (),
+        None,  # type: ignore[arg-type]
+    )
 
     @click.command()
     def command() -> None:

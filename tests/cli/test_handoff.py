@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,10 +27,12 @@ def accepted(desks: Desks) -> str:
 def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     case = desks.submitted()
     size = desks.stage.gateway.size()
-    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
+    purpose = ("--purpose", "identify_victim")
+    asked = ("--by", "liaison-1", *purpose, "--group", "items", "--to", ABROAD)
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
-    assert "would give  4 parts" in output
+    assert "would give  5 parts" in output
+    assert "purpose            remove (requested)" in output
     assert desks.stage.gateway.size() == size
 
 
@@ -94,10 +98,9 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--group", "items"), "one of --to and --competence"),
-        (("--group", "items", "--to", "a-b", "--competence", "csam/FR"), "one of --to"),
+        (("--group", "items"), "--to, --competence, or both"),
         (("--to", "a-b"), "--group or --disclosure"),
-        (("--group", "items", "--competence", "csam"), "as in csam/FR"),
+        (("--group", "items", "--competence", "csam"), "[FUNCTION/]MATTER/TERRITORY"),
         (("--group", "pictures", "--to", "a-b"), "is not one of"),
         (("--group", "items", "--to", "a-b", "--expires-at", "2026-06-01"), "not a time with its"),
     ],
@@ -117,6 +120,63 @@ def test_handoffs_are_listed_for_both_parties(desks: Desks) -> None:
     assert handoff in desks.done("handoff", "list", at=OFMIN)
     assert handoff not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
     assert desks.told("handoff", "list")["items"] == []
+
+
+def offered_case(desks: Desks, case: str) -> str:
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
+    told = desks.told("handoff", "offer", case, *asked, "--group", "items", "--group", "statements")
+    return str(told["result"]["handoff"])
+
+
+def test_a_list_comes_by_urgency_fits_a_screen_and_marks_what_is_overdue(desks: Desks) -> None:
+    normal = desks.offered()
+    danger = offered_case(desks, desks.submitted(urgency="imminent_danger"))
+    settled = accepted(desks)
+    desks.stage.gateway.clock.advance(timedelta(hours=2))
+    lines = desks.done("handoff", "list", at=OFMIN).splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [
+        next(i for i, line in enumerate(lines) if one in line) for one in (danger, normal, settled)
+    ]
+    assert rows == sorted(rows)
+    assert "OVERDUE" in lines[rows[0]]
+    assert "OVERDUE" not in lines[rows[1]]
+    assert "accepted" in lines[rows[2]]
+    (late,) = desks.told("handoff", "list", "--overdue", at=OFMIN)["items"]
+    assert late["handoff"] == danger
+    of_class = desks.told("handoff", "list", "--urgency", "priority", "--matter", "csam", at=OFMIN)
+    assert [one["handoff"] for one in of_class["items"]] == [normal, settled]
+    assert desks.told("handoff", "list", "--matter", "grooming", at=OFMIN)["items"] == []
+    assert "OVERDUE" in desks.done("handoff", "show", danger)
+
+
+def test_a_recipient_delays_and_states_its_own_urgency(desks: Desks) -> None:
+    handoff = desks.offered()
+    later = ("--code", "workload", "--until", "2026-03-20T12:00:00+01:00")
+    desks.done("handoff", "delay", handoff, *BY, *later, at=OFMIN)
+    shown = desks.done("handoff", "show", handoff)
+    assert "until: 2026-03-20T12:00:00+01:00" in shown
+    assert desks.told("handoff", "show", handoff)["due_at"].startswith("2026-03-20T11:00:00")
+    own = ("--own-urgency", "urgent", "--yes")
+    desks.done("handoff", "accept", handoff, *BY, *own, at=OFMIN)
+    assert "own_urgency: urgent" in desks.done("handoff", "show", handoff)
+
+
+def test_a_draft_is_offered_and_consulted_in_imminent_danger_and_reviewed(desks: Desks) -> None:
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    told = desks.told("case", "submit", str(desks.case_file(**danger)), "--by", "intake-1")
+    case = told["result"]["case"]
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
+    preview = desks.done("handoff", "preview", case, *asked, "--group", "items")
+    assert "telephone" in preview
+    assert "second person" in preview
+    offer = desks.done("handoff", "offer", case, *asked, "--group", "items")
+    assert "telephone" in offer
+    handoff = desks.told("handoff", "list", at=OFMIN)["items"][0]["handoff"]
+    rescue = ("--reason-code", "imminent_danger", "--reason", "a child is in danger")
+    desks.done("handoff", "consult", handoff, *BY, *rescue, at=OFMIN)
+    assert desks.run("handoff", "review", handoff, *BY, at=OFMIN).exit_code == 1
+    desks.done("handoff", "review", handoff, "--by", "officer-2", at=OFMIN)
 
 
 def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: Desks) -> None:
@@ -194,6 +254,17 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
 
+def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
+    desks: Desks,
+) -> None:
+    handoff = desks.offered()
+    reservation = ("--reservation", "erase_on", "CPP 706-53-4")
+    desks.done("handoff", "accept", handoff, *BY, "--yes", *reservation, at=OFMIN)
+    shown = desks.done("handoff", "show", handoff)
+    assert "reservation: condition erase_on, legal_basis CPP 706-53-4" in shown
+    assert "onward             ask_originator (requested)" in shown
+
+
 def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) -> None:
     case = desks.submitted()
     result = desks.run(
@@ -256,3 +327,67 @@ def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
     data = (desks.folder / "r.json").read_bytes()
     assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}
     assert verification.verify(data, trust_of(desks.stage.gateway)).passed
+
+
+# --- Whom an offer is for ---
+
+
+def hosted(country: str) -> list[dict[str, Any]]:
+    """The items of a case, hosted in a country."""
+    seen = {"country": country, "observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    page = {"id": element_id("url"), "kind": "url", "value": "https://a.example/"}
+    return [{**page, "is_source": True, "hosting": [seen]}]
+
+
+def test_a_removal_offer_that_is_none_of_its_recipients_lists_the_holder(desks: Desks) -> None:
+    desks.stage.gateway.administer(
+        "mandate.grant", OFMIN, function="take_down", matter="csam", territory="NL",
+        legal_act="act", start="2026-01-01",
+    )  # fmt: skip
+    case = desks.submitted(items=hosted("NL"))
+    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items")
+    result = desks.run("handoff", "offer", case, *asked, "--to", ABROAD)
+    assert result.exit_code == 1
+    line = f"item {element_id('url')} is hosted in NL: offer it to {OFMIN} for take_down/csam/NL"
+    assert line in result.stderr
+    assert "R8.country" in result.stderr
+    offer = desks.told("handoff", "offer", case, *asked, "--competence", "take_down/csam/NL")
+    assert offer["result"]["to"]["organisation"] == OFMIN
+
+
+def test_a_preview_of_a_removal_tells_what_is_elsewhere(desks: Desks) -> None:
+    case = desks.submitted(items=hosted("NL"))
+    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items")
+    reason = ("--country-reason", "the host moved here")
+    result = desks.run("handoff", "preview", case, *asked, "--to", ABROAD, *reason)
+    assert result.exit_code == 1
+    assert "is hosted in NL: nobody has items removed there; ask" in result.stderr
+
+
+def test_an_offer_again_needs_its_reason(desks: Desks) -> None:
+    case = desks.submitted()
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items")
+    offer = ("handoff", "offer", case, *asked, "--competence", "csam/FR")
+    desks.done(*offer)
+    assert desks.run(*offer).exit_code == 1
+    desks.done(*offer, "--again", "another unit", "--to", OFMIN)
+
+
+def test_a_refusal_in_an_imminent_danger_prints_whom_to_call_first(desks: Desks) -> None:
+    case = desks.submitted(urgency="imminent_danger")
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items", "--to", OFMIN)
+    result = desks.run("handoff", "offer", case, *asked)
+    sentence, numbers, instead, *_ = result.stderr.splitlines()
+    assert "Refused" in sentence
+    assert "17, 112" in numbers
+    assert f"{OFMIN} for receive/csam/FR" in instead
+
+
+def test_an_authority_is_shown_that_it_declared_an_interest(desks: Desks) -> None:
+    desks.stage.gateway.administer(
+        "interest.declare", OFMIN, scope="provider", subject="example.org", kind="funder",
+        start="2020-01-01",
+    )  # fmt: skip
+    handoff = desks.offered()
+    assert "assign persons without it" in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert "assign persons" not in desks.done("handoff", "show", handoff)

@@ -1,4 +1,4 @@
-"""`casegate policy check`: what it prints, and its exit status."""
+"""`casegate policy`: what it prints, and its exit status."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cedar.policy import policy_folder
+from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.cedar.policy_tests import check
 from gateway.cli import main
 
@@ -82,3 +82,26 @@ def test_json_of_sound_policies_has_no_problem_and_ends_with_success():
 
 def test_a_folder_that_is_not_there_is_an_error_of_use(tmp_path):
     assert run(str(tmp_path / "nowhere")).exit_code == 2
+
+
+def explained(*rules: str) -> Result:
+    return CliRunner().invoke(main, ["policy", "explain", *rules])
+
+
+def test_a_rule_is_explained_by_its_sentence_and_what_it_does():
+    rule = CedarPolicy.load(policy_folder()).rules["R6.recipient"]
+    output = explained("R6.recipient").output
+    assert rule.reason in output
+    assert "forbids" in output
+    assert rule.tell in output
+
+
+def test_every_name_that_an_event_may_give_is_explained():
+    told = json.loads(explained("R2.accept", "R2.default", "R2.signed.case", "--json").output)
+    effects = [one["effect"] for one in told.values()]
+    assert effects == ["permits", "no policy", "forbids"]
+    assert all(one["sentence"] for one in told.values())
+
+
+def test_a_name_that_no_policy_has_is_said_to_be_none():
+    assert "no policy" in explained("R99.unheard").output

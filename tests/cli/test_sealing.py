@@ -175,7 +175,8 @@ def test_a_redirection_shows_what_to_seal_anew_and_reseal_does_it(sealing):
 
 def test_an_offer_says_what_is_sealed_to_others(sealing):
     told = sealing.told("case", "submit", sealed_file(sealing), "--by", "intake-1", *CLEARED)
-    asked = ("--by", "liaison-1", "--purpose", "remove", "--group", "items", "--to", ABROAD)
+    purpose = ("--purpose", "identify_victim")
+    asked = ("--by", "liaison-1", *purpose, "--group", "items", "--to", ABROAD)
     preview = sealing.done("handoff", "preview", told["result"]["case"], *asked)
     assert f"items {PAGE} (for {OFMIN})" in preview
     offer = sealing.done("handoff", "offer", told["result"]["case"], *asked)

@@ -242,7 +242,7 @@ def test_an_offer_that_is_resumed_is_named_by_its_handoff(desks: Desks, tmp_path
         desks,
         tmp_path / "spool",
         lambda desk: desk.offer(
-            case, "x1", purpose=["identify_victim"], competence=("csam", "FR"), groups=["items"]
+            case, "x1", purpose=["identify_victim"], competence="csam/FR", groups=["items"]
         ),
     )
     (file,) = (tmp_path / "spool").iterdir()

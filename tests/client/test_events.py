@@ -279,7 +279,7 @@ def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
     assert stage.gateway.size() == before
     assert told == [(1, 2), (2, 2)]
     case = sd_jwt.read_unverified(bundle.parse(data).case)
-    assert {placed.name for placed in case.placed} == {"matter", "urgency"}
+    assert {placed.name for placed in case.placed} == {"matter", "urgency", "attribution"}
 
 
 def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:

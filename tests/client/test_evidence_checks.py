@@ -10,9 +10,8 @@ import pytest
 from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
 from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
-from gateway.domain import case as cases
 from gateway.domain.audit_event import EventResult, Party
-from gateway.domain.marking import conditions
+from gateway.domain.conditions import conditions
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
 from tests.client.false_gateway import (
@@ -128,7 +127,7 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
             ),
             "to somebody else",
         ),
-        (lambda: offered(asked={**ASKED_OFFER, "to": COMPETENT}), "to another competence"),
+        (lambda: offered(asked={**ASKED_OFFER, "to": COMPETENT}), "to somebody else"),
         (lambda: offered(offer_document(by="liaison-2")), "another by"),
         (lambda: offered(offer_document(note="psst")), "another note"),
         (lambda: offered(offer_document(purpose=["remove"])), "another purpose"),
@@ -246,7 +245,7 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "case_digest": case.digest,
         "permitted_disclosures": PARTS,
         "routing": case.present(ROUTING).compact(),
-        "conditions": conditions(cases.undisclosable_claims(CONTENT)),
+        "conditions": conditions(CONTENT["marking"], ["identify_victim"]),
         "answers": [
             {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()},
             {"kind": "decline", "author": OFMIN, "document": answer_document().compact()},

@@ -5,11 +5,21 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.client import RequestRefused
-from gateway.evidence import receipt
+from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import offer, submit
-from tests.founding import ABROAD, CSAM_FR, OCRVP, OFMIN, ORIGIN, note_signer
+from tests.founding import (
+    ABROAD,
+    CSAM_FR,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    ORIGIN,
+    case_content,
+    document_key,
+    note_signer,
+)
 from tests.web.listening import Listening
 
 
@@ -100,22 +110,92 @@ def test_a_preview_keeps_nothing_and_has_no_key(stage: Listening) -> None:
     case = submit(desk, stage)
     before = stage.gateway.size()
     found = desk.preview(
-        case, "liaison-1", purpose=["remove"], organisation=ABROAD, groups=["items"]
+        case, "liaison-1", purpose=["identify_victim"], organisation=ABROAD, groups=["items"]
     )
     assert found["to"] == {"organisation": ABROAD}
     assert stage.gateway.size() == before
     assert "idempotency-key" not in desk.wire.requests[-1].headers
 
 
-def test_an_offer_names_one_recipient_and_a_moment_with_its_zone(stage: Listening) -> None:
+def test_an_offer_names_a_recipient_and_a_moment_with_its_zone(stage: Listening) -> None:
     desk = MemberClient(stage)
-    for to in ({}, {"organisation": OFMIN, "competence": CSAM_FR}):
-        with pytest.raises(ValueError, match="one of the two"):
+    for to in ({}, {"organisation": None}, {"competence": "csam"}, {"competence": "judge/csam/FR"}):
+        with pytest.raises(ValueError, match="competence"):
             desk.offer(stage.gateway.new_id(), "x", purpose=["remove"], **to)
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     with pytest.raises(ValueError, match="with its zone"):
         desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, expires_at=naive)
     assert desk.wire.requests == []
+
+
+def shared(stage: Listening) -> None:
+    """OCRVP holds OFMIN's mandate beside it."""
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
+    stage.gateway.administer("mandate.grant", OCRVP, **mandate, start="2026-01-01")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_one_of_several_holders_is_named_beside_the_competence(
+    stage: Listening, signed: bool
+) -> None:
+    shared(stage)
+    key = document_key("hotline") if signed else None
+    if key is not None:
+        stage.gateway.register_key(HOTLINE, key)
+    desk = MemberClient(stage, document_key=key)
+    case = submit(desk, stage)
+    asked = {"purpose": ["identify_victim"], "groups": ["items"], "competence": CSAM_FR}
+    with pytest.raises(RequestRefused, match="ocrvp, ofmin"):
+        desk.offer(case, "liaison-1", **asked)
+    written = desk.offer(case, "liaison-1", **asked, organisation=OCRVP, again="both work on it")
+    assert written.result["to"]["organisation"] == OCRVP
+    offer = sd_jwt.read_unverified(written.result["offer"])
+    assert offer.claims["to"]["competence"] == CSAM_FR
+    assert offer.content["again"] == "both work on it"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_removal_offer_tells_which_items_are_elsewhere(stage: Listening, signed: bool) -> None:
+    for organisation, country in ((ABROAD, "NL"), (OFMIN, "US")):
+        mandate = {"function": "take_down", "matter": "csam", "territory": country}
+        stage.gateway.administer(
+            "mandate.grant", organisation, **mandate, legal_act="act", start="2026-01-01"
+        )
+    key = document_key("hotline") if signed else None
+    if key is not None:
+        stage.gateway.register_key(HOTLINE, key)
+    desk = MemberClient(stage, document_key=key)
+    seen = {"observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    items = [
+        {**item, "value": value, "hosting": [{**seen, "country": country}]}
+        for item, value, country in zip(
+            case_content(stage.gateway.new_id())["items"],
+            ("https://a.example/", "b.example"),
+            ("NL", "US"),
+            strict=True,
+        )
+    ]
+    case = submit(desk, stage, items=items)
+    asked = {"purpose": ["remove"], "groups": ["items"], "competence": "take_down/csam/NL"}
+    written = desk.offer(case, "liaison-1", **asked)
+    (left,) = written.result["elsewhere"]
+    assert (left["item"], left["country"]) == (items[1]["id"], "US")
+    assert left["holders"] == [{"organisation": OFMIN, "competence": "take_down/csam/US"}]
+
+
+def test_a_refusal_in_an_imminent_danger_says_whom_to_address_and_to_call(
+    stage: Listening,
+) -> None:
+    desk = MemberClient(stage)
+    case = submit(desk, stage, urgency="imminent_danger")
+    with pytest.raises(RequestRefused) as refused:
+        desk.offer(
+            case, "liaison-1", purpose=["identify_victim"], organisation=OFMIN, groups=["items"]
+        )
+    assert refused.value.help == {
+        "instead": [{"organisation": OFMIN, "competence": CSAM_FR}],
+        "emergency_numbers": ["17", "112"],
+    }
 
 
 def test_a_refusal_by_policy_names_its_rules_and_proves_itself(stage: Listening) -> None:

@@ -38,7 +38,7 @@ PLAIN = {
     LOGIN: {"type": "credentials", "value": {"about": element_id("url"), "user": "reader"}},
 }
 CLEARED = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
-TRAFFICKING = ("trafficking", "FR")
+TRAFFICKING = "trafficking/FR"
 GROUPS = ["items", "statements", "subjects"]
 WHY = {"reason_code": "quality", "reason": "redirected"}
 

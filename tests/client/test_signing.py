@@ -355,9 +355,23 @@ def _without(stage, members):
     del members["routing"]
 
 
+def _without_a_condition(stage, members):
+    routing = sd_jwt.parse(members["routing"]).disclosures
+    named = {one.digest for one in routing if one.name != "attribution"}
+    kept = [d for d in members["permitted_disclosures"] if d in named]
+    members["permitted_disclosures"] = kept
+    del members["conditions"]["attribution"]
+
+
+def _looser(stage, members):
+    members["conditions"]["onward"] = "listed_only"
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        _without_a_condition,
+        _looser,
         _other_case,
         _attested_for_another,
         _other_office,

@@ -42,7 +42,7 @@ def test_every_party_verifies_what_it_is_shown(stage: Listening) -> None:
     old, new = moved(stage)
     with MemberClient(stage, OFMIN) as before:
         assert before.handoff(old)["answers"][-1]["kind"] == "reissue"
-        assert before.consult(old, "officer-1", "quality", "to hand it over").content["items"]
+        assert before.consult(old, "officer-1", "assessment", "to hand it over").content["items"]
     with MemberClient(stage, OCRVP) as after:
         view = after.handoff(new)
         after.accept(view, "officer-7")

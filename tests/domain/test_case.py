@@ -23,7 +23,8 @@ from gateway.domain.case import (
     Element,
     element,
 )
-from gateway.domain.marking import CONDITIONS, Marking
+from gateway.domain.conditions import CLEAR, DISCLOSED, EMBARGO_TERMS
+from gateway.domain.marking import Marking
 from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
 from gateway.domain.vocabulary import ItemKind, StatementKind, SubjectCategory
 from gateway.evidence import sd_jwt
@@ -140,6 +141,9 @@ _SCALAR = st.one_of(_TEXT, st.booleans(), st.integers(0, 2**32), st.lists(_TEXT,
 _OBJECT = st.dictionaries(st.sampled_from(["text", "kind", "code", "note"]), _SCALAR, max_size=3)
 
 
+_EMBARGO = st.fixed_dictionaries(dict.fromkeys((*EMBARGO_TERMS, "reason", "set_by"), _SCALAR))
+
+
 def _some_of(names: Any, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(sorted(names)), value)
 
@@ -148,7 +152,9 @@ def _some_of(names: Any, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dic
 def contents(draw: st.DrawFn) -> dict[str, Any]:
     """Case JSON of any parts; only what every case has is always there."""
     marking = {name: draw(_SCALAR) for name in CLEAR_MARKING}
-    marking |= draw(_some_of(MARKING_PROPERTIES, st.one_of(_SCALAR, _OBJECT)))
+    stated = set(MARKING_PROPERTIES) - {"embargo", "embargo_source"}
+    marking |= draw(_some_of(stated, st.one_of(_SCALAR, _OBJECT)))
+    marking |= draw(_some_of({"embargo"}, _EMBARGO))
     content = {"case": str(UUID(int=7)), "version": draw(st.integers(1, 99)), "marking": marking}
     if content["version"] > 1:
         content["previous"] = draw(_TEXT)
@@ -198,8 +204,25 @@ def test_disclosures_come_in_one_order_whatever_that_of_the_content():
 
 def test_every_group_can_be_offered_and_the_conditions_stand_in_clear():
     assert {*PROPERTIES.values(), *ARRAYS} == set(GROUPS)
+    assert {*DISCLOSED, "matter", "urgency"} == set(ROUTING_FIELDS)
     assert {PROPERTIES[name] for name in ROUTING_FIELDS} == {"routing"}
-    assert CLEAR_MARKING == CONDITIONS
+    assert CLEAR_MARKING == CLEAR
+
+
+def test_who_set_an_embargo_is_disclosed_apart_from_its_terms():
+    content = case_content(UUID(int=7))
+    terms = {"no_notice_to_host": True, "no_publication": False, "until": "2026-04-01"}
+    source = {"reason": "judge", "set_by": "office"}
+    content["marking"] = {**content["marking"], "embargo": {**terms, **source}}
+    disclosed = dict(cases.disclosable_properties(content))
+    assert (disclosed["embargo"], disclosed["embargo_source"]) == (terms, source)
+
+
+def test_the_handling_codes_of_a_case_are_those_of_all_its_parts():
+    content = case_content(UUID(int=7))
+    url, host = content["items"]
+    content["items"] = [url, {**host, "marking": {"handling": ["H2"]}}]
+    assert cases.handling_codes(content) == {*content["marking"]["handling"], "H2"}
 
 
 # --- elements, as policy sees them ---------------------------------------------------------------

@@ -44,6 +44,7 @@ def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, membershi
         "public_authority": True,
         "regimes": {"gdpr", "led"},
         "competences": competences,
+        "mandated_matters": {key.split("/")[1] for key in competences},
     }
 
 
@@ -113,6 +114,7 @@ def test_a_disclosure_is_told_by_kind_and_marking():
         "sealed": False,
         "measures": frozenset(),
         "addressed": True,
+        "perceptual": False,
     }
 
 
@@ -134,6 +136,7 @@ def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
     [
         {"group": "items"},
         {"category": "suspect"},
+        {"perceptual": True},
         {"marking": Marking("AMBER", frozenset({"H2", "H1"}))},
         {"marking": Marking("RED", frozenset({"H2"}))},
     ],

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,59 @@ def test_what_only_looks_like_the_provider_is_not_the_provider(named):
     assert not has_conflict_of_interest(
         organisation(interest("provider.example")), DAY, CASE, {"items": [named]}
     )
+
+
+def hosted(**found: Any) -> dict[str, Any]:
+    return item("url", "https://c.example/a", hosting=[found])
+
+
+@each(
+    "subject, named",
+    [
+        ("provider.example", hosted(isp="provider.example")),
+        ("provider.example", hosted(org="Provider Hosting (www.Provider.example), NL")),
+        ("name:Example Hosting", hosted(org="EXAMPLE  Hosting B.V.")),
+        ("name:Example Hosting", hosted(isp="example-hosting")),
+        ("AS64500", hosted(as_number=64500)),
+        ("192.0.2.0/24", hosted(ip="192.0.2.7")),
+        ("192.0.2.0/24", item("ip_event", "192.0.2.7:443@2026-03-01T20:00:00Z")),
+        ("192.0.2.0/24", item("url", "https://192.0.2.7/a")),
+        ("192.0.2.0/24", item("host", "192.0.2.7")),
+        ("2001:db8::/32", item("ip_event", "[2001:db8::1]:443")),
+        ("192.0.2.7", hosted(ip="192.0.2.7")),
+        ("account:somebody@c.example", item("account", "Somebody@c.example")),
+    ],
+)
+def test_any_identifier_of_an_item_can_be_the_providers(subject, named):
+    assert read_subject("provider", subject) == subject
+    me = organisation(interest(subject))
+    assert has_conflict_of_interest(me, DAY, CASE, {"items": [named]})
+
+
+@each(
+    "subject, named",
+    [
+        ("provider.example", hosted(org="otherprovider.example")),
+        ("name:Example", hosted(org="Examples Ltd")),
+        ("AS64500", hosted(as_number=64501)),
+        ("192.0.2.0/24", hosted(ip="198.51.100.7")),
+        ("192.0.2.0/24", item("ip_event", "[2001:db8::1]:443")),
+        ("account:body@c.example", item("account", "somebody@c.example")),
+    ],
+)
+def test_an_identifier_of_another_provider_meets_nothing(subject, named):
+    assert not has_conflict_of_interest(
+        organisation(interest(subject)), DAY, CASE, {"items": [named]}
+    )
+
+
+@each(
+    "subject",
+    ["Example", "example", "AS0", "as64500", "192.0.2.1/24", "name:", "name: ..", "account:", ""],
+)
+def test_what_names_no_provider_in_one_of_its_forms_is_refused(subject):
+    with pytest.raises(ValueError, match="provider"):
+        read_subject("provider", subject)
 
 
 def test_an_interest_in_a_case_meets_that_case_alone():

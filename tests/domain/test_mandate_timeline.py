@@ -50,15 +50,15 @@ def test_one_office_by_two_acts_in_a_row_is_one_stretch():
 
 
 def test_each_function_is_a_competence_of_its_own():
-    found = timelines([held("a", DAY), held("b", DAY, function="assess")])
-    assert [one.competence for one in found] == ["assess/csam/FR", "receive/csam/FR"]
+    found = timelines([held("a", DAY), held("b", DAY, function="investigate")])
+    assert [one.competence for one in found] == ["investigate/csam/FR", "receive/csam/FR"]
 
 
 def test_an_overlap_is_with_another_office_on_a_shared_day():
     mine = held("a", DAY)
     assert overlapping(mine, [mine, held("b", date(2020, 1, 1), DAY)]) == ()
     later = held("b", date(2024, 1, 1))
-    assert overlapping(mine, [later, held("c", DAY, function="assess")]) == (later,)
+    assert overlapping(mine, [later, held("c", DAY, function="investigate")]) == (later,)
 
 
 days = st.dates(date(2020, 1, 1), date(2020, 2, 1))

@@ -1,6 +1,5 @@
-"""Markings: the strictest of several satisfies each, and embargoes end on their day."""
+"""Markings: the strictest of several satisfies each."""
 
-from datetime import date
 from itertools import pairwise
 
 import pytest
@@ -8,12 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.marking import (
-    CONDITIONS,
     ONWARD,
     TLP,
     Marking,
-    conditions,
-    embargoed,
     marking_of,
     onward_rank,
     strictest,
@@ -86,27 +82,3 @@ def test_the_strictest_of_nothing_is_no_marking():
 def test_a_marking_is_read_with_its_codes():
     assert marking_of({"tlp": "RED", "handling": ["H1", "H1"]}) == Marking("RED", frozenset({"H1"}))
     assert marking_of({"tlp": "RED"}) == Marking("RED", frozenset())
-
-
-def test_the_conditions_of_use_are_the_claims_in_clear_and_no_others():
-    claims = {name: name.upper() for name in CONDITIONS} | {"iss": "x", "case": "y"}
-    assert conditions(claims) == {name: name.upper() for name in CONDITIONS}
-
-
-@each("missing", CONDITIONS)
-def test_a_case_without_one_of_the_conditions_has_none(missing):
-    claims = {name: "x" for name in CONDITIONS if name != missing}
-    with pytest.raises(KeyError):
-        conditions(claims)
-
-
-@pytest.mark.parametrize(
-    ("day", "holds"), [(date(2026, 3, 4), True), (date(2026, 3, 5), False)], ids=str
-)
-def test_an_embargo_ends_with_the_day_before_its_until(day, holds):
-    assert embargoed({"embargo": {"until": "2026-03-05"}}, day) is holds
-
-
-@each("content", [{}, {"embargo": None}])
-def test_no_embargo_holds_on_no_day(content):
-    assert not embargoed(content, date.min)

@@ -21,6 +21,7 @@ from gateway.domain.organisation import (
     due_expiry_notice,
     may_act,
     organisation_uri,
+    read_competence,
     read_organisation_uri,
     read_system_uri,
     resolve_competence,
@@ -32,6 +33,7 @@ from tests.each import each
 
 CHANGE = date(2023, 8, 31)
 EVE = CHANGE - timedelta(days=1)
+KEY = "receive/csam/FR"
 DAYS = st.dates(date(2020, 1, 1), date(2020, 2, 15))
 
 
@@ -95,33 +97,57 @@ def test_a_successors_period_leaves_no_gap_and_no_overlap(before, day):
 
 @pytest.mark.parametrize(("day", "office"), [(EVE, "office-a"), (CHANGE, "office-b")], ids=str)
 def test_a_case_goes_to_the_office_that_is_competent_on_the_day(day, office):
-    assert resolve_competence([BEFORE, AFTER], "csam", "FR", day).organisation == office
+    assert resolve_competence([BEFORE, AFTER], KEY, day).organisation == office
 
 
 @pytest.mark.parametrize(
-    ("matter", "territory", "day"),
+    ("key", "day"),
     [
-        ("csam", "FR", date(2006, 5, 5)),
-        ("grooming", "FR", CHANGE),
-        ("csam", "BE", CHANGE),
-        ("csam/FR", "", CHANGE),
+        (KEY, date(2006, 5, 5)),
+        ("receive/grooming/FR", CHANGE),
+        ("receive/csam/BE", CHANGE),
+        ("receive/csam/FR/", CHANGE),
+        ("csam/FR", CHANGE),
     ],
 )
-def test_where_no_office_is_competent_nothing_is_guessed(matter, territory, day):
+def test_where_no_office_is_competent_nothing_is_guessed(key, day):
     with pytest.raises(NoCompetentOrganisation, match=day.isoformat()):
-        resolve_competence([BEFORE, AFTER], matter, territory, day)
+        resolve_competence([BEFORE, AFTER], key, day)
 
 
-@each("function", ["assess", "investigate", "take_down", "coordinate"])
-def test_only_a_mandate_to_receive_receives(function):
+@each("function", ["investigate", "take_down", "protect", "route"])
+def test_a_mandate_is_addressed_by_its_own_function(function):
+    held = replace(AFTER, function=function)
+    assert resolve_competence([held], f"{function}/csam/FR", CHANGE) is held
     with pytest.raises(NoCompetentOrganisation):
-        resolve_competence([replace(AFTER, function=function)], "csam", "FR", CHANGE)
+        resolve_competence([held], KEY, CHANGE)
 
 
 def test_several_competent_offices_are_named_and_none_is_chosen():
     rival = competence("office-c", Period(CHANGE))
-    with pytest.raises(SeveralCompetentOrganisations):
-        resolve_competence([rival, BEFORE, AFTER], "csam", "FR", CHANGE)
+    with pytest.raises(SeveralCompetentOrganisations, match="office-b, office-c"):
+        resolve_competence([rival, BEFORE, AFTER], KEY, CHANGE)
+
+
+def test_one_of_several_holders_is_addressed_by_its_name():
+    rival = competence("office-c", Period(CHANGE))
+    assert resolve_competence([rival, BEFORE, AFTER], KEY, CHANGE, "office-c") is rival
+
+
+def test_who_does_not_hold_a_competence_is_not_addressed_for_it():
+    with pytest.raises(NoCompetentOrganisation, match="office-b"):
+        resolve_competence([BEFORE, AFTER], KEY, CHANGE, "office-a")
+
+
+@each("text, key", [("csam/FR", KEY), (KEY, KEY), ("take_down/csam/NL", "take_down/csam/NL")])
+def test_a_competence_without_a_function_is_to_receive(text, key):
+    assert read_competence(text) == key
+
+
+@each("text", ["", "csam", "csam/", "/csam/FR", "judge/csam/FR", "receive/csam/FR/x"])
+def test_what_names_no_competence_is_not_read_as_one(text):
+    with pytest.raises(ValueError, match="FUNCTION"):
+        read_competence(text)
 
 
 @each("part", ["function", "matter", "territory"])

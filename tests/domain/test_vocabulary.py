@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain import vocabulary as words
-from gateway.domain.handoff import DUE
+from gateway.domain.duty import DUE
 from tests.each import each
 
 FACTS = Path(__file__).parent.parent / "data" / "facts"
@@ -53,13 +53,13 @@ def test_every_urgency_has_a_term():
     assert {word.value for word in words.Urgency} == set(DUE)
 
 
-def test_a_case_is_never_clear():
-    assert words.CASE_TLP == ("GREEN", "AMBER", "AMBER+STRICT", "RED")
+def test_a_case_is_never_clear_and_never_green():
+    assert words.CASE_TLP == ("AMBER", "AMBER+STRICT", "RED")
 
 
-def test_only_suspects_and_convicts_need_the_led_regime():
+def test_persons_of_a_procedure_need_the_led_regime():
     needing = {c for c in words.SubjectCategory if words.needs_led_regime(c)}
-    assert needing == {"suspect", "convicted"}
+    assert needing == {"suspect", "convicted", "other_witness", "other_informant"}
     assert words.needs_led_regime("suspect")
 
 

@@ -20,6 +20,15 @@ GATEWAY = "https://gw.example.org"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
+CONDITIONS = {
+    "tlp": "AMBER",
+    "handling": [],
+    "onward": "ask_originator",
+    "permitted_actions": "ask_first",
+    "purpose": ["identify_victim", "remove"],
+    "erase_on": "2027-01-02",
+}
+FORCE = {"onward": {"force": "agreement", "reference": "convention 3"}}
 ACTIONS = {
     "acceptance": "handoff.accept",
     "decline": "handoff.decline",
@@ -27,6 +36,7 @@ ACTIONS = {
     "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
+    "delay": "handoff.delay",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
@@ -73,13 +83,18 @@ def word_of(organisation: str, attested: bool) -> dict[str, Any]:
 
 def case_version(organisation: str = "hotline", attested: bool = False, seed: str = "") -> SdJwt:
     word = word_of(organisation, attested)
-    claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": "c-1", "tlp": "AMBER"}
+    claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": "c-1", **CONDITIONS}
     if attested:
         claims["attested_for"] = word["attested_for"]
     return sd_jwt.issue(
         typ=handoff_documents.CASE_TYP,
         claims=claims,
-        properties=[("matter", ["csam"]), ("urgency", "normal"), ("reporter", {"anonymous": True})],
+        properties=[
+            ("matter", ["csam"]),
+            ("urgency", "normal"),
+            ("force", FORCE),
+            ("reporter", {"anonymous": True}),
+        ],
         arrays=[("items", [{"kind": "url", "n": n} for n in range(3)]), ("subjects", [])],
         signer=word["signer"],
         random=chance(f"case {organisation} {attested} {seed}"),

@@ -30,6 +30,8 @@ from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.evidence.scenario import (
     AT,
+    CONDITIONS,
+    FORCE,
     GATEWAY,
     SIGNERS,
     TRUST,
@@ -571,6 +573,53 @@ def test_the_party_is_named_who_can_confirm_what_is_attested_for_it():
     assert (number["organisation"], number["number"]) == ("police", 2)
     hidden = fact(verification.verify(story.file("hotline"), TRUST), "stream.unproved")
     assert hidden["organisation"] == "police"
+
+
+# --- conditions, and what the parties claim of them ---
+
+STATED = {**CONDITIONS, "purpose": ["identify_victim"], "force": FORCE}
+
+
+@each("tighter", [{}, {"tlp": "RED"}, {"handling": ["H1"]}, {"attribution": "must"}])
+def test_an_acceptance_repeats_the_conditions_of_its_offer_or_stricter_ones(tighter):
+    scene = Scenario()
+    scene.say("acceptance", conditions={**STATED, **tighter})
+    assert verification.verify(scene.file(), TRUST).code is Code.VERIFIED
+
+
+@each(
+    "looser",
+    [{"tlp": "GREEN"}, {"purpose": CONDITIONS["purpose"]}, {"erase_on": "2030-01-01"}, {"x": 1}],
+)
+def test_an_acceptance_under_other_conditions_is_a_mismatch(looser):
+    scene = Scenario()
+    scene.say("acceptance", conditions={**STATED, **looser})
+    assert verification.verify(scene.file(), TRUST).code is Code.MISMATCH
+
+
+@each("malformed", ["none", [], {}, {"tlp": None}])
+def test_conditions_of_no_form_are_a_mismatch(malformed):
+    scene = Scenario()
+    scene.say("acceptance", conditions=malformed)
+    assert verification.verify(scene.file(), TRUST).code is Code.MISMATCH
+
+
+def test_the_force_of_a_condition_and_a_reservation_are_told_as_claims():
+    scene = Scenario()
+    reservation = {"condition": "erase_on", "legal_basis": "CPP 706-53-4"}
+    scene.say("acceptance", conditions=STATED, reservation=reservation)
+    report = verification.verify(scene.file(), TRUST)
+    told = {"by": "police", **reservation, "under": "not_proved"}
+    assert told.items() <= fact(report, "reservation").items()
+    told = {"by": "hotline", "condition": "onward", "reference": "convention 3"}
+    assert told.items() <= fact(report, "condition.agreement").items()
+
+
+@each("malformed", ["kept", ["erase_on"], {}])
+def test_a_reservation_of_no_form_stops_no_verification(malformed):
+    scene = Scenario()
+    scene.say("acceptance", conditions=STATED, reservation=malformed)
+    assert "reservation" in keys_of(verification.verify(scene.file(), TRUST))
 
 
 # --- The numbers of the answers ---

@@ -96,6 +96,7 @@ def test_an_offer_reads_back():
         mandate_event="event-1",
         case_digest=CASE,
         disclosures=frozenset(SHOWN),
+        purpose=("identify_victim",),
     )
     assert handoff_documents.read_offer(offered()).competence is None
     assert handoff_documents.read_offer(

@@ -451,7 +451,7 @@ def test_withheld_parts_are_counted():
     bare = story.file("police", case=story.case.present(()).compact())
     told = fact(verified(bare), "withheld")
     assert (told["case"], told["answers"], told["events"]) == (12, 6, 6)
-    assert verified(bare).steps[4].detail == "0 of 5 elements shown"
+    assert verified(bare).steps[4].detail == "0 of 6 elements shown"
 
 
 def test_a_simulated_date_of_any_receipt_in_a_bundle_is_said():

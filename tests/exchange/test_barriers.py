@@ -5,20 +5,30 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import Forbidden, NotFound
+from gateway.domain.refusals import (
+    Forbidden,
+    NoCompetentOrganisation,
+    NotAddressable,
+    NotFound,
+    SeveralCompetentOrganisations,
+)
 from gateway.exchange import handoffs, offers
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from tests import answers
 from tests.founding import (
     ABROAD,
+    CSAM_FR,
+    DESK,
     HOTLINE,
+    OCRVP,
     OFMIN,
     OPENING,
     Founded,
     accepted,
     caller,
     conditions_of,
+    consulted,
     fields_of,
     offer_of,
     offered,
@@ -61,37 +71,65 @@ def tool(gateway: Founded, **changes: Any) -> str:
 # --- R9 ------------------------------------------------------------------------------------------
 
 
+def without_ids(refused: RecordedRefusal) -> dict[str, Any]:
+    """What the sender sees of a refusal's event, beside what differs in every event."""
+    seen = {**fields_of(refused.receipt), **shown(refused.receipt)}
+    return {n: v for n, v in seen.items() if n not in ("id", "time", "party")} | {
+        "sd": len(seen["sd"])
+    }
+
+
 @pytest.mark.parametrize("subject", [PROVIDER, "example.org"])
 def test_a_case_is_not_offered_to_who_declared_an_interest_and_nobody_is_told_why(gateway, subject):
-    declare(gateway, OFMIN, subject=subject)
-    for to in (OFMIN, ("csam", "FR")):
-        refused = offer_refused(gateway, to)
-        assert isinstance(refused.refusal, NotFound)
-        assert fields_of(refused.receipt)["result"] == "not_found"
-        assert "rules" not in shown(refused.receipt)
+    declare(gateway, ABROAD, subject=subject)
+    refused = offer_refused(gateway, ABROAD)
+    assert isinstance(refused.refusal, NotAddressable)
+    assert fields_of(refused.receipt)["result"] == "not_found"
+    assert "rules" not in shown(refused.receipt)
+
+
+def silence(gateway: Founded) -> None:
+    gateway.administer("system.disable", ABROAD, system=DESK, reason="under repair")
+
+
+def suspend(gateway: Founded) -> None:
+    gateway.administer("organisation.suspend", ABROAD, reason="under review")
+
+
+@pytest.mark.parametrize("cause", [silence, suspend])
+def test_a_conflict_is_answered_as_any_organisation_that_cannot_be_addressed(gateway, cause):
+    case = submitted(gateway)
+    interest = declare(gateway, ABROAD)
+    conflict = offer_refused(gateway, ABROAD, case)
+    gateway.administer("interest.end", ABROAD, interest=str(interest), until="2026-03-02")
+    cause(gateway)
+    other = offer_refused(gateway, ABROAD, case)
+    assert type(conflict.refusal) is type(other.refusal) is NotAddressable
+    assert conflict.refusal.detail == other.refusal.detail
+    assert without_ids(conflict) == without_ids(other)
 
 
 def test_a_preview_does_not_tell_either(gateway):
-    declare(gateway, OFMIN)
+    declare(gateway, ABROAD)
     case = UUID(submitted(gateway).result["case"])
-    wanted = offer_of(gateway, OFMIN)
+    wanted = offer_of(gateway, ABROAD)
     refused = gateway.refusal(offers.preview, caller(HOTLINE), case, wanted)
-    assert isinstance(refused.refusal, NotFound)
+    assert isinstance(refused.refusal, NotAddressable)
 
 
 def test_an_interest_in_one_case_keeps_that_case_away_and_no_other(gateway):
     one, other = submitted(gateway), submitted(gateway)
     subject = f"{HOTLINE}/{one.result['case']}"
     declare(gateway, ABROAD, scope="case", kind="party", subject=subject)
-    assert isinstance(offer_refused(gateway, ABROAD, one).refusal, NotFound)
+    assert isinstance(offer_refused(gateway, ABROAD, one).refusal, NotAddressable)
     offered(gateway, other, to=ABROAD)
 
 
 def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
-    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    declared = declare(gateway, OFMIN)
-    me = caller(OFMIN)
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, ABROAD))
+    declared = declare(gateway, ABROAD)
+    me = caller(ABROAD)
     listing = {"box": "in", "state": None, "after": None, "limit": 10}
     for action, *asked in (
         (handoffs.look_up, handoff),
@@ -99,25 +137,25 @@ def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more
     ):
         assert isinstance(gateway.refusal(action, me, *asked).refusal, NotFound)
     assert to_json(handoffs.page(gateway.ports, me, **listing).items) == []
-    gateway.administer("interest.end", OFMIN, interest=str(declared), until="2026-03-02")
+    gateway.administer("interest.end", ABROAD, interest=str(declared), until="2026-03-02")
     assert len(to_json(handoffs.page(gateway.ports, me, **listing).items)) == 1
     gateway.do(answers.accept, me, gateway.key(), handoff, reply)
 
 
 def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_given_back(gateway):
-    handoff = accepted(gateway)
-    declare(gateway, OFMIN)
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    handoff = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
+    declare(gateway, ABROAD)
+    refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), handoff, OPENING)
     assert isinstance(refused.refusal, NotFound)
     reply = answers.said("officer-1", reason="we are funded by the provider")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, reply)
+    gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, reply)
 
 
 def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
-    conditions = conditions_of(gateway, handoff, OFMIN)
-    declare(gateway, OFMIN)
-    me, key = caller(OFMIN), gateway.key()
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    conditions = conditions_of(gateway, handoff, ABROAD)
+    declare(gateway, ABROAD)
+    me, key = caller(ABROAD), gateway.key()
     for action, asked in (
         (handoffs.consult, OPENING),
         (answers.accept, answers.said("officer-1", conditions={**conditions, "tlp": "CLEAR"})),
@@ -134,14 +172,84 @@ def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_req
 def test_an_originator_goes_on_seeing_its_own_handoff(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     declare(gateway, HOTLINE)
-    assert to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["handoff"] == str(
-        handoff
-    )
+    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    assert seen["handoff"] == str(handoff)
 
 
 def test_an_interest_in_another_provider_keeps_nothing_away(gateway):
+    declare(gateway, ABROAD, subject="elsewhere.example")
+    accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
+
+
+def test_an_authoritys_interest_hides_nothing_from_it_and_marks_the_case(gateway):
+    declare(gateway, OFMIN)
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    seen = {
+        reader: to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+        for reader in (OFMIN, HOTLINE)
+    }
+    assert seen[OFMIN]["interest"] is True
+    assert "interest" not in seen[HOTLINE]
+
+
+def test_a_handoff_that_meets_no_interest_is_not_marked(gateway):
     declare(gateway, OFMIN, subject="elsewhere.example")
-    accepted(gateway)
+    handoff = UUID(offered(gateway).result["handoff"])
+    assert "interest" not in to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+
+
+# --- An imminent danger never ends in a bare refusal ---
+
+
+def in_danger(gateway: Founded, **offer: Any) -> RecordedRefusal:
+    """The refusal of an offer about a child in danger."""
+    case = UUID(submitted(gateway, urgency="imminent_danger").result["case"])
+    wanted = offer_of(gateway, **offer)
+    refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    assert refused.refusal.help["emergency_numbers"] == ("17", "112")
+    return refused
+
+
+AT_ITS_MANDATE = [{"organisation": OFMIN, "competence": CSAM_FR}]
+
+
+def test_where_an_interest_stops_it_the_competent_authority_is_named(gateway):
+    declare(gateway, ABROAD)
+    assert to_json(in_danger(gateway, to=ABROAD).refusal.help["instead"]) == AT_ITS_MANDATE
+
+
+def test_where_the_address_stops_it_the_mandate_to_address_is_named(gateway):
+    refusal = in_danger(gateway, to=OFMIN).refusal
+    assert isinstance(refusal, Forbidden)
+    assert to_json(refusal.help["instead"]) == AT_ITS_MANDATE
+
+
+def test_where_no_mandate_is_held_the_holder_of_another_territory_is_named(gateway):
+    refusal = in_danger(gateway, to="receive/csam/BE").refusal
+    assert isinstance(refusal, NoCompetentOrganisation)
+    assert to_json(refusal.help["instead"]) == AT_ITS_MANDATE
+
+
+def test_where_the_competent_authority_has_no_system_nobody_is_named_but_the_numbers_are(gateway):
+    gateway.administer("system.disable", OFMIN, system=DESK, reason="under repair")
+    refusal = in_danger(gateway).refusal
+    assert isinstance(refusal, NotAddressable)
+    assert refusal.help["instead"] == []
+
+
+def test_where_several_are_competent_they_are_named(gateway):
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
+    gateway.administer("mandate.grant", OCRVP, **mandate, start="2026-01-01")
+    refusal = in_danger(gateway).refusal
+    assert isinstance(refusal, SeveralCompetentOrganisations)
+    named = [one["organisation"] for one in to_json(refusal.help["instead"])]
+    assert named == [OCRVP, OFMIN]
+
+
+def test_other_refusals_name_nobody(gateway):
+    declare(gateway, ABROAD)
+    assert not offer_refused(gateway, ABROAD).refusal.help
 
 
 # --- R15 -----------------------------------------------------------------------------------------

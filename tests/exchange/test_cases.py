@@ -272,7 +272,7 @@ def test_an_observer_with_a_mandate_does(gateway):
     assert submitted(gateway, originator=OCRVP).result["state"] == "cleared"
 
 
-@pytest.mark.parametrize("category", ["suspect", "convicted"])
+@pytest.mark.parametrize("category", ["suspect", "convicted", "other_witness", "other_informant"])
 def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content, category):
     subject = {**content["subjects"][0], "category": category}
     qualified = {"qualified_by": OFMIN, "qualified_at": "2026-03-01T22:00:00Z"}
@@ -285,6 +285,23 @@ def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content
     said = Submission("officer-1", content, CLEARED)
     written = gateway.do(cases.submit, caller(OFMIN), gateway.key(), said)
     assert written.result["state"] == "cleared"
+
+
+def test_a_person_is_qualified_in_the_senders_own_name_only(gateway, content):
+    qualified = {"qualified_by": HOTLINE, "qualified_at": "2026-03-01T22:00:00Z"}
+    content["subjects"] = [{**content["subjects"][0], "category": "suspect"} | qualified]
+    load_case(content)
+    said = Submission("officer-1", content, CLEARED)
+    refused = gateway.refusal(cases.submit, caller(OFMIN), gateway.key(), said)
+    assert shown(refused.receipt)["rules"] == ["R12.qualified_by"]
+
+
+def test_a_hotline_submits_nothing_on_a_legal_basis_of_the_police(gateway, content):
+    content["legal_basis"] = [{"regime": "led", "article": "8"}]
+    refused = gateway.refusal(cases.submit, *submit(gateway, content))
+    assert shown(refused.receipt)["rules"] == ["R6.basis"]
+    said = Submission("officer-1", content, CLEARED)
+    assert gateway.do(cases.submit, caller(OFMIN), gateway.key(), said).result["version"] == 1
 
 
 # --- closing and reading -------------------------------------------------------------------------
@@ -308,7 +325,7 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     assert (seen["matter"], seen["urgency"], seen["state"]) == (
         ["csam"],
-        "urgent_indirect",
+        "priority",
         "cleared",
     )
     text = str(seen)

@@ -230,8 +230,8 @@ def test_a_partial_acceptance_narrows_what_a_consultation_shows(gateway):
     offer = offered(gateway, case, groups=("items", "statements", "basis"))
     handoff = accepted(gateway, offer, groups=("statements",))
     written = consulted(gateway, handoff)
-    assert digests(read(gateway, written)) == of_groups(case, "statements")
-    assert set(written.result["withheld_groups"]) == {"items", "basis", "routing"}
+    assert digests(read(gateway, written)) == of_groups(case, "statements", "routing")
+    assert set(written.result["withheld_groups"]) == {"items", "basis"}
 
 
 def test_single_elements_can_be_offered_and_are_all_that_is_shown(gateway):
@@ -249,7 +249,7 @@ def test_a_consultation_shows_the_version_that_was_offered(gateway):
     revised(gateway, case, urgency="imminent_danger")
     written = consulted(gateway, handoff)
     assert written.result["version"] == 1
-    assert read(gateway, written).content["urgency"] == "urgent_indirect"
+    assert read(gateway, written).content["urgency"] == "priority"
 
 
 def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:
@@ -259,23 +259,34 @@ def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:
     return case, accepted(gateway, offer, recipient=ABROAD)
 
 
-def test_a_stricter_marking_of_the_case_closes_what_was_offered_before(gateway):
+def test_a_tightening_closes_nothing_that_was_accepted_and_binds_by_its_conditions(gateway):
     case, handoff = to_a_hotline(gateway)
-    assert read(gateway, consulted(gateway, handoff, ABROAD)).content["items"]
-    revised(gateway, case, originator=OFMIN, marking={"handling": ["H1"]})
-    written = consulted(gateway, handoff, ABROAD)
-    assert digests(read(gateway, written)) == set()
-    assert set(written.result["withheld_groups"]) >= {"items", "routing"}
+    before = consulted(gateway, handoff, ABROAD).result
+    later = revised(
+        gateway,
+        case,
+        originator=OFMIN,
+        marking={"tlp": "RED", "handling": ["H1"], "release_to": [HOTLINE]},
+    )
+    written = consulted(gateway, handoff, ABROAD).result
+    told = {"conditions", "tightened_by"}
+    assert {**written, "conditions": None} == {**before, "conditions": None} | {
+        "tightened_by": written["tightened_by"]
+    }
+    assert written["tightened_by"] == fields_of(later.receipt)["id"]
+    assert told <= written.keys()
+    assert written["conditions"] == {**before["conditions"], "tlp": "RED", "handling": ["H1"]}
 
 
-def test_a_stricter_marking_of_one_element_closes_that_element(gateway):
+def test_an_element_that_is_tightened_stays_open_and_is_shown_with_its_new_marking(gateway):
     case, handoff = to_a_hotline(gateway)
-    content = case_content(UUID(case.result["case"]))
-    url, host = content["items"]
-    marked = [url, {**host, "marking": {"handling": ["H2"]}}]
+    url, host = case_content(UUID(case.result["case"]))["items"]
+    before = consulted(gateway, handoff, ABROAD).result
+    marked = [url, {**host, "marking": {"handling": ["H2"], "tlp": "RED"}}]
     revised(gateway, case, originator=OFMIN, items=marked)
-    found = read(gateway, consulted(gateway, handoff, ABROAD))
-    assert [item["id"] for item in found.content["items"]] == [element_id("url")]
+    after = consulted(gateway, handoff, ABROAD).result
+    told = {"id": host["id"], "group": "items", "tlp": "RED", "handling": ["H2"]}
+    assert after == {**before, "tightened_elements": [told]}
 
 
 def test_a_laxer_marking_opens_nothing_more(gateway):
@@ -315,6 +326,14 @@ def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
     assert content["statements"] == []
     assert written.result["withheld_groups"] == []
     assert "suspect" not in written.result["presentation"]
+
+
+def test_a_reason_for_another_purpose_than_the_offers_opens_nothing(gateway):
+    handoff = accepted(gateway, offered(gateway))
+    opening = ConsultationRequest("officer-7", "take_down", "to have it removed")
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
+    assert isinstance(refused.refusal, Forbidden)
+    assert refused.refusal.rules == ("R6.reason",)
 
 
 # --- on record -----------------------------------------------------------------------------------

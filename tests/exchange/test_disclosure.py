@@ -12,6 +12,7 @@ from gateway.kernel.ports import TransactionMode
 from tests.founding import (
     ABROAD,
     HOTLINE,
+    OFMIN,
     START,
     case_content,
     element_id,
@@ -52,7 +53,7 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway):
         counting,
         parts,
         organisation_entity(originator, TODAY),
-        Reader(organisation_entity(reader, TODAY), None, ("remove",)),
+        Reader(organisation_entity(reader, TODAY), None, ("protect_child",)),
     )
     kinds = {replace(part, name="") for part in parts.values()}
     assert len(counting.asked) == len(kinds) < len(parts) - 40
@@ -63,14 +64,14 @@ def test_policy_is_asked_once_for_each_kind_of_part_not_for_each_part(gateway):
 def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway):
     items = many_items(2)
     items[-1] = {**items[-1], "marking": {"handling": ["H1"]}}
-    case = submitted(gateway, items=items)
+    case = submitted(gateway, originator=OFMIN, items=items, statements=[])
     verified = sd_jwt.read_unverified(case.result["document"])
-    originator, reader = gateway.organisation(HOTLINE), gateway.organisation(ABROAD)
+    originator, reader = gateway.organisation(OFMIN), gateway.organisation(ABROAD)
     permitted_disclosures, withheld = select_disclosures(
         policy(),
         elements(verified, originator),
         organisation_entity(originator, TODAY),
-        Reader(organisation_entity(reader, TODAY), None, ("remove",)),
+        Reader(organisation_entity(reader, TODAY), None, ("protect_child",)),
     )
     kept_back = [p.value["id"] for p in verified.placed if p.digest not in permitted_disclosures]
     assert kept_back == [items[-1]["id"]]
@@ -78,13 +79,13 @@ def test_two_parts_of_one_kind_with_other_markings_are_asked_about_apart(gateway
 
 
 def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
-    first = submitted(gateway)
+    first = submitted(gateway, marking={"tlp": "AMBER+STRICT"})
     content = case_content(UUID(first.result["case"]))
     url, host = content["items"]
     newer = revised(
         gateway,
         first,
-        marking={"tlp": "GREEN", "handling": ["H0"]},
+        marking={"tlp": "AMBER", "handling": ["H0"]},
         items=[{**url, "marking": {"tlp": "RED"}}],
     )
     with gateway.ports.begin(TransactionMode.READ) as work:
@@ -97,8 +98,10 @@ def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
     h0 = frozenset({"H0"})
     assert by_id == {
         element_id("url"): Marking("RED", h0),
-        host["id"]: Marking("AMBER", h0),  # gone from the new version: the case's own marking
+        host["id"]: Marking(
+            "AMBER+STRICT", h0
+        ),  # gone from the new version: the case's own marking
     }
     matter = next(p.digest for p in then.placed if p.name == "matter")
-    assert parts[matter].marking == Marking("AMBER", h0)
+    assert parts[matter].marking == Marking("AMBER+STRICT", h0)
     assert parts.keys() == {p.digest for p in then.placed}

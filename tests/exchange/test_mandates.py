@@ -33,7 +33,7 @@ def test_a_gap_and_who_does_not_take_part_are_reported(gateway):
 
 
 def test_other_functions_and_other_days_are_no_overlap(gateway):
-    for more in ({"function": "assess"}, {"until": "2026-02-01", "matter": "grooming"}):
+    for more in ({"function": "investigate"}, {"until": "2026-02-01", "matter": "grooming"}):
         values = {**MANDATE, "start": "2026-01-01", **more}
         assert "overlaps" not in gateway.administer("mandate.grant", ABROAD, **values).result
     earlier = {**MANDATE, "start": "2000-01-01", "until": "2006-05-06"}

@@ -39,6 +39,7 @@ from tests.founding import (
 )
 
 HOUR = timedelta(hours=1)
+REMOVAL = {"purpose": ("remove",), "country_reason": "hosted behind a CDN"}
 
 
 def wanted(gateway: Founded, kind: MeasureKind, **changes: Any) -> MeasureRequest:
@@ -81,7 +82,7 @@ def types(gateway: Founded, organisation: str) -> list[str]:
 def test_an_authority_that_holds_a_case_stops_its_offer_for_removal(gateway):
     case = submitted(gateway)
     held(gateway, accepted(gateway, offered(gateway, case)))
-    offer = offer_of(gateway, ABROAD, purpose=("remove",))
+    offer = offer_of(gateway, ABROAD, **REMOVAL)
     failed = refused(
         gateway, offers.offer, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), offer
     )
@@ -93,7 +94,7 @@ def test_the_offer_is_possible_once_the_embargo_has_ended_by_its_time(gateway):
     case = submitted(gateway)
     held(gateway, accepted(gateway, offered(gateway, case)))
     gateway.clock.advance(3 * HOUR)
-    assert offered(gateway, case, to=ABROAD, purpose=("remove",)).result["state"] == "offered"
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
 def test_the_offer_is_possible_once_its_setter_has_ended_the_embargo(gateway):
@@ -102,13 +103,13 @@ def test_the_offer_is_possible_once_its_setter_has_ended_the_embargo(gateway):
     embargo = held(gateway, handoff)
     end = MeasureEnd(UUID(str(embargo.result["measure"])), "officer-1")
     gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
-    assert offered(gateway, case, to=ABROAD, purpose=("remove",)).result["state"] == "offered"
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
 def test_only_the_elements_under_an_embargo_stay_back(gateway):
     case = submitted(gateway)
     held(gateway, accepted(gateway, offered(gateway, case)), elements=(element_id("url"),))
-    offer = offered(gateway, case, to=ABROAD, purpose=("remove",))
+    offer = offered(gateway, case, to=ABROAD, **REMOVAL)
     url, host = (
         next(d for d in case.result["groups"]["items"] if name in _names(gateway, case, d))
         for name in ("url", "host")
@@ -124,12 +125,15 @@ def _names(gateway: Founded, case: WriteResult, digest: str) -> str:
 
 def test_a_holder_that_accepted_before_sees_embargoed_items_no_more(gateway):
     case = submitted(gateway)
-    taken = accepted(
-        gateway, offered(gateway, case, to=ABROAD, purpose=("remove",)), recipient=ABROAD
-    )
-    assert "items" not in consulted(gateway, taken, ABROAD).result["withheld_groups"]
+    taken = accepted(gateway, offered(gateway, case, to=ABROAD, **REMOVAL), recipient=ABROAD)
+
+    def withheld() -> Any:
+        asked = (caller(ABROAD), gateway.key(), taken, opening("take_down"))
+        return gateway.do(handoffs.consult, *asked).result["withheld_groups"]
+
+    assert "items" not in withheld()
     held(gateway, accepted(gateway, offered(gateway, case)))
-    assert "items" in consulted(gateway, taken, ABROAD).result["withheld_groups"]
+    assert "items" in withheld()
 
 
 def test_a_hotline_sets_no_embargo(gateway):
@@ -166,7 +170,7 @@ def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
     newer = revised(gateway, case)
     reply = answers.said("liaison-1", "given back")
     gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, reply)
-    offer = offer_of(gateway, ABROAD, purpose=("remove",))
+    offer = offer_of(gateway, ABROAD, **REMOVAL)
     at = UUID(newer.result["case"])
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
     assert failed.rules == ("R7.embargo",)

@@ -14,6 +14,7 @@ from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
     NoCompetentOrganisation,
+    NotAddressable,
     NothingToOffer,
     SeveralCompetentOrganisations,
     TooManyPreviews,
@@ -90,7 +91,9 @@ def test_an_offer_to_a_competence_goes_to_who_holds_it_on_the_legal_date(gateway
 
 
 def test_where_no_office_is_competent_the_refusal_says_so_on_record(gateway):
-    refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=("csam", "BE")))
+    refused = gateway.refusal(
+        offers.offer, *asking(gateway, submitted(gateway), to="receive/csam/BE")
+    )
     assert isinstance(refused.refusal, NoCompetentOrganisation)
     assert "csam/BE" in refused.refusal.detail
     assert shown(refused.receipt)["rules"] == ["R11.no_competence"]
@@ -128,7 +131,7 @@ def test_a_suspended_office_holds_no_competence(gateway):
 def test_a_suspended_organisation_is_offered_nothing(gateway):
     gateway.administer("organisation.suspend", ABROAD, reason="under review")
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=ABROAD))
-    assert isinstance(refused.refusal, WrongState)
+    assert isinstance(refused.refusal, NotAddressable)
 
 
 @pytest.mark.parametrize("office", [OCRVP, OFMIN])
@@ -157,7 +160,6 @@ def test_a_release_list_is_a_limit(gateway):
     ("purpose", "allowed"),
     [
         (("identify_victim",), True),
-        (("remove", "identify_victim"), True),
         (("investigate",), False),
         (("identify_victim", "investigate"), False),
         ((), False),
@@ -171,6 +173,16 @@ def test_the_purposes_of_an_offer_lie_within_those_of_the_case(gateway, purpose,
     else:
         refused = gateway.refusal(offers.offer, *arguments)
         assert refused.refusal.rules == ("R6.purpose",)
+
+
+def test_a_case_is_offered_to_prosecute_to_an_authority_under_led_and_to_no_hotline(gateway):
+    case = submitted(gateway, marking={"purpose": ["prosecute"]})
+    refused = gateway.refusal(
+        offers.offer, *asking(gateway, case, to=ABROAD, purpose=("prosecute",))
+    )
+    assert refused.refusal.rules == ("R6.recipient",)
+    written = gateway.do(offers.offer, *asking(gateway, case, purpose=("prosecute",)))
+    assert written.result["state"] == "offered"
 
 
 # --- when ----------------------------------------------------------------------------------------
@@ -200,7 +212,7 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
 
 
 def test_an_answer_is_due_by_the_urgency_of_the_case(gateway):
-    written = offered(gateway, submitted(gateway, urgency="urgent_direct"))
+    written = offered(gateway, submitted(gateway, urgency="urgent"))
     handoff = gateway.handoff(UUID(written.result["handoff"]))
     assert handoff.due_at - handoff.offered_at == timedelta(hours=8)
 
@@ -252,6 +264,7 @@ def police_case(gateway: Founded) -> WriteResult:
     return submitted(
         gateway,
         originator=OFMIN,
+        marking={"purpose": ["identify_victim", "investigate"]},
         subjects=[victim, *({**person, **qualified} for person in others)],
         items=[
             {
@@ -273,7 +286,13 @@ def police_case(gateway: Founded) -> WriteResult:
 def test_a_private_member_is_never_offered_what_only_authorities_receive(gateway):
     case = police_case(gateway)
     written = offered(gateway, case, originator=OFMIN, to=ABROAD)
-    assert written.result["withheld_groups"] == ["items", "statements", "subjects"]
+    assert written.result["withheld_groups"] == [
+        "intake",
+        "items",
+        "references",
+        "statements",
+        "subjects",
+    ]
     document = sd_jwt.parse(case.result["document"])
     permitted_disclosures = set(written.result["permitted_disclosures"])
     given = [
@@ -295,7 +314,8 @@ def test_an_authority_is_offered_all_of_it(gateway):
         start="2026-01-01",
         decision_ref="board 2026",
     )
-    written = offered(gateway, police_case(gateway), originator=OFMIN, to=OCRVP)
+    case = police_case(gateway)
+    written = offered(gateway, case, originator=OFMIN, to=OCRVP, purpose=("investigate",))
     assert written.result["withheld_groups"] == []
 
 
@@ -393,7 +413,7 @@ def grant(gateway: Founded, case: WriteResult) -> None:
     gateway.administer(
         "mandate.grant",
         OFMIN,
-        function="assess",
+        function="investigate",
         matter="csam",
         territory="FR",
         legal_act="act",

@@ -54,6 +54,7 @@ MALFORMED = [
         ("name", ""), ("name", 5), ("kind", "club"), ("kind", None), ("public_authority", "yes"),
         ("public_authority", 1), ("regimes", []), ("regimes", "led"), ("regimes", ["none"]),
         ("regimes", [["led"]]), ("country", "fr"), ("country", "FRA"), ("country", 3),
+        ("country", "EU"),
     ]),
     ("organisation.admit", "office-new", {**ADMIT, "public_authority": False}, "regimes"),
     *(("membership.grant", ABROAD, {**SEAT, name: value}, name) for name, value in [
@@ -231,7 +232,7 @@ def test_a_competence_that_ended_may_be_granted_again(gateway):
     [
         ("receive/csam/BE", "2026-01-01"),
         ("receive/csam/FR", "2023-08-30"),
-        ("assess/csam/FR", "2026-01-01"),
+        ("investigate/csam/FR", "2026-01-01"),
     ],
 )
 def test_a_competence_that_is_not_held_does_not_end(gateway, key, until):

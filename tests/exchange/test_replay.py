@@ -97,7 +97,7 @@ def test_a_diverted_mandate_takes_both_organisations_out_of_service(gateway):
     hold_to_log(gateway)
     assert gateway.organisation(HOTLINE).status is Status.SUSPENDED
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.organisations.receivers("csam", "FR") == (
+        assert work.organisations.holders("receive", "csam") == (
             tuple(c for c in gateway.organisation(OCRVP).mandates)
         )
 

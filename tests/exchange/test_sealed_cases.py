@@ -34,7 +34,7 @@ from tests.newcomers import NEWCOMER, Newcomer
 
 KEY, OTHER = encryption_key("ofmin"), encryption_key("ocrvp")
 PERSON = "018f0000-0000-7000-8000-000000000031"
-TRAFFICKING_FR = ("trafficking", "FR")
+TRAFFICKING_FR = "receive/trafficking/FR"
 LOOK = ConsultationRequest("officer-1", "investigation", "first look")
 
 

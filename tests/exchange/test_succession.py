@@ -27,6 +27,7 @@ from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
 from tests.founding import (
     ABROAD,
+    DESK,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -76,7 +77,7 @@ def approve(gateway: Founded, succession: UUID, office: str, by: str = "officer-
 
 def agreed(gateway: Founded, **changes: Any) -> UUID:
     succession = planned(gateway, **changes)
-    for office in (OFMIN, OCRVP):
+    for office in (OFMIN, changes.get("successor", OCRVP)):
         approve(gateway, succession, office)
     return succession
 
@@ -124,7 +125,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
         ({"successor": OFMIN}, ValidationFailed),
         ({"successor": "nobody"}, NotFound),
         ({"competence": "receive/grooming/FR"}, WrongState),
-        ({"competence": "assess/csam/FR"}, ValidationFailed),
+        ({"competence": "investigate/csam/FR"}, WrongState),
         ({"competence": "csam/FR"}, ValidationFailed),
         ({"read_until": "2026-03-31"}, ValidationFailed),
         ({"effective_on": "2023-08-31", "read_until": "2026-05-01"}, WrongState),
@@ -337,7 +338,8 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
         assert getattr(new, name) == getattr(old, name), name
     assert (new.state, new.recipient, new.accepted_groups) == ("offered", OCRVP, None)
     assert (new.address.competence, new.address.mandate_event) == (KEY, succession)
-    assert new.due_at > old.due_at
+    assert old.due_at is None
+    assert new.due_at > new.offered_at
 
 
 def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(gateway):
@@ -555,9 +557,9 @@ def test_nothing_more_is_done_with_what_succeeded(gateway):
 # --- what is not re-issued
 
 
-def lost(gateway: Founded, handoff: UUID) -> dict[str, Any]:
+def lost(gateway: Founded, handoff: UUID, **changes: Any) -> dict[str, Any]:
     """How its originator sees a handoff that ended without a following one."""
-    succession = agreed(gateway)
+    succession = agreed(gateway, **changes)
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession).done
     told = view(gateway, HOTLINE, handoff)
@@ -602,12 +604,12 @@ def test_a_purpose_that_a_later_version_takes_back_is_asked_anew(gateway):
 def test_a_provider_that_only_a_later_version_names_can_meet_an_interest(gateway):
     case = submitted(gateway)
     interest = {"scope": "provider", "subject": "example.net", "kind": "funder"}
-    gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
+    gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")
     handoff = accepted(gateway, offered(gateway, case))
     there = {"id": element_id("host"), "kind": "host", "value": "content.example.net"}
     url = {**case_content(gateway.new_id())["items"][0], "value": "https://content.example.net/"}
     revised(gateway, case, items=[url, there])
-    lost(gateway, handoff)
+    lost(gateway, handoff, successor=ABROAD)
 
 
 def test_what_a_later_version_leaves_open_is_re_issued_as_it_was_offered(gateway):
@@ -621,13 +623,59 @@ def test_what_a_later_version_leaves_open_is_re_issued_as_it_was_offered(gateway
     assert new.case_digest == gateway.handoff(handoff).case_digest == case.result["digest"]
 
 
+def test_what_would_reach_the_successor_by_another_transfer_tool_is_asked_anew(
+    gateway, monkeypatch
+):
+    handoff = UUID(offered(gateway).result["handoff"])
+    monkeypatch.setattr(succession_execution, "transfer_tool", lambda *_: "Art. 46(2)(a)")
+    lost(gateway, handoff)
+
+
 def test_what_an_interest_of_the_successor_meets_is_asked_anew(gateway):
+    interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
+    gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")
+    handoff = UUID(offered(gateway).result["handoff"])
+    ending = lost(gateway, handoff, successor=ABROAD)["answers"][-1]
+    said = sd_jwt.read_unverified(ending["document"]).content
+    assert "make a new offer" in said["reason"]
+    assert "interest" not in said["reason"]
+
+
+def test_an_authority_that_succeeds_gets_what_its_interest_meets(gateway):
     interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
     gateway.administer("interest.declare", OCRVP, **interest, start="2020-01-01")
     handoff = UUID(offered(gateway).result["handoff"])
-    said = sd_jwt.read_unverified(lost(gateway, handoff)["answers"][-1]["document"]).content
-    assert "make a new offer" in said["reason"]
-    assert "interest" not in said["reason"]
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession).moved == 1
+    assert view(gateway, OCRVP, following(gateway, handoff))["interest"] is True
+
+
+def test_nothing_moves_to_a_successor_before_it_has_a_system(gateway):
+    handoff = UUID(offered(gateway).result["handoff"])
+    succession = agreed(gateway)
+    gateway.administer("system.disable", OCRVP, system=DESK, reason="under repair")
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(0, 1, done=False)
+    gateway.administer("system.enable", OCRVP, system=DESK, reason="repaired")
+    assert succession_execution.apply(gateway.ports, succession).done
+    assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+
+
+def test_a_mandate_of_another_function_moves_with_its_handoffs_and_no_others(gateway):
+    """What was offered to the organisation itself stays: it still receives the matter."""
+    mandate = {"function": "protect", "matter": "csam", "territory": "BE", "legal_act": "act"}
+    gateway.administer("mandate.grant", ABROAD, **mandate, start="2020-01-01")
+    own = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    moving = UUID(offered(gateway, to="protect/csam/BE").result["handoff"])
+    values = {**PLAN, "competence": "protect/csam/BE"}
+    succession = UUID(gateway.administer("succession.plan", ABROAD, **values).result["succession"])
+    for office in (ABROAD, OCRVP):
+        approve(gateway, succession, office)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert gateway.handoff(own).state == "offered"
+    assert gateway.handoff(following(gateway, moving)).address.competence == "protect/csam/BE"
 
 
 def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
@@ -663,7 +711,7 @@ def test_a_successor_gets_no_case_of_its_own_back(gateway):
     gateway.administer(
         "mandate.grant",
         OCRVP,
-        function="assess",
+        function="investigate",
         matter="csam",
         territory="FR",
         legal_act="act",
@@ -691,7 +739,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
         start="2020-01-01",
     )
     own = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
-    mandate = accepted(gateway, offered(gateway, to=("csam", "BE")), recipient=ABROAD)
+    mandate = accepted(gateway, offered(gateway, to="receive/csam/BE"), recipient=ABROAD)
     values = {**PLAN, "competence": "receive/csam/BE"}
     succession = UUID(gateway.administer("succession.plan", ABROAD, **values).result["succession"])
     for office in (ABROAD, OCRVP):
@@ -721,7 +769,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
         legal_act="act",
         start="2020-01-01",
     )
-    other = accepted(gateway, offered(gateway, to=("csam", "BE")))
+    other = accepted(gateway, offered(gateway, to="receive/csam/BE"))
     succession = agreed(gateway)
     gateway.day = DAY
     assert succession_execution.apply(gateway.ports, succession) == Progress(0, 0, done=True)
@@ -734,7 +782,7 @@ def test_other_matters_and_other_mandates_of_the_predecessor_stay(gateway):
 def test_no_case_of_another_mandate_is_read_and_none_at_the_end(gateway, monkeypatch):
     grant = {"function": "receive", "matter": "csam", "territory": "BE", "legal_act": "act"}
     gateway.administer("mandate.grant", OFMIN, **grant, start="2020-01-01")
-    other = accepted(gateway, offered(gateway, to=("csam", "BE")))
+    other = accepted(gateway, offered(gateway, to="receive/csam/BE"))
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY

@@ -110,7 +110,7 @@ def offered(
         written = hotline.offer(
             content["case"],
             "pdc-2",
-            competence=("csam", "FR"),
+            competence="csam/FR",
             groups=groups,
             purpose=["investigate"],
         )

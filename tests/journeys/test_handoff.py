@@ -20,6 +20,8 @@ from tests.journeys.harness import (
     offered,
 )
 
+WITNESS = "0190a6a0-0000-7000-8000-00000000abcd"
+
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
@@ -35,7 +37,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         offer = hotline.offer(
             content["case"],
             "pdc-2",
-            competence=("csam", "FR"),
+            competence="csam/FR",
             groups=CONTENT,
             purpose=["investigate"],
         )
@@ -109,18 +111,23 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     stage: DemoEnvironment,
 ) -> None:
     content = case_content()
-    content["statements"][0]["marking"] = {"handling": ["H1"]}
+    witness = {"id": WITNESS, "category": "other_witness", "minor": "no"}
+    content["subjects"] = [{**witness, "basis_statement": [content["statements"][0]["id"]]}]
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
         offer = hotline.offer(
-            content["case"], "pdc-2", organisation=ABROAD, groups=CONTENT, purpose=["remove"]
+            content["case"],
+            "pdc-2",
+            organisation=ABROAD,
+            groups=CONTENT,
+            purpose=["investigate"],
         )
-        assert "statements" in offer.result["withheld_groups"]
+        assert "subjects" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]
         abroad.accept(abroad.handoff(handoff), "be-1")
         opened = abroad.consult(handoff, "be-1", "take_down", "to ask the host")
         assert opened.content["items"] == content["items"]
-        assert content["statements"][0] not in opened.content.get("statements", [])
+        assert content["subjects"][0] not in opened.content.get("subjects", [])
         bundle = abroad.export(handoff, "be-1", "for the file")
     trust = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml").trust
     assert verification.verify(bundle, trust).passed

@@ -35,7 +35,7 @@ def _exchange(stage: DemoEnvironment, content: dict[str, Any]) -> str:
         offered = hotline.offer(
             content["case"],
             "pdc-71",
-            competence=("csam", "FR"),
+            competence="csam/FR",
             groups=["items", "statements", "subjects"],
             purpose=["investigate"],
         )

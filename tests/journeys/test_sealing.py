@@ -73,7 +73,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     )  # fmt: skip
     handoff = offer["result"]["handoff"]
     casegate("handoff", "accept", handoff, "--by", "ofmin-1", "--yes", *theirs)
-    opening = ("--by", "ofmin-1", "--reason-code", "protection", "--reason", "whom to ask")
+    opening = ("--by", "ofmin-1", "--reason-code", "investigation", "--reason", "whom to ask")
     opened = casegate("handoff", "consult", handoff, *opening, "--open-sealed", "--json", *theirs)
     assert [one["value"] for one in opened["unsealed"]] == [{"name": SECRET}]
     bundle = tmp_path / "bundle.json"

@@ -26,7 +26,7 @@ def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -
             offered = hotline.offer(
                 content["case"],
                 "pdc-2",
-                competence=("csam", "FR"),
+                competence="csam/FR",
                 groups=["items", "classifications"],
                 purpose=["investigate"],
                 parts=parts,

@@ -57,7 +57,7 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
             new = one["became"]
             after.accept(after.handoff(new), "ocrvp-1")
             data = after.export(new, "ocrvp-1", "for the file")
-            assert before.consult(handoff, "ofmin-1", "quality", "to hand over").content["items"]
+            assert before.consult(handoff, "ofmin-1", "assessment", "to hand over").content["items"]
             with pytest.raises(RequestRefused):
                 before.answer("close", handoff, "ofmin-1", reason="too late")
         with stage.client(HOTLINE) as hotline:
@@ -83,6 +83,6 @@ def test_access_ends_on_the_day_that_was_set(tmp_path: Path) -> None:
         planned(stage, today.isoformat())
         with stage.client(OFMIN) as office:
             with pytest.raises(RequestRefused) as refused:
-                office.consult(handoff, "ofmin-1", "quality", "one more look")
+                office.consult(handoff, "ofmin-1", "assessment", "one more look")
             assert refused.value.rules == ("R3.mandate",)
         check_log(stage)

@@ -34,3 +34,9 @@ def test_every_policy_file_has_a_table_of_cases():
 
 def test_where_signatures_are_demanded_every_case_is_decided_as_it_says():
     assert wrongly_decided(CedarPolicy.load(FOLDER, SIGNED), SIGNED_CASES) == {}
+
+
+def test_the_page_about_the_policies_names_every_one():
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rules = CedarPolicy.load(FOLDER, SIGNED).rules
+    assert [rule for rule in rules if f"`{rule}`" not in page] == []

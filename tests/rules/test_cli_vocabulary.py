@@ -29,6 +29,10 @@ MORE = {
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},
+    "notification": {
+        "watch": "notification.poll, again and again",
+        "status": "notification.poll, how far one is",
+    },
     "directory": {
         "attestation": "directory.read, the gateway's attestation of a member",
         "keys": "directory.read, a member's keys into a file",
@@ -53,9 +57,13 @@ NOT_ASKED = {
     "case.erase",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.plan",
     "succession.cancel",
     "succession.apply",
+    "notification.set_push",
+    "notification.end_push",
 }
 """What administrators ask for, and what the gateway does by itself: no partner asks for it."""
 
@@ -66,7 +74,7 @@ def asked(noun: str) -> set[str]:
     return {verb for kind, _, verb in (a.partition(".") for a in partners) if kind == noun}
 
 
-@each("noun", ["case", "handoff", "receipt", "directory", "events", "succession"])
+@each("noun", ["case", "handoff", "receipt", "directory", "events", "succession", "notification"])
 def test_every_action_of_partners_has_its_command_and_the_other_way_round(noun: str) -> None:
     have = verbs(noun) - MORE.get(noun, {}).keys()
     if have & READS:

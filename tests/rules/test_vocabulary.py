@@ -12,6 +12,7 @@ from gateway.exchange import (
     conformance,
     handoffs,
     measures,
+    notifications,
     offers,
     receipts,
     successions,
@@ -32,6 +33,8 @@ GATEWAYS_OWN = {
     "conformance.pass",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.apply",
     "audit.inform",
 }
@@ -51,8 +54,9 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose"}
-"""Asked of policy for each kind of element; a part of offers and consultations, no action."""
+DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
+"""Asked of policy beside an action: for each kind of element, for what goes before a second
+person."""
 
 REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
@@ -67,11 +71,19 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
+    "notification": (notifications,),
 }
 AUDITORS = {"audit.search": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
-"""Administrators plan what the two offices then approve, cancel it, and erase cases early."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {
+    "succession.plan",
+    "succession.cancel",
+    "case.erase",
+    "notification.set_push",
+    "notification.end_push",
+}
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
+which address notifications go."""
 
 READS = {
     "case.read": "look_up",

@@ -30,6 +30,7 @@ from gateway.domain.organisation import (
     System,
 )
 from gateway.domain.succession import Succession
+from gateway.domain.vocabulary import Urgency
 from gateway.kernel.values import (
     CaseVersion,
     CertificateOrder,
@@ -210,6 +211,8 @@ def handoff(
         package_digest="package_digest",
         offer_digest="offer-digest",
         conditions_digest="conditions-digest",
+        urgency=Urgency.URGENT,
+        matter=frozenset({"csam"}),
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
         expires_at=None,

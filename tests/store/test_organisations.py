@@ -202,7 +202,7 @@ def test_a_page_of_what_members_may_know_of_leaves_out_who_only_asked(store):
     assert first == seen[:2]
 
 
-def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
+def test_holders_are_the_active_mandates_of_a_function_in_a_matter(store):
     ended = replace(competence("police"), period=Period(date(2020, 1, 1), date(2020, 2, 1)))
     sending = replace(competence("police"), function="send")
     police = organisation("police", mandates=(ended, sending, competence("police", "grooming")))
@@ -211,9 +211,28 @@ def test_receivers_are_the_active_mandates_for_a_matter_in_a_territory(store):
     newer = organisation("a-police")
     saved(store, police, suspended, hotline, newer)
     with store.begin(TransactionMode.READ) as work:
-        assert list(work.organisations.receivers("csam", "FR")) == [newer.mandates[0], ended]
-        assert list(work.organisations.receivers("csam", "BE")) == [hotline.mandates[0]]
-        assert list(work.organisations.receivers("csam", "DE")) == []
+        found = work.organisations.holders("receive", "csam")
+        assert list(found) == [newer.mandates[0], hotline.mandates[0], ended]
+        assert list(work.organisations.holders("send", "csam")) == [sending]
+        assert list(work.organisations.holders("route", "csam")) == []
+
+
+def test_an_organisation_has_a_system_while_one_is_enabled(store):
+    saved(store, organisation())
+
+    def has_one() -> bool:
+        with store.begin(TransactionMode.READ) as work:
+            return work.organisations.has_system("hotline")
+
+    assert not has_one()
+    with store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.add_system(system())
+        work.commit()
+    assert has_one()
+    with store.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.save_system(replace(system(), enabled=False))
+        work.commit()
+    assert not has_one()
 
 
 def test_systems_are_registered_once_under_their_organisation(store):

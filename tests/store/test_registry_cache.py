@@ -23,7 +23,7 @@ def seen(store, mode=TransactionMode.READ):
             found.get("hotline"),
             found.system("hotline", "intake"),
             found.certificate(certificate().thumbprint),
-            [one.id for one in found.receivers("csam", "FR")],
+            [one.id for one in found.holders("receive", "csam")],
         )
 
 

@@ -140,7 +140,7 @@ def tell_of_offers(story: Story, case: str) -> list[str]:
     story.post(HOTLINE, "/handoffs/preview", preview)
     made = []
     for address in (to, to, to, {"organisation": ABROAD}):
-        asked = offer_of(story.line, **address)
+        asked = offer_of(story.line, **address) | {"again": "test"}
         story.post(HOTLINE, "/cases/{case}/handoffs", asked, case=case)
         made.append(asked["handoff"])
     return made
@@ -154,15 +154,17 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
         story.post(who, "/handoffs/{handoff}/" + kind, {**BY, **body}, handoff=handoff)
 
     answer(OFMIN, "acceptance", taken, conditions=conditions, groups=["items"])
-    answer(OFMIN, "consultations", taken, reason_code="quality", reason="a look")
+    answer(OFMIN, "consultations", taken, reason_code="assessment", reason="a look")
     answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
+    answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
     answer(OFMIN, "decline", refused, reason="not ours")
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
     )
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
+    tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
         for handoff in (taken, refused, redirected):
             story.get(who, "/handoffs/{handoff}", handoff=handoff)
@@ -187,6 +189,18 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     own = story.line.gateway.new_id()
     story.post(OFMIN, "/cases", {**BY, "content": case_content(own)})
     story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
+
+
+def tell_of_imminent_danger(story: Story) -> None:
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    content = case_content(story.line.gateway.new_id(), **danger)
+    case = story.post(HOTLINE, "/cases", {**BY, "content": content})["result"]["case"]
+    asked = offer_of(story.line, competence={"matter": "csam", "territory": "FR"})
+    story.post(HOTLINE, "/cases/{case}/handoffs", asked, case=case)
+    opening = {"by": "officer-1", "reason_code": "imminent_danger", "reason": "a child"}
+    handoff = asked["handoff"]
+    story.post(OFMIN, "/handoffs/{handoff}/consultations", opening, handoff=handoff)
+    story.post(OFMIN, "/handoffs/{handoff}/review", {"by": "officer-2"}, handoff=handoff)
 
 
 def tell_of_successions(story: Story) -> None:
@@ -223,6 +237,11 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
+    first, *_ = story.post(HOTLINE, "/notifications", {"maxEvents": 2})["sets"]
+    errors = {first: {"err": "invalid_key"}}
+    story.post(HOTLINE, "/notifications", {"setErrs": errors, "returnImmediately": True})
+    (kept,) = story.get(HOTLINE, "/notifications")["refused"]
+    story.post(HOTLINE, "/notifications/{event}/replay", BY, event=kept["event"])
     term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
     story.line.gateway.administer("audit_access.grant", HOTLINE, coverage="all", **term)
     story.get(HOTLINE, "/whoami")

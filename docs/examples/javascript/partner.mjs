@@ -108,7 +108,7 @@ const only = (source, names) =>
 
 const CLEAR = ["tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on"];
 const OF_MARKING = [
-  "embargo", "release_to", "attribution", "national", "handling_note", "review_on", "retention_rule",
+  "release_to", "attribution", "national", "handling_note", "force", "review_on", "retention_rule",
 ];
 const OF_CASE = [
   "matter", "urgency", "legal_basis", "received_at", "intake_channel", "reporter", "originator_ref",
@@ -116,6 +116,11 @@ const OF_CASE = [
 const ARRAYS = ["items", "statements", "subjects", "classifications", "references"];
 
 const confirmed = (content.classifications ?? []).map((one) => one.id);
+const { embargo } = content.marking;
+const embargoed = embargo && {
+  embargo: only(embargo, ["no_notice_to_host", "no_publication", "until"]),
+  embargo_source: only(embargo, ["reason", "set_by"]),
+};
 // Persons stand here and below by the pseudonyms of your own staff register.
 const persons = {
   by: "intake-1",
@@ -128,7 +133,7 @@ const caseDocument = await sign(
     profile: "casegate-case/1",
     ...only(content.marking, CLEAR),
   },
-  { ...only(content, OF_CASE), ...only(content.marking, OF_MARKING), ...persons },
+  { ...only(content, OF_CASE), ...only(content.marking, OF_MARKING), ...embargoed, ...persons },
   Object.fromEntries(ARRAYS.map((name) => [name, content[name] ?? []])),
 );
 const submitted = await send("/cases", caseDocument);

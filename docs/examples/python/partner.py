@@ -28,14 +28,18 @@ from jwt.algorithms import ECAlgorithm
 
 CLEAR = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
 OF_MARKING = (
-    "embargo",
     "release_to",
     "attribution",
     "national",
     "handling_note",
+    "force",
     "review_on",
     "retention_rule",
 )
+OF_EMBARGO = {
+    "embargo": ("no_notice_to_host", "no_publication", "until"),
+    "embargo_source": ("reason", "set_by"),
+}
 OF_CASE = (
     "matter",
     "urgency",
@@ -150,6 +154,11 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
         "cleared_by": "approver-1",
         "confirmed_matches": confirms,
     }
+    embargo = {
+        name: only(marking["embargo"], members)
+        for name, members in OF_EMBARGO.items()
+        if "embargo" in marking
+    }
     return author.sign(
         "casegate-case+sd-jwt",
         {
@@ -160,6 +169,7 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
         {
             **only(content, OF_CASE),
             **only(marking, OF_MARKING),
+            **embargo,
             "by": "intake-1",
             "clearance": clearance,
         },

@@ -151,7 +151,8 @@ def mandate() -> None:
 def report_competences(session: AdminSession, everything: bool) -> None:
     """Report days on which a competence has no holder, or several.
 
-    Read-only; needs no approval. On such days offers to a `receive` competence are refused.
+    Read-only; needs no approval. With several holders an offer names one of them; with none it is
+    refused.
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)

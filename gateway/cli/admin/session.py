@@ -264,8 +264,8 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     """What somebody has to see to after a change."""
     if others := ", ".join(result.get("overlaps", ())):
         yield (
-            f"held on some of these days by {others}, too; offers to it are refused on them "
-            "(casegate admin mandate report)"
+            f"held on some of these days by {others}, too; offers to it then name one of the "
+            "holders (casegate admin mandate report)"
         )
     if result.get("left"):
         yield (

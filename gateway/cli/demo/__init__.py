@@ -255,7 +255,7 @@ class Scenario:
             self.wrote(OCRVP, "closes the handoff", closed)
         self.first_handoff = handoff
         self.note("a second handoff of the case stays open:")
-        self.open_handoff = self._offer_to_the_mandate()
+        self.open_handoff = self._offer_to_the_mandate("a second unit works on it")
         self.take_on(OCRVP, self.open_handoff, self.first[OCRVP], None)
 
     def _refuse_media(self) -> None:
@@ -277,18 +277,26 @@ class Scenario:
         for sentence in (*imported.dropped, *imported.notes):
             self.note(f"    {sentence}")
         content = imported.case
+        statement = str(wiring.new_id())
         content.setdefault("statements", []).append(
             {
-                "id": str(wiring.new_id()),
+                "id": statement,
                 "kind": "fact",
-                "text": "For the police: the account was reported twice this month.",
+                "text": "A moderator of the forum saw the account upload it twice this month.",
                 "language": "en",
                 "made_by_role": "analyst",
                 "made_at": content["received_at"],
                 "content_warning": "none",
-                "marking": {"handling": ["H1"]},
             }
         )
+        content["subjects"] = [
+            {
+                "id": str(wiring.new_id()),
+                "category": "other_witness",
+                "minor": "no",
+                "basis_statement": [statement],
+            }
+        ]
         return content
 
     def _submit_and_clear(self, content: dict[str, Any]) -> None:
@@ -311,14 +319,15 @@ class Scenario:
             cleared = hotline.clear(self.case, self.second[HOTLINE])
             self.wrote(HOTLINE, "has another person clear it", cleared)
 
-    def _offer_to_the_mandate(self) -> str:
+    def _offer_to_the_mandate(self, again: str | None = None) -> str:
         with self.stage.client(HOTLINE) as hotline:
             offered = hotline.offer(
                 self.case,
                 self.second[HOTLINE],
-                competence=("csam", "FR"),
+                competence="csam/FR",
                 groups=CONTENT,
                 purpose=["investigate", "protect_child"],
+                again=again,
             )
         office = offered.result["to"]["organisation"]
         self.wrote(HOTLINE, f'offers it to the competence "csam, FR": that is {office}', offered)
@@ -380,7 +389,7 @@ class Scenario:
                 office.consult(self.first_handoff, self.first[OCRVP], "assessment", "one more look")
             except RequestRefused as refused:
                 self.refused(OCRVP, "consults what it had closed", refused)
-        handoff = self._offer_to_the_mandate()
+        handoff = self._offer_to_the_mandate("its unit asked for one of its own")
         self.take_on(OFMIN, handoff, self.second[OFMIN], "child_safeguarded")
         self._show_outcome(handoff)
         with self.stage.client(OFMIN) as office:
@@ -399,8 +408,9 @@ class Scenario:
                 self.case,
                 self.second[HOTLINE],
                 organisation=ABROAD,
-                groups=["items", "classifications", "statements", "basis"],
+                groups=["items", "classifications", "subjects", "basis"],
                 purpose=["remove"],
+                country_reason="the host says that it is in Belgium",
             )
         self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
         self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
@@ -431,7 +441,7 @@ class Scenario:
         self.take_on(OFMIN, new, self.first[OFMIN], None)
         with self.stage.client(OCRVP) as office:
             opened = office.consult(
-                self.open_handoff, self.first[OCRVP], "quality", "to hand it over"
+                self.open_handoff, self.first[OCRVP], "assessment", "to hand it over"
             )
             told = f"still opens what it had accepted (until {READ_UNTIL})"
             self.wrote(OCRVP, told, opened.written)

@@ -13,6 +13,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import PERCEPTUAL, is_sealed
 from gateway.domain.case_media import media_errors
+from gateway.domain.conditions import FORCES, WITH_FORCE
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -54,6 +55,7 @@ from gateway.domain.vocabulary import (
     StatementKind,
     SubjectCategory,
     Urgency,
+    UrgencyReason,
     YesNoUnknown,
     is_final,
     needs_led_regime,
@@ -81,19 +83,37 @@ class ElementMarking(StrictSchema):
     handling = field.words(Handling, required=False)
 
 
-class Embargo(StrictSchema):
-    """Police first, until a day (R7): ``until`` is the first day without it."""
+class EmbargoTerms(StrictSchema):
+    """What an embargo forbids, and until when; ``until`` is the first day without it."""
 
     no_notice_to_host = StrictBoolean(required=True)
     no_publication = StrictBoolean(required=True)
     until = field.day()
-    reason = field.word(EmbargoReason)
-    set_by = field.slug()
 
     @validates_schema
     def _forbids_something(self, data: dict[str, Any], **_: Any) -> None:
         if not (data["no_notice_to_host"] or data["no_publication"]):
             raise ValidationError("must forbid a notice to the host, a publication, or both")
+
+
+class Embargo(EmbargoTerms):
+    """Police first, until a day (R7)."""
+
+    reason = field.word(EmbargoReason)
+    set_by = field.slug()
+
+
+class ConditionForce(StrictSchema):
+    """What obliges to a condition of use, as its originator says: an article, or an agreement."""
+
+    force = field.word(FORCES)
+    reference = field.free(100, lines=False)
+
+
+Force = field.schema_of(
+    "Force", {name: field.part(ConditionForce, required=False) for name in WITH_FORCE}
+)
+"""The conditions to which more obliges than the originator's request (LED Art. 9(3))."""
 
 
 class CaseMarking(StrictSchema):
@@ -108,6 +128,7 @@ class CaseMarking(StrictSchema):
     release_to = StrictArray(field.slug())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
+    force = field.part(Force, required=False)
     review_on = field.day(required=False)
     erase_on = field.day()
     retention_rule = field.free(100, lines=False, required=False)
@@ -118,6 +139,8 @@ class CaseMarking(StrictSchema):
         errors = {}
         if data["onward"] == "listed_only" and not data["release_to"]:
             errors["release_to"] = ["must name somebody when onward is listed_only"]
+        if "embargo" in data.get("force", {}) and "embargo" not in data:
+            errors["force"] = ["must not state the force of an embargo that is not there"]
         if data.get("review_on", "") > data["erase_on"]:
             errors["review_on"] = ["must not be after erase_on"]
         if errors:
@@ -372,6 +395,7 @@ class CaseDocument(StrictSchema):
     reporter = field.part(Reporter)
     matter = field.words(Matter, least=1)
     urgency = field.word(Urgency)
+    urgency_reason = field.word(UrgencyReason, required=False)
     items = _sealable(Item)
     statements = _sealable(Statement)
     subjects = _sealable(Subject)

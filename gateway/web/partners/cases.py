@@ -8,10 +8,13 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS
+from gateway.domain.organisation import FUNCTIONS, format_competence
 from gateway.domain.refusals import (
+    AlreadyOffered,
     EditConflict,
     InvalidDocument,
     NoCompetentOrganisation,
+    NotAddressable,
     NothingToOffer,
     OpenHandoffs,
     SecondPersonRequired,
@@ -96,22 +99,23 @@ class ConsultationBody(StrictSchema):
 
 
 class CompetenceAddress(StrictSchema):
-    """A mandate by matter and territory; the gateway finds who holds it on the reference date."""
+    """A competence, by default to receive; the gateway finds its holder on the reference date."""
 
+    function = field.word(FUNCTIONS, required=False)
     matter = field.word(Matter)
     territory = field.territory()
 
 
 class AddressBody(StrictSchema):
-    """One recipient: an organisation, or whoever holds a competence."""
+    """One recipient: an organisation, the holder of a competence, or one of its holders."""
 
     organisation = field.slug(required=False)
     competence = fields.Nested(CompetenceAddress())
 
     @validates_schema
-    def _names_one(self, data: dict[str, Any], **_: Any) -> None:
-        if len(data) != 1:
-            raise ValidationError("must have either an organisation or a competence")
+    def _names_somebody(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("must have an organisation, a competence, or both")
 
 
 class PreviewBody(StrictSchema):
@@ -125,6 +129,8 @@ class PreviewBody(StrictSchema):
     purpose = field.several(field.word(Purpose), least=1)
     expires_at = field.moment(required=False)
     note = field.free(300, required=False)
+    again = field.free(300, required=False)
+    country_reason = field.free(300, required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
@@ -144,7 +150,7 @@ class OfferBody(PreviewBody):
 
 
 class CasesQuery(StrictSchema):
-    """A page of one's own cases, by id."""
+    """A page of one's own cases, by age."""
 
     after = field.uuid(required=False)
     limit = field.limit()
@@ -272,7 +278,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def list_(call: Call) -> dict[str, Any]:
-    """List one's own cases by id, with their routing fields; never content."""
+    """List one's own cases by age, with their routing fields; never content."""
     after = call.query.get("after")
     found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)
@@ -302,7 +308,12 @@ def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
 
 
-_ADDRESSING = (NoCompetentOrganisation, SeveralCompetentOrganisations, NothingToOffer)
+_ADDRESSING = (
+    NoCompetentOrganisation,
+    SeveralCompetentOrganisations,
+    NotAddressable,
+    NothingToOffer,
+)
 
 
 @writes(
@@ -313,7 +324,7 @@ _ADDRESSING = (NoCompetentOrganisation, SeveralCompetentOrganisations, NothingTo
     body=OfferBody(),
     status=201,
     signed=signed_requests.OFFER,
-    refusals=(*CONTENT, *_ADDRESSING),
+    refusals=(*CONTENT, *_ADDRESSING, AlreadyOffered),
 )
 def offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
@@ -345,15 +356,18 @@ def preview(call: Call) -> Preview:
 
 def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
     competence = body["to"].get("competence")
+    key = format_competence(**{"function": "receive", **competence}) if competence else None
     expires_at = body.get("expires_at")
     return OfferRequest(
         handoff=handoff,
         by=body["by"],
         purpose=tuple(body["purpose"]),
         organisation=body["to"].get("organisation"),
-        competence=(competence["matter"], competence["territory"]) if competence else None,
+        competence=key,
         groups=tuple(body.get("groups", ())),
         digests=tuple(body.get("digests", ())),
         expires_at=parse_timestamp(expires_at) if expires_at else None,
         note=body.get("note"),
+        again=body.get("again"),
+        country_reason=body.get("country_reason"),
     )

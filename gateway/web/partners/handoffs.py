@@ -1,7 +1,7 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from marshmallow import fields
@@ -9,18 +9,34 @@ from marshmallow import fields
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.refusals import ConditionsMismatch
-from gateway.domain.vocabulary import Handling, PermittedActions, Purpose
+from gateway.domain.refusals import ConditionsMismatch, SecondPersonRequired
+from gateway.domain.vocabulary import (
+    Attribution,
+    EmbargoReason,
+    Handling,
+    Matter,
+    PermittedActions,
+    Purpose,
+    Urgency,
+)
 from gateway.exchange import handoffs
-from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView
 from gateway.exchange.signed_requests import ANSWER
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
+from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import CONSULTATION_BODY, opening
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
+
+
+class EmbargoSource(StrictSchema):
+    """Who set the embargo, and why; only public authorities read it."""
+
+    reason = field.word(EmbargoReason)
+    set_by = field.slug()
 
 
 class ConditionsBody(StrictSchema):
@@ -32,22 +48,37 @@ class ConditionsBody(StrictSchema):
     permitted_actions = field.word(PermittedActions)
     purpose = field.several(field.word(Purpose), least=1)
     erase_on = field.day()
+    handling_note = field.free(1001, required=False)
+    attribution = field.word(Attribution, required=False)
+    embargo = field.part(EmbargoTerms, required=False)
+    embargo_source = field.part(EmbargoSource, required=False)
+    force = field.part(Force, required=False)
+    transfer_tool = field.free(200, lines=False, required=False)
+
+
+class ReviewBody(StrictSchema):
+    """A review of what was consulted in imminent danger before acceptance."""
+
+    by = field.staff()
+    reason = field.free(200, required=False)
 
 
 class HandoffsQuery(StrictSchema):
-    """A page of the handoffs received (in) or sent (out), oldest first."""
+    """A page of the handoffs received (in) or sent (out), by urgency, then due time."""
 
     box = field.word(("in", "out"), required=False)
     state = field.word(HandoffState, required=False)
-    after = field.uuid(required=False)
+    urgency = field.word(Urgency, required=False)
+    matter = field.word(Matter, required=False)
+    overdue = field.word(("true",), required=False)
+    after = field.place(required=False)
     limit = field.limit()
 
 
 def _body(kind: AnswerKind) -> StrictSchema:
     """The body of an answer, after the table of its fields."""
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
-    schema = StrictSchema.from_dict({"by": field.staff(), **named}, name=f"{kind.name.title()}Body")
-    return cast(StrictSchema, schema())
+    return field.schema_of(f"{kind.name.title()}Body", {"by": field.staff(), **named})()
 
 
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
@@ -59,6 +90,13 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     ),
     FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
+    FieldType.RESERVATION: lambda one: field.part(
+        field.schema_of(
+            "Reservation",
+            {"condition": field.word(one.words), "legal_basis": field.free(one.longest)},
+        ),
+        required=one.required,
+    ),
 }
 
 
@@ -102,20 +140,41 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
+@writes(
+    "POST /handoffs/<uuid:handoff>/review",
+    "handoff.review",
+    "handoffs.answer",
+    "Reviewed",
+    body=ReviewBody(),
+    refusals=(SecondPersonRequired,),
+)
+def review(call: Call, handoff: UUID) -> WriteResult:
+    """Review, as a second person, what was consulted in imminent danger before acceptance."""
+    asked = ReviewRequest(call.body["by"], call.body.get("reason"))
+    return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
+
+
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
 def list_(call: Call) -> dict[str, Any]:
-    """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
-    after, state = call.query.get("after"), call.query.get("state")
+    """List the handoffs received (`box=in`, the default) or sent (`box=out`).
+
+    By urgency, then due time. The first page counts those that wait for an answer.
+    """
+    state, urgency = call.query.get("state"), call.query.get("urgency")
     asked = {"box": "in", **call.query}
     found = handoffs.page(
         call.ports,
         call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
-        after=UUID(after) if after else None,
+        urgency=Urgency(urgency) if urgency else None,
+        matter=call.query.get("matter"),
+        overdue="overdue" in call.query,
+        after=call.query.get("after"),
         limit=asked["limit"],
     )
-    return page("/handoffs", found, asked)
+    totals = {} if found.waiting is None else {"waiting": found.waiting}
+    return {**page("/handoffs", found, asked), **totals}
 
 
 @endpoint(

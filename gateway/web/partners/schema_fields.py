@@ -8,11 +8,12 @@ definition, and only who sends faults pays for a walk that collects them.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
@@ -292,8 +293,14 @@ def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False)
     return StrictArray(part(schema), least=least, required=required)
 
 
+def schema_of(name: str, named: Mapping[str, fields.Field[Any]]) -> type[StrictSchema]:
+    """A schema of fields that follow from a table."""
+    return cast(type[StrictSchema], StrictSchema.from_dict(dict(named), name=name))
+
+
 several = StrictArray
 whole = StrictInteger
+boolean = StrictBoolean
 
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -315,7 +322,10 @@ moment = partial(
         format="date-time",
     ),
 )
+place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
+jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
@@ -334,9 +344,7 @@ ip = partial(
     StrictString,
     Validator(lambda v: None if is_ip(v) else "must be an IP address in its shortest form"),
 )
-tlp = partial(
-    StrictString, _but("CLEAR", "must not be CLEAR: a case is never for everybody", CASE_TLP)
-)
+tlp = partial(StrictString, among(CASE_TLP))
 national = partial(
     StrictString,
     _but(

@@ -20,6 +20,7 @@ _FULL: dict[str, Any] = {
     "reporter": {"anonymous": True, "feedback_requested": False},
     "matter": ["csam"],
     "urgency": "normal",
+    "urgency_reason": "child_located",
     "items": [
         {
             "id": ITEM,
@@ -116,7 +117,7 @@ _FULL: dict[str, Any] = {
                 "child_modelling": "no",
                 "live_stream": "no",
             },
-            "marking": {"tlp": "GREEN"},
+            "marking": {"tlp": "AMBER+STRICT"},
         },
     ],
     "marking": {
@@ -135,6 +136,7 @@ _FULL: dict[str, Any] = {
             "reason": "preserve",
             "set_by": "police-a",
         },
+        "force": {"embargo": {"force": "law", "reference": "LED art. 9(3)"}},
         "review_on": "2026-06-30",
         "erase_on": "2026-12-31",
         "retention_rule": "policy 4.2",

@@ -115,7 +115,7 @@ def test_other_elements_are_not_sealed(name):
     ("changes", "place"),
     [
         ({"kind": "fact"}, "kind"),
-        ({"marking": {"tlp": "GREEN"}}, "marking"),
+        ({"marking": {"tlp": "AMBER"}}, "marking"),
         ({"category": "victim"}, "category"),
         ({"sealed_to": "Police A"}, "sealed_to"),
         ({"sealed_to": None}, "sealed_to"),
@@ -164,6 +164,14 @@ def test_the_example_has_every_field_of_the_profile():
 
     written = {step for p in FULL_PLACES for step in steps(p) if isinstance(step, str)}
     assert set(names(CASE)) == written
+
+
+def test_no_force_is_stated_of_an_embargo_that_is_not_there():
+    case = full_case()
+    del case["marking"]["embargo"]
+    with pytest.raises(CaseInvalid) as refused:
+        load_case(case)
+    assert [pointer for pointer, _ in refused.value.errors] == ["/marking/force"]
 
 
 def test_what_is_disclosed_is_what_the_profile_has():
@@ -290,6 +298,7 @@ WRONG = [
     ("/classifications/1/attributes/gender", "f"),
     ("/classifications/1/attributes/virtual", True),
     ("/marking/tlp", "CLEAR"),
+    ("/marking/tlp", "GREEN"),
     ("/marking/tlp", "amber"),
     ("/marking/tlp", "AMBER-STRICT"),
     ("/marking/handling", ["H0", "H0"]),

@@ -58,6 +58,31 @@ def test_an_offer_is_accepted_in_part_by_naming_groups(office, handoff):
     assert said(answer)["groups"] == ["items"]
 
 
+def test_an_acceptance_may_have_one_reservation(office, handoff):
+    reservation = {"condition": "erase_on", "legal_basis": "kept for the limitation period"}
+    asked = acceptance(office, handoff, reservation=reservation)
+    answer = office.post(f"/handoffs/{handoff}/acceptance", asked)
+    assert said(answer)["reservation"] == reservation
+
+
+@each(
+    "reservation, pointer",
+    [
+        ({"condition": "onward"}, "/reservation/legal_basis"),
+        ({"condition": "the weather", "legal_basis": "x"}, "/reservation/condition"),
+        ({"condition": "onward", "legal_basis": "x" * 301}, "/reservation/legal_basis"),
+        ([{"condition": "onward", "legal_basis": "x"}], "/reservation"),
+    ],
+)
+def test_a_reservation_names_one_condition_and_its_legal_basis(
+    office, handoff, reservation, pointer
+):
+    asked = acceptance(office, handoff, reservation=reservation)
+    answer = office.post(f"/handoffs/{handoff}/acceptance", asked)
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json["errors"]] == [pointer]
+
+
 ANSWERS: list[tuple[str, dict[str, Any], str]] = [
     ("decline", {"by": "officer-1", "reason": "not ours"}, "declined"),
     ("redirection", {"by": "officer-1", "reason": "not ours",
@@ -214,7 +239,7 @@ def test_a_handoff_shows_its_routing_fields_and_never_content(office, handoff):
     assert answer.status_code == 200
     assert answer.json["state"] == "accepted"
     shown = {one.name for one in sd_jwt.parse(answer.json["routing"]).disclosures}
-    assert shown == {"matter", "urgency"}
+    assert shown == {"matter", "urgency", "attribution"}
 
 
 def test_what_was_received_and_what_was_sent_are_two_boxes(line, office, hotline, handoff):

@@ -111,6 +111,10 @@ def test_elements_and_properties_are_disclosures(line, hotline):
     refused(sent(properties, arrays[1:]))
     refused(sent(properties[1:], arrays, matter=said["matter"]))
     refused(sent([*properties, ("more", 1)], arrays))
+    terms = {"no_notice_to_host": True, "no_publication": True, "until": "2026-04-01"}
+    source = {"reason": "judge", "set_by": OFMIN}
+    refused(sent([*properties, ("embargo", terms | source)], arrays))
+    refused(sent([*properties, ("embargo", terms), ("embargo_source", terms | source)], arrays))
     assert sent(properties, arrays).status_code == 201
 
 

@@ -1,0 +1,138 @@
+"""Whom an offer is for: the holder of a competence, those of items in other countries (R8), and
+whom to address instead where a child is in danger and the offer is refused."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.handoff import OfferAddress
+from gateway.domain.hosting_country import CountryMatch, split_by_country
+from gateway.domain.organisation import (
+    Mandate,
+    Organisation,
+    format_competence,
+    parse_competence,
+    resolve_competence,
+)
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.results import Addressee, ItemElsewhere
+from gateway.kernel.transact import RequestContext
+
+MOST_NAMED = 3
+"""Organisations named beside the refusal of an offer about an imminent danger."""
+
+
+def resolve(
+    context: RequestContext, organisation: str | None, competence: str | None
+) -> OfferAddress:
+    """The recipient of an offer: the organisation itself, or the holder of the competence on the
+    reference date (R11), which is then recorded.
+
+    Raises NoCompetentOrganisation and SeveralCompetentOrganisations.
+    """
+    named = parse_competence(competence or "")
+    if named is None:
+        return OfferAddress(str(organisation))
+    function, matter, _ = named
+    holders = context.work.organisations.holders(function, matter)
+    key = format_competence(*named)
+    mandate = resolve_competence(holders, key, context.today.day, organisation)
+    return OfferAddress(mandate.organisation, mandate.key, mandate.registration_event)
+
+
+# --- R8: items of other countries ---
+
+
+@dataclass(frozen=True)
+class ItemsByCountry:
+    """Which of the selected items a removal offer leaves out: those ``elsewhere``, whose digests
+    are ``left_out``. ``match`` is what policy compares. For other offers: none."""
+
+    match: CountryMatch = CountryMatch.HERE
+    left_out: frozenset[str] = frozenset()
+    elsewhere: tuple[ItemElsewhere, ...] = ()
+    uncertain: tuple[str, ...] = ()
+
+
+def items_by_country(
+    context: RequestContext,
+    verified: VerifiedSdJwt,
+    selected: Callable[[DisclosedValue], bool],
+    recipient: Organisation,
+    day: date,
+    *,
+    explained: bool,
+) -> ItemsByCountry:
+    """Split the selected items of a removal offer by country.
+
+    The recipient's are those of the countries for which it holds take_down in a matter of the
+    case; with a competence to route, also those that nobody removes. ``explained``: a reason was
+    given why those of uncertain country are for it.
+    """
+    matters = verified.content["matter"]
+    own = recipient.competences_on(day)
+    removing = list(_holding(context, "take_down", matters, day))
+    routing = list(_holding(context, "route", matters, day))
+    routes = any(key.startswith(f"route/{matter}/") for key in own for matter in matters)
+
+    def serves(country: str) -> bool:
+        keys = {format_competence("take_down", matter, country) for matter in matters}
+        return bool(keys & own) or (routes and all(c.territory != country for c in removing))
+
+    placed = [one for one in verified.placed if one.name == "items" and one.in_array]
+    digests = {str(one.value["id"]): one.digest for one in placed}
+    chosen = {str(one.value["id"]) for one in placed if selected(one)}
+    split = split_by_country([one.value for one in placed], chosen, serves)
+    elsewhere = []
+    for item, country in split.elsewhere:
+        there = [one for one in removing if one.territory == country]
+        holders = [Addressee(one.organisation, one.key) for one in there or routing]
+        elsewhere.append(ItemElsewhere(UUID(item), country, not there, holders))
+    return ItemsByCountry(
+        split.match(explained=explained),
+        frozenset(digests[item] for item, _ in split.elsewhere),
+        tuple(elsewhere),
+        split.uncertain,
+    )
+
+
+def _holding(
+    context: RequestContext, function: str, matters: Sequence[str], day: date
+) -> Iterator[Mandate]:
+    for matter in matters:
+        held = context.work.organisations.holders(function, matter)
+        yield from (one for one in held if one.period.holds(day))
+
+
+# --- An imminent danger ---
+
+
+def help_in_danger(
+    context: RequestContext, content: Mapping[str, Any], organisation: str | None, key: str | None
+) -> dict[str, Any]:
+    """What the refusal of an offer says where a child is in danger: whom to address instead of
+    the one that was tried, nearest first, and which numbers to call. Nothing for other cases.
+
+    Public authorities alone are named: no declared interest closes these (R9).
+    """
+    if content["urgency"] != "imminent_danger":
+        return {}
+    asked = parse_competence(key or "")
+    near = asked[2] if asked else context.organisation.country
+    found = list[tuple[bool, Addressee]]()
+    for function in ("receive", "investigate"):
+        for one in _holding(context, function, content["matter"], context.today.day):
+            holder = context.require(one.organisation)
+            tried = (one.organisation, one.key) == (organisation, key)
+            reachable = context.work.organisations.has_system(holder.slug)
+            own = holder.slug == context.caller.organisation
+            if holder.public_authority and reachable and not tried and not own:
+                found.append((one.territory != near, Addressee(holder.slug, one.key)))
+    found.sort(key=itemgetter(0))  # stable: those of one distance stay in their order
+    return {
+        "instead": [addressee for _, addressee in found[:MOST_NAMED]],
+        "emergency_numbers": context.ports.emergency_numbers,
+    }

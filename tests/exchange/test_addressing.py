@@ -1,0 +1,267 @@
+"""Whom a case is for: any function, one of several holders, and the country of each item (R8)."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.refusals import (
+    AlreadyOffered,
+    Forbidden,
+    NoCompetentOrganisation,
+    SeveralCompetentOrganisations,
+)
+from gateway.evidence import sd_jwt
+from gateway.exchange import cases, offers
+from gateway.exchange.cases import Submission
+from gateway.kernel.results import to_json
+from tests import answers
+from tests.founding import (
+    ABROAD,
+    CLEARED,
+    CSAM_FR,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    case_content,
+    offer_of,
+    offered,
+    refused_without_event,
+    revised,
+    shown,
+    submitted,
+)
+
+NL, US = "018f0000-0000-7000-8000-000000000101", "018f0000-0000-7000-8000-000000000102"
+
+
+def mandate(gateway: Founded, slug: str, key: str) -> None:
+    function, matter, territory = key.split("/")
+    named = {"function": function, "matter": matter, "territory": territory}
+    gateway.administer("mandate.grant", slug, **named, legal_act="act", start="2026-01-01")
+
+
+def refusal(gateway: Founded, case: Any, **offer: Any) -> Any:
+    wanted = offer_of(gateway, **offer)
+    at = UUID(case.result["case"])
+    return gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), at, wanted).refusal
+
+
+# --- functions and several holders ---------------------------------------------------------------
+
+
+def test_a_competence_of_any_function_is_addressed(gateway):
+    mandate(gateway, ABROAD, "protect/csam/BE")
+    to = offered(gateway, to="protect/csam/BE").result["to"]
+    assert (to["organisation"], to["competence"]) == (ABROAD, "protect/csam/BE")
+
+
+def test_one_of_several_holders_is_addressed_by_name_beside_the_competence(gateway):
+    mandate(gateway, OCRVP, CSAM_FR)
+    case = submitted(gateway)
+    refused = refusal(gateway, case)
+    assert isinstance(refused, SeveralCompetentOrganisations)
+    assert "ocrvp, ofmin" in refused.detail
+    for organisation in (OCRVP, OFMIN):
+        to = offered(gateway, case, organisation=organisation).result["to"]
+        assert (to["organisation"], to["competence"]) == (organisation, CSAM_FR)
+
+
+def test_who_does_not_hold_the_competence_is_not_addressed_for_it(gateway):
+    refused = refusal(gateway, submitted(gateway), organisation=ABROAD)
+    assert isinstance(refused, NoCompetentOrganisation)
+    assert OFMIN in refused.detail
+
+
+# --- R8 ------------------------------------------------------------------------------------------
+
+
+def url(name: str, country: str | None, **more: Any) -> dict[str, Any]:
+    found = {"id": name, "kind": "url", "value": f"https://{name[-3:]}.example/", **more}
+    seen = {"country": country, "observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    return found | ({"hosting": [seen]} if country else {})
+
+
+def hosted(gateway: Founded, nl: str | None = "NL", us: str | None = "US") -> Any:
+    """A case with an item in each of two countries."""
+    items = [url(NL, nl, is_source=True), url(US, us)]
+    about = {**case_content(gateway.new_id())["classifications"][0], "about": NL}
+    return submitted(gateway, items=items, classifications=[about])
+
+
+REMOVAL: dict[str, Any] = {"purpose": ("remove",), "to": ABROAD}
+
+
+def given(offer: Any, case: Any) -> set[str]:
+    """The ids of the items that an offer gives."""
+    named = set(offer.result["permitted_disclosures"])
+    placed = sd_jwt.read_stored(case.result["document"]).placed
+    return {one.value["id"] for one in placed if one.name == "items" and one.digest in named}
+
+
+def test_a_removal_offer_takes_the_items_of_the_country_and_lists_the_rest(gateway):
+    mandate(gateway, ABROAD, "take_down/csam/NL")
+    mandate(gateway, OFMIN, "take_down/csam/US")
+    case = hosted(gateway)
+    offer = offered(gateway, case, **{**REMOVAL, "to": "take_down/csam/NL"})
+    assert given(offer, case) == {NL}
+    assert offer.result["withheld_groups"] == []
+    assert offer.result["elsewhere"] == [
+        {
+            "item": US,
+            "country": "US",
+            "orphan": False,
+            "holders": [{"organisation": OFMIN, "competence": "take_down/csam/US"}],
+        }
+    ]
+
+
+def test_the_same_request_again_gets_the_same_list(gateway):
+    mandate(gateway, ABROAD, "take_down/csam/NL")
+    case, key = hosted(gateway), gateway.key()
+    asked = (caller(HOTLINE), key, UUID(case.result["case"]), offer_of(gateway, **REMOVAL))
+    first, again = (gateway.do(offers.offer, *asked) for _ in range(2))
+    assert first.result == again.result
+    assert first.result["elsewhere"]
+
+
+def test_a_preview_lists_the_same(gateway):
+    mandate(gateway, ABROAD, "take_down/csam/NL")
+    case = UUID(hosted(gateway).result["case"])
+    seen = offers.preview(gateway.ports, caller(HOTLINE), case, offer_of(gateway, **REMOVAL))
+    assert [(one["item"], one["country"]) for one in to_json(seen)["elsewhere"]] == [(US, "US")]
+
+
+def test_where_no_item_is_of_the_country_the_refusal_lists_the_holders(gateway):
+    mandate(gateway, OFMIN, "take_down/csam/US")
+    refused = refusal(gateway, hosted(gateway), **REMOVAL)
+    assert isinstance(refused, Forbidden)
+    assert refused.rules == ("R8.country",)
+    assert [(one["country"], one["orphan"]) for one in to_json(refused.help)["elsewhere"]] == [
+        ("NL", True),
+        ("US", False),
+    ]
+
+
+def test_an_item_of_nobodys_country_goes_to_who_routes(gateway):
+    mandate(gateway, ABROAD, "route/csam/BE")
+    mandate(gateway, OFMIN, "take_down/csam/US")
+    case = hosted(gateway)
+    offer = offered(gateway, case, **REMOVAL)
+    assert given(offer, case) == {NL}
+    assert [one["item"] for one in offer.result["elsewhere"]] == [US]
+
+
+def test_an_orphan_is_listed_with_who_routes_it(gateway):
+    mandate(gateway, ABROAD, "route/csam/BE")
+    mandate(gateway, OFMIN, "take_down/csam/US")
+    offer = offered(gateway, hosted(gateway), to=CSAM_FR, purpose=("remove",))
+    (orphan,) = offer.result["elsewhere"]
+    assert (orphan["item"], orphan["orphan"]) == (NL, True)
+    assert orphan["holders"] == [{"organisation": ABROAD, "competence": "route/csam/BE"}]
+
+
+def test_an_uncertain_country_asks_for_a_reason_which_both_sides_read(gateway):
+    mandate(gateway, ABROAD, "take_down/csam/NL")
+    case = hosted(gateway, us=None)
+    refused = refusal(gateway, case, **REMOVAL)
+    assert refused.rules == ("R8.country_uncertain",)
+    assert list(refused.help["uncertain"]) == [US]
+    offer = offered(gateway, case, **REMOVAL, country_reason="the registrar is Dutch")
+    assert given(offer, case) == {NL, US}
+    assert shown(offer.receipt)["reason"] == "the registrar is Dutch"
+    words = {d.name: d.value for d in sd_jwt.parse(offer.result["offer"]).disclosures}
+    assert words["country_reason"] == "the registrar is Dutch"
+
+
+def test_other_purposes_know_no_country(gateway):
+    case = hosted(gateway)
+    offer = offered(gateway, case, to=ABROAD)
+    assert given(offer, case) == {NL, US}
+    assert offer.result["elsewhere"] == []
+
+
+def test_a_platform_is_given_a_notice_wherever_its_items_are(gateway):
+    entry = {"name": "P", "kind": "provider", "public_authority": False, "regimes": ["gdpr"]}
+    gateway.administer("organisation.admit", "platform", **entry, country="IE")
+    seat = {"membership": "associate", "decision_ref": "board"}
+    gateway.administer("membership.grant", "platform", **seat, start="2020-01-01")
+    gateway.administer("system.register", "platform", system="desk", scopes=["handoffs.answer"])
+    case = hosted(gateway)
+    assert given(offered(gateway, case, to="platform", purpose=("remove",)), case) == {NL, US}
+
+
+# --- the same version again ----------------------------------------------------------------------
+
+
+def test_the_same_version_is_offered_again_only_with_a_reason(gateway):
+    case = submitted(gateway)
+    offered(gateway, case)
+    asked = (caller(HOTLINE), gateway.key(), UUID(case.result["case"]))
+    refused_without_event(gateway, AlreadyOffered, offers.offer, *asked, offer_of(gateway))
+    again = offered(gateway, case, again="the first went to a desk that is closed")
+    assert shown(again.receipt)["reason"] == "the first went to a desk that is closed"
+
+
+def test_what_was_closed_is_not_offered_again_without_a_reason(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    asked = (caller(HOTLINE), gateway.key(), UUID(case.result["case"]), offer_of(gateway))
+    refused_without_event(gateway, AlreadyOffered, offers.offer, *asked)
+
+
+def test_another_version_and_what_was_declined_are_offered_without_a_reason(gateway):
+    case = submitted(gateway)
+    first = UUID(offered(gateway, case).result["handoff"])
+    offered(gateway, revised(gateway, case))
+    reply = answers.said("officer-1", reason="not ours")
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), first, reply)
+    other = submitted(gateway)
+    second = UUID(offered(gateway, other).result["handoff"])
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), second, reply)
+    offered(gateway, other)
+
+
+# --- R3: rights that rest on mandates alone ------------------------------------------------------
+
+
+def end(gateway: Founded) -> None:
+    gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
+
+
+def test_a_mandate_in_one_matter_opens_no_submission_in_another(gateway):
+    content = case_content(gateway.new_id(), matter=["csam", "bullying"])
+    asked = (caller(OFMIN), gateway.key(), Submission("officer-1", content, CLEARED))
+    refused = gateway.refusal(cases.submit, *asked)
+    assert refused.refusal.rules == ("R3.membership.submit",)
+
+
+@pytest.mark.parametrize(
+    ("action", "rule"),
+    [
+        (lambda g, case: (cases.consult, g.key(), case, OPENING), "R3.membership.consult"),
+        (lambda g, case: (offers.offer, g.key(), case, offer_of(g, ABROAD)), "R3.membership.offer"),
+    ],
+    ids=["consult", "offer"],
+)
+def test_a_mandate_that_ended_opens_ones_own_case_no_more(gateway, action, rule):
+    case = UUID(submitted(gateway, originator=OFMIN).result["case"])
+    end(gateway)
+    function, *asked = action(gateway, case)
+    assert gateway.refusal(function, caller(OFMIN), *asked).refusal.rules == (rule,)
+
+
+def test_a_mandate_that_ended_leaves_the_duty_to_correct(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    end(gateway)
+    assert revised(gateway, case, originator=OFMIN).result["version"] == 2
+
+
+def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
+    case = submitted(gateway, matter=["bullying"])
+    gateway.do(cases.consult, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), OPENING)
