@@ -461,7 +461,7 @@ def seal(
     to: str,
     out: Path,
 ) -> None:
-    """Seal elements of a case to one organisation before you submit it.
+    """Seal elements of a case before you submit it.
 
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
@@ -505,7 +505,7 @@ def reseal(
     confirm: tuple[str, ...],
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
-    """Seal elements of CASE to another organisation, in a new version.
+    """Seal elements of CASE to another, in a new version.
 
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
     only the previous recipient can open them. Your case is consulted for it, which is an event.

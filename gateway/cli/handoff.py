@@ -459,9 +459,9 @@ for _kind in PARTIES_ANSWERS:
 def review(
     gateway: Gateway, handoff: UUID, by: str, reason: str | None
 ) -> tuple[ConfirmedWrite, str]:
-    """Review what was consulted in imminent danger before acceptance.
+    """Review what was consulted before acceptance.
 
-    A second person does so; the originator is not told.
+    In imminent danger that is possible. A second person reviews it; the originator is not told.
     """
     written = gateway.review(handoff, by, reason)
     return written, f"{len(written.result['consultations'])} consultations reviewed"
