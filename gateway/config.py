@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
+from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DUE, FOLLOW_UP
 from gateway.domain.vocabulary import Urgency
 
@@ -268,6 +269,13 @@ class Config:
         "Whether cases, offers and answers count only when their author signed them: adds the\n"
         "policies of policies/optional/signed. Every member then needs a document key.",
         False,
+    )
+    consultations: ConsultationNotice = _setting(  # noqa: RUF009 - likewise
+        "policy.consultations",
+        setting_validators.word(ConsultationNotice),
+        "Of which consultations by law enforcement a private originator learns: none, the first\n"
+        "of each handoff, or each. During an embargo of none.",
+        ConsultationNotice.FIRST,
     )
     simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise
         "demo.simulated_reference_date",

@@ -4,11 +4,15 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SQLITE = "sqlite:///"
 POSTGRESQL = "postgresql+psycopg://"
 FILE = "file:"
+
+Word = TypeVar("Word", bound=StrEnum)
 
 _HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
@@ -61,6 +65,17 @@ def local(value: object) -> str:
         if host not in ("127.0.0.1", "::1", "localhost"):
             raise ValueError("must be a loopback address, or unix:/path of a socket")
     return bind
+
+
+def word(words: type[Word]) -> Callable[[object], Word]:
+    """One of the words of an enumeration."""
+
+    def check(value: object) -> Word:
+        if value not in list(words):
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return words(str(value))
+
+    return check
 
 
 def integer(low: int, high: int) -> Callable[[object], int]:

@@ -136,7 +136,7 @@ class Offers(Directory):
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
         """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
         asked = {"case": spelled(case), "by": by, **_terms_of(terms)}
-        return self._exchange.read("handoff.offer", "/handoffs/preview", asked)
+        return self._exchange.read("handoff.preview", "/handoffs/preview", asked)
 
     def offer(
         self,

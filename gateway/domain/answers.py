@@ -15,8 +15,10 @@ from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import (
     DELAY_CODES,
+    ON_REQUISITION,
     OPEN,
     OUTCOMES,
+    RELEASABLE,
     Handoff,
     HandoffAction,
     HandoffState,
@@ -55,6 +57,7 @@ class AnswerField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each.
+    ``outside``: of an outcome of the police, who is not of the police reads it too.
     """
 
     name: str
@@ -63,6 +66,7 @@ class AnswerField:
     required: bool = False
     longest: int = 0
     words: tuple[str, ...] = ()
+    outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,8 @@ _KINDS = (
         "handoff.outcome_reported",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
-        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
+        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow. The "
+        "code more_needed is a question to the originator, and no order.",
         path="outcomes",
         fields=(
             AnswerField(
@@ -193,14 +198,61 @@ _KINDS = (
                 words=tuple(sorted(OUTCOMES)),
             ),
             AnswerField("items", FieldType.IDS, "The item that it is about."),
-            AnswerField("note", FieldType.TEXT, "A note to the originator.", longest=500),
+            AnswerField(
+                "note",
+                FieldType.TEXT,
+                "A note to the originator; of the police, only police read it.",
+                longest=500,
+            ),
+            AnswerField(
+                "to_originator",
+                FieldType.TEXT,
+                "A word to the originator. It may be read by a private organisation: no person, no "
+                "act of procedure.",
+                longest=300,
+                outside=True,
+            ),
+            AnswerField(
+                "release",
+                FieldType.WORD,
+                "What an originator outside the police may read in place of the code.",
+                words=RELEASABLE,
+                outside=True,
+            ),
+            AnswerField(
+                "what",
+                FieldType.WORD,
+                "With more_needed: what is asked for.",
+                words=(*ON_REQUISITION, "other"),
+                outside=True,
+            ),
+            AnswerField(
+                "text",
+                FieldType.TEXT,
+                "With more_needed: which, in words.",
+                longest=300,
+                outside=True,
+            ),
+            AnswerField(
+                "until",
+                FieldType.TIME,
+                "With more_needed: by when an answer would help.",
+                outside=True,
+            ),
+            AnswerField(
+                "requisition",
+                FieldType.TEXT,
+                "With more_needed: the reference of the requisition, or the word none.",
+                longest=200,
+                outside=True,
+            ),
             AnswerField(
                 "evidence_ref",
                 FieldType.TEXT,
                 "The number of the file that holds the evidence.",
                 longest=200,
             ),
-            _WHY_IF_SAID,
+            replace(_WHY_IF_SAID, about="Why; of the police, only police read it."),
         ),
     ),
     AnswerKind(

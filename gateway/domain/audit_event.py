@@ -119,6 +119,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
+    "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
@@ -186,6 +187,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
+    "audit.inform": ("audit.informed", Operation.LOG_ACCESS),
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
@@ -197,10 +199,11 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
-"""Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content), except ``audit.search``, which is
-always one. The last ten are the gateway's own: its founding, the lost log that it continues, a
-step of its keys or of its issuing authority, a database that two administrators vouch for, the
-certificate that the holder of the issuing key made, a certificate's end that comes near, a
-conformance run that is passed with its last step, the status that goes with a first certificate,
-and a succession that was approved; so are the answers that the gateway makes."""
+"""Each action and the event that it becomes, whatever its result; read actions become one only when
+they are refused (a read that is allowed opens no content), and so does a preview; except
+``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
+ten are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
+its issuing authority, a database that two administrators vouch for, the certificate that the holder
+of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
+its last step, the status that goes with a first certificate, and a succession that was approved; so
+are the answers that the gateway makes."""

@@ -56,14 +56,21 @@ OUTCOMES = frozenset(
         "child_safeguarded", "victim_identified", "suspect_identified",
         "reported_to_lea", "reported_to_isp", "removed", "unavailable", "moved", "not_illegal",
         "content_removed", "access_disabled", "account_suspended", "account_terminated",
-        "refused", "no_reply",
+        "refused", "no_reply", "more_needed", "assessment_not_confirmed",
     }
 )  # fmt: skip
 DELAY_CODES = frozenset(
     {"judicial_authorisation", "information_awaited", "workload", "technical", "other"}
 )
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
-SHOWN_TO_ALL = frozenset({"received"})
+SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})
+"""What every reader reads of an outcome of the police; the rest is in gateway/domain/outcome.py."""
+
+RELEASABLE = ("closed_with_result", "closed_without_result", "in_progress")
+"""What the police may release in place of a code that stays with the police."""
+
+ON_REQUISITION = ("preservation", "source_log", "victim_contact")
+"""What more is needed that nobody gives by mere request: the question says on which requisition."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +193,3 @@ def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
     return any(
         answer.move in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY) for answer in answers
     )
-
-
-def outcome_code_for(code: str, *, reader_is_police: bool, author_is_police: bool) -> str:
-    """What a reader outside a police outcome's visibility sees of it: received, or closed (R5)."""
-    if reader_is_police or not author_is_police or code in SHOWN_TO_ALL:
-        return code
-    return "closed" if code in POLICE_ONLY_OUTCOMES | {"no_further_action"} else "received"

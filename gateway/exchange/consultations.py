@@ -64,8 +64,9 @@ def record_consultation(
     reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
     context.about = EventSubject(handoff=handoff, case_digest=version.digest)
+    informed = any(party.role == "originator" for party in parties)
     context.work.handoffs.add_consultation(
-        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)))
+        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)), informed)
     )
     context.record(
         parties,

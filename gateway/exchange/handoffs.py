@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
@@ -18,13 +19,13 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
-    outcome_code_for,
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
+from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -171,6 +172,8 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+    if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
     if "items" in asked.fields:
         _check_items(context, found, asked.fields["items"])
     if not asked.kind.accepts:
@@ -297,7 +300,7 @@ def consult(
             withheld_groups=withheld_groups,
             binding=versions.binding,
             handoff=handoff,
-            parties=_parties(found),
+            parties=_parties_of_consultation(context, found, versions.measures),
         )
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
@@ -308,6 +311,21 @@ def consult(
         return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
 
     return transact(ports, caller, request, act, replay)
+
+
+def _parties_of_consultation(
+    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
+) -> tuple[Party, ...]:
+    """The recipient, which opens the content, and the originator where it is informed."""
+    originator = context.require(handoff.originator)
+    informed = informs_originator(
+        context.ports.consultations,
+        originator_is_public=originator.public_authority,
+        reader_is_police="led" in context.organisation.regimes,
+        embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
+        informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
+    )
+    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
 @dataclass(frozen=True)
@@ -566,28 +584,30 @@ def _shown_answer(
     if answer.author == context.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.document)
-    readable = [d for d in document.disclosures if d.name != "by"]
-    outcome = answer.move is HandoffAction.OUTCOME
-    code = next((d.value for d in readable if outcome and d.name == "code"), None)
-    seen = None if code is None else _code_for(context, answer, code, measures)
-    if seen != code:  # every other field might reveal the outcome (R5)
-        readable = []
-    text = document.present([d.digest for d in readable]).compact()
-    return replace(shown, document=text, code=seen)
+    readable: Mapping[str, Any] = {
+        d.name: d.value for d in document.disclosures if d.name and d.name != "by"
+    }
+    seen = None
+    if answer.move is HandoffAction.OUTCOME:
+        seen, readable = _outcome_for(context, answer, readable, measures)
+    digests = [d.digest for d in document.disclosures if d.name in readable]
+    return replace(shown, document=document.present(digests).compact(), code=seen)
 
 
-def _code_for(
-    context: RequestContext, answer: HandoffAnswer, code: str, measures: Sequence[Measure]
-) -> str:
-    """While an embargo holds, a private reader learns of no outcome more than its arrival (R7)."""
-    author = context.require(answer.author)
+def _outcome_for(
+    context: RequestContext,
+    answer: HandoffAnswer,
+    fields: Mapping[str, Any],
+    measures: Sequence[Measure],
+) -> tuple[str, Mapping[str, Any]]:
+    """An outcome's code and fields as the caller may read them (R5)."""
+    author, reader = context.require(answer.author), context.organisation
     embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
-    if embargoed and not context.organisation.public_authority:
-        return "received"
-    return outcome_code_for(
-        code,
-        reader_is_police="led" in context.organisation.regimes,
+    return outcome_as_read(
+        fields,
         author_is_police="led" in author.regimes,
+        reader_is_police="led" in reader.regimes,
+        embargoed=embargoed and not reader.public_authority,
     )
 
 

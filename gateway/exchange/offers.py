@@ -173,7 +173,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
-    request = ActionRequest("handoff.offer", offer.by)
+    request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     address = draft.inputs.address
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)

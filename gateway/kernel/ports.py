@@ -15,6 +15,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
+from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
@@ -305,6 +306,9 @@ class HandoffStore(Protocol):
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
+
+    def was_informed_of_consultation(self, handoff: UUID) -> bool:
+        """Whether the originator is a party of a consultation of the handoff."""
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
@@ -720,7 +724,8 @@ class Ports:
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
-    urgency, ``follow_up`` that for the second person after break-glass.
+    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
+    of which ones by the police a private originator learns.
     """
 
     issuer: str
@@ -741,3 +746,4 @@ class Ports:
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
     follow_up: timedelta = FOLLOW_UP
+    consultations: ConsultationNotice = ConsultationNotice.FIRST

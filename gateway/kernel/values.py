@@ -99,13 +99,17 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Consultation:
-    """Content that was opened: by which event, of which version, and the digests shown."""
+    """Content that was opened: by which event, of which version, and the digests shown.
+
+    ``informed``: the originator is a party of the event.
+    """
 
     event: UUID
     organisation: str
     handoff: UUID | None
     case_digest: str
     shown: tuple[str, ...]
+    informed: bool
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,11 @@ _ANSWERS = (
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
+_WAS_INFORMED = (
+    select(consultation.c.event)
+    .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
+    .limit(1)
+)
 _ADD_CONSULTATION = insert_new(consultation)
 
 
@@ -275,6 +280,9 @@ class SqlHandoffs:
         if not self._transaction.changed(_ADD_CONSULTATION, vars(consultation)):
             raise AlreadyExists("this consultation is recorded already")
 
+    def was_informed_of_consultation(self, handoff: UUID) -> bool:
+        return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
+
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
         return row and Consultation(
@@ -283,6 +291,7 @@ class SqlHandoffs:
             handoff=row.handoff,
             case_digest=row.case_digest,
             shown=row.shown,
+            informed=row.informed,
         )
 
     def _add_answer(self, answer: HandoffAnswer) -> None:

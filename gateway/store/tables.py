@@ -459,6 +459,8 @@ consultation = Table(
     Column("handoff", Uuid),  # NULL when the originator opened its own case
     Column("case_digest", TEXT, nullable=False),
     Column("shown", TextList, nullable=False),
+    Column("informed", Boolean, nullable=False),
+    Index("consultation_of_handoff", "handoff"),
 )
 
 # --- Conformance runs: test data, owned by the organisation that shows what it can ---------------

@@ -1,4 +1,4 @@
-"""A handoff: every state with every move by every party, and what a reader sees of an outcome."""
+"""A handoff: every state with every move by every party, and when it is due."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,14 +9,12 @@ import pytest
 from gateway.domain.answers import MOVES, move
 from gateway.domain.handoff import (
     OPEN,
-    OUTCOMES,
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
-    outcome_code_for,
     was_accepted,
 )
 from gateway.domain.refusals import WrongState
@@ -170,28 +168,3 @@ def test_a_place_is_read_as_it_was_written_and_in_no_other_way(cursor):
     assert HandoffPlace.read(str(place)) == place
     with pytest.raises(ValueError):
         HandoffPlace.read(cursor)
-
-
-TOLD_AS_CLOSED = {
-    "child_safeguarded",
-    "victim_identified",
-    "suspect_identified",
-    "no_further_action",
-}
-
-
-@each("code", sorted(OUTCOMES))
-def test_a_private_member_sees_of_a_police_outcome_only_received_or_closed(code):
-    seen = outcome_code_for(code, reader_is_police=False, author_is_police=True)
-    assert seen == ("closed" if code in TOLD_AS_CLOSED else "received")
-
-
-@each("code", sorted(OUTCOMES))
-@each("author_is_police", [True, False])
-def test_the_police_see_every_outcome(code, author_is_police):
-    assert outcome_code_for(code, reader_is_police=True, author_is_police=author_is_police) == code
-
-
-@each("code", sorted(OUTCOMES))
-def test_outcomes_of_private_members_are_for_all_parties(code):
-    assert outcome_code_for(code, reader_is_police=False, author_is_police=False) == code

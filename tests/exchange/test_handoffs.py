@@ -366,6 +366,33 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     assert set(shown(receipt)) == {"party", "sequence"}
 
 
+def test_a_question_reaches_the_hotline_and_what_is_not_for_it_stays_with_the_police(gateway):
+    handoff = accepted(gateway)
+    question = {"what": "source_log", "text": "of that hour", "requisition": "2026/7"}
+    said = {"code": "more_needed", "to_originator": "thank you", **question}
+    answer(gateway, "outcome", handoff, note="we have a suspect", **said)
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    assert outcome["code"] == "more_needed"
+    assert said_in(gateway, outcome["document"]) == said
+
+
+def test_what_the_police_release_stands_in_place_of_the_code(gateway):
+    handoff = accepted(gateway)
+    answer(gateway, "outcome", handoff, code="victim_identified", release="closed_with_result")
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    assert outcome["code"] == "closed_with_result"
+    assert said_in(gateway, outcome["document"]) == {"release": "closed_with_result"}
+
+
+def test_a_question_without_what_it_asks_for_changes_nothing(gateway):
+    handoff = accepted(gateway)
+    size = gateway.size()
+    with pytest.raises(ValidationFailed) as refused:
+        answer(gateway, "outcome", handoff, code="more_needed")
+    assert [pointer for pointer, _ in refused.value.errors] == ["/what"]
+    assert gateway.size() == size
+
+
 def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
     case = submitted(gateway, originator=OFMIN)
     handoff = accepted(

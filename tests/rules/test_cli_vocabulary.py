@@ -26,7 +26,6 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
-        "preview": "handoff.offer, decided and not made",
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},

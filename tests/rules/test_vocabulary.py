@@ -36,10 +36,11 @@ GATEWAYS_OWN = {
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.apply",
+    "audit.inform",
 }
 """Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
 when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, and what a succession does that was planned and approved."""
+last step, what a succession does that was planned and approved, what members learn of audits."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -56,6 +57,9 @@ BY_SYSTEMS = {
 DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
 """Asked of policy beside an action: for each kind of element, for what goes before a second
 person."""
+
+REFUSED_AS = {"handoff.preview"}
+"""Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, measures),
@@ -98,7 +102,7 @@ READS = {
 
 
 def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
-    assert policy().actions - DECIDED_ONLY == EVENT_TYPES.keys() - GATEWAYS_OWN
+    assert policy().actions - DECIDED_ONLY == EVENT_TYPES.keys() - GATEWAYS_OWN - REFUSED_AS
 
 
 @each("action", sorted(EVENT_TYPES.keys() - GATEWAYS_OWN))

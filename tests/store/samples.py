@@ -244,8 +244,9 @@ def accepted(handoff: Handoff) -> tuple[Handoff, HandoffAnswer]:
 
 def consultation(handoff: Handoff) -> Consultation:
     """What the recipient opened."""
+    shown = ("digest-b", "digest-a")
     return Consultation(
-        new_id(), handoff.recipient, handoff.id, handoff.case_digest, ("digest-b", "digest-a")
+        new_id(), handoff.recipient, handoff.id, handoff.case_digest, shown, informed=True
     )
 
 

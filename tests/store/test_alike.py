@@ -134,7 +134,7 @@ WRITES: dict[str, Operation] = {
     "offer": offer,
     "reply": reply,
     "consult": lambda w, a, b, c: w.handoffs.add_consultation(
-        Consultation(numbered(a), SLUGS[b], numbered(c), "digest", ("x",) * c)
+        Consultation(numbered(a), SLUGS[b], numbered(c), "digest", ("x",) * c, bool(c % 2))
     ),
     "remember": lambda w, a, b, c: w.retries.add(
         IdempotencyRecord(SLUGS[a], str(b), b"f", numbered(c))
@@ -170,6 +170,7 @@ READS: dict[str, Operation] = {
     ),
     "open": lambda w, a, b, c: w.handoffs.open_of(SLUGS[a], numbered(b)),
     "consultation": lambda w, a, b, c: w.handoffs.consultation(numbered(a)),
+    "told": lambda w, a, b, c: w.handoffs.was_informed_of_consultation(numbered(a)),
     "retry": lambda w, a, b, c: w.retries.get(SLUGS[a], str(b)),
     "client keys": lambda w, a, b, c: list(w.organisations.client_keys(SLUGS[a], "intake")),
     "revoked token": lambda w, a, b, c: w.revoked_tokens.has(str(a)),

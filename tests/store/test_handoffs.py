@@ -229,6 +229,20 @@ def test_the_open_handoffs_of_a_case_are_counted(store, stored_case):
         assert work.handoffs.open_of("abroad", stored_case.id) == 0
 
 
+def test_whether_the_originator_was_told_of_a_consultation_is_known_for_each_handoff(
+    store, stored_case
+):
+    offers = handoff(stored_case), handoff(stored_case)
+    stored(store, *offers)
+    (made, _), (other, _) = offers
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.add_consultation(replace(consultation(made), informed=False))
+        assert not work.handoffs.was_informed_of_consultation(made.id)
+        work.handoffs.add_consultation(consultation(made))
+        assert work.handoffs.was_informed_of_consultation(made.id)
+        assert not work.handoffs.was_informed_of_consultation(other.id)
+
+
 def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     opened = consultation(made)
