@@ -13,7 +13,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Many images set it; then every process of the tests would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi requirements clean
+.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -83,6 +83,18 @@ format: $(VENV)/dev.stamp ## Format the code
 openapi: $(VENV)/dev.stamp ## Write docs/openapi.json anew
 	@$(BIN)/python -m gateway.web.openapi docs/openapi.json
 
+$(VENV)-docs/docs.stamp: requirements/docs.txt
+	@test -x $(VENV)-docs/bin/python || $(PYTHON) -m venv $(VENV)-docs
+	@$(VENV)-docs/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs: $(VENV)-docs/docs.stamp ## The documents as a site with search, build/site; every link is checked
+	@$(VENV)-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env \
+		-c deploy/site -d build/doctrees . build/site
+
+man: $(VENV)/run.stamp ## Write the manual page of the command, build/casegate.1
+	@$(BIN)/python deploy/man.py build/casegate.1
+
 bench: $(VENV)/dev.stamp ## What a handoff costs in processor time, beside servers that do less
 	@$(BIN)/python -m bench
 
@@ -92,6 +104,8 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra server --group build --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.txt
 
+	uv pip compile --group docs --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/docs.txt
 	uv pip compile --group fuzz --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
 	echo 'sslyze>=6.3' | uv pip compile - --universal --python-version 3.11 \
@@ -101,4 +115,4 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/peers/$$name.txt; done
 
 clean: ## Remove what was made here: environment, caches, demonstration
-	rm -rf $(VENV) $(VENV)-scan .venv-peers $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-scan $(VENV)-docs .venv-peers build $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

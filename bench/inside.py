@@ -52,7 +52,7 @@ from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.evidence import base64url
 from gateway.exchange import erasure
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.values import CaseVersion
+from gateway.kernel.values import CaseVersion, HandoffFilter
 from gateway.keys import KeyPurpose, load_key
 
 _BATCH = 200  # filled cases of one transaction
@@ -186,7 +186,7 @@ _Pattern = tuple[Case, CaseVersion, Handoff, HandoffAnswer]
 
 def _pattern(ports: Ports, recipient: str) -> _Pattern:
     with ports.begin(TransactionMode.READ) as work:
-        for handoff in work.handoffs.page(recipient, "in", None, None, 1):
+        for handoff in work.handoffs.page(recipient, "in", HandoffFilter(), None, 1):
             case = work.cases.get(handoff.originator, handoff.case)
             version = work.cases.version(handoff.case_digest)
             if case is not None and version is not None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -55,6 +56,9 @@ class Hooks(Protocol):
     def met(self, trouble: str) -> None:
         """A connection came to no answer of the application."""
 
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        """The last numbers of organisations' streams."""
+
 
 def make_app(part: Audience, gateway: wiring.GatewayRuntime) -> Flask:
     """The app of one audience."""
@@ -74,6 +78,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
         attestation_keys=keys.attest.jwks(),
+        notification_keys=keys.notification.jwks(),
         log_key=keys.log.vkey,
         peer_der=PeerSource.for_bind(bind).der,
         header_refused=HeaderRefused,
@@ -135,6 +140,7 @@ def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
         largest_body=config.body_bytes,
         on_fork=hooks.on_fork,
         on_worker_exit=hooks.on_worker_exit,
+        heads=hooks.heads,
         met=partial(_met, hooks, SecurityLog(sys.stderr, wiring.now), part),
         describe=partial(_describe, config),
     )

@@ -10,13 +10,16 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
+from gateway.domain.consultation import ConsultationNotice
+from gateway.domain.duty import DUE, FOLLOW_UP
+from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
@@ -59,6 +62,19 @@ def _setting(
     """Declare a field of `Config` by its ``section.key``; a secret one is not ``shown``."""
     return dataclasses.field(
         repr=shown, metadata={"setting": (*name.split("."), check, about, default)}
+    )
+
+
+_HOUR = timedelta(hours=1)
+
+
+def _due(urgency: Urgency, further: str = "") -> Any:
+    """Declare the time to answer an offer of one class of urgency."""
+    return _setting(
+        f"due.{urgency}",
+        setting_validators.integer(1, 24 * 31),
+        f"Hours in which the answer to an offer of the class {urgency} is due.{further}",
+        DUE[urgency] // _HOUR,
     )
 
 
@@ -216,12 +232,50 @@ class Config:
         "By default those of France: police, European emergency number, children in danger.",
         ("17", "112", "119"),
     )
+    receivers_ca_path: str | None = _setting(
+        "notifications.ca_file",
+        setting_validators.text,
+        "The file of the certificate authorities that receivers of notifications are believed\n"
+        "by (PEM). Left out, those of the system.",
+        None,
+    )
+    private_receivers: bool = _setting(
+        "notifications.private_addresses",
+        setting_validators.boolean,
+        "Whether notifications may be sent to addresses of this host and of private networks.\n"
+        "Otherwise they may not: the address of a receiver must be no way into your network.",
+        False,
+    )
+    mail_command: tuple[str, ...] | None = _setting(
+        "notifications.mail_command",
+        setting_validators.command,
+        "A program of yours, without a shell, that tells members of what is urgent or overdue:\n"
+        'as in ["/usr/local/bin/notify"]. It gets one line of JSON, and nothing of a case.',
+        None,
+    )
+    due_imminent_danger: int = _due(Urgency.IMMINENT_DANGER, "\nConventions of this gateway.")
+    due_urgent: int = _due(Urgency.URGENT)
+    due_priority: int = _due(Urgency.PRIORITY)
+    due_normal: int = _due(Urgency.NORMAL)
+    due_second_person: int = _setting(
+        "due.second_person",
+        setting_validators.integer(1, 72),
+        "Hours in which a second person follows, where one person acted in imminent danger.",
+        FOLLOW_UP // _HOUR,
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,
         "Whether cases, offers and answers count only when their author signed them: adds the\n"
         "policies of policies/optional/signed. Every member then needs a document key.",
         False,
+    )
+    consultations: ConsultationNotice = _setting(  # noqa: RUF009 - likewise
+        "policy.consultations",
+        setting_validators.word(ConsultationNotice),
+        "Of which consultations by law enforcement a private originator learns: none, the first\n"
+        "of each handoff, or each. During an embargo of none.",
+        ConsultationNotice.FIRST,
     )
     simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise
         "demo.simulated_reference_date",
@@ -230,6 +284,11 @@ class Config:
         "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
         None,
     )
+
+    @property
+    def due(self) -> Mapping[Urgency, timedelta]:
+        """The time to answer an offer, by urgency."""
+        return {one: timedelta(hours=getattr(self, f"due_{one}")) for one in Urgency}
 
     @property
     def offline(self) -> Path:
@@ -265,6 +324,11 @@ class Config:
     def metrics_folder(self) -> Path:
         """The folder in which the processes count together, absolute."""
         return self.folder / self.metrics_path
+
+    @property
+    def receivers_ca(self) -> Path | None:
+        """The file of the authorities that receivers are believed by, absolute."""
+        return None if self.receivers_ca_path is None else self.folder / self.receivers_ca_path
 
     @property
     def database_file(self) -> Path | None:

@@ -43,6 +43,7 @@ class KeyPurpose(StrEnum):
 
     TOKEN = "token"  # access tokens  # noqa: S105 - the name of a purpose, not a secret
     ATTEST = "attest"  # documents that the gateway signs for an organisation
+    NOTIFICATION = "notification"  # what organisations hear of their events
     LOG = "log"  # checkpoints of the transparency log
     PERSON = "person"  # approvals by a named person
     DOCUMENT = "document"  # a member's own cases, offers and answers
@@ -53,6 +54,7 @@ class KeyPurpose(StrEnum):
 ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
     KeyPurpose.TOKEN: (ES256,),
     KeyPurpose.ATTEST: (ES256,),
+    KeyPurpose.NOTIFICATION: (ES256,),
     KeyPurpose.LOG: (ED25519,),
     KeyPurpose.PERSON: (ED25519, ES256),
     KeyPurpose.DOCUMENT: (ES256, ED25519),
@@ -60,6 +62,10 @@ ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
     KeyPurpose.CLIENT: (ES256, ED25519),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
+
+
+GATEWAYS_OWN = (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.NOTIFICATION, KeyPurpose.LOG)
+"""The purposes of the keys that a gateway signs with, each in a folder of its own."""
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,27 @@ import fcntl
 import json
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
+from gateway.domain.notification import DeliveryState, DeliveryWay
+from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import erasure, succession_execution
+from gateway.exchange import duties, erasure, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -52,6 +56,7 @@ from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
+DELIVERY_CERTIFICATE = "deliver.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 RETRY_AFTER = timedelta(seconds=5)
 BATCHES = 20  # of erasures in one run: other duties wait
@@ -150,7 +155,7 @@ class Maintenance:
             return None
         except Exception as error:  # a database that restarts, a full disk, a defect
             failure = error
-            reason = error.detail if isinstance(error, Refusal) else _place(error)
+            reason = error.detail if isinstance(error, Refusal) else place_of(error)
             report = DutyReport((f"{duty.failing}: {reason}",))
         pause = min(duty.every, RETRY_AFTER) if failure else duty.every
         self._due[duty.name] = now if report.more else now + pause
@@ -235,9 +240,15 @@ def _is_newest(gateway: GatewayRuntime) -> bool:
 
 
 def renew_certificates(config: Config, authority: CertificateAuthority, now: datetime) -> None:
-    """Renew the listeners' certificates that end within ten days, or name other hosts."""
+    """Renew the gateway's certificates that end within ten days, or name other hosts.
+
+    The last one is that by which receivers know the gateway.
+    """
     renew_server(config.server / PUBLIC_CERTIFICATE, authority, config.public_names, now)
     renew_server(config.server / PARTNERS_CERTIFICATE, authority, config.partners_names, now)
+    names = (*config.public_names, system_uri(config.name, GATEWAY, "deliver"))
+    client, usage = config.server / DELIVERY_CERTIFICATE, ExtendedKeyUsageOID.CLIENT_AUTH
+    renew_server(client, authority, names, now, usage)
 
 
 def review_published(upkeep: Maintenance, now: datetime) -> DutyReport:
@@ -384,7 +395,7 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
         except (LogFrozen, HighWaterMarkUnavailable):
             raise
         except Exception as error:  # one succession must not keep the others
-            alarms.append(f"{name} is not carried out: {_place(error)}")
+            alarms.append(f"{name} is not carried out: {place_of(error)}")
             continue
         if due.missing:
             alarms.append(f"{name} is due, and waits for {' and '.join(due.missing)}")
@@ -393,6 +404,11 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
                 f"{name} cannot move everything now: see `casegate admin succession show`"
             )
     return DutyReport(tuple(alarms))
+
+
+def sweep_duties(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Remind of what is due, and record what is overdue."""
+    return DutyReport(more=duties.sweep(upkeep.gateway.ports))
 
 
 def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
@@ -433,11 +449,14 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     if upkeep.show is None:
         return DutyReport()
     gateway = upkeep.gateway
-    entries = waiting = signed = None
+    entries = waiting = overdue = signed = None
+    deliveries: Sequence[DeliveryState] | None = None
     high_water_mark_up = True
     try:
         with gateway.ports.begin(TransactionMode.READ) as work:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
+            deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
+            overdue = work.duties.overdue(now)
     except Exception:  # noqa: S110 - other duties say what is wrong with the database
         pass
     try:
@@ -456,7 +475,15 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         high_water_mark_up=high_water_mark_up,
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
+        overdue=overdue,
     )
+    if deliveries is not None:
+        health = replace(
+            health,
+            unacknowledged=sum(one.lag for one in deliveries),
+            refused=sum(one.refused for one in deliveries),
+            failing=sum(one.cursor.failures > 0 for one in deliveries),
+        )
     upkeep.show(health, now)
     return DutyReport()
 
@@ -504,6 +531,7 @@ DUTIES: tuple[Duty, ...] = (
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
+    Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
     Duty(
@@ -577,7 +605,7 @@ def _tell_new(alarms: Iterable[str], known: set[str], alarm: Callable[[str], Non
     return now
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """The kind of a failure and where it happened; its message may repeat secret values."""
     *_, frame = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"

@@ -100,6 +100,10 @@ class Counts:
         """The policy answered a question."""
         self._child("policy_decisions", action, "allowed" if allowed else "denied").inc()
 
+    def delivered(self, result: str, count: int) -> None:
+        """So many notifications were accepted or refused, or an attempt failed."""
+        self._child("notification_attempts", result).inc(count)
+
     def _child(self, name: str, *labels: str) -> Any:
         # The library's own look-up takes a lock; a child is made twice at worst.
         key = (name, *labels)
@@ -134,6 +138,10 @@ _MADE: Mapping[str, Callable[[], Any]] = {
         "casegate_write_seconds", "Seconds of a writing transaction: wait for the turn, commit.",
         ["process", "step"], registry=None, buckets=WRITE_SECONDS,
     ),
+    "notification_attempts": lambda: Counter(
+        "casegate_notification_attempts", "Notifications accepted or refused; failed attempts.",
+        ["process", "result"], registry=None,
+    ),
     "policy_decisions": lambda: Counter(
         "casegate_policy_decisions", "Answers of the policy.",
         ["process", "action", "result"], registry=None,
@@ -163,7 +171,10 @@ class Health:
     """How the gateway is, as maintenance sees it; None where that could not be found out.
 
     ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
-    first seen at ``signed_since``. ``ends`` are ends of certificates and lists, by their name.
+    first seen at ``signed_since``. Of notifications ``unacknowledged`` wait for their receivers,
+    ``refused`` are kept, and ``failing`` receivers do not answer. ``ends`` are ends of
+    certificates and lists, by their name. ``overdue`` counts the
+    duties that are past their due time.
     """
 
     entries: int | None
@@ -173,6 +184,10 @@ class Health:
     high_water_mark_up: bool
     waiting: int | None
     ends: Mapping[str, datetime]
+    unacknowledged: int | None = None
+    refused: int | None = None
+    failing: int | None = None
+    overdue: int | None = None
 
 
 class Gauges:
@@ -199,6 +214,10 @@ class Gauges:
             "log_frozen": int(health.frozen),
             "high_water_mark_up": int(health.high_water_mark_up),
             "certificate_requests_waiting": health.waiting,
+            "notifications_unacknowledged": health.unacknowledged,
+            "notifications_refused": health.refused,
+            "notification_receivers_failing": health.failing,
+            "duties_overdue": health.overdue,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
         for name, value in values.items():
@@ -216,7 +235,11 @@ _GAUGES: Mapping[str, str] = {
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",
     "high_water_mark_up": "1 when the log's high-water mark answers.",
+    "duties_overdue": "What parties of handoffs owe, past its due time.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
+    "notifications_unacknowledged": "Notifications that receivers have not acknowledged yet.",
+    "notifications_refused": "Notifications that receivers refused, and that are kept.",
+    "notification_receivers_failing": "Receivers whose last attempt got no answer.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
 }
 

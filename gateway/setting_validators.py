@@ -4,11 +4,15 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SQLITE = "sqlite:///"
 POSTGRESQL = "postgresql+psycopg://"
 FILE = "file:"
+
+Word = TypeVar("Word", bound=StrEnum)
 
 _HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
@@ -63,6 +67,17 @@ def local(value: object) -> str:
     return bind
 
 
+def word(words: type[Word]) -> Callable[[object], Word]:
+    """One of the words of an enumeration."""
+
+    def check(value: object) -> Word:
+        if value not in list(words):
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return words(str(value))
+
+    return check
+
+
 def integer(low: int, high: int) -> Callable[[object], int]:
     """A whole number from ``low`` to ``high``."""
 
@@ -100,6 +115,13 @@ def boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false, without quotes")
     return value
+
+
+def command(value: object) -> tuple[str, ...]:
+    """A command to run, without a shell: its program, and each argument, as texts of a list."""
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('must be a list of texts, as in ["/usr/local/bin/notify", "--short"]')
+    return tuple(text(one) for one in value)
 
 
 def time_zone(value: object) -> ZoneInfo:

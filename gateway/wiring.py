@@ -73,6 +73,7 @@ class SigningKeys:
 
     token: KeySet
     attest: KeySet
+    notification: KeySet
     log: NoteSigner
     fingerprint: bytes = field(repr=False)
     head: bytes = field(repr=False)
@@ -92,6 +93,7 @@ def load_keys(config: Config) -> SigningKeys:
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", KeyPurpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", KeyPurpose.ATTEST),
+        notification=keys.load_key_set(config.keys / "notification", KeyPurpose.NOTIFICATION),
         log=load_log_signer(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
         head=keys.load_secret(config.keys / HEAD_KEY_FILE),
@@ -177,6 +179,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         begin=continuity.begin,
         policy=policy if counts is None else CountedPolicy(policy, counts),
         attester=signing.attest.current,
+        notifier=signing.notification.current,
         checkpoint_signer=checkpoint_signer,
         keys=keyring,
         now=now,
@@ -191,6 +194,9 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             timedelta(days=config.embargo_longest_days),
         ),
         emergency_numbers=config.emergency_numbers,
+        due=config.due,
+        follow_up=timedelta(hours=config.due_second_person),
+        consultations=config.consultations,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

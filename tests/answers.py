@@ -45,7 +45,7 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     return act
 
 
-accept, decline, redirect, outcome, withdraw, close, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
+accept, decline, redirect, outcome, withdraw, close, delay, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
 acknowledge, apply, dispute, propose_correction = _ON_UPDATES
 
 _HEADING = inspect.signature(Heading).parameters.keys()

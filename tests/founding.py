@@ -124,7 +124,11 @@ def policy() -> CedarPolicy:
 @cache
 def key_of(name: str) -> SigningKey:
     """A key for each role, made once for all tests."""
-    purpose = {"attest": KeyPurpose.ATTEST, "log": KeyPurpose.LOG}.get(name, KeyPurpose.PERSON)
+    purpose = {
+        "attest": KeyPurpose.ATTEST,
+        "notification": KeyPurpose.NOTIFICATION,
+        "log": KeyPurpose.LOG,
+    }.get(name, KeyPurpose.PERSON)
     return generate_key(purpose)
 
 
@@ -497,6 +501,7 @@ def unfounded(
         begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
         attester=WatchedSigner(key_of("attest"), opened),
+        notifier=WatchedSigner(key_of("notification"), opened),
         checkpoint_signer=checkpoint_signer,
         keys=keys,
         now=clock,
@@ -632,7 +637,7 @@ def case_content(
         "intake_channel": "web_form",
         "reporter": {"anonymous": True, "feedback_requested": False},
         "matter": ["csam"],
-        "urgency": "urgent_indirect",
+        "urgency": "priority",
         "items": [
             {
                 "id": element_id("url"),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +120,9 @@ def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator
 
         def met(self, trouble: str) -> None: ...
 
+        def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+            return {}
+
     for part in Audience:
         describe = listener(part, gw.config, Hooks()).describe
         for status, slug in ((400, "malformed-request"), (431, "bad-request")):
@@ -183,6 +186,9 @@ def test_a_refused_handshake_is_counted_and_in_the_security_log_and_a_cut_line_o
 
         def met(self, trouble: str) -> None:
             counted.append(trouble)
+
+        def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+            return {}
 
     met = listener(Audience.PARTNERS, gw.config, Hooks()).met
     met("handshake-expired", "CERTIFICATE_VERIFY_FAILED (certificate has expired)")

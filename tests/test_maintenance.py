@@ -215,6 +215,7 @@ def test_after_a_long_pause_one_step_makes_everything_fresh(gw: Operator, pause:
     assert served(gw) == {
         "public.pem": NOW + pause + 30 * DAY,
         "partners.pem": NOW + pause + 30 * DAY,
+        "deliver.pem": NOW + pause + 30 * DAY,
     }
 
 

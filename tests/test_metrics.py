@@ -92,7 +92,7 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
     told = (
         "at = datetime(2026, 1, 2, tzinfo=UTC)\n"
         "gauges = metrics.Gauges()\n"
-        "gauges.show(Health(9, 8, at, True, True, 1, {'root': at}), at)\n"
+        "gauges.show(Health(9, 8, at, True, True, 1, {'root': at}, 5, 1, 2, 3), at)\n"
         "gauges.show(Health(9, None, None, False, False, None, {}), at)\n"
     )
     work(folder, 0, told)
@@ -102,6 +102,9 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
     assert value(folder, "casegate_log_frozen") == 0
     assert value(folder, "casegate_high_water_mark_up") == 0
     assert value(folder, "casegate_end_timestamp_seconds", what="root") == at
+    assert value(folder, "casegate_notifications_unacknowledged") == 5
+    assert value(folder, "casegate_notifications_refused") == 1
+    assert value(folder, "casegate_notification_receivers_failing") == 2
 
 
 def test_steps_of_writes_and_the_policy_s_answers_are_counted(folder: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import setting_validators
+from gateway.domain.consultation import ConsultationNotice
 from gateway.setting_validators import host_and_port
 
 
@@ -32,8 +33,11 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
         (setting_validators.address, "unix:run/x.sock", "absolute path"),
         (setting_validators.local, "0.0.0.0:9000", "loopback"),
         (setting_validators.integer(1, 64), True, "whole number from 1 to 64"),
+        (setting_validators.word(ConsultationNotice), "all", "one of none, first, each"),
         (setting_validators.seconds(0.5, 120), 0.4, "seconds from 0.5 to 120"),
         (setting_validators.boolean, "yes", "without quotes"),
+        (setting_validators.command, "/bin/true --quiet", "a list of texts"),
+        (setting_validators.command, [], "a list of texts"),
         (setting_validators.time_zone, "Paris", "IANA"),
         (setting_validators.log_origin, "https://gateway.example/log", "without scheme"),
         (setting_validators.database, "mysql://user:secret@host/name", "sqlite:///"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -126,6 +127,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Create signing and encryption keys for your organisation.",
     ),
+    "notification": Subcommand(
+        "gateway.cli.notification:notification",
+        PARTNERS,
+        "Poll or watch for events that concern you, and replay refused ones.",
+    ),
     "outbox": Subcommand(
         "gateway.cli.system:outbox",
         PARTNERS,
@@ -233,10 +239,21 @@ class LazyGroup(click.Group):
             # A missing part of our own is a defect: it must not look like a choice at installation.
             if missing.name is None or missing.name.partition(".")[0] == "gateway":
                 raise
+            if ctx.resilient_parsing:  # a shell that completes a line: there is nothing to tell
+                return None
             raise click.UsageError(
                 f"'{cmd_name}' needs the package '{missing.name}', which comes with"
                 " the server's part: pip install 'casegate[server]'"
             ) from missing
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, from the table alone, and the options."""
+        names = [
+            CompletionItem(name, help=one.about)
+            for name, one in sorted(SUBCOMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line, and whether it asks for machine output."""

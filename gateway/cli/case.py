@@ -33,7 +33,7 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
-from gateway.domain.case import is_sealed, sealed_parts
+from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
@@ -517,7 +517,7 @@ def seal(
     to: str,
     out: Path,
 ) -> None:
-    """Seal elements of a case to one organisation before you submit it.
+    """Seal elements of a case before you submit it.
 
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
@@ -561,7 +561,7 @@ def reseal(
     confirm: tuple[str, ...],
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
-    """Seal elements of CASE to another organisation, in a new version.
+    """Seal elements of CASE to another, in a new version.
 
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
     only the previous recipient can open them. Your case is consulted for it, which is an event.
@@ -750,7 +750,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     yield "Restrictions", list(_restrictions(content["marking"]))
     yield (
         "Matter",
-        [f"{format_value(content[n])} ({n})" for n in ("matter", "urgency") if n in content],
+        [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
     )
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]

@@ -73,7 +73,9 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
         print_json(found)
         return
     click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
-    print_fields({n: v for n, v in found.items() if n not in ("organisation", "name")})
+    reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
+    shown = {n: v for n, v in found.items() if n not in ("organisation", "name", "duty_contact")}
+    print_fields({**shown, "reached": reached})
 
 
 @partner_command(directory, _organisation)

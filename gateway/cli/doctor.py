@@ -31,6 +31,8 @@ from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
+from gateway.domain.duty import LONGEST_PAUSE
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
     HighWaterMarkUnavailable,
@@ -42,7 +44,6 @@ from gateway.evidence import event
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.keys import KeyPurpose
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
 from gateway.pki import publication
@@ -145,7 +146,7 @@ def _private(config: Config) -> list[Path]:
 
 def signing_keys(config: Config, now: datetime) -> Findings:
     """Whether the gateway's own keys are there, each of the right kind."""
-    for purpose in (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.LOG):
+    for purpose in keys.GATEWAYS_OWN:
         keys.load_key_set(config.keys / purpose, purpose)
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.load_secret(config.keys / name)
@@ -232,6 +233,18 @@ def clock(config: Config, now: datetime) -> Findings:
     yield Level.OK, "the clock is not behind the newest event"
 
 
+def due(config: Config, now: datetime) -> Findings:
+    """Whether parties of handoffs are late, and maintenance looks after it."""
+    with _read(config) as work:
+        overdue, clock = work.duties.overdue(now), work.duties.clock()
+    if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
+        yield (
+            Level.WARNING,
+            f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
+        )
+    yield Level.OK, f"{overdue} duties of members are overdue"
+
+
 def certificates(config: Config, now: datetime) -> Findings:
     """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
     findings = [
@@ -239,7 +252,11 @@ def certificates(config: Config, now: datetime) -> Findings:
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
         for sentence in publication.alarms(config.published, now)
     ]
-    for name in (maintenance.PUBLIC_CERTIFICATE, maintenance.PARTNERS_CERTIFICATE):
+    for name in (
+        maintenance.PUBLIC_CERTIFICATE,
+        maintenance.PARTNERS_CERTIFICATE,
+        maintenance.DELIVERY_CERTIFICATE,
+    ):
         findings += _listener_certificate(config.server / name, now)
     yield from findings or [
         (Level.OK, "authorities, lists and listeners' certificates are in force")
@@ -409,6 +426,24 @@ def registry(config: Config, now: datetime) -> Findings:
         yield Level.OK, "the registry is what the log's events say"
 
 
+def notifications(config: Config, now: datetime) -> Findings:
+    """Whether members' receivers answer, and what they refused."""
+    with _read(config) as work:
+        states = work.notifications.states(DeliveryWay.NOTIFICATION)
+    behind = [f"{one.cursor.organisation} ({one.lag})" for one in states if one.cursor.failures]
+    refused = [f"{one.cursor.organisation} ({one.refused})" for one in states if one.refused]
+    if behind:
+        named = ", ".join(behind)
+        yield Level.WARNING, f"receivers do not answer, and notifications wait: {named}"
+    if refused:
+        yield (
+            Level.WARNING,
+            f"receivers refused notifications, which are kept: {', '.join(refused)}",
+        )
+    if not behind and not refused:
+        yield Level.OK, "no receiver of notifications fails or refuses any"
+
+
 def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
@@ -511,9 +546,11 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     schema,
     administrators,
     clock,
+    due,
     log,
     registry,
     case_keys,
+    notifications,
     disk,
     policies,
 )

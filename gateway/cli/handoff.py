@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -45,7 +46,8 @@ from gateway.domain.answers import (
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import read_competence
-from gateway.domain.vocabulary import Purpose
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
 
 
@@ -156,6 +158,8 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
+            "not cleared": _uncleared(found),
+            "not on duty": _off_duty(found),
         }
     )
     for item in found["elsewhere"]:
@@ -199,12 +203,26 @@ def offer(
     )
     if result["withheld_groups"]:
         sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    if result["break_glass"]:
+        sentence += "; the case is not cleared: a second person must clear it now"
+    if _off_duty(result):
+        sentence += f"; not on duty: {_off_duty(result)}"
     if result["to_reseal"]:
         sentence += (
             f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
         )
     sentence += "".join(f"; {elsewhere(item)}" for item in result["elsewhere"])
     return written, sentence
+
+
+def _uncleared(offered: Mapping[str, Any]) -> str:
+    """What is missing where a case is offered in imminent danger before its clearance."""
+    return "when it is offered: a second person must follow" if offered["break_glass"] else ""
+
+
+def _off_duty(offered: Mapping[str, Any]) -> str:
+    """What to do where nobody is on duty at the recipient of an imminent danger."""
+    return "telephone the recipient" if offered.get("duty_contact") is False else ""
 
 
 @write_command(
@@ -256,25 +274,50 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         type=click.Choice([str(state) for state in HandoffState]),
         help="Only handoffs in this state.",
     ),
+    click.option(
+        "--urgency",
+        type=click.Choice([str(urgency) for urgency in Urgency]),
+        help="Only handoffs of this class of urgency.",
+    ),
+    click.option(
+        "--matter",
+        type=click.Choice([str(matter) for matter in Matter]),
+        help="Only handoffs of this matter.",
+    ),
+    click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, box: str, state: str | None) -> None:
+def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
-    The box "in" has those received, "out" those sent, both by age.
+    The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
+    no answer is owed the state stands in its place, last in its class.
     """
-    found = list(gateway.inbox(state) if box == "in" else gateway.outbox(state))
+    found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     other = "originator" if box == "in" else "recipient"
-    rows = [(_state(one), one["due_at"], one["handoff"], one[other]) for one in found]
-    print_items(as_json, found, ("state", "due", "handoff", "from" if box == "in" else "to"), rows)
+    rows = [(_urgency(one), _due(one), one["handoff"], one[other]) for one in found]
+    party = "from" if box == "in" else "to"
+    print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
 
 
-def _state(listed: Mapping[str, Any]) -> str:
-    """The state of a handoff in a list, what ended it if no answer did, and an update to answer."""
-    why = listed.get("ended_by")
-    state = f"{listed['state']} ({why.replace('_', ' ')})" if why else str(listed["state"])
-    owed = listed["acknowledge_by"]
-    return f"{state}, UPDATE to acknowledge by {owed}" if owed else state
+_SHORT = {"imminent_danger": "DANGER"}
+"""Classes of urgency that are too long for a column."""
+
+
+def _urgency(listed: Mapping[str, Any]) -> str:
+    return _SHORT.get(listed["urgency"], str(listed["urgency"]))
+
+
+def _due(listed: Mapping[str, Any]) -> str:
+    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    if listed["overdue"]:
+        return "OVERDUE"
+    if listed["due_at"]:
+        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+    if listed["acknowledge_by"]:
+        return f"UPDATE {parse_timestamp(listed['acknowledge_by']).astimezone(UTC):%m-%d %H:%M}"
+    state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
+    return str(state).replace("_", " ")
 
 
 @partner_command(handoff, handoff_argument)
@@ -297,8 +340,11 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
             "matter": routing.get("matter"),
             "urgency": routing.get("urgency"),
+            "urgent because": routing.get("urgency_reason"),
+            "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
             "acknowledge by": view["acknowledge_by"],
             "superseded by": _superseded(view.get("superseded")),
@@ -334,6 +380,15 @@ def _package(one: Mapping[str, Any]) -> str:
     kind = one["change"] or "first"
     noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
     return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
+
+
+def _overdue(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if one["overdue"] and one["closed_at"] is None
+    ]
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -385,7 +440,11 @@ def _answer_command(kind: AnswerKind) -> None:
             options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
             if not options.pop("yes"):
                 _agree(options["conditions"])
-        fields = {name: value for name, value in options.items() if value not in (None, ())}
+        fields = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in options.items()
+            if value not in (None, ())
+        }
         written = gateway.answer(kind.command, handoff, by, **fields)
         return written, f"handoff {handoff} is {written.result['state']}"
 
@@ -407,6 +466,7 @@ def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
 _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
+    FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),
@@ -441,6 +501,20 @@ def _agree(conditions: Mapping[str, Any]) -> None:
 
 for _kind in PARTIES_ANSWERS:
     _answer_command(_kind)
+
+
+@write_command(
+    handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
+)
+def review(
+    gateway: Gateway, handoff: UUID, by: str, reason: str | None
+) -> tuple[ConfirmedWrite, str]:
+    """Review what was consulted before acceptance.
+
+    In imminent danger that is possible. A second person reviews it; the originator is not told.
+    """
+    written = gateway.review(handoff, by, reason)
+    return written, f"{len(written.result['consultations'])} consultations reviewed"
 
 
 # --- Opening and proving -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Each process imports what its own part needs, and no other: the supervisor nearly nothing.
 # ruff: noqa: PLC0415
 
-PARTS = ("public", "partners", "maintain", "metrics")
+PARTS = ("public", "partners", "maintain", "deliver", "metrics")
 MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a certificate request
 
 
@@ -49,9 +49,10 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 def run(folder: Path, only: str | None, once: bool) -> None:
     """Run the gateway until Ctrl-C or SIGTERM; finish open requests first.
 
-    Three processes: the public listener, the partners' listener (client certificate required), and
-    maintenance, the only one that opens the issuing key. Where [metrics] bind is set, a fourth
-    serves the operator's metrics. Before the listeners open, the database schema is upgraded, and
+    Four processes: the public listener, the partners' listener (client certificate required),
+    maintenance, the only one that opens the issuing key, and delivery, the only one that calls out:
+    to members' receivers of notifications. Where [metrics] bind is set, a fifth serves the
+    operator's metrics. Before the listeners open, the database schema is upgraded, and
     what expired while the gateway was off is renewed.
     """
     if once and only != "maintain":
@@ -73,6 +74,8 @@ def run(folder: Path, only: str | None, once: bool) -> None:
                 _listen(config, only)
             case "metrics":
                 _show_numbers(config)
+            case "deliver":
+                _deliver(config)
             case _:
                 _maintain(config, once=once)
 
@@ -90,6 +93,7 @@ def _supervise(config: Config) -> int:
         ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
         ProcessSpec("partners", [*command, "partners"], lambda: _answers(config, "partners")),
         ProcessSpec("maintain", [*command, "maintain"]),
+        ProcessSpec("deliver", [*command, "deliver"]),
     ]
     if config.metrics_bind is not None:
         specs.append(ProcessSpec("metrics", [*command, "metrics"]))
@@ -145,6 +149,14 @@ class _Worker:
         if self._counts is not None:
             self._counts.met(trouble)
 
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        from gateway.kernel.ports import TransactionMode
+
+        if self._gateway is None:
+            return {}
+        with self._gateway.store.begin(TransactionMode.READ) as work:
+            return work.notifications.heads(organisations)
+
     def on_worker_exit(self) -> None:
         if self._gateway is not None:
             self._gateway.close()
@@ -161,6 +173,14 @@ def _maintain(config: Config, *, once: bool) -> None:
             config, lambda: pause(MAINTAIN_EVERY), alarm, once=once, show=show, counts=counts
         )
     )
+
+
+def _deliver(config: Config) -> None:
+    from gateway import delivery
+
+    alarm = logging.getLogger("casegate.deliver").warning
+    counts = _counting(config, "deliver")
+    _until_stopped(lambda pause: delivery.run(config, pause, alarm, counts))
 
 
 def _counting(config: Config, part: str, place: int = 0) -> "metrics.Counts | None":

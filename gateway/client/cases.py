@@ -180,7 +180,7 @@ class CaseClient(ClientBase):
         )
 
     def cases(self) -> Iterator[dict[str, Any]]:
-        """The member's own cases by id, routing fields only, page by page as they are iterated."""
+        """The member's own cases by age, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")
 
     def case(self, case: UUID | str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
+from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
@@ -366,7 +367,7 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
 ) -> None:
-    _, answer = open_answer(shown.get("document"), connection)
+    signed, answer = open_answer(shown.get("document"), connection)
     of = {one.signed.document.digest: one.offer for one in chain}
     offer = of.get(answer.offer_digest)
     bound = (answer.handoff, answer.case_digest, answer.package_digest)
@@ -379,6 +380,11 @@ def _check_shown_answer(
     require(shown_as, "an answer is shown as something else")
     party = kind.party(offer.author, offer.recipient)
     require(answer.author == party, "an answer is not by the party that may give it")
+    if "code" in shown:
+        fields = {placed.name: placed.value for placed in signed.verified.placed}
+        require(
+            shown["code"] in codes_shown_for(fields), "an outcome is shown as another than it says"
+        )
 
 
 def check_status(

@@ -25,6 +25,7 @@ from gateway.client.events import Auditing, Exports
 from gateway.client.handoffs import Offers
 from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
 from gateway.client.mirror import PublicLog
+from gateway.client.notifications import NotificationClient
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
 from gateway.client.staff import StaffClient
@@ -49,7 +50,9 @@ class Resent:
     refused: RequestRefused | None = None
 
 
-class Gateway(Sealing, Offers, Exports, SuccessionClient, StaffClient, Auditing):
+class Gateway(
+    Sealing, Offers, Exports, SuccessionClient, StaffClient, NotificationClient, Auditing
+):
     """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
 
     ``conformance`` are its conformance runs.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents
@@ -16,16 +16,28 @@ from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.organisation import competence_members, read_competence
 
 
+class BoxFilters(TypedDict, total=False):
+    """Which handoffs of a box are listed; what is None is not asked for."""
+
+    urgency: str | None
+    matter: str | None
+    overdue: bool
+
+
 class HandoffClient(ClientBase):
     """The handoffs that this member is a party of."""
 
-    def inbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """The handoffs received, oldest first, page by page as they are iterated."""
-        return self._box("in", state)
+    def inbox(
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
+    ) -> Iterator[dict[str, Any]]:
+        """The handoffs received, by urgency, then due time, page by page as they are iterated."""
+        return self._box("in", state, filters)
 
-    def outbox(self, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """The handoffs sent, oldest first, page by page as they are iterated."""
-        return self._box("out", state)
+    def outbox(
+        self, state: str | None = None, **filters: Unpack[BoxFilters]
+    ) -> Iterator[dict[str, Any]]:
+        """The handoffs sent, likewise."""
+        return self._box("out", state, filters)
 
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
@@ -54,7 +66,7 @@ class HandoffClient(ClientBase):
         offer: str | None = None,
         **fields: Any,
     ) -> ConfirmedWrite:
-        """Answer a handoff: decline, report_outcome, acknowledge, propose_correction or another.
+        """Answer a handoff: decline, report_outcome, delay, acknowledge or another.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
         are None are left out. ``offer`` is the digest of the offer that was read: where a newer one
@@ -79,6 +91,12 @@ class HandoffClient(ClientBase):
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
 
+    def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
+        """Review, as a second person, what was consulted in imminent danger before acceptance."""
+        asked = {"by": by} | ({} if reason is None else {"reason": reason})
+        path = f"/handoffs/{spelled(handoff)}/review"
+        return self._exchange.write("handoff.review", path, asked, spelled(handoff))
+
     def consult(
         self,
         handoff: UUID | str,
@@ -97,9 +115,11 @@ class HandoffClient(ClientBase):
         asked |= {} if package is None else {"package": package}
         return self._consult(handoff, self._view(handoff)[1], asked)
 
-    def _box(self, box: str, state: str | None) -> Iterator[dict[str, Any]]:
-        wanted = f"&state={quote(state)}" if state else ""
-        return self._exchange.items("handoff.read", f"/handoffs?box={box}{wanted}")
+    def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
+        wanted = {"box": box, "state": state, **filters}
+        wanted["overdue"] = "true" if filters.get("overdue") else None
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        return self._exchange.items("handoff.read", f"/handoffs?{query}")
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], tuple[VerifiedOffer, ...]]:
         """A handoff, and its offers, oldest first."""
@@ -173,7 +193,7 @@ class Offers(Directory, HandoffClient):
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
         """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
         asked = {"case": spelled(case), "by": by, **_terms_of(terms)}
-        return self._exchange.read("handoff.offer", "/handoffs/preview", asked)
+        return self._exchange.read("handoff.preview", "/handoffs/preview", asked)
 
     def offer(
         self,

@@ -32,6 +32,7 @@ from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.signature import PublicKey, public_keys
 from gateway.evidence.stream import StreamHead
 
 JSON = "application/json"
@@ -103,6 +104,14 @@ class Session:
             page = self.read(action, following)
             yield from list_of(page, "items")
             following = next_page(page, following)
+
+    def keys(self, path: str) -> Mapping[str, PublicKey]:
+        """A set of the gateway's public keys, from the partners' listener itself."""
+        reply = granted(self._access.send(HttpRequest("GET", path)))
+        try:
+            return public_keys(canonical.decode(reply.body))
+        except ValueError as error:
+            raise UnexpectedAnswer("the gateway does not show the keys it signs with") from error
 
     def write(
         self,

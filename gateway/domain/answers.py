@@ -14,9 +14,20 @@ from typing import Any, TypeVar
 
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
-from gateway.domain.handoff import AGREEMENTS, OPEN, OUTCOMES, Handoff, HandoffAction, HandoffState
+from gateway.domain.handoff import (
+    AGREEMENTS,
+    DELAY_CODES,
+    ON_REQUISITION,
+    OPEN,
+    OUTCOMES,
+    RELEASABLE,
+    Handoff,
+    HandoffAction,
+    HandoffState,
+)
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
 
@@ -31,11 +42,12 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first two, an array of text for the next
+    """What the value of a field is: JSON text for the first three, an array of text for the next
     two, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
+    TIME = "time"
     WORDS = "words"
     IDS = "ids"
     CONDITIONS = "conditions"
@@ -48,6 +60,7 @@ class AnswerField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each.
+    ``outside``: of an outcome of the police, who is not of the police reads it too.
     """
 
     name: str
@@ -56,6 +69,7 @@ class AnswerField:
     required: bool = False
     longest: int = 0
     words: tuple[str, ...] = ()
+    outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +166,12 @@ _KINDS = (
                 longest=300,
                 words=WITH_FORCE,
             ),
+            AnswerField(
+                "own_urgency",
+                FieldType.WORD,
+                "Your own class of urgency; the originator's stays as it is.",
+                words=tuple(map(str, Urgency)),
+            ),
         ),
     ),
     AnswerKind(
@@ -185,7 +205,8 @@ _KINDS = (
         "handoff.outcome_reported",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
-        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow.",
+        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow. The "
+        "code more_needed is a question to the originator, and no order.",
         path="outcomes",
         fields=(
             AnswerField(
@@ -196,14 +217,61 @@ _KINDS = (
                 words=tuple(sorted(OUTCOMES)),
             ),
             AnswerField("items", FieldType.IDS, "The item that it is about."),
-            AnswerField("note", FieldType.TEXT, "A note to the originator.", longest=500),
+            AnswerField(
+                "note",
+                FieldType.TEXT,
+                "A note to the originator; of the police, only police read it.",
+                longest=500,
+            ),
+            AnswerField(
+                "to_originator",
+                FieldType.TEXT,
+                "A word to the originator. It may be read by a private organisation: no person, no "
+                "act of procedure.",
+                longest=300,
+                outside=True,
+            ),
+            AnswerField(
+                "release",
+                FieldType.WORD,
+                "What an originator outside the police may read in place of the code.",
+                words=RELEASABLE,
+                outside=True,
+            ),
+            AnswerField(
+                "what",
+                FieldType.WORD,
+                "With more_needed: what is asked for.",
+                words=(*ON_REQUISITION, "other"),
+                outside=True,
+            ),
+            AnswerField(
+                "text",
+                FieldType.TEXT,
+                "With more_needed: which, in words.",
+                longest=300,
+                outside=True,
+            ),
+            AnswerField(
+                "until",
+                FieldType.TIME,
+                "With more_needed: by when an answer would help.",
+                outside=True,
+            ),
+            AnswerField(
+                "requisition",
+                FieldType.TEXT,
+                "With more_needed: the reference of the requisition, or the word none.",
+                longest=200,
+                outside=True,
+            ),
             AnswerField(
                 "evidence_ref",
                 FieldType.TEXT,
                 "The number of the file that holds the evidence.",
                 longest=200,
             ),
-            _WHY_IF_SAID,
+            replace(_WHY_IF_SAID, about="Why; of the police, only police read it."),
         ),
     ),
     AnswerKind(
@@ -225,6 +293,26 @@ _KINDS = (
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
+    ),
+    AnswerKind(
+        "delay",
+        "handoff.delay",
+        "handoff.delay_announced",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.DELAY: {HandoffState.OFFERED: HandoffState.OFFERED}},
+        "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
+        path="delays",
+        fields=(
+            AnswerField(
+                "code",
+                FieldType.WORD,
+                "Why it takes longer.",
+                required=True,
+                words=tuple(sorted(DELAY_CODES)),
+            ),
+            AnswerField("until", FieldType.TIME, "The new due time.", required=True),
+            _WHY_IF_SAID,
+        ),
     ),
     AnswerKind(
         "acknowledgement",

@@ -122,15 +122,23 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
     "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
+    "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
         for kind in ANSWERS.values()
     },
+    "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
+    "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
+    "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
+    "notification.poll": ("notification.polled", Operation.LOG_ACCESS),
+    "notification.replay": ("notification.replayed", Operation.LOG_ACCESS),
+    "notification.set_push": ("notification.push_set", Operation.REGISTRY_CHANGE),
+    "notification.end_push": ("notification.push_ended", Operation.REGISTRY_CHANGE),
     "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),
     "organisation.apply": ("organisation.applied", Operation.REGISTRY_CHANGE),
     "organisation.approve": ("organisation.approved", Operation.REGISTRY_CHANGE),
@@ -182,6 +190,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
+    "audit.inform": ("audit.informed", Operation.LOG_ACCESS),
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
@@ -193,10 +202,11 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
-"""Each action and the event that it becomes, whatever its result; read actions become one only
-when they are refused (a read that is allowed opens no content), except ``audit.search``, which is
-always one. The last ten are the gateway's own: its founding, the lost log that it continues, a
-step of its keys or of its issuing authority, a database that two administrators vouch for, the
-certificate that the holder of the issuing key made, a certificate's end that comes near, a
-conformance run that is passed with its last step, the status that goes with a first certificate,
-and a succession that was approved; so are the answers that the gateway makes."""
+"""Each action and the event that it becomes, whatever its result; read actions become one only when
+they are refused (a read that is allowed opens no content), and so does a preview; except
+``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
+ten are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
+its issuing authority, a database that two administrators vouch for, the certificate that the holder
+of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
+its last step, the status that goes with a first certificate, and a succession that was approved; so
+are the answers that the gateway makes."""

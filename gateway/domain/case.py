@@ -28,6 +28,7 @@ CLEAR_MARKING = CLEAR
 PROPERTIES: Mapping[str, str] = {
     "matter": "routing",
     "urgency": "routing",
+    "urgency_reason": "routing",
     "legal_basis": "basis",
     "embargo": "routing",
     "embargo_source": "routing",

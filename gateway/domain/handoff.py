@@ -4,11 +4,14 @@ The first offer makes package 1, each update of its originator the next one, of 
 Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
+
+from gateway.domain.vocabulary import Urgency
 
 
 class HandoffState(StrEnum):
@@ -42,6 +45,7 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    DELAY = "delay"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
@@ -51,14 +55,6 @@ readable, too, while a succession lets its former recipient read on."""
 
 HOLDING = OPEN | {HandoffState.CLOSED, HandoffState.REISSUED}
 """The states in which a recipient has the case, or may take it: it hears of what binds it."""
-
-DUE: Mapping[str, timedelta] = {
-    "imminent_danger": timedelta(0),
-    "urgent_direct": timedelta(hours=8),
-    "urgent_indirect": timedelta(days=3),
-    "normal": timedelta(days=7),
-}
-"""Time to answer by urgency: the terms of Directive (EU) 2023/977 Art. 5."""
 
 LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
 """A correction is acknowledged in the time of the case's urgency, at the latest after this."""
@@ -72,11 +68,21 @@ OUTCOMES = frozenset(
         "child_safeguarded", "victim_identified", "suspect_identified",
         "reported_to_lea", "reported_to_isp", "removed", "unavailable", "moved", "not_illegal",
         "content_removed", "access_disabled", "account_suspended", "account_terminated",
-        "refused", "no_reply",
+        "refused", "no_reply", "more_needed", "assessment_not_confirmed",
     }
 )  # fmt: skip
+DELAY_CODES = frozenset(
+    {"judicial_authorisation", "information_awaited", "workload", "technical", "other"}
+)
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
-SHOWN_TO_ALL = frozenset({"received"})
+SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})
+"""What every reader reads of an outcome of the police; the rest is in gateway/domain/outcome.py."""
+
+RELEASABLE = ("closed_with_result", "closed_without_result", "in_progress")
+"""What the police may release in place of a code that stays with the police."""
+
+ON_REQUISITION = ("preservation", "source_log", "victim_contact")
+"""What more is needed that nobody gives by mere request: the question says on which requisition."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +98,52 @@ class OfferAddress:
     mandate_event: UUID | None = None
 
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where handoffs are put in order, the due time of one whose recipient owes nothing."""
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class HandoffPlace(NamedTuple):
+    """Where a handoff stands in a list: by urgency, then due time, then id."""
+
+    rank: int
+    due_at: datetime
+    id: UUID
+
+    def __str__(self) -> str:
+        """The place as a cursor that `read` takes."""
+        return f"{self.rank}_{(self.due_at - _EPOCH) // _MICROSECOND}_{self.id}"
+
+    @classmethod
+    def read(cls, cursor: str) -> "HandoffPlace":
+        """The place that a cursor names; ValueError for anything else."""
+        rank, due, id_ = cursor.split("_")
+        try:
+            place = cls(int(rank), _EPOCH + int(due) * _MICROSECOND, UUID(id_))
+        except OverflowError:
+            raise ValueError("no time of the calendar") from None
+        if str(place) != cursor:
+            raise ValueError("spelled in another way")
+        return place
+
+
+FIRST_PLACE = HandoffPlace(-1, _EPOCH, UUID(int=0))
+"""Before every handoff."""
+
+
 @dataclass(frozen=True)
 class Handoff:
     """What is offered to one recipient: its newest package, and where it is.
 
-    ``case_version`` to ``expires_at`` are those of the newest package, which is number ``package``;
-    ``offered_at`` and ``due_at`` are those of the first. ``conditions_digest`` names the conditions
-    of use as they were offered, ``transfer_tool`` what lets the case go to a third country (R15).
-    ``held`` is the number of the one that the recipient may consult, 0 while it never accepted;
+    ``case_version`` to ``matter``, and ``expires_at``, are those of the newest package, which is
+    number ``package``; ``offered_at`` is that of the first. ``conditions_digest`` names the
+    conditions of use as they were offered, ``transfer_tool`` what lets the case go to a third
+    country (R15). ``urgency`` and ``matter`` are in clear; ``matter`` is empty where the offer does
+    not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
+    when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
+    before the case was cleared (R16).
+    ``held`` is the number of the package that the recipient may consult, 0 while it never accepted;
     ``held_under`` the digest of the case's version by whose markings it agreed to that.
     ``acknowledge_by`` is set while an acknowledgement is owed. ``accepted_groups`` is None unless
     the acceptance named groups. ``sequence`` counts the answers and updates, for compare-and-set.
@@ -116,8 +160,10 @@ class Handoff:
     package_digest: str
     offer_digest: str
     conditions_digest: str
+    urgency: Urgency
+    matter: frozenset[str]
     offered_at: datetime
-    due_at: datetime
+    due_at: datetime | None
     expires_at: datetime | None
     transfer_tool: str | None = None
     state: HandoffState = HandoffState.OFFERED
@@ -127,6 +173,7 @@ class Handoff:
     held: int = 0
     held_under: str | None = None
     acknowledge_by: datetime | None = None
+    break_glass: bool = False
 
     @property
     def recipient(self) -> str:
@@ -137,6 +184,15 @@ class Handoff:
     def is_held(self) -> bool:
         """Whether the recipient ever accepted: then it hears of every change, and owes answers."""
         return self.held > 0
+
+    @property
+    def place(self) -> HandoffPlace:
+        """Where it stands in a list."""
+        return HandoffPlace(self.urgency.rank, self.due_at or NEVER, self.id)
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether the recipient owes something whose time is over."""
+        return self.due_at is not None and self.due_at <= now
 
 
 @dataclass(frozen=True)
@@ -191,23 +247,12 @@ def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
     )
 
 
-def answer_due_at(urgency: str, at: datetime) -> datetime:
-    """When the recipient's answer is due."""
-    return at + DUE[urgency]
+def acknowledgement_due_at(term: timedelta, at: datetime) -> datetime:
+    """When the acknowledgement of a correction or a tightening is due, sent or announced ``at``;
+    ``term`` is that of the case's urgency."""
+    return at + min(term, LONGEST_ACKNOWLEDGEMENT)
 
 
-def acknowledgement_due_at(urgency: str, at: datetime) -> datetime:
-    """When the acknowledgement of a correction or a tightening is due, sent or announced ``at``."""
-    return at + min(DUE[urgency], LONGEST_ACKNOWLEDGEMENT)
-
-
-def update_due_at(urgency: str, at: datetime) -> datetime:
-    """When the update that was announced ``at`` is due from the originator."""
-    return at + min(DUE[urgency], LONGEST_UPDATE)
-
-
-def outcome_code_for(code: str, *, reader_is_police: bool, author_is_police: bool) -> str:
-    """What a reader outside a police outcome's visibility sees of it: received, or closed (R5)."""
-    if reader_is_police or not author_is_police or code in SHOWN_TO_ALL:
-        return code
-    return "closed" if code in POLICE_ONLY_OUTCOMES | {"no_further_action"} else "received"
+def update_due_at(term: timedelta, at: datetime) -> datetime:
+    """When the update that was announced ``at`` is due from the originator, likewise."""
+    return at + min(term, LONGEST_UPDATE)

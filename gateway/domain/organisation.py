@@ -34,8 +34,11 @@ FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
 """What a mandate allows an organisation to do in a matter: receive reports, investigate, have
 items removed, protect children, and find a recipient for what is nobody's."""
 
-CONTACT_ROLES = ("head", "liaison", "data_protection", "security")
-"""Whom to contact: the head, for cases, for personal data, for systems."""
+DUTY_CONTACT = "duty"
+"""The role of whom to reach at any hour, in imminent danger."""
+
+CONTACT_ROLES = ("head", "liaison", "data_protection", "security", DUTY_CONTACT)
+"""Whom to contact: the head, for cases, for personal data, for systems, at any hour."""
 
 INTEREST_SCOPES = ("provider", "case")
 """What an interest refers to."""
@@ -361,7 +364,8 @@ class Organisation:
     tells that nothing counts as its word but what it signs with one of its ``document_keys``.
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
-    and present.
+    and present. ``push_address`` is where its notifications are sent to, None where it collects
+    them.
     """
 
     slug: str
@@ -382,6 +386,7 @@ class Organisation:
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
+    push_address: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

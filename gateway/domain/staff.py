@@ -47,6 +47,8 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.end_measure": WORKING,
     "handoff.offer": WORKING,
     "handoff.update": WORKING,
+    "handoff.review": WORKING,
+    "notification.replay": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
     "succession.approve": APPROVING,
     "conformance.start": ALL_ROLES,

@@ -51,12 +51,33 @@ class Matter(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How soon an answer is due; the terms are those of Directive (EU) 2023/977 Art. 5."""
+    """How soon an answer is due, the most urgent first; the terms are the operator's."""
 
     IMMINENT_DANGER = "imminent_danger"
-    URGENT_DIRECT = "urgent_direct"
-    URGENT_INDIRECT = "urgent_indirect"
+    URGENT = "urgent"
+    PRIORITY = "priority"
     NORMAL = "normal"
+
+    @property
+    def rank(self) -> int:
+        """Its place in a list: 0 is the most urgent."""
+        return RANKS.index(self)
+
+
+RANKS = tuple(Urgency)
+"""The classes of urgency, by their place in a list."""
+
+
+class UrgencyReason(StrEnum):
+    """Why a case is urgent, by its originator's word."""
+
+    ABUSE_IN_PROGRESS = "abuse_in_progress"
+    CHILD_LOCATED = "child_located"
+    MEETING_PLANNED = "meeting_planned"
+    SUICIDE_RISK = "suicide_risk"
+    EXTORTION = "extortion"
+    EVIDENCE_AT_RISK = "evidence_at_risk"
+    OTHER = "other"
 
 
 class ItemKind(StrEnum):

@@ -138,6 +138,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} closed handoff {handoff}.",
         "{at} : {by} a clôturé la transmission {handoff}.",
     ),
+    "delay": (
+        "{at}: {by} announced a later answer to handoff {handoff}.",
+        "{at} : {by} a annoncé une réponse plus tardive à la transmission {handoff}.",
+    ),
     "acknowledgement": (
         "{at}: {by} acknowledged the updates of handoff {handoff}.",
         "{at} : {by} a pris en compte les mises à jour de la transmission {handoff}.",

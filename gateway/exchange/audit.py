@@ -1,10 +1,13 @@
 """What an auditor reads: events with receipts, never content; each read is an event.
 
+Each member whose events were shown learns of it by an event of its own, which names no other.
+
 A search is decided twice: before it looks, and again in the transaction that records it, where
 access that changed meanwhile makes it void. Nothing is shown before its record is in the log, and
 nothing that its record does not name.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +21,7 @@ from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
 from gateway.exchange.results import AuditedEventResult, AuditEntry, Position
+from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
@@ -28,6 +32,9 @@ from gateway.ledger import proof
 
 ROWS_LOOKED_AT = 1000
 """Events that one search opens at most; where more may follow, its `next` goes on from there."""
+
+MEMBERS_INFORMED = 100
+"""Members that one search informs at most; where there are more, its `next` goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,11 @@ class VisibleEvent:
     logged: LoggedEvent
     disclosures: tuple[EventDisclosure, ...]
 
+    def members(self, reader: str) -> frozenset[str]:
+        """The members that are shown as its parties, other than the one that reads."""
+        parties = (d.value["organisation"] for d in self.disclosures if d.kind == PARTY)
+        return frozenset(parties) - {reader, GATEWAY}
+
     def has(self, kind: str, wanted: str | None) -> bool:
         """Whether a detail that is shown has a value: what is withheld must not be found either."""
         if wanted is None:
@@ -126,9 +138,9 @@ class _Page:
 
     def until(self, before: int) -> "_Page":
         """The same page as it was when the log had ``before`` entries."""
-        events = tuple(one for one in self.events if one.logged.index < before)
+        earlier = tuple(one for one in self.events if one.logged.index < before)
         last = self.last if self.last is not None and self.last < before else None
-        return replace(self, events=events, before=min(self.before, before), last=last)
+        return replace(self, events=earlier, before=min(self.before, before), last=last)
 
 
 def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
@@ -197,18 +209,22 @@ def _look(context: RequestContext, reading: AuditSearch) -> _Page:
     found = _covered(context, reading)
     head = context.work.log.head()
     before = head.size if reading.before is None else min(reading.before, head.size)
-    events: list[VisibleEvent] = []
+    visible: list[VisibleEvent] = []
+    informed: frozenset[str] = frozenset()
     last: int | None = reading.after
     for looked, one in enumerate(_rows(context, _query(found, reading, before))):
-        if len(events) == reading.limit or looked == ROWS_LOOKED_AT:
+        if len(visible) == reading.limit or looked == ROWS_LOOKED_AT:
             break
-        last = one.index
         shown = _shown(context, found, one)
         if shown is not None and _fits(shown, reading.filters):
-            events.append(shown)
+            informed |= shown.members(context.caller.organisation)
+            if len(informed) > MEMBERS_INFORMED:
+                break
+            visible.append(shown)
+        last = one.index
     else:
         last = None
-    return _Page(found, tuple(events), head, before, last)
+    return _Page(found, tuple(visible), head, before, last)
 
 
 def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
@@ -280,6 +296,27 @@ def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
         EventDetail("subject", canonical.encode(asked).decode(), reader),
         package_digest=page.package_digest,
     )
+    _inform(context, reading, page)
+
+
+def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
+    """Tell each member how many events in which it takes part were read, by whom and what for.
+
+    One event for each: its parties would tell members of each other.
+    """
+    auditor = context.caller.organisation
+    read_of = Counter(member for one in page.events for member in one.members(auditor))
+    for member, number in sorted(read_of.items()):
+        known = {"auditor": auditor, "reason_code": reading.reason_code, "events": number}
+        party = (Party(member, "concerned"),)
+        events.record(
+            context.work,
+            "audit.inform",
+            party,
+            event=context.ports.new_id(),
+            simulated_date=context.today.simulated_date,
+            details=(events.shared("subject", canonical.encode(known).decode(), party),),
+        )
 
 
 def _looked_until(logged: LoggedEvent) -> int:

@@ -14,6 +14,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
+from gateway.domain.duty import DutyKind
 from gateway.domain.marking import marking_of
 from gateway.domain.measure import Measure, MeasureKind, measures_on
 from gateway.domain.organisation import Organisation
@@ -31,6 +32,7 @@ from gateway.evidence import base64url, canonical, event, handoff_documents, sd_
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.duties import close_of_case
 from gateway.exchange.erasure import civil_day
 from gateway.exchange.results import (
     CaseStep,
@@ -265,7 +267,7 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
 
 
 def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
-    """A page of one's own cases by id, routing fields only."""
+    """A page of one's own cases by age, routing fields only."""
 
     def query(context: RequestContext) -> Page[CaseSummary]:
         rows = partial(context.work.cases.page, caller.organisation)
@@ -436,7 +438,7 @@ def _submit(
         _check_dates(context, content, earlier)
         check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
-        _end_suspensions(context, case)
+        _follow(context, case)
     own = frozenset({version.originator})
     context.record(
         (Party(version.originator, "originator"),),
@@ -654,7 +656,7 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        _end_suspensions(context, moved)
+        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
@@ -672,12 +674,15 @@ def _step(
     return transact(ports, caller, request, act, replay)
 
 
-def _end_suspensions(context: RequestContext, case: Case) -> None:
-    """A cleared version says what is right: it ends the suspensions of the case."""
-    if case.state is CaseState.CLEARED:
-        for one in in_force(context, case):
-            if one.kind is MeasureKind.SUSPENSION:
-                context.work.cases.end_measure(one.id, context.now)
+def _follow(context: RequestContext, case: Case) -> None:
+    """What a clearance ends: suspensions, for the cleared version says what is right, and what was
+    owed for offers before it (R16)."""
+    if case.state is not CaseState.CLEARED:
+        return
+    close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)
+    for one in in_force(context, case):
+        if one.kind is MeasureKind.SUSPENSION:
+            context.work.cases.end_measure(one.id, context.now)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -16,6 +16,9 @@ from gateway.kernel.values import CaseVersion, Consultation
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+IMMINENT_DANGER = "imminent_danger"
+"""Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -25,7 +28,7 @@ REASON_CODES = (
     "legal_request",
     "export",
     "in_proceedings",
-    "imminent_danger",
+    IMMINENT_DANGER,
     "rights_request",
     "evidence",
     "legal_claim",
@@ -70,8 +73,9 @@ def record_consultation(
     reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
     context.about = EventSubject(handoff=handoff, case_digest=version.digest)
+    informed = any(party.role == "originator" for party in parties)
     context.work.handoffs.add_consultation(
-        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)))
+        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)), informed)
     )
     context.record(
         parties,

@@ -19,6 +19,7 @@ from gateway.domain.handoff import (
     update_due_at,
 )
 from gateway.domain.revision import ANSWERED, Announcement
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import find, view_on
@@ -68,7 +69,8 @@ def _line(
     if handoff.is_held and newer is None:
         owed = _owed_on_update(handoff, answers)
     elif handoff.is_held and newer is not None and _is_touched(context, handoff, content):
-        owed = _owed_on_announcement(handoff, answers, newer, str(content.content["urgency"]))
+        term = context.ports.due[Urgency(content.content["urgency"])]
+        owed = _owed_on_announcement(handoff, answers, newer, term)
     said = [one for one in answers if one.move in _ANSWERED_BY]
     return HolderCoverage(
         handoff=handoff.id,
@@ -97,15 +99,15 @@ _ANSWERED_BY = (HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DI
 
 
 def _owed_on_announcement(
-    handoff: Handoff, answers: Sequence[HandoffAnswer], told: Announcement, urgency: str
+    handoff: Handoff, answers: Sequence[HandoffAnswer], told: Announcement, term: timedelta
 ) -> Owed | None:
     """The update, where the handoff takes one; else the acknowledgement of what was announced."""
     if handoff.state in UPDATABLE:
-        due = update_due_at(urgency, told.at)
+        due = update_due_at(term, told.at)
         return Owed("update", handoff.originator, due, told.event)
     if any(one.move is HandoffAction.ACKNOWLEDGE and one.at >= told.at for one in answers):
         return None
-    due = acknowledgement_due_at(urgency, told.at)
+    due = acknowledgement_due_at(term, told.at)
     return Owed("acknowledgement", handoff.recipient, due, told.event)
 
 

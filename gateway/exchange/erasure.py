@@ -16,6 +16,7 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
+from gateway.exchange import duties
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -226,6 +227,7 @@ def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why)
     which names what it knows: the handoff, and the digest of that version.
     """
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
+    duties.close_of_case(work, erased.originator, erased.id, ports.now())
     sent = work.handoffs.sent_of(erased.originator, erased.id)
     today = ports.reference_date(ports.now()).simulated_date
     parties = (Party(GATEWAY, "gateway"), Party(erased.originator, "originator"))

@@ -3,43 +3,49 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
-from gateway.domain.audit_event import Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
+from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     AGREEMENTS,
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
+    HandoffPlace,
     HandoffState,
     Package,
     agreed_at,
     offers_of,
-    outcome_code_for,
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_transfer_barred
+from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
     ConditionsMismatch,
     EditConflict,
     InvalidDocument,
+    SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
 from gateway.domain.succession import ReissuedHandoff
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -51,6 +57,7 @@ from gateway.exchange.cases import (
 )
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
+    IMMINENT_DANGER,
     SUPERSEDED,
     ConsultationRequest,
     record_consultation,
@@ -63,19 +70,23 @@ from gateway.exchange.results import (
     Answered,
     AnswerView,
     ContentPresentation,
+    DutyView,
     HandoffSummary,
     HandoffView,
     PackageView,
+    Reviewed,
     SucceededBy,
     Succeeds,
     Superseded,
     TightenedElement,
+    WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import stale
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -88,7 +99,14 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, LoggedEvent
+
+
+@dataclass(frozen=True)
+class HandoffPage(Page[HandoffSummary]):
+    """A page of a box; the first one says how many handoffs wait."""
+
+    waiting: WaitingTotals | None = None
 
 
 @dataclass(frozen=True)
@@ -175,9 +193,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
     elif named not in (None, found.offer_digest):
         raise stale(found)
-    for field, arrays in _ABOUT.items():
-        if field in asked.fields:
-            _check_elements(context, found, field, arrays, asked.fields[field])
+    _check_fields(context, found, asked)
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -226,6 +242,15 @@ def _check_tightened(
         )
 
 
+def _check_fields(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    """Whether what is said beside each other goes together, of elements that were offered."""
+    if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, handoff, field, arrays, asked.fields[field])
+
+
 _ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
 """The fields of answers that name elements of a case, and in which arrays these are."""
 
@@ -259,7 +284,7 @@ def _store(
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
-    if "code" in asked.fields:
+    if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
     found = _authorized(context, offered.id, facts)
     _refuse_lapsed(found)
@@ -287,6 +312,10 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, found.id, step, context.now)
+    if step is HandoffAction.DELAY:
+        until = parse_timestamp(asked.fields["until"])
+        duties.delay(context.work, found.id, until, context.now)
     context.record(
         _parties(found),
         events.shared("sequence", str(moved.sequence), _parties(found)),
@@ -327,6 +356,10 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         found = _readable(context, handoff, opening)
+        if _breaks_glass(found.handoff, opening):
+            by = context.now + context.ports.follow_up
+            owed = begin(found.handoff, DutyKind.REVIEW, context.event, context.now, by)
+            context.work.duties.add(replace(owed, person=opening.by))
         opened = record_consultation(
             context,
             opening,
@@ -335,7 +368,7 @@ def consult(
             withheld_groups=found.withheld_groups,
             binding=found.versions.binding,
             handoff=handoff,
-            parties=_parties(found.handoff),
+            parties=_parties_of_consultation(context, found.handoff, found.measures),
         )
         return replace(opened, **found.beside())
 
@@ -353,6 +386,75 @@ def consult(
         return replace(opened, **found.beside())
 
     return transact(ports, caller, request, act, replay)
+
+
+def _parties_of_consultation(
+    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
+) -> tuple[Party, ...]:
+    """The recipient, which opens the content, and the originator where it is informed."""
+    originator = context.require(handoff.originator)
+    informed = informs_originator(
+        context.ports.consultations,
+        originator_is_public=originator.public_authority,
+        reader_is_police="led" in context.organisation.regimes,
+        embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
+        informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
+    )
+    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
+
+
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Who reviews a consultation, and what there is to say of it."""
+
+    by: str
+    reason: str | None = None
+
+
+def review(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
+) -> WriteResult:
+    """Review, as a second person, what was consulted before acceptance (R16).
+
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
+    denials.
+    """
+    content = {"handoff": str(handoff), "reason": asked.reason}
+    request = ActionRequest("handoff.review", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        found = _authorized(context, handoff)
+        owed = context.work.duties.of(handoff, open_only=True)
+        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        if not waiting:
+            raise WrongState("no consultation of this handoff waits for a review")
+        others = [one for one in waiting if one.person != asked.by]
+        if not others:
+            raise SecondPersonRequired("who consulted does not review it: another person does")
+        for one in others:
+            context.work.duties.save(one.close(context.now))
+        own = frozenset({found.recipient})
+        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        context.record((Party(found.recipient, "recipient"),), *why)
+        return to_json_values(Reviewed(handoff, [one.source for one in others]))
+
+    return transact(ports, caller, request, act)
+
+
+def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
+    return (
+        opening.reason_code == IMMINENT_DANGER
+        and handoff.urgency is Urgency.IMMINENT_DANGER
+        and handoff.state is HandoffState.OFFERED
+    )
+
+
+def _is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
 
 @dataclass(frozen=True)
@@ -397,6 +499,7 @@ class _Readable:
     versions: _Versions
     shown: Mapping[str, Element]
     withheld_groups: Sequence[str]
+    measures: Sequence[Measure]
     superseded: Superseded | None
 
     def beside(self) -> dict[str, Any]:
@@ -417,12 +520,14 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     context.about = EventSubject(found.id, found.case_digest)
     _refuse_lapsed(found)
     read_access = _read_access(context, found)
-    is_open = found.state in READABLE or read_access
+    in_danger = _breaks_glass(found, opening)
+    is_open = found.state in READABLE or read_access or in_danger
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts["break_glass"] = in_danger
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
@@ -438,6 +543,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
         for digest, part in parts.items()
         if digest in opened.permitted_disclosures
         and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
+        and (not in_danger or _is_needed(part, found.recipient))
     }
     reader = Reader(
         context.entity(),
@@ -470,6 +576,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
         replace(versions, binding=binding),
         shown,
         sorted(withheld_groups),
+        measures,
         _superseded(context, found, versions.version.version),
     )
 
@@ -480,17 +587,21 @@ def _newest(handoff: Handoff) -> Package:
 
 
 def _package(context: RequestContext, handoff: Handoff, opening: ConsultationRequest) -> Package:
-    """The package to open: the newest that is held, or an older one, as what it is."""
-    number = handoff.held if opening.package is None else opening.package
-    if number > handoff.held:
+    """The package to open: the newest that is held, or an older one, as what it is.
+
+    Before an acceptance it is the newest (R16).
+    """
+    held = handoff.held or handoff.package
+    number = held if opening.package is None else opening.package
+    if number > held:
         raise WrongState(
             f"package {number} opens after it was acknowledged"
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < handoff.held) is not (opening.reason_code == SUPERSEDED):
+    if (number < held) is not (opening.reason_code == SUPERSEDED):
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
+            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
         )
     if number == handoff.package:
         return _newest(handoff)
@@ -558,7 +669,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
-            **vars(_summary(found)),
+            **vars(_summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
@@ -573,6 +684,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
             tightened_by=versions.binding.tightened_by,
+            duties=_duties(context, found),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
@@ -613,6 +725,22 @@ def _packages(
     return found
 
 
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
+
+
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
     """What a succession made of a handoff.
 
@@ -645,15 +773,16 @@ def _shown_answer(
     if answer.author == context.caller.organisation:
         return shown
     document = sd_jwt.parse(answer.document)
-    readable = [d for d in document.disclosures if d.name != "by"]
-    code = next((d.value for d in readable if d.name == "code"), None)
-    seen = None if code is None else _code_for(context, answer, code, measures)
-    if seen != code:  # every other field might reveal the outcome (R5)
-        readable = []
+    readable: Mapping[str, Any] = {
+        d.name: d.value for d in document.disclosures if d.name and d.name != "by"
+    }
+    seen = None
+    if answer.move is HandoffAction.OUTCOME:
+        seen, readable = _outcome_for(context, answer, readable, measures)
     if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
-        readable = [d for d in readable if d.name != "reason"]
-    text = document.present([d.digest for d in readable]).compact()
-    return replace(shown, document=text, code=seen)
+        readable = {name: value for name, value in readable.items() if name != "reason"}
+    digests = [d.digest for d in document.disclosures if d.name in readable]
+    return replace(shown, document=document.present(digests).compact(), code=seen)
 
 
 def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
@@ -662,18 +791,20 @@ def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
     return "led" in context.organisation.regimes or "led" not in author.regimes
 
 
-def _code_for(
-    context: RequestContext, answer: HandoffAnswer, code: str, measures: Sequence[Measure]
-) -> str:
-    """While an embargo holds, a private reader learns of no outcome more than its arrival (R7)."""
-    author = context.require(answer.author)
+def _outcome_for(
+    context: RequestContext,
+    answer: HandoffAnswer,
+    fields: Mapping[str, Any],
+    measures: Sequence[Measure],
+) -> tuple[str, Mapping[str, Any]]:
+    """An outcome's code and fields as the caller may read them (R5)."""
+    author, reader = context.require(answer.author), context.organisation
     embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
-    if embargoed and not context.organisation.public_authority:
-        return "received"
-    return outcome_code_for(
-        code,
-        reader_is_police="led" in context.organisation.regimes,
+    return outcome_as_read(
+        fields,
         author_is_police="led" in author.regimes,
+        reader_is_police="led" in reader.regimes,
+        embargoed=embargoed and not reader.public_authority,
     )
 
 
@@ -682,18 +813,48 @@ def page(
     caller: Caller,
     *,
     box: str,
-    state: HandoffState | None,
-    after: UUID | None,
+    after: str | None,
     limit: int,
-) -> Page[HandoffSummary]:
-    """A page of the handoffs received (``in``) or sent (``out``), oldest first."""
+    state: HandoffState | None = None,
+    urgency: Urgency | None = None,
+    matter: str | None = None,
+    overdue: bool = False,
+) -> HandoffPage:
+    """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    def query(context: RequestContext) -> Page[HandoffSummary]:
-        wanted = None if state is None else str(state)
-        rows = partial(context.work.handoffs.page, caller.organisation, box, wanted)
-        return collect_page(rows, attrgetter("id"), partial(_in_list, context), after, limit)
+    ``after`` is the cursor of the page before, None for the first page.
+    """
+
+    def query(context: RequestContext) -> HandoffPage:
+        filters = HandoffFilter(
+            state=None if state is None else str(state),
+            urgency=urgency,
+            matter=matter,
+            overdue_at=context.now if overdue else None,
+        )
+
+        def rows(cursor: str, number: int) -> Sequence[Handoff]:
+            place = HandoffPlace.read(cursor) if cursor else None
+            listed = context.work.handoffs.page
+            return listed(caller.organisation, box, filters, place, number)
+
+        view = partial(_in_list, context)
+        found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
+        waiting = None if after else _waiting(context, box)
+        return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
+    """How many wait for an answer; None for who declared an interest: the numbers would tell of
+    cases that are kept from it (R9)."""
+    day = context.today.day
+    if any(one.period.holds(day) for one in context.organisation.interests):
+        return None
+    found = context.work.handoffs.waiting(context.caller.organisation, box, context.now)
+    by_urgency = {str(one): found.by_urgency.get(one, 0) for one in Urgency}
+    return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
 def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
@@ -704,7 +865,7 @@ def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
         return None
-    return _summary(handoff) if shows else None
+    return _summary(context, handoff) if shows else None
 
 
 def party_to(context: RequestContext, handoff: UUID) -> Handoff:
@@ -784,7 +945,7 @@ def _answered(answer: HandoffAnswer) -> Answered:
     return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
 
 
-def _summary(handoff: Handoff) -> HandoffSummary:
+def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     return HandoffSummary(
         handoff=handoff.id,
         state=handoff.state,
@@ -796,9 +957,13 @@ def _summary(handoff: Handoff) -> HandoffSummary:
         case_digest=handoff.case_digest,
         purpose=handoff.purpose,
         offered_at=handoff.offered_at,
+        urgency=handoff.urgency,
+        matter=sorted(handoff.matter),
         due_at=handoff.due_at,
+        overdue=handoff.overdue(context.now),
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         package=handoff.package,
         acknowledge_by=handoff.acknowledge_by,
+        break_glass=handoff.break_glass,
     )

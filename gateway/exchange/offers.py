@@ -10,18 +10,12 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
-from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import (
-    OPEN,
-    Handoff,
-    HandoffAnswer,
-    HandoffState,
-    OfferAddress,
-    Package,
-    answer_due_at,
-)
+from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, HandoffState, OfferAddress, Package
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
+    DUTY_CONTACT,
     Organisation,
     is_transfer_barred,
     parse_competence,
@@ -37,7 +31,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.vocabulary import Purpose
+from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.addressing import (
@@ -164,6 +158,7 @@ class PreparedOffer:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
+    duty_contact: bool | None
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -174,7 +169,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     previews would map what policy lets through to whom.
     """
     spend_preview(ports, caller)
-    request = ActionRequest("handoff.offer", offer.by)
+    request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
     return previewed(offer, draft)
 
@@ -203,11 +198,13 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
         conditions=Conditions(conditions_of(wanted, draft)),
+        break_glass=breaks_glass(draft.inputs.case),
+        duty_contact=draft.duty_contact,
     )
 
 
 def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
-    """Offer a cleared case to one recipient.
+    """Offer a case to one recipient, once it is cleared; in imminent danger before that (R16).
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, NotAddressable,
     WrongState (not cleared, or ``expires_at`` is past), AlreadyOffered, NothingToOffer,
@@ -259,10 +256,30 @@ def select_parts(
     if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
         raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
-    draft = PreparedOffer(inputs, version, verified, permitted_disclosures, withheld_groups, reseal)
+    draft = PreparedOffer(
+        inputs,
+        version,
+        verified,
+        permitted_disclosures,
+        withheld_groups,
+        reseal,
+        _duty_contact(context, verified.content["urgency"], inputs.address.organisation),
+    )
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
+
+
+def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
+    """In imminent danger, whether somebody is reached at the recipient at any hour."""
+    if urgency != Urgency.IMMINENT_DANGER:
+        return None
+    return context.work.organisations.has_contact(recipient, DUTY_CONTACT)
+
+
+def breaks_glass(case: Case) -> bool:
+    """Whether an offer of a case goes before the second person: it is not cleared (R16)."""
+    return case.cleared_by is None
 
 
 def _to_reseal(
@@ -362,15 +379,20 @@ def authorize_offer(
 ) -> None:
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
-    if case.state is not CaseState.CLEARED:
-        raise WrongState(f"a case is offered once it is cleared; this one is {case.state}")
+    uncleared = case.state is not CaseState.CLEARED
+    if uncleared and not _states_danger(verified):
+        raise WrongState(
+            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
+            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
+        )
     view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
     listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
     named = f"{context.caller.organisation}/{case.id}"
+    resource = case_entity(view, inputs.originator)
     authorize(
         context,
-        case_entity(view, inputs.originator),
+        resource,
         {
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
@@ -384,6 +406,7 @@ def authorize_offer(
             "third_country": is_transfer_barred(reader, context.today.day),
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
+            "break_glass": uncleared,
         },
         "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),
@@ -392,6 +415,8 @@ def authorize_offer(
     competence = parse_competence(wanted.competence or "")
     if competence is not None and competence[1] not in verified.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
+    if uncleared:
+        _authorize_break_glass(context, verified, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 
@@ -415,6 +440,25 @@ _KEPT = OPEN | {HandoffState.CLOSED}
 """States in which a recipient has, or is asked to take, what was offered."""
 
 
+def _states_danger(verified: VerifiedSdJwt) -> bool:
+    """Whether a case is about an imminent danger, and says which."""
+    content = verified.content
+    return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content
+
+
+def _authorize_break_glass(
+    context: RequestContext, verified: VerifiedSdJwt, resource: PolicyEntity
+) -> None:
+    """A case that is not cleared is offered in imminent danger, and in nothing else (R16)."""
+    rules = context.rules
+    facts: dict[str, Value] = {
+        "urgency": verified.content["urgency"],
+        "urgency_reason": verified.content["urgency_reason"],
+    }
+    authorize(context, resource, facts, "handoff.break_glass")
+    context.rules = (*rules, *context.rules)
+
+
 def _offer(
     case: UUID,
     wanted: OfferRequest,
@@ -432,6 +476,8 @@ def _offer(
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
+    urgency = Urgency(verified.content["urgency"])
+    due_at = context.now + context.ports.due[urgency]
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -444,10 +490,13 @@ def _offer(
         package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
         offer_digest=signed.digest,
         conditions_digest=stated,
+        urgency=urgency,
+        matter=matter_of(verified, draft.permitted_disclosures),
         offered_at=context.now,
-        due_at=answer_due_at(verified.content["urgency"], context.now),
+        due_at=due_at,
         expires_at=wanted.expires_at,
         transfer_tool=inputs.transfer_tool,
+        break_glass=breaks_glass(found),
     )
     answer = HandoffAnswer(
         handoff=handoff.id,
@@ -460,9 +509,23 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
+    owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
+    context.work.duties.add(owed)
+    if handoff.break_glass:
+        by = context.now + context.ports.follow_up
+        owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
+        context.work.duties.add(owed)
     record_offer(context, handoff, wanted, signed)
     chosen = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(handoff, answer, version, chosen, inputs.items.elsewhere)
+    return _offered(
+        context, handoff, answer, version=version, chosen=chosen, elsewhere=inputs.items.elsewhere
+    )
+
+
+def matter_of(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+    """The matters of a case, where its recipient may know them."""
+    shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
+    return frozenset(verified.content["matter"]) if shown else frozenset()
 
 
 def _offered_again(
@@ -484,7 +547,9 @@ def _offered_again(
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal
-    return _offered(handoff, answer, version, chosen, items.elsewhere)
+    return _offered(
+        context, handoff, answer, version=version, chosen=chosen, elsewhere=items.elsewhere
+    )
 
 
 def package_of(offer: HandoffAnswer, number: int) -> Package:
@@ -503,7 +568,8 @@ def record_offer(
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
-    reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
+    broken = "break_glass" if handoff.break_glass and handoff.package == 1 else None
+    reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
     parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
@@ -559,8 +625,10 @@ def _to(address: OfferAddress) -> dict[str, str]:
 
 
 def _offered(
+    context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
+    *,
     version: CaseVersion,
     chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference]],
     elsewhere: Sequence[ItemElsewhere],
@@ -578,4 +646,6 @@ def _offered(
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
         elsewhere=elsewhere,
+        break_glass=handoff.break_glass,
+        duty_contact=_duty_contact(context, handoff.urgency, handoff.recipient),
     )

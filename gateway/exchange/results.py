@@ -12,11 +12,20 @@ from uuid import UUID
 
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import RefusedNotification
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
+DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
+BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
+DutyContact = Annotated[
+    bool,
+    "In imminent danger: whether the recipient has a duty contact. If not, call it by telephone.",
+]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.conditions` gives them."""
@@ -167,6 +176,8 @@ class Preview:
     to_reseal: Sequence[SealedReference]
     elsewhere: Sequence[ItemElsewhere]
     conditions: Conditions
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
     updates: Digest | None = None
     change: str | None = None
 
@@ -198,12 +209,22 @@ class OfferResult:
     case: UUID
     version: int
     to: Addressee
-    due_at: datetime
+    due_at: DueAt | None
     offer: SignedText
     permitted_disclosures: Sequence[Digest]
     withheld_groups: Sequence[str]
     to_reseal: Sequence[SealedReference]
     elsewhere: Sequence[ItemElsewhere]
+    break_glass: BreakGlass
+    duty_contact: DutyContact | None = None
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A handoff after a review: the events of the consultations that were reviewed."""
+
+    handoff: UUID
+    consultations: Sequence[UUID]
 
 
 @dataclass(frozen=True)
@@ -232,6 +253,28 @@ class AnswerView:
 
 
 @dataclass(frozen=True)
+class DutyView:
+    """Something that a party of a handoff owes, or owed until ``closed_at``."""
+
+    kind: DutyKind
+    organisation: str
+    due_at: datetime
+    closed_at: datetime | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class WaitingTotals:
+    """How many handoffs of a box wait for an answer, by urgency, and how many are overdue."""
+
+    imminent_danger: int
+    urgent: int
+    priority: int
+    normal: int
+    overdue: int
+
+
+@dataclass(frozen=True)
 class HandoffSummary:
     """A handoff in a list."""
 
@@ -244,12 +287,16 @@ class HandoffSummary:
     version: int
     case_digest: Digest
     purpose: Sequence[str]
+    urgency: Urgency
+    matter: Sequence[str]
     offered_at: datetime
-    due_at: datetime
+    due_at: DueAt | None
+    overdue: bool
     expires_at: datetime | None
     ended_by: EndedBy | None
     package: int
     acknowledge_by: datetime | None
+    break_glass: BreakGlass
 
 
 @dataclass(frozen=True)
@@ -309,6 +356,7 @@ class HandoffView(HandoffSummary):
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
+    duties: Sequence[DutyView] = ()
 
 
 @dataclass(frozen=True)
@@ -373,6 +421,30 @@ class EventPage:
     signed_head: SignedText
     events: Sequence[StreamEntry]
     next: str | None
+
+
+@dataclass(frozen=True)
+class NotificationStatus:
+    """How far an organisation's notifications were acknowledged, of a stream that ends at ``head``.
+
+    ``failures`` counts the attempts to push since the last one that was answered; of those
+    ``refused`` the first hundred are shown.
+    """
+
+    organisation: str
+    push_address: str | None
+    acknowledged: int
+    head: int
+    failures: int
+    next_attempt_at: datetime | None
+    refused: Sequence[RefusedNotification]
+
+
+@dataclass(frozen=True)
+class ReplayedNotification:
+    """A refused notification that is sent again."""
+
+    event: UUID
 
 
 @dataclass(frozen=True)

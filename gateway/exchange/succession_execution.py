@@ -15,6 +15,7 @@ from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Handoff,
@@ -22,7 +23,6 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffState,
     OfferAddress,
-    answer_due_at,
     offers_of,
     was_accepted,
 )
@@ -38,6 +38,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflic
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import has_key, regimes_of, view_on
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
@@ -187,10 +188,10 @@ def disposition_of(
         return None
 
 
-def received(work: UnitOfWork, organisation: str, state: HandoffState | None) -> Iterator[Handoff]:
-    """What an organisation received, oldest first; in any state where none is given."""
+def received(work: UnitOfWork, organisation: str, state: HandoffState) -> Iterator[Handoff]:
+    """What an organisation received that is in a state, oldest first."""
     after: UUID | None = None
-    while page := work.handoffs.page(organisation, "in", state and str(state), after, PAGE):
+    while page := work.handoffs.received(organisation, str(state), after, PAGE):
         yield from page
         after = page[-1].id
 
@@ -376,6 +377,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
+        duties.settle(work, draft.ended.id, draft.ending.move, draft.ending.at)
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
@@ -394,6 +396,8 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             following, offer = draft.followed_by
             became = following.id
             work.handoffs.add(following, offer)
+            due_at = offer.at + ports.due[following.urgency]
+            work.duties.add(begin(following, DutyKind.ANSWER, offer.event, offer.at, due_at))
             _record(
                 work,
                 "handoff.offer",
@@ -477,7 +481,7 @@ def _following(
         address=address,
         offer_digest=offer.digest,
         offered_at=at,
-        due_at=answer_due_at(disposition.case.content["urgency"], at),
+        due_at=at + ports.due[disposition.handoff.urgency],
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import PolicyEntity, succession_entity
-from gateway.domain.handoff import OPEN, Handoff
+from gateway.domain.handoff import OPEN, Handoff, HandoffState
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
@@ -311,9 +311,8 @@ def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) ->
         return {}
     found = Counter(
         str(handoff.state)
-        for handoff in received(work, succession.predecessor, None)
-        if handoff.address.competence == succession.competence
-        and handoff.state not in OPEN
-        and handoff.id not in moved
+        for state in sorted(set(HandoffState) - OPEN)
+        for handoff in received(work, succession.predecessor, state)
+        if handoff.address.competence == succession.competence and handoff.id not in moved
     )
     return dict(sorted(found.items()))

@@ -23,6 +23,7 @@ from gateway.domain.handoff import (
 from gateway.domain.organisation import transfer_tool
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange.cases import conditions_digest, elements, find
@@ -34,6 +35,7 @@ from gateway.exchange.offers import (
     authorize_offer,
     by_country,
     conditions_of,
+    matter_of,
     previewed,
     record_offer,
     select_parts,
@@ -107,7 +109,7 @@ def stale(handoff: Handoff) -> EditConflict:
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
     spend_preview(ports, caller)
-    request = ActionRequest("handoff.update", wanted.by)
+    request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
     found = read(ports, caller, request, partial(_prepare, handoff, wanted, PREVIEWED))
     shown = previewed(found.terms, found.offer)
     return replace(shown, updates=found.handoff.offer_digest, change=str(found.change))
@@ -280,13 +282,16 @@ def _update(
     authorize_offer(context, verified, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     permitted = draft.offer.permitted_disclosures
-    due = acknowledgement_due_at(verified.content["urgency"], context.now)
+    urgency = Urgency(verified.content["urgency"])
+    due = acknowledgement_due_at(context.ports.due[urgency], context.now)
     moved = answers.update(found, draft.change, due)
     moved = replace(
         moved,
         case_version=version.version,
         case_digest=version.digest,
         permitted_disclosures=frozenset(permitted),
+        urgency=urgency,
+        matter=matter_of(verified, permitted),
         package_digest=handoff_documents.package_digest(permitted),
         offer_digest=document.digest,
         conditions_digest=conditions_digest(
@@ -308,7 +313,7 @@ def _update(
     )
     context.work.handoffs.save(moved, stored)
     record_offer(context, moved, draft.terms, document)
-    return _updated(stored, moved.package, version, verified)
+    return _updated(context, stored, moved.package, version, verified)
 
 
 def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
@@ -321,15 +326,21 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
         deny_as_not_found()
     made = context.work.handoffs.answers(stored.handoff)
     number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
-    return _updated(stored, number, version, sd_jwt.read_stored(version.document))
+    verified = sd_jwt.read_stored(version.document)
+    return _updated(context, stored, number, version, verified)
 
 
 def _updated(
-    stored: HandoffAnswer, package: int, version: CaseVersion, verified: VerifiedSdJwt
+    context: RequestContext,
+    stored: HandoffAnswer,
+    package: int,
+    version: CaseVersion,
+    verified: VerifiedSdJwt,
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     owed = stored.state is not HandoffState.OFFERED and offer.change in ANSWERED
-    due = acknowledgement_due_at(verified.content["urgency"], stored.at)
+    term = context.ports.due[Urgency(verified.content["urgency"])]
+    due = acknowledgement_due_at(term, stored.at)
     return UpdateResult(
         handoff=stored.handoff,
         state=stored.state,

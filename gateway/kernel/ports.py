@@ -7,7 +7,7 @@ called outside the ``with`` block of its transaction, and a transaction belongs 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, Self
 from uuid import UUID
@@ -15,10 +15,13 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
+from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.measure import EMBARGO, Measure, Terms
+from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
     Administrator,
     Certificate,
@@ -30,6 +33,7 @@ from gateway.domain.organisation import (
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.values import (
     CaseVersion,
@@ -37,6 +41,7 @@ from gateway.kernel.values import (
     Consultation,
     Erasure,
     EventMatch,
+    HandoffFilter,
     IdempotencyRecord,
     ListedCase,
     LoggedEvent,
@@ -46,6 +51,7 @@ from gateway.kernel.values import (
     SentHandoff,
     SignedTreeHead,
     TreeHead,
+    WaitingHandoffs,
 )
 
 
@@ -124,6 +130,9 @@ class OrganisationStore(Protocol):
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role."""
+
+    def has_contact(self, organisation: str, role: str) -> bool:
+        """Whether an organisation has a contact in a role; none is opened for it."""
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         """Store contacts in place of those in their roles, all under a new key, which is returned.
@@ -218,7 +227,7 @@ class CaseStore(Protocol):
         """The newest change of the case that holders heard of."""
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """The originator's cases with an id greater than ``after``, in order of id.
+        """The originator's cases, the oldest first; those that were made later than ``after``.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
 
@@ -271,7 +280,7 @@ class HandoffStore(Protocol):
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
-        the answer."""
+        the answer. The due time stays: it follows the duties."""
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order."""
@@ -286,10 +295,24 @@ class HandoffStore(Protocol):
         """The answer that ``event`` recorded."""
 
     def page(
-        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+        self,
+        organisation: str,
+        box: str,
+        filters: HandoffFilter,
+        after: HandoffPlace | None,
+        limit: int,
     ) -> Sequence[Handoff]:
-        """Handoffs received (box ``in``) or sent (``out``) with an id greater than ``after``,
-        in order of id (UUIDv7: of offer)."""
+        """Handoffs received (box ``in``) or sent (``out``) whose place is after ``after``, in the
+        order of their places: by urgency, then due time."""
+
+    def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        """How many of a box are offered and not answered, and overdue of those at a moment."""
+
+    def received(
+        self, organisation: str, state: str, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        """Handoffs received, in one state, with an id greater than ``after``, in order of id
+        (UUIDv7: of offer)."""
 
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
@@ -300,8 +323,42 @@ class HandoffStore(Protocol):
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed."""
 
+    def was_informed_of_consultation(self, handoff: UUID) -> bool:
+        """Whether the originator is a party of a consultation of the handoff."""
+
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
+
+
+class DutyStore(Protocol):
+    """What parties owe about handoffs. The due time of a handoff follows what is stored here.
+
+    A duty is added and saved in a transaction that holds its handoff (`HandoffStore.get`).
+    """
+
+    def add(self, duty: HandoffDuty) -> None:
+        """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
+
+    def save(self, duty: HandoffDuty) -> None:
+        """Replace the stored one, which must be open; else EditConflict."""
+
+    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
+        """The duties of a handoff, the oldest first."""
+
+    def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
+        """The open duties of every handoff of a case."""
+
+    def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
+        """Duties of which there is something to record now, the longest due first."""
+
+    def overdue(self, now: datetime) -> int:
+        """How many open duties are past their due time."""
+
+    def clock(self) -> SweepClock | None:
+        """When duties were last swept; None before the first time."""
+
+    def save_clock(self, clock: SweepClock) -> None:
+        """Replace that."""
 
 
 class LogStore(Protocol):
@@ -503,6 +560,35 @@ class StaffStore(Protocol):
         """Let an entry end at a moment."""
 
 
+class NotificationStore(Protocol):
+    """How far each organisation's stream was delivered, and what its receiver refused."""
+
+    def cursor(self, organisation: str, way: DeliveryWay, begin: int = 0) -> Cursor:
+        """An organisation's cursor, at ``begin`` where there was none.
+
+        In a writing transaction it is made, and its row is locked.
+        """
+
+    def save(self, cursor: Cursor) -> None:
+        """Replace the stored one, which `cursor` locked."""
+
+    def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
+        """Every stored cursor of a way, by organisation, beside its stream."""
+
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        """The last number of each of these organisations' streams, where it has one."""
+
+    def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
+        sent again."""
+
+    def refuse(self, refused: RefusedNotification) -> None:
+        """Keep a refused notification, or replace what is known of it."""
+
+    def forget(self, organisation: str, events: Collection[UUID]) -> None:
+        """Forget refused notifications: their receiver took them."""
+
+
 class UnitOfWork(Protocol):
     """One transaction: state and audit events together or not at all.
 
@@ -516,6 +602,7 @@ class UnitOfWork(Protocol):
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
+    duties: DutyStore
     log: LogStore
     retries: IdempotencyStore
     budgets: RateLimits
@@ -526,6 +613,7 @@ class UnitOfWork(Protocol):
     conformance: ConformanceStore
     successions: SuccessionStore
     staff: StaffStore
+    notifications: NotificationStore
     first: bool
 
     def __enter__(self) -> Self:
@@ -647,10 +735,13 @@ class Authority(Protocol):
 class Ports:
     """The filled sockets that every action gets.
 
-    ``issuer`` is the gateway's public URL, ``gateway`` its short name in certificates;
-    ``fingerprint_key`` keys the HMAC over retried requests; ``denials_per_minute`` bounds what
-    one organisation may have recorded; ``embargo_terms`` how long an embargo holds;
-    ``emergency_numbers`` are named where an offer about an imminent danger is refused.
+    ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
+    the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
+    the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
+    recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
+    named where an offer about an imminent danger is refused. ``due`` is the time to answer by
+    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
+    of which ones by the police a private originator learns.
     """
 
     issuer: str
@@ -658,6 +749,7 @@ class Ports:
     begin: Callable[[TransactionMode], AbstractContextManager[UnitOfWork]]
     policy: Policy
     attester: Signer
+    notifier: Signer
     checkpoint_signer: CheckpointSigning
     keys: CaseKeys
     now: Callable[[], datetime]
@@ -668,3 +760,6 @@ class Ports:
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
     emergency_numbers: tuple[str, ...] = ()
+    due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
+    follow_up: timedelta = FOLLOW_UP
+    consultations: ConsultationNotice = ConsultationNotice.FIRST

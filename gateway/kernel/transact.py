@@ -139,7 +139,8 @@ class ActionRequest:
 
     ``key`` is the idempotency key of a write, empty for what is asked without one; ``content`` is
     what a repetition must repeat. ``persons`` are further persons of the asking organisation whom
-    the content names. ``describe`` says in the event of a refusal what was refused.
+    the content names. ``refused_as`` is the action of a refusal's event, where that is another;
+    ``describe`` says in it what was refused.
     """
 
     action: str
@@ -147,6 +148,7 @@ class ActionRequest:
     key: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     persons: tuple[NamedPerson, ...] = ()
+    refused_as: str = ""
     describe: Callable[[Refusal], str | None] = lambda _: None
 
 
@@ -591,7 +593,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
             _spend_refusal(ports, work, actor, now)
             events.record(
                 work,
-                request.action,
+                request.refused_as or request.action,
                 (Party(owner, "actor"),)
                 if isinstance(actor, Caller)
                 else events.gateway_and(owner),

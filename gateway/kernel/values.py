@@ -11,6 +11,7 @@ from gateway.domain.case import Case
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
 from gateway.domain.revision import ChangeKind
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof
@@ -101,13 +102,38 @@ class Erasure:
 
 @dataclass(frozen=True)
 class Consultation:
-    """Content that was opened: by which event, of which version, and the digests shown."""
+    """Content that was opened: by which event, of which version, and the digests shown.
+
+    ``informed``: the originator is a party of the event.
+    """
 
     event: UUID
     organisation: str
     handoff: UUID | None
     case_digest: str
     shown: tuple[str, ...]
+    informed: bool
+
+
+@dataclass(frozen=True)
+class HandoffFilter:
+    """Which handoffs of a box are wanted; what is None is not asked for.
+
+    ``overdue_at``: those whose recipient owed something until that time.
+    """
+
+    state: str | None = None
+    urgency: Urgency | None = None
+    matter: str | None = None
+    overdue_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WaitingHandoffs:
+    """How many handoffs of a box wait for an answer: by urgency, and those that are overdue."""
+
+    by_urgency: Mapping[Urgency, int]
+    overdue: int
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,16 @@ def read_csr(
     raise CsrRefused("a client's key is on P-256 or Ed25519")
 
 
-def make_server(authority: CertificateAuthority, names: Sequence[str], now: datetime) -> bytes:
-    """Make a listener's key and certificate for host names and addresses.
+def make_server(
+    authority: CertificateAuthority,
+    names: Sequence[str],
+    now: datetime,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+) -> bytes:
+    """Make a key of the gateway's and its certificate for host names, addresses and URNs.
 
-    Returns one PEM: key, certificate, issuing certificate. One file, so that its replacement
-    never leaves a key beside another key's certificate.
+    By default it is a listener's. Returns one PEM: key, certificate, issuing certificate. One file,
+    so that its replacement never leaves a key beside another key's certificate.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = authority.sign(
@@ -110,7 +115,7 @@ def make_server(authority: CertificateAuthority, names: Sequence[str], now: date
             named(names[0]),
             key.public_key(),
             [_general_name(name) for name in names],
-            usage=ExtendedKeyUsageOID.SERVER_AUTH,
+            usage=usage,
             now=now,
         )
     )
@@ -119,15 +124,19 @@ def make_server(authority: CertificateAuthority, names: Sequence[str], now: date
 
 
 def renew_server(
-    path: Path, authority: CertificateAuthority, names: Sequence[str], now: datetime
+    path: Path,
+    authority: CertificateAuthority,
+    names: Sequence[str],
+    now: datetime,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> bool:
-    """Replace a listener's file when it is missing, ends within 10 days or names other hosts.
+    """Replace such a file when it is missing, ends within 10 days or names other hosts.
 
     True when it was replaced. A gateway that was off for a month starts again by this.
     """
     if path.exists() and _serves(path.read_bytes(), authority, names, now):
         return False
-    files.replace(path, make_server(authority, names, now))
+    files.replace(path, make_server(authority, names, now, usage))
     return True
 
 
@@ -147,6 +156,8 @@ def _serves(
 
 
 def _general_name(name: str) -> x509.GeneralName:
+    if name.startswith("urn:"):
+        return x509.UniformResourceIdentifier(name)
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

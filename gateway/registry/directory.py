@@ -10,7 +10,13 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import Mandate, MemberKey, MembershipClass, Organisation
+from gateway.domain.organisation import (
+    DUTY_CONTACT,
+    Mandate,
+    MemberKey,
+    MembershipClass,
+    Organisation,
+)
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
 from gateway.evidence import key_status, mandates, membership_attestation
@@ -305,6 +311,7 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         and context.work.organisations.has_system(organisation.slug),
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
+        duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
         signed_only=organisation.signed_only,
         document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
         encryption_keys=[

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from gateway.domain import lifecycle
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
@@ -29,9 +30,12 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import ChangeContext
-from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields
+from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
+
+LONGEST_ADDRESS = 500
+"""Characters of the address of a receiver."""
 
 CONTACT = (
     one_of("role", "What they are to be reached for.", CONTACT_ROLES),
@@ -348,3 +352,39 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState("the organisation has no such audit access, or it was ended before")
     context.save(replace(organisation, audit_access=ended))
     return {"organisation": organisation.slug, "audit_access": str(grant)}
+
+
+# --- Where a member's notifications go -----------------------------------------------------------
+
+
+def read_push_address(value: Any) -> str:
+    """The address of a receiver: https, a host in lower case, no person's name or password.
+
+    ValueError for anything else. Whether the host may be called is judged when it is.
+    """
+    address = text(value)
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    plain = address.isascii() and address.isprintable() and len(address) <= LONGEST_ADDRESS
+    port = "" if parts.port is None else f":{parts.port}"
+    named = f"[{host}]" if ":" in host else host
+    if parts.scheme != "https" or not host or not plain or parts.fragment:
+        raise ValueError
+    if parts.netloc != named + port or " " in address:
+        raise ValueError
+    return address
+
+
+def set_push(context: ChangeContext) -> Mapping[str, Any]:
+    """Send notifications to an address; the cursor stays where it is."""
+    address = context.values["address"]
+    context.save(replace(context.organisation, push_address=address))
+    return {"organisation": context.organisation.slug, "push_address": address}
+
+
+def end_push(context: ChangeContext) -> Mapping[str, Any]:
+    """Send notifications nowhere; WrongState where none are sent."""
+    if context.organisation.push_address is None:
+        raise WrongState("no notifications are sent to that organisation")
+    context.save(replace(context.organisation, push_address=None))
+    return {"organisation": context.organisation.slug, "push_address": None}

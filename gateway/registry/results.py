@@ -60,6 +60,7 @@ class ListedOrganisation:
     addressable: Annotated[bool, "Whether it is active and has an enrolled system."]
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
+    duty_contact: Annotated[bool, "Whether somebody is reached at any hour; if not: telephone."]
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]

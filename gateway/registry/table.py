@@ -405,6 +405,24 @@ CHANGES: Mapping[str, ChangeType] = {
         (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
     ),
+    "notification.set_push": ChangeType(
+        "Send a member's notifications to an address of its own.",
+        2,
+        (
+            replace(
+                any_text("address", "The receiver's address, an https URL."),
+                read=members.read_push_address,
+            ),
+        ),
+        members.set_push,
+        about="They are sent there from the first event of its stream that is not acknowledged.",
+    ),
+    "notification.end_push": ChangeType(
+        "Send a member's notifications nowhere; it can collect them.",
+        1,
+        (_REASON,),
+        members.end_push,
+    ),
     "admin.add": ChangeType(
         "Let a person approve changes: an id that is never used again.",
         2,

@@ -56,6 +56,11 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         self._given = io.BytesIO(self.received)
         self._begin()
 
+    def hand_over_again(self) -> None:
+        """Let a new parser have the same again, whatever the last one has read of it."""
+        self.take_buffered()
+        self._given = io.BytesIO(self._given.getvalue())
+
     def take_back(self) -> None:
         """Begin the next request with what the parser has left."""
         self.received += self.take_buffered() + self._given.read()

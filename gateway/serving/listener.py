@@ -2,7 +2,7 @@
 
 import logging
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,6 +57,8 @@ class Listener:
     met: Callable[[str, str], None] = _ignore
     """Hears of each connection that came to no answer of the application: why, as a word of a
     closed set, and in words. It alone hears of a refused handshake."""
+    heads: Callable[[Collection[str]], Mapping[str, int]] = lambda _: {}
+    """Tells the last numbers of organisations' streams, for requests that wait for news."""
     describe: Describe = describe_plainly
     """Words what the server refuses before the application sees it."""
     log_level: str = "warning"
@@ -95,7 +97,13 @@ def gunicorn_settings(listener: Listener) -> dict[str, Any]:
 
 
 def _terms(listener: Listener) -> WorkerSettings:
-    return WorkerSettings(listener.deadline, listener.largest_body, listener.describe, listener.met)
+    return WorkerSettings(
+        listener.deadline,
+        listener.largest_body,
+        listener.describe,
+        listener.met,
+        listener.heads,
+    )
 
 
 def _tls_settings(listener: Listener) -> dict[str, Any]:

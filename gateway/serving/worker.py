@@ -1,7 +1,8 @@
 """gunicorn's thread worker, in which no thread waits for a client.
 
 The worker's main loop shakes hands, reads whole requests and sends what is left of answers, never
-waiting for one client. A thread gets a request that is there and leaves its answer behind.
+waiting for one client. A thread gets a request that is there and leaves its answer behind, or says
+what the answer waits for: then the main loop has the request answered again once that is there.
 """
 
 import contextlib
@@ -13,13 +14,13 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from gunicorn import util
 from gunicorn.http.body import ChunkedReader
@@ -43,12 +44,16 @@ from gateway.serving.bad_requests import (
     status_of,
 )
 from gateway.serving.framing import Incoming
+from gateway.web.context import WAIT_FOR
 
 LINGER = 1.0
 """Seconds for a client to close after the last answer (RFC 9112 section 9.6)."""
 
 OF_ONE_ADDRESS = 64
 """Connections of one address that a worker waits for; then the longest waiting is cut."""
+
+LONGEST_WAIT = 25.0
+"""Seconds that a request may wait for news: less than clients and proxies wait for an answer."""
 
 LOOK = 0.1  # seconds between two looks for connections that are out of time
 READ_BYTES = 16_384  # a TLS record
@@ -61,6 +66,8 @@ class _Unwaiting(socket.socket):
     """A socket on which nothing waits: what a client does not take at once stays in `unsent`."""
 
     unsent: bytearray | None = None
+    may_wait = True
+    """Whether the request that is being served may still wait for news."""
 
     def setblocking(self, flag: bool) -> None:
         """Never block, whatever gthread asks for."""
@@ -105,8 +112,21 @@ class Phase(Enum):
 
     HANDSHAKE = "handshake"
     REQUEST = "request"
+    NEWS = "news"  # the client waits for us: its request, until there is news for it
     ANSWER = "answer"
     END = "end"
+
+
+class _Waits(BaseException):
+    """A request is to be served again later. No Exception: an application answers those."""
+
+    def __init__(self, organisation: str, known: int) -> None:
+        super().__init__(organisation, known)
+        self.organisation, self.known = organisation, known
+
+
+def _wait_for(organisation: str, known: int) -> NoReturn:
+    raise _Waits(organisation, known)
 
 
 class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
@@ -155,8 +175,13 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
             self.sock = ssl_wrap_socket(client, cfg)
         self.phase = Phase.HANDSHAKE if cfg.is_ssl else Phase.REQUEST
         self.incoming = Incoming(body)
-        self.parser = _Requests(cfg, (), address)
+        self._new_parser = partial(_Requests, cfg, (), address)
+        self.parser = self._new_parser()
         self.parser.unreader = self.incoming
+        self.waits: _Waits | None = None
+        """For what the last request waits."""
+        self.answer_by = 0.0
+        """When a request that waits is answered in any case; 0 where none waits."""
         self.initialized = self.data_ready = True  # gthread shakes no hands and waits for nothing
         self.neighbours = neighbours(address)
         self.until = 0.0
@@ -182,6 +207,13 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
                 return False
             self.incoming.received += data
         return True
+
+    def ask_again(self) -> None:
+        """Let the parser read the last request from its beginning."""
+        self.waits = None
+        self.incoming.hand_over_again()
+        self.parser = self._new_parser()
+        self.parser.unreader = self.incoming
 
     def close(self, graceful: bool = False) -> None:
         """Free the descriptor; the last phase was the graceful end."""
@@ -215,6 +247,8 @@ def closing(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes
                 start_response.__self__.force_close()  # the method of gunicorn's response
             return start_response(status, headers, exc_info)
 
+        if environ["gunicorn.socket"].may_wait:
+            environ[WAIT_FOR] = _wait_for
         return app(environ, start)
 
     return serve
@@ -225,12 +259,14 @@ class WorkerSettings:
     """What a listener's workers hold connections to, and whom they tell of them.
 
     ``met`` hears of each connection that came to no answer of the application: why, and in words.
+    ``heads`` tells the last numbers of organisations' streams.
     """
 
     deadline: float
     largest_body: int
     describe: Describe
     met: Callable[[str, str], None]
+    heads: Callable[[Collection[str]], Mapping[str, int]]
 
     def seconds(self, phase: Phase) -> float:
         """How long the main loop waits for a client in a phase, however much it sends."""
@@ -253,6 +289,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         self._waiting: dict[ClientConnection, None] = {}  # in the order of their coming
         self._of_address: dict[str, dict[ClientConnection, None]] = {}
         self._looked = 0.0
+        self._asking = False
 
     def load_wsgi(self) -> None:
         """Load the application, which may end a connection."""
@@ -288,18 +325,39 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     def finish_request(self, conn: ClientConnection, fs: "Future[bool]") -> None:
         """Go on with a connection whose request a thread has answered."""
         conn.outcome = fs
+        if conn.waits is not None:
+            conn.answer_by = conn.answer_by or time.monotonic() + LONGEST_WAIT
+            self._wait(conn, Phase.NEWS)
+            return
+        conn.answer_by, conn.sock.may_wait = 0.0, True
         if conn.stays and not conn.sock.unsent:
             super().finish_request(conn, fs)
         else:
             self._wait(conn, Phase.ANSWER)
 
+    def handle_request(self, req: Any, conn: ClientConnection) -> bool:
+        """Serve a request in a thread, or learn what its answer waits for."""
+        try:
+            return bool(super().handle_request(req, conn))
+        except _Waits as waits:
+            conn.waits = waits
+            return True
+
     def murder_pending(self) -> None:
-        """Cut the connections that are out of time; soon when the worker stops."""
+        """Cut the connections that are out of time; soon when the worker stops.
+
+        Requests that wait for news are answered then.
+        """
         now = time.monotonic()
         if now - self._looked < LOOK:
             return
         self._looked = now
+        self._ask_for_news()
         for conn in list(self._waiting):
+            if conn.phase is Phase.NEWS:
+                if now >= conn.until or not self.alive:
+                    self._serve_again(conn, may_wait=False)
+                continue
             if not self.alive and conn.phase is not Phase.ANSWER and not conn.incoming.received:
                 conn.until = min(conn.until, now + LINGER)
             if now >= conn.until:
@@ -348,7 +406,8 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
 
     def _enter(self, conn: ClientConnection, phase: Phase) -> None:
         conn.phase = phase
-        conn.until = time.monotonic() + self.terms.seconds(phase)
+        limit = conn.answer_by
+        conn.until = limit or time.monotonic() + self.terms.seconds(phase)
 
     def _go_on(self, conn: ClientConnection, _sock: Any = None) -> None:
         """Go as far with a connection as can be without waiting; then watch for what is missing."""
@@ -386,10 +445,33 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
                 return
             self._leave(conn)
             super().finish_request(conn, conn.outcome)
-        elif conn.sock.recv(READ_BYTES):
+        elif conn.sock.recv(READ_BYTES) and conn.phase is Phase.END:
             self._watch(conn, selectors.EVENT_READ)
-        else:
+        else:  # it has left, or sends more before it has its answer
             self._drop(conn)
+
+    def _ask_for_news(self) -> None:
+        """Ask in a thread whether a stream went on for which requests wait: once for all."""
+        names = {c.waits.organisation for c in self._waiting if c.waits is not None}
+        if names and not self._asking:
+            self._asking = True
+            asked = self.tpool.submit(self.terms.heads, names)
+            asked.add_done_callback(lambda done: self.method_queue.defer(self._hear, done))
+
+    def _hear(self, asked: "Future[Mapping[str, int]]") -> None:
+        """Serve again the requests for which there is news."""
+        self._asking = False
+        heads = {} if asked.cancelled() or asked.exception() else asked.result()
+        for conn in list(self._waiting):
+            waits = conn.waits
+            if waits is not None and heads.get(waits.organisation, 0) > waits.known:
+                self._serve_again(conn, may_wait=True)
+
+    def _serve_again(self, conn: ClientConnection, *, may_wait: bool) -> None:
+        self._leave(conn)
+        conn.sock.may_wait = may_wait
+        conn.ask_again()
+        super().enqueue_req(conn)
 
     def _end(self, conn: ClientConnection) -> None:
         """Let the last answer arrive: not lost by a reset (RFC 9112 section 9.6)."""

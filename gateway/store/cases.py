@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, tuple_, update
 
 from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState
@@ -29,8 +29,6 @@ from gateway.store.tables import (
 )
 from gateway.store.transaction import Transaction, insert_new
 
-_NO_ID = UUID(int=0)
-
 _CASE = record_columns(case_file, Case)
 _CASE_FIELDS = len(_CASE)
 _GET = select(*_CASE, case_file.c.content_key).where(
@@ -46,9 +44,19 @@ _PAGE = (
         case_version.c.summary,
     )
     .join(case_version, case_version.c.digest == case_file.c.digest)
-    .where(case_file.c.originator == bindparam("originator"), case_file.c.id > bindparam("after"))
-    .order_by(case_file.c.id)
+    .where(case_file.c.originator == bindparam("originator"))
+    .order_by(case_file.c.made, case_file.c.id)
     .limit(bindparam("limit"))
+)
+_earlier = case_file.alias()
+_made_earlier = (
+    select(_earlier.c.made)
+    .where(_earlier.c.originator == bindparam("originator"), _earlier.c.id == bindparam("after"))
+    .scalar_subquery()
+)
+_PAGE_AFTER = _PAGE.where(
+    tuple_(case_file.c.made, case_file.c.id)
+    > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type))
 )
 _ADD = insert_new(case_file)
 _SAVE = update(case_file).where(
@@ -113,7 +121,11 @@ _handoffs = and_(
     handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
 )
 _handoff_ids = select(handoff.c.id).where(_handoffs)
-_ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="", acknowledge_by=None)
+_ERASE_HANDOFFS = (
+    update(handoff)
+    .where(_handoffs)
+    .values(conditions_digest="", matter=frozenset(), acknowledge_by=None)
+)
 _LAPSE_HANDOFFS = (
     update(handoff)
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
@@ -165,7 +177,8 @@ class SqlCases:
         """RuntimeError when the version's document is stored for another case."""
         self._transaction.require_writing()
         key = self._cipher.new_key()
-        if not self._transaction.changed(_ADD, {**vars(case), "content_key": key}):
+        values = {**vars(case), "content_key": key, "made": version.event}
+        if not self._transaction.changed(_ADD, values):
             raise AlreadyExists("the case's id or its reference is taken")
         self._add_version(version, key)
 
@@ -209,8 +222,10 @@ class SqlCases:
         return row and Announcement(*row)
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        values = {"originator": originator, "after": after or _NO_ID, "limit": limit}
-        rows = self._transaction.execute(_PAGE, values).all()
+        values = {"originator": originator, "limit": limit}
+        further = {} if after is None else {"after": after}
+        statement = _PAGE if after is None else _PAGE_AFTER
+        rows = self._transaction.execute(statement, values | further).all()
         there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
         return [self._listed(row, readable=row.content_key in there) for row in rows]
 

@@ -1,15 +1,41 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
-from gateway.domain.handoff import OPEN, Handoff, HandoffAction, HandoffAnswer, OfferAddress
+from gateway.domain.handoff import (
+    FIRST_PLACE,
+    NEVER,
+    OPEN,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffPlace,
+    HandoffState,
+    OfferAddress,
+)
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import Consultation, SentHandoff
+from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
+from gateway.store.columns import TEXT
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
@@ -53,22 +79,50 @@ _SHARE_CASE = (
     .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
     .with_for_update(read=True)
 )
+_place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _PAGE = (
     select(handoff)
-    .where(handoff.c.id > bindparam("after"))
+    .where(
+        tuple_(*_place)
+        > tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
+    )
+    .order_by(*_place)
+    .limit(bindparam("limit"))
+)
+_BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
+_FILTERS = {
+    "state": handoff.c.state == bindparam("state"),
+    "urgency": handoff.c.urgency == bindparam("urgency"),
+    # A set is stored as a JSON array of texts.
+    "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
+    "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+}
+
+
+@cache
+def _page(box: str, *filters: str) -> Any:
+    """The page of a box under some of the filters; each is made once."""
+    owner = _BOXES[box] == bindparam("organisation")
+    return _PAGE.where(owner, *(_FILTERS[name] for name in filters))
+
+
+_late = func.sum(case((handoff.c.due_at <= bindparam("now"), 1), else_=0))
+_WAITING = {
+    box: select(handoff.c.urgency, func.count(), _late)
+    .where(owner == bindparam("organisation"), handoff.c.state == HandoffState.OFFERED)
+    .group_by(handoff.c.urgency)
+    for box, owner in _BOXES.items()
+}
+_RECEIVED = (
+    select(handoff)
+    .where(
+        handoff.c.recipient == bindparam("organisation"),
+        handoff.c.state == bindparam("state"),
+        handoff.c.id > bindparam("after"),
+    )
     .order_by(handoff.c.id)
     .limit(bindparam("limit"))
 )
-_IN = _PAGE.where(handoff.c.recipient == bindparam("organisation"))
-_OUT = _PAGE.where(handoff.c.originator == bindparam("organisation"))
-_of_state = handoff.c.state == bindparam("state")
-# By box, and whether one state only is wanted.
-_PAGES = {
-    ("in", False): _IN,
-    ("in", True): _IN.where(_of_state),
-    ("out", False): _OUT,
-    ("out", True): _OUT.where(_of_state),
-}
 _OPEN_OF = select(func.count()).where(
     handoff.c.originator == bindparam("originator"),
     handoff.c.case == bindparam("case"),
@@ -97,12 +151,17 @@ _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
+_WAS_INFORMED = (
+    select(consultation.c.event)
+    .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
+    .limit(1)
+)
 _ADD_CONSULTATION = insert_new(consultation)
 
 
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
-    "conditions_digest", "transfer_tool", "due_at", "expires_at", "state", "accepted_groups",
+    "conditions_digest", "matter", "transfer_tool", "expires_at", "state", "accepted_groups",
     "sequence", "package", "held", "held_under", "acknowledge_by",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
@@ -163,6 +222,7 @@ class SqlHandoffs:
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
             **{name: getattr(handoff, name) for name in _FOLLOWING},
+            "urgency": handoff.urgency.rank,
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the handoff has changed: read it again")
@@ -186,13 +246,46 @@ class SqlHandoffs:
         return row and self._answer(row)
 
     def page(
-        self, organisation: str, box: str, state: str | None, after: UUID | None, limit: int
+        self,
+        organisation: str,
+        box: str,
+        filters: HandoffFilter,
+        after: HandoffPlace | None,
+        limit: int,
     ) -> Sequence[Handoff]:
-        values = {"organisation": organisation, "after": after or _NO_ID, "limit": limit}
-        if state is not None:
-            values["state"] = state
-        rows = self._transaction.execute(_PAGES[box, state is not None], values)
-        return [_handoff(row) for row in rows]
+        wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
+        statement = _page(box, *wanted)
+        if filters.urgency is not None:
+            wanted["urgency"] = filters.urgency.rank
+        if filters.matter is not None:
+            wanted["matter"] = f'"{filters.matter}"'
+        place = after or FIRST_PLACE
+        values = {
+            "organisation": organisation,
+            "limit": limit,
+            "after_urgency": place.rank,
+            "after_due_at": place.due_at,
+            "after_id": place.id,
+            **wanted,
+        }
+        return [_handoff(row) for row in self._transaction.execute(statement, values)]
+
+    def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        values = {"organisation": organisation, "now": now}
+        rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
+        by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
+        return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
+
+    def received(
+        self, organisation: str, state: str, after: UUID | None, limit: int
+    ) -> Sequence[Handoff]:
+        values = {
+            "organisation": organisation,
+            "state": state,
+            "after": after or _NO_ID,
+            "limit": limit,
+        }
+        return [_handoff(row) for row in self._transaction.execute(_RECEIVED, values)]
 
     def open_of(self, originator: str, case: UUID) -> int:
         values = {"originator": originator, "case": case}
@@ -209,6 +302,9 @@ class SqlHandoffs:
         if not self._transaction.changed(_ADD_CONSULTATION, vars(consultation)):
             raise AlreadyExists("this consultation is recorded already")
 
+    def was_informed_of_consultation(self, handoff: UUID) -> bool:
+        return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
+
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
         return row and Consultation(
@@ -217,6 +313,7 @@ class SqlHandoffs:
             handoff=row.handoff,
             case_digest=row.case_digest,
             shown=row.shown,
+            informed=row.informed,
         )
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
@@ -253,7 +350,9 @@ def _handoff(row: Row[Any]) -> Handoff:
         offer_digest=row.offer_digest,
         conditions_digest=row.conditions_digest,
         offered_at=row.offered_at,
-        due_at=row.due_at,
+        urgency=RANKS[row.urgency],
+        matter=row.matter,
+        due_at=None if row.due_at == NEVER else row.due_at,
         expires_at=row.expires_at,
         transfer_tool=row.transfer_tool,
         state=row.state,
@@ -263,6 +362,7 @@ def _handoff(row: Row[Any]) -> Handoff:
         held=row.held,
         held_under=row.held_under,
         acknowledge_by=row.acknowledge_by,
+        break_glass=row.break_glass,
     )
 
 
@@ -273,4 +373,6 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
         "recipient": address.organisation,
         "competence": address.competence,
         "mandate_event": address.mandate_event,
+        "urgency": handoff.urgency.rank,
+        "due_at": handoff.due_at or NEVER,
     }

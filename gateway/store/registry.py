@@ -163,6 +163,9 @@ _CONTACTS = (
     .where(contact.c.organisation == bindparam("organisation"))
     .order_by(contact.c.role)
 )
+_HAS_CONTACT = select(contact.c.role).where(
+    contact.c.organisation == bindparam("organisation"), contact.c.role == bindparam("role")
+)
 _DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
 _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
@@ -368,6 +371,10 @@ class SqlOrganisations:
                 name, address = json.loads(said)
                 found.append(Contact(organisation, row.role, name, address, row.registration_event))
         return found
+
+    def has_contact(self, organisation: str, role: str) -> bool:
+        values = {"organisation": organisation, "role": role}
+        return self._transaction.execute(_HAS_CONTACT, values).first() is not None
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         named = {one.role for one in contacts}

@@ -33,8 +33,10 @@ from sqlalchemy import (
 )
 
 from gateway.domain.case import CaseState
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
 from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
@@ -300,9 +302,12 @@ case_file = Table(
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
     Column("content_key", Uuid),  # NULL once it was destroyed
+    # The event of its first version: an id of ours, for originators choose theirs in any order.
+    Column("made", Uuid, nullable=False),
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
+    Index("case_file_by_age", "originator", "made", "id"),
     sqlite_with_rowid=False,
 )
 # Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
@@ -385,6 +390,9 @@ handoff = Table(
     Column("offer_digest", TEXT, nullable=False),
     Column("conditions_digest", TEXT, nullable=False),  # keyed: tells nothing of the conditions
     Column("offered_at", Instant, nullable=False),
+    Column("urgency", Integer, nullable=False),  # its rank: 0 is the most urgent
+    Column("matter", TextSet, nullable=False),
+    # Follows the open duties of the recipient (gateway/store/duties.py); the year 9999 for none.
     Column("due_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("transfer_tool", TEXT),
@@ -395,11 +403,14 @@ handoff = Table(
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
     Column("acknowledge_by", Instant),
+    Column("break_glass", Boolean, nullable=False),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
-    Index("handoff_in", "recipient", "id"),
-    Index("handoff_in_by_state", "recipient", "state", "id"),
-    Index("handoff_out", "originator", "id"),
-    Index("handoff_out_by_state", "originator", "state", "id"),
+    Index("handoff_in", "recipient", "urgency", "due_at", "id"),
+    Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),
+    Index("handoff_out", "originator", "urgency", "due_at", "id"),
+    Index("handoff_out_by_state", "originator", "state", "urgency", "due_at", "id"),
+    # What a succession goes through, in an order that no answer changes.
+    Index("handoff_received", "recipient", "state", "id"),
     # With the id, by which they are ordered: SQLite would else read all of the originator's.
     Index("handoff_of_case", "originator", "case", "id"),
 )
@@ -418,6 +429,50 @@ answer = Table(
     PrimaryKeyConstraint("handoff", "sequence"),
 )
 
+# What a party owes about a handoff, and what was recorded of it as the time ran out.
+duty = Table(
+    "duty",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
+    Column("kind", Choice(DutyKind), nullable=False),
+    Column("source", Uuid, nullable=False),  # the event that it follows from
+    Column("organisation", TEXT, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("next_at", Instant),  # when the sweeper looks next; NULL: nothing is left to record
+    Column("reminded_at", Instant),
+    Column("overdue_at", Instant),
+    Column("closed_at", Instant),
+    Column("person", TEXT),
+    PrimaryKeyConstraint("handoff", "kind", "source"),
+    sqlite_with_rowid=False,
+)
+Index(
+    "duty_next",
+    duty.c.next_at,
+    sqlite_where=duty.c.next_at.is_not(null()),
+    postgresql_where=duty.c.next_at.is_not(null()),
+)
+
+# What is past its due time is counted every few seconds.
+Index(
+    "duty_open",
+    duty.c.due_at,
+    sqlite_where=duty.c.closed_at.is_(null()),
+    postgresql_where=duty.c.closed_at.is_(null()),
+)
+
+# When duties were last swept, and the last time in which they were not.
+sweep = Table(
+    "sweep",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row
+    Column("swept_at", Instant, nullable=False),
+    Column("stopped_at", Instant),
+    Column("resumed_at", Instant),
+    CheckConstraint("id = 1", name="sweep_is_one_row"),
+)
+
 consultation = Table(
     "consultation",
     metadata,
@@ -426,6 +481,8 @@ consultation = Table(
     Column("handoff", Uuid),  # NULL when the originator opened its own case
     Column("case_digest", TEXT, nullable=False),
     Column("shown", TextList, nullable=False),
+    Column("informed", Boolean, nullable=False),
+    Index("consultation_of_handoff", "handoff"),
 )
 
 # --- Conformance runs: test data, owned by the organisation that shows what it can ---------------
@@ -504,6 +561,38 @@ spent_assertion = Table(
     Column("expires_at", Instant, nullable=False),
     PrimaryKeyConstraint("client", "jti"),
     Index("spent_assertion_by_end", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+# --- Notifications: how far each organisation's own stream was delivered --------------------------
+
+# Everything after `acknowledged` is still to come: nothing is queued. A row is made by the first
+# delivery or acknowledgement.
+notification_cursor = Table(
+    "notification_cursor",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("way", Choice(DeliveryWay), nullable=False),
+    Column("acknowledged", NUMBER, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("next_at", Instant),
+    Column("leased_until", Instant),
+    PrimaryKeyConstraint("organisation", "way"),
+    sqlite_with_rowid=False,
+)
+
+# What a receiver refused; `error` and `description` are its own words.
+refused_notification = Table(
+    "refused_notification",
+    metadata,
+    Column("organisation", TEXT, nullable=False),
+    Column("event", Uuid, nullable=False),
+    Column("stream_number", NUMBER, nullable=False),
+    Column("error", TEXT, nullable=False),
+    Column("description", TEXT, nullable=False),
+    Column("refused_at", Instant, nullable=False),
+    Column("replay", Boolean, nullable=False),
+    PrimaryKeyConstraint("organisation", "event"),
     sqlite_with_rowid=False,
 )
 

@@ -15,10 +15,12 @@ from gateway.kernel.ports import (
     CaseStore,
     CertificateOrders,
     ConformanceStore,
+    DutyStore,
     HandoffStore,
     IdempotencyStore,
     InvitationStore,
     LogStore,
+    NotificationStore,
     OrganisationStore,
     ProposalStore,
     RateLimits,
@@ -32,10 +34,12 @@ from gateway.store import migrations
 from gateway.store.cases import SqlCases
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import Database, UnsuitableDatabase, open_database
+from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
 from gateway.store.log import EventHeader, SqlLog
+from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
     SqlConformance,
     SqlInvitations,
@@ -59,6 +63,7 @@ class SqlUnitOfWork:
     handoffs: HandoffStore
     retries: IdempotencyStore
     budgets: RateLimits
+    duties: DutyStore
     revoked_tokens: RevokedTokenStore
     replay: AssertionReplayGuard
     signing: CertificateOrders
@@ -66,6 +71,7 @@ class SqlUnitOfWork:
     conformance: ConformanceStore
     successions: SuccessionStore
     staff: StaffStore
+    notifications: NotificationStore
     first: bool
 
     def __init__(
@@ -168,8 +174,10 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "signing": SqlSigning,
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
+    "duties": SqlDuties,
     "successions": SqlSuccessions,
     "staff": SqlStaff,
+    "notifications": SqlNotifications,
 }
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,

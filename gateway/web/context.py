@@ -19,6 +19,11 @@ def _ignore(*_: object) -> None:
 TOKEN_SECONDS = 300
 BODY_BYTES = 256 * 1024
 
+WAIT_FOR = "casegate.wait_for"
+"""In the environ of a request, where its listener can answer later without a thread. Calling it
+with an organisation, and the number up to which its stream is known, ends the request here; it is
+served again when the stream goes on."""
+
 JwkSet = Mapping[str, Sequence[Mapping[str, str]]]
 """A JWK set (RFC 7517 section 5) of public keys: ``{"keys": [...]}``."""
 
@@ -67,6 +72,7 @@ class AppContext:
     tokens: Signer
     token_keys: JwkSet
     attestation_keys: JwkSet
+    notification_keys: JwkSet
     log_key: str
     peer_der: Callable[[Mapping[str, Any]], bytes | None]
     header_refused: type[Exception]

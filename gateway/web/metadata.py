@@ -93,6 +93,12 @@ def attestation_keys(gate: AppContext) -> Response:
     return _set(gate.attestation_keys)
 
 
+@unauthenticated("GET /keys/notification", media=JWK_SET)
+def notification_keys(gate: AppContext) -> Response:
+    """Get the keys by which the gateway signs notifications, the next one included."""
+    return _set(gate.notification_keys)
+
+
 # --- Pages for people: what each problem means ----------------------------------------------------
 
 _PAGE = """<!doctype html>
@@ -141,7 +147,8 @@ PUBLIC = (
     openid_configuration,
     token_keys,
     attestation_keys,
+    notification_keys,
     problems,
     problem_page,
 )
-PARTNERS = (protected_resource,)
+PARTNERS = (protected_resource, notification_keys)

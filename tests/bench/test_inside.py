@@ -25,7 +25,7 @@ def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
         head = work.log.head()
         leaves = [tree.leaf_hash(entry) for entry in work.log.entries(0, head.size)]
         assert tree.root(leaves) == head.root
-        page = work.handoffs.page(OFMIN, "in", "offered", None, 1000)
+        page = work.handoffs.received(OFMIN, "offered", None, 1000)
         assert len({handoff.case_digest for handoff in page}) == 251
         assert all(work.cases.version(handoff.case_digest) for handoff in page)
         assert work.cases.get(HOTLINE, filled_id(249, 0)) is not None

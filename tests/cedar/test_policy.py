@@ -47,7 +47,14 @@ from gateway.domain.vocabulary import StatementKind, SubjectCategory
 from tests.each import each
 from tests.store import samples
 
-ON_LOG = ("directory.read", "events.read", "receipt.read", "audit.search")
+ON_LOG = (
+    "directory.read",
+    "events.read",
+    "notification.poll",
+    "notification.replay",
+    "receipt.read",
+    "audit.search",
+)
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
 ON_CASE = (
     "case.submit",
@@ -70,12 +77,16 @@ ON_HANDOFF = (
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
+    "handoff.review",
+    "handoff.delay",
 )
 BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
     "organisation.reject",
+    "notification.set_push",
+    "notification.end_push",
     "organisation.admit",
     "organisation.activate",
     "organisation.suspend",
@@ -140,6 +151,7 @@ BY_PARTNERS = (
     "case.embargo",
     "case.end_measure",
     "handoff.offer",
+    "handoff.break_glass",
     "handoff.accept",
     "case.disclose",
 )

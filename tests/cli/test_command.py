@@ -63,6 +63,21 @@ def test_a_subcommand_whose_package_is_missing_says_what_to_install():
     assert "casegate[server]" in result.stderr
 
 
+@each("line", [("casegate ", 1), ("casegate policy ", 2)])
+def test_a_line_is_completed_where_the_server_s_packages_are_missing(line):
+    words, place = line
+    result = python(
+        "import os, sys\n"
+        "sys.modules['cedarpy'] = None\n"
+        f"os.environ.update(COMP_WORDS={words!r}, COMP_CWORD='{place}')\n"
+        "os.environ['_CASEGATE_COMPLETE'] = 'bash_complete'\n"
+        "from gateway.cli import main\n"
+        "main(prog_name='casegate')\n"
+    )
+    assert result.stderr == ""
+    assert "plain,verify\n" in result.stdout
+
+
 def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(monkeypatch):
     table: Mapping[str, Subcommand] = {"lost": Subcommand("gateway.cli.lost:lost", OPERATORS, "-")}
     monkeypatch.setattr(cli, "SUBCOMMANDS", table)

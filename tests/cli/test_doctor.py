@@ -19,7 +19,9 @@ from gateway import wiring
 from gateway.cli import doctor
 from gateway.cli.backup import digest
 from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
+from gateway.domain.notification import DeliveryWay, RefusedNotification
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
+from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.store.database import Server
 from tests.operating import ISSUER, Operator
@@ -245,6 +247,19 @@ def test_a_missing_certificate_of_a_listener_is_a_warning(gw: Operator) -> None:
     (gw.config.server / "partners.pem").unlink()
     told = the(findings(gw), "certificates", Level.WARNING)
     assert "partners.pem is missing: maintenance makes it" in told
+
+
+def test_receivers_that_fail_and_what_they_refused_are_told(gw: Operator) -> None:
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
+        cursor = work.notifications.cursor("ofmin", DeliveryWay.NOTIFICATION)
+        work.notifications.save(replace(cursor, failures=3))
+        work.notifications.refuse(
+            RefusedNotification("ofmin", gateway.ports.new_id(), 1, "x", "y", gateway.ports.now())
+        )
+        work.commit()
+    told = the(findings(gw), "notifications", Level.WARNING)
+    assert "ofmin (0)" in told
+    assert "ofmin (1)" in told
 
 
 def test_a_missing_database_is_an_error_and_is_not_made(gw: Operator) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -156,6 +157,63 @@ def test_handoffs_are_listed_for_both_parties(desks: Desks) -> None:
     assert handoff in desks.done("handoff", "list", at=OFMIN)
     assert handoff not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
     assert desks.told("handoff", "list")["items"] == []
+
+
+def offered_case(desks: Desks, case: str) -> str:
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
+    told = desks.told("handoff", "offer", case, *asked, "--group", "items", "--group", "statements")
+    return str(told["result"]["handoff"])
+
+
+def test_a_list_comes_by_urgency_fits_a_screen_and_marks_what_is_overdue(desks: Desks) -> None:
+    normal = desks.offered()
+    danger = offered_case(desks, desks.submitted(urgency="imminent_danger"))
+    settled = accepted(desks)
+    desks.stage.gateway.clock.advance(timedelta(hours=2))
+    lines = desks.done("handoff", "list", at=OFMIN).splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [
+        next(i for i, line in enumerate(lines) if one in line) for one in (danger, normal, settled)
+    ]
+    assert rows == sorted(rows)
+    assert "OVERDUE" in lines[rows[0]]
+    assert "OVERDUE" not in lines[rows[1]]
+    assert "accepted" in lines[rows[2]]
+    (late,) = desks.told("handoff", "list", "--overdue", at=OFMIN)["items"]
+    assert late["handoff"] == danger
+    of_class = desks.told("handoff", "list", "--urgency", "priority", "--matter", "csam", at=OFMIN)
+    assert [one["handoff"] for one in of_class["items"]] == [normal, settled]
+    assert desks.told("handoff", "list", "--matter", "grooming", at=OFMIN)["items"] == []
+    assert "OVERDUE" in desks.done("handoff", "show", danger)
+
+
+def test_a_recipient_delays_and_states_its_own_urgency(desks: Desks) -> None:
+    handoff = desks.offered()
+    later = ("--code", "workload", "--until", "2026-03-20T12:00:00+01:00")
+    desks.done("handoff", "delay", handoff, *BY, *later, at=OFMIN)
+    shown = desks.done("handoff", "show", handoff)
+    assert "until: 2026-03-20T12:00:00+01:00" in shown
+    assert desks.told("handoff", "show", handoff)["due_at"].startswith("2026-03-20T11:00:00")
+    own = ("--own-urgency", "urgent", "--yes")
+    desks.done("handoff", "accept", handoff, *BY, *own, at=OFMIN)
+    assert "own_urgency: urgent" in desks.done("handoff", "show", handoff)
+
+
+def test_a_draft_is_offered_and_consulted_in_imminent_danger_and_reviewed(desks: Desks) -> None:
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    told = desks.told("case", "submit", str(desks.case_file(**danger)), "--by", "intake-1")
+    case = told["result"]["case"]
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
+    preview = desks.done("handoff", "preview", case, *asked, "--group", "items")
+    assert "telephone" in preview
+    assert "second person" in preview
+    offer = desks.done("handoff", "offer", case, *asked, "--group", "items")
+    assert "telephone" in offer
+    handoff = desks.told("handoff", "list", at=OFMIN)["items"][0]["handoff"]
+    rescue = ("--reason-code", "imminent_danger", "--reason", "a child is in danger")
+    desks.done("handoff", "consult", handoff, *BY, *rescue, at=OFMIN)
+    assert desks.run("handoff", "review", handoff, *BY, at=OFMIN).exit_code == 1
+    desks.done("handoff", "review", handoff, "--by", "officer-2", at=OFMIN)
 
 
 def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: Desks) -> None:

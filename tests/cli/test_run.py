@@ -95,7 +95,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
 
     class Recorder:
         def __init__(self, specs: Sequence[ProcessSpec], environ: Mapping[str, str]) -> None:
-            assert len(list(gw.config.server.glob("*.pem"))) == 2, "nothing was renewed"
+            assert len(list(gw.config.server.glob("*.pem"))) == 3, "nothing was renewed"
             supervised.extend(spec.name for spec in specs)
 
         def run(self) -> int:
@@ -107,7 +107,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
         file.unlink()  # as after a long pause
     result = gw.type("run", "--home", gw.folder)
     assert result.exit_code == 0, result.output
-    assert supervised == ["public", "partners", "maintain"]
+    assert supervised == ["public", "partners", "maintain", "deliver"]
     public, partners, day = result.stdout.splitlines()
     assert (public.split(), partners.split()) == (["public", ISSUER], ["partners", PARTNERS])
     assert day == "for demonstrations only: rights are judged on 2023-10-31"

@@ -108,6 +108,18 @@ def test_an_answer_to_another_handoff_is_not_shown_for_this_one(stage: Listening
     )
 
 
+def test_an_outcome_is_not_shown_as_another_than_its_document_says(stage: Listening) -> None:
+    hotline, office, handoff = accepted(stage)
+    office.answer("report_outcome", handoff, "officer-1", code="case_opened", release="in_progress")
+    assert hotline.handoff(handoff)["answers"][-1]["code"] == "in_progress"
+    disbelieved(
+        hotline,
+        lambda members: members["answers"][-1].update(code="closed_with_result"),
+        lambda: hotline.handoff(handoff),
+        "another than it says",
+    )
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])
 def test_an_answer_that_is_not_one_json_object_is_refused(stage: Listening, body: bytes) -> None:
     desk = MemberClient(stage)

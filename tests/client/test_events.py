@@ -14,6 +14,7 @@ from gateway.client import (
 )
 from gateway.client.events import audited
 from gateway.evidence import bundle, receipt, sd_jwt, verification
+from gateway.evidence.report import Code
 from gateway.evidence.stream import read_head
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.values import EventMatch, LogQuery
@@ -254,6 +255,19 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
     shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).case
     names = {d.name for d in sd_jwt.parse(shown).disclosures}
     assert "reporter" not in names, "the originator's file shows no more than the offer"
+
+
+def test_consultations_that_an_originator_is_not_told_of_make_its_file_no_less_complete(
+    stage: Listening,
+) -> None:
+    hotline, office, handoff = accepted(stage)
+    before = verification.verify(hotline.export(handoff), trusted(stage)).code
+    for _ in range(2):
+        office.consult(handoff, "officer-1", "investigation", "to look again")
+    after = verification.verify(hotline.export(handoff), trusted(stage)).code
+    assert before is after is not Code.INCOMPLETE
+    numbers = [one.stream_number for one in hotline.events()]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_an_export_without_content_opens_nothing(stage: Listening) -> None:

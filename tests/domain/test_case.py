@@ -204,7 +204,7 @@ def test_disclosures_come_in_one_order_whatever_that_of_the_content():
 
 def test_every_group_can_be_offered_and_the_conditions_stand_in_clear():
     assert {*PROPERTIES.values(), *ARRAYS} == set(GROUPS)
-    assert {*DISCLOSED, "matter", "urgency"} == set(ROUTING_FIELDS)
+    assert {*DISCLOSED, "matter", "urgency", "urgency_reason"} == set(ROUTING_FIELDS)
     assert {PROPERTIES[name] for name in ROUTING_FIELDS} == {"routing"}
     assert CLEAR_MARKING == CLEAR
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain import vocabulary as words
-from gateway.domain.handoff import DUE
+from gateway.domain.duty import DUE
 from tests.each import each
 
 FACTS = Path(__file__).parent.parent / "data" / "facts"

@@ -39,6 +39,7 @@ ACTIONS = {
     "closure": "handoff.close",
     "acknowledgement": "handoff.acknowledge",
     "application": "handoff.apply",
+    "delay": "handoff.delay",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }

@@ -6,12 +6,15 @@ action, the caller, and what comes after the idempotency key.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest, Submission
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
@@ -152,6 +155,13 @@ def _acknowledge(gateway: Founded) -> Errand:
     return Errand(answers.acknowledge, caller(OFMIN), (handoff, said))
 
 
+def _delay(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    until = (gateway.clock() + timedelta(days=20)).isoformat()
+    said = answers.said("officer-1", code="workload", until=until)
+    return Errand(answers.delay, caller(OFMIN), (handoff, said))
+
+
 def _close(gateway: Founded) -> Errand:
     return Errand(
         answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
@@ -160,6 +170,14 @@ def _close(gateway: Founded) -> Errand:
 
 def _consult(gateway: Founded) -> Errand:
     return Errand(handoffs.consult, caller(OFMIN), (accepted(gateway), OPENING))
+
+
+def _review(gateway: Founded) -> Errand:
+    case = submitted(gateway, urgency="imminent_danger")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opened)
+    return Errand(handoffs.review, caller(OFMIN), (handoff, ReviewRequest("officer-2", "right")))
 
 
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
@@ -179,4 +197,6 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "update a handoff": _update,
     "acknowledge an update": _acknowledge,
     "consult a handoff": _consult,
+    "delay an answer": _delay,
+    "review a consultation": _review,
 }

@@ -109,7 +109,7 @@ def test_a_removal_offer_takes_the_items_of_the_country_and_lists_the_rest(gatew
     case = hosted(gateway)
     offer = offered(gateway, case, **{**REMOVAL, "to": "take_down/csam/NL"})
     assert given(offer, case) == {NL}
-    assert offer.result["withheld_groups"] == []
+    assert offer.result["withheld_groups"] == ["subjects"]
     assert offer.result["elsewhere"] == [
         {
             "item": US,

@@ -348,7 +348,7 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     assert (seen["matter"], seen["urgency"], seen["state"]) == (
         ["csam"],
-        "urgent_indirect",
+        "priority",
         "cleared",
     )
     text = str(seen)

@@ -8,12 +8,15 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.consultation import ConsultationNotice
+from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
-from gateway.evidence import bundle, handoff_documents, sd_jwt, verification
+from gateway.evidence import bundle, handoff_documents, receipt, sd_jwt, verification
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.trust import TrustAnchors
-from gateway.exchange import handoffs
+from gateway.exchange import handoffs, measures, receipts
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
@@ -65,6 +68,61 @@ def of_groups(case: WriteResult, *groups: str) -> set[str]:
 
 def refusal(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Any:
     return gateway.refusal(handoffs.consult, caller(reader), gateway.key(), handoff, OPENING)
+
+
+# --- who learns of it ----------------------------------------------------------------------------
+
+
+def streamed(gateway: Founded, organisation: str) -> int:
+    """How many consultations are in an organisation's own stream, whose numbers have no gap."""
+    page = to_json(receipts.stream(gateway.ports, caller(organisation), 0, 100))
+    assert [one["stream_number"] for one in page["events"]] == list(range(1, page["head"] + 1))
+    types = [fields_of(receipt.from_json(one["receipt"]))["type"] for one in page["events"]]
+    return types.count("case.consulted")
+
+
+@pytest.mark.parametrize(
+    ("notice", "learnt"),
+    [(ConsultationNotice.NONE, 0), (ConsultationNotice.FIRST, 1), (ConsultationNotice.EACH, 2)],
+)
+def test_a_private_originator_learns_of_consultations_by_the_police_what_was_chosen(
+    gateway, notice, learnt
+):
+    gateway.ports = replace(gateway.ports, consultations=notice)
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    consulted(gateway, handoff)
+    assert streamed(gateway, HOTLINE) == learnt
+    assert streamed(gateway, OFMIN) == 2
+
+
+def test_each_handoff_has_its_first_consultation(gateway):
+    for _ in range(2):
+        consulted(gateway, accepted(gateway))
+    assert streamed(gateway, HOTLINE) == 2
+
+
+@pytest.mark.parametrize(("originator", "reader"), [(HOTLINE, ABROAD), (OFMIN, ABROAD)])
+def test_of_others_and_to_authorities_each_consultation_is_told(gateway, originator, reader):
+    case = submitted(gateway, originator=originator)
+    made = offered(gateway, case, originator=originator, to=reader)
+    handoff = accepted(gateway, made, recipient=reader)
+    consulted(gateway, handoff, reader)
+    consulted(gateway, handoff, reader)
+    assert streamed(gateway, originator) == 2
+
+
+def test_under_an_embargo_none_is_told_and_the_next_one_after_it_is_the_first(gateway):
+    handoff = accepted(gateway)
+    until = gateway.clock() + timedelta(hours=1)
+    embargo = MeasureRequest(MeasureKind.EMBARGO, "officer-1", "operation", until=until)
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, embargo)
+    consulted(gateway, handoff)
+    assert streamed(gateway, HOTLINE) == 0
+    gateway.clock.advance(timedelta(hours=2))
+    consulted(gateway, handoff)
+    consulted(gateway, handoff)
+    assert streamed(gateway, HOTLINE) == 1
 
 
 # --- when ----------------------------------------------------------------------------------------
@@ -191,7 +249,7 @@ def test_a_consultation_shows_the_version_that_was_offered(gateway):
     revised(gateway, case, urgency="imminent_danger")
     written = consulted(gateway, handoff)
     assert written.result["version"] == 1
-    assert read(gateway, written).content["urgency"] == "urgent_indirect"
+    assert read(gateway, written).content["urgency"] == "priority"
 
 
 def to_a_hotline(gateway: Founded, **content: Any) -> tuple[WriteResult, UUID]:

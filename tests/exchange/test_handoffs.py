@@ -298,7 +298,7 @@ def test_the_successor_is_no_party_to_what_was_offered_to_the_predecessor(gatewa
 @pytest.mark.parametrize("party", [HOTLINE, OFMIN])
 @pytest.mark.parametrize("state", ["offered", "accepted"])
 def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, party, state):
-    case = submitted(gateway)
+    case = submitted(gateway, urgency_reason="child_located")
     offer = offered(gateway, case)
     handoff = handoff_of(offer)
     if state == "accepted":
@@ -306,7 +306,8 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
         consulted(gateway, handoff)
     seen = to_json(handoffs.look_up(gateway.ports, caller(party), handoff))
     routing = said_in(gateway, seen["routing"], handoff_documents.CASE_TYP)
-    assert routing == {"matter": ["csam"], "urgency": "urgent_indirect", "attribution": "may"}
+    reason = {"urgency_reason": "child_located", "attribution": "may"}
+    assert routing == {"matter": ["csam"], "urgency": "priority", **reason}
     assert seen["state"] == state
     every = sd_jwt.parse(case.result["document"]).disclosures
     content = [d.encoded for d in every if d.name not in ROUTING_FIELDS]
@@ -365,6 +366,33 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     assert set(shown(receipt)) == {"party", "sequence"}
 
 
+def test_a_question_reaches_the_hotline_and_what_is_not_for_it_stays_with_the_police(gateway):
+    handoff = accepted(gateway)
+    question = {"what": "source_log", "text": "of that hour", "requisition": "2026/7"}
+    said = {"code": "more_needed", "to_originator": "thank you", **question}
+    answer(gateway, "outcome", handoff, note="we have a suspect", **said)
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    assert outcome["code"] == "more_needed"
+    assert said_in(gateway, outcome["document"]) == said
+
+
+def test_what_the_police_release_stands_in_place_of_the_code(gateway):
+    handoff = accepted(gateway)
+    answer(gateway, "outcome", handoff, code="victim_identified", release="closed_with_result")
+    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    assert outcome["code"] == "closed_with_result"
+    assert said_in(gateway, outcome["document"]) == {"release": "closed_with_result"}
+
+
+def test_a_question_without_what_it_asks_for_changes_nothing(gateway):
+    handoff = accepted(gateway)
+    size = gateway.size()
+    with pytest.raises(ValidationFailed) as refused:
+        answer(gateway, "outcome", handoff, code="more_needed")
+    assert [pointer for pointer, _ in refused.value.errors] == ["/what"]
+    assert gateway.size() == size
+
+
 def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
     case = submitted(gateway, originator=OFMIN)
     handoff = accepted(
@@ -406,14 +434,16 @@ def test_a_box_is_read_by_page_and_by_state(gateway):
     offers = [offered(gateway) for _ in range(3)]
     sent = [handoff_of(offer) for offer in offers]
     accepted(gateway, offers[1])
-    assert box(gateway, OFMIN, "in", limit=2) == sent[:2]
-    assert box(gateway, OFMIN, "in", after=sent[1]) == sent[2:]
+    waiting_first = [sent[0], sent[2], sent[1]]
+    assert box(gateway, OFMIN, "in", limit=2) == waiting_first[:2]
+    assert box(gateway, OFMIN, "in", after=str(gateway.handoff(sent[2]).place)) == [sent[1]]
     assert box(gateway, OFMIN, "in", state=HandoffState.ACCEPTED) == [sent[1]]
     assert box(gateway, OFMIN, "in", state=HandoffState.OFFERED) == [sent[0], sent[2]]
 
 
 def test_the_moves_of_these_tests_are_all_there_are():
     steps = {step for step, *_ in ANSWERS.values()} | {"accept", "accept_partly", "withdraw"}
+    steps.add("delay")  # tests/exchange/test_duties.py
     the_gateways = {"reissue", "lapse"}  # tests/exchange/test_succession.py
     updates = {"update", "acknowledge", "apply", "dispute", "propose_correction"}  # test_updates.py
     assert steps | the_gateways | updates == {move.value for move in HandoffAction}

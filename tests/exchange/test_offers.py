@@ -212,7 +212,7 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
 
 
 def test_an_answer_is_due_by_the_urgency_of_the_case(gateway):
-    written = offered(gateway, submitted(gateway, urgency="urgent_direct"))
+    written = offered(gateway, submitted(gateway, urgency="urgent"))
     handoff = gateway.handoff(UUID(written.result["handoff"]))
     assert handoff.due_at - handoff.offered_at == timedelta(hours=8)
 
@@ -397,11 +397,12 @@ def test_previews_are_limited_by_the_minute_and_by_the_organisation(gateway):
     to_json(offers.preview(gateway.ports, who, *asked))
 
 
-def test_a_preview_that_policy_refuses_is_an_event(gateway):
+def test_a_preview_that_policy_refuses_is_an_event_and_no_offer(gateway):
     case = UUID(submitted(gateway).result["case"])
     refused = gateway.refusal(offers.preview, caller(HOTLINE), case, offer_of(gateway, OFMIN))
     assert shown(refused.receipt)["rules"] == ["R3.membership"]
-    assert fields_of(refused.receipt)["type"] == "handoff.offered"
+    told = fields_of(refused.receipt)
+    assert (told["type"], told["operation"]) == ("handoff.previewed", "consultation")
 
 
 def revise(gateway: Founded, case: WriteResult) -> None:

@@ -34,6 +34,7 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
                 "registration_event": str(gateway.registered[OFMIN]),
             }
         ],
+        "duty_contact": False,
         "signed_only": False,
         "document_keys": [],
         "encryption_keys": [],

@@ -338,7 +338,8 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
         assert getattr(new, name) == getattr(old, name), name
     assert (new.state, new.recipient, new.accepted_groups) == ("offered", OCRVP, None)
     assert (new.address.competence, new.address.mandate_event) == (KEY, succession)
-    assert new.due_at > old.due_at
+    assert old.due_at is None
+    assert new.due_at > new.offered_at
 
 
 def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(gateway):

@@ -10,6 +10,7 @@ import pytest
 from gateway.domain.refusals import Busy
 from gateway.exchange import succession_execution
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import HandoffFilter
 from tests.exchange.test_succession import DAY, agreed, following
 from tests.founding import HOTLINE, Founded, accepted, check_log, founded, offered, submitted
 from tests.store import places
@@ -56,7 +57,7 @@ def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):
     assert len({following(gateway, handoff) for handoff in held}) == HELD
     with gateway.ports.begin(TransactionMode.READ) as work_:
         assert len(work_.successions.moved(succession)) == HELD
-        assert len(work_.handoffs.page(HOTLINE, "out", "offered", None, 100)) == HELD
+        assert len(work_.handoffs.page(HOTLINE, "out", HandoffFilter("offered"), None, 100)) == HELD
     check_log(gateway)
 
 

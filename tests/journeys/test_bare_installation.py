@@ -52,6 +52,22 @@ def test_evidence_is_verified(bare, tmp_path):
     assert told["code"] == 18  # all of it verifies, and it is a demonstration
 
 
+def test_kept_evidence_is_verified(bare):
+    kept = ROOT / "tests/evidence/kept"
+    bundle, trust = str(kept / "files/signed-bundle.json"), str(kept / "trust")
+    expected = json.loads((kept / "expected.json").read_bytes())["signed-bundle.json"]["code"]
+    told = json.loads(
+        _casegate(bare, "verify", bundle, "--trust", trust, "--json", status=expected)
+    )
+    assert told["code"] == expected
+
+
+def test_a_partner_has_the_client_and_can_enrol(bare):
+    program = "from gateway.client import Gateway, PartnerConnection, enrolment"
+    _run(str(bare / "venv" / "bin" / "python"), "-c", program)
+    assert "Usage: casegate enrol" in _casegate(bare, "enrol", "--help")
+
+
 def test_what_is_sealed_is_opened(bare):
     whose = ("--organisation", "ofmin", "--gateway", "https://gateway.example.org")
     _casegate(bare, "key", "create", "--use", "encryption", str(bare / "sealed-to-us"), *whose)

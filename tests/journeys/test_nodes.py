@@ -25,9 +25,7 @@ def test_members_use_either_node_and_one_that_dies_under_load_is_not_missed(
         assert check_log(first) == check_log(second)
         with Load(first, second) as load:
             load.stopped.wait(5.0)
-            assert (
-                kill_node(first) >= 8
-            )  # the supervisor, its three, and two workers of each master
+            assert kill_node(first) >= 8  # the supervisor, its four, and two workers of each master
             died = len(load.acknowledged)
             # Some clients were at the node that died; the other one goes on.
             until(lambda: load.failures or (load.moved and len(load.acknowledged) > died + 10))

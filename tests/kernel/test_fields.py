@@ -121,6 +121,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("audit_access.end", ABROAD, {"audit_access": UNKNOWN, **REASON}),
     ("invitation.create", HOTLINE, {"system": "desk", "token_sha256": "A" * 43}),
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
+    ("notification.set_push", HOTLINE, {"address": "https://receiver.example/events"}),
+    ("notification.end_push", HOTLINE, REASON),
     ("admin.add", GATEWAY, ADMIN),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),

@@ -426,7 +426,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
     "directory": lambda g, c: organisations.page(g.ports, c, "", 10),
     "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
     "cases": lambda g, c: cases.page(g.ports, c, None, 10),
-    "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", state=None, after=None, limit=10),
+    "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", after=None, limit=10),
     "events": lambda g, c: to_json(receipts.stream(g.ports, c, 0, 10)),
 }
 

@@ -26,10 +26,13 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
-        "preview": "handoff.offer, decided and not made",
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},
+    "notification": {
+        "watch": "notification.poll, again and again",
+        "status": "notification.poll, how far one is",
+    },
     "directory": {
         "attestation": "directory.read, the gateway's attestation of a member",
         "keys": "directory.read, a member's keys into a file",
@@ -59,9 +62,13 @@ NOT_ASKED = {
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.plan",
     "succession.cancel",
     "succession.apply",
+    "notification.set_push",
+    "notification.end_push",
 }
 """What administrators ask for, and what the gateway does by itself: no partner asks for it."""
 
@@ -72,7 +79,7 @@ def asked(noun: str) -> set[str]:
     return {verb for kind, _, verb in (a.partition(".") for a in partners) if kind == noun}
 
 
-@each("noun", ["case", "handoff", "receipt", "directory", "events", "succession"])
+@each("noun", ["case", "handoff", "receipt", "directory", "events", "succession", "notification"])
 def test_every_action_of_partners_has_its_command_and_the_other_way_round(noun: str) -> None:
     have = verbs(noun) - MORE.get(noun, {}).keys()
     if have & READS:

@@ -476,7 +476,7 @@ def test_every_word_list_of_the_schema_is_in_the_list_of_words_and_no_other() ->
 
 
 def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("partners.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("sealing.md"), re.MULTILINE)
     listed = {kind: (group, re.findall(r"`(\w+\??)`", fields)) for kind, group, fields in rows}
     assert listed == {
         name: (one.group, [*one.required, *(f"{field}?" for field in one.optional)])

@@ -60,6 +60,8 @@ API = {
     ),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
+    ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
@@ -69,6 +71,9 @@ API = {
     ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
+    ("POST", "/notifications"): ("notification.poll", "events.read"),
+    ("GET", "/notifications"): ("notification.poll", "events.read"),
+    ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
     ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (
@@ -101,6 +106,7 @@ OPEN_TO_CERTIFICATES = {
     ("GET", "/.well-known/est/cacerts"),
     ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/keys/notification"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -109,6 +115,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
+    ("GET", "/keys/notification"),
     ("GET", "/log/vkey"),
     ("GET", "/log/predecessor"),
     ("GET", "/checkpoint"),
@@ -200,7 +207,8 @@ def test_every_write_asks_for_a_idempotency_key():
     LINE.keeps_staff(ABROAD)
     hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
-        assert one.writes == (one.method == "POST" and not one.path.endswith("/preview"))
+        reads = one.path.endswith("/preview") or one.path == "/notifications"
+        assert one.writes == (one.method == "POST" and not reads)
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
             partner = keeper if one.scope == STAFF_SCOPE else hotline
@@ -222,7 +230,7 @@ def test_every_action_is_one_of_policy_and_of_the_log():
 def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
-    by_others = {"case.disclose", "case.erase"}
+    by_others = {"case.disclose", "handoff.break_glass", "case.erase"}
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 
 

@@ -12,6 +12,7 @@ from gateway.exchange import (
     conformance,
     handoffs,
     measures,
+    notifications,
     offers,
     receipts,
     successions,
@@ -34,12 +35,15 @@ GATEWAYS_OWN = {
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.mark_overdue",
+    "handoff.remind",
     "succession.apply",
+    "audit.inform",
 }
 """Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
 when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, what holders hear of a version that is cleared, and what a succession does that was
-planned and approved."""
+last step, what holders hear of a version that is cleared, what a succession does that was planned
+and approved, what members learn of audits."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -53,8 +57,12 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose"}
-"""Asked of policy for each kind of element; a part of offers and consultations, no action."""
+DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
+"""Asked of policy beside an action: for each kind of element, for what goes before a second
+person."""
+
+REFUSED_AS = {"handoff.preview"}
+"""Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, measures),
@@ -66,11 +74,19 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
+    "notification": (notifications,),
 }
 AUDITORS = {"audit.search": audit.read}
 """The noun is the administrators' besides: they give and end the grants."""
-ADMINISTRATORS_OF_PARTNERS_NOUNS = {"succession.plan", "succession.cancel", "case.erase"}
-"""Administrators plan what the two offices then approve, cancel it, and erase cases early."""
+ADMINISTRATORS_OF_PARTNERS_NOUNS = {
+    "succession.plan",
+    "succession.cancel",
+    "case.erase",
+    "notification.set_push",
+    "notification.end_push",
+}
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
+which address notifications go."""
 
 READS = {
     "case.read": "look_up",
@@ -90,7 +106,7 @@ READS = {
 
 
 def test_policy_is_asked_about_what_becomes_an_event_and_nothing_else():
-    assert policy().actions - DECIDED_ONLY == EVENT_TYPES.keys() - GATEWAYS_OWN
+    assert policy().actions - DECIDED_ONLY == EVENT_TYPES.keys() - GATEWAYS_OWN - REFUSED_AS
 
 
 @each("action", sorted(EVENT_TYPES.keys() - GATEWAYS_OWN))

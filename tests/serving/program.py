@@ -13,14 +13,24 @@ from typing import Any
 from gateway.serving.bad_requests import HANDSHAKE_TROUBLES
 from gateway.serving.listener import Listener, serve
 from gateway.serving.tls import TlsFiles
+from gateway.web.context import WAIT_FOR
 
 LARGE = bytes(1 << 20) * 16  # more than the kernel buffers for a client that does not read
+
+
+def news() -> int:
+    """How much news there is: the length of a file."""
+    try:
+        return (Path(sys.argv[1]) / "news").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """`/` tells what the application saw; `/slow` takes its time; `/large` is large.
 
-    `/last` is the last answer of its connection, and leaves the body unread.
+    `/last` is the last answer of its connection, and leaves the body unread. `/news` is answered
+    when there is news, or when it can wait no longer.
     """
     if environ["PATH_INFO"] == "/last":
         start_response("401 Unauthorized", [("Content-Length", "0"), ("Connection", "close")])
@@ -29,6 +39,8 @@ def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
     path = environ["PATH_INFO"]
     if path == "/slow":
         time.sleep(0.8)  # longer than the deadline of the tests
+    if path == "/news" and not news():
+        environ.get(WAIT_FOR, lambda *_: None)("anybody", news())
     if path == "/large":
         start_response("200 OK", [("Content-Length", str(len(LARGE)))])
         return [LARGE]
@@ -40,6 +52,7 @@ def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
         "scheme": environ["wsgi.url_scheme"],
         "pid": os.getpid(),
         "body": len(body),
+        "news": news(),
     }
     text = json.dumps(told).encode()
     start_response("200 OK", [("Content-Length", str(len(text)))])
@@ -71,6 +84,7 @@ def main(folder: Path, bind: str, settings: dict[str, Any]) -> None:
             bind=bind,
             tls=tls,
             met=tell,
+            heads=lambda names: dict.fromkeys(names, news()),
             on_worker_start=partial(mark, "began"),
             on_worker_exit=partial(mark, "ended"),
             **settings,

@@ -4,16 +4,19 @@ import contextlib
 import http.client
 import json
 import re
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.serving.listener import Listener
 from gateway.serving.worker import OF_ONE_ADDRESS, neighbours
-from tests.serving.listeners import DEADLINE, THREADS, Server, listening
+from tests.serving.listeners import DEADLINE, THREADS, Server, ask, listening
 
 journey = pytest.mark.journey
 LARGEST_BODY = Listener.largest_body
@@ -40,6 +43,12 @@ def half_a_head(server: Server) -> socket.socket:
 
 def shaken(server: Server) -> socket.socket:
     return server.connect(server.pem)
+
+
+def waiting_for_news(server: Server) -> socket.socket:
+    connection = server.connect(server.pem)
+    connection.sendall(b"GET /news HTTP/1.1\r\nHost: g\r\n\r\n")
+    return connection
 
 
 def half_a_chunk(server: Server) -> socket.socket:
@@ -107,7 +116,16 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @journey
 @pytest.mark.parametrize(
     "hostile",
-    [silent, half_a_handshake, shaken, half_a_head, half_a_body, half_a_chunk, not_reading],
+    [
+        silent,
+        half_a_handshake,
+        shaken,
+        half_a_head,
+        half_a_body,
+        half_a_chunk,
+        not_reading,
+        waiting_for_news,
+    ],
 )
 def test_no_client_holds_a_thread(patient: Server, hostile: Hostile) -> None:
     with contextlib.ExitStack() as held:
@@ -244,3 +262,34 @@ def test_an_application_that_takes_longer_than_the_deadline_still_answers(
     partners: Server,
 ) -> None:
     assert partners.ask(partners.pem, "/slow")["peer"]
+
+
+def answered(connection: socket.socket) -> dict[str, Any]:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    told: dict[str, Any] = json.loads(response.read())
+    return told
+
+
+@journey
+def test_requests_that_wait_for_news_are_answered_when_there_is_some(patient: Server) -> None:
+    news = patient.folder / "news"
+    with contextlib.ExitStack() as held:
+        held.callback(news.unlink)
+        waiting = [held.enter_context(waiting_for_news(patient)) for _ in range(3)]
+        assert patient.good()["news"] == 0
+        waiting.pop().close()
+        news.write_bytes(b"1")
+        for connection in waiting:
+            connection.settimeout(10)
+            assert answered(connection)["news"] == 1
+            assert ask(connection)["news"] == 1, "the connection goes on"
+
+
+@journey
+def test_a_request_that_waits_is_answered_when_the_listener_stops(tmp_path: Path) -> None:
+    with listening(tmp_path, threads=1) as server, waiting_for_news(server) as connection:
+        assert server.good()["news"] == 0
+        server.process.send_signal(signal.SIGTERM)
+        connection.settimeout(10)
+        assert answered(connection)["news"] == 0

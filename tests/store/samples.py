@@ -30,6 +30,7 @@ from gateway.domain.organisation import (
     System,
 )
 from gateway.domain.succession import Succession
+from gateway.domain.vocabulary import Urgency
 from gateway.kernel.values import (
     CaseVersion,
     CertificateOrder,
@@ -210,6 +211,8 @@ def handoff(
         package_digest="package_digest",
         offer_digest="offer-digest",
         conditions_digest="conditions-digest",
+        urgency=Urgency.URGENT,
+        matter=frozenset({"csam"}),
         offered_at=NOON,
         due_at=NOON + timedelta(hours=8),
         expires_at=None,
@@ -241,8 +244,9 @@ def accepted(handoff: Handoff) -> tuple[Handoff, HandoffAnswer]:
 
 def consultation(handoff: Handoff) -> Consultation:
     """What the recipient opened."""
+    shown = ("digest-b", "digest-a")
     return Consultation(
-        new_id(), handoff.recipient, handoff.id, handoff.case_digest, ("digest-b", "digest-a")
+        new_id(), handoff.recipient, handoff.id, handoff.case_digest, shown, informed=True
     )
 
 

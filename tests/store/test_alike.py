@@ -14,11 +14,16 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import HandoffAnswer, HandoffState, OfferAddress
+from gateway.domain.handoff import HandoffAnswer, HandoffPlace, HandoffState, OfferAddress
 from gateway.domain.organisation import Certificate, Status
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import CertificateOrder, Consultation, IdempotencyRecord
+from gateway.kernel.values import (
+    CertificateOrder,
+    Consultation,
+    HandoffFilter,
+    IdempotencyRecord,
+)
 from tests.evidence.ingredients import chance
 from tests.store import places, samples
 from tests.store.samples import NOON, numbered
@@ -129,7 +134,7 @@ WRITES: dict[str, Operation] = {
     "offer": offer,
     "reply": reply,
     "consult": lambda w, a, b, c: w.handoffs.add_consultation(
-        Consultation(numbered(a), SLUGS[b], numbered(c), "digest", ("x",) * c)
+        Consultation(numbered(a), SLUGS[b], numbered(c), "digest", ("x",) * c, bool(c % 2))
     ),
     "remember": lambda w, a, b, c: w.retries.add(
         IdempotencyRecord(SLUGS[a], str(b), b"f", numbered(c))
@@ -157,10 +162,15 @@ READS: dict[str, Operation] = {
     "handoff": lambda w, a, b, c: w.handoffs.get(numbered(a)),
     "answers": lambda w, a, b, c: list(w.handoffs.answers(numbered(a))),
     "answer of": lambda w, a, b, c: w.handoffs.answer_of(numbered(10 * a + b)),
-    "in": lambda w, a, b, c: list(w.handoffs.page(SLUGS[a], "in", None, numbered(b), c)),
-    "out": lambda w, a, b, c: list(w.handoffs.page(SLUGS[a], "out", STATES[b], None, c)),
+    "in": lambda w, a, b, c: list(
+        w.handoffs.page(SLUGS[a], "in", HandoffFilter(), HandoffPlace(1, NOON, numbered(b)), c)
+    ),
+    "out": lambda w, a, b, c: list(
+        w.handoffs.page(SLUGS[a], "out", HandoffFilter(STATES[b]), None, c)
+    ),
     "open": lambda w, a, b, c: w.handoffs.open_of(SLUGS[a], numbered(b)),
     "consultation": lambda w, a, b, c: w.handoffs.consultation(numbered(a)),
+    "told": lambda w, a, b, c: w.handoffs.was_informed_of_consultation(numbered(a)),
     "retry": lambda w, a, b, c: w.retries.get(SLUGS[a], str(b)),
     "client keys": lambda w, a, b, c: list(w.organisations.client_keys(SLUGS[a], "intake")),
     "revoked token": lambda w, a, b, c: w.revoked_tokens.has(str(a)),
@@ -232,8 +242,8 @@ class Script:
                     work.organisations.get(slug),
                     list(work.organisations.certificates(slug, "intake")),
                     list(work.cases.page(slug, None, 99)),
-                    list(work.handoffs.page(slug, "in", None, None, 99)),
-                    list(work.handoffs.page(slug, "out", None, None, 99)),
+                    list(work.handoffs.page(slug, "in", HandoffFilter(), None, 99)),
+                    list(work.handoffs.page(slug, "out", HandoffFilter(), None, 99)),
                     [work.retries.get(slug, str(key)) for key in range(4)],
                     stream,
                     [work.log.logged(event) for _, event in stream],

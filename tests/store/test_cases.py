@@ -9,7 +9,7 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import ListedCase
-from tests.store.samples import NOON, case, numbered, revised
+from tests.store.samples import NOON, case, new_id, numbered, revised
 
 
 def stored(store, *made):
@@ -134,8 +134,9 @@ def test_the_reference_of_a_case_never_changes(store):
         assert work.cases.get("hotline", made.id) == changed
 
 
-def test_cases_come_in_pages_by_id_for_their_originator_only(store):
-    mine = [case() for _ in range(5)]
+def test_cases_come_in_pages_by_age_for_their_originator_only(store):
+    ids = [new_id() for _ in range(5)]
+    mine = [case(id=id_) for id_ in reversed(ids)]  # an originator may choose ids in any order
     stored(store, *reversed(mine), case("abroad"))
     found, after = [], None
     with store.begin(TransactionMode.READ) as work:

@@ -273,7 +273,7 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
     reply = answers.said("officer-1", conditions=conditions)
     gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
-    handoffs.page(gateway.ports, caller(OFMIN), box="in", state=None, after=None, limit=9)
+    handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert listed.originator_ref

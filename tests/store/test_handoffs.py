@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.answers import update
-from gateway.domain.handoff import HandoffAction, HandoffState, OfferAddress
+from gateway.domain.handoff import HandoffAction, HandoffPlace, HandoffState, OfferAddress
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import ChangeKind
+from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import SentHandoff
+from gateway.kernel.values import HandoffFilter, SentHandoff, WaitingHandoffs
 from tests.store.samples import (
     NOON,
     accepted,
@@ -19,7 +20,6 @@ from tests.store.samples import (
     consultation,
     handoff,
     new_id,
-    numbered,
     revised,
 )
 
@@ -171,16 +171,16 @@ def test_each_package_is_found_by_its_number(store, stored_case):
         assert work.handoffs.of_case("another", made.case) == []
 
 
-def paged(work, *query):
+def paged(work, organisation, box, **filters):
     found, after = [], None
-    while page := work.handoffs.page(*query, after, 2):
+    while page := work.handoffs.page(organisation, box, HandoffFilter(**filters), after, 2):
         assert len(page) <= 2
         found += page
-        after = page[-1].id
+        after = HandoffPlace.read(str(page[-1].place))
     return found
 
 
-def test_both_boxes_come_in_pages_by_id_whole_and_by_state(store, stored_case):
+def test_both_boxes_come_in_pages_whole_and_by_state(store, stored_case):
     offers = [handoff(stored_case) for _ in range(5)]
     moved, answer = accepted(offers[3][0])
     other = handoff(stored_case, "abroad")
@@ -190,14 +190,47 @@ def test_both_boxes_come_in_pages_by_id_whole_and_by_state(store, stored_case):
         work.commit()
     mine = [made for made, _ in offers[:3]] + [moved, offers[4][0]]
     with store.begin(TransactionMode.READ) as work:
-        assert paged(work, "police", "in", None) == mine
-        assert paged(work, "hotline", "out", None) == [*mine, other[0]]
-        assert paged(work, "police", "out", None) == []
-        assert paged(work, "hotline", "in", None) == []
-        assert paged(work, "police", "in", "partially_accepted") == [moved]
-        assert paged(work, "hotline", "out", "offered") == [*mine[:3], mine[4], other[0]]
-        assert paged(work, "police", "in", "closed") == []
-        assert work.handoffs.page("police", "in", None, numbered(10**12), 2) == []
+        assert paged(work, "police", "in") == mine
+        assert paged(work, "hotline", "out") == [*mine, other[0]]
+        assert paged(work, "police", "out") == []
+        assert paged(work, "hotline", "in") == []
+        assert paged(work, "police", "in", state="partially_accepted") == [moved]
+        assert paged(work, "hotline", "out", state="offered") == [*mine[:3], mine[4], other[0]]
+        assert paged(work, "police", "in", state="closed") == []
+
+
+def test_boxes_come_by_urgency_then_due_time_and_what_owes_nothing_last(store, stored_case):
+    def offer(urgency, due_at, **changes):
+        return handoff(stored_case, urgency=urgency, due_at=due_at, **changes)
+
+    later = NOON + timedelta(hours=1)
+    offers = [
+        offer(Urgency.NORMAL, NOON),
+        offer(Urgency.URGENT, None),
+        offer(Urgency.URGENT, later),
+        offer(Urgency.URGENT, NOON, matter=frozenset({"csam", "grooming"})),
+        offer(Urgency.IMMINENT_DANGER, later),
+    ]
+    stored(store, *offers)
+    normal, settled, urgent, first, danger = (made for made, _ in offers)
+    with store.begin(TransactionMode.READ) as work:
+        assert paged(work, "police", "in") == [danger, first, urgent, settled, normal]
+        assert paged(work, "hotline", "out", urgency=Urgency.URGENT) == [first, urgent, settled]
+        assert paged(work, "police", "in", matter="grooming") == [first]
+        assert paged(work, "police", "in", overdue_at=NOON) == [first, normal]
+        assert work.handoffs.waiting("police", "in", NOON) == WaitingHandoffs(
+            {Urgency.IMMINENT_DANGER: 1, Urgency.URGENT: 3, Urgency.NORMAL: 1}, overdue=2
+        )
+        assert work.handoffs.waiting("police", "out", NOON) == WaitingHandoffs({}, overdue=0)
+
+
+def test_a_succession_goes_through_what_was_received_by_id(store, stored_case):
+    offers = [handoff(stored_case) for _ in range(3)]
+    stored(store, *reversed(offers), handoff(stored_case, state=HandoffState.CLOSED))
+    with store.begin(TransactionMode.READ) as work:
+        first = work.handoffs.received("police", "offered", None, 2)
+        assert first == [made for made, _ in offers[:2]]
+        assert work.handoffs.received("police", "offered", first[-1].id, 2) == [offers[2][0]]
 
 
 def test_the_open_handoffs_of_a_case_are_counted(store, stored_case):
@@ -212,6 +245,20 @@ def test_the_open_handoffs_of_a_case_are_counted(store, stored_case):
         assert work.handoffs.open_of("hotline", stored_case.id) == 3
         assert work.handoffs.open_of("hotline", another.id) == 1
         assert work.handoffs.open_of("abroad", stored_case.id) == 0
+
+
+def test_whether_the_originator_was_told_of_a_consultation_is_known_for_each_handoff(
+    store, stored_case
+):
+    offers = handoff(stored_case), handoff(stored_case)
+    stored(store, *offers)
+    (made, _), (other, _) = offers
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.add_consultation(replace(consultation(made), informed=False))
+        assert not work.handoffs.was_informed_of_consultation(made.id)
+        work.handoffs.add_consultation(consultation(made))
+        assert work.handoffs.was_informed_of_consultation(made.id)
+        assert not work.handoffs.was_informed_of_consultation(other.id)
 
 
 def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):

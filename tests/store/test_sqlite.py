@@ -10,7 +10,7 @@ import pytest
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
 from gateway.kernel.ports import TransactionMode
-from gateway.store import cases, database, handoffs, idempotency, log, procedures, registry
+from gateway.store import cases, database, duties, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import UnsuitableDatabase, open_database, reading_engine, writing_engine
 from tests.store.places import check_log, plan
 from tests.store.samples import NOON, accepted, case, fact, handoff, revised, signing_request
@@ -133,10 +133,21 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
     assert check_log(store) == 1
 
 
+FILTERS = [(), ("state",), ("urgency", "matter"), ("state", "overdue_at")]
+
+
 @pytest.mark.parametrize(
     "statement",
-    [*handoffs._PAGES.values(), cases._PAGE, log._STREAM, log._ENTRIES],
-    ids=[*map(str, handoffs._PAGES), "cases", "stream", "entries"],
+    [
+        *(handoffs._page(box, *filters) for box in ("in", "out") for filters in FILTERS),
+        handoffs._RECEIVED,
+        duties._DUE,
+        *(cases._PAGE, log._STREAM, log._ENTRIES),
+    ],
+    ids=[
+        *("-".join((box, *filters)) for box in ("in", "out") for filters in FILTERS),
+        *("received", "due", "cases", "stream", "entries"),
+    ],
 )
 def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
     """However many rows an organisation has, a page costs what a page costs."""
@@ -165,6 +176,7 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
         handoffs._CONSULTATION,
+        *(duties._OF, duties._OPEN_OF_CASE, handoffs._WAITING["in"], cases._PAGE_AFTER),
     ],
     ids=lambda statement: str(statement.get_final_froms()[0]),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import HandoffFilter
 from gateway.store.content_encryption import NoContentKeys
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.unit_of_work import open_store
@@ -27,7 +28,7 @@ def test_a_work_without_commit_leaves_nothing(store):
         assert work.organisations.get("hotline") is None
         assert work.cases.get("hotline", made.id) is None
         assert work.cases.version(version.digest) is None
-        assert work.handoffs.page("police", "in", None, None, 9) == []
+        assert work.handoffs.page("police", "in", HandoffFilter(), None, 9) == []
         assert work.retries.get("hotline", "key-1") is None
         assert work.signing.pending(9) == []
         assert work.log.head().size == 0

@@ -190,11 +190,13 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
+    answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
     answer(OFMIN, "decline", refused, reason="not ours")
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
     )
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
+    tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
         for handoff in (taken, refused, redirected):
             story.get(who, "/handoffs/{handoff}", handoff=handoff)
@@ -219,6 +221,18 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     own = story.line.gateway.new_id()
     story.post(OFMIN, "/cases", {**BY, "content": case_content(own)})
     story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
+
+
+def tell_of_imminent_danger(story: Story) -> None:
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    content = case_content(story.line.gateway.new_id(), **danger)
+    case = story.post(HOTLINE, "/cases", {**BY, "content": content})["result"]["case"]
+    asked = offer_of(story.line, competence={"matter": "csam", "territory": "FR"})
+    story.post(HOTLINE, "/cases/{case}/handoffs", asked, case=case)
+    opening = {"by": "officer-1", "reason_code": "imminent_danger", "reason": "a child"}
+    handoff = asked["handoff"]
+    story.post(OFMIN, "/handoffs/{handoff}/consultations", opening, handoff=handoff)
+    story.post(OFMIN, "/handoffs/{handoff}/review", {"by": "officer-2"}, handoff=handoff)
 
 
 def tell_of_successions(story: Story) -> None:
@@ -255,6 +269,11 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.get(HOTLINE, "/organisations", "?limit=2")
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
+    first, *_ = story.post(HOTLINE, "/notifications", {"maxEvents": 2})["sets"]
+    errors = {first: {"err": "invalid_key"}}
+    story.post(HOTLINE, "/notifications", {"setErrs": errors, "returnImmediately": True})
+    (kept,) = story.get(HOTLINE, "/notifications")["refused"]
+    story.post(HOTLINE, "/notifications/{event}/replay", BY, event=kept["event"])
     term = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "board"}
     story.line.gateway.administer("audit_access.grant", HOTLINE, coverage="all", **term)
     story.get(HOTLINE, "/whoami")

@@ -15,6 +15,7 @@ from gateway.cli.admin import (
     administrators,
     certificate,
     gateway_keys,
+    notification,
     organisation,
 )
 from gateway.cli.admin.session import (
@@ -100,6 +101,7 @@ for _made in (
     administrators.proposal,
     organisation.succession,
     gateway_keys.own_keys,
+    notification.notification,
     certificate.certificate,
     certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),

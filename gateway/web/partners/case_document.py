@@ -55,6 +55,7 @@ from gateway.domain.vocabulary import (
     StatementKind,
     SubjectCategory,
     Urgency,
+    UrgencyReason,
     YesNoUnknown,
     is_final,
     needs_led_regime,
@@ -394,6 +395,7 @@ class CaseDocument(StrictSchema):
     reporter = field.part(Reporter)
     matter = field.words(Matter, least=1)
     urgency = field.word(Urgency)
+    urgency_reason = field.word(UrgencyReason, required=False)
     items = _sealable(Item)
     statements = _sealable(Statement)
     subjects = _sealable(Subject)

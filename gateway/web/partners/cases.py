@@ -81,7 +81,7 @@ class VersionChangeBody(StrictSchema):
     kind = field.word(ChangeKind)
     reason_code = field.word(REASONS)
     reason = field.free(300)
-    pointers = field.several(field.place(), required=False)
+    pointers = field.several(field.case_place(), required=False)
 
 
 class RevisionBody(SubmissionBody):
@@ -166,7 +166,7 @@ class OfferBody(PreviewBody):
 
 
 class CasesQuery(StrictSchema):
-    """A page of one's own cases, by id."""
+    """A page of one's own cases, by age."""
 
     after = field.uuid(required=False)
     limit = field.limit()
@@ -305,7 +305,7 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def list_(call: Call) -> dict[str, Any]:
-    """List one's own cases by id, with their routing fields; never content."""
+    """List one's own cases by age, with their routing fields; never content."""
     after = call.query.get("after")
     found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
     return page("/cases", found, call.query)

@@ -17,6 +17,7 @@ from gateway.domain.refusals import (
     InvalidDocument,
     NotAddressable,
     NothingToOffer,
+    SecondPersonRequired,
     TooManyPreviews,
     WrongState,
 )
@@ -25,11 +26,13 @@ from gateway.domain.vocabulary import (
     Attribution,
     EmbargoReason,
     Handling,
+    Matter,
     PermittedActions,
     Purpose,
+    Urgency,
 )
 from gateway.exchange import handoffs, updates
-from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
@@ -66,12 +69,22 @@ class ConditionsBody(StrictSchema):
     transfer_tool = field.free(200, lines=False, required=False)
 
 
+class ReviewBody(StrictSchema):
+    """A review of what was consulted in imminent danger before acceptance."""
+
+    by = field.staff()
+    reason = field.free(200, required=False)
+
+
 class HandoffsQuery(StrictSchema):
-    """A page of the handoffs received (in) or sent (out), oldest first."""
+    """A page of the handoffs received (in) or sent (out), by urgency, then due time."""
 
     box = field.word(("in", "out"), required=False)
     state = field.word(HandoffState, required=False)
-    after = field.uuid(required=False)
+    urgency = field.word(Urgency, required=False)
+    matter = field.word(Matter, required=False)
+    overdue = field.word(("true",), required=False)
+    after = field.place(required=False)
     limit = field.limit()
 
 
@@ -88,6 +101,7 @@ def _body(kind: AnswerKind) -> StrictSchema:
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
+    FieldType.TIME: lambda one: field.moment(required=one.required),
     FieldType.WORDS: lambda one: field.several(
         field.word(one.words), least=1, required=one.required
     ),
@@ -154,6 +168,20 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
+@writes(
+    "POST /handoffs/<uuid:handoff>/review",
+    "handoff.review",
+    "handoffs.answer",
+    "Reviewed",
+    body=ReviewBody(),
+    refusals=(SecondPersonRequired,),
+)
+def review(call: Call, handoff: UUID) -> WriteResult:
+    """Review, as a second person, what was consulted in imminent danger before acceptance."""
+    asked = ReviewRequest(call.body["by"], call.body.get("reason"))
+    return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
+
+
 class UpdateBody(StrictSchema):
     """What the next package has: without `digests` what the newest has, and all of `groups`."""
 
@@ -214,18 +242,25 @@ def _update(body: Mapping[str, Any]) -> UpdateRequest:
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
 def list_(call: Call) -> dict[str, Any]:
-    """List the handoffs received (`box=in`, the default) or sent (`box=out`), oldest first."""
-    after, state = call.query.get("after"), call.query.get("state")
+    """List the handoffs received (`box=in`, the default) or sent (`box=out`).
+
+    By urgency, then due time. The first page counts those that wait for an answer.
+    """
+    state, urgency = call.query.get("state"), call.query.get("urgency")
     asked = {"box": "in", **call.query}
     found = handoffs.page(
         call.ports,
         call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
-        after=UUID(after) if after else None,
+        urgency=Urgency(urgency) if urgency else None,
+        matter=call.query.get("matter"),
+        overdue="overdue" in call.query,
+        after=call.query.get("after"),
         limit=asked["limit"],
     )
-    return page("/handoffs", found, asked)
+    totals = {} if found.waiting is None else {"waiting": found.waiting}
+    return {**page("/handoffs", found, asked), **totals}
 
 
 @endpoint(

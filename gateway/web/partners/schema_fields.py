@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
@@ -299,6 +300,7 @@ def schema_of(name: str, named: Mapping[str, fields.Field[Any]]) -> type[StrictS
 
 several = StrictArray
 whole = StrictInteger
+boolean = StrictBoolean
 
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -320,7 +322,10 @@ moment = partial(
         format="date-time",
     ),
 )
+place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
+jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
@@ -335,7 +340,7 @@ competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, 
 rule = _like(
     r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"
 )
-place = _like(
+case_place = _like(
     "/[a-z_]{1,30}(?:/[A-Za-z0-9_-]{1,40})?",
     "must be a place in the case: /urgency, /marking/tlp, or /items/ and the id of an element",
 )

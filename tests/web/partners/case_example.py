@@ -20,6 +20,7 @@ _FULL: dict[str, Any] = {
     "reporter": {"anonymous": True, "feedback_requested": False},
     "matter": ["csam"],
     "urgency": "normal",
+    "urgency_reason": "child_located",
     "items": [
         {
             "id": ITEM,

@@ -8,7 +8,7 @@ from gateway.domain.handoff import OUTCOMES
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.each import each
-from tests.founding import ABROAD, offered
+from tests.founding import ABROAD, element_id, offered
 from tests.web.listening import Listening, Partner
 
 OPENING = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
@@ -201,10 +201,18 @@ def test_each_condition_must_be_there_and_of_its_words(office, handoff, name):
     assert pointer.startswith(f"/conditions/{name}")
 
 
+NEEDED_WITH = {
+    "more_needed": {"what": "other", "text": "which", "until": "2026-03-09T09:00:00Z"},
+    "assessment_not_confirmed": {"items": [element_id("url")]},
+}
+
+
 def test_every_outcome_is_taken(office, handoff):
     accept(office, handoff)
     for code in sorted(OUTCOMES):
-        answer = office.post(f"/handoffs/{handoff}/outcomes", body_of("outcomes", code=code))
+        needs = NEEDED_WITH.get(code, {})
+        body = body_of("outcomes", code=code, **needs)
+        answer = office.post(f"/handoffs/{handoff}/outcomes", body)
         assert answer.status_code == 200, answer.text
 
 

@@ -1,0 +1,35 @@
+"""`casegate admin notification`: members' receivers, and how far each has its notifications."""
+
+import click
+
+from gateway.cli.admin.session import AdminSession, read_only
+from gateway.cli.output import print_items
+from gateway.exchange import notifications
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
+
+
+@click.group()
+def notification() -> None:
+    """Send members' notifications to their receivers."""
+
+
+@notification.command("list")
+@click.pass_obj
+def list_receivers(session: AdminSession) -> None:
+    """List who gets or collects notifications, and how many wait."""
+    with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
+        found = to_json(notifications.overview(work))
+    rows = [
+        (
+            one["organisation"],
+            one["head"] - one["acknowledged"],
+            len(one["refused"]),
+            one["failures"],
+            (one["next_attempt_at"] or "-")[:19],
+            one["push_address"] or "collects",
+        )
+        for one in found
+    ]
+    headings = ("organisation", "waiting", "refused", "failures", "next attempt", "address")
+    print_items(session.as_json, found, headings, rows)

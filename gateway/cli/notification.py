@@ -1,0 +1,96 @@
+"""`casegate notification`: hear of one's organisation's events as they happen."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+import click
+
+from gateway.cli.output import colour, print_fields, print_items, print_json, sanitise
+from gateway.cli.partner_command import EPILOG, partner_command, write_command
+from gateway.client import ConfirmedWrite, Gateway
+from gateway.evidence.security_event import EventNotification
+
+
+@click.group(epilog=EPILOG)
+def notification() -> None:
+    """Poll or watch for events that concern you, and replay refused ones."""
+
+
+@partner_command(
+    notification,
+    click.option("--keep", is_flag=True, help="Acknowledge none of them: they come again."),
+)
+def poll(gateway: Gateway, as_json: bool, keep: bool) -> None:
+    """List the notifications that wait, and acknowledge them."""
+    found: list[EventNotification] = []
+    page = gateway.poll_notifications()
+    found += page.notifications
+    while page.notifications and not keep:
+        page = gateway.poll_notifications(acknowledge=page.notifications)
+        found += page.notifications
+    headings = ("number", "time", "event", "handoff", "urgency", "due")
+    print_items(as_json, [one.members() for one in found], headings, [_row(one) for one in found])
+    if keep and page.more and not as_json:
+        click.echo("There are more: without --keep they are all listed.", err=True)
+
+
+@partner_command(notification)
+def watch(gateway: Gateway, as_json: bool) -> None:
+    """Print each notification as it comes, until Ctrl-C.
+
+    Each is a line, with --json a JSON document. It is acknowledged once it is printed.
+    """
+    with closing(gateway.notifications()) as coming:
+        try:
+            for one in coming:
+                line = json.dumps(one.members()) if as_json else "  ".join(map(sanitise, _row(one)))
+                click.echo(line)
+        except KeyboardInterrupt:
+            pass
+
+
+@partner_command(notification)
+def status(gateway: Gateway, as_json: bool) -> None:
+    """Show how far you acknowledged, and the refused notifications."""
+    found = gateway.notification_status()
+    if as_json:
+        print_json(found)
+        return
+    print_fields(
+        {
+            "sent to": found["push_address"] or "nowhere: you collect them",
+            "acknowledged": f"{found['acknowledged']} of {found['head']}",
+            "failed attempts": found["failures"] or None,
+            "next attempt": found["next_attempt_at"],
+        }
+    )
+    if found["refused"]:
+        click.echo(colour("Refused", "cyan"))
+    for one in found["refused"]:
+        again = ", is sent again" if one["replay"] else ""
+        why = f"{one['error']} {one['description']}".strip()
+        click.echo(f"  {sanitise(one['event'])}  {sanitise(why)}{again}")
+
+
+@write_command(notification, click.argument("event", type=click.UUID))
+def replay(gateway: Gateway, event: UUID, by: str) -> tuple[ConfirmedWrite, str]:
+    """Have the refused notification of EVENT sent again."""
+    written = gateway.replay_notification(event, by)
+    return written, f"the notification of event {event} is sent again, before those that follow"
+
+
+def _row(one: EventNotification) -> Sequence[Any]:
+    result = "" if one.result == "allowed" else f" ({one.result.replace('_', ' ')})"
+    due = one.due_at and one.due_at.astimezone(UTC)
+    return (
+        one.stream_number,
+        f"{one.at:%Y-%m-%d %H:%M:%S}",
+        f"{one.type}{result}",
+        one.handoff or "-",
+        one.urgency or "-",
+        f"{due:%Y-%m-%d %H:%M}" if due else "-",
+    )

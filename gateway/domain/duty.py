@@ -1,0 +1,194 @@
+"""What a party owes about a handoff, until when, and what the gateway does as the time runs out.
+
+``DUTIES`` is the table: a kind of duty is one entry there, and a `begin` that the transaction of
+what it follows from stores. The rows are state: the sweeper of maintenance reads nothing else, so
+that a restart repeats nothing and forgets nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from gateway.domain.answers import AnswerAuthor
+from gateway.domain.handoff import Handoff, HandoffAction
+from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
+
+DUE: Mapping[Urgency, timedelta] = {
+    Urgency.IMMINENT_DANGER: timedelta(hours=1),
+    Urgency.URGENT: timedelta(hours=8),
+    Urgency.PRIORITY: timedelta(days=3),
+    Urgency.NORMAL: timedelta(days=7),
+}
+"""Time to answer by urgency, unless the operator sets another: a convention, not a statutory
+term."""
+
+FOLLOW_UP = timedelta(hours=24)
+"""Time for the second person after break-glass, unless the operator sets another."""
+
+LONGEST_DELAY = timedelta(days=31)
+"""The farthest new time that a delay may name, from when it is announced."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""A longer time without a sweep is an interruption: the gateway was stopped, or its log frozen."""
+
+NOTICE = timedelta(hours=1)
+NOTICE_IN_DANGER = timedelta(minutes=5)
+"""Time to answer after an interruption, before what fell due in it is recorded as overdue."""
+
+
+class DutyKind(StrEnum):
+    """What is owed."""
+
+    ANSWER = "answer"
+    CLEARANCE = "clearance"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True)
+class DutyTerms:
+    """Who owes it, which answers fulfil or end it, and whether the other party learns of it."""
+
+    owes: AnswerAuthor
+    ended_by: frozenset[HandoffAction]
+    shared: bool
+    about: str
+
+
+_ENDS_OFFER = frozenset(
+    {
+        HandoffAction.ACCEPT,
+        HandoffAction.ACCEPT_PARTLY,
+        HandoffAction.DECLINE,
+        HandoffAction.REDIRECT,
+        HandoffAction.WITHDRAW,
+        HandoffAction.REISSUE,
+        HandoffAction.LAPSE,
+    }
+)
+
+DUTIES: Mapping[DutyKind, DutyTerms] = {
+    DutyKind.ANSWER: DutyTerms(
+        AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, about="an answer to the offer"
+    ),
+    DutyKind.CLEARANCE: DutyTerms(
+        AnswerAuthor.ORIGINATOR,
+        frozenset(),
+        shared=False,
+        about="the clearance of a case that was offered before it",
+    ),
+    DutyKind.REVIEW: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset(),
+        shared=False,
+        about="a second person's review of a consultation before acceptance",
+    ),
+}
+"""Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
+
+
+@dataclass(frozen=True)
+class HandoffDuty:
+    """One thing that an organisation owes about a handoff.
+
+    ``source`` is the event that it follows from, ``since`` when that was. ``next_at`` is when the
+    sweeper looks at it next, None when nothing is left to record: it is closed, or recorded as
+    overdue, which happens once. ``person`` is the pseudonym of who may not fulfil it, for it
+    follows what that person did.
+    """
+
+    handoff: UUID
+    kind: DutyKind
+    source: UUID
+    organisation: str
+    since: datetime
+    due_at: datetime
+    next_at: datetime | None
+    reminded_at: datetime | None = None
+    overdue_at: datetime | None = None
+    closed_at: datetime | None = None
+    person: str | None = None
+
+    @property
+    def terms(self) -> DutyTerms:
+        """What its kind means."""
+        return DUTIES[self.kind]
+
+    def remind(self, now: datetime) -> "HandoffDuty":
+        """The duty once its organisation was reminded."""
+        return replace(self, reminded_at=now, next_at=self.due_at)
+
+    def wait(self, until: datetime) -> "HandoffDuty":
+        """The duty when the sweeper leaves it alone for a while."""
+        return replace(self, next_at=until)
+
+    def record_overdue(self, now: datetime) -> "HandoffDuty":
+        """The duty once it is recorded that it is overdue."""
+        return replace(self, overdue_at=now, next_at=None)
+
+    def close(self, now: datetime) -> "HandoffDuty":
+        """The duty once it is fulfilled, or owed no more."""
+        return replace(self, closed_at=now, next_at=None)
+
+    def delay(self, until: datetime, now: datetime) -> "HandoffDuty":
+        """The duty with a later time. Raises WrongState for one that is not later, or too far."""
+        if until <= max(self.due_at, now):
+            raise WrongState("a delay names a time after the present due time, and after now")
+        if until > now + LONGEST_DELAY:
+            raise WrongState(f"a delay is at most {LONGEST_DELAY.days} days from now")
+        later = replace(self, due_at=until)
+        if self.overdue_at is not None:
+            return later
+        return replace(later, next_at=until if self.reminded_at else _half(self.since, until))
+
+
+def begin(
+    handoff: Handoff, kind: DutyKind, source: UUID, since: datetime, due_at: datetime
+) -> HandoffDuty:
+    """A new duty about a handoff, whose organisation is reminded at half of its term."""
+    owes = DUTIES[kind].owes
+    organisation = handoff.originator if owes is AnswerAuthor.ORIGINATOR else handoff.recipient
+    half = _half(since, due_at)
+    return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
+
+
+def _half(since: datetime, due_at: datetime) -> datetime:
+    return since + (due_at - since) / 2
+
+
+@dataclass(frozen=True)
+class SweepClock:
+    """When duties were last swept, and the last interruption, if there was one.
+
+    Nothing was recorded from ``stopped_at`` to ``resumed_at``. Of several interruptions only the
+    last is known; those that follow each other within NOTICE count as one.
+    """
+
+    swept_at: datetime
+    stopped_at: datetime | None = None
+    resumed_at: datetime | None = None
+
+    def sweep(self, now: datetime) -> "SweepClock":
+        """The clock once duties are swept at ``now``."""
+        if now - self.swept_at <= LONGEST_PAUSE:
+            return replace(self, swept_at=max(now, self.swept_at))
+        again = self.resumed_at is not None and self.swept_at < self.resumed_at + NOTICE
+        return SweepClock(now, self.stopped_at if again else self.swept_at, now)
+
+    def overdue_from(self, duty: HandoffDuty, urgency: Urgency) -> datetime:
+        """When a duty may be recorded as overdue: what fell due in an interruption, after it."""
+        if self.stopped_at is None or self.resumed_at is None:
+            return duty.due_at
+        if not self.stopped_at < duty.due_at <= self.resumed_at:
+            return duty.due_at
+        danger = urgency is Urgency.IMMINENT_DANGER
+        return self.resumed_at + (NOTICE_IN_DANGER if danger else NOTICE)
+
+    def interrupted(self, duty: HandoffDuty) -> timedelta:
+        """How much of a duty's term the last interruption took."""
+        if self.stopped_at is None or self.resumed_at is None:
+            return timedelta(0)
+        began, ended = max(self.stopped_at, duty.since), min(self.resumed_at, duty.due_at)
+        return max(ended - began, timedelta(0))

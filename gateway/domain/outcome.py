@@ -1,0 +1,67 @@
+"""Outcomes: which fields go together, and what is read of one by whom.
+
+An outcome of the police says how an investigation goes. Who is not of the police reads its arrival,
+its end, and what its author made for that reader; the code stays with the police (R5).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.domain.answers import ANSWERS
+from gateway.domain.handoff import ON_REQUISITION, POLICE_ONLY_OUTCOMES, SHOWN_TO_ALL
+from gateway.domain.timestamp import parse_timestamp
+
+_FIELDS = ANSWERS["outcome"].fields
+_OUTSIDE = frozenset(one.name for one in _FIELDS if one.outside)
+_OF_QUESTION = ("what", "text", "until", "requisition")
+_ENDS = POLICE_ONLY_OUTCOMES | {"no_further_action"}
+
+
+def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str, str], ...]:
+    """What is wrong with an outcome's fields taken together, each as JSON Pointer and sentence."""
+    code, what = fields["code"], fields.get("what")
+    errors = []
+    if code != "more_needed":
+        errors += [(f"/{n}", "goes with the code more_needed") for n in _OF_QUESTION if n in fields]
+    elif what is None:
+        errors.append(("/what", "say what is needed"))
+    elif what in ON_REQUISITION and "requisition" not in fields:
+        errors.append(("/requisition", "give the requisition's reference, or the word none"))
+    elif what not in ON_REQUISITION and "text" not in fields:
+        errors.append(("/text", "say in words what is needed"))
+    if "until" in fields and parse_timestamp(fields["until"]) <= now:
+        errors.append(("/until", "is a moment to come"))
+    if code == "assessment_not_confirmed" and "items" not in fields:
+        errors.append(("/items", "name the items whose assessment is not confirmed"))
+    if "release" in fields and code in SHOWN_TO_ALL:
+        errors.append(("/release", "is left out: the originator reads this code itself"))
+    return tuple(errors)
+
+
+def outcome_as_read(
+    fields: Mapping[str, Any], *, author_is_police: bool, reader_is_police: bool, embargoed: bool
+) -> tuple[str, Mapping[str, Any]]:
+    """The code of an outcome as its reader sees it, and those of its fields that it reads.
+
+    ``embargoed``: an embargo keeps from this reader all but the arrival (R7).
+    """
+    code = str(fields["code"])
+    if embargoed:
+        return "received", {}
+    if reader_is_police or not author_is_police:
+        return code, fields
+    if code in SHOWN_TO_ALL:
+        return code, _only(fields, _OUTSIDE | {"code", "items"})
+    arrived_or_ended = "closed" if code in _ENDS else "received"
+    return str(fields.get("release", arrived_or_ended)), _only(fields, _OUTSIDE)
+
+
+def codes_shown_for(fields: Mapping[str, Any]) -> frozenset[str]:
+    """The codes as which an outcome may be shown of which ``fields`` are disclosed."""
+    said = fields.get("code", fields.get("release"))
+    return frozenset({"received", "closed"} if said is None else {str(said)})
+
+
+def _only(fields: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in fields.items() if name in names}

@@ -1,0 +1,327 @@
+"""Notifications: each organisation hears of the events of its own stream, in their order.
+
+A partner polls for them, or the gateway delivers them; one cursor serves both. At least once: a
+notification counts as delivered when it was acknowledged, and comes again until then. One that its
+receiver refuses is kept and passed over, and comes again when the organisation asks for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.handoff import OPEN, Handoff
+from gateway.domain.notification import (
+    Cursor,
+    DeliveryWay,
+    RefusedNotification,
+    last_contiguous,
+)
+from gateway.domain.organisation import Organisation
+from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence import event as events
+from gateway.evidence import security_event
+from gateway.evidence.security_event import EventNotification
+from gateway.exchange.results import (
+    NotificationStatus,
+    ReplayedNotification,
+)
+from gateway.kernel.changes import LOG
+from gateway.kernel.events import gateway_and
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+MOST = 100
+"""Notifications of one answer."""
+
+OF_ONE_TURN = 50
+"""Notifications that the gateway delivers before others have their turn."""
+
+URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
+"""What the operator's mail tells of, besides what is overdue."""
+
+LONGEST_ERROR, LONGEST_DESCRIPTION = 100, 300
+
+
+@dataclass(frozen=True)
+class ReceiverError:
+    """Why a receiver refuses a notification (RFC 8935 2.4, RFC 8936 2.4)."""
+
+    error: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What an organisation's receiver is to get next, and where its cursor stood.
+
+    ``replays`` are refused ones that are sent again: before the others, out of their order.
+    ``following`` come after the cursor; the documents of the stream numbers ``erased`` are gone.
+    ``for_mail`` are the events of which the operator's mail tells.
+    """
+
+    cursor: Cursor
+    replays: Sequence[EventNotification]
+    following: Sequence[EventNotification]
+    erased: frozenset[int]
+    for_mail: frozenset[UUID]
+    push_address: str | None = None
+
+    @property
+    def pending(self) -> Sequence[EventNotification]:
+        """All of them, in the order in which they are sent."""
+        return [*self.replays, *self.following]
+
+
+@dataclass
+class DeliveryReport:
+    """How an attempt went: what was taken, what was refused, whether an answer was missing."""
+
+    taken: list[EventNotification] = field(default_factory=list)
+    refused: dict[EventNotification, ReceiverError] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class SignedNotifications:
+    """The answer to a poll: tokens by their ids, and whether there are ``more``.
+
+    ``acknowledged`` is the stream number up to which none is missing.
+    """
+
+    sets: Mapping[str, str]
+    more: bool
+    acknowledged: int
+
+
+# --- A partner's system asks ---------------------------------------------------------------------
+
+
+def poll(
+    ports: Ports,
+    caller: Caller,
+    most: int,
+    acknowledged: Sequence[str] = (),
+    refused: Mapping[str, ReceiverError] | None = None,
+) -> SignedNotifications:
+    """The notifications that follow, once what was taken and refused is noted (RFC 8936 2.4).
+
+    ``acknowledged`` and the keys of ``refused`` are ids of notifications; those that are not of
+    the next hundred are passed over. The cursor goes as far as all are acknowledged or refused.
+    """
+    organisation = caller.organisation
+
+    def query(context: RequestContext) -> Delivery:
+        authorize(context, LOG)
+        return _following(context.work, organisation, DeliveryWay.NOTIFICATION, MOST, context.now)
+
+    request = ActionRequest("notification.poll")
+    found = read(ports, caller, request, query)
+    by_jti = {security_event.jti_of(one.event, organisation): one for one in found.pending}
+    refusals = {by_jti[jti]: error for jti, error in (refused or {}).items() if jti in by_jti}
+    taken = [by_jti[jti] for jti in acknowledged if jti in by_jti and by_jti[jti] not in refusals]
+    if taken or refusals or found.erased:
+        _note(ports, found, DeliveryReport(taken, refusals))
+        found = read(ports, caller, request, query)
+    shown = found.pending[:most]
+    jtis = (security_event.jti_of(one.event, organisation) for one in shown)
+    return SignedNotifications(
+        sets=dict(zip(jtis, sign(ports, organisation, shown), strict=True)),
+        more=len(found.pending) > most,
+        acknowledged=found.cursor.acknowledged,
+    )
+
+
+def status(ports: Ports, caller: Caller) -> NotificationStatus:
+    """How far the caller's notifications were acknowledged, and which were refused."""
+
+    def query(context: RequestContext) -> NotificationStatus:
+        authorize(context, LOG)
+        return _status(context.work, context.organisation)
+
+    return read(ports, caller, ActionRequest("notification.poll"), query)
+
+
+def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> WriteResult:
+    """Send a refused notification again, before those that follow."""
+    replayed = ReplayedNotification(event)
+
+    def act(context: RequestContext) -> ReplayedNotification:
+        authorize(context, LOG)
+        kept = {one.event: one for one in context.work.notifications.refused(caller.organisation)}
+        if event not in kept:
+            deny_as_not_found()
+        context.work.notifications.refuse(replace(kept[event], replay=True))
+        context.record(gateway_and(caller.organisation, role="actor"))
+        return replayed
+
+    request = ActionRequest("notification.replay", by, key, {"event": str(event)})
+    return transact(ports, caller, request, act, lambda _context, _logged: replayed)
+
+
+def overview(work: UnitOfWork) -> list[NotificationStatus]:
+    """Every organisation to which notifications were delivered, for administrators."""
+    states = work.notifications.states(DeliveryWay.NOTIFICATION)
+    members = (work.organisations.get(one.cursor.organisation) for one in states)
+    return [_status(work, one) for one in members if one is not None]
+
+
+def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
+    cursor = work.notifications.cursor(organisation.slug, DeliveryWay.NOTIFICATION)
+    return NotificationStatus(
+        organisation=organisation.slug,
+        push_address=organisation.push_address,
+        acknowledged=cursor.acknowledged,
+        head=work.log.counter(organisation.slug),
+        failures=cursor.failures,
+        next_attempt_at=cursor.next_at,
+        refused=work.notifications.refused(organisation.slug)[:MOST],
+    )
+
+
+# --- The gateway delivers ------------------------------------------------------------------------
+
+
+def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Delivery | None:
+    """Have the turn to deliver to an organisation for a minute, and what it is to get.
+
+    None when another process has it, a pause lasts, or the organisation does not take part. Mail
+    begins with the events after the first turn.
+    """
+    with ports.begin(TransactionMode.WRITE) as work:
+        found, now = work.organisations.get(organisation), ports.now()
+        begin = work.log.counter(organisation) if way is DeliveryWay.MAIL else 0
+        cursor = work.notifications.cursor(organisation, way, begin)
+        if found is None or not found.active or not cursor.is_due(now):
+            return None
+        if way is DeliveryWay.NOTIFICATION and found.push_address is None:
+            return None
+        work.notifications.save(cursor.lease(now))
+        work.commit()
+    with ports.begin(TransactionMode.READ) as work:
+        following = _following(work, organisation, way, OF_ONE_TURN, now)
+    return replace(following, push_address=found.push_address)
+
+
+def end_delivery(ports: Ports, delivery: Delivery, report: DeliveryReport) -> None:
+    """Note how a turn went, and end it: what was neither taken nor refused comes again."""
+    _note(ports, delivery, report, ended=True)
+
+
+def sign(ports: Ports, organisation: str, pending: Sequence[EventNotification]) -> list[str]:
+    """The notifications as signed tokens. Call it with no transaction open."""
+    at, signer = ports.now(), ports.notifier
+    return [
+        security_event.issue(
+            one, issuer=ports.issuer, organisation=organisation, at=at, signer=signer
+        )
+        for one in pending
+    ]
+
+
+def _note(ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bool = False) -> None:
+    leased = delivery.cursor
+    handled = {one.stream_number for one in (*report.taken, *report.refused)}
+    reached = last_contiguous(leased.acknowledged, handled | delivery.erased)
+    with ports.begin(TransactionMode.WRITE) as work:
+        store, now = work.notifications, ports.now()
+        cursor = store.cursor(leased.organisation, leased.way)
+        moved = cursor.advance(reached)
+        if not ended:
+            # The receiver was heard from: what waits for it need not wait longer.
+            moved = replace(moved, failures=0, next_at=None)
+        elif cursor.leased_until == leased.leased_until:
+            jitter = ports.random(1)[0] / 255
+            moved = moved.fail(now, jitter) if report.failed else moved.succeed()
+        store.save(moved)
+        replayed = [one.event for one in report.taken if one in delivery.replays]
+        store.forget(leased.organisation, replayed)
+        for one, error in report.refused.items():
+            # What is refused ahead of one that is missing is not passed over: it comes again.
+            if one.stream_number <= reached:
+                store.refuse(_refusal(one, error, leased.organisation, now))
+        work.commit()
+
+
+def _refusal(
+    refused: EventNotification, error: ReceiverError, organisation: str, at: datetime
+) -> RefusedNotification:
+    return RefusedNotification(
+        organisation=organisation,
+        event=refused.event,
+        stream_number=refused.stream_number,
+        error=_printable(error.error)[:LONGEST_ERROR],
+        description=_printable(error.description)[:LONGEST_DESCRIPTION],
+        refused_at=at,
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _following(
+    work: UnitOfWork, organisation: str, way: DeliveryWay, most: int, now: datetime
+) -> Delivery:
+    """What comes after the cursor, and the refused ones that are to be sent again."""
+    cursor = work.notifications.cursor(organisation, way)
+    by_mail = way is DeliveryWay.MAIL
+    again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
+    replays = [(one.stream_number, one.event) for one in again]
+    stream = work.log.stream(organisation, cursor.acknowledged, most)
+    known: dict[int, EventNotification] = {}
+    for_mail = set[UUID]()
+    for number, event in (*replays, *stream):
+        logged = work.log.logged(event)
+        if logged is not None:
+            document = events.read(logged.event.document)
+            handoff = _handoff(work, organisation, document.get("handoff"))
+            known[number] = _notification(event, number, document, handoff)
+            if handoff is not None and not _is_own(logged, organisation):
+                overdue = handoff.state in OPEN and handoff.overdue(now)
+                if overdue or handoff.urgency in URGENT:
+                    for_mail.add(event)
+    return Delivery(
+        cursor=cursor,
+        replays=[known[number] for number, _ in replays if number in known],
+        following=[known[number] for number, _ in stream if number in known],
+        erased=frozenset(number for number, _ in stream if number not in known),
+        for_mail=frozenset(for_mail),
+    )
+
+
+def _handoff(work: UnitOfWork, organisation: str, handoff: str | None) -> Handoff | None:
+    """The handoff of an event, where the organisation is one of its two parties."""
+    found = None if handoff is None else work.handoffs.get(UUID(handoff))
+    return found if found and organisation in (found.originator, found.recipient) else None
+
+
+def _is_own(logged: LoggedEvent, organisation: str) -> bool:
+    """Whether the organisation did it itself: it alone reads who did."""
+    return any(one.kind == "by" and organisation in one.readers for one in logged.event.disclosures)
+
+
+def _notification(
+    event: UUID, number: int, document: Mapping[str, Any], handoff: Handoff | None
+) -> EventNotification:
+    return EventNotification(
+        event=event,
+        stream_number=number,
+        type=document["type"],
+        result=document["result"],
+        at=parse_timestamp(document["time"]),
+        handoff=None if handoff is None else handoff.id,
+        urgency=None if handoff is None else str(handoff.urgency),
+        due_at=None if handoff is None else handoff.due_at,
+    )

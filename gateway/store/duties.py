@@ -1,0 +1,114 @@
+"""What parties owe about their handoffs, and when it was last swept.
+
+A handoff's due time follows its duties here, in the same transaction, and nowhere else.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, func, insert, null, select, update
+
+from gateway.domain.duty import DUTIES, HandoffDuty, SweepClock
+from gateway.domain.handoff import NEVER
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.store.columns import record_columns
+from gateway.store.tables import duty, handoff, sweep
+from gateway.store.transaction import Transaction, insert_new
+
+_DUTY = record_columns(duty, HandoffDuty)
+_OF = (
+    select(*_DUTY)
+    .where(duty.c.handoff == bindparam("of_handoff"))
+    .order_by(duty.c.since, duty.c.kind, duty.c.source)
+)
+_open = duty.c.closed_at.is_(null())
+_OPEN_OF = _OF.where(_open)
+_DUE = (
+    select(*_DUTY)
+    .where(duty.c.next_at <= bindparam("now"))
+    .order_by(duty.c.next_at)
+    .limit(bindparam("limit"))
+)
+_LATE = _open & (duty.c.due_at <= bindparam("now"))
+_OVERDUE = select(func.count()).select_from(duty).where(_LATE)
+_ADD = insert_new(duty)
+_SAVE = update(duty).where(
+    duty.c.handoff == bindparam("of_handoff"),
+    duty.c.kind == bindparam("of_kind"),
+    duty.c.source == bindparam("of_source"),
+    _open,
+)
+_shared = [kind for kind, terms in DUTIES.items() if terms.shared]
+_next_due = (
+    select(func.coalesce(func.min(duty.c.due_at), bindparam("never", NEVER, duty.c.due_at.type)))
+    .where(
+        duty.c.handoff == handoff.c.id,
+        duty.c.organisation == handoff.c.recipient,
+        duty.c.kind.in_(_shared),
+        _open,
+    )
+    .scalar_subquery()
+)
+_FOLLOW = update(handoff).where(handoff.c.id == bindparam("of_handoff")).values(due_at=_next_due)
+_of_case = and_(
+    handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case")
+)
+_OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
+_CLOCK = select(*record_columns(sweep, SweepClock))
+_BEGIN_CLOCK = insert(sweep).values(id=1)
+_SAVE_CLOCK = update(sweep)
+
+
+class SqlDuties:
+    """Duties in SQL; the contract is that of `gateway.kernel.ports.DutyStore`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def add(self, duty: HandoffDuty) -> None:
+        self._transaction.require_writing()
+        if not self._transaction.changed(_ADD, vars(duty)):
+            raise AlreadyExists("this duty is recorded already")
+        self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
+
+    def save(self, duty: HandoffDuty) -> None:
+        self._transaction.require_writing()
+        values = {
+            "of_handoff": duty.handoff,
+            "of_kind": duty.kind,
+            "of_source": duty.source,
+            "due_at": duty.due_at,
+            "next_at": duty.next_at,
+            "reminded_at": duty.reminded_at,
+            "overdue_at": duty.overdue_at,
+            "closed_at": duty.closed_at,
+        }
+        if not self._transaction.changed(_SAVE, values):
+            raise EditConflict("the duty has changed: read it again")
+        self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
+
+    def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
+        statement = _OPEN_OF if open_only else _OF
+        rows = self._transaction.execute(statement, {"of_handoff": handoff})
+        return [HandoffDuty(*row) for row in rows]
+
+    def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
+        values = {"originator": originator, "case": case}
+        return [HandoffDuty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
+
+    def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
+        rows = self._transaction.execute(_DUE, {"now": now, "limit": limit})
+        return [HandoffDuty(*row) for row in rows]
+
+    def overdue(self, now: datetime) -> int:
+        return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())
+
+    def clock(self) -> SweepClock | None:
+        row = self._transaction.execute(_CLOCK).first()
+        return row and SweepClock(*row)
+
+    def save_clock(self, clock: SweepClock) -> None:
+        self._transaction.require_writing()
+        if not self._transaction.changed(_SAVE_CLOCK, vars(clock)):
+            self._transaction.execute(_BEGIN_CLOCK, vars(clock))

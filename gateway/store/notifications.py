@@ -1,0 +1,107 @@
+"""How far each organisation's stream was delivered, and what its receiver refused."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
+from gateway.kernel.ports import TransactionMode
+from gateway.store.columns import record_columns
+from gateway.store.tables import notification_cursor, refused_notification, stream
+from gateway.store.transaction import Transaction, insert_new
+
+_COLUMNS = record_columns(notification_cursor, Cursor)
+_ONE = and_(
+    notification_cursor.c.organisation == bindparam("of_organisation"),
+    notification_cursor.c.way == bindparam("of_way"),
+)
+_CURSOR = select(*_COLUMNS).where(_ONE)
+_LOCKED = _CURSOR.with_for_update()
+_BEGIN = insert_new(notification_cursor)
+_SAVE = update(notification_cursor).where(_ONE)
+_refusals = (
+    select(func.count())
+    .select_from(refused_notification)
+    .where(refused_notification.c.organisation == notification_cursor.c.organisation)
+)
+_STATES = (
+    select(
+        *_COLUMNS,
+        func.coalesce(stream.c.last, 0).label("head"),
+        _refusals.scalar_subquery().label("refused"),
+        _refusals.where(refused_notification.c.replay).scalar_subquery().label("replays"),
+    )
+    .select_from(
+        notification_cursor.outerjoin(
+            stream, stream.c.organisation == notification_cursor.c.organisation
+        )
+    )
+    .where(notification_cursor.c.way == bindparam("of_way"))
+    .order_by(notification_cursor.c.organisation)
+)
+_HEADS = select(stream.c.organisation, stream.c.last).where(
+    stream.c.organisation.in_(bindparam("organisations", expanding=True))
+)
+_REFUSED = (
+    select(*record_columns(refused_notification, RefusedNotification))
+    .where(refused_notification.c.organisation == bindparam("of_organisation"))
+    .order_by(refused_notification.c.stream_number)
+)
+_REPLAYED = _REFUSED.where(refused_notification.c.replay)
+_refusing = insert(refused_notification)
+_REFUSE = _refusing.on_conflict_do_update(
+    index_elements=[refused_notification.c.organisation, refused_notification.c.event],
+    set_={
+        name: _refusing.excluded[name] for name in ("error", "description", "refused_at", "replay")
+    },
+)
+_FORGET = delete(refused_notification).where(
+    refused_notification.c.organisation == bindparam("of_organisation"),
+    refused_notification.c.event == bindparam("of_event"),
+)
+
+
+class SqlNotifications:
+    """Deliveries in SQL; the contract is that of `gateway.kernel.ports.NotificationStore`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def cursor(self, organisation: str, way: DeliveryWay, begin: int = 0) -> Cursor:
+        run, values = self._transaction, {"of_organisation": organisation, "of_way": way}
+        new = Cursor(organisation, way, begin)
+        if run.mode is TransactionMode.READ:
+            row = run.execute(_CURSOR, values).first()
+            return new if row is None else Cursor(*row)
+        run.execute(_BEGIN, vars(new))
+        return Cursor(*run.execute(_LOCKED, values).one())
+
+    def save(self, cursor: Cursor) -> None:
+        self._transaction.require_writing()
+        values = dict(vars(cursor))
+        named = {"of_organisation": values.pop("organisation"), "of_way": values.pop("way")}
+        self._transaction.execute(_SAVE, named | values)
+
+    def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
+        rows = self._transaction.execute(_STATES, {"of_way": way})
+        return [DeliveryState(Cursor(*row[:-3]), *row[-3:]) for row in rows]
+
+    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        rows = self._transaction.execute(_HEADS, {"organisations": sorted(organisations)})
+        return {row.organisation: row.last for row in rows}
+
+    def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        statement = _REPLAYED if replay else _REFUSED
+        rows = self._transaction.execute(statement, {"of_organisation": organisation})
+        return [RefusedNotification(*row) for row in rows]
+
+    def refuse(self, refused: RefusedNotification) -> None:
+        self._transaction.require_writing()
+        self._transaction.execute(_REFUSE, vars(refused))
+
+    def forget(self, organisation: str, events: Collection[UUID]) -> None:
+        self._transaction.require_writing()
+        for event in events:
+            self._transaction.execute(_FORGET, {"of_organisation": organisation, "of_event": event})

@@ -1,0 +1,150 @@
+"""In imminent danger one person acts first, and a second one follows in a set time (R16)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.duty import FOLLOW_UP, DutyKind
+from gateway.domain.organisation import DUTY_CONTACT
+from gateway.domain.refusals import NotFound, SecondPersonRequired, WrongState
+from gateway.evidence import sd_jwt
+from gateway.exchange import cases, duties, handoffs, offers
+from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.handoffs import ReviewRequest
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
+from tests.founding import (
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    Founded,
+    caller,
+    fields_of,
+    offer_of,
+    offered,
+    shown,
+    submitted,
+)
+
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+RESCUE = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+
+
+def draft(gateway: Founded, **content):
+    return submitted(gateway, clearance=None, **{**DANGER, **content})
+
+
+def open_kinds(gateway: Founded, handoff: UUID) -> list[DutyKind]:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return [one.kind for one in work.duties.of(handoff, open_only=True)]
+
+
+def test_a_draft_is_offered_by_one_person_and_marked(gateway):
+    written = offered(gateway, draft(gateway))
+    handoff = gateway.handoff(UUID(written.result["handoff"]))
+    assert handoff.break_glass
+    assert written.result["break_glass"] is True
+    assert shown(written.receipt)["reason"] == "break_glass"
+    assert "R16.break_glass" in shown(written.receipt)["rules"]
+    assert open_kinds(gateway, handoff.id) == [DutyKind.ANSWER, DutyKind.CLEARANCE]
+
+
+@pytest.mark.parametrize(
+    "content", [{"urgency": "urgent", "urgency_reason": "child_located"}, {"urgency_reason": None}]
+)
+def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, content):
+    case = UUID(draft(gateway, **content).result["case"])
+    wanted = offer_of(gateway)
+    for action, asked in (
+        (offers.offer, (gateway.key(), case, wanted)),
+        (offers.preview, (case, wanted)),
+    ):
+        refused = gateway.refusal(action, caller(HOTLINE), *asked)
+        assert isinstance(refused.refusal, WrongState)
+
+
+def test_the_clearance_that_follows_closes_what_was_owed(gateway):
+    made = draft(gateway)
+    handoff = UUID(offered(gateway, made).result["handoff"])
+    case = UUID(made.result["case"])
+    for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
+        gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
+    assert open_kinds(gateway, handoff) == [DutyKind.ANSWER]
+
+
+def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(gateway):
+    handoff = UUID(offered(gateway, draft(gateway)).result["handoff"])
+    duties.sweep(gateway.ports)
+    for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
+        gateway.clock.advance(timedelta(minutes=4))
+        duties.sweep(gateway.ports)
+    owed = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
+    assert {one["kind"]: one["overdue"] for one in owed} == {"answer": True, "clearance": True}
+    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
+    assert [one["kind"] for one in seen] == ["answer"]
+
+
+@pytest.mark.parametrize("on_duty", [False, True])
+def test_an_offer_in_imminent_danger_says_whether_somebody_is_on_duty(gateway, on_duty):
+    if on_duty:
+        contact = {"role": DUTY_CONTACT, "name": "the desk", "address": "+33 1 00 00 00 00"}
+        gateway.administer("contact.set", OFMIN, **contact)
+    made = submitted(gateway, **DANGER)
+    assert offered(gateway, made).result["duty_contact"] is on_duty
+    assert "duty_contact" not in offered(gateway).result
+
+
+# --- consulted before acceptance ---
+
+
+def consult(gateway: Founded, handoff: UUID, opening=RESCUE, reader=OFMIN):
+    return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, opening)
+
+
+def test_the_holder_of_the_mandate_consults_the_least_before_it_accepts(gateway):
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    opened = consult(gateway, handoff)
+    content = sd_jwt.read_unverified(opened.result["presentation"]).content
+    assert content["items"]
+    assert all(one["kind"] == "fact" for one in content["statements"])
+    assert not content["subjects"] and not content["classifications"]
+    assert not content.keys() & {"legal_basis", "originator_ref", "reporter"}
+    assert DutyKind.REVIEW in open_kinds(gateway, handoff)
+    assert gateway.handoff(handoff).state == "offered"
+
+
+def test_nobody_consults_before_acceptance_where_the_case_states_no_imminent_danger(gateway):
+    handoff = UUID(offered(gateway).result["handoff"])
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    assert isinstance(refused.refusal, WrongState)
+
+
+def test_another_reason_opens_nothing_before_acceptance(gateway):
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    opening = replace(RESCUE, reason_code="investigation")
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
+    assert isinstance(refused.refusal, WrongState)
+    stranger = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), handoff, RESCUE)
+    assert isinstance(stranger.refusal, NotFound)
+
+
+def review(gateway: Founded, handoff: UUID, by: str):
+    asked = ReviewRequest(by, "it was right")
+    return handoffs.review, caller(OFMIN), gateway.key(), handoff, asked
+
+
+def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    consult(gateway, handoff)
+    refused = gateway.refusal(*review(gateway, handoff, "officer-1"))
+    assert isinstance(refused.refusal, SecondPersonRequired)
+    reviewed = gateway.do(*review(gateway, handoff, "officer-2"))
+    assert fields_of(reviewed.receipt)["type"] == "handoff.reviewed"
+    assert DutyKind.REVIEW not in open_kinds(gateway, handoff)
+    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
+    assert [one["kind"] for one in seen] == ["answer"]
+    again = gateway.refusal(*review(gateway, handoff, "officer-2"))
+    assert isinstance(again.refusal, WrongState)

@@ -1,0 +1,125 @@
+"""Members hear of what happens: while they wait, at their receiver, and after deliver has died."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.demo.environment import DemoEnvironment
+from gateway.evidence.security_event import EventNotification
+from tests.journeys.harness import HOTLINE, OFMIN, admin, casegate, config_of, offered, running
+from tests.journeys.processes import _command, _pids
+from tests.receiver import Receiver, hang_up, receiving, refuse, wait_until
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def pushed(tmp_path: Path) -> Iterator[tuple[DemoEnvironment, Receiver]]:
+    """A gateway of its own, and the receiver to which it sends OFMIN's notifications."""
+    ca = str(tmp_path / "receiver-ca.pem")
+    with running(tmp_path, private_receivers=True, receivers_ca_path=ca) as stage:
+        root = config_of(stage).published / "root.pem"
+        with receiving(tmp_path, root) as receiver:
+            admin(stage, "notification", "set-push", OFMIN, "--address", receiver.address)
+            yield stage, receiver
+
+
+def head(stage: DemoEnvironment) -> int:
+    with stage.client(OFMIN) as office:
+        return int(office.notification_status()["head"])
+
+
+def caught_up(stage: DemoEnvironment) -> bool:
+    with stage.client(OFMIN) as office:
+        told = office.notification_status()
+    return bool(told["acknowledged"] == told["head"])
+
+
+def first_times(numbers: list[int]) -> list[int]:
+    return list(dict.fromkeys(numbers))
+
+
+def test_who_waits_hears_of_an_offer_and_others_are_served_all_along(
+    direct: DemoEnvironment,
+) -> None:
+    with direct.client(OFMIN) as office:
+        while page := office.poll_notifications().notifications:
+            office.poll_notifications(most=0, acknowledge=page)
+    heard: list[EventNotification] = []
+
+    def wait() -> None:
+        with direct.client(OFMIN) as office:
+            heard.extend(office.poll_notifications(wait=True).notifications)
+
+    # More of them than the listener has threads.
+    config = config_of(direct)
+    waiting = [threading.Thread(target=wait) for _ in range(config.workers * config.threads + 4)]
+    for one in waiting:
+        one.start()
+    handoff = offered(direct)
+    for one in waiting:
+        one.join(40)
+    assert {(one.type, str(one.handoff)) for one in heard} == {("handoff.offered", handoff)}
+    assert len(heard) == len(waiting)
+
+
+def test_a_receiver_gets_all_in_order_whatever_it_does_and_its_member_may_collect(
+    pushed: tuple[DemoEnvironment, Receiver],
+) -> None:
+    stage, receiver = pushed
+    wait_until(lambda: caught_up(stage))
+    before = len(receiver.heard)
+    receiver.answers = [hang_up, refuse(), hang_up]
+    handoffs = [offered(stage) for _ in range(3)]
+    wait_until(lambda: caught_up(stage))
+    expected = [*range(1, before + 1), *range(before + 2, before + 4)]
+    assert first_times(receiver.numbers()) == expected, "one was refused"
+    connection = stage.folder / OFMIN / "connection.toml"
+    told = casegate("notification", "status", "--json", "-c", connection)
+    (refused,) = told["refused"]
+    assert refused["stream_number"] == before + 1
+    by = ("--by", "analyst-1", "-c", connection)
+    casegate("notification", "replay", refused["event"], *by)
+    wait_until(lambda: before + 1 in receiver.numbers())
+    wait_until(lambda: caught_up(stage))
+    (line,) = admin(stage, "notification", "list", "--json")["items"]
+    assert (line["organisation"], line["refused"], line["failures"]) == (OFMIN, [], 0)
+    assert len(handoffs) == 3
+
+
+def delivering(stage: DemoEnvironment) -> list[int]:
+    words = {"deliver", "--only", str(stage.operator)}
+    return [pid for pid in _pids() if words <= {*_command(pid)}]
+
+
+@pytest.mark.slow
+def test_deliver_killed_in_the_midst_of_a_turn_loses_nothing(
+    pushed: tuple[DemoEnvironment, Receiver],
+) -> None:
+    """What it had sent comes again, by the same ids, once its lease is over."""
+    stage, receiver = pushed
+    wait_until(lambda: caught_up(stage))
+    reached, ended = threading.Event(), threading.Event()
+
+    def hang(_handler: object) -> None:
+        reached.set()
+        ended.wait(60)
+
+    for _ in range(2):
+        offered(stage)
+    wait_until(lambda: caught_up(stage))
+    receiver.answers = [hang]
+    offered(stage)
+    assert reached.wait(20)
+    (pid,) = delivering(stage)
+    os.kill(pid, signal.SIGKILL)
+    ended.set()
+    offered(stage)
+    wait_until(lambda: caught_up(stage), 120)
+    assert first_times(receiver.numbers()) == [*range(1, head(stage) + 1)]
+    with stage.client(HOTLINE) as hotline:
+        assert hotline.poll_notifications(most=1).more

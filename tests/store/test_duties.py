@@ -1,0 +1,105 @@
+"""Duties are kept with their handoff, whose due time follows them, and are found when due."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gateway.domain import duty as duties
+from gateway.domain.duty import DutyKind, SweepClock
+from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.kernel.ports import TransactionMode
+from tests.store.samples import NOON, case, handoff, new_id
+
+HOUR = timedelta(hours=1)
+
+
+def owed(made, kind=DutyKind.ANSWER, hours=8):
+    return duties.begin(made, kind, new_id(), NOON, NOON + hours * HOUR)
+
+
+@pytest.fixture
+def made(store):
+    file, version = case()
+    offered, offer = handoff(file, due_at=None)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.cases.add(file, version)
+        work.handoffs.add(offered, offer)
+        work.commit()
+    return offered
+
+
+def stored(store, *added, saved=()):
+    with store.begin(TransactionMode.WRITE) as work:
+        for one in added:
+            work.duties.add(one)
+        for one in saved:
+            work.duties.save(one)
+        work.commit()
+
+
+def due_at(store, made):
+    with store.begin(TransactionMode.READ) as work:
+        return work.handoffs.get(made.id).due_at
+
+
+def test_the_due_time_of_a_handoff_is_the_earliest_of_what_its_recipient_owes(store, made):
+    late, early = owed(made, hours=8), owed(made, hours=2)
+    private = owed(made, DutyKind.REVIEW, hours=1)
+    originators = owed(made, DutyKind.CLEARANCE, hours=1)
+    assert due_at(store, made) is None
+    stored(store, late, early, private, originators)
+    assert due_at(store, made) == early.due_at
+    stored(store, saved=[early.close(NOON)])
+    assert due_at(store, made) == late.due_at
+    stored(store, saved=[late.close(NOON)])
+    assert due_at(store, made) is None
+
+
+def test_duties_are_found_by_handoff_and_by_case(store, made):
+    first, second = owed(made), owed(made, hours=9)
+    stored(store, first, second)
+    with store.begin(TransactionMode.READ) as work:
+        assert set(work.duties.of(made.id)) == {first, second}
+        assert set(work.duties.open_of_case(made.originator, made.case)) == {first, second}
+        assert work.duties.open_of_case("police", made.case) == []
+    closed = first.close(NOON)
+    stored(store, saved=[closed])
+    with store.begin(TransactionMode.READ) as work:
+        assert work.duties.of(made.id, open_only=True) == [second]
+        assert set(work.duties.of(made.id)) == {closed, second}
+        assert work.duties.overdue(NOON + 8 * HOUR) == 0
+        assert work.duties.overdue(NOON + 9 * HOUR) == 1
+
+
+def test_what_is_due_comes_the_longest_due_first_until_nothing_is_left_to_tell(store, made):
+    soon, later = owed(made, hours=2), owed(made, hours=4)
+    stored(store, later, soon)
+
+    def due(hours):
+        with store.begin(TransactionMode.READ) as work:
+            return work.duties.due(NOON + hours * HOUR, 9)
+
+    assert (due(0.5), due(1), due(2)) == ([], [soon], [soon, later])
+    stored(store, saved=[soon.remind(NOON).record_overdue(NOON), later.close(NOON)])
+    assert due(99) == []
+
+
+def test_a_duty_is_recorded_once_and_a_closed_one_never_changes(store, made):
+    one = owed(made)
+    stored(store, one)
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(AlreadyExists):
+        work.duties.add(replace(one, due_at=NOON))
+    stored(store, saved=[one.close(NOON)])
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
+        work.duties.save(one.remind(NOON))
+
+
+def test_the_clock_of_the_sweeper_is_one_row(store):
+    first, second = SweepClock(NOON), SweepClock(NOON + HOUR, NOON, NOON + HOUR)
+    for clock in (first, second):
+        with store.begin(TransactionMode.WRITE) as work:
+            work.duties.save_clock(clock)
+            work.commit()
+        with store.begin(TransactionMode.READ) as work:
+            assert work.duties.clock() == clock
