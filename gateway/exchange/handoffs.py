@@ -243,7 +243,7 @@ def _check_tightened(
 
 
 def _check_fields(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
-    """Whether what is said beside each other goes together, of elements that were offered."""
+    """Check that the fields of an answer fit each other, and name elements that were offered."""
     if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
         raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
