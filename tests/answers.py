@@ -25,16 +25,17 @@ class Said:
     by: str
     fields: dict[str, Any]
     signed: VerifiedRequest | None = None
+    offer: str | None = None
 
 
 def said(by: str, reason: str | None = None, **fields: Any) -> Said:
     """What a party answers; the fields that are None are left out."""
-    signed = fields.pop("signed", None)
+    signed, offer = fields.pop("signed", None), fields.pop("offer", None)
     given = {
         name: value for name, value in (("reason", reason), *fields.items()) if value is not None
     }
     lists = {name: list(given[name]) for name in ("groups", "items") if name in given}
-    return Said(by, given | lists, signed)
+    return Said(by, given | lists, signed, offer)
 
 
 def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
@@ -44,7 +45,8 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     return act
 
 
-accept, decline, redirect, outcome, withdraw, close, delay = map(_of, PARTIES_ANSWERS)
+accept, decline, redirect, outcome, withdraw, close, delay, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
+acknowledge, apply, dispute, propose_correction = _ON_UPDATES
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}

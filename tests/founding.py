@@ -23,16 +23,27 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.changes import CHANGES
-from gateway.domain.case import GROUPS
+from gateway.domain import revision
+from gateway.domain.case import GROUPS, case_from_claims
 from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
+from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
-from gateway.evidence import approval, canonical, event, key_declaration, receipt, signature
+from gateway.evidence import (
+    approval,
+    canonical,
+    event,
+    key_declaration,
+    receipt,
+    sd_jwt,
+    signature,
+)
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
-from gateway.exchange import cases, handoffs, offers
+from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.offers import OfferRequest
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
@@ -695,25 +706,60 @@ def submitted(
     originator: str = HOTLINE,
     clearance: Clearance | None = CLEARED,
     case: UUID | None = None,
+    change: VersionChange | None = None,
     **changes: Any,
 ) -> WriteResult:
-    """Submit a first version, cleared unless told otherwise; ``changes`` as for case_content."""
+    """Submit a version, cleared unless told otherwise; ``changes`` as for case_content."""
     content = case_content(case or gateway.new_id(), **changes)
-    submission = Submission("intake-1", content, clearance)
+    submission = Submission("intake-1", content, clearance, change=change)
     return gateway.do(cases.submit, caller(originator), gateway.key(), submission)
 
 
 def revised(gateway: Founded, earlier: WriteResult, **changes: Any) -> WriteResult:
-    """Submit the next version of a case of the hotline, cleared; ``changes`` to its content."""
-    version = earlier.result["version"] + 1
-    changes = {"clearance": CLEARED, **changes}
-    return submitted(
-        gateway,
-        case=UUID(earlier.result["case"]),
-        version=version,
-        previous=earlier.result["digest"],
-        **changes,
-    )
+    """Submit the next version of a case of the hotline, cleared; ``changes`` to its content.
+
+    It is called what it is, unless ``change`` says otherwise.
+    """
+    case, version = UUID(earlier.result["case"]), earlier.result["version"] + 1
+    changes = {"clearance": CLEARED, "version": version, **changes}
+    changes["previous"] = earlier.result["digest"]
+    if "change" not in changes:
+        beside = {"clearance", "originator", "change"}
+        content = {name: value for name, value in changes.items() if name not in beside}
+        before = case_from_claims(sd_jwt.read_unverified(earlier.result["document"]).content)
+        changes["change"] = change_of(before, case_content(case, **content))
+    return submitted(gateway, case=case, **changes)
+
+
+def change_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> VersionChange:
+    """What one version is to the other, and why."""
+    found = revision.compare(before, after)
+    corrected = tuple(sorted(found.of_kind(ChangeKind.CORRECTION)))
+    return VersionChange(found.kind, "other", "found by a check", corrected)
+
+
+ADDITION = {"kind": "addition", "reason_code": "new_information", "reason": "seen again"}
+"""What a further version is that alters nothing, as a request says it."""
+
+
+def correction(*pointers: str) -> dict[str, Any]:
+    """What a version is that corrects these places, as a request says it."""
+    said = {"kind": "correction", "reason_code": "inaccurate", "reason": "found by a check"}
+    return {**said, "pointers": list(pointers)}
+
+
+def updated(
+    gateway: Founded, handoff: UUID, originator: str = HOTLINE, **wanted: Any
+) -> WriteResult:
+    """Send the newest version of a case in a handoff that is there."""
+    asked = UpdateRequest("liaison-1", **wanted)
+    return gateway.do(updates.update, caller(originator), gateway.key(), handoff, asked)
+
+
+def acknowledged(gateway: Founded, handoff: UUID, recipient: str = OFMIN) -> WriteResult:
+    """Acknowledge the updates of a handoff."""
+    said = answers.said("officer-1")
+    return gateway.do(answers.acknowledge, caller(recipient), gateway.key(), handoff, said)
 
 
 def offer_of(gateway: Founded, to: str = CSAM_FR, **changes: Any) -> OfferRequest:
@@ -761,7 +807,8 @@ def accepted(
     offer = offer or offered(gateway)
     handoff = UUID(offer.result["handoff"])
     conditions = conditions_of(gateway, handoff, recipient)
-    reply = answers.said("officer-1", conditions=conditions, groups=groups)
+    newest = gateway.handoff(handoff).offer_digest
+    reply = answers.said("officer-1", conditions=conditions, groups=groups, offer=newest)
     gateway.do(answers.accept, caller(recipient), gateway.key(), handoff, reply)
     return handoff
 

@@ -37,6 +37,7 @@ from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
 from gateway.evidence import canonical
@@ -199,16 +200,51 @@ def submit(
     return _done(gateway.submit(content, by, _clearance(**options)))
 
 
-@write_command(case, content_argument, *_CLEARED_OPTIONS)
+@write_command(
+    case,
+    content_argument,
+    click.option(
+        "--change",
+        "kind",
+        required=True,
+        type=click.Choice([*map(str, ChangeKind)]),
+        help="What the version changes.",
+    ),
+    click.option(
+        "--reason-code", required=True, type=click.Choice(REASONS), help="Why it is made."
+    ),
+    click.option("--reason", required=True, help="Reason, up to 300 characters."),
+    click.option(
+        "--pointer",
+        "pointers",
+        multiple=True,
+        metavar="PLACE",
+        help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
+    ),
+    *_CLEARED_OPTIONS,
+)
 def revise(
-    gateway: Gateway, content: dict[str, Any], by: str, **options: Any
+    gateway: Gateway,
+    content: dict[str, Any],
+    by: str,
+    kind: str,
+    reason_code: str,
+    reason: str,
+    pointers: tuple[str, ...],
+    **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
 
-    FILE holds its JSON, and names the previous version in 'previous'.
+    FILE holds its JSON, and names the previous version in 'previous'. A correction alters or
+    drops anything, or loosens a marking; a tightening only raises markings; an addition only adds.
+    The gateway compares the versions and refuses a milder word; its answer lists the places that a
+    correction has to name.
     """
     _warn_of_erasure(content)
-    return _done(gateway.revise(content, by, _clearance(**options)))
+    change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
+    if pointers:
+        change["pointers"] = list(pointers)
+    return _done(gateway.revise(content, by, change, _clearance(**options)))
 
 
 @write_command(
@@ -411,6 +447,7 @@ def show_opened(
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
     if not as_json:
+        _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
     more = (
@@ -425,6 +462,25 @@ def show_opened(
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
     )
+
+
+def _print_package(opened: ConsultedContent) -> None:
+    """The number of the package, whether it is superseded, and the conditions of today."""
+    if opened.package is None:
+        return
+    click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    if opened.superseded is not None:
+        told = opened.superseded
+        click.echo(
+            colour(
+                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
+                f"{sanitise(told['version'])}): do not use it",
+                "red",
+            )
+        )
+    if opened.conditions is not None:
+        click.echo(colour("Conditions of use today", "cyan"))
+        print_fields(opened.conditions)
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:
@@ -534,6 +590,31 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}")
     print_fields({name: value for name, value in found.items() if name != "case"})
+
+
+@partner_command(case, case_argument)
+def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
+    """Show the holders of CASE and what is owed.
+
+    After a correction each holder is sent an update, acknowledges it, and tells what it did with
+    its own copy.
+    """
+    found = gateway.coverage(case)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
+    columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
+    print_items(as_json, [], columns, [_owed_row(one) for one in found["handoffs"]])
+
+
+def _owed_row(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    owed = line["owed"] or {"what": "nothing", "by": "-", "due": "-"}
+    what = f"{owed['what']} (LATE)" if line["late"] else owed["what"]
+    if line["announced_only"]:
+        what += " (announced only)"
+    place = (line["handoff"], line["recipient"], line["state"], line["version"])
+    return (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
 @case.command("import")

@@ -35,6 +35,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ConfirmedWrite, Gateway
 from gateway.client.connection import MAX_FILE_BYTES
+from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
     ANSWERS,
     PARTIES_ANSWERS,
@@ -224,6 +225,34 @@ def _off_duty(offered: Mapping[str, Any]) -> str:
     return "telephone the recipient" if offered.get("duty_contact") is False else ""
 
 
+@write_command(
+    handoff,
+    handoff_argument,
+    *(one for one in _OFFER_OPTIONS[2:4]),
+    *_OFFER_OPTIONS[5:],
+)
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Send the newer version of a case in HANDOFF.
+
+    It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
+    names the elements one by one instead. The end may only be shortened.
+    """
+    found = gateway.preview_update(handoff, by, **options)
+    written = gateway.update(handoff, by, **options)
+    result = written.result
+    sentence = (
+        f"handoff {result['handoff']} has package {result['package']}, a {result['change']}: "
+        f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
+    )
+    if result["acknowledge_by"]:
+        sentence += f"; to be acknowledged by {result['acknowledge_by']}"
+    if found["withheld_groups"]:
+        sentence += f"; policy withholds part of {format_value(found['withheld_groups'])}"
+    if found["to_reseal"]:
+        sentence += f"; sealed to others, so not sent: {format_value(_sealed(found['to_reseal']))}"
+    return written, sentence
+
+
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     return [f"{one['group']} {one['id']} (for {one['sealed_to']})" for one in parts]
 
@@ -315,6 +344,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
+            "acknowledge by": view["acknowledge_by"],
+            "superseded by": _superseded(view.get("superseded")),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -325,6 +356,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     _print_conditions(view["conditions"])
     if "tightened_by" in view:
         click.echo("  They were tightened after the offer, and bind now.")
+    click.echo(colour("Packages", "cyan"))
+    for one in view["packages"]:
+        click.echo(f"  {sanitise(_package(one))}")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
@@ -340,6 +374,19 @@ def _overdue(view: Mapping[str, Any]) -> list[str]:
         for one in view["duties"]
         if one["overdue"] and one["closed_at"] is None
     ]
+
+
+def _superseded(told: Mapping[str, Any] | None) -> str | None:
+    """A change that was announced, whose update is not here."""
+    if told is None:
+        return None
+    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+
+
+def _package(one: Mapping[str, Any]) -> str:
+    kind = one["change"] or "first"
+    noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
+    return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -387,7 +434,8 @@ def _answer_command(kind: AnswerKind) -> None:
         gateway: Gateway, handoff: UUID, by: str, **options: Any
     ) -> tuple[ConfirmedWrite, str]:
         if kind.accepts:
-            options["conditions"] = gateway.handoff(handoff)["conditions"]
+            view = gateway.handoff(handoff)
+            options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
             if not options.pop("yes"):
                 _agree(options["conditions"])
         fields = {
@@ -474,16 +522,25 @@ def review(
     handoff,
     handoff_argument,
     by_option,
+    click.option(
+        "--package",
+        type=click.IntRange(min=1),
+        help="An older package, by its number; its reason code is superseded_package.",
+    ),
     *CONSULT_OPTIONS,
 )
-def consult(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+def consult(
+    gateway: Gateway, as_json: bool, handoff: UUID, package: int | None, **options: Any
+) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
     today. The text of statements is hidden without --show-text, sealed elements without
     --open-sealed. The JSON has everything as it was written: addresses in it are live.
     """
-    opened = gateway.consult(handoff, options["by"], options["reason_code"], options["reason"])
+    opened = gateway.consult(
+        handoff, options["by"], options["reason_code"], options["reason"], package
+    )
     show_opened(gateway, opened, as_json, options)
 
 

@@ -45,7 +45,8 @@ class ConsultedContent:
     ``content`` is the case JSON of what is shown, ``presentation`` the signed text behind it,
     ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
     are those that bind now; ``tightened``: stricter than those in ``content``. So are the markings
-    of ``tightened_elements``.
+    of ``tightened_elements``. ``package`` is the number of the one of a handoff, ``superseded`` the
+    change after which it is not to be used.
     """
 
     content: Mapping[str, Any]
@@ -57,6 +58,8 @@ class ConsultedContent:
     tightened: bool
     tightened_elements: tuple[Mapping[str, Any], ...]
     written: ConfirmedWrite
+    package: int | None = None
+    superseded: Mapping[str, Any] | None = None
 
 
 def read_content(
@@ -86,6 +89,8 @@ def read_content(
         tightened="tightened_by" in result,
         tightened_elements=tuple(list_of(result, "tightened_elements")),
         written=written,
+        package=result.get("package"),
+        superseded=result.get("superseded"),
     )
 
 
@@ -110,10 +115,16 @@ class CaseClient(ClientBase):
         self,
         content: Mapping[str, Any],
         by: str,
+        change: Mapping[str, Any],
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
-        """Submit the next version of a case, which names the previous one in ``previous``."""
-        return self._submit(f"/cases/{spelled(content['case'])}/versions", by, content, clearance)
+        """Submit the next version of a case, which names the previous one in ``previous``.
+
+        ``change`` says what it is: ``kind`` (addition, tightening or correction), ``reason_code``,
+        ``reason``, and for a correction ``pointers``, the places that it corrects.
+        """
+        path = f"/cases/{spelled(content['case'])}/versions"
+        return self._submit(path, by, content, clearance, change)
 
     def assess(
         self,
@@ -176,6 +187,10 @@ class CaseClient(ClientBase):
         """The routing fields of an own case."""
         return self._exchange.read("case.read", f"/cases/{spelled(case)}")
 
+    def coverage(self, case: UUID | str) -> dict[str, Any]:
+        """The holders of an own case: their versions, and what is owed to and by each."""
+        return self._exchange.read("case.read", f"/cases/{spelled(case)}/coverage")
+
     def consult_case(
         self, case: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:
@@ -195,7 +210,11 @@ class CaseClient(ClientBase):
         by: str,
         content: Mapping[str, Any],
         clearance: Mapping[str, Any] | None,
+        change: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
         fields = {"by": by, "content": content, "clearance": clearance}
+        if change is not None:
+            fields["change"] = change
         body = fields if self._author is None else self._author.case(fields)
-        return self._exchange.write("case.submit", path, body)
+        action = "case.submit" if change is None else "case.revise"
+        return self._exchange.write(action, path, body)

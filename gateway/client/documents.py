@@ -7,6 +7,7 @@ back, and refuses an offer or an answer that differs from the request.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
+from gateway.domain.revision import ChangeKind
 from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
@@ -107,6 +109,20 @@ def check_offer(
     return offered
 
 
+def check_update(
+    text: Any, handoff: str, asked: Mapping[str, Any], connection: PartnerConnection
+) -> VerifiedOffer:
+    """The update that was signed is of this handoff, and says what was asked."""
+    offered = open_offer(text, connection)
+    offer, content = offered.offer, offered.signed.verified.content
+    require(offer.author == connection.organisation, "the update is signed for somebody else")
+    require(str(offer.handoff) == handoff, "the update is of another handoff")
+    require(offer.updates is not None, "the update names no offer that it updates")
+    for name in ("by", "note"):
+        require(content.get(name) == asked.get(name), f"the update states another {name}")
+    return offered
+
+
 @dataclass(frozen=True)
 class Previewed:
     """What an offer names beside what was asked: the version, the recipient, the parts.
@@ -120,6 +136,18 @@ class Previewed:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     transfer_tool: str | None = None
+
+
+@dataclass(frozen=True)
+class PreviewedUpdate:
+    """What an update names beside what was asked: the offer that it updates, and what it is.
+
+    ``before`` is that offer, whose terms it repeats.
+    """
+
+    previewed: Previewed
+    before: VerifiedOffer
+    change: ChangeKind
 
 
 def check_preview(
@@ -151,15 +179,55 @@ def check_preview(
         require(
             set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
         )
+    tool = _previewed_tool(found, case, permitted_disclosures, asked["purpose"])
+    withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
+    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld, tool)
+
+
+def _previewed_tool(
+    found: Mapping[str, Any],
+    case: AuthoredDocument,
+    permitted_disclosures: Sequence[str],
+    purpose: Sequence[str],
+) -> str | None:
+    """The transfer tool of a preview, once its conditions are those that the case states."""
     unnamed = {p.name for p in case.verified.placed if p.digest not in permitted_disclosures}
     require(unnamed <= {"embargo_source"}, "the preview leaves out a condition of use")
     content = {n: v for n, v in case.verified.content.items() if n not in unnamed}
     shown: Any = found.get("conditions")
     tool = shown.get("transfer_tool") if isinstance(shown, dict) else None  # the gateway's word
-    stated = conditions(content, asked["purpose"], tool)
+    stated = conditions(content, purpose, tool)
     require(shown == stated, "the conditions previewed are not those that the case states")
+    return tool
+
+
+def check_update_preview(
+    found: Mapping[str, Any],
+    case: str,
+    newest: VerifiedOffer,
+    connection: PartnerConnection,
+) -> PreviewedUpdate:
+    """A preview that one may sign an update of: it updates the offer that was verified."""
+    offer = newest.offer
+    to = {"organisation": offer.recipient}
+    if offer.competence is not None:
+        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
+    document = open_ours(found.get("routing"), CASE_TYP, connection)
+    require(document.author == connection.organisation, "the case previewed is not our own")
+    require(document.verified.claims.get("case") == case, "the preview is of another case")
+    require(found.get("to") == to, "the preview is to somebody else")
+    require(
+        found.get("updates") == newest.signed.document.digest, "the preview updates another offer"
+    )
+    permitted: Any = found.get("permitted_disclosures")
+    listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
+    require(listed and bool(permitted), "the preview does not list what it would give")
+    change = str(found.get("change"))
+    require(change in [*ChangeKind], "the preview does not say what the update is")
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
-    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld, tool)
+    tool = _previewed_tool(found, document, permitted, offer.purpose)
+    previewed = Previewed(document.document.digest, to, tuple(permitted), withheld, tool)
+    return PreviewedUpdate(previewed, newest, ChangeKind(change))
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
@@ -180,33 +248,94 @@ def check_answer(
     require(answer.author == connection.organisation, "the answer is signed for somebody else")
     require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
     signed_fields = {placed.name: placed.value for placed in signed.verified.placed}
-    require(signed_fields == asked, "the answer that was signed does not say what was asked")
+    said = {name: value for name, value in asked.items() if name != "offer"}
+    require(signed_fields == said, "the answer that was signed does not say what was asked")
+    named = asked.get("offer", answer.offer_digest)
+    require(answer.offer_digest == named, "the answer that was signed is about another offer")
     return signed, answer
 
 
-def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> VerifiedOffer:
-    """A handoff as the gateway shows it: each part against the signed document behind it."""
-    offered = _first(view.get("answers"), connection)
-    offer = offered.offer
+def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
+    """A handoff as the gateway shows it: each part against the signed document behind it.
+
+    Returns its offers, one for each package, oldest first.
+    """
+    chain = _chain(view.get("answers"), connection)
+    newest = chain[-1].offer
     parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
     require(
-        parties == (offer.author, offer.recipient, offer.competence)
-        and view.get("handoff") == str(offer.handoff)
-        and view.get("case_digest") == offer.case_digest
-        and view.get("permitted_disclosures") == sorted(offer.disclosures),
+        parties == (newest.author, newest.recipient, newest.competence)
+        and view.get("handoff") == str(newest.handoff)
+        and view.get("case_digest") == newest.case_digest
+        and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
+    _check_packages(view.get("packages"), chain, connection)
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
-    check_presentation(routing, offer)
-    stated = conditions(routing.verified.content, offer.purpose, offer.transfer_tool)
+    check_presentation(routing, newest)
+    stated = conditions(routing.verified.content, newest.purpose, newest.transfer_tool)
     require(
         view.get("conditions") == stated or "tightened_by" in view,
         "the conditions shown are not those that the case states",
     )
-    check_conditions(view, routing, offer)
+    check_conditions(view, routing, newest)
     for shown in view["answers"][1:]:
-        _check_shown_answer(shown, offered, connection)
-    return offered
+        if shown.get("kind") != UPDATE:
+            _check_shown_answer(shown, chain, connection)
+    return chain
+
+
+def newest_offer(view: Mapping[str, Any]) -> str:
+    """The digest of the newest offer of a handoff that was verified."""
+    answers = view["answers"]
+    offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
+    return sd_jwt.parse(offers[-1]["document"]).digest
+
+
+UPDATE = "update"
+"""The kind of a document that makes a further package of a handoff."""
+
+
+def _chain(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
+    """The offer, and each update of it: every one updates the one before it."""
+    well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
+    require(well_formed and bool(answers), "the handoff is shown without its offer")
+    first, *others = answers
+    chain = [open_offer(first.get("document"), connection)]
+    for shown in others:
+        if shown.get("kind") == UPDATE:
+            chain.append(open_offer(shown.get("document"), connection))
+    for before, after in pairwise(chain):
+        require(
+            after.offer.updates == before.signed.document.digest
+            and _terms_of(after.offer) == _terms_of(before.offer),
+            "an update shown is not of this handoff",
+        )
+    require(chain[0].offer.updates is None, "the handoff is shown without its first offer")
+    return tuple(chain)
+
+
+def _terms_of(offer: OfferClaims) -> tuple[Any, ...]:
+    to = (offer.recipient, offer.competence, offer.mandate_event)
+    return (offer.author, offer.handoff, *to, offer.purpose)
+
+
+def _check_packages(
+    shown: Any, chain: Sequence[VerifiedOffer], connection: PartnerConnection
+) -> None:
+    """The packages are those of the offers, of ever newer versions of one case."""
+    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
+    require(well_formed and len(shown) == len(chain), "a package is not shown")
+    versions: list[Any] = []
+    for one, offered in zip(shown, chain, strict=True):
+        routing = open_ours(one.get("routing"), CASE_TYP, connection)
+        check_presentation(routing, offered.offer)
+        versions.append(routing.verified.claims.get("version"))
+        require(
+            (one.get("version"), one.get("change")) == (versions[-1], offered.offer.change),
+            "a package is shown as another than it is",
+        )
+    require(versions == sorted(set(versions)), "an update is of no newer version")
 
 
 def check_conditions(
@@ -235,26 +364,18 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
     return frozenset(placed.digest for placed in case.verified.placed)
 
 
-def _first(answers: Any, connection: PartnerConnection) -> VerifiedOffer:
-    well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
-    require(well_formed and bool(answers), "the handoff is shown without its offer")
-    return open_offer(answers[0].get("document"), connection)
-
-
 def _check_shown_answer(
-    shown: Mapping[str, Any], offered: VerifiedOffer, connection: PartnerConnection
+    shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
 ) -> None:
     signed, answer = open_answer(shown.get("document"), connection)
-    offer = offered.offer
-    bound = (answer.handoff, answer.case_digest, answer.offer_digest, answer.package_digest)
-    expected = (
-        offer.handoff,
-        offer.case_digest,
-        offered.signed.document.digest,
-        offer.package_digest,
+    of = {one.signed.document.digest: one.offer for one in chain}
+    offer = of.get(answer.offer_digest)
+    bound = (answer.handoff, answer.case_digest, answer.package_digest)
+    require(
+        offer is not None and bound == (offer.handoff, offer.case_digest, offer.package_digest),
+        "an answer shown is not about this handoff",
     )
-    require(bound == expected, "an answer shown is not about this handoff")
-    kind = ANSWERS[answer.kind]
+    kind, offer = ANSWERS[answer.kind], chain[0].offer
     shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
     require(shown_as, "an answer is shown as something else")
     party = kind.party(offer.author, offer.recipient)
@@ -309,7 +430,7 @@ class DocumentSigner:
     def case(self, asked: Mapping[str, Any]) -> SdJwt:
         """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
         content = {name: value for name, value in asked["content"].items() if value != []}
-        persons = {name: asked.get(name) for name in ("by", "clearance")}
+        persons = {name: asked.get(name) for name in _BESIDE_CASE}
         try:
             document = sd_jwt.issue(
                 typ=CASE_TYP,
@@ -353,6 +474,26 @@ class DocumentSigner:
             transfer_tool=previewed.transfer_tool,
         )
 
+    def update(self, asked: Mapping[str, Any], found: PreviewedUpdate) -> SdJwt:
+        """Sign an update that was previewed and checked: it repeats the terms of its handoff."""
+        before, expires_at = found.before.offer, asked.get("expires_at")
+        if expires_at is None and before.expires_at is not None:
+            expires_at = datetime.fromtimestamp(before.expires_at, UTC).isoformat()
+        return handoff_documents.issue_offer(
+            self._heading(),
+            handoff=before.handoff,
+            to=found.previewed.to,
+            case_digest=found.previewed.case_digest,
+            disclosures=found.previewed.permitted_disclosures,
+            purpose=before.purpose,
+            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+            by=asked["by"],
+            note=asked.get("note"),
+            transfer_tool=found.previewed.transfer_tool,
+            updates=found.before.signed.document.digest,
+            change=found.change,
+        )
+
     def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
         """Sign an answer to an offer that was verified."""
         return handoff_documents.issue_answer(
@@ -374,6 +515,10 @@ class DocumentSigner:
         return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
 
 
+_BESIDE_CASE = ("by", "clearance", "change")
+"""What a signed case says to the gateway alone."""
+
+
 def members_of(document: SdJwt) -> dict[str, Any]:
     """What a document of one's own asks, as the members of the JSON body in its place."""
     verified = sd_jwt.read_own(document)
@@ -382,7 +527,7 @@ def members_of(document: SdJwt) -> dict[str, Any]:
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
     claims = sd_jwt.merge_disclosures(verified)
-    asked: dict[str, Any] = {n: claims[n] for n in ("by", "clearance") if n in claims}
+    asked: dict[str, Any] = {n: claims[n] for n in _BESIDE_CASE if n in claims}
     return {**asked, "content": cases.case_from_claims(claims)}
 
 

@@ -12,15 +12,16 @@ from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord, MandateRecord
-from gateway.client.documents import VerifiedOffer, require
+from gateway.client.documents import UPDATE, VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
-from gateway.evidence.bundle import Bundle
+from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -279,7 +280,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Export:
-    """A verified handoff, and where its receipts come from.
+    """A verified handoff with its offers, oldest first, and where its receipts come from.
 
     ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
     organisation and key id), ``mandate`` those of its mandate (by organisation and event); all
@@ -287,7 +288,7 @@ class Export:
     """
 
     view: Mapping[str, Any]
-    offered: VerifiedOffer
+    chain: Sequence[VerifiedOffer]
     trust: TrustAnchors
     receipt: Callable[[str], Receipt]
     key_record: Callable[[str, str], KeyRecord]
@@ -299,7 +300,7 @@ class Export:
 
     def content(self, presentation: str) -> str:
         """The case as a consultation opened it, and no more of it than the offer names."""
-        return sd_jwt.parse(presentation).present(self.offered.offer.disclosures).compact()
+        return sd_jwt.parse(presentation).present(self.chain[-1].offer.disclosures).compact()
 
     def file(
         self, case: str, consultations: Sequence[Receipt], progress: Progress | None = None
@@ -311,9 +312,14 @@ class Export:
             receipts.append(self.receipt(event))
             if progress:
                 progress(number, len(events))
-        offer, *answers = (str(answer["document"]) for answer in self.view["answers"])
+        shown = [(answer["kind"], str(answer["document"])) for answer in self.view["answers"]]
+        *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
+        answers = [text for kind, text in shown if kind not in ("offer", UPDATE)]
+        routing = (str(one["routing"]) for one in self.view["packages"])
+        earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
         before = self.view.get("reissue_of", {}).get("offer")
-        documents = [case, offer, *answers, *([before] if before else [])]
+        old = [text for one in earlier for text in (one.case, one.offer)]
+        documents = [*old, case, offer, *answers, *([before] if before else [])]
         keys = list(self._key_records(documents))
         mandate = self._mandate()
         data = bundle.encode(
@@ -330,6 +336,7 @@ class Export:
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
                 mandate_ends=mandate.ends if mandate else (),
+                earlier=earlier,
             )
         )
         report = verify_bundle(data, self.trust)
@@ -349,7 +356,7 @@ class Export:
 
     def _mandate(self) -> MandateRecord | None:
         """What registered, and ended, the mandate that the offer addressed, where shown."""
-        offer = self.offered.offer
+        offer = self.chain[0].offer
         if offer.mandate_event is not None:
             with contextlib.suppress(RequestRefused):
                 return self.mandate(offer.recipient, offer.mandate_event)
@@ -380,10 +387,10 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         ``export``; without, only the routing fields. It is verified first; EvidenceMismatch when
         that fails, OutdatedVersion when the originator's case has a newer version.
         """
-        view, offered = self._view(handoff)
+        view, chain = self._view(handoff)
         export = Export(
             view,
-            offered,
+            chain,
             self.connection.trust,
             receipt=lambda event: self.receipt(event).receipt,
             key_record=self.key_record,
@@ -391,16 +398,23 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         )
         if by is None or reason is None:
             return export.file(export.routing(), (), progress)
-        opened = self._export_content(view, offered, by, reason)
+        opened = self._export_content(view, chain, by, reason)
         case = export.content(opened.presentation)
         return export.file(case, (opened.written.receipt,), progress)
 
     def _export_content(
-        self, view: Mapping[str, Any], offered: VerifiedOffer, by: str, reason: str
+        self, view: Mapping[str, Any], chain: Sequence[VerifiedOffer], by: str, reason: str
     ) -> ConsultedContent:
-        if offered.offer.author != self.connection.organisation:
-            return self._consult(view["handoff"], offered, by, "export", reason)
-        if self.case(view["case"])["digest"] != offered.offer.case_digest:
+        if chain[-1].offer.author != self.connection.organisation:
+            newest = view["packages"][-1]
+            if newest["change"] == ChangeKind.ADDITION and newest["acknowledged"] is None:
+                raise OutdatedVersion(
+                    "the newest package opens once it is acknowledged: acknowledge it, or export "
+                    "the handoff without content"
+                )
+            asked = {"by": by, "reason_code": "export", "reason": reason}
+            return self._consult(view["handoff"], chain, asked)
+        if self.case(view["case"])["digest"] != chain[-1].offer.case_digest:
             raise OutdatedVersion(
                 "the case has a newer version than the one that was offered, and only the newest "
                 "can be opened: export the handoff without content"

@@ -212,7 +212,7 @@ def _check_documents(
 ) -> None:
     """Each document in the result is the one that the event records."""
     asked = write.asked
-    if write.action == "case.submit":
+    if write.action in ("case.submit", "case.revise"):
         case = documents.check_case(result.get("document"), asked, connection)
         _same(event, case_digest=case.document.digest)
         _same(result, digest=case.document.digest)
@@ -228,6 +228,16 @@ def _check_documents(
             package_digest=offered.offer.package_digest,
         )
         _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
+    elif write.action == "handoff.update":
+        offered = documents.check_update(result.get("offer"), str(write.handoff), asked, connection)
+        _same(
+            event,
+            document_sha256=offered.signed.document.digest,
+            case_digest=offered.offer.case_digest,
+            package_digest=offered.offer.package_digest,
+        )
+        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
+        _check_own(write, offered.signed)
     elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
             result.get("document"), write.action, asked, connection

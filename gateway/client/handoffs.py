@@ -52,13 +52,25 @@ class HandoffClient(ClientBase):
         """
         conditions = view["conditions"]
         named = None if groups is None else list(groups)
-        return self.answer("accept", view["handoff"], by, conditions=conditions, groups=named)
+        offer = documents.newest_offer(view)
+        return self.answer(
+            "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
+        )
 
-    def answer(self, command: str, handoff: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
-        """Answer a handoff: decline, redirect, report_outcome, withdraw, close or delay.
+    def answer(
+        self,
+        command: str,
+        handoff: UUID | str,
+        by: str,
+        *,
+        offer: str | None = None,
+        **fields: Any,
+    ) -> ConfirmedWrite:
+        """Answer a handoff: decline, report_outcome, acknowledge, propose_correction or another.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
-        are None are left out. ValueError for another command or field.
+        are None are left out. ``offer`` is the digest of the offer that was read: where a newer one
+        is there, the gateway refuses. ValueError for another command or field.
         """
         kind = KIND_OF_ACTION.get(f"handoff.{command}")
         if kind is None or not kind.path:
@@ -70,7 +82,12 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            document = self._author.answer(kind.name, self._view(name)[1], asked)
+            chain = self._view(name)[1]
+            read = [one for one in chain if offer in (None, one.signed.document.digest)]
+            require(bool(read), "the offer that was read is not shown any more")
+            document = self._author.answer(kind.name, read[-1], asked)
+        elif offer is not None:
+            asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
 
@@ -81,13 +98,22 @@ class HandoffClient(ClientBase):
         return self._exchange.write("handoff.review", path, asked, spelled(handoff))
 
     def consult(
-        self, handoff: UUID | str, by: str, reason_code: str, reason: str
+        self,
+        handoff: UUID | str,
+        by: str,
+        reason_code: str,
+        reason: str,
+        package: int | None = None,
     ) -> ConsultedContent:
         """Open the content of an accepted handoff; an event with person and reason.
 
-        The presentation is verified, and shows nothing that the signed offer does not name.
+        It is the newest ``package``; an older one, by its number, needs the reason code
+        ``superseded_package``. The presentation is verified, and shows nothing that the signed
+        offer does not name.
         """
-        return self._consult(handoff, self._view(handoff)[1], by, reason_code, reason)
+        asked: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
+        asked |= {} if package is None else {"package": package}
+        return self._consult(handoff, self._view(handoff)[1], asked)
 
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
@@ -95,18 +121,27 @@ class HandoffClient(ClientBase):
         query = urlencode({name: value for name, value in wanted.items() if value})
         return self._exchange.items("handoff.read", f"/handoffs?{query}")
 
-    def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], VerifiedOffer]:
+    def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], tuple[VerifiedOffer, ...]]:
+        """A handoff, and its offers, oldest first."""
         view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
     def _consult(
-        self, handoff: UUID | str, offered: VerifiedOffer, by: str, reason_code: str, reason: str
+        self,
+        handoff: UUID | str,
+        chain: Sequence[VerifiedOffer],
+        asked: Mapping[str, Any],
     ) -> ConsultedContent:
-        asked = {"by": by, "reason_code": reason_code, "reason": reason}
         path = f"/handoffs/{spelled(handoff)}/consultations"
         written = self._exchange.write("case.consult", path, asked, spelled(handoff))
-        return read_content(written, self.connection, offered)
+        number: Any = written.result.get("package")
+        shown = isinstance(number, int) and 1 <= number <= len(chain)
+        require(
+            shown and asked.get("package") in (None, number),
+            "another package is shown than was asked for",
+        )
+        return read_content(written, self.connection, chain[number - 1])
 
 
 class OfferTerms(TypedDict, total=False):
@@ -130,8 +165,30 @@ class OfferTerms(TypedDict, total=False):
     country_reason: str | None
 
 
-class Offers(Directory):
-    """Offers of one's own cases."""
+class UpdateTerms(TypedDict, total=False):
+    """What an update gives: without ``digests`` what the newest package has, as it is now.
+
+    ``groups`` add all of a group; ``expires_at`` (an aware time) may only shorten.
+    """
+
+    groups: Sequence[str]
+    digests: Sequence[str]
+    expires_at: datetime | None
+    note: str | None
+
+
+def _update_terms(terms: UpdateTerms) -> dict[str, Any]:
+    expires_at = terms.get("expires_at")
+    return {
+        "groups": list(terms.get("groups", ())) or None,
+        "digests": list(terms.get("digests", ())) or None,
+        "expires_at": expires_at and expires_at.isoformat(),
+        "note": terms.get("note"),
+    }
+
+
+class Offers(Directory, HandoffClient):
+    """Offers of one's own cases, and updates of them."""
 
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
         """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
@@ -174,6 +231,31 @@ class Offers(Directory):
                 "elsewhere": found["elsewhere"],
             },
         )
+
+    def preview_update(
+        self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]
+    ) -> dict[str, Any]:
+        """What an update would give, and what it would be; nothing is kept."""
+        path = f"/handoffs/{spelled(handoff)}/updates/preview"
+        return self._exchange.read("handoff.update", path, {"by": by, **_update_terms(terms)})
+
+    def update(self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]) -> ConfirmedWrite:
+        """Send the case's newer version in a handoff that is there.
+
+        With a document key the update is previewed, then signed: it updates the newest offer,
+        which is verified, and repeats its terms.
+        """
+        name, asked = spelled(handoff), {"by": by, **_update_terms(terms)}
+        path = f"/handoffs/{name}/updates"
+        if self._author is None:
+            return self._exchange.write("handoff.update", path, asked, name)
+        view, chain = self._view(name)
+        found = self.preview_update(name, by, **terms)
+        previewed = documents.check_update_preview(
+            found, str(view["case"]), chain[-1], self.connection
+        )
+        document = self._author.update(asked, previewed)
+        return self._exchange.write("handoff.update", path, document, name)
 
     def _require_mandate(self, to: Mapping[str, Any]) -> None:
         """Nothing is signed for an office whose mandate no event of the log registered for now."""

@@ -79,7 +79,9 @@ class Sealing(CaseClient, Directory):
         sealed = seal_elements(opened.content, plain, to, key, self.connection)
         previous = sd_jwt.parse(opened.presentation).digest
         following = {**sealed, "version": sealed["version"] + 1, "previous": previous}
-        return self.revise(following, by, clearance)
+        places = [f"/{part.group}/{part.id}" for part in sealed_parts(sealed) if part.id in plain]
+        change = {"kind": "correction", "reason_code": "resealed", "reason": reason}
+        return self.revise(following, by, {**change, "pointers": places}, clearance)
 
     def unseal(self, opened: ConsultedContent) -> tuple[OpenedElement, ...]:
         """Open what is sealed in the content that a consultation opened: that is its record."""

@@ -7,13 +7,15 @@ its `Move`, and a policy that allows its action.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import (
+    AGREEMENTS,
     DELAY_CODES,
     ON_REQUISITION,
     OPEN,
@@ -24,6 +26,7 @@ from gateway.domain.handoff import (
     HandoffState,
 )
 from gateway.domain.refusals import WrongState
+from gateway.domain.revision import ANSWERED, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
@@ -76,7 +79,8 @@ class AnswerKind:
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
-    line, and what there is to add in a further paragraph.
+    line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
+    gives it.
     """
 
     name: str
@@ -87,6 +91,7 @@ class AnswerKind:
     about: str
     path: str = ""
     fields: tuple[AnswerField, ...] = ()
+    of_holder: bool = False
 
     @property
     def command(self) -> str:
@@ -117,6 +122,20 @@ _WHY = AnswerField(
     "reason", FieldType.TEXT, "Why; the other party reads it.", required=True, longest=300
 )
 _WHY_IF_SAID = replace(_WHY, required=False)
+_HOLDING = (
+    *_ACCEPTED,
+    HandoffState.CLOSED,
+    HandoffState.DECLINED,
+    HandoffState.REDIRECTED,
+    HandoffState.WITHDRAWN,
+    HandoffState.REISSUED,
+)
+"""Where a handoff may be whose recipient holds the case: duties outlive rights."""
+_AS_BEFORE = {state: state for state in sorted(_HOLDING)}
+_NOTE = replace(_WHY, name="note", about="What there is to add.", required=False)
+
+UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
+"""The states in which a handoff takes its next package."""
 
 _KINDS = (
     AnswerKind(
@@ -296,6 +315,81 @@ _KINDS = (
         ),
     ),
     AnswerKind(
+        "acknowledgement",
+        "handoff.acknowledge",
+        "handoff.acknowledged",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
+        "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
+        "A correction or a tightening has to be acknowledged in time.",
+        path="acknowledgement",
+        fields=(_NOTE,),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "application",
+        "handoff.apply",
+        "handoff.applied",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.APPLY: _AS_BEFORE},
+        "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
+        path="application",
+        fields=(
+            AnswerField(
+                "done",
+                FieldType.WORD,
+                "What was done.",
+                required=True,
+                words=("erased", "not_held", "processing_restricted", "rectified"),
+            ),
+            _NOTE,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "dispute",
+        "handoff.dispute",
+        "handoff.disputed",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.DISPUTE: _AS_BEFORE},
+        "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
+        "or not.",
+        path="dispute",
+        fields=(
+            AnswerField(
+                "ground",
+                FieldType.WORD,
+                "Why.",
+                required=True,
+                words=("evidence", "not_ours", "other", "own_assessment"),
+            ),
+            _WHY,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "correction_proposal",
+        "handoff.propose_correction",
+        "handoff.correction_proposed",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.PROPOSE_CORRECTION: _AS_BEFORE},
+        "Propose a correction to the originator.\n\nNobody edits the document of another: the "
+        "originator makes a new version, or not.",
+        path="correction-proposals",
+        fields=(
+            AnswerField(
+                "proposal",
+                FieldType.WORD,
+                "What is wrong.",
+                required=True,
+                words=("inaccurate", "incomplete", "marking", "other", "unlawful"),
+            ),
+            AnswerField("elements", FieldType.IDS, "The element that it is about."),
+            _WHY,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
         "reissue",
         "handoff.reissue",
         "handoff.reissued",
@@ -329,24 +423,32 @@ MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     for kind in _KINDS
     for move, ways in kind.moves.items()
     for state, target in ways.items()
-}
+} | {(state, HandoffAction.UPDATE): state for state in UPDATABLE}
 """The state after each move that is possible; what is missing is refused."""
 
 
 def move(
-    handoff: Handoff, step: HandoffAction, by: str, *, groups: frozenset[str] | None = None
+    handoff: Handoff,
+    step: HandoffAction,
+    by: str,
+    *,
+    groups: frozenset[str] | None = None,
+    under: str | None = None,
 ) -> Handoff:
     """The handoff after the organisation ``by`` made ``step``.
 
     ``groups`` are those that a partial acceptance takes: it names at least one, and no other
-    step names any (ValueError). Raises WrongState when the table does not know the move, or when
-    it is the other party's.
+    step names any (ValueError). ``under`` is the digest of the case's version by whose markings an
+    acceptance or acknowledgement agrees. Raises WrongState when the table does not know the move,
+    when it is the other party's, or only a holder's.
     """
     target = MOVES.get((handoff.state, step))
     if target is None:
         raise WrongState(f"a handoff that is {handoff.state} does not allow '{step}'")
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
+    if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
+        raise WrongState(f"'{step}' is for a recipient that has accepted the handoff")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(
@@ -354,4 +456,34 @@ def move(
         state=target,
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
+        **(_agreed(handoff, under) if step in AGREEMENTS else {}),
     )
+
+
+def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
+    """The newest package is held, and every update until now is acknowledged.
+
+    What was held before stays so under the markings by which it was agreed to: an acknowledgement
+    closes nothing.
+    """
+    if handoff.held == handoff.package:
+        return {"acknowledge_by": None}
+    return {"held": handoff.package, "held_under": under, "acknowledge_by": None}
+
+
+def update(handoff: Handoff, change: ChangeKind, due: datetime) -> Handoff:
+    """The handoff with one more package; what is in it, the caller puts there.
+
+    A correction or tightening can be consulted at once, and its acknowledgement is due by ``due``
+    (or by that of an earlier one); an addition once it is acknowledged. Raises WrongState.
+    """
+    if (handoff.state, HandoffAction.UPDATE) not in MOVES:
+        raise WrongState(
+            f"a handoff that is {handoff.state} takes no update: make a new offer, if its "
+            "recipient is to have the newer version"
+        )
+    number = handoff.package + 1
+    moved = replace(handoff, package=number, sequence=handoff.sequence + 1)
+    if not handoff.is_held or change not in ANSWERED:
+        return moved
+    return replace(moved, held=number, acknowledge_by=handoff.acknowledge_by or due)

@@ -52,9 +52,9 @@ class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
     ``kind`` is one of ``by``, ``roles``, ``assessors``, ``cleared_by``, ``reason``, ``purpose``,
-    ``basis``, ``groups``, ``rules``, ``subject``, ``key``, ``contacts``, ``sequence``; each occurs
-    once in an event. ``value`` is text or a list of texts. ``content_key`` is the key by which it
-    is stored, and with which it ends.
+    ``basis``, ``groups``, ``rules``, ``subject``, ``key``, ``contacts``, ``sequence``, ``change``,
+    ``pointers``; each occurs once in an event. ``value`` is text or a list of texts.
+    ``content_key`` is the key by which it is stored, and with which it ends.
     """
 
     kind: str
@@ -109,6 +109,7 @@ class AuditEvent:
 
 EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.submit": ("case.submitted", Operation.COLLECTION),
+    "case.revise": ("case.revised", Operation.ALTERATION),
     "case.read": ("case.read", Operation.CONSULTATION),
     "case.assess": ("case.assessed", Operation.ALTERATION),
     "case.clear": ("case.cleared", Operation.ALTERATION),
@@ -120,6 +121,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
+    "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
+    "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)

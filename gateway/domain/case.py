@@ -3,8 +3,8 @@
 States of a case, which only its originator moves (embargo and recall are facts on it)::
 
     draft --assess--> assessed --clear--> cleared --close--> closed --erase--> erased
-      ^                   |                  |
-      +------ revise -----+------------------+
+      ^                   |                  |                  |
+      +------ revise -----+------------------+------------------+
 """
 
 from collections.abc import Iterator, Mapping
@@ -115,6 +115,7 @@ CASE_MOVES: Mapping[tuple[CaseState, CaseAction], CaseState] = {
     (CaseState.DRAFT, CaseAction.REVISE): CaseState.DRAFT,
     (CaseState.ASSESSED, CaseAction.REVISE): CaseState.DRAFT,
     (CaseState.CLEARED, CaseAction.REVISE): CaseState.DRAFT,
+    (CaseState.CLOSED, CaseAction.REVISE): CaseState.DRAFT,
     (CaseState.DRAFT, CaseAction.ASSESS): CaseState.ASSESSED,
     (CaseState.ASSESSED, CaseAction.CLEAR): CaseState.CLEARED,
     (CaseState.DRAFT, CaseAction.CLOSE): CaseState.CLOSED,

@@ -1,5 +1,6 @@
-"""A handoff: one case version offered to one recipient, and all that follows.
+"""A handoff: a chain of packages offered to one recipient, and all that follows.
 
+The first offer makes package 1, each update of its originator the next one, of a newer version.
 Which answers lead from which state to which says the table in gateway/domain/answers.py.
 """
 
@@ -40,6 +41,11 @@ class HandoffAction(StrEnum):
     REISSUE = "reissue"
     LAPSE = "lapse"
     DELAY = "delay"
+    UPDATE = "update"
+    ACKNOWLEDGE = "acknowledge"
+    APPLY = "apply"
+    DISPUTE = "dispute"
+    PROPOSE_CORRECTION = "propose_correction"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
@@ -122,15 +128,19 @@ FIRST_PLACE = HandoffPlace(-1, _EPOCH, UUID(int=0))
 
 @dataclass(frozen=True)
 class Handoff:
-    """One offer to one recipient. ``permitted_disclosures`` (disclosure digests) never changes.
+    """What is offered to one recipient: its newest package, and where it is.
 
-    ``conditions_digest`` names the conditions of use as they were offered, ``transfer_tool`` what
-    lets the case go to a third country (R15).
-    ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the
-    answers, for compare-and-set. ``urgency`` and ``matter`` are the version's, in clear; ``matter``
-    is empty where the offer does not disclose it. ``due_at`` is the earliest time by which the
-    recipient owes something, None when it owes nothing (gateway/domain/duty.py). ``break_glass``:
-    it was offered by one person before the case was cleared (R16).
+    ``case_version`` to ``expires_at`` are those of the newest package, which is number ``package``;
+    ``offered_at`` is that of the first. ``conditions_digest`` names the conditions
+    of use as they were offered, ``transfer_tool`` what lets the case go to a third country (R15).
+    ``held`` is the number of the one that the recipient may consult, 0 while it never accepted;
+    ``held_under`` the digest of the case's version by whose markings it agreed to that.
+    ``acknowledge_by`` is set while an acknowledgement is owed. ``accepted_groups`` is None unless
+    the acceptance named groups. ``sequence`` counts the answers and updates, for compare-and-set.
+    ``urgency`` and ``matter`` are the version's, in clear; ``matter`` is empty where the offer does
+    not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
+    when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
+    before the case was cleared (R16).
     """
 
     id: UUID
@@ -154,11 +164,20 @@ class Handoff:
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1
     break_glass: bool = False
+    package: int = 1
+    held: int = 0
+    held_under: str | None = None
+    acknowledge_by: datetime | None = None
 
     @property
     def recipient(self) -> str:
         """The organisation that answers."""
         return self.address.organisation
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the recipient ever accepted: then it hears of every change, and owes answers."""
+        return self.held > 0
 
     @property
     def place(self) -> HandoffPlace:
@@ -171,11 +190,21 @@ class Handoff:
 
 
 @dataclass(frozen=True)
+class Package:
+    """What one offer, or update, of a handoff gives: of which version, and which disclosures."""
+
+    number: int
+    case_digest: str
+    permitted_disclosures: frozenset[str]
+    transfer_tool: str | None
+
+
+@dataclass(frozen=True)
 class HandoffAnswer:
     """One signed document about a handoff: what was done, the state after it, the document.
 
-    ``document`` is the compact SD-JWT of the answer (of the offer itself for sequence 1);
-    ``event`` the audit event that recorded it.
+    ``document`` is the compact SD-JWT of the answer (of the offer itself for sequence 1, and of
+    the offer of the next package for an update); ``event`` the audit event that recorded it.
     """
 
     handoff: UUID
@@ -186,6 +215,23 @@ class HandoffAnswer:
     at: datetime
     document: str
     event: UUID
+
+
+def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:
+    """The offer and each update of it, in order: package 1, 2 and so on."""
+    return [answer for answer in answers if answer.move in (None, HandoffAction.UPDATE)]
+
+
+AGREEMENTS = frozenset(
+    {HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY, HandoffAction.ACKNOWLEDGE}
+)
+"""By which a recipient takes what was sent, under the conditions that it shows."""
+
+
+def agreed_at(answers: Iterable[HandoffAnswer], sequence: int) -> datetime | None:
+    """When the recipient first accepted or acknowledged what came by the offer ``sequence``."""
+    agreed = (one.at for one in answers if one.sequence > sequence and one.move in AGREEMENTS)
+    return next(agreed, None)
 
 
 def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:

@@ -37,6 +37,7 @@ TEMPORARY = timedelta(hours=24)
 
 ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.submit": WORKING,
+    "case.revise": WORKING,
     "case.assess": frozenset({RegisterRole.ANALYST}),
     "case.clear": APPROVING,
     "case.close": WORKING,
@@ -47,6 +48,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "handoff.offer": WORKING,
     "handoff.review": WORKING,
     "notification.replay": WORKING,
+    "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
     "succession.approve": APPROVING,
     "conformance.start": ALL_ROLES,

@@ -12,7 +12,9 @@ from typing import Any
 from gateway.evidence import canonical, receipt
 from gateway.evidence.receipt import Receipt
 
-FORMAT = "casegate-bundle/1"
+FORMAT = "casegate-bundle/2"
+FORMER = "casegate-bundle/1"
+"""The format before: of one package, which stands in it as ``case`` and ``offer``."""
 MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
@@ -24,7 +26,9 @@ _MANDATE = "mandate"
 _LOCKS = "locks"
 _STATUSES = "key_statuses"
 _ENDS = "mandate_ends"
-_FIELDS = frozenset({"format", "case", "offer", "answers", "receipts", "keys"})
+_PACKAGES = "packages"
+_FIELDS = frozenset({"format", _PACKAGES, "answers", "receipts", "keys"})
+_FORMER_FIELDS = _FIELDS - {_PACKAGES} | {"case", "offer"}
 _OPTIONAL = frozenset(
     {_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN, _MANDATE, _LOCKS, _STATUSES, _ENDS}
 )
@@ -35,11 +39,22 @@ class BundleError(ValueError):
 
 
 @dataclass(frozen=True)
+class BundlePackage:
+    """A case presentation, and the offer, or update, of it."""
+
+    case: str
+    offer: str
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
 
-    ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts
-    of the events that registered the members' keys in use, ``revocations`` those of the events by
+    ``case`` and ``offer`` are those of the handoff's newest package, ``earlier`` the ones before
+    it, oldest first.
+
+    ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts of
+    the events that registered the members' keys in use, ``revocations`` those of the events by
     which some of them were revoked since. ``predecessor_offer`` is the offer that the one here
     follows, where a succession re-issued it; ``succession`` the receipt of its plan. ``mandate``
     is the receipt of the event that registered the mandate which the offer addressed. ``locks``
@@ -61,14 +76,15 @@ class Bundle:
     locks: tuple[Receipt, ...] = ()
     key_statuses: tuple[str, ...] = ()
     mandate_ends: tuple[Receipt, ...] = ()
+    earlier: tuple[BundlePackage, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:
     """Write a bundle as the JSON file that parse reads."""
-    members = {
+    newest = BundlePackage(bundle.case, bundle.offer)
+    members: dict[str, Any] = {
         "format": FORMAT,
-        "case": bundle.case,
-        "offer": bundle.offer,
+        _PACKAGES: [vars(one) for one in (*bundle.earlier, newest)],
         "answers": list(bundle.answers),
         "receipts": [receipt.to_json(one) for one in bundle.receipts],
         "keys": dict(bundle.keys),
@@ -102,11 +118,13 @@ def parse(data: bytes) -> Bundle:
         members = canonical.decode(data)
     except ValueError as error:
         raise BundleError(f"the bundle cannot be read: {error}") from None
-    if not isinstance(members, dict) or members.get("format") != FORMAT:
+    if not isinstance(members, dict) or members.get("format") not in (FORMAT, FORMER):
         raise BundleError(f"the file is not of the format {FORMAT}")
-    if members.keys() - _OPTIONAL != _FIELDS:
-        raise BundleError("a bundle has case, offer, answers, receipts, keys and registrations")
-    documents = [members["case"], members["offer"], *_list(members, "answers")]
+    expected = _FIELDS if members["format"] == FORMAT else _FORMER_FIELDS
+    if members.keys() - _OPTIONAL != expected:
+        raise BundleError("a bundle has packages, answers, receipts, keys and registrations")
+    *earlier, newest = _packages(members)
+    documents = _list(members, "answers")
     statuses = _list(members, _STATUSES)
     before = members.get(_PREDECESSOR)
     if _PREDECESSOR in members and not isinstance(before, str):
@@ -115,11 +133,10 @@ def parse(data: bytes) -> Bundle:
         raise BundleError("the documents of a bundle are texts")
     if not isinstance(members["keys"], dict):
         raise BundleError("the keys of a bundle are by issuer")
-    case, offer, *answers = documents
     return Bundle(
-        case,
-        offer,
-        tuple(answers),
+        newest.case,
+        newest.offer,
+        tuple(documents),
         _receipts(members, "receipts"),
         members["keys"],
         _receipts(members, _REGISTRATIONS),
@@ -130,7 +147,23 @@ def parse(data: bytes) -> Bundle:
         locks=_receipts(members, _LOCKS),
         key_statuses=tuple(statuses),
         mandate_ends=_receipts(members, _ENDS),
+        earlier=tuple(earlier),
     )
+
+
+def _packages(members: Mapping[str, Any]) -> list[BundlePackage]:
+    """The packages of either format, oldest first; at least one."""
+    listed = _list(members, _PACKAGES) if _PACKAGES in members else [members]
+    found = []
+    for one in listed:
+        if not isinstance(one, dict) or (one is not members and one.keys() != {"case", "offer"}):
+            raise BundleError("a package of a bundle has case and offer")
+        if not isinstance(one["case"], str) or not isinstance(one["offer"], str):
+            raise BundleError("the documents of a bundle are texts")
+        found.append(BundlePackage(one["case"], one["offer"]))
+    if not found:
+        raise BundleError("a bundle has at least one package")
+    return found
 
 
 def _receipts(members: Mapping[str, Any], name: str) -> tuple[Receipt, ...]:

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
 from gateway.domain.conditions import FORCES, conditions, repeats
-from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
+from gateway.domain.handoff import AGREEMENTS, OPEN, HandoffAction, HandoffState
 from gateway.evidence import (
     bundle,
     handoff_documents,
@@ -20,7 +21,7 @@ from gateway.evidence import (
     sd_jwt,
     seal,
 )
-from gateway.evidence.bundle import Bundle, BundleError
+from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
 from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
@@ -37,7 +38,7 @@ from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
-from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, DocumentError, SdJwt
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
@@ -46,7 +47,11 @@ from gateway.evidence.trust import (
     read_unverified_claims,
 )
 
-MOVES_OF_EVENTS = {kind.event: frozenset(kind.moves) for kind in ANSWERS.values()}
+_UPDATED = "handoff.updated"
+MOVES_OF_EVENTS = {
+    **{kind.event: frozenset(kind.moves) for kind in ANSWERS.values()},
+    _UPDATED: frozenset({HandoffAction.UPDATE}),
+}
 """The moves that an event records; whether an acceptance was partial may be withheld."""
 
 
@@ -92,11 +97,31 @@ def _reachable(states: frozenset[HandoffState]) -> frozenset[HandoffState]:
     return states if further == states else _reachable(further)
 
 
-_SUBMITTED = "case.submitted"
+_SUBMITTED = frozenset({"case.submitted", "case.revised"})
 _OFFERED = "handoff.offered"
 _CONSULTED = "case.consulted"
+_ANNOUNCED = "handoff.change_announced"
 _ERASED = "case.erased"
 _MOVING = frozenset({_OFFERED, *MOVES_OF_EVENTS})
+
+
+@dataclass(frozen=True)
+class Link:
+    """One package of a handoff: the case version, and the offer, or update, of it."""
+
+    case: AuthoredDocument
+    offered: AuthoredDocument
+    offer: OfferClaims
+
+    @property
+    def digest(self) -> str:
+        """By which answers and updates name it."""
+        return self.offered.document.digest
+
+    @property
+    def version(self) -> int:
+        """The number of its case version."""
+        return int(self.case.verified.claims.get("version", 1))
 
 
 class BundleVerification:
@@ -107,8 +132,13 @@ class BundleVerification:
 
     bundle: Bundle
     documents: tuple[SdJwt, ...]
+    """The case and the offer of each package, then the answers."""
+    cases: tuple[AuthoredDocument, ...]
+    links: tuple[Link, ...]
+    """The packages, oldest first."""
     case: AuthoredDocument
     offered: AuthoredDocument
+    """The case and the offer of the newest package, as ``offer`` below."""
     content: Mapping[str, Any]
     """The case as it is shown."""
     offer: OfferClaims
@@ -175,8 +205,11 @@ class BundleVerification:
     def read(self) -> str:
         """The file, its documents and their types."""
         self.bundle = bundle.parse(self._data)
-        texts = (self.bundle.case, self.bundle.offer, *self.bundle.answers)
-        types = (CASE_TYP, OFFER_TYP, *(ANSWER_TYP for _ in self.bundle.answers))
+        packages = (*self.bundle.earlier, BundlePackage(self.bundle.case, self.bundle.offer))
+        texts = [text for one in packages for text in (one.case, one.offer)]
+        types = [CASE_TYP, OFFER_TYP] * len(packages)
+        texts += self.bundle.answers
+        types += [ANSWER_TYP for _ in self.bundle.answers]
         self.documents = tuple(sd_jwt.parse(text) for text in texts)
         for document, typ in zip(self.documents, types, strict=True):
             if read_unverified_claims(document).header.get("typ") != typ:
@@ -188,38 +221,86 @@ class BundleVerification:
 
     def check_case(self) -> str:
         """The case version's signature, by its originator or for it."""
-        self.case = open_document(self.documents[0], CASE_TYP, self._trust)
+        end = 2 * len(self.bundle.earlier) + 2
+        self.cases = tuple(open_document(d, CASE_TYP, self._trust) for d in self.documents[0:end:2])
+        self.case = self.cases[-1]
         return self.case.signature()
 
     def check_offer(self) -> str:
         """The offer's signature and claims."""
-        self.offered = open_document(self.documents[1], OFFER_TYP, self._trust)
-        self.offer = handoff_documents.read_offer(self.offered.verified)
+        end = 2 * len(self.cases)
+        offers = [open_document(d, OFFER_TYP, self._trust) for d in self.documents[1:end:2]]
+        self.links = tuple(
+            Link(case, offered, handoff_documents.read_offer(offered.verified))
+            for case, offered in zip(self.cases, offers, strict=True)
+        )
+        self._link_of = {link.digest: link for link in self.links}
+        self.offered, self.offer = self.links[-1].offered, self.links[-1].offer
         return self.offered.signature()
 
     def compare_offer(self) -> str:
-        """The offer names this case version, and both have the same author."""
-        if self.offer.case_digest != self.case.document.digest:
-            raise VerificationFailed(Code.MISMATCH, "the offer is for another case version")
-        if self.offer.author != self.case.author:
-            raise VerificationFailed(
-                Code.MISMATCH, "the originator of the case did not make the offer"
-            )
-        self.before = predecessor_offer(self.bundle, self.offer, self._trust)
+        """Each offer names its case version, and both have the same author; each updates the one
+        before it."""
+        for link in self.links:
+            if link.offer.case_digest != link.case.document.digest:
+                raise VerificationFailed(Code.MISMATCH, "the offer is for another case version")
+            if link.offer.author != link.case.author:
+                raise VerificationFailed(
+                    Code.MISMATCH, "the originator of the case did not make the offer"
+                )
+        self._compare_chain()
+        self.before = predecessor_offer(self.bundle, self.links[0].offer, self._trust)
         offered = f"offered by {self.offer.author} to {self.offer.recipient}"
-        if self.offer.reissue_of is None:
+        if len(self.links) > 1:
+            offered += f", in {pluralise(len(self.links), 'package')}"
+        if self.links[0].offer.reissue_of is None:
             return offered
         original = "in this file" if self.before else "not in this file"
         return f"{offered}, reissued; the original offer is {original}"
 
-    def compare_shown(self) -> str:
-        """Every element that is shown is one that the offer names."""
-        shown = self.case.verified.placed
-        beyond = [p.name for p in shown if p.digest not in self.offer.disclosures]
-        if beyond:
-            raise VerificationFailed(
-                Code.MISMATCH, f"shown, but not covered by the offer: {', '.join(beyond)}"
+    def _compare_chain(self) -> None:
+        """One history: each offer updates the one before it, with a newer version of one case.
+
+        It repeats handoff, recipient, mandate and purpose, and ends no later. That the first one
+        updates another, which is not in the file, is no failure: `conclude` says that it is
+        missing.
+        """
+        for before, after in pairwise(self.links):
+            one, other = before.offer, after.offer
+            _require_same(
+                "an update",
+                ("offer", other.updates, before.digest),
+                ("handoff", other.handoff, one.handoff),
+                ("recipient", other.recipient, one.recipient),
+                ("competence", other.competence, one.competence),
+                ("mandate", other.mandate_event, one.mandate_event),
+                ("purpose", other.purpose, one.purpose),
+                ("originator", other.author, one.author),
+                (
+                    "case",
+                    after.case.verified.claims.get("case"),
+                    before.case.verified.claims.get("case"),
+                ),
             )
+            if after.version <= before.version:
+                raise VerificationFailed(Code.MISMATCH, "an update is of no newer case version")
+            if (
+                one.expires_at is not None
+                and (other.expires_at or one.expires_at + 1) > one.expires_at
+            ):
+                raise VerificationFailed(Code.MISMATCH, "an update ends later than its handoff")
+
+    def compare_shown(self) -> str:
+        """Every element that is shown is one that its offer names."""
+        for link in self.links:
+            beyond = [
+                p.name for p in link.case.verified.placed if p.digest not in link.offer.disclosures
+            ]
+            if beyond:
+                raise VerificationFailed(
+                    Code.MISMATCH, f"shown, but not covered by the offer: {', '.join(beyond)}"
+                )
+        shown = self.case.verified.placed
         self.content = sd_jwt.merge_disclosures(self.case.verified)
         sealed = seal.describe(seal.shown(self.case.verified))
         counted = f"{len(shown)} of {pluralise(len(self.offer.disclosures), 'element')} shown"
@@ -227,50 +308,43 @@ class BundleVerification:
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
+        documents = self.documents[2 * len(self.links) :]
         self.signed_answers = tuple(
-            open_document(document, ANSWER_TYP, self._trust) for document in self.documents[2:]
+            open_document(document, ANSWER_TYP, self._trust) for document in documents
         )
         read = [handoff_documents.read_answer(signed.verified) for signed in self.signed_answers]
-        self.answers = {d.digest: a for d, a in zip(self.documents[2:], read, strict=True)}
+        self.answers = {d.digest: a for d, a in zip(documents, read, strict=True)}
         pairs = zip(read, self.signed_answers, strict=True)
         return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
 
     def compare_answers(self) -> str:
-        """Each answer is about this offer, and by the party that may give it; an acceptance repeats
-        its conditions, as far as they are shown here, or stricter ones."""
-        for repeated in self._said("conditions"):
-            if not self._repeats(repeated):
+        """Each answer is about one of the packages, and by the party that may give it; an
+        acceptance repeats its conditions, as far as they are shown here, or stricter ones."""
+        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
+            link = self._link_of.get(answer.offer_digest, self.links[-1])
+            _require_same(
+                f"the {answer.kind}",
+                ("handoff", answer.handoff, link.offer.handoff),
+                ("case version", answer.case_digest, link.offer.case_digest),
+                ("offer", answer.offer_digest, link.digest),
+                ("package_digest", answer.package_digest, link.offer.package_digest),
+                ("party", answer.author, party),
+            )
+            if not all(_repeats(one.value, link) for one in _named(signed, "conditions")):
                 raise VerificationFailed(
                     Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
                 )
-        for answer in self.answers.values():
-            party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
-            _require_same(
-                f"the {answer.kind}",
-                ("handoff", answer.handoff, self.offer.handoff),
-                ("case version", answer.case_digest, self.offer.case_digest),
-                ("offer", answer.offer_digest, self.offered.document.digest),
-                ("package_digest", answer.package_digest, self.offer.package_digest),
-                ("party", answer.author, party),
-            )
         return pluralise(len(self.answers), "answer")
 
     def _said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
-        placed = (part for signed in self.signed_answers for part in signed.verified.placed)
-        return [part.value for part in placed if part.name == name]
-
-    def _repeats(self, repeated: Any) -> bool:
-        try:
-            stated = conditions(self.content, self.offer.purpose, self.offer.transfer_tool)
-        except KeyError:
-            return False
-        return repeats(repeated, stated)
+        return [part.value for signed in self.signed_answers for part in _named(signed, name)]
 
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log: one that is trusted for the gateway of the offer."""
         found = [confirm_receipt(one, self._trust) for one in self.bundle.receipts]
-        self.plan = verify_plan(self.bundle, self.offer, self._trust)
+        self.plan = verify_plan(self.bundle, self.links[0].offer, self._trust)
         origins = {one.checkpoint.origin for one in found}
         if len(origins) > 1:
             raise VerificationFailed(Code.MISMATCH, "the receipts are of several logs")
@@ -317,7 +391,20 @@ class BundleVerification:
         Events that record a document which is not in the bundle are counted as absent.
         """
         answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
-        self.recorded = {self.offered.document.digest: _OFFERED, **answers}
+        offers = {
+            link.digest: _OFFERED if link.offer.updates is None else _UPDATED for link in self.links
+        }
+        self.recorded = {**offers, **answers}
+        self._packages = {
+            **{link.digest: link.offer.package_digest for link in self.links},
+            **{digest: answer.package_digest for digest, answer in self.answers.items()},
+        }
+        self._complete = self.links[0].offer.updates is None and not any(
+            one.event["type"] == _UPDATED
+            and one.event["result"] == EventResult.ALLOWED
+            and one.event.get("document_sha256") not in self.recorded
+            for one in self.confirmed
+        )
         for one in self.confirmed:
             self._match(one.event)
         self.moving = [
@@ -342,23 +429,29 @@ class BundleVerification:
     def _is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
-        return one.event["type"] == _CONSULTED and one.event.get("package_digest") == package
+        opened = (one.event.get("case_digest"), one.event.get("package_digest"))
+        return one.event["type"] == _CONSULTED and opened == (self.offer.case_digest, package)
 
     def _match(self, fields: Mapping[str, Any]) -> None:
         typ = fields["type"]
-        own = {"handoff": str(self.offer.handoff), "case_digest": self.offer.case_digest}
-        if not own.keys() & fields.keys():
+        handoff, case = fields.get("handoff"), fields.get("case_digest")
+        if handoff is None and case is None:
             raise VerificationFailed(Code.MISMATCH, f"{typ} names neither handoff nor case")
-        for name, value in own.items():
-            if fields.get(name, value) != value:
-                raise VerificationFailed(Code.MISMATCH, f"{typ} is of another {name}")
-        expected = self.recorded.get(fields.get("document_sha256", ""))
+        if handoff not in (None, str(self.offer.handoff)):
+            raise VerificationFailed(Code.MISMATCH, f"{typ} is of another handoff")
+        # What is about a package that is not in the file names its version, and the handoff.
+        known = {None, *(link.offer.case_digest for link in self.links)}
+        if case not in known and (self._complete or handoff is None):
+            raise VerificationFailed(Code.MISMATCH, f"{typ} is of another case_digest")
+        digest = fields.get("document_sha256", "")
+        expected = self.recorded.get(digest)
         if expected is None:
-            if typ == _OFFERED and fields["result"] == EventResult.ALLOWED:
+            first = self.links[0].offer.updates is None
+            if typ == _OFFERED and first and fields["result"] == EventResult.ALLOWED:
                 raise VerificationFailed(Code.MISMATCH, f"{typ} records another offer")
         elif typ != expected:
             raise VerificationFailed(Code.MISMATCH, f"{typ} records a document of another kind")
-        elif fields.get("package_digest", self.offer.package_digest) != self.offer.package_digest:
+        elif fields.get("package_digest", self._packages[digest]) != self._packages[digest]:
             raise VerificationFailed(Code.MISMATCH, f"{typ} is of another package")
 
     def check_documents_logged(self) -> str:
@@ -375,23 +468,26 @@ class BundleVerification:
 
     def check_times(self) -> str:
         """Nothing is signed before what it is about, after it was recorded, or too late."""
-        offered = read_time(self.offered.verified.claims)
-        _require_order(
-            "the offer is older than the case version", self._signed_at(self.case), offered
-        )
-        for one in self.signed_answers:
-            _require_order("an answer is older than its offer", offered, self._signed_at(one))
-        for one in (self.offered, *self.signed_answers):
+        for link in self.links:
+            signed, made = self._signed_at(link.case), self._signed_at(link.offered)
+            _require_order("the offer is older than the case version", signed, made)
+        for one, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            offered = self._link_of[answer.offer_digest].offered
+            signed = self._signed_at(offered)
+            _require_order("an answer is older than its offer", signed, self._signed_at(one))
+            if "expires_at" in offered.verified.claims and ANSWERS[answer.kind].accepts:
+                expiry = read_time(offered.verified.claims, "expires_at")
+                _require_order(
+                    "the offer was accepted after it ended", self._recorded_at(one), expiry
+                )
+        for one in self._moved():
             recorded = self._recorded_at(one)
             _require_order("a document is newer than its record", self._signed_at(one), recorded)
-        if "expires_at" in self.offered.verified.claims:
-            expiry = read_time(self.offered.verified.claims, "expires_at")
-            for one in self.signed_answers:
-                if ANSWERS[str(one.verified.claims["kind"])].accepts:
-                    _require_order(
-                        "the offer was accepted after it ended", self._recorded_at(one), expiry
-                    )
-        return f"offered {_spell(offered)}"
+        return f"offered {_spell(self._signed_at(self.links[0].offered))}"
+
+    def _moved(self) -> list[AuthoredDocument]:
+        """The offers and the answers: each is recorded by an event."""
+        return [*(link.offered for link in self.links), *self.signed_answers]
 
     def _signed_at(self, signed: AuthoredDocument) -> datetime:
         return read_time(signed.verified.claims)
@@ -420,7 +516,7 @@ class BundleVerification:
         if self.bundle.mandate is None:
             return f"not proved: no receipt of event {self.offer.mandate_event} is in this file"
         confirmed = confirm_receipt(self.bundle.mandate, self._trust)
-        record = self._record_of(self.offered)
+        record = self._record_of(self.links[0].offered)
         if confirmed.checkpoint.origin != self._log() or confirmed.index >= record.index:
             raise VerificationFailed(
                 Code.MISMATCH, "the mandate was not registered before the offer, in the same log"
@@ -465,11 +561,7 @@ class BundleVerification:
         """No document is attested for a member that, at that entry, signed everything itself."""
         receipts = (*self.bundle.locks, *self._trust.locks)
         locks = key_history.locks(receipts, self._trust)
-        attested = [
-            one
-            for one in (self.offered, *self.signed_answers)
-            if one.attested and not self._is_gateways_own(one)
-        ]
+        attested = [one for one in self._moved() if one.attested and not self._is_gateways_own(one)]
         for one in attested:
             key_history.require_promise_kept(locks, one.author, self._record_of(one))
         return f"{pluralise(len(locks), 'promise')} to sign, or its end, shown"
@@ -480,13 +572,13 @@ class BundleVerification:
         A reissued offer is not its own: for a member that signs everything itself it makes none.
         """
         return (
-            signed is not self.offered
+            signed in self.signed_answers
             and ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
         )
 
     def _documents(self) -> list[AuthoredDocument]:
         before = [] if self.before is None else [self.before]
-        return [self.case, self.offered, *self.signed_answers, *before]
+        return [*self.acts(), *before]
 
     def _log(self) -> str:
         return self.confirmed[0].checkpoint.origin
@@ -513,7 +605,7 @@ class BundleVerification:
             c.index
             for c in self.confirmed
             if c.event.get("document_sha256") == digest
-            or (c.event["type"] == _SUBMITTED and c.event.get("case_digest") == digest)
+            or (c.event["type"] in _SUBMITTED and c.event.get("case_digest") == digest)
         )
         return next(places, None)
 
@@ -551,13 +643,29 @@ class BundleVerification:
                 Code.MISMATCH, f"{offered['type']} is in the log before the offer"
             )
         self.course = replay([self._moves(fields) for fields in moves])
+        self._check_agreements()
         self.lacking = self._count_lacking()
         return self._state()
+
+    def _check_agreements(self) -> None:
+        """An acceptance or acknowledgement is of the newest package of its time in the log."""
+        made = {self._record_of(link.offered).index: link for link in self.links}
+        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            at = self._record_of(signed).index
+            known = [made[index] for index in sorted(made) if index < at]
+            if not known or self._link_of[answer.offer_digest] not in known:
+                raise VerificationFailed(Code.MISMATCH, "an answer is in the log before its offer")
+            agrees = not AGREEMENTS.isdisjoint(ANSWERS[answer.kind].moves)
+            if agrees and known[-1].digest != answer.offer_digest:
+                raise VerificationFailed(
+                    Code.MISMATCH, f"the {answer.kind} is of an older package than the newest"
+                )
 
     def _count_lacking(self) -> int | None:
         """How many answers before the last one that is numbered are not shown; None without one.
 
-        The offer is number 1. Each answer has the next, sealed in its event for both parties.
+        The offer is number 1. Each answer, and update, has the next, sealed in its event for both
+        parties.
         """
         lacking, last = None, 1
         for place, one in enumerate(self.moving, start=1):
@@ -585,16 +693,16 @@ class BundleVerification:
         return "; ".join(f"{number} of the {name}" for name, number in self._withheld().items())
 
     def _withheld(self) -> dict[str, int]:
-        signed = (self.offered, *self.signed_answers)
         return {
-            "case": self.case.verified.withheld,
-            "answers": sum(one.verified.withheld for one in signed),
+            "case": sum(one.verified.withheld for one in self.cases),
+            "answers": sum(one.verified.withheld for one in self._moved()),
             "events": sum(one.opened.withheld for one in self.confirmed),
         }
 
     def acts(self) -> list[AuthoredDocument]:
-        """The case, the offer and the answers."""
-        return [self.case, self.offered, *self.signed_answers]
+        """The case and the offer of each package, and the answers."""
+        packages = [one for link in self.links for one in (link.case, link.offered)]
+        return [*packages, *self.signed_answers]
 
     def conclude(self) -> Conclusion:
         """What the file proves, what is the operator's word, and what it does not show."""
@@ -603,6 +711,7 @@ class BundleVerification:
         word = [fact for one in acts if one.attested for fact in self._act(one)]
         not_proved = [
             *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self._absent()),
+            *self._missing_packages(),
             *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
             *([Fact("lacking", {"number": self.lacking})] if self.lacking else []),
         ]
@@ -640,7 +749,7 @@ class BundleVerification:
         not_proved += [later, Fact("withheld", self._withheld())]
         not_proved += [Fact("simulated", {"dates": dates})] if dates else []
         word.append(Fact("times"))
-        only_word = any(one.attested and not self._is_covered(one) for one in acts[1:])
+        only_word = any(one.attested and not self._is_covered(one) for one in self._moved())
         code = Code.SIMULATED if dates else Code.VERIFIED
         if missing or only_word:  # worse than a demonstration
             code = Code.INCOMPLETE if missing else Code.ATTESTED
@@ -648,13 +757,12 @@ class BundleVerification:
 
     def _moves_are_signed(self) -> bool:
         """Whether the parties' own documents, in this file, show every move."""
-        acts = (self.offered, *self.signed_answers)
-        signed = {one.document.digest for one in acts if not one.attested}
+        signed = {one.document.digest for one in self._moved() if not one.attested}
         return all(one.event.get("document_sha256") in signed for one in self.moving)
 
     def _is_covered(self, signed: AuthoredDocument) -> bool:
         """Whether the gateway's own act rests on an offer that the originator signed."""
-        if signed is self.offered:
+        if signed is self.links[0].offered:
             return self.before is not None and not self.before.attested
         return self._is_gateways_own(signed)
 
@@ -668,18 +776,20 @@ class BundleVerification:
             "signed_at": _spell(self._signed_at(signed)),
             "at": _spell(self._signed_at(signed)),
         }
-        if signed is self.case:
+        if signed in self.cases:
             key, entry = "case", self._place_of(signed)
         else:
             record = self._record_of(signed)
             entry, values["at"] = record.index, record.event["time"]
             extra = {placed.name: placed.value for placed in signed.verified.placed}
             values["handoff"] = str(self.offer.handoff)
-            key = str(claims.get("kind", "offer"))
-        if signed in (self.case, self.offered):
-            case = self.case.verified.claims
+            key = str(claims.get("kind", "update" if "updates" in claims else "offer"))
+        link = next((one for one in self.links if signed in (one.case, one.offered)), None)
+        if link is not None:
+            case = link.case.verified.claims
             values |= {"case": str(case.get("case")), "version": case.get("version", 1)}
-        if signed is self.offered:
+        if link is not None and signed is link.offered:
+            values |= {"change": str(link.offer.change)} if link.offer.change else {}
             values["to"] = self.offer.recipient
             values |= {"competence": self.offer.competence} if self.offer.competence else {}
             values["purpose"] = claims.get("purpose")
@@ -698,12 +808,33 @@ class BundleVerification:
             return [Fact("attempt", {**values, "result": event["result"]}, extra)]
         if event.get("document_sha256") in self.recorded:
             return []
+        if event["type"] == _CONSULTED and self._is_superseded(one):
+            return [Fact("consulted.superseded", values, extra)]
         if event["type"] == _CONSULTED:
             if self._is_of_this_presentation(one):
                 values["elements"] = len(self.case.verified.placed)
                 return [Fact("consulted", values, extra)]
             return [Fact("consulted.other", values, extra)]
         return [Fact("erased" if event["type"] == _ERASED else "event", values, extra)]
+
+    def _is_superseded(self, one: VerifiedReceipt) -> bool:
+        """Whether a consultation was of a package after the record of the next one's update."""
+        later = False
+        for link in reversed(self.links):
+            if link.offer.case_digest == one.event.get("case_digest"):
+                return later
+            later = later or self._record_of(link.offered).index < one.index
+        return False
+
+    def _missing_packages(self) -> list[Fact]:
+        """The package before the first one here, and a change announced after the newest one."""
+        updates = self.links[0].offer.updates
+        found = [] if updates is None else [Fact("package.missing", {"offer": updates})]
+        newest = self._record_of(self.offered).index
+        told = [one for one in self.confirmed if one.event["type"] == _ANNOUNCED]
+        return found + [
+            Fact("package.announced", {"entry": one.index}) for one in told if one.index > newest
+        ]
 
     def _mandate_facts(self) -> tuple[list[Fact], list[Fact]]:
         if self.offer.competence is None:
@@ -720,7 +851,7 @@ class BundleVerification:
         return [], [Fact("mandate.unproved", values)]
 
     def _reissue_facts(self) -> tuple[list[Fact], list[Fact]]:
-        reissue = self.offer.reissue_of
+        reissue = self.links[0].offer.reissue_of
         if reissue is None:
             return [], []
         values = {
@@ -778,13 +909,28 @@ class BundleVerification:
         return list(told.values())
 
 
-_TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups"})
+_TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups", "change"})
 """The details of an event that a conclusion repeats."""
 
 
 def _members(value: Any) -> dict[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def _named(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
+    """What a document says in one of its fields, where that is shown."""
+    return [part for part in signed.verified.placed if part.name == name]
+
+
+def _repeats(repeated: Any, link: Link) -> bool:
+    """Whether an acceptance has the conditions of the package that it is about, or stricter."""
+    content = sd_jwt.merge_disclosures(link.case.verified)
+    try:
+        stated = conditions(content, link.offer.purpose, link.offer.transfer_tool)
+    except KeyError:
+        return False
+    return repeats(repeated, stated)
 
 
 def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:

@@ -101,6 +101,11 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at} : {by} a proposé la version {version} du dossier {case} à {to} "
         "(transmission {handoff}).",
     ),
+    "update": (
+        "{at}: {by} sent version {version} of case {case} to {to} in handoff {handoff}: {change}.",
+        "{at} : {by} a envoyé la version {version} du dossier {case} à {to} dans la transmission "
+        "{handoff}{nb}: {change}.",
+    ),
     "offer.alone": (
         "{at}: {by} offered a case to {to}, as handoff {handoff}.",
         "{at} : {by} a proposé un dossier à {to} (transmission {handoff}).",
@@ -136,6 +141,23 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "delay": (
         "{at}: {by} announced a later answer to handoff {handoff}.",
         "{at} : {by} a annoncé une réponse plus tardive à la transmission {handoff}.",
+    ),
+    "acknowledgement": (
+        "{at}: {by} acknowledged the updates of handoff {handoff}.",
+        "{at} : {by} a pris en compte les mises à jour de la transmission {handoff}.",
+    ),
+    "application": (
+        "{at}: {by} told what it did with its copy after an update of handoff {handoff}.",
+        "{at} : {by} a indiqué la suite donnée dans sa copie à une mise à jour de la transmission "
+        "{handoff}.",
+    ),
+    "dispute": (
+        "{at}: {by} disputed an update of handoff {handoff}.",
+        "{at} : {by} a contesté une mise à jour de la transmission {handoff}.",
+    ),
+    "correction_proposal": (
+        "{at}: {by} proposed a correction of what handoff {handoff} gave.",
+        "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
     ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
@@ -238,6 +260,12 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "{at}: the gateway recorded a consultation of the case: entry {entry}.",
         "{at} : la passerelle a enregistré une consultation du dossier (entrée {entry}).",
     ),
+    "consulted.superseded": (
+        "{at}: the gateway recorded a consultation of an older package, after its update: entry "
+        "{entry}.",
+        "{at} : la passerelle a enregistré la consultation d’un lot plus ancien, après sa mise à "
+        "jour (entrée {entry}).",
+    ),
     "attempt": (
         "{at}: a REFUSED attempt is on record, {type} ({result}); nothing was done: entry {entry}.",
         "{at} : une tentative REFUSÉE est enregistrée, {type} ({result}) ; rien n’a été "
@@ -321,6 +349,15 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "absent": (
         "Not in this file: the document of {type}, entry {entry}.",
         "Absent de ce fichier : le document de {type}, entrée {entry}.",
+    ),
+    "package.missing": (
+        "Not in this file: the package that was updated, of the offer {offer}.",
+        "Absent de ce fichier : le lot mis à jour, de l’offre {offer}.",
+    ),
+    "package.announced": (
+        "A newer version of the case was announced (entry {entry}); it is not in this file.",
+        "Une version plus récente du dossier a été annoncée (entrée {entry}) ; elle est absente de "
+        "ce fichier.",
     ),
     "gaps": (
         "Moves between the events shown that are not in this file: {number}.",

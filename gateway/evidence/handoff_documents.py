@@ -1,6 +1,7 @@
 """Signed documents about a handoff: the originator's offer, and every answer to it.
 
-An offer names a case version and the exact disclosures that its recipient may see. An answer
+An offer names a case version and the exact disclosures that its recipient may see; an update is an
+offer of a newer version in the same handoff, and names the offer that it updates. An answer
 names the handoff, the case version, the offer and the package, so that it answers nothing else.
 Who signed by which pseudonym, and the reasons, are disclosures: they can be withheld and erased.
 """
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.organisation import SLUG, read_organisation_uri
+from gateway.domain.revision import ChangeKind
 from gateway.evidence import base64url
 from gateway.evidence.heading import Heading, seconds
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -47,6 +49,8 @@ class OfferClaims:
     registered its holder. ``disclosures`` are the digests that a presentation may show at most.
     ``transfer_tool`` is what lets the case go to a third country.
     ``reissue_of`` is set when the gateway re-issued the offer because the mandate moved.
+    ``updates`` is the digest of the offer that an update updates, ``change`` what it is to it.
+    ``expires_at`` is in whole seconds since 1970.
     """
 
     author: str
@@ -59,6 +63,9 @@ class OfferClaims:
     purpose: tuple[str, ...] = ()
     transfer_tool: str | None = None
     reissue_of: ReissueReference | None = None
+    expires_at: int | None = None
+    updates: str | None = None
+    change: ChangeKind | None = None
 
     @property
     def package_digest(self) -> str:
@@ -99,12 +106,14 @@ def issue_offer(
     country_reason: str | None = None,
     transfer_tool: str | None = None,
     reissue_of: ReissueReference | None = None,
+    updates: str | None = None,
+    change: ChangeKind | None = None,
 ) -> SdJwt:
     """Sign an offer; ``by``, ``note`` and the two reasons are its disclosures.
 
     ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
     ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
-    whole seconds.
+    whole seconds. ``updates`` and ``change`` go together, in an update.
     """
     claims: dict[str, Any] = {
         "handoff": str(handoff),
@@ -117,6 +126,8 @@ def issue_offer(
         claims["expires_at"] = seconds(expires_at)
     if transfer_tool is not None:
         claims["transfer_tool"] = transfer_tool
+    if updates is not None:
+        claims |= {"updates": updates, "change": str(change)}
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
     words = {"by": by, "note": note, "again": again, "country_reason": country_reason}
@@ -193,7 +204,27 @@ def read_offer(verified: VerifiedSdJwt) -> OfferClaims:
         purpose=_words(claims, "purpose") if "purpose" in claims else (),
         transfer_tool=_text(claims, "transfer_tool") if "transfer_tool" in claims else None,
         reissue_of=_succeeds(claims) if "reissue_of" in claims else None,
+        expires_at=_whole(claims["expires_at"]) if "expires_at" in claims else None,
+        updates=_digest(claims["updates"]) if "updates" in claims else None,
+        change=_change(claims),
     )
+
+
+def _change(claims: Mapping[str, Any]) -> ChangeKind | None:
+    if ("updates" in claims) != ("change" in claims):
+        raise StatementError("an update names the offer that it updates, and what it changes")
+    if "change" not in claims:
+        return None
+    try:
+        return ChangeKind(_text(claims, "change"))
+    except ValueError:
+        raise StatementError("an update is an addition, a tightening or a correction") from None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise StatementError("a time is in whole seconds")
+    return value
 
 
 def _succeeds(claims: Mapping[str, Any]) -> ReissueReference:

@@ -25,6 +25,7 @@ from gateway.domain.refusals import (
     OpenHandoffs,
     ValidationFailed,
 )
+from gateway.domain.revision import VersionChange
 from gateway.domain.staff import ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
@@ -42,6 +43,7 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
+from gateway.exchange.revisions import announce_change, check_change
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -108,12 +110,16 @@ def _second(pointer: str, person: str | None) -> tuple[NamedPerson, ...]:
 
 @dataclass(frozen=True)
 class Submission:
-    """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself."""
+    """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself.
+
+    ``change`` says what a further version is to the one before.
+    """
 
     by: str
     content: Mapping[str, Any]
     clearance: Clearance | None = None
     signed: VerifiedRequest | None = None
+    change: VersionChange | None = None
 
     def persons(self) -> tuple[NamedPerson, ...]:
         """Who is named beside who submits."""
@@ -123,7 +129,8 @@ class Submission:
         """What a retry must repeat."""
         clearance = asdict(self.clearance) if self.clearance else None
         own = {} if self.signed is None else {"signed": True}
-        return {"content": self.content, "clearance": clearance, **own}
+        change = {} if self.change is None else {"change": _words(self.change)}
+        return {"content": self.content, "clearance": clearance, **own, **change}
 
 
 @dataclass(frozen=True)
@@ -143,17 +150,16 @@ class CaseStepRequest:
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
-    """Take a first or a further version of a case.
+    """Take a first or a further version of a case, which says what it changes.
 
     The gateway attests it unless its originator signed it.
 
-    Raises ValidationFailed, AlreadyExists (id or reference taken), EditConflict (not the next
-    version, or ``previous`` is not the current one's digest), UnconfirmedMatch and
-    SecondPersonRequired for its clearance.
+    Raises ValidationFailed (also for a change that is called milder than it is), AlreadyExists (id
+    or reference taken), EditConflict (not the next version, or ``previous`` is not the current
+    one's digest), UnconfirmedMatch and SecondPersonRequired for its clearance.
     """
-    request = ActionRequest(
-        "case.submit", submission.by, key, submission.asked(), submission.persons()
-    )
+    action = "case.submit" if submission.change is None else "case.revise"
+    request = ActionRequest(action, submission.by, key, submission.asked(), submission.persons())
     act = None
     if submission.signed is not None:
         document = stored_case(submission.signed)
@@ -183,12 +189,17 @@ def assess(
 def clear(
     ports: Ports, caller: Caller, key: str, case: UUID, confirmation: CaseStepRequest
 ) -> WriteResult:
-    """Another person releases the case for sharing; SecondPersonRequired when it is the analyst."""
+    """Another person releases the case for sharing; SecondPersonRequired when it is the analyst.
+
+    Each holder of an older version hears of a correction or tightening.
+    """
 
     def step(_: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         return cases.clear(found, confirmation.by)
 
-    return _step(ports, caller, key, case, confirmation, action="case.clear", step=step)
+    return _step(
+        ports, caller, key, case, confirmation, action="case.clear", step=step, then=announce_change
+    )
 
 
 def close(
@@ -405,38 +416,52 @@ def _submit(
         event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),
+        change=None if submission.change is None else submission.change.kind,
     )
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
     marked = replace(view, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
-    facts = {
-        "first_version": content["version"] == 1,
-        "states_law": states_law,
-        "basis": regimes_of(content),
-    }
+    facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
     authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
     earlier = context.work.cases.get(version.originator, version.case)
-    if content["version"] == 1:
+    if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
+        if earlier is None:
+            deny_as_not_found()
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
+        check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
         _follow(context, case)
+    own = frozenset({version.originator})
     context.record(
         (Party(version.originator, "originator"),),
-        EventDetail(
-            "purpose", tuple(content["marking"]["purpose"]), frozenset({version.originator})
-        ),
-        EventDetail("basis", _basis(content), frozenset({version.originator})),
+        EventDetail("purpose", tuple(content["marking"]["purpose"]), own),
+        EventDetail("basis", _basis(content), own),
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
+        *_change_details(submission.change, own),
     )
+    if case.state is CaseState.CLEARED and submission.change is not None:
+        announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
+
+
+def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
+    if change is not None:
+        yield EventDetail("change", str(change.kind), readers)
+        yield EventDetail("reason", f"{change.reason_code}: {change.reason}", readers)
+        if change.pointers:
+            yield EventDetail("pointers", change.pointers, readers)
+
+
+def _words(change: VersionChange) -> dict[str, Any]:
+    return {**asdict(change), "kind": str(change.kind), "pointers": list(change.pointers)}
 
 
 def validate_first_version(
@@ -490,11 +515,9 @@ def _keyed_digest(ports: Ports, value: Mapping[str, Any]) -> str:
 
 
 def _next(
-    context: RequestContext, case: Case | None, version: CaseVersion, content: Mapping[str, Any]
+    context: RequestContext, case: Case, version: CaseVersion, content: Mapping[str, Any]
 ) -> Case:
     """The case with its next version; ``previous`` ties it to the one that its author has read."""
-    if case is None:
-        deny_as_not_found()
     if case.state is CaseState.ERASED:
         raise CaseErased("the case was erased: begin another one")
     if case.version + 1 != version.version or content.get("previous") != case.digest:
@@ -617,8 +640,9 @@ def _step(
     *,
     action: str,
     step: Callable[[RequestContext, Case, Mapping[str, Any]], Case],
+    then: Callable[[RequestContext, Case, CaseVersion], None] = lambda *_: None,
 ) -> WriteResult:
-    """A person's step on a case, without a new version of it."""
+    """A person's step on a case, without a new version of it; ``then`` follows its event."""
     request = ActionRequest(
         action,
         confirmation.by,
@@ -638,6 +662,7 @@ def _step(
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
         by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
         context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:

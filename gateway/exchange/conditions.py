@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.conditions import conditions, tightened
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Package
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
@@ -42,16 +42,17 @@ def offered_conditions(
 
 
 def binding_conditions(
-    handoff: Handoff, offered: VerifiedSdJwt, current: CaseVersion
+    purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
 ) -> BindingConditions:
-    """The conditions that bind the recipient of a handoff while ``current`` is its case's version.
+    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
+    ``purpose``, while the case is at the version ``current``.
 
     Who set an embargo that came later is not told here: only the offer's list says who may know.
     """
     stated = offered_conditions(
-        offered, handoff.permitted_disclosures, handoff.purpose, handoff.transfer_tool
+        offered, package.permitted_disclosures, purpose, package.transfer_tool
     )
-    if current.digest == handoff.case_digest:
+    if current.digest == package.case_digest:
         return BindingConditions(Conditions(stated))
     later = conditions(current.summary)
     later.pop("embargo_source", None)

@@ -16,6 +16,9 @@ from gateway.kernel.values import CaseVersion, Consultation
 IMMINENT_DANGER = "imminent_danger"
 """Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
 
+SUPERSEDED = "superseded_package"
+"""Why an older package of a handoff is opened, which a newer one replaced."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -29,21 +32,27 @@ REASON_CODES = (
     "rights_request",
     "evidence",
     "legal_claim",
+    SUPERSEDED,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 
 
 @dataclass(frozen=True)
 class ConsultationRequest:
-    """Who opens content, and why: a code and up to 200 characters."""
+    """Who opens content, and why: a code and up to 200 characters.
+
+    ``package`` is the number of a handoff's package, None for the newest.
+    """
 
     by: str
     reason_code: str
     reason: str
+    package: int | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        return {"reason_code": self.reason_code, "reason": self.reason}
+        named = {} if self.package is None else {"package": self.package}
+        return {"reason_code": self.reason_code, "reason": self.reason, **named}
 
 
 def record_consultation(

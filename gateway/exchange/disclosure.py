@@ -8,8 +8,9 @@ from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclos
 from gateway.domain.marking import Marking, marking_of, strictest
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
-from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import elements
+from gateway.exchange.revisions import identity
 from gateway.kernel.ports import Policy
 
 
@@ -75,18 +76,13 @@ def with_strictest_marking(
     """The parts of the version ``offered``, each under the strictest of its markings: its own
     and those of the same element, or else of the whole case, in the ``current`` version."""
     now = elements(current, originator)
-    markings = {_identity(part): now[part.digest].marking for part in current.placed}
+    markings = {identity(part): now[part.digest].marking for part in current.placed}
     case = marking_of(current.claims)
     parts = elements(offered, originator, measures)
     return {
         part.digest: replace(
             parts[part.digest],
-            marking=strictest((parts[part.digest].marking, markings.get(_identity(part), case))),
+            marking=strictest((parts[part.digest].marking, markings.get(identity(part), case))),
         )
         for part in offered.placed
     }
-
-
-def _identity(part: DisclosedValue) -> tuple[str, str]:
-    """What an element is in every version of its case: its array and its id."""
-    return part.name, part.value["id"] if part.in_array else ""

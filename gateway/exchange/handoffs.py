@@ -1,6 +1,6 @@
 """What the two parties do with a handoff: answer, follow up, open content, read, list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,17 +8,21 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, move
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import ROUTING_FIELDS, Element
+from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
+    AGREEMENTS,
     READABLE,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
+    Package,
+    agreed_at,
+    offers_of,
     was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -54,12 +58,14 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
+    SUPERSEDED,
     ConsultationRequest,
     record_consultation,
     to_json,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.offers import package_of
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -67,13 +73,16 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    PackageView,
     Reviewed,
     SucceededBy,
     Succeeds,
+    Superseded,
     TightenedElement,
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.updates import stale
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -105,13 +114,15 @@ class AnswerRequest:
     """An answer of a party: its kind, the person, and those fields of the kind that are there.
 
     The transport checks which fields a kind takes and of which form, as the table of kinds says.
-    ``signed`` is the document, where its author signed it.
+    ``offer`` is the digest of the offer that it is about, which an answer without a document may
+    name. ``signed`` is the document, where its author signed it.
     """
 
     kind: AnswerKind
     by: str
     fields: Mapping[str, Any]
     signed: VerifiedRequest | None = None
+    offer: str | None = None
 
 
 def answer(
@@ -119,13 +130,17 @@ def answer(
 ) -> WriteResult:
     """Answer a handoff.
 
-    The answer is signed before the transaction, from what never changes in a handoff, then
-    decided and stored in it. What its author signed is held against the same.
+    The answer is signed before the transaction, about the handoff's newest package, then decided
+    and stored in it, where nothing newer came meanwhile. What its author signed is held against
+    the same.
 
     Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
-    for groups that were not offered, WrongState, InvalidDocument, and the policy's denials.
+    for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
+    newest), InvalidDocument, and the policy's denials.
     """
     content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.offer is not None:
+        content["offer"] = asked.offer
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
@@ -144,7 +159,7 @@ def answer(
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
             )
-        act = partial(_store, handoff, asked, document)
+        act = partial(_store, offered, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -154,9 +169,13 @@ def answer(
 
 
 def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered; nothing of that changes any more."""
+    """The handoff, once the answer fits what was offered in its newest package."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
+    named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
+    updated = found.package > 1
+    if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
+        raise stale(found)
     _refuse_lapsed(found)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
@@ -172,10 +191,9 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
-    if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
-        raise ValidationFailed(errors)
-    if "items" in asked.fields:
-        _check_items(context, found, asked.fields["items"])
+    elif named not in (None, found.offer_digest):
+        raise stale(found)
+    _check_fields(context, found, asked)
     if not asked.kind.accepts:
         return found
     if not found.conditions_digest:
@@ -183,9 +201,9 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     repeated = asked.fields.get("conditions") or {}
     as_offered = conditions_digest(context.ports, found.case_digest, repeated)
     if as_offered != found.conditions_digest:
-        _check_conditions(repeated, _versions(context, found))
+        _check_conditions(repeated, _versions(context, found, _newest(found)))
     if "groups" in asked.fields:
-        verified = sd_jwt.read_stored(_version(context, found).document)
+        verified = sd_jwt.read_stored(_read(context, found.case_digest).document)
         parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
@@ -193,6 +211,14 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
                 (("/groups", "name at least one group, of those that were offered"),)
             )
     return found
+
+
+def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, found, field, arrays, asked.fields[field])
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -206,7 +232,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`_readable`)."""
-    versions = _versions(context, handoff)
+    versions = _versions(context, handoff, _newest(handoff))
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -224,20 +250,34 @@ def _check_tightened(
         )
 
 
-def _check_items(context: RequestContext, handoff: Handoff, items: Sequence[str]) -> None:
-    """An outcome is about items that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(_version(context, handoff).document)
+_ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
+"""The fields of answers that name elements of a case, and in which arrays these are."""
+
+
+def _check_elements(
+    context: RequestContext,
+    handoff: Handoff,
+    field: str,
+    arrays: Collection[str],
+    named: Sequence[str],
+) -> None:
+    """An answer is about elements that were offered; other ids could be anything (R1)."""
+    verified = sd_jwt.read_stored(_read(context, handoff.case_digest).document)
     offered = {
         placed.value["id"]
         for placed in verified.placed
-        if placed.name == "items" and placed.digest in handoff.permitted_disclosures
+        if placed.in_array
+        and placed.name in arrays
+        and placed.digest in handoff.permitted_disclosures
     }
-    if not offered.issuperset(items):
-        raise ValidationFailed((("/items", "name only items that were offered, by their ids"),))
+    if not offered.issuperset(named):
+        raise ValidationFailed(
+            ((f"/{field}", f"name only {field} that were offered, by their ids"),)
+        )
 
 
 def _store(
-    handoff: UUID, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
 ) -> Answered:
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
@@ -245,15 +285,21 @@ def _store(
         facts["conditions_accepted"] = "conditions" in asked.fields
     if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
-    found = _authorized(context, handoff, facts)
+    found = _authorized(context, offered.id, facts)
     _refuse_lapsed(found)
+    if found.offer_digest != offered.offer_digest:
+        raise stale(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
         if not context.work.handoffs.is_current(found):
             _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    moved = move(found, step, context.caller.organisation, groups=groups)
+    case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
+    under = None if case is None else case.digest
+    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    if step in _ON_UPDATES:
+        _refuse_unchanged(context, found, step)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -278,37 +324,65 @@ def _store(
     return _answered(stored)
 
 
+_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+
+
+def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+    """An acknowledgement follows an update, or an announcement where none comes; what was done
+    follows the acknowledgement."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
+        raise WrongState("there is no update of this handoff, and none was announced")
+    if step is not HandoffAction.ACKNOWLEDGE and handoff.acknowledge_by is not None:
+        raise WrongState("acknowledge the update first")
+
+
 def consult(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    handoff: UUID,
+    opening: ConsultationRequest,
 ) -> WriteResult:
-    """Open the content that was offered and accepted, as policy allows it today."""
+    """Open the content that was offered and accepted, as policy allows it today.
+
+    Unless ``opening`` names a package it is the newest that the recipient holds; an older one is
+    superseded, and opens with a reason code of its own.
+    """
     request = ActionRequest(
         "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found, versions, shown, withheld_groups = _readable(context, handoff, opening)
-        if _breaks_glass(found, opening):
+        found = _readable(context, handoff, opening)
+        if _breaks_glass(found.handoff, opening):
             by = context.now + context.ports.follow_up
-            owed = begin(found, DutyKind.REVIEW, context.event, context.now, by)
+            owed = begin(found.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
-        return record_consultation(
+        opened = record_consultation(
             context,
             opening,
-            versions.version,
-            shown=shown,
-            withheld_groups=withheld_groups,
-            binding=versions.binding,
+            found.versions.version,
+            shown=found.shown,
+            withheld_groups=found.withheld_groups,
+            binding=found.versions.binding,
             handoff=handoff,
-            parties=_parties_of_consultation(context, found, versions.measures),
+            parties=_parties_of_consultation(context, found.handoff, found.measures),
         )
+        return replace(opened, **found.beside())
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        _, versions, shown, withheld_groups = _readable(context, handoff, opening)
+        found = _readable(context, handoff, opening)
         consultation = context.work.handoffs.consultation(logged.event.id)
-        if consultation is None or set(consultation.shown) != shown.keys():
+        if (
+            consultation is None
+            or consultation.case_digest != found.versions.version.digest
+            or set(consultation.shown) != found.shown.keys()
+        ):
             raise EditConflict("what may be shown has changed: consult again under a new key")
-        return to_json(versions.version, tuple(shown), withheld_groups, versions.binding)
+        version, binding = found.versions.version, found.versions.binding
+        opened = to_json(version, tuple(found.shown), found.withheld_groups, binding)
+        return replace(opened, **found.beside())
 
     return transact(ports, caller, request, act, replay)
 
@@ -384,37 +458,62 @@ def _is_needed(part: Element, reader: str) -> bool:
 
 @dataclass(frozen=True)
 class _Versions:
-    """The version that a handoff offered, as stored and as read, the case's current one as read,
-    the conditions that follow from both, and the measures in force."""
+    """The version of a package, as stored and as read, the case's current one and that under whose
+    markings the recipient agreed, as read, and the conditions that bind."""
 
     version: CaseVersion
     offered: VerifiedSdJwt
     now: VerifiedSdJwt
+    agreed: VerifiedSdJwt
     binding: BindingConditions
+
+
+def _versions(context: RequestContext, handoff: Handoff, package: Package) -> _Versions:
+    version = _read(context, package.case_digest)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    current = version if case is None else _read(context, case.digest, version)
+    agreed = version
+    if handoff.held_under is not None and package.number == handoff.held:
+        agreed = _read(context, handoff.held_under, version, current)
+    offered = sd_jwt.read_stored(version.document)
+    now = _content(current, version, offered)
+    under = now if agreed is current else _content(agreed, version, offered)
+    binding = binding_conditions(handoff.purpose, package, offered, current)
+    return _Versions(version, offered, now, under, binding)
+
+
+def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+    """The measures on the case that are in force."""
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    return () if case is None else in_force(context, case)
+
+
+@dataclass(frozen=True)
+class _Readable:
+    """A package that may be opened now: which parts of it are shown (by digest), and what its
+    reader must know beside it: the conditions that bind today, and whether it is superseded;
+    ``measures`` are those in force."""
+
+    handoff: Handoff
+    package: int
+    versions: _Versions
+    shown: Mapping[str, Element]
+    withheld_groups: Sequence[str]
+    superseded: Superseded | None
     measures: Sequence[Measure]
 
-
-def _versions(context: RequestContext, handoff: Handoff) -> _Versions:
-    version = _version(context, handoff)
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    current = version
-    if case is not None and case.digest != version.digest:
-        current = context.work.cases.version(case.digest) or deny_as_not_found()
-    offered = sd_jwt.read_stored(version.document)
-    now = offered if current is version else sd_jwt.read_stored(current.document)
-    binding = binding_conditions(handoff, offered, current)
-    return _Versions(version, offered, now, binding, in_force(context, case) if case else ())
+    def beside(self) -> dict[str, Any]:
+        """The fields of a consultation's answer that only a handoff has."""
+        return {"package": self.package, "superseded": self.superseded}
 
 
-def _readable(
-    context: RequestContext, handoff: UUID, opening: ConsultationRequest
-) -> tuple[Handoff, _Versions, Mapping[str, Element], Sequence[str]]:
-    """A handoff that may be opened now, its versions, the parts to show by their digest, and the
-    groups withheld.
+def _readable(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Readable:
+    """A package that may be opened now.
 
-    Decided on the markings that were accepted: a tightening binds by the conditions that are shown,
-    and closes nothing. Only groups of the offer are named as withheld: of what was never offered a
-    reader learns nothing, which is what the decoys are for.
+    Decided by the strictest of its markings and those under which the recipient agreed to it. A
+    tightening that comes later binds by the conditions that are shown, and closes nothing. Only
+    groups of the offer are named as withheld: of what was never offered a reader learns nothing,
+    which is what the decoys are for.
     """
     found = party_to(context, handoff)
     _hide_barred(context, found)
@@ -425,23 +524,24 @@ def _readable(
     is_open = found.state in READABLE or read_access or in_danger
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    versions = _versions(context, found)
-    measures = versions.measures
+    measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     facts["break_glass"] = in_danger
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
+    opened = _package(context, found, opening)
+    versions = _versions(context, found, opened)
     # No later version brings the day of erasure forward.
     if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = elements(versions.offered, originator, measures)
+    parts = with_strictest_marking(versions.offered, versions.agreed, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
-        if digest in found.permitted_disclosures
+        if digest in opened.permitted_disclosures
         and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
         and (not in_danger or _is_needed(part, found.recipient))
     }
@@ -457,8 +557,9 @@ def _readable(
     )
     shown = {digest: parts[digest] for digest in permitted_disclosures}
     withheld_groups = {
-        parts[digest].group for digest in found.permitted_disclosures if digest not in shown
+        parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
+    own = elements(versions.offered, originator)
     strict = with_strictest_marking(versions.offered, versions.now, originator)
     told = marking_of(versions.binding.conditions)
     tightened = [
@@ -466,11 +567,64 @@ def _readable(
         for placed in versions.offered.placed
         if placed.in_array
         and placed.digest in shown
-        and (now := strict[placed.digest].marking)
-        != strictest((parts[placed.digest].marking, told))
+        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
     ]
     binding = replace(versions.binding, tightened_elements=tightened)
-    return found, replace(versions, binding=binding), shown, sorted(withheld_groups)
+    return _Readable(
+        found,
+        opened.number,
+        replace(versions, binding=binding),
+        shown,
+        sorted(withheld_groups),
+        _superseded(context, found, versions.version.version),
+        measures,
+    )
+
+
+def _newest(handoff: Handoff) -> Package:
+    given = handoff.case_digest, handoff.permitted_disclosures, handoff.transfer_tool
+    return Package(handoff.package, *given)
+
+
+def _package(context: RequestContext, handoff: Handoff, opening: ConsultationRequest) -> Package:
+    """The package to open: the newest that is held, or an older one, as what it is."""
+    number = handoff.held if opening.package is None else opening.package
+    if number > handoff.held:
+        raise WrongState(
+            f"package {number} opens after it was acknowledged"
+            if number <= handoff.package
+            else f"the handoff has no package {number}"
+        )
+    if (number < handoff.held) is not (opening.reason_code == SUPERSEDED):
+        raise ValidationFailed(
+            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
+        )
+    if number == handoff.package:
+        return _newest(handoff)
+    offer = context.work.handoffs.offer(handoff.id, number)
+    return deny_as_not_found() if offer is None else package_of(offer, number)
+
+
+def _read(context: RequestContext, digest: str, *known: CaseVersion) -> CaseVersion:
+    """A version of a case; one that was read is not read again."""
+    for version in known:
+        if version.digest == digest:
+            return version
+    found = context.work.cases.version(digest)
+    return deny_as_not_found() if found is None else found
+
+
+def _content(wanted: CaseVersion, version: CaseVersion, content: VerifiedSdJwt) -> VerifiedSdJwt:
+    """What a version says; ``content`` is what ``version`` says."""
+    return content if wanted is version else sd_jwt.read_stored(wanted.document)
+
+
+def _superseded(context: RequestContext, handoff: Handoff, version: int) -> Superseded | None:
+    """The correction or tightening of which the recipient heard after a version that it holds."""
+    told = context.work.cases.announced(handoff.originator, handoff.case)
+    if told is None or told.version <= version:
+        return None
+    return Superseded(str(told.change), told.version, told.at)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -501,15 +655,9 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        versions = _versions(context, found)
+        versions = _versions(context, found, _newest(found))
         version, verified = versions.version, versions.offered
-        routing = frozenset(
-            p.digest
-            for p in verified.placed
-            if p.name in ROUTING_FIELDS
-            and not p.in_array
-            and p.digest in found.permitted_disclosures
-        )
+        measures = _measures(context, found)
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and context.caller.organisation == found.originator
@@ -519,11 +667,13 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         return HandoffView(
             **vars(_summary(context, found)),
             assurance=version.assurance,
-            routing=sd_jwt.parse(version.document).present(routing).compact(),
+            routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, versions.measures) for one in answers],
-            measures=[view_on_measure(context.organisation, one) for one in versions.measures],
+            answers=[_shown_answer(context, one, measures) for one in answers],
+            packages=_packages(context, answers, version, verified),
+            superseded=_superseded(context, found, found.case_version) if found.is_held else None,
+            measures=[view_on_measure(context.organisation, one) for one in measures],
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -552,6 +702,41 @@ def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
     ]
 
 
+def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
+    """A version's own document with what says where it belongs, and nothing of content."""
+    shown = frozenset(
+        p.digest
+        for p in content.placed
+        if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
+    )
+    return sd_jwt.parse(version.document).present(shown).compact()
+
+
+def _packages(
+    context: RequestContext,
+    answers: Sequence[HandoffAnswer],
+    newest: CaseVersion,
+    content: VerifiedSdJwt,
+) -> list[PackageView]:
+    """The chain of packages, oldest first; a later acknowledgement answers all before it."""
+    found = []
+    for number, offer in enumerate(offers_of(answers), start=1):
+        claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+        version = _read(context, claims.case_digest, newest)
+        found.append(
+            PackageView(
+                number=number,
+                change=claims.change and str(claims.change),
+                at=offer.at,
+                version=version.version,
+                case_digest=version.digest,
+                acknowledged=agreed_at(answers, offer.sequence),
+                routing=_routing(version, _content(version, newest, content), claims.disclosures),
+            )
+        )
+    return found
+
+
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
     """What a succession made of a handoff.
 
@@ -563,7 +748,7 @@ def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHand
 
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     """Of which handoff a succession made this one."""
-    offer, *_ = context.work.handoffs.answers(made.handoff)
+    *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
     document = sd_jwt.parse(offer.document).present(())
     return Succeeds(made.succession, made.handoff, document.compact())
 
@@ -590,8 +775,16 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
+    if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
+        readable = {name: value for name, value in readable.items() if name != "reason"}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
+
+
+def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
+    """The text of a led member's dispute is for led members (CPP 11)."""
+    author = context.require(answer.author)
+    return "led" in context.organisation.regimes or "led" not in author.regimes
 
 
 def _outcome_for(
@@ -740,11 +933,6 @@ def _conflict(context: RequestContext, reader: Organisation, handoff: Handoff) -
     return False
 
 
-def _version(context: RequestContext, handoff: Handoff) -> CaseVersion:
-    found = context.work.cases.version(handoff.case_digest)
-    return deny_as_not_found() if found is None else found
-
-
 def _parties(handoff: Handoff) -> tuple[Party, ...]:
     return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
 
@@ -772,4 +960,6 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
+        package=handoff.package,
+        acknowledge_by=handoff.acknowledge_by,
     )

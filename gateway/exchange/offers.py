@@ -12,7 +12,14 @@ from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, HandoffState, OfferAddress
+from gateway.domain.handoff import (
+    OPEN,
+    Handoff,
+    HandoffAnswer,
+    HandoffState,
+    OfferAddress,
+    Package,
+)
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
     DUTY_CONTACT,
@@ -60,6 +67,7 @@ from gateway.exchange.results import (
     SealedReference,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
@@ -167,28 +175,36 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
+    spend_preview(ports, caller)
+    request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
+    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
+    return previewed(offer, draft)
+
+
+def spend_preview(ports: Ports, caller: Caller) -> None:
+    """Count a preview; TooManyPreviews beyond PREVIEWS_PER_MINUTE."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
-    request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
-    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    address = draft.inputs.address
+
+
+def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
+    """What an offer, or update, would give, as its author may read it."""
     routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
-    stated = _conditions(offer, draft)
     return Preview(
-        case=case,
+        case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=_addressee(address),
+        to=_addressee(draft.inputs.address),
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
-        conditions=Conditions(stated),
+        conditions=Conditions(conditions_of(wanted, draft)),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
     )
@@ -208,7 +224,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     act = None
     if draft is not None:
         own = wanted.signed
-        signed = own.document if own else _sign(ports, caller, wanted, draft)
+        signed = own.document if own else sign_offer(ports, caller, wanted, draft)
         act = partial(_offer, case, wanted, draft, signed)
     return transact(ports, caller, request, act, partial(_offered_again, wanted))
 
@@ -217,10 +233,21 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     found, version = find(context, case)
     verified = sd_jwt.read_stored(version.document)
     inputs = _inputs(context, found, verified, wanted, word)
-    _authorize_offer(context, verified, version, wanted, inputs)
-    if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != found.digest:
+    return select_parts(context, wanted, version, verified, inputs)
+
+
+def select_parts(
+    context: RequestContext,
+    wanted: OfferRequest,
+    version: CaseVersion,
+    verified: VerifiedSdJwt,
+    inputs: SelectionInputs,
+) -> PreparedOffer:
+    """Decide an offer, or an update: what policy lets through of what is wanted."""
+    authorize_offer(context, verified, version, wanted, inputs)
+    if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
-    parts = elements(verified, context.organisation, in_force(context, found))
+    parts = elements(verified, context.organisation, in_force(context, inputs.case))
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
         raise ValidationFailed(
@@ -323,7 +350,7 @@ def _inputs(
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    items = _by_country(context, verified, wanted, recipient, context.today.day)
+    items = by_country(context, verified, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
     tool = transfer_tool(recipient, context.today.day)
@@ -332,7 +359,7 @@ def _inputs(
     )
 
 
-def _by_country(
+def by_country(
     context: RequestContext,
     verified: VerifiedSdJwt,
     wanted: OfferRequest,
@@ -350,13 +377,14 @@ def _by_country(
     return items_by_country(context, verified, selected, recipient, day, explained=explained)
 
 
-def _authorize_offer(
+def authorize_offer(
     context: RequestContext,
     verified: VerifiedSdJwt,
     version: CaseVersion,
     wanted: OfferRequest,
     inputs: SelectionInputs,
 ) -> None:
+    """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
     uncleared = case.state is not CaseState.CLEARED
     if uncleared and not _states_danger(verified):
@@ -387,6 +415,7 @@ def _authorize_offer(
             "country": str(inputs.items.match),
             "break_glass": uncleared,
         },
+        "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject(case_digest=version.digest)
@@ -449,11 +478,11 @@ def _offer(
     verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
     inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
     check_signed(context, wanted.signed)
-    _authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
-    stated = conditions_digest(context.ports, version.digest, _conditions(wanted, draft))
+    stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
     due_at = context.now + context.ports.due[urgency]
     handoff = Handoff(
@@ -493,15 +522,9 @@ def _offer(
         by = context.now + context.ports.follow_up
         owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
         context.work.duties.add(owed)
-    _record(context, handoff, wanted, signed)
-    return _offered(
-        context,
-        handoff,
-        answer,
-        withheld_groups=draft.withheld_groups,
-        to_reseal=draft.to_reseal,
-        elsewhere=inputs.items.elsewhere,
-    )
+    record_offer(context, handoff, wanted, signed)
+    given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
+    return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
 
 
 def _matter(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
@@ -515,44 +538,57 @@ def _offered_again(
 ) -> OfferResult:
     answer = context.work.handoffs.answer_of(logged.event.id)
     handoff = answer and context.work.handoffs.get(answer.handoff)
-    version = handoff and context.work.cases.version(handoff.case_digest)
-    if not answer or not handoff or not version:
+    if not answer or not handoff:
+        deny_as_not_found()
+    first = package_of(answer, 1)
+    version = context.work.cases.version(first.case_digest)
+    if version is None:
         deny_as_not_found()
     verified = sd_jwt.read_stored(version.document)
     day = context.ports.reference_date(handoff.offered_at).day
-    items = _by_country(context, verified, wanted, context.require(handoff.recipient), day)
+    items = by_country(context, verified, wanted, context.require(handoff.recipient), day)
     asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
-    withheld_groups = {
-        part.group for digest, part in asked.items() if digest not in handoff.permitted_disclosures
-    }
+    permitted = tuple(sorted(first.permitted_disclosures))
+    withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    return _offered(
-        context,
-        handoff,
-        answer,
-        withheld_groups=tuple(withheld_groups),
-        to_reseal=reseal,
-        elsewhere=items.elsewhere,
-    )
+    chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
+    return _offered(context, handoff, answer, version, chosen)
 
 
-def _record(
-    context: RequestContext, handoff: Handoff, wanted: OfferRequest, signed: sd_jwt.SdJwt
+def package_of(offer: HandoffAnswer, number: int) -> Package:
+    """What a stored offer, or update, gives; ``number`` is its place in the handoff."""
+    claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+    return Package(number, claims.case_digest, claims.disclosures, claims.transfer_tool)
+
+
+def record_offer(
+    context: RequestContext,
+    handoff: Handoff,
+    wanted: OfferRequest,
+    signed: sd_jwt.SdJwt,
 ) -> None:
+    """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
+    the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
     broken = "break_glass" if handoff.break_glass else None
     reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
+    parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
+    number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
-        (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient")),
+        parties,
         EventDetail("purpose", handoff.purpose, both),
         *((EventDetail("reason", reasons, both),) if reasons else ()),
+        *((number,) if handoff.sequence > 1 else ()),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
 
 
-def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer) -> sd_jwt.SdJwt:
+def sign_offer(
+    ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer, **update: Any
+) -> sd_jwt.SdJwt:
+    """Attest an offer for its originator; ``update`` says which one it updates, and how."""
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
@@ -566,11 +602,12 @@ def _sign(ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOff
         again=wanted.again,
         country_reason=wanted.country_reason,
         transfer_tool=draft.inputs.transfer_tool,
+        **update,
     )
 
 
-def _conditions(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
-    """The conditions under which an offer is made."""
+def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
+    """The conditions under which an offer, or update, is made."""
     return offered_conditions(
         draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
@@ -594,20 +631,19 @@ def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
-    *,
-    withheld_groups: Sequence[str],
-    to_reseal: Sequence[SealedReference],
-    elsewhere: Sequence[ItemElsewhere],
+    version: CaseVersion,
+    chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference], Sequence[ItemElsewhere]],
 ) -> OfferResult:
+    permitted_disclosures, withheld_groups, to_reseal, elsewhere = chosen
     return OfferResult(
         handoff=handoff.id,
         state=answer.state,
         case=handoff.case,
-        version=handoff.case_version,
+        version=version.version,
         to=_addressee(handoff.address),
         due_at=handoff.due_at,
         offer=answer.document,
-        permitted_disclosures=sorted(handoff.permitted_disclosures),
+        permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
         to_reseal=to_reseal,
         elsewhere=elsewhere,

@@ -96,11 +96,25 @@ class TightenedElement:
 
 
 @dataclass(frozen=True)
+class Superseded:
+    """The newest change that holders of an older version heard of: which, in which version, when.
+
+    What it supersedes is corrected, and not to be used.
+    """
+
+    change: str
+    version: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
+    ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
+    used any more.
     """
 
     case: UUID
@@ -112,6 +126,8 @@ class ContentPresentation:
     conditions: Conditions
     tightened_by: UUID | None = None
     tightened_elements: Sequence[TightenedElement] = ()
+    package: int | None = None
+    superseded: Superseded | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +164,7 @@ class ItemElsewhere:
 @dataclass(frozen=True)
 class Preview:
     """What an offer would give, under which conditions; ``routing`` is the version's own document
-    without content."""
+    without content. ``updates`` and ``change`` are those that an update would name."""
 
     case: UUID
     version: int
@@ -162,6 +178,26 @@ class Preview:
     conditions: Conditions
     break_glass: BreakGlass
     duty_contact: DutyContact | None = None
+    updates: Digest | None = None
+    change: str | None = None
+
+
+@dataclass(frozen=True)
+class UpdateResult:
+    """A handoff after an update; ``package`` is the number of the one that it made.
+
+    ``acknowledge_by`` is there where an acknowledgement is due for it.
+    """
+
+    handoff: UUID
+    state: HandoffState
+    package: int
+    change: str
+    case: UUID
+    version: int
+    offer: SignedText
+    permitted_disclosures: Sequence[Digest]
+    acknowledge_by: datetime | None
 
 
 @dataclass(frozen=True)
@@ -259,6 +295,25 @@ class HandoffSummary:
     expires_at: datetime | None
     ended_by: EndedBy | None
     break_glass: BreakGlass
+    package: int
+    acknowledge_by: datetime | None
+
+
+@dataclass(frozen=True)
+class PackageView:
+    """A package of a handoff: of which version, what it is to the one before, when it came.
+
+    ``acknowledged`` is when the recipient accepted or acknowledged it, ``routing`` its version's
+    own document without content.
+    """
+
+    number: int
+    change: str | None
+    at: datetime
+    version: int
+    case_digest: Digest
+    acknowledged: datetime | None
+    routing: SignedText
 
 
 @dataclass(frozen=True)
@@ -282,7 +337,9 @@ class Succeeds:
 class HandoffView(HandoffSummary):
     """A handoff as one of its parties may see it; never content.
 
-    ``interest``: the reader, a public authority, declared an interest that the case meets (R9).
+    ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
+    whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
+    that the case meets (R9).
     """
 
     assurance: str
@@ -291,13 +348,59 @@ class HandoffView(HandoffSummary):
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None
     answers: Sequence[AnswerView]
+    packages: Sequence[PackageView]
     measures: Sequence[MeasureView]
+    superseded: Superseded | None = None
     interest: bool | None = None
     to_reseal: Sequence[SealedReference] | None = None
     reissued_as: SucceededBy | None = None
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What is owed after a change: an update, an acknowledgement or an application.
+
+    ``by`` is who owes it, ``event`` the one that it is owed since.
+    """
+
+    what: str
+    by: str
+    due: datetime
+    event: UUID
+
+
+@dataclass(frozen=True)
+class HolderCoverage:
+    """One handoff of a case: what its recipient has, and what is owed.
+
+    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
+    package. ``answered`` is its last answer to a change, and the event of that.
+    """
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    holds: bool
+    package: int
+    version: int
+    announced_only: bool
+    owed: Owed | None
+    late: bool
+    answered: str | None
+    answered_by_event: UUID | None
+
+
+@dataclass(frozen=True)
+class CaseCoverage:
+    """Who has a case, in which version."""
+
+    case: UUID
+    version: int
+    state: CaseState
+    handoffs: Sequence[HolderCoverage]
 
 
 @dataclass(frozen=True)

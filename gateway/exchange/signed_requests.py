@@ -31,14 +31,15 @@ from gateway.kernel.values import Caller
 
 _CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR_MARKING})
 _TERMS = frozenset(EMBARGO_TERMS)
-_PERSONS = ("by", "clearance")
+_PERSONS = ("by", "clearance", "change")
 """Disclosures of a signed case that are for the gateway alone: no reader is given them."""
 
 _OFFERED = frozenset(
     {"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool"}
 )
+_UPDATED = _OFFERED | {"updates", "change"}
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
-"""What stands in clear in a signed offer beside its heading, and what is disclosed."""
+"""What stands in clear in a signed offer, or update, beside its heading, and what is disclosed."""
 
 BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
 """What stands in clear in a signed answer beside its heading."""
@@ -200,8 +201,28 @@ def _answer_body(opened: VerifiedRequest) -> dict[str, Any]:
 
 def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     """The body that a signed offer stands for: its list is the digests that are asked for."""
+    body, offer = _read_offered(opened, _OFFERED)
+    return {
+        **body,
+        "handoff": str(offer.handoff),
+        "to": _addressed(offer),
+        "purpose": list(offer.purpose),
+    }
+
+
+def _update_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The body that a signed update stands for; the rest is held against its handoff."""
+    body, offer = _read_offered(opened, _UPDATED)
+    if offer.updates is None:
+        raise InvalidDocument("an update names the offer that it updates, and what it changes")
+    return body
+
+
+def _read_offered(
+    opened: VerifiedRequest, allowed: frozenset[str]
+) -> tuple[dict[str, Any], handoff_documents.OfferClaims]:
     claims, placed = opened.verified.claims, opened.verified.placed
-    _only(claims, HEADING | _OFFERED)
+    _only(claims, HEADING | allowed)
     if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
         raise InvalidDocument(
             f"an offer has no other disclosures than {', '.join(sorted(_BESIDE_OFFERED))}"
@@ -213,13 +234,7 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
     body = {one.name: one.value for one in placed}
     if "expires_at" in claims:
         body["expires_at"] = _moment(claims["expires_at"])
-    return {
-        **body,
-        "handoff": claims["handoff"],
-        "to": _addressed(offer),
-        "digests": claims["disclosures"],
-        "purpose": claims.get("purpose"),
-    }
+    return {**body, "digests": claims["disclosures"]}, offer
 
 
 def _addressed(offer: handoff_documents.OfferClaims) -> dict[str, Any]:
@@ -258,5 +273,6 @@ def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
 
 CASE = SignedRequestType(handoff_documents.CASE_TYP, _case_body)
 OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _offer_body)
+UPDATE = SignedRequestType(handoff_documents.OFFER_TYP, _update_body)
 ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, _answer_body)
 SUCCESSION = SignedRequestType(SUCCESSION_TYP, _succession_body)

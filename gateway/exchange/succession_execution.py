@@ -23,6 +23,7 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffState,
     OfferAddress,
+    offers_of,
     was_accepted,
 )
 from gateway.domain.hosting_country import CountryMatch
@@ -206,7 +207,8 @@ def _decide(
     if version is None or originator is None:
         raise EditConflict("the case of a handoff is gone")
     case = sd_jwt.read_stored(version.document)
-    offer, *answers = work.handoffs.answers(handoff.id)
+    answers = work.handoffs.answers(handoff.id)
+    *_, offer = offers_of(answers)
     disposition = HandoffDisposition(
         handoff=handoff,
         way=succession.way(handoff, case.content["matter"]),
@@ -468,7 +470,8 @@ def _ending(
 def _following(
     ports: Ports, succession: Succession, disposition: HandoffDisposition, at: datetime
 ) -> tuple[Handoff, HandoffAnswer]:
-    """The same offer to the successor: same version, parts, purpose and end; nothing accepted."""
+    """The newest offer again, to the successor: same version, parts, purpose and end; nothing
+    accepted."""
     address = OfferAddress(succession.successor, succession.competence, succession.mandate_event)
     fresh = ports.new_id()
     offer = _offer(ports, succession, disposition, fresh, at)
@@ -482,6 +485,10 @@ def _following(
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
+        package=1,
+        held=0,
+        held_under=None,
+        acknowledge_by=None,
     )
     answer = HandoffAnswer(
         handoff=fresh,

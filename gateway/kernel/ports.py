@@ -30,6 +30,7 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.domain.vocabulary import Urgency
@@ -216,6 +217,15 @@ class CaseStore(Protocol):
     def version(self, digest: str) -> CaseVersion | None:
         """A case version by the digest of its document."""
 
+    def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
+        """What each version of the case after number ``after`` is to the one before it."""
+
+    def announce(self, announcement: Announcement) -> None:
+        """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
+
+    def announced(self, originator: str, case: UUID) -> Announcement | None:
+        """The newest change of the case that holders heard of."""
+
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
         """The originator's cases, the oldest first; those that were made later than ``after``.
 
@@ -274,6 +284,12 @@ class HandoffStore(Protocol):
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order."""
+
+    def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
+        """The offer, or update, that made a package, by its number."""
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
+        """Every handoff of the case, by id; none is locked."""
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""

@@ -10,6 +10,7 @@ from gateway.domain.audit import CaseId, Coverage
 from gateway.domain.case import Case
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
@@ -64,6 +65,7 @@ class CaseVersion:
 
     ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
     ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
+    ``change`` is what it is to the version before it; None for the first.
     """
 
     originator: str
@@ -74,6 +76,7 @@ class CaseVersion:
     event: UUID
     summary: Mapping[str, Any]
     document: str
+    change: ChangeKind | None = None
 
 
 @dataclass(frozen=True)

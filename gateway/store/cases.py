@@ -12,11 +12,13 @@ from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState
 from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
+    announcement,
     answer,
     case_file,
     case_measure,
@@ -83,6 +85,22 @@ _END_MEASURE = (
     .where(case_measure.c.id == bindparam("of_measure"), case_measure.c.ended_at.is_(null()))
     .values(ended_at=bindparam("at"))
 )
+_CHANGES = select(case_version.c.change).where(
+    case_version.c.originator == bindparam("originator"),
+    case_version.c.case == bindparam("case"),
+    case_version.c.version > bindparam("after"),
+    case_version.c.change.is_not(null()),
+)
+_ANNOUNCE = insert_new(announcement)
+_ANNOUNCED = (
+    select(*record_columns(announcement, Announcement))
+    .where(
+        announcement.c.originator == bindparam("originator"),
+        announcement.c.case == bindparam("case"),
+    )
+    .order_by(announcement.c.version.desc())
+    .limit(1)
+)
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
     case_file.c.id == bindparam("case"),
@@ -103,7 +121,11 @@ _handoffs = and_(
     handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
 )
 _handoff_ids = select(handoff.c.id).where(_handoffs)
-_ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="", matter=frozenset())
+_ERASE_HANDOFFS = (
+    update(handoff)
+    .where(_handoffs)
+    .values(conditions_digest="", matter=frozenset(), acknowledge_by=None)
+)
 _LAPSE_HANDOFFS = (
     update(handoff)
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
@@ -184,6 +206,20 @@ class SqlCases:
             "document": self._cipher.decrypt(row.document, _cell(digest, "document")),
         }
         return CaseVersion(**row._asdict() | opened)
+
+    def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
+        values = {"originator": originator, "case": case, "after": after}
+        return [row.change for row in self._transaction.execute(_CHANGES, values)]
+
+    def announce(self, announcement: Announcement) -> None:
+        self._transaction.require_writing()
+        if not self._transaction.changed(_ANNOUNCE, vars(announcement)):
+            raise AlreadyExists("holders have heard of this version")
+
+    def announced(self, originator: str, case: UUID) -> Announcement | None:
+        values = {"originator": originator, "case": case}
+        row = self._transaction.execute(_ANNOUNCED, values).first()
+        return row and Announcement(*row)
 
     def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
         values = {"originator": originator, "limit": limit}

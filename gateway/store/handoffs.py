@@ -25,6 +25,7 @@ from gateway.domain.handoff import (
     NEVER,
     OPEN,
     Handoff,
+    HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
@@ -132,6 +133,11 @@ _SENT_OF = (
     .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
     .order_by(handoff.c.id)
 )
+_OF_CASE = (
+    select(handoff)
+    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
+    .order_by(handoff.c.id)
+)
 _ADD = insert_new(handoff)
 _SAVE = update(handoff).where(
     handoff.c.id == bindparam("handoff"), handoff.c.sequence == bindparam("previous")
@@ -140,6 +146,8 @@ _SAVE = update(handoff).where(
 _ANSWERS = (
     select(answer).where(answer.c.handoff == bindparam("handoff")).order_by(answer.c.sequence)
 )
+_OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
+_OFFER = _OFFERS.offset(bindparam("before")).limit(1)
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
 _ADD_ANSWER = insert(answer)
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
@@ -149,6 +157,14 @@ _WAS_INFORMED = (
     .limit(1)
 )
 _ADD_CONSULTATION = insert_new(consultation)
+
+
+_FOLLOWING = (
+    "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
+    "conditions_digest", "transfer_tool", "due_at", "expires_at", "state", "accepted_groups",
+    "sequence", "package", "held", "held_under", "acknowledge_by",
+)  # fmt: skip
+"""The fields that follow the answers and the updates."""
 
 
 class SqlHandoffs:
@@ -200,16 +216,12 @@ class SqlHandoffs:
         self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
-        """What was offered stays as it was: only the state, the groups accepted,
-        the end and the sequence are replaced. RuntimeError as for ``add``."""
+        """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
         self._transaction.require_writing()
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
-            "state": handoff.state,
-            "accepted_groups": handoff.accepted_groups,
-            "expires_at": handoff.expires_at,
-            "sequence": handoff.sequence,
+            **{name: getattr(handoff, name) for name in _FOLLOWING},
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the handoff has changed: read it again")
@@ -218,6 +230,15 @@ class SqlHandoffs:
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
         return [self._answer(row) for row in rows]
+
+    def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
+        values = {"handoff": handoff, "before": package - 1}
+        row = self._transaction.execute(_OFFER, values).first()
+        return row and self._answer(row)
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
+        values = {"originator": originator, "case": case}
+        return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
@@ -337,6 +358,10 @@ def _handoff(row: Row[Any]) -> Handoff:
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,
         break_glass=row.break_glass,
+        package=row.package,
+        held=row.held,
+        held_under=row.held_under,
+        acknowledge_by=row.acknowledge_by,
     )
 
 

@@ -38,6 +38,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
+from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
     NUMBER,
     SHORT_ID,
@@ -326,6 +327,7 @@ case_version = Table(
     Column("version", Integer, nullable=False),
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
+    Column("change", Choice(ChangeKind)),  # NULL for the first version
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
@@ -352,9 +354,25 @@ case_measure = Table(
     sqlite_with_rowid=False,
 )
 
+# That holders heard of a correction or tightening, written once by the clearance of its version.
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("change", Choice(ChangeKind), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("event", Uuid, nullable=False),
+    PrimaryKeyConstraint("originator", "case", "version"),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    sqlite_with_rowid=False,
+)
+
 # --- Handoffs: originator and recipient each move them by their own answers ----------------------
 
-# What was offered is written once; state, terms and sequence follow the answers.
+# The columns from case_version to expires_at are those of the newest package; the offers of the
+# others are among the answers.
 handoff = Table(
     "handoff",
     metadata,
@@ -382,6 +400,10 @@ handoff = Table(
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),
     Column("break_glass", Boolean, nullable=False),
+    Column("package", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("held_under", TEXT),
+    Column("acknowledge_by", Instant),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),

@@ -58,6 +58,7 @@ ON_LOG = (
 MORE_ON_LOG = {"receipt.read": "party", "audit.search": "covered"}
 ON_CASE = (
     "case.submit",
+    "case.revise",
     "case.read",
     "case.assess",
     "case.clear",
@@ -73,7 +74,13 @@ ON_HANDOFF = (
     "handoff.close",
     "handoff.review",
     "handoff.delay",
+    "handoff.update",
+    "handoff.acknowledge",
+    "handoff.apply",
+    "handoff.dispute",
+    "handoff.propose_correction",
 )
+BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -251,11 +258,7 @@ GIVE: Mapping[str, Any] = {
     "purpose": frozenset({"protect_child", "investigate"}),
     "competence": "",
 }
-SUBMIT: Mapping[str, Any] = {
-    "basis": frozenset({"gdpr"}),
-    "first_version": True,
-    "states_law": False,
-}
+SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
 
@@ -606,13 +609,16 @@ FITTING = [
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
-    *((action, HOTLINE, OWN_CASE, SUBMIT if action == "case.submit" else {}) for action in ON_CASE),
+    *(
+        (action, HOTLINE, OWN_CASE, SUBMIT if action in ("case.submit", "case.revise") else {})
+        for action in ON_CASE
+    ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
-    ("handoff.withdraw", HOTLINE, handoff(HOTLINE, ABROAD), {}),
+    *((action, HOTLINE, handoff(HOTLINE, ABROAD), {}) for action in BY_ORIGINATORS),
     *(
         (
             a,
@@ -621,7 +627,7 @@ FITTING = [
             FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
         )
         for a in ON_HANDOFF
-        if a != "handoff.withdraw"
+        if a not in BY_ORIGINATORS
     ),
     ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
     ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
@@ -745,7 +751,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        "case.submit": SUBMIT | {"first_version": draw(st.booleans())},
+        **dict.fromkeys(("case.submit", "case.revise"), SUBMIT),
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,

@@ -47,7 +47,13 @@ def test_a_next_version_names_the_one_before(desks):
     case = desks.submitted()
     digest = desks.told("case", "show", case)["digest"]
     file = desks.case_file(case=UUID(case), version=2, previous=digest)
-    assert "version 2, is draft" in desks.done("case", "revise", str(file), "--by", "intake-1")
+    assert "version 2, is draft" in desks.done("case", "revise", str(file), *REVISION)
+
+
+REVISION = (
+    "--by", "intake-1", "--change", "addition", "--reason-code", "new_information", "--reason",
+    "seen again",
+)  # fmt: skip
 
 
 def test_cases_are_listed_and_shown_without_content(desks):
@@ -186,8 +192,8 @@ def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks):
     desks.changes["document_key"] = document_key("hotline")
     case = str(desks.stage.gateway.new_id())
     (desks.folder / "case.json").write_text(json.dumps({"case": case}))
-    for verb in ("submit", "revise"):
-        result = desks.run("case", verb, "case.json", "--by", "intake-1", "--json")
+    for verb, more in (("submit", ("--by", "intake-1")), ("revise", REVISION)):
+        result = desks.run("case", verb, "case.json", *more, "--json")
         assert result.exit_code == 2
         error = json.loads(result.stdout)["error"]
         assert (error["kind"], "stands in clear in a signed" in error["message"]) == (

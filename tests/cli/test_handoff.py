@@ -32,7 +32,7 @@ def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     output = desks.done("handoff", "preview", case, *asked)
     assert f"organisation {ABROAD}" in output
     assert "would give  5 parts" in output
-    assert "purpose            remove (requested)" in output
+    assert "purpose            identify_victim (requested)" in output
     assert desks.stage.gateway.size() == size
 
 
@@ -45,6 +45,43 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
     )  # fmt: skip
     assert f"offered to organisation {OFMIN}, competence receive/csam/FR" in output
     assert "due 2026-03-05T" in output
+
+
+def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
+    file = desks.case_file()
+    told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
+    case = told["result"]["case"]
+    offer = desks.told(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
+        "--group", "items", "--competence", "csam/FR",
+    )  # fmt: skip
+    handoff = offer["result"]["handoff"]
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    content = json.loads(file.read_text())
+    url = content["items"][0]
+    url["value"] = "https://content.example.org/other"
+    content |= {"version": 2, "previous": told["result"]["digest"]}
+    file.write_text(json.dumps(content))
+    revise = (
+        "case", "revise", str(file), "--by", "intake-1", "--change", "correction",
+        "--reason-code", "inaccurate", "--reason", "another address", *CLEARED,
+    )  # fmt: skip
+    refused = desks.run(*revise)
+    assert refused.exit_code == 1
+    assert f"/items/{url['id']}" in refused.output
+    desks.done(*revise, "--pointer", f"/items/{url['id']}")
+    assert "superseded" in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert "update" in desks.done("case", "coverage", case)
+    assert "package 2" in desks.done("handoff", "update", handoff, "--by", "liaison-1")
+    assert "UPDATE to acknowledge" in desks.done("handoff", "list", at=OFMIN)
+    opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
+    assert "Package 2" in opened
+    old = (*BY, "--reason-code", "superseded_package", "--reason", "what was said")
+    older = desks.done("handoff", "consult", handoff, "--package", "1", *old, at=OFMIN)
+    assert "SUPERSEDED" in older
+    desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    desks.done("handoff", "apply", handoff, *BY, "--done", "rectified", at=OFMIN)
+    assert "nothing" in desks.done("case", "coverage", case)
 
 
 def signing(desks: Desks) -> SigningKey:

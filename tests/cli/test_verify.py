@@ -114,11 +114,12 @@ def test_each_way_to_fail_has_its_own_exit_status(folder: Path) -> None:
     (folder / "rubbish").write_text("rubbish")
     assert verify(folder / "rubbish", *trust).exit_code == 10
 
-    document, *shown = bundle["case"].split("~")
+    (package,) = bundle["packages"]
+    document, *shown = package["case"].split("~")
     signed, _, signature = document.rpartition(".")
     first, *rest = base64url.decode(signature)
     false = f"{signed}.{base64url.encode(bytes([first ^ 1, *rest]))}"
-    forged = bundle | {"case": "~".join([false, *shown])}
+    forged = bundle | {"packages": [package | {"case": "~".join([false, *shown])}]}
     (folder / "forged").write_text(json.dumps(forged))
     assert verify(folder / "forged", *trust).exit_code == 11
 
@@ -130,7 +131,8 @@ def test_each_way_to_fail_has_its_own_exit_status(folder: Path) -> None:
     assert "skipped" in result.stdout
 
     other = json.loads((folder / "signed.bundle").read_text())
-    (folder / "mixed").write_text(json.dumps(bundle | {"offer": other["offer"]}))
+    mixed = package | {"offer": other["packages"][0]["offer"]}
+    (folder / "mixed").write_text(json.dumps(bundle | {"packages": [mixed]}))
     assert verify(folder / "mixed", *trust).exit_code == 13
 
     assert verify(folder / "attested.bundle", "--log-key", VKEY).exit_code == 14

@@ -10,7 +10,7 @@ from tests import founding
 from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
-from tests.founding import ABROAD, HOTLINE, case_content, machine_match
+from tests.founding import ABROAD, HOTLINE, case_content, correction, machine_match
 from tests.web.listening import Listening
 
 
@@ -35,9 +35,10 @@ def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:
     desk, case = MemberClient(stage), stage.gateway.new_id()
     first = desk.submit(case_content(case), "intake-1")
     second = case_content(case, version=2, previous=first.result["digest"], urgency="normal")
-    assert desk.revise(second, "intake-1", CLEARED).result["version"] == 2
+    said = correction("/urgency")
+    assert desk.revise(second, "intake-1", said, CLEARED).result["version"] == 2
     with pytest.raises(RequestRefused) as refused:
-        desk.revise(second, "intake-1")
+        desk.revise(second, "intake-1", said)
     assert refused.value.slug == "edit-conflict"
 
 

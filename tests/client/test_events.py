@@ -22,7 +22,7 @@ from gateway.store.log import SqlLog
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, case_content
+from tests.founding import ABROAD, ADDITION, HOTLINE, OFMIN, case_content
 from tests.web.listening import Listening
 
 
@@ -288,7 +288,7 @@ def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
     first = hotline.submit(case_content(case), "intake-1", CLEARED)
     handoff = offer(hotline, stage, case=case)
     second = case_content(case, version=2, previous=first.result["digest"])
-    hotline.revise(second, "intake-1")
+    hotline.revise(second, "intake-1", ADDITION)
     before = stage.gateway.size()
     with pytest.raises(OutdatedVersion):
         hotline.export(handoff, "liaison-1", "for the file")

@@ -12,6 +12,7 @@ from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.conditions import conditions
+from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
 from tests.client.false_gateway import (
@@ -234,6 +235,12 @@ def test_an_event_of_others_is_not_shown_as_ours() -> None:
 # --- Showing -------------------------------------------------------------------------------------
 
 
+def package(case: SdJwt) -> dict[str, Any]:
+    """The only package of a handoff."""
+    shown = case.present(ROUTING).compact()
+    return {"number": 1, "version": 1, "change": None, "routing": shown}
+
+
 def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     """A handoff as its recipient sees it after a refusal; ``changes`` are to what is shown."""
     case = TRUE_CASE
@@ -246,6 +253,7 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
         "permitted_disclosures": PARTS,
         "routing": case.present(ROUTING).compact(),
         "conditions": conditions(CONTENT["marking"], ["identify_victim"]),
+        "packages": [package(case)],
         "answers": [
             {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()},
             {"kind": "decline", "author": OFMIN, "document": answer_document().compact()},
@@ -285,6 +293,7 @@ def _by_another_originator() -> None:
     view(
         case_digest=case.digest,
         routing=case.present(ROUTING).compact(),
+        packages=[package(case)],
         answers=[{"kind": "offer", "author": HOTLINE, "document": offer.compact()}],
     )
 
@@ -320,5 +329,52 @@ def _by_another_originator() -> None:
     ],
 )
 def test_a_lie_about_a_handoff_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+NEXT_CASE = case_document(version=2)
+"""The next version: of the same elements, for the salts are the same."""
+
+
+def update_document(**changes: Any) -> SdJwt:
+    """An update of the true offer, by its author."""
+    said = {"updates": TRUE_OFFER.digest, "change": ChangeKind.CORRECTION}
+    return offer_document(**{"case_digest": NEXT_CASE.digest} | said | changes)
+
+
+def chain(*updates: SdJwt, **shown: Any) -> None:
+    """A handoff after updates, as its recipient sees it; ``shown`` changes its newest package."""
+    offers = [{"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()}]
+    offers += [{"kind": "update", "author": HOTLINE, "document": one.compact()} for one in updates]
+    newest = {**package(NEXT_CASE), "number": 2, "version": 2, "change": "correction"}
+    view(
+        case_digest=NEXT_CASE.digest,
+        routing=NEXT_CASE.present(ROUTING).compact(),
+        packages=[package(TRUE_CASE), *(newest | shown for _ in updates)],
+        answers=offers,
+    )
+
+
+def test_a_true_chain_of_packages_is_believed() -> None:
+    chain(update_document())
+
+
+@pytest.mark.parametrize(
+    ("lie", "found"),
+    [
+        (lambda: chain(update_document(updates=PARTS[0])), "not of this handoff"),
+        (lambda: chain(update_document(handoff=OTHER)), "not of this handoff"),
+        (lambda: chain(update_document(to={"organisation": ABROAD})), "not of this handoff"),
+        (lambda: chain(update_document(purpose=["remove"])), "not of this handoff"),
+        (lambda: chain(update_document(), update_document()), "not of this handoff"),
+        (lambda: chain(update_document(), change="addition"), "as another than it is"),
+        (lambda: chain(update_document(), version=1), "as another than it is"),
+        (lambda: chain(update_document(), routing=None), "does not verify"),
+        (lambda: view(packages=[]), "a package is not shown"),
+        (lambda: view(packages=["text"]), "a package is not shown"),
+    ],
+)
+def test_a_lie_about_a_chain_is_found(lie: Any, found: str) -> None:
     with pytest.raises(EvidenceMismatch, match=found):
         lie()

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase
+from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase, RequestRefused
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
 from gateway.evidence import receipt as receipts
@@ -24,6 +24,7 @@ from tests.client.client_fixture import MemberClient, cut, lose_answer, passing,
 from tests.evidence.scenario import fact, keys_of
 from tests.founding import (
     ABROAD,
+    ADDITION,
     CSAM_FR,
     HOTLINE,
     ISSUER,
@@ -31,6 +32,7 @@ from tests.founding import (
     OFMIN,
     case_content,
     check_log,
+    correction,
     document_key,
 )
 from tests.web.listening import Listening, listening
@@ -69,7 +71,7 @@ def test_two_members_sign_all_of_their_own_words(stage):
     written = hotline.submit(case, "intake-1", CLEARED)
     assert hotline.case(case["case"])["assurance"] == "signed"
     second = {**case, "version": 2, "previous": written.result["digest"]}
-    hotline.revise(second, "intake-1", CLEARED)
+    hotline.revise(second, "intake-1", ADDITION, CLEARED)
     groups = ["items", "statements"]
     offer = hotline.offer(
         case["case"], "liaison-1", purpose=["identify_victim"], competence=CSAM_FR, groups=groups
@@ -81,6 +83,40 @@ def test_two_members_sign_all_of_their_own_words(stage):
     office.answer("report_outcome", handoff, "officer-1", code="removed", note="it is gone")
     office.answer("close", handoff, "officer-1")
     assert len(hotline.handoff(handoff)["answers"]) == 4
+    check_log(stage.gateway)
+
+
+def test_a_signed_correction_is_sent_acknowledged_and_proved(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case = content(stage)
+    written = hotline.submit(case, "intake-1", CLEARED)
+    offer = hotline.offer(case["case"], "liaison-1", **WANTED)
+    handoff = offer.result["handoff"]
+    read = office.handoff(handoff)
+    second = {**case, "version": 2, "previous": written.result["digest"], "urgency": "normal"}
+    hotline.revise(second, "intake-1", correction("/urgency"), CLEARED)
+    hotline.update(handoff, "liaison-1", note="please read again")
+    with pytest.raises(RequestRefused) as stale:
+        office.accept(read, "officer-1")
+    assert stale.value.slug == "edit-conflict"
+    office.accept(office.handoff(handoff), "officer-1")
+    third = {**second, "version": 3, "urgency": "urgent_direct"}
+    third["previous"] = hotline.case(case["case"])["digest"]
+    hotline.revise(third, "intake-1", correction("/urgency"), CLEARED)
+    assert office.handoff(handoff)["superseded"]["version"] == 3
+    hotline.update(handoff, "liaison-1")
+    opened = office.consult(handoff, "officer-1", "investigation", "what is new")
+    assert (opened.package, opened.content["urgency"]) == (3, "urgent_direct")
+    older = office.consult(handoff, "officer-1", "superseded_package", "what was said", 2)
+    assert (older.content["urgency"], older.superseded["version"]) == ("normal", 3)
+    office.answer("acknowledge", handoff, "officer-1")
+    (line,) = hotline.coverage(case["case"])["handoffs"]
+    assert line["owed"]["what"] == "application"
+    office.answer("apply", handoff, "officer-1", done="rectified")
+    for made in (office.export(handoff, "officer-1", "for the file"), hotline.export(handoff)):
+        verdict = verify_bundle(made, trust(stage))
+        assert (verdict.passed, verdict.code) == (True, Code.VERIFIED), verdict
+        assert len(json.loads(made)["packages"]) == 3
     check_log(stage.gateway)
 
 

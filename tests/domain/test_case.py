@@ -48,7 +48,7 @@ ALLOWED = {
     "draft": {"revise": "draft", "assess": "assessed", "close": "closed"},
     "assessed": {"revise": "draft", "clear": "cleared", "close": "closed"},
     "cleared": {"revise": "draft", "close": "closed"},
-    "closed": {"erase": "erased"},
+    "closed": {"revise": "draft", "erase": "erased"},
 }
 
 
@@ -60,8 +60,8 @@ def case(state: CaseState = CaseState.DRAFT, **changes: Any) -> Case:
         "digest",
         "ref-1",
         TODAY + timedelta(days=1),
-        state,
-        frozenset({"m-1"}),
+        state=state,
+        unconfirmed_matches=frozenset({"m-1"}),
     )
     return replace(made, **changes)
 

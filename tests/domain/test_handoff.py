@@ -1,13 +1,14 @@
 """A handoff: every state with every move by every party, and when it is due."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from gateway.domain.answers import MOVES, move
+from gateway.domain.answers import MOVES, move, update
 from gateway.domain.handoff import (
+    AGREEMENTS,
     OPEN,
     READABLE,
     Handoff,
@@ -18,6 +19,7 @@ from gateway.domain.handoff import (
     was_accepted,
 )
 from gateway.domain.refusals import WrongState
+from gateway.domain.revision import ChangeKind
 from tests.each import each
 from tests.store import samples
 
@@ -28,8 +30,20 @@ GROUPS = frozenset({"items"})
 
 def handoff(state: HandoffState = HandoffState.OFFERED) -> Handoff:
     case, _ = samples.case(HOTLINE)
-    return samples.handoff(case, POLICE, state=state, sequence=4)[0]
+    held = 0 if state is HandoffState.OFFERED else 1
+    return samples.handoff(case, POLICE, state=state, sequence=4, held=held)[0]
 
+
+HELD = (
+    "accepted",
+    "partially_accepted",
+    "closed",
+    "declined",
+    "redirected",
+    "withdrawn",
+    "reissued",
+)
+OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction")
 
 # Written out from contracts.md 5, not taken from the table under test.
 ALLOWED = {
@@ -62,7 +76,9 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
 }
-EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction]
+for held in HELD:
+    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(OF_HOLDERS, held)}
+EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
 
 
 def groups_for(step: HandoffAction) -> frozenset[str] | None:
@@ -80,12 +96,60 @@ def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
         return
     after = move(before, step, mover, groups=groups_for(step))
     expected = replace(
-        before, state=HandoffState(target), sequence=5, accepted_groups=groups_for(step)
+        before,
+        state=HandoffState(target),
+        sequence=5,
+        accepted_groups=groups_for(step),
+        held=1 if step in AGREEMENTS else before.held,
     )
     assert after == expected
 
 
-@pytest.mark.parametrize(("state", "step"), sorted(MOVES), ids=str)
+ADDITION, TIGHTENING, CORRECTION = ChangeKind
+
+
+@pytest.mark.parametrize("change", [TIGHTENING, CORRECTION])
+def test_a_correction_is_held_at_once_and_owes_an_acknowledgement(change):
+    after = update(handoff(HandoffState.ACCEPTED), change, AT)
+    assert (after.package, after.held, after.acknowledge_by) == (2, 2, AT)
+    later = update(after, change, AT + timedelta(days=1))
+    assert (later.package, later.held, later.acknowledge_by) == (3, 3, AT)
+    known = move(later, HandoffAction.ACKNOWLEDGE, POLICE, under="newest")
+    assert (known.held, known.held_under, known.acknowledge_by) == (3, later.held_under, None)
+
+
+def test_an_addition_is_held_once_it_is_acknowledged():
+    after = update(handoff(HandoffState.CLOSED), ADDITION, AT)
+    assert (after.package, after.held, after.acknowledge_by) == (2, 1, None)
+    known = move(after, HandoffAction.ACKNOWLEDGE, POLICE, under="newest")
+    assert (known.held, known.held_under) == (2, "newest")
+
+
+def test_an_update_of_an_offer_is_the_package_to_accept():
+    after = update(handoff(), CORRECTION, AT)
+    assert (after.package, after.held, after.acknowledge_by) == (2, 0, None)
+    assert move(after, HandoffAction.ACCEPT, POLICE).held == 2
+
+
+@pytest.mark.parametrize("state", HandoffState, ids=str)
+def test_an_ended_handoff_takes_no_update(state):
+    if state in ("offered", "accepted", "partially_accepted", "closed"):
+        assert update(handoff(state), CORRECTION, AT).state is state
+    else:
+        with pytest.raises(WrongState):
+            update(handoff(state), CORRECTION, AT)
+
+
+@pytest.mark.parametrize("step", OF_HOLDERS)
+def test_who_never_accepted_answers_no_update(step):
+    declined = replace(handoff(HandoffState.DECLINED), held=0)
+    with pytest.raises(WrongState):
+        move(declined, HandoffAction(step), POLICE)
+
+
+@pytest.mark.parametrize(
+    ("state", "step"), sorted(pair for pair in MOVES if pair[1] != "update"), ids=str
+)
 @pytest.mark.parametrize("who", ["the other party", "a stranger"])
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
     other = POLICE if step is HandoffAction.WITHDRAW else HOTLINE
@@ -133,7 +197,8 @@ def test_what_was_taken_on_in_part_stays_so(step):
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
-    assert {state for state, _ in MOVES} == OPEN
+    beside = {HandoffAction.UPDATE, *map(HandoffAction, OF_HOLDERS)}
+    assert {state for state, step in MOVES if step not in beside} == OPEN
     assert set(HandoffState) - OPEN == {
         HandoffState.DECLINED,
         HandoffState.REDIRECTED,

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
-from gateway.evidence.bundle import Bundle
+from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import TrustAnchors
@@ -37,6 +38,8 @@ ACTIONS = {
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
     "delay": "handoff.delay",
+    "acknowledgement": "handoff.acknowledge",
+    "application": "handoff.apply",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
@@ -81,9 +84,13 @@ def word_of(organisation: str, attested: bool) -> dict[str, Any]:
     return {"issuer": uri(organisation), "attested_for": None, "signer": SIGNERS[organisation]}
 
 
-def case_version(organisation: str = "hotline", attested: bool = False, seed: str = "") -> SdJwt:
+def case_version(
+    organisation: str = "hotline", attested: bool = False, seed: str = "", version: int = 1
+) -> SdJwt:
     word = word_of(organisation, attested)
     claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": "c-1", **CONDITIONS}
+    if version > 1:
+        claims["version"] = version
     if attested:
         claims["attested_for"] = word["attested_for"]
     return sd_jwt.issue(
@@ -119,6 +126,8 @@ class Scenario:
     competence: Mapping[str, str] = field(default_factory=dict)
     indexes: list[int] = field(default_factory=list)
     answers: list[SdJwt] = field(default_factory=list)
+    earlier: list[tuple[SdJwt, list[str], SdJwt]] = field(default_factory=list)
+    """Of each package before the newest: the case, what may be shown of it, the offer."""
 
     def __post_init__(self) -> None:
         attested = self.case_attested or (self.attested and not self.own_case)
@@ -143,6 +152,38 @@ class Scenario:
             random=chance(f"offer {self.handoff}"),
         )
         self.record("handoff.offer", self.offer.digest)
+
+    def updated(self, *, version: int = 0, logged: bool = True, **changes: Any) -> "Scenario":
+        """The same story after an update; ``changes`` are to the claims of its offer."""
+        self.earlier.append((self.case, self.permitted_disclosures, self.offer))
+        number = version or len(self.earlier) + 1
+        self.case = case_version(self.originator, self.attested, f"{self.handoff} {number}", number)
+        self.permitted_disclosures = [
+            d.digest for d in self.case.disclosures if d.name != "reporter"
+        ]
+        self.package_digest = handoff_documents.package_digest(self.permitted_disclosures)
+        said = {
+            "audience": GATEWAY,
+            "at": AT + timedelta(seconds=len(self.log.events)),
+            "jti": f"update {number}",
+            "handoff": self.handoff,
+            "to": {"organisation": self.recipient, **self.competence},
+            "case_digest": self.case.digest,
+            "disclosures": self.permitted_disclosures,
+            "purpose": ["identify_victim"],
+            "expires_at": None,
+            "by": "staff-1",
+            "note": None,
+            "updates": self.offer.digest,
+            "change": ChangeKind.CORRECTION,
+        }
+        self.offer = answers.issue_offer(
+            **word_of(self.originator, self.attested) | said | changes,
+            random=chance(f"update {self.handoff} {number}"),
+        )
+        if logged:
+            self.record("handoff.update", self.offer.digest)
+        return self
 
     def record(self, action: str, digest: str | None, **changes: Any) -> int:
         """Log an event of the handoff; ``changes`` are to the fact."""
@@ -210,6 +251,10 @@ class Scenario:
             offer=self.offer.compact(),
             answers=tuple(document.compact() for document in self.answers),
             receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),
+            earlier=tuple(
+                BundlePackage(case.present(permitted).compact(), offer.compact())
+                for case, permitted, offer in self.earlier
+            ),
         )
         return replace(whole, **changes)
 

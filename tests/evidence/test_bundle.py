@@ -12,6 +12,8 @@ from tests.each import each
 from tests.evidence.scenario import Scenario
 
 GOOD = json.loads(Scenario().told("acceptance").file())
+FORMER = {name: value for name, value in GOOD.items() if name != "packages"}
+FORMER |= {"format": "casegate-bundle/1", **GOOD["packages"][0]}
 
 
 def written(members) -> bytes:
@@ -25,6 +27,16 @@ def test_a_bundle_reads_back():
     assert bundle.parse(bundle.encode(whole)) == whole
 
 
+def test_a_chain_of_packages_reads_back():
+    whole = Scenario().told("acceptance").updated().told("acknowledgement").bundle()
+    assert len(whole.earlier) == 1
+    assert bundle.parse(bundle.encode(whole)) == whole
+
+
+def test_a_file_of_the_format_before_reads_as_one_package():
+    assert bundle.parse(written(FORMER)) == bundle.parse(written(GOOD))
+
+
 def test_a_bundle_without_answers_and_receipts_reads_back():
     assert bundle.parse(bundle.encode(Bundle("a", "b"))) == Bundle("a", "b")
 
@@ -35,12 +47,19 @@ def test_a_bundle_without_answers_and_receipts_reads_back():
         None,
         [],
         {},
-        GOOD | {"format": "casegate-bundle/2"},
+        GOOD | {"format": "casegate-bundle/3"},
+        GOOD | {"format": "casegate-bundle/1"},
         GOOD | {"format": 1},
         GOOD | {"more": 1},
         {k: v for k, v in GOOD.items() if k != "keys"},
-        GOOD | {"case": None},
-        GOOD | {"offer": 1},
+        GOOD | {"case": "a"},
+        GOOD | {"packages": []},
+        GOOD | {"packages": {}},
+        GOOD | {"packages": [{"case": "a"}]},
+        GOOD | {"packages": [{"case": None, "offer": "b"}]},
+        GOOD | {"packages": [{"case": "a", "offer": 1}]},
+        FORMER | {"case": None},
+        FORMER | {"offer": 1},
         GOOD | {"answers": "text"},
         GOOD | {"answers": [1]},
         GOOD | {"receipts": {}},
@@ -68,7 +87,7 @@ def test_a_huge_file_is_refused_before_it_is_read():
 
 def test_a_repeated_member_is_refused():
     with pytest.raises(BundleError, match="repeats"):
-        bundle.parse(written(GOOD).replace(b'{"format"', b'{"case": "x", "format"', 1))
+        bundle.parse(written(GOOD).replace(b'{"format"', b'{"keys": "x", "format"', 1))
 
 
 @given(st.binary(max_size=60))

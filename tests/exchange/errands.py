@@ -10,10 +10,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.exchange import cases, handoffs, offers
+from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest, Submission
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import ReviewRequest
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from tests import answers
@@ -30,7 +32,9 @@ from tests.founding import (
     machine_match,
     offer_of,
     offered,
+    revised,
     submitted,
+    updated,
 )
 
 
@@ -128,6 +132,36 @@ def _delay(gateway: Founded) -> Errand:
     return Errand(answers.delay, caller(OFMIN), (handoff, said))
 
 
+def _revise(gateway: Founded) -> Errand:
+    first = submitted(gateway)
+    case, previous = UUID(first.result["case"]), first.result["digest"]
+    content = case_content(case, version=2, previous=previous, urgency="normal")
+    change = VersionChange(ChangeKind.CORRECTION, "inaccurate", "it was", ("/urgency",))
+    return Errand(
+        cases.submit, caller(HOTLINE), (Submission("intake-1", content, CLEARED, change=change),)
+    )
+
+
+def _corrected(gateway: Founded) -> UUID:
+    """A handoff whose case was corrected after its acceptance."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, urgency="normal")
+    return handoff
+
+
+def _update(gateway: Founded) -> Errand:
+    asked = UpdateRequest("liaison-1", note="see there")
+    return Errand(updates.update, caller(HOTLINE), (_corrected(gateway), asked))
+
+
+def _acknowledge(gateway: Founded) -> Errand:
+    handoff = _corrected(gateway)
+    updated(gateway, handoff)
+    said = answers.said("officer-1", note="noted")
+    return Errand(answers.acknowledge, caller(OFMIN), (handoff, said))
+
+
 def _close(gateway: Founded) -> Errand:
     return Errand(
         answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
@@ -148,6 +182,7 @@ def _review(gateway: Founded) -> Errand:
 
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "submit a case": _submit,
+    "revise a case": _revise,
     "assess a case": _assess,
     "clear a case": _clear,
     "close a case": _close_case,
@@ -159,6 +194,8 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
     "withdraw a handoff": _withdraw,
     "report an outcome": _outcome,
     "close a handoff": _close,
+    "update a handoff": _update,
+    "acknowledge an update": _acknowledge,
     "consult a handoff": _consult,
     "delay an answer": _delay,
     "review a consultation": _review,

@@ -18,10 +18,12 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.kernel.results import to_json
+from gateway.kernel.transact import WriteResult
 from gateway.web.partners.case_document import load_case
 from tests import answers
 from tests.founding import (
@@ -59,7 +61,11 @@ def verified(gateway: Founded, document: str) -> sd_jwt.VerifiedSdJwt:
 
 def submit(gateway: Founded, content: Any, clearance: Clearance | None = CLEARED) -> tuple:
     """The arguments of a submission by the hotline."""
-    return caller(HOTLINE), gateway.key(), Submission("intake-1", content, clearance)
+    said = None if content["version"] == 1 else ADDED
+    return caller(HOTLINE), gateway.key(), Submission("intake-1", content, clearance, change=said)
+
+
+ADDED = VersionChange(ChangeKind.ADDITION, "new_information", "seen again")
 
 
 @pytest.fixture
@@ -247,10 +253,27 @@ def test_a_case_keeps_its_reference(gateway):
     assert refused.errors[0][0] == "/originator_ref"
 
 
-def test_a_closed_case_gets_no_new_version(gateway):
+def closed(gateway: Founded) -> WriteResult:
+    """A case whose originator ended its work."""
     first = submitted(gateway)
     said = CaseStepRequest("analyst-1")
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), UUID(first.result["case"]), said)
+    return first
+
+
+def test_a_closed_case_takes_a_correction_and_is_closed_again(gateway):
+    first = closed(gateway)
+    revised(gateway, first, urgency="normal", clearance=None)
+    case = UUID(first.result["case"])
+    assert gateway.case(case).state == "draft"
+    for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
+        gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
+    gateway.do(cases.close, caller(HOTLINE), gateway.key(), case, CaseStepRequest("analyst-1"))
+    assert gateway.case(case).state == "closed"
+
+
+def test_a_closed_case_takes_no_addition(gateway):
+    first = closed(gateway)
     content = case_content(UUID(first.result["case"]), version=2, previous=first.result["digest"])
     refused = gateway.refusal(cases.submit, *submit(gateway, content))
     assert isinstance(refused.refusal, WrongState)

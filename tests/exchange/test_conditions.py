@@ -83,7 +83,7 @@ def test_every_offer_states_the_conditions_whatever_groups_it_selects(gateway):
 
 def test_a_preview_shows_the_conditions_of_its_offer(gateway):
     case = submitted(gateway)
-    wanted = offer_of(gateway, purpose=("remove",))
+    wanted = offer_of(gateway, purpose=("remove",), country_reason="hosted behind a CDN")
     named = UUID(case.result["case"])
     previewed = to_json(offers.preview(gateway.ports, caller(HOTLINE), named, wanted))
     written = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), named, wanted)
@@ -183,7 +183,8 @@ def test_an_element_marked_h1_is_withheld_from_a_prosecution(gateway):
         marking={"purpose": ["investigate", "prosecute"]},
     )
     for purpose, withheld in (("investigate", []), ("prosecute", ["items"])):
-        offer = offered(gateway, case, originator=OFMIN, to=OCRVP, purpose=(purpose,))
+        to = {"originator": OFMIN, "to": OCRVP, "purpose": (purpose,)}
+        offer = offered(gateway, case, **to, again="for another purpose")
         assert offer.result["withheld_groups"] == withheld
 
 

@@ -110,7 +110,7 @@ def test_a_dpo_reads_and_decides_nothing():
     gateway = founded()
     dpo = entered(gateway, "dpo", organisation=OFMIN)[0]
     handoff = accepted(gateway)
-    reading = ConsultationRequest(dpo, "security", "a complaint")
+    reading = ConsultationRequest(dpo, "rights_request", "a complaint")
     gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
     said = answers.said(dpo, reason="not ours")
     refused_without_event(

@@ -52,7 +52,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path, 
         # A demonstration is called one by the exit status too.
         assert verified.returncode == 18, verified.stdout + verified.stderr
     told = json.loads((folder / "handoff.bundle.json").read_bytes())
-    signed = (told["offer"], "point-de-contact"), (told["answers"][0], "ofmin")
+    signed = (told["packages"][0]["offer"], "point-de-contact"), (told["answers"][0], "ofmin")
     for document, slug in signed:  # itself: nobody attests it
         claims = sd_jwt.read_unverified(document).claims
         assert claims["iss"].endswith(f"/organisations/{slug}")

@@ -20,7 +20,7 @@ from tests.journeys.harness import (
     offered,
 )
 
-WITNESS = "0190a6a0-0000-7000-8000-00000000abcd"
+REFERENCE = "0190a6a0-0000-7000-8000-00000000abcd"
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
@@ -111,8 +111,8 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
     stage: DemoEnvironment,
 ) -> None:
     content = case_content()
-    witness = {"id": WITNESS, "category": "other_witness", "minor": "no"}
-    content["subjects"] = [{**witness, "basis_statement": [content["statements"][0]["id"]]}]
+    siena = {"id": REFERENCE, "scheme": "siena", "value": "1234567"}
+    content["references"] = [siena]
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as abroad:
         hotline.submit(content, "pdc-1", clearance(content))
         offer = hotline.offer(
@@ -120,14 +120,14 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
             "pdc-2",
             organisation=ABROAD,
             groups=CONTENT,
-            purpose=["investigate"],
+            purpose=["protect_child"],
         )
-        assert "subjects" in offer.result["withheld_groups"]
+        assert "references" in offer.result["withheld_groups"]
         handoff = offer.result["handoff"]
         abroad.accept(abroad.handoff(handoff), "be-1")
-        opened = abroad.consult(handoff, "be-1", "take_down", "to ask the host")
+        opened = abroad.consult(handoff, "be-1", "assessment", "to judge it")
         assert opened.content["items"] == content["items"]
-        assert content["subjects"][0] not in opened.content.get("subjects", [])
+        assert siena not in opened.content.get("references", [])
         bundle = abroad.export(handoff, "be-1", "for the file")
     trust = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml").trust
     assert verification.verify(bundle, trust).passed

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.client.errors import RequestRefused
+from tests.founding import ADDITION
 from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, case_content, clearance
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -55,7 +56,7 @@ def _refusals(stage: DemoEnvironment, content: dict[str, Any], handoff: str) -> 
     with stage.client(HOTLINE) as hotline, stage.client(ABROAD) as stranger:
         for ask in (
             lambda: hotline.submit(wrong, "pdc-71"),
-            lambda: hotline.revise(next_one, "pdc-71"),
+            lambda: hotline.revise(next_one, "pdc-71", ADDITION),
             lambda: hotline.close_case(content["case"], "pdc-71", REASON),
             lambda: stranger.handoff(handoff),
             lambda: stranger.consult(handoff, "be-74", "assessment", REASON),

@@ -47,6 +47,7 @@ from tests.founding import (
     same_document,
     shown,
     submitted,
+    updated,
 )
 
 each_errand = pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS)
@@ -168,6 +169,17 @@ def test_a_repeated_consultation_shows_nothing_that_has_been_closed_since(gatewa
     arguments = (caller(OFMIN), "once", accepted(gateway), OPENING)
     gateway.do(handoffs.consult, *arguments)
     gateway.ports = replace(gateway.ports, policy=_WithoutItems(gateway.ports.policy))
+    refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
+
+
+def test_a_repeated_consultation_shows_no_package_that_an_update_superseded(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=HOTLINE)
+    handoff = accepted(gateway, offer, recipient=HOTLINE)
+    arguments = (caller(HOTLINE), "once", handoff, OPENING)
+    gateway.do(handoffs.consult, *arguments)
+    revised(gateway, case, originator=OFMIN, urgency="normal")
+    updated(gateway, handoff, originator=OFMIN)
     refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
 
 

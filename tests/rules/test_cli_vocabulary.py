@@ -19,9 +19,9 @@ READS = {"list", "show"}
 
 MORE = {
     "case": {
-        "revise": "case.submit: the next version, told apart because it names the one before",
+        "coverage": "case.read: who holds a case, and what is owed",
         "seal": "none: it makes the file that case.submit takes, with a key of the directory's",
-        "reseal": "case.consult and case.submit: the next version, sealed to another",
+        "reseal": "case.consult and case.revise: the next version, sealed to another",
         "import": "none: it makes the file that case.submit takes, offline",
     },
     "handoff": {
@@ -41,7 +41,11 @@ MORE = {
 """Verbs beside those of the policy, each with the action that it asks for."""
 
 
-OTHER_VERBS = {"report-outcome": "report_outcome", "end-measure": "end_measure"}
+OTHER_VERBS = {
+    "report-outcome": "report_outcome",
+    "end-measure": "end_measure",
+    "propose-correction": "propose_correction",
+}
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
 
@@ -55,6 +59,7 @@ def verbs(noun: str) -> set[str]:
 
 NOT_ASKED = {
     "case.erase",
+    "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.mark_overdue",

@@ -25,9 +25,10 @@ API = {
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
-    ("POST", "/cases/{case}/versions"): ("case.submit", "cases.write"),
+    ("POST", "/cases/{case}/versions"): ("case.revise", "cases.write"),
     ("GET", "/cases"): ("case.read", "cases.read"),
     ("GET", "/cases/{case}"): ("case.read", "cases.read"),
+    ("GET", "/cases/{case}/coverage"): ("case.read", "cases.read"),
     ("POST", "/cases/{case}/consultations"): ("case.consult", "cases.read"),
     ("POST", "/cases/{case}/handoffs"): ("handoff.offer", "handoffs.offer"),
     ("POST", "/handoffs/preview"): ("handoff.offer", "handoffs.offer"),
@@ -52,6 +53,15 @@ API = {
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/dispute"): ("handoff.dispute", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/correction-proposals"): (
+        "handoff.propose_correction",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
+    ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
     ("GET", "/successions"): ("succession.read", "handoffs.read"),
     ("GET", "/successions/{succession}"): ("succession.read", "handoffs.read"),
@@ -197,9 +207,8 @@ def test_every_write_asks_for_a_idempotency_key():
     LINE.keeps_staff(ABROAD)
     hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
-        assert one.writes == (
-            one.method == "POST" and one.path not in {"/handoffs/preview", "/notifications"}
-        )
+        reads = one.path.endswith("/preview") or one.path == "/notifications"
+        assert one.writes == (one.method == "POST" and not reads)
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)
             partner = keeper if one.scope == STAFF_SCOPE else hotline

@@ -16,6 +16,7 @@ from gateway.exchange import (
     offers,
     receipts,
     successions,
+    updates,
 )
 from gateway.kernel import changes
 from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
@@ -31,6 +32,7 @@ GATEWAYS_OWN = {
     "certificate.warn",
     "organisation.enrol",
     "conformance.pass",
+    "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.mark_overdue",
@@ -40,7 +42,8 @@ GATEWAYS_OWN = {
 }
 """Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
 when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, what a succession does that was planned and approved, what members learn of audits."""
+last step, what holders hear of a version that is cleared, what a succession does that was
+planned and approved, what members learn of audits."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -63,7 +66,7 @@ REFUSED_AS = {"handoff.preview"}
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, measures),
-    "handoff": (handoffs, offers),
+    "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),
     "events": (receipts,),
@@ -87,6 +90,7 @@ which address notifications go."""
 
 READS = {
     "case.read": "look_up",
+    "case.revise": "submit",
     "handoff.read": "look_up",
     "directory.read": "look_up",
     "receipt.read": "look_up",
@@ -136,4 +140,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
     assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
-    assert len(bundle_verification.MOVES_OF_EVENTS) == len(ANSWERS)
+    updates = {"handoff.updated"}
+    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - updates) == len(ANSWERS)

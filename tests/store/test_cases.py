@@ -6,9 +6,10 @@ import pytest
 
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import ListedCase
-from tests.store.samples import case, new_id, numbered, revised
+from tests.store.samples import NOON, case, new_id, numbered, revised
 
 
 def stored(store, *made):
@@ -73,6 +74,25 @@ def test_a_new_version_is_added_and_the_old_one_stays(store):
         assert work.cases.get("hotline", made.id) == changed
         assert work.cases.version(first.digest) == first
         assert work.cases.version(second.digest) == second
+
+
+def test_what_each_version_changes_is_known_and_what_was_announced(store):
+    made, first = case()
+    stored(store, (made, first))
+    second, version = revised(made)
+    told = Announcement(made.originator, made.id, 2, ChangeKind.CORRECTION, NOON, version.event)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.cases.save(second, replace(version, change=ChangeKind.CORRECTION))
+        assert work.cases.announced(made.originator, made.id) is None
+        work.cases.announce(told)
+        work.commit()
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(AlreadyExists):
+        work.cases.announce(told)
+    with store.begin(TransactionMode.READ) as work:
+        assert work.cases.changes(made.originator, made.id, 0) == [ChangeKind.CORRECTION]
+        assert work.cases.changes(made.originator, made.id, 2) == []
+        assert work.cases.announced(made.originator, made.id) == told
+        assert work.cases.announced("another", made.id) is None
 
 
 def test_a_case_can_move_without_a_new_version(store):

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.handoff import HandoffPlace, HandoffState, OfferAddress
+from gateway.domain.answers import update
+from gateway.domain.handoff import HandoffAction, HandoffPlace, HandoffState, OfferAddress
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HandoffFilter, SentHandoff, WaitingHandoffs
@@ -137,20 +139,36 @@ def test_an_event_records_one_answer(store, stored_case):
         work.handoffs.save(moved, replace(answer, event=offer.event))
 
 
-def test_what_was_offered_is_frozen(store, stored_case):
+def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
-    widened = replace(
-        moved,
-        permitted_disclosures=frozenset({"more"}),
-        purpose=("statistics",),
-        address=OfferAddress("abroad"),
-    )
+    widened = replace(moved, purpose=("statistics",), address=OfferAddress("abroad"))
     with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(widened, answer)
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == moved
+
+
+def test_each_package_is_found_by_its_number(store, stored_case):
+    made, offer = stored(store, handoff(stored_case))
+    moved, acceptance = accepted(made)
+    due = NOON + timedelta(days=3)
+    newer = replace(
+        update(moved, ChangeKind.CORRECTION, due), offer_digest="offer-2", held_under="digest-2"
+    )
+    made_newer = answer_to(newer, HandoffAction.UPDATE)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.save(moved, acceptance)
+        work.handoffs.save(newer, made_newer)
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        assert work.handoffs.get(made.id) == newer
+        assert work.handoffs.offer(made.id, 1) == offer
+        assert work.handoffs.offer(made.id, 2) == made_newer
+        assert work.handoffs.offer(made.id, 3) is None
+        assert work.handoffs.of_case(made.originator, made.case) == [newer]
+        assert work.handoffs.of_case("another", made.case) == []
 
 
 def paged(work, organisation, box, **filters):

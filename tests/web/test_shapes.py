@@ -16,6 +16,7 @@ from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.founding import (
     ABROAD,
+    ADDITION,
     ALICE,
     BENOIT,
     DESK,
@@ -24,6 +25,7 @@ from tests.founding import (
     OFMIN,
     accepted,
     case_content,
+    correction,
     document_key,
     element_id,
 )
@@ -124,13 +126,43 @@ def tell_of_cases(story: Story) -> str:
     first = story.post(HOTLINE, "/cases", {**BY, "content": content})["result"]
     case = first["case"]
     second = case_content(case, version=2, previous=first["digest"])
-    story.post(HOTLINE, "/cases/{case}/versions", {**BY, "content": second}, case=case)
-    story.post(HOTLINE, "/cases/{case}/assessment", {**BY, "confirmed_matches": []}, case=case)
-    story.post(HOTLINE, "/cases/{case}/clearance", {"by": "approver-1"}, case=case)
+    revise(story, second, ADDITION)
     story.post(HOTLINE, "/cases/{case}/consultations", OPENING, case=case)
     story.get(HOTLINE, "/cases/{case}", case=case)
     story.get(HOTLINE, "/cases", "?limit=1")
     return case
+
+
+def revise(story: Story, content: dict[str, Any], change: dict[str, Any]) -> None:
+    case, said = content["case"], {**BY, "content": content, "change": change}
+    story.post(HOTLINE, "/cases/{case}/versions", said, case=case)
+    story.post(HOTLINE, "/cases/{case}/assessment", {**BY, "confirmed_matches": []}, case=case)
+    story.post(HOTLINE, "/cases/{case}/clearance", {"by": "approver-1"}, case=case)
+
+
+def tell_of_updates(story: Story, case: str, handoff: str) -> None:
+    """A correction of what the handoff gave, and what its recipient answers."""
+    before = story.get(HOTLINE, "/cases/{case}", case=case)
+    third = case_content(case, version=3, previous=before["digest"], urgency="normal")
+    revise(story, third, correction("/urgency"))
+    story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=case)
+    at = "/handoffs/{handoff}/"
+    story.post(HOTLINE, at + "updates/preview", BY, handoff=handoff)
+    story.post(HOTLINE, at + "updates", BY, handoff=handoff)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=case)
+    older = {"reason_code": "superseded_package", "reason": "a look", "package": 1}
+    story.post(OFMIN, at + "consultations", {**BY, **older}, handoff=handoff)
+    for kind, said in (
+        ("acknowledgement", {}),
+        ("application", {"done": "rectified"}),
+        ("dispute", {"ground": "other", "reason": "seen by ourselves"}),
+        (
+            "correction-proposals",
+            {"proposal": "other", "reason": "see there", "elements": [element_id("url")]},
+        ),
+    ):
+        story.post(OFMIN, at + kind, {**BY, **said}, handoff=handoff)
 
 
 def tell_of_offers(story: Story, case: str) -> list[str]:
@@ -329,6 +361,7 @@ def test_every_answer_of_the_interface_is_as_described():
     made = tell_of_offers(story, case)
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
+    tell_of_updates(story, case, made[0])
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)

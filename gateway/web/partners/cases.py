@@ -24,14 +24,15 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
-from gateway.exchange import cases, offers, signed_requests
+from gateway.exchange import cases, coverage, offers, signed_requests
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
 from gateway.exchange.offers import OfferRequest
-from gateway.exchange.results import CaseSummary, Preview
+from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -72,6 +73,21 @@ class SubmissionBody(StrictSchema):
     by = field.staff()
     content = Content()
     clearance = fields.Nested(ClearanceBody())
+
+
+class VersionChangeBody(StrictSchema):
+    """What a version is to the one before, and why; a correction names the places it corrects."""
+
+    kind = field.word(ChangeKind)
+    reason_code = field.word(REASONS)
+    reason = field.free(300)
+    pointers = field.several(field.pointer(), required=False)
+
+
+class RevisionBody(SubmissionBody):
+    """A further version of a case, and what it changes."""
+
+    change = field.part(VersionChangeBody)
 
 
 class AssessmentBody(StrictSchema):
@@ -187,17 +203,23 @@ def submit(call: Call) -> WriteResult:
 
 @writes(
     "POST /cases/<uuid:case>/versions",
-    "case.submit",
+    "case.revise",
     "cases.write",
     "Submitted",
-    body=SubmissionBody(),
+    body=RevisionBody(),
     status=201,
     signed=signed_requests.CASE,
     refusals=CONTENT,
 )
 def revise(call: Call, case: UUID) -> WriteResult:
-    """Submit a further version of a case; `previous` is the digest of the previous one."""
-    handed_in = submission(call)
+    """Submit a further version of a case; `previous` is the digest of the previous one.
+
+    `change` says what it is: a correction alters or drops anything or loosens a marking, and names
+    the places in `pointers`; a tightening only raises markings; an addition only adds elements, or
+    entries to their histories. A milder word than the two versions show is refused. The version is
+    a draft until it is assessed and cleared; each holder then hears of a correction or tightening.
+    """
+    handed_in = replace(submission(call), change=_change(call.body["change"]))
     errors = []
     if handed_in.content["case"] != str(case):
         errors.append(("/content/case", "is not the case of the path"))
@@ -206,6 +228,11 @@ def revise(call: Call, case: UUID) -> WriteResult:
     if errors:
         raise ValidationFailed(errors)
     return cases.submit(call.ports, call.caller, call.key, handed_in)
+
+
+def _change(body: Mapping[str, Any]) -> VersionChange:
+    pointers = tuple(body.get("pointers", ()))
+    return VersionChange(ChangeKind(body["kind"]), body["reason_code"], body["reason"], pointers)
 
 
 def submission(call: Call) -> Submission:
@@ -290,6 +317,14 @@ def show(call: Call, case: UUID) -> CaseSummary:
     return cases.look_up(call.ports, call.caller, case)
 
 
+@endpoint(
+    "GET /cases/<uuid:case>/coverage", "case.read", "cases.read", "CaseCoverage", refusals=CONTENT
+)
+def cover(call: Call, case: UUID) -> CaseCoverage:
+    """List the holders of a case, their versions and what is owed; never its content."""
+    return coverage.coverage(call.ports, call.caller, case)
+
+
 @writes(
     "POST /cases/<uuid:case>/consultations",
     "case.consult",
@@ -305,7 +340,7 @@ def consult(call: Call, case: UUID) -> WriteResult:
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     """Who opens content, and why."""
-    return ConsultationRequest(body["by"], body["reason_code"], body["reason"])
+    return ConsultationRequest(body["by"], body["reason_code"], body["reason"], body.get("package"))
 
 
 _ADDRESSING = (

@@ -1,15 +1,27 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from marshmallow import fields
 
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
+from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.refusals import ConditionsMismatch, SecondPersonRequired
+from gateway.domain.refusals import (
+    ConditionsMismatch,
+    EditConflict,
+    InvalidDocument,
+    NotAddressable,
+    NothingToOffer,
+    SecondPersonRequired,
+    TooManyPreviews,
+    WrongState,
+)
+from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import (
     Attribution,
     EmbargoReason,
@@ -19,15 +31,16 @@ from gateway.domain.vocabulary import (
     Purpose,
     Urgency,
 )
-from gateway.exchange import handoffs
+from gateway.exchange import handoffs, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView
-from gateway.exchange.signed_requests import ANSWER
+from gateway.exchange.results import HandoffView, Preview
+from gateway.exchange.signed_requests import ANSWER, UPDATE
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
-from gateway.web.partners.cases import CONSULTATION_BODY, opening
+from gateway.web.partners.cases import ConsultationBody, opening
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
 
@@ -76,9 +89,13 @@ class HandoffsQuery(StrictSchema):
 
 
 def _body(kind: AnswerKind) -> StrictSchema:
-    """The body of an answer, after the table of its fields."""
+    """The body of an answer, after the table of its fields.
+
+    ``offer`` is the digest of the offer that it is about; a signed answer binds it by its claims.
+    """
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
-    return field.schema_of(f"{kind.name.title()}Body", {"by": field.staff(), **named})()
+    about = {"by": field.staff(), "offer": field.digest(required=False)}
+    return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
 
 
 _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
@@ -106,7 +123,10 @@ BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 def _answer(kind: AnswerKind) -> Endpoint:
     def view(call: Call, handoff: UUID) -> WriteResult:
         fields = dict(call.body)
-        asked = AnswerRequest(kind, fields.pop("by"), fields, call.signed)
+        by, offer = fields.pop("by"), fields.pop("offer", None)
+        if offer is not None and call.signed is not None:
+            raise InvalidDocument("a signed answer names its offer in 'offer_digest', in clear")
+        asked = AnswerRequest(kind, by, fields, call.signed, offer)
         return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
 
     view.__name__, view.__doc__ = kind.command, kind.about
@@ -124,18 +144,26 @@ def _answer(kind: AnswerKind) -> Endpoint:
 ANSWERING = tuple(map(_answer, PARTIES_ANSWERS))
 
 
+class PackageBody(ConsultationBody):
+    """A consultation of a handoff's newest package, or of an older one by its number."""
+
+    package = field.whole(1, 1000, required=False)
+
+
 @writes(
     "POST /handoffs/<uuid:handoff>/consultations",
     "case.consult",
     "handoffs.answer",
     "ContentPresentation",
-    body=CONSULTATION_BODY,
+    body=PackageBody(),
     refusals=CONTENT,
 )
 def consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
 
-    What is shown is decided each time, on today's markings and rights.
+    What is shown is decided each time, on today's rights. It is the newest package; an older one
+    needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
+    are those that bind today.
     """
     return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
@@ -152,6 +180,64 @@ def review(call: Call, handoff: UUID) -> WriteResult:
     """Review, as a second person, what was consulted in imminent danger before acceptance."""
     asked = ReviewRequest(call.body["by"], call.body.get("reason"))
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
+
+
+class UpdateBody(StrictSchema):
+    """What the next package has: without `digests` what the newest has, and all of `groups`."""
+
+    by = field.staff()
+    groups = field.several(field.word(GROUPS), required=False)
+    digests = field.several(field.digest(), required=False)
+    expires_at = field.moment(required=False)
+    note = field.free(300, required=False)
+
+
+UPDATE_BODY = UpdateBody()
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/updates",
+    "handoff.update",
+    "handoffs.offer",
+    "UpdateResult",
+    body=UPDATE_BODY,
+    status=201,
+    signed=UPDATE,
+    refusals=(*CONTENT, NotAddressable, NothingToOffer),
+)
+def update(call: Call, handoff: UUID) -> WriteResult:
+    """Send the case's newer version to a recipient, in the handoff that it has.
+
+    Recipient, mandate and purpose stay; the end may only come nearer. A correction or tightening
+    is shown at once where the handoff was accepted, an addition once it is acknowledged. An update
+    that the caller signed (`application/sd-jwt`) names the newest offer in `updates`.
+    """
+    wanted = replace(_update(call.body), signed=call.signed)
+    return updates.update(call.ports, call.caller, call.key, handoff, wanted)
+
+
+@endpoint(
+    "POST /handoffs/<uuid:handoff>/updates/preview",
+    "handoff.update",
+    "handoffs.offer",
+    "Preview",
+    body=UPDATE_BODY,
+    refusals=(*CONTENT, NotAddressable, NothingToOffer, WrongState, EditConflict, TooManyPreviews),
+)
+def preview_update(call: Call, handoff: UUID) -> Preview:
+    """Show what an update would give, and which offer it would update; nothing is kept."""
+    return updates.preview(call.ports, call.caller, handoff, _update(call.body))
+
+
+def _update(body: Mapping[str, Any]) -> UpdateRequest:
+    expires_at = body.get("expires_at")
+    return UpdateRequest(
+        by=body["by"],
+        groups=tuple(body.get("groups", ())),
+        digests=tuple(body.get("digests", ())),
+        expires_at=parse_timestamp(expires_at) if expires_at else None,
+        note=body.get("note"),
+    )
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())

@@ -25,6 +25,8 @@ from tests.founding import (
     OFMIN,
     START,
     accepted,
+    case_content,
+    correction,
     document_key,
     key_of,
 )
@@ -82,6 +84,21 @@ def _handoff(hotline: MemberClient, office: MemberClient, stage: Listening) -> s
     return handoff
 
 
+def _corrected(hotline: MemberClient, office: MemberClient, stage: Listening) -> str:
+    """A case that was accepted, then corrected, sent again and acknowledged."""
+    content = case_content(stage.gateway.new_id())
+    persons = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
+    first = hotline.submit(content, "intake-1", persons)
+    terms = {"purpose": ["identify_victim"], "competence": CSAM_FR, "groups": ["items"]}
+    handoff = str(hotline.offer(content["case"], "liaison-1", **terms).result["handoff"])
+    office.accept(office.handoff(handoff), "officer-1")
+    second = {**content, "version": 2, "previous": first.result["digest"], "urgency": "normal"}
+    hotline.revise(second, "intake-1", correction("/urgency"), persons)
+    hotline.update(handoff, "liaison-1")
+    office.answer("acknowledge", handoff, "officer-1")
+    return handoff
+
+
 def _receipt_file(one: receipt.Receipt) -> bytes:
     return json.dumps(receipt.to_json(one)).encode()
 
@@ -130,12 +147,14 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     )
     handoff = _handoff(hotline, office, stage)
     before = office.export(handoff, "officer-1", "kept evidence")
+    chain = office.export(_corrected(hotline, office, stage), "officer-1", "kept evidence")
     kid = KEYS[HOTLINE].kid
     stage.gateway.administer("key.revoke", HOTLINE, kid=kid, reason="lost")
     record = office.key_record(HOTLINE, kid)
     view = hotline.handoff(handoff)
     return {
         "signed-bundle.json": before,
+        "signed-chain-bundle.json": chain,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
         "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
         "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),
@@ -170,10 +189,14 @@ def _broken(files: dict[str, bytes]) -> dict[str, bytes]:
         json.loads(files[f"receipt-of-{name}.json"]) for name in ("originator", "recipient")
     )
     first = whole["receipts"][0]
-    head, payload, _ = whole["offer"].partition("~")[0].split(".")
-    signature = other["offer"].partition("~")[0].rpartition(".")[2]
+    (package,), (others,) = whole["packages"], other["packages"]
+    head, payload, _ = package["offer"].partition("~")[0].split(".")
+    signature = others["offer"].partition("~")[0].rpartition(".")[2]
+    forged = {**package, "offer": f"{head}.{payload}.{signature}~"}
+    chain = json.loads(files["signed-chain-bundle.json"])
     broken = {
-        "false-signature-bundle.json": {**whole, "offer": f"{head}.{payload}.{signature}~"},
+        "false-signature-bundle.json": {**whole, "packages": [forged]},
+        "false-chain-bundle.json": {**chain, "packages": chain["packages"][::-1]},
         "false-proof-receipt.json": {**own, "proof": first["proof"]},
         "false-detail-receipt.json": {**recipients, "disclosures": first["disclosures"]},
         "false-answer-bundle.json": {**whole, "answers": other["answers"]},

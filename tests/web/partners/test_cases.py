@@ -8,7 +8,7 @@ import pytest
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
 from tests.each import each
-from tests.founding import ABROAD, OFMIN, case_content
+from tests.founding import ABROAD, ADDITION, OFMIN, case_content
 from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
@@ -59,7 +59,8 @@ def test_a_further_version_follows_the_digest_of_the_one_before(line, hotline):
     first = submitted(hotline)
     changed = case_content(first["case"], version=2, previous=first["digest"])
     answer = hotline.post(
-        f"/cases/{first['case']}/versions", {"by": "intake-1", "content": changed}
+        f"/cases/{first['case']}/versions",
+        {"by": "intake-1", "content": changed, "change": ADDITION},
     )
     assert answer.status_code == 201
     assert answer.json["result"]["version"] == 2
@@ -74,7 +75,7 @@ def test_cases_takes_first_versions_alone(line, hotline):
 
 def test_versions_takes_no_first_version_and_no_other_case(line, hotline):
     other = line.gateway.new_id()
-    answer = hotline.post(f"/cases/{other}/versions", body(line))
+    answer = hotline.post(f"/cases/{other}/versions", {**body(line), "change": ADDITION})
     assert pointers(answer) == ["/content/case", "/content/version"]
 
 

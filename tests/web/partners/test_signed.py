@@ -17,7 +17,7 @@ from gateway.evidence.trust import TrustAnchors, open_document
 from gateway.evidence.verification import Code, verify
 from gateway.keys import jwk_set
 from tests.each import each
-from tests.founding import HOTLINE, ISSUER, OCRVP, OFMIN, case_content, offered
+from tests.founding import ADDITION, HOTLINE, ISSUER, OCRVP, OFMIN, case_content, offered
 from tests.signing import heading, signed_answer
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.tricks import (
@@ -74,11 +74,12 @@ def test_a_further_signed_version_follows_the_one_before(line, hotline):
     first = handed_in(hotline)
     path = f"/cases/{first['case']}/versions"
     second = case_content(first["case"], version=2, previous=first["digest"])
-    answer = send(hotline, path, case(line, content=second))
+    said = {"by": "intake-1", "change": ADDITION}
+    answer = send(hotline, path, case(line, content=second, persons=said))
     assert answer.status_code == 201, answer.text
     assert answer.json["result"]["version"] == 2
     third = case_content(first["case"], version=3, previous=first["digest"])
-    answer = send(hotline, path, case(line, content=third))
+    answer = send(hotline, path, case(line, content=third, persons=said))
     assert answer.json["type"].endswith("/problems/edit-conflict"), answer.text
 
 

@@ -79,11 +79,11 @@ def test_it_may_be_to_an_organisation(line, hotline, case):
 
 def test_it_names_exactly_what_policy_lets_through(line, hotline):
     """More would be a promise that nobody keeps, less another handoff than its package says."""
-    witness = {**case_content(line.gateway.new_id())["subjects"][0], "category": "other_witness"}
-    case = str(submitted(line.gateway, subjects=[witness]).result["case"])
-    shown = preview(hotline, case, to={"organisation": ABROAD}, groups=["items", "subjects"])
-    assert shown["withheld_groups"] == ["subjects"]
-    every = preview(hotline, case, groups=["items", "subjects"])["permitted_disclosures"]
+    siena = {**case_content(line.gateway.new_id())["references"][0], "scheme": "siena"}
+    case = str(submitted(line.gateway, references=[siena]).result["case"])
+    shown = preview(hotline, case, to={"organisation": ABROAD}, groups=["items", "references"])
+    assert shown["withheld_groups"] == ["references"]
+    every = preview(hotline, case, groups=["items", "references"])["permitted_disclosures"]
     routing = {one.digest for one in sd_jwt.parse(shown["routing"]).disclosures}
     less = [digest for digest in shown["permitted_disclosures"] if digest not in routing]
     before = line.gateway.size()

@@ -1,0 +1,244 @@
+"""What a further version of a case changes: an addition, a correction or a tightening.
+
+The kind is derived by comparing two versions by array and element id; what their author says may be
+stricter, never milder. Of several changes the strictest counts: what alters or drops anything, or
+loosens a marking, is a correction; what only raises markings a tightening; the rest an addition.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.case import (
+    ARRAYS,
+    CLEAR_MARKING,
+    MARKING_PROPERTIES,
+    PROPERTIES,
+    is_sealed,
+)
+from gateway.domain.marking import onward_rank, tlp_rank
+from gateway.domain.vocabulary import Attribution, PermittedActions
+
+
+class ChangeKind(StrEnum):
+    """What a version, or an update, is to the one before; in order of strictness."""
+
+    ADDITION = "addition"
+    TIGHTENING = "tightening"
+    CORRECTION = "correction"
+
+
+REASONS = (
+    "inaccurate",
+    "incomplete",
+    "unlawful",
+    "reclassified",
+    "reassessed",
+    "marking",
+    "retention",
+    "resealed",
+    "new_information",
+    "other",
+)
+"""Why a version is made: a code beside its text."""
+
+ANSWERED = frozenset({ChangeKind.CORRECTION, ChangeKind.TIGHTENING})
+"""The changes of which every holder hears, and that each acknowledges."""
+
+
+def strictest_change(kinds: Iterable[ChangeKind]) -> ChangeKind:
+    """The one of several changes that counts; an addition where there is none."""
+    return max((ChangeKind.ADDITION, *kinds), key=list(ChangeKind).index)
+
+
+@dataclass(frozen=True)
+class VersionChange:
+    """What the author of a version says that it changes, and why.
+
+    ``pointers`` are the places that a correction corrects, as `Revision` names them.
+    """
+
+    kind: ChangeKind
+    reason_code: str
+    reason: str
+    pointers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """That holders of older versions heard of a change: in which version, when, by which event.
+
+    ``event`` is the one that cleared the version.
+    """
+
+    originator: str
+    case: UUID
+    version: int
+    change: ChangeKind
+    at: datetime
+    event: UUID
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What differs between two versions of a case, by place.
+
+    A place is ``/items/<id>`` for an element, ``/urgency`` for a property and ``/marking/tlp`` for
+    a field of the marking.
+    """
+
+    changes: Mapping[str, ChangeKind]
+
+    @property
+    def kind(self) -> ChangeKind:
+        """The mildest that the version can be called."""
+        return strictest_change(self.changes.values())
+
+    def of_kind(self, *kinds: ChangeKind) -> frozenset[str]:
+        """The places that were changed so."""
+        return frozenset(place for place, kind in self.changes.items() if kind in kinds)
+
+    def touched(self, parts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The groups in which parts (name, element id or empty) were corrected or tightened.
+
+        A field of the marking that stands in clear touches everybody.
+        """
+        concerned = self.of_kind(*ANSWERED)
+        clear = {place_of(name) for name in CLEAR_MARKING}
+        groups = {
+            PROPERTIES.get(name, name)
+            for name, element in parts
+            if place_of(name, element) in concerned
+        }
+        return tuple(sorted(groups | ({"marking"} if clear & concerned else set())))
+
+    def label_errors(self, said: VersionChange) -> tuple[tuple[str, str], ...]:
+        """What is wrong with how the author calls the version, by JSON pointer."""
+        if said.kind is not strictest_change((said.kind, self.kind)):
+            where = ", ".join(sorted(self.of_kind(self.kind)))
+            return (("/change/kind", f"must be {self.kind}: the version changes {where}"),)
+        if said.kind is not ChangeKind.CORRECTION:
+            unwanted = "is for a correction only: leave it out"
+            return (("/change/pointers", unwanted),) if said.pointers else ()
+        missing = self.of_kind(ChangeKind.CORRECTION) - set(said.pointers)
+        beyond = set(said.pointers) - self.changes.keys()
+        if missing or not said.pointers:
+            named = ", ".join(sorted(missing)) or "at least one place that the version changes"
+            return (("/change/pointers", f"must name what is corrected: {named}"),)
+        if beyond:
+            return (("/change/pointers", f"has not changed: {', '.join(sorted(beyond))}"),)
+        return ()
+
+
+def place_of(name: str, element: str = "") -> str:
+    """The place of a property, of a field of the marking, or of an element of an array."""
+    if name in CLEAR_MARKING or name in MARKING_PROPERTIES:
+        return f"/marking/{name}"
+    return f"/{name}/{element}" if element else f"/{name}"
+
+
+def _actions_rank(word: str) -> int:
+    """The place of what a recipient may do in the order from nothing to most."""
+    return [*map(str, PermittedActions)].index(word)
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
+    """What differs between two versions of one case, given as the profile's JSON."""
+    found: dict[str, ChangeKind | None] = {}
+    old, new = before["marking"], after["marking"]
+    for name in (*CLEAR_MARKING, *MARKING_PROPERTIES):
+        found[place_of(name)] = _marking_change(name, old.get(name), new.get(name))
+    for name in PROPERTIES:
+        if name not in MARKING_PROPERTIES:
+            found[place_of(name)] = _property_change(before.get(name), after.get(name))
+    for array in ARRAYS:
+        was = {one["id"]: one for one in before.get(array, ())}
+        now = {one["id"]: one for one in after.get(array, ())}
+        for element in {**was, **now}:
+            change = _element_change(was.get(element), now.get(element))
+            found[place_of(array, element)] = change
+    return Revision({place: kind for place, kind in found.items() if kind is not None})
+
+
+_HISTORIES = ("hosting", "online")
+"""Arrays of an item to which a later check adds an entry."""
+
+
+def _property_change(before: Any, after: Any) -> ChangeKind | None:
+    if before == after:
+        return None
+    return ChangeKind.ADDITION if before is None else ChangeKind.CORRECTION
+
+
+def _marking_change(name: str, before: Any, after: Any) -> ChangeKind | None:
+    if (before or None) == (after or None):
+        return None
+    if name not in _RAISED:
+        return _property_change(before or None, after or None)
+    return ChangeKind.TIGHTENING if _RAISED[name](before, after) else ChangeKind.CORRECTION
+
+
+def _hides_more(before: str, after: str) -> bool:
+    """Whether a rule of attribution is the stricter one."""
+    order = [*map(str, Attribution)]
+    return order.index(after) > order.index(before)
+
+
+def _prolonged(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
+    """Whether an embargo begins, or holds the same longer."""
+    if not before or not after:
+        return not before
+    until = {"until": before["until"]}
+    return {**after, **until} == before and after["until"] >= before["until"]
+
+
+_RAISED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "tlp": lambda before, after: tlp_rank(after) > tlp_rank(before),
+    "handling": lambda before, after: set(after or ()) >= set(before or ()),
+    "onward": lambda before, after: onward_rank(after) > onward_rank(before),
+    "permitted_actions": lambda before, after: _actions_rank(after) < _actions_rank(before),
+    "purpose": lambda before, after: set(after) <= set(before),
+    "erase_on": lambda *_: False,  # a later day only: it keeps longer what was to go
+    "release_to": lambda before, after: bool(after) and (not before or set(after) <= set(before)),
+    "embargo": _prolonged,
+    "national": lambda before, _: not before,
+    "handling_note": lambda before, _: not before,
+    "attribution": lambda before, after: bool(after) and (not before or _hides_more(before, after)),
+    "force": lambda before, after: {**(after or {}), **(before or {})} == after,
+}
+"""Whether a field of the marking, which changed, was only made stricter."""
+
+
+def _element_change(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> ChangeKind | None:
+    if before == after:
+        return None
+    if before is None:
+        return ChangeKind.ADDITION
+    if after is None or is_sealed(before) or is_sealed(after):
+        return ChangeKind.CORRECTION
+    apart = {"marking", *_HISTORIES}
+    if _without(before, apart) != _without(after, apart):
+        return ChangeKind.CORRECTION
+    for history in _HISTORIES:
+        if not all(entry in after.get(history, ()) for entry in before.get(history, ())):
+            return ChangeKind.CORRECTION
+    return _element_marking_change(before.get("marking") or {}, after.get("marking") or {})
+
+
+def _element_marking_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> ChangeKind:
+    """An element's own marking adds to that of its case; without a change of it a history grew."""
+    if before == after:
+        return ChangeKind.ADDITION
+    ranks = [tlp_rank(one["tlp"]) if "tlp" in one else -1 for one in (before, after)]
+    more_handling = set(after.get("handling", ())) >= set(before.get("handling", ()))
+    raised = ranks[0] <= ranks[1] and more_handling
+    return ChangeKind.TIGHTENING if raised else ChangeKind.CORRECTION
+
+
+def _without(part: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name not in names}

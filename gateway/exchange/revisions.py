@@ -1,0 +1,114 @@
+"""Further versions of a case: what they may change, and who hears of it once they are cleared."""
+
+from datetime import timedelta
+
+from gateway.domain.answers import UPDATABLE
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.case import Case, CaseState, case_from_claims
+from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
+from gateway.domain.handoff import Handoff, HandoffState
+from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.domain.revision import (
+    ANSWERED,
+    Announcement,
+    ChangeKind,
+    VersionChange,
+    compare,
+    strictest_change,
+)
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence import sd_jwt
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
+from gateway.kernel.values import CaseVersion
+
+
+def check_change(
+    context: RequestContext, earlier: Case, following: VerifiedSdJwt, said: VersionChange
+) -> None:
+    """Whether a version is what its author says, and takes the case from nobody that holds it.
+
+    Raises ValidationFailed, and WrongState where an addition would open a closed case again.
+    """
+    before = _read(context, earlier.digest)
+    after = case_from_claims(following.content)
+    errors = list(compare(case_from_claims(before.content), after).label_errors(said))
+    listed = after["marking"].get("release_to") or ()
+    held = {one.recipient for one in holders(context, earlier)}
+    if left_out := sorted(held - set(listed)) if listed else []:
+        why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
+        errors.append(("/content/marking/release_to", why))
+    if errors:
+        raise ValidationFailed(tuple(errors))
+    if earlier.state is CaseState.CLOSED and said.kind is ChangeKind.ADDITION:
+        raise WrongState("a closed case takes corrections and tightenings, no additions")
+
+
+def holders(context: RequestContext, case: Case) -> list[Handoff]:
+    """The handoffs of a case whose recipients hold it, wherever these handoffs are now."""
+    found = context.work.handoffs.of_case(case.originator, case.id)
+    return [one for one in found if one.is_held and one.state is not HandoffState.LAPSED]
+
+
+def announce_change(context: RequestContext, case: Case, version: CaseVersion) -> None:
+    """Let each holder hear of the version that this transaction cleared; additions are no news.
+
+    Of the versions since the last one that was announced the strictest change counts: a draft that
+    was replaced is announced with what replaced it. Each event names the groups touched, of those
+    that the holder was offered.
+    """
+    last = context.work.cases.announced(case.originator, case.id)
+    since = context.work.cases.changes(case.originator, case.id, last.version if last else 0)
+    change = strictest_change(since)
+    if change not in ANSWERED:
+        return
+    context.work.cases.announce(
+        Announcement(case.originator, case.id, case.version, change, context.now, context.event)
+    )
+    about, now = context.about, sd_jwt.read_stored(version.document)
+    older: dict[str, VerifiedSdJwt] = {}
+    for one in holders(context, case):
+        if one.case_digest not in older:
+            older[one.case_digest] = _read(context, one.case_digest)
+        touched = touched_groups(one, older[one.case_digest], now)
+        both = frozenset({one.originator, one.recipient})
+        context.about = EventSubject(one.id, one.case_digest)
+        context.record(
+            (Party(one.originator, "originator"), Party(one.recipient, "recipient")),
+            EventDetail("change", str(change), both),
+            *([EventDetail("groups", touched, both)] if touched else []),
+            action="handoff.announce_change",
+            event=context.ports.new_id(),
+        )
+        if touched:
+            _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
+    context.about = about
+
+
+def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
+    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
+    updatable = holder.state in UPDATABLE
+    kind = DutyKind.UPDATE if updatable else DutyKind.ACKNOWLEDGEMENT
+    due = (update_due_at if updatable else acknowledgement_due_at)(term, context.now)
+    owed = context.work.duties.of(holder.id, open_only=True)
+    if all(one.kind is not kind for one in owed):
+        context.work.duties.add(begin(holder, kind, context.event, context.now, due))
+
+
+def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:
+    """The groups in which a newer version corrects or tightens what a handoff's package gives of
+    the version ``was``."""
+    revision = compare(case_from_claims(was.content), case_from_claims(now.content))
+    return revision.touched(
+        identity(part) for part in was.placed if part.digest in handoff.permitted_disclosures
+    )
+
+
+def identity(part: DisclosedValue) -> tuple[str, str]:
+    """What a part is in every version of its case: its name, and the id of an element."""
+    return part.name, part.value["id"] if part.in_array else ""
+
+
+def _read(context: RequestContext, digest: str) -> VerifiedSdJwt:
+    version = context.work.cases.version(digest)
+    return deny_as_not_found() if version is None else sd_jwt.read_stored(version.document)

@@ -1,0 +1,354 @@
+"""Updates: the next package of a handoff, of a newer version of its case.
+
+An update is an offer in the same handoff: to the same recipient, by the same mandate, for the same
+purposes. It names the offer that it updates, so that a handoff has one history.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import answers
+from gateway.domain.case import ROUTING_FIELDS, Case
+from gateway.domain.decision import handoff_entity
+from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
+from gateway.domain.handoff import (
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+)
+from gateway.domain.organisation import transfer_tool
+from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
+from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
+from gateway.exchange.cases import conditions_digest, elements, find
+from gateway.exchange.offers import (
+    PREVIEWED,
+    OfferRequest,
+    PreparedOffer,
+    SelectionInputs,
+    authorize_offer,
+    by_country,
+    conditions_of,
+    previewed,
+    record_offer,
+    select_parts,
+    sign_offer,
+    spend_preview,
+)
+from gateway.exchange.results import Preview, UpdateResult
+from gateway.exchange.revisions import identity
+from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    prepare,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+
+
+@dataclass(frozen=True)
+class UpdateRequest:
+    """What an originator sends in a handoff that is there.
+
+    Without ``digests`` it is what the newest package has, as it is now; ``groups`` add all that is
+    in them now. ``digests`` name the parts one by one instead. ``expires_at`` may only shorten.
+    ``signed`` is the update itself, where its author signed it; its list is then ``digests``.
+    """
+
+    by: str
+    groups: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    note: str | None = None
+    signed: VerifiedRequest | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        own = {} if self.signed is None else {"signed": True}
+        return {
+            **own,
+            "groups": list(self.groups),
+            "digests": list(self.digests),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class _PreparedUpdate:
+    """An update as read and decided before the transaction that makes it."""
+
+    handoff: Handoff
+    change: ChangeKind
+    terms: OfferRequest
+    offer: PreparedOffer
+
+
+def stale(handoff: Handoff) -> EditConflict:
+    """Who answers or updates an older offer than the newest has not read what it is about."""
+    return EditConflict(
+        f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
+        "read it, then answer that one"
+    )
+
+
+def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
+    """What an update would give; nothing is kept. Raises TooManyPreviews."""
+    spend_preview(ports, caller)
+    request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
+    found = read(ports, caller, request, partial(_prepare, handoff, wanted, PREVIEWED))
+    shown = previewed(found.terms, found.offer)
+    return replace(shown, updates=found.handoff.offer_digest, change=str(found.change))
+
+
+def update(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: UpdateRequest
+) -> WriteResult:
+    """Send the next package of a handoff: the case's current version, once it is cleared.
+
+    Raises WrongState (not cleared, no newer version, a handoff that takes none), EditConflict (it
+    updates an older offer than the newest), ValidationFailed, NothingToOffer, InvalidDocument, and
+    the policy's denials.
+    """
+    content = {"handoff": str(handoff), **wanted.asked()}
+    request = ActionRequest("handoff.update", wanted.by, key, content)
+    word = assurance(wanted.signed)
+    draft = prepare(ports, caller, request, partial(_prepare, handoff, wanted, word))
+    act = None
+    if draft is not None:
+        if wanted.signed is not None:
+            document = wanted.signed.document
+        else:
+            named = {"updates": draft.handoff.offer_digest, "change": draft.change}
+            document = sign_offer(ports, caller, draft.terms, draft.offer, **named)
+        act = partial(_update, wanted, draft, document)
+    return transact(ports, caller, request, act, _updated_again)
+
+
+def _prepare(
+    handoff: UUID, wanted: UpdateRequest, word: str, context: RequestContext
+) -> _PreparedUpdate:
+    found = _own(context, handoff)
+    case, version = find(context, found.case)
+    if version.version <= found.case_version:
+        raise WrongState(f"the handoff has version {found.case_version}, and there is no newer one")
+    answers.update(found, ChangeKind.ADDITION, context.now)  # whether it takes one at all
+    since = context.work.cases.changes(found.originator, found.case, found.case_version)
+    change = strictest_change(since)
+    if wanted.signed is not None:
+        _check_signed_terms(wanted.signed, found, change)
+    verified = sd_jwt.read_stored(version.document)
+    terms = _terms(context, found, verified, wanted)
+    inputs = _inputs(context, found, case, verified, terms, word=word)
+    draft = select_parts(context, terms, version, verified, inputs)
+    return _PreparedUpdate(found, change, terms, draft)
+
+
+def _own(context: RequestContext, handoff: UUID) -> Handoff:
+    """The caller's own handoff, once policy lets it be updated."""
+    found = context.work.handoffs.get(handoff)
+    if found is None or found.originator != context.caller.organisation:
+        deny_as_not_found()
+    context.about = EventSubject(found.id, found.case_digest)
+    recipient = context.entity(context.require(found.recipient))
+    authorize(context, handoff_entity(found, context.entity(), recipient))
+    return found
+
+
+def _check_signed_terms(signed: VerifiedRequest, found: Handoff, change: ChangeKind) -> None:
+    """A signed update repeats the handoff's terms, and names its newest offer."""
+    offer = handoff_documents.read_offer(signed.verified)
+    if offer.updates != found.offer_digest:
+        raise stale(found)
+    address = found.address
+    event = None if address.mandate_event is None else str(address.mandate_event)
+    told = (offer.handoff, offer.recipient, offer.competence, offer.mandate_event, offer.purpose)
+    same = (found.id, address.organisation, address.competence, event, found.purpose)
+    if told != same or offer.change is not change:
+        raise InvalidDocument(
+            "an update repeats the handoff, its recipient, mandate and purposes, and says what it "
+            "is to the offer before: preview it, and sign what the preview shows"
+        )
+    if found.expires_at is not None and offer.expires_at is None:
+        raise InvalidDocument("an update repeats the end of its handoff, or shortens it")
+
+
+def _terms(
+    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+) -> OfferRequest:
+    """The update as an offer of the parts that it selects.
+
+    The reason why items of uncertain country are for this recipient is that of the offer (R8).
+    """
+    end = wanted.expires_at or found.expires_at
+    if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
+        raise ValidationFailed((("/expires_at", "may only shorten the handoff"),))
+    offer = context.work.handoffs.offer(found.id, 1) or deny_as_not_found()
+    said = sd_jwt.read_stored(offer.document).content
+    return OfferRequest(
+        handoff=found.id,
+        by=wanted.by,
+        purpose=found.purpose,
+        organisation=found.recipient,
+        competence=found.address.competence,
+        digests=_selected(context, found, now, wanted),
+        expires_at=end,
+        note=wanted.note,
+        country_reason=said.get("country_reason"),
+        signed=wanted.signed,
+    )
+
+
+def _selected(
+    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+) -> tuple[str, ...]:
+    """The digests that are selected of the new version, in groups that were offered, and accepted
+    where only some were."""
+    earlier = context.work.cases.version(found.case_digest)
+    if earlier is None:
+        deny_as_not_found()
+    before, parts = sd_jwt.read_stored(earlier.document), elements(now, context.organisation)
+    given = [p for p in before.placed if p.digest in found.permitted_disclosures]
+    old = elements(before, context.organisation)
+    groups = {old[p.digest].group for p in given}
+    taken = groups if found.accepted_groups is None else set(found.accepted_groups)
+    same = {identity(part) for part in given}
+    digests = set(wanted.digests) or {
+        p.digest for p in now.placed if identity(p) in same and parts[p.digest].group in taken
+    }
+    digests |= {digest for digest, part in parts.items() if part.group in wanted.groups}
+    beyond = {
+        part.group
+        for digest, part in parts.items()
+        if digest in digests and part.name not in ROUTING_FIELDS and part.group not in taken
+    }
+    if beyond:
+        where, named = "/digests" if wanted.digests else "/groups", ", ".join(sorted(beyond))
+        raise ValidationFailed(
+            ((where, f"{named} was not offered and accepted in this handoff: make a new offer"),)
+        )
+    return tuple(sorted(digests))
+
+
+def _inputs(
+    context: RequestContext,
+    found: Handoff,
+    case: Case,
+    verified: VerifiedSdJwt,
+    terms: OfferRequest,
+    *,
+    word: str,
+) -> SelectionInputs:
+    recipient, day = context.require(found.recipient), context.today.day
+    return SelectionInputs(
+        case,
+        context.entity(),
+        context.entity(recipient),
+        found.address,
+        word,
+        by_country(context, verified, terms, recipient, day),
+        transfer_tool(recipient, day),
+    )
+
+
+def _update(
+    wanted: UpdateRequest, draft: _PreparedUpdate, document: SdJwt, context: RequestContext
+) -> UpdateResult:
+    check_signed(context, wanted.signed)
+    found = _own(context, draft.handoff.id)
+    own_rules = context.rules
+    if found.offer_digest != draft.handoff.offer_digest:
+        raise stale(found)
+    case, _ = find(context, found.case, draft.offer.version)
+    version, verified = draft.offer.version, draft.offer.verified
+    word = assurance(wanted.signed)
+    inputs = _inputs(context, found, case, verified, draft.terms, word=word)
+    if inputs != draft.offer.inputs:
+        raise EditConflict("the case, the registry or the recipient has changed: send it again")
+    authorize_offer(context, verified, version, draft.terms, inputs)
+    context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
+    permitted = draft.offer.permitted_disclosures
+    due = acknowledgement_due_at(_term(context, verified), context.now)
+    moved = answers.update(found, draft.change, due)
+    moved = replace(
+        moved,
+        case_version=version.version,
+        case_digest=version.digest,
+        permitted_disclosures=frozenset(permitted),
+        package_digest=handoff_documents.package_digest(permitted),
+        offer_digest=document.digest,
+        conditions_digest=conditions_digest(
+            context.ports, version.digest, conditions_of(draft.terms, draft.offer)
+        ),
+        transfer_tool=inputs.transfer_tool,
+        expires_at=draft.terms.expires_at,
+        held_under=version.digest if moved.held == moved.package else moved.held_under,
+    )
+    stored = HandoffAnswer(
+        handoff=moved.id,
+        sequence=moved.sequence,
+        move=HandoffAction.UPDATE,
+        state=moved.state,
+        author=moved.originator,
+        at=context.now,
+        document=document.compact(),
+        event=context.event,
+    )
+    context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, moved.id, HandoffAction.UPDATE, context.now)
+    if moved.acknowledge_by is not None and found.acknowledge_by is None:
+        kind = DutyKind.ACKNOWLEDGEMENT
+        context.work.duties.add(begin(moved, kind, context.event, context.now, due))
+    record_offer(context, moved, draft.terms, document)
+    return _updated(context, stored, moved.package, version)
+
+
+def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
+    stored = context.work.handoffs.answer_of(logged.event.id)
+    if stored is None:
+        deny_as_not_found()
+    offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
+    version = context.work.cases.version(offer.case_digest)
+    if version is None:
+        deny_as_not_found()
+    made = context.work.handoffs.answers(stored.handoff)
+    number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
+    return _updated(context, stored, number, version)
+
+
+def _term(context: RequestContext, verified: VerifiedSdJwt) -> timedelta:
+    return context.ports.due[Urgency(verified.content["urgency"])]
+
+
+def _updated(
+    context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
+) -> UpdateResult:
+    offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
+    owed = stored.state is not HandoffState.OFFERED and offer.change in ANSWERED
+    verified = sd_jwt.read_stored(version.document)
+    due = acknowledgement_due_at(_term(context, verified), stored.at)
+    return UpdateResult(
+        handoff=stored.handoff,
+        state=stored.state,
+        package=package,
+        change=str(offer.change),
+        case=version.case,
+        version=version.version,
+        offer=stored.document,
+        permitted_disclosures=sorted(offer.disclosures),
+        acknowledge_by=due if owed else None,
+    )

@@ -1,0 +1,601 @@
+"""Updates: a handoff's chain of packages, who hears of a change, and what is owed after it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.domain.handoff import HandoffState
+from gateway.domain.refusals import (
+    CaseErased,
+    EditConflict,
+    Refusal,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
+from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.updates import UpdateRequest
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import RecordedRefusal, WriteResult
+from tests import answers
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    Founded,
+    accepted,
+    acknowledged,
+    caller,
+    check_log,
+    conditions_of,
+    consulted,
+    element_id,
+    founded,
+    offer_of,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
+
+OLDER = ConsultationRequest("officer-1", "superseded_package", "what we were told before", 1)
+
+
+@pytest.fixture
+def gateway() -> Founded:
+    return founded()
+
+
+def items(*values: str) -> list[dict[str, Any]]:
+    """The items of the founding case, with other addresses; more than two are new ones."""
+    named = [element_id("url"), element_id("host"), element_id("match")]
+    kinds = ["url", "host", "url"]
+    return [
+        {"id": name, "kind": kind, "value": value}
+        for name, kind, value in zip(named, kinds, values, strict=False)
+    ]
+
+
+FIRST = items("https://content.example.org/page", "content.example.org")
+CORRECTED = items("https://content.example.org/other", "content.example.org")
+ADDED = items(
+    "https://content.example.org/page", "content.example.org", "https://content.example.org/third"
+)
+
+
+def held(gateway: Founded, **offer: Any) -> tuple[WriteResult, UUID]:
+    """A case that OFMIN has accepted."""
+    case = submitted(gateway, items=FIRST)
+    return case, accepted(gateway, offered(gateway, case, **offer))
+
+
+def view(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> Any:
+    return to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+
+
+def shown(written: WriteResult) -> Any:
+    """The content that a consultation showed."""
+    return sd_jwt.read_unverified(written.result["presentation"]).content
+
+
+def values(written: WriteResult) -> list[str]:
+    return [item["value"] for item in shown(written)["items"]]
+
+
+def events(gateway: Founded, typ: str) -> list[dict[str, Any]]:
+    return [one for one in check_log(gateway) if one["type"] == typ]
+
+
+def covered(gateway: Founded, case: WriteResult) -> Any:
+    found = to_json(coverage.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
+    (line,) = found["handoffs"]
+    return line
+
+
+# --- who hears, and of what ----------------------------------------------------------------------
+
+
+def test_a_holder_hears_of_a_correction_once_it_is_cleared(gateway):
+    case, handoff = held(gateway)
+    second = revised(gateway, case, items=CORRECTED, clearance=None)
+    assert not events(gateway, "handoff.change_announced")
+    assert "superseded" not in view(gateway, handoff)
+    at = UUID(case.result["case"])
+    for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
+        gateway.do(step, caller(HOTLINE), gateway.key(), at, CaseStepRequest(by))
+    (told,) = events(gateway, "handoff.change_announced")
+    assert told["handoff"] == str(handoff)
+    assert view(gateway, handoff)["superseded"]["version"] == second.result["version"]
+    assert consulted(gateway, handoff).result["superseded"]["change"] == "correction"
+
+
+def test_an_addition_is_news_to_nobody(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=ADDED)
+    assert not events(gateway, "handoff.change_announced")
+    assert "superseded" not in view(gateway, handoff)
+
+
+def test_who_never_accepted_hears_of_no_correction(gateway):
+    case = submitted(gateway, items=FIRST)
+    offered(gateway, case)
+    revised(gateway, case, items=CORRECTED)
+    assert not events(gateway, "handoff.change_announced")
+
+
+def test_a_correction_in_a_draft_that_was_replaced_is_announced_with_what_replaced_it(gateway):
+    case, handoff = held(gateway)
+    draft = revised(gateway, case, items=CORRECTED, clearance=None)
+    more = [*CORRECTED, ADDED[2]]
+    third = revised(gateway, draft, items=more)
+    assert view(gateway, handoff)["superseded"] == {
+        "change": "correction",
+        "version": third.result["version"],
+        "at": view(gateway, handoff)["superseded"]["at"],
+    }
+
+
+def test_a_version_is_revised_and_not_submitted_again(gateway):
+    case, _ = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    (told,) = events(gateway, "case.revised")
+    assert told["operation"] == "alteration"
+
+
+def test_a_version_that_leaves_out_a_holder_is_refused(gateway):
+    case, _ = held(gateway)
+    with pytest.raises(ValidationFailed) as refused:
+        revised(gateway, case, items=FIRST, marking={"release_to": [ABROAD]})
+    assert refused.value.errors[0][0] == "/content/marking/release_to"
+    revised(gateway, case, items=FIRST, marking={"release_to": [ABROAD, OFMIN]})
+
+
+@pytest.mark.parametrize("kind", ["addition", "tightening"])
+def test_a_correction_is_called_nothing_milder(gateway, kind):
+    case, _ = held(gateway)
+    said = VersionChange(ChangeKind(kind), "other", "nothing much")
+    with pytest.raises(ValidationFailed) as refused:
+        revised(gateway, case, items=CORRECTED, change=said)
+    assert refused.value.errors[0][0] == "/change/kind"
+
+
+# --- the next package ----------------------------------------------------------------------------
+
+
+def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    written = updated(gateway, handoff)
+    assert (written.result["package"], written.result["change"]) == (2, "correction")
+    found = consulted(gateway, handoff)
+    assert found.result["package"] == 2
+    assert "superseded" not in found.result
+    assert values(found) == [one["value"] for one in CORRECTED]
+    assert view(gateway, handoff)["acknowledge_by"] == written.result["acknowledge_by"]
+    acknowledged(gateway, handoff)
+    assert view(gateway, handoff)["acknowledge_by"] is None
+
+
+def test_an_addition_is_shown_once_it_is_acknowledged(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=ADDED)
+    written = updated(gateway, handoff, groups=("items",))
+    assert written.result["change"] == "addition"
+    assert len(values(consulted(gateway, handoff))) == 2
+    newest = ConsultationRequest("officer-1", "investigation", "the third", 2)
+    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, newest)
+    assert isinstance(refused.refusal, WrongState)
+    acknowledged(gateway, handoff)
+    assert len(values(consulted(gateway, handoff))) == 3
+
+
+def test_an_update_gives_what_was_given_and_new_parts_only_where_they_are_named(gateway):
+    case = submitted(gateway, items=FIRST)
+    one = sd_jwt.read_own(sd_jwt.parse(case.result["document"])).placed
+    only = next(p.digest for p in one if p.in_array and p.value["id"] == element_id("url"))
+    handoff = accepted(gateway, offered(gateway, case, groups=(), digests=(only,)))
+    revised(gateway, case, items=[*CORRECTED, ADDED[2]])
+    updated(gateway, handoff)
+    assert values(consulted(gateway, handoff)) == [CORRECTED[0]["value"]]
+
+
+def test_an_update_gives_no_group_that_was_not_accepted(gateway):
+    case = submitted(gateway, items=FIRST)
+    handoff = accepted(gateway, offered(gateway, case), groups=("items",))
+    revised(gateway, case, items=CORRECTED)
+    with pytest.raises(ValidationFailed) as refused:
+        updated(gateway, handoff, groups=("statements",))
+    assert refused.value.errors[0][0] == "/groups"
+    updated(gateway, handoff)
+    assert not shown(consulted(gateway, handoff)).get("statements")
+
+
+def test_an_older_package_stays_readable_as_what_it_is(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    old = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OLDER)
+    assert values(old) == [one["value"] for one in FIRST]
+    assert (old.result["package"], old.result["superseded"]["change"]) == (1, "correction")
+
+
+@pytest.mark.parametrize(
+    ("code", "package"),
+    [("investigation", 1), ("superseded_package", 2), ("superseded_package", None)],
+)
+def test_the_reason_code_says_whether_a_package_is_superseded(gateway, code, package):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    asked = ConsultationRequest("officer-1", code, "why not", package)
+    with pytest.raises(ValidationFailed):
+        gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, asked)
+
+
+def test_a_closed_handoff_takes_the_next_package(gateway):
+    case, handoff = held(gateway)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    acknowledged(gateway, handoff)
+    assert gateway.handoff(handoff).state is HandoffState.CLOSED
+    assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
+
+
+@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
+@pytest.mark.parametrize("before", ["offered", "accepted"])
+def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement(
+    gateway, end, before
+):
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    handoff = accepted(gateway, offer) if before == "accepted" else UUID(offer.result["handoff"])
+    by = HOTLINE if end is answers.withdraw else OFMIN
+    gateway.do(end, caller(by), gateway.key(), handoff, answers.said("officer-1", "not ours"))
+    revised(gateway, case, items=CORRECTED)
+    refused = gateway.refusal(
+        updates.update, caller(HOTLINE), gateway.key(), handoff, UpdateRequest("liaison-1")
+    )
+    assert isinstance(refused.refusal, WrongState)
+    line = covered(gateway, case)
+    assert line["announced_only"] is line["holds"] is (before == "accepted")
+    if before == "accepted":
+        assert line["owed"]["what"] == "acknowledgement"
+        acknowledged(gateway, handoff)
+        assert covered(gateway, case)["owed"] is None
+    else:
+        said = answers.said("officer-1")
+        refused = gateway.refusal(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
+        assert isinstance(refused.refusal, WrongState)
+
+
+@pytest.mark.parametrize("state", ["draft", "unchanged"])
+def test_only_a_newer_cleared_version_is_sent(gateway, state):
+    case, handoff = held(gateway)
+    if state == "draft":
+        revised(gateway, case, items=CORRECTED, clearance=None)
+    refused = gateway.refusal(
+        updates.update, caller(HOTLINE), gateway.key(), handoff, UpdateRequest("liaison-1")
+    )
+    assert isinstance(refused.refusal, WrongState)
+
+
+def test_an_update_only_shortens_the_end(gateway):
+    end = gateway.clock() + timedelta(days=30)
+    case, handoff = held(gateway, expires_at=end)
+    revised(gateway, case, items=CORRECTED)
+    with pytest.raises(ValidationFailed):
+        updated(gateway, handoff, expires_at=end + timedelta(days=1))
+    sooner = end - timedelta(days=1)
+    updated(gateway, handoff, expires_at=sooner)
+    assert gateway.handoff(handoff).expires_at == sooner
+
+
+def test_nobody_else_updates_a_handoff(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    for other in (OFMIN, ABROAD):
+        gateway.refusal(
+            updates.update, caller(other), gateway.key(), handoff, UpdateRequest("liaison-1")
+        )
+
+
+def test_a_recipient_that_policy_lets_have_nothing_keeps_the_announcement(gateway):
+    case, handoff = held(gateway)
+    gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
+    revised(gateway, case, items=CORRECTED)
+    refused = gateway.refusal(
+        updates.update, caller(HOTLINE), gateway.key(), handoff, UpdateRequest("liaison-1")
+    )
+    assert isinstance(refused.refusal, Refusal)
+    assert len(events(gateway, "handoff.change_announced")) == 1
+    assert covered(gateway, case)["owed"]["what"] == "update"
+
+
+def test_a_retry_of_an_update_gets_the_first_result(gateway):
+    case, handoff = held(gateway)
+    second = revised(gateway, case, items=CORRECTED)
+    key, asked = gateway.key(), UpdateRequest("liaison-1")
+    first = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
+    revised(gateway, second, items=FIRST)
+    updated(gateway, handoff)
+    again = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
+    assert again.result == first.result
+
+
+def test_a_retry_of_an_offer_gets_the_first_result_after_an_update(gateway):
+    case = submitted(gateway, items=FIRST)
+
+    key, asked = gateway.key(), offer_of(gateway)
+    at = UUID(case.result["case"])
+    first = gateway.do(offers.offer, caller(HOTLINE), key, at, asked)
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, UUID(first.result["handoff"]))
+    again = gateway.do(offers.offer, caller(HOTLINE), key, at, asked)
+    assert again.result == first.result
+
+
+def test_a_preview_of_an_update_says_what_it_would_be(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    before = gateway.size()
+    found = updates.preview(gateway.ports, caller(HOTLINE), handoff, UpdateRequest("liaison-1"))
+    assert gateway.size() == before
+    newest = gateway.handoff(handoff).offer_digest
+    assert (found.updates, found.change) == (newest, "correction")
+    written = updated(gateway, handoff)
+    assert written.result["permitted_disclosures"] == sorted(found.permitted_disclosures)
+
+
+def test_an_update_is_an_offer_that_names_the_one_it_updates(gateway):
+    case, handoff = held(gateway)
+    before = gateway.handoff(handoff)
+    revised(gateway, case, items=CORRECTED)
+    written = updated(gateway, handoff)
+    offer = handoff_documents.read_offer(sd_jwt.read_unverified(written.result["offer"]))
+    assert (offer.updates, offer.change) == (before.offer_digest, ChangeKind.CORRECTION)
+    assert (offer.handoff, offer.recipient, offer.purpose) == (handoff, OFMIN, before.purpose)
+
+
+# --- an update that meets an answer --------------------------------------------------------------
+
+
+def test_an_update_before_the_acceptance_is_the_package_to_accept(gateway):
+    case = submitted(gateway, items=FIRST)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    conditions = conditions_of(gateway, handoff, OFMIN)
+    older = gateway.handoff(handoff).offer_digest
+    revised(gateway, case, items=CORRECTED)
+    assert updated(gateway, handoff).result["acknowledge_by"] is None
+    newest = gateway.handoff(handoff).offer_digest
+    for named in (None, older):
+        said = answers.said("officer-1", conditions=conditions, offer=named)
+        with pytest.raises(EditConflict, match=newest):
+            gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
+    accepted_newest = answers.said("officer-1", conditions=conditions, offer=newest)
+    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, accepted_newest)
+    assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
+
+
+def test_an_answer_that_names_an_older_offer_is_stale(gateway):
+    case, handoff = held(gateway)
+    older = gateway.handoff(handoff).offer_digest
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    said = answers.said("officer-1", offer=older)
+    with pytest.raises(EditConflict):
+        gateway.do(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
+
+
+def test_an_acknowledgement_needs_an_update(gateway):
+    _, handoff = held(gateway)
+    refused = gateway.refusal(
+        answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
+    )
+    assert isinstance(refused.refusal, WrongState)
+
+
+def test_what_was_done_follows_the_acknowledgement(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    said = answers.said("officer-1", done="rectified")
+    refused = gateway.refusal(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
+    assert isinstance(refused.refusal, WrongState)
+    acknowledged(gateway, handoff)
+    gateway.do(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
+
+
+def test_a_proposal_names_elements_that_were_offered(gateway):
+    _, handoff = held(gateway)
+    known, unknown = element_id("host"), str(gateway.new_id())
+    for element in (unknown, known):
+        said = answers.said(
+            "officer-1", "it is another host", proposal="inaccurate", elements=[element]
+        )
+        asked = caller(OFMIN), gateway.key(), handoff, said
+        if element == unknown:
+            with pytest.raises(ValidationFailed):
+                gateway.do(answers.propose_correction, *asked)
+        else:
+            gateway.do(answers.propose_correction, *asked)
+    shown_last = view(gateway, handoff, HOTLINE)["answers"][-1]
+    content = sd_jwt.read_unverified(shown_last["document"]).content
+    assert content["elements"] == [known]
+
+
+def test_the_text_of_a_polices_dispute_is_not_for_a_private_member(gateway):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    acknowledged(gateway, handoff)
+    said = answers.said("officer-1", "we have seen it ourselves", ground="evidence")
+    gateway.do(answers.dispute, caller(OFMIN), gateway.key(), handoff, said)
+    content = sd_jwt.read_unverified(view(gateway, handoff, HOTLINE)["answers"][-1]["document"])
+    assert content.content["ground"] == "evidence"
+    assert "reason" not in content.content
+
+
+def test_an_acknowledgement_of_a_tightening_closes_nothing(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    strict = {"handling": ["H1"], "tlp": "RED"}
+    revised(gateway, case, originator=OFMIN, items=FIRST, marking=strict)
+    acknowledged(gateway, handoff, ABROAD)
+    assert values(consulted(gateway, handoff, ABROAD)) == [one["value"] for one in FIRST]
+
+
+def test_what_was_erased_is_not_acknowledged_any_more(gateway):
+    case, handoff = held(gateway)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    revised(gateway, case, items=CORRECTED)
+    updated(gateway, handoff)
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert gateway.handoff(handoff).acknowledge_by is None
+    refused = gateway.refusal(
+        answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
+    )
+    assert isinstance(refused.refusal, CaseErased)
+
+
+# --- coverage ------------------------------------------------------------------------------------
+
+
+def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(gateway):
+    case, handoff = held(gateway)
+    assert covered(gateway, case)["owed"] is None
+    revised(gateway, case, items=CORRECTED)
+    owed = covered(gateway, case)["owed"]
+    assert (owed["what"], owed["by"]) == ("update", HOTLINE)
+    updated(gateway, handoff)
+    owed = covered(gateway, case)["owed"]
+    assert (owed["what"], owed["by"]) == ("acknowledgement", OFMIN)
+    assert not covered(gateway, case)["late"]
+    gateway.clock.advance(timedelta(days=4))
+    assert covered(gateway, case)["late"]
+    acknowledged(gateway, handoff)
+    assert covered(gateway, case)["owed"]["what"] == "application"
+    said = answers.said("officer-1", done="rectified")
+    gateway.do(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
+    line = covered(gateway, case)
+    assert (line["owed"], line["answered"], line["package"]) == (None, "apply", 2)
+
+
+def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
+    case = submitted(gateway, items=FIRST)
+    accepted(gateway, offered(gateway, case, groups=("statements",)))
+    revised(gateway, case, items=CORRECTED)
+    (told,) = events(gateway, "handoff.change_announced")
+    assert told["handoff"]
+    assert covered(gateway, case)["owed"] is None
+
+
+# --- whatever comes after what -------------------------------------------------------------------
+
+
+class Course(RuleBasedStateMachine):
+    """One handoff and whatever may happen to it, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gateway = founded()
+        self.case = submitted(self.gateway, items=FIRST)
+        offer = offered(self.gateway, self.case)
+        self.handoff, self.number = UUID(offer.result["handoff"]), 0
+        self.conditions = conditions_of(self.gateway, self.handoff, OFMIN)
+        self.seen = [self.gateway.handoff(self.handoff)]
+        self.corrected_while_held = 0
+
+    @property
+    def now(self) -> Any:
+        return self.gateway.handoff(self.handoff)
+
+    def _try(self, what: Any, by: str, *rest: Any) -> bool:
+        try:
+            self.gateway.do(what, caller(by), self.gateway.key(), self.handoff, *rest)
+        except (RecordedRefusal, Refusal):
+            return False
+        return True
+
+    @rule(kind=st.sampled_from(["addition", "correction"]))
+    def revise(self, kind: str) -> None:
+        self.number += 1
+        content = sd_jwt.read_unverified(self.case.result["document"]).content["items"]
+        if kind == "correction":
+            changed = [{**content[0], "value": f"https://content.example.org/{self.number}"}]
+            now = changed + content[1:]
+            self.corrected_while_held += self.now.is_held
+        else:
+            new = {"id": str(self.gateway.new_id()), "kind": "url"}
+            now = [*content, {**new, "value": f"https://content.example.org/{self.number}"}]
+        self.case = revised(self.gateway, self.case, items=now)
+
+    @rule()
+    def update(self) -> None:
+        before = self.now
+        if self._try(updates.update, HOTLINE, UpdateRequest("liaison-1")):
+            assert self.now.package == before.package + 1
+            assert self.now.case_version > before.case_version
+
+    @rule(data=st.data())
+    def accept(self, data: st.DataObject) -> None:
+        named = data.draw(st.sampled_from(self.seen)).offer_digest
+        before = self.now
+        said = answers.said("officer-1", conditions=self.conditions, offer=named)
+        done = self._try(answers.accept, OFMIN, said)
+        assert not done or named == before.offer_digest
+        assert not done or before.state is HandoffState.OFFERED
+
+    @rule()
+    def acknowledge(self) -> None:
+        if self._try(answers.acknowledge, OFMIN, answers.said("officer-1")):
+            assert self.now.held == self.now.package
+            assert self.now.acknowledge_by is None
+
+    @rule()
+    def close(self) -> None:
+        self._try(answers.close, OFMIN, answers.said("officer-1"))
+
+    @precondition(lambda self: self.number > 2)
+    @rule()
+    def decline(self) -> None:
+        self._try(answers.decline, OFMIN, answers.said("officer-1", "not ours"))
+
+    @invariant()
+    def the_newest_package_never_goes_back(self) -> None:
+        now, before = self.now, self.seen[-1]
+        assert now.package >= before.package
+        assert now.held >= before.held
+        assert now.held <= now.package
+        if (now.package, now.sequence) != (before.package, before.sequence):
+            self.seen.append(now)
+
+    @invariant()
+    def what_is_held_can_be_read_and_nothing_newer(self) -> None:
+        now = self.now
+        if now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
+            return
+        assert consulted(self.gateway, self.handoff).result["package"] == now.held
+
+    def teardown(self) -> None:
+        told = [one for one in check_log(self.gateway) if one["type"] == "handoff.change_announced"]
+        assert len(told) == self.corrected_while_held
+
+
+Course.TestCase.settings = settings(
+    max_examples=15,
+    stateful_step_count=14,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestCourse = Course.TestCase
