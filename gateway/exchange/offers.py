@@ -498,7 +498,7 @@ def _offer(
         offer_digest=signed.digest,
         conditions_digest=stated,
         urgency=urgency,
-        matter=_matter(verified, draft.permitted_disclosures),
+        matter=matter_shown(verified, draft.permitted_disclosures),
         offered_at=context.now,
         due_at=due_at,
         expires_at=wanted.expires_at,
@@ -527,7 +527,7 @@ def _offer(
     return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
 
 
-def _matter(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+def matter_shown(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
     """The matters of a case, where its recipient may know them."""
     shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
     return frozenset(verified.content["matter"]) if shown else frozenset()

@@ -36,6 +36,7 @@ from gateway.exchange.offers import (
     authorize_offer,
     by_country,
     conditions_of,
+    matter_shown,
     previewed,
     record_offer,
     select_parts,
@@ -296,6 +297,8 @@ def _update(
         ),
         transfer_tool=inputs.transfer_tool,
         expires_at=draft.terms.expires_at,
+        urgency=Urgency(verified.content["urgency"]),
+        matter=matter_shown(verified, permitted),
         held_under=version.digest if moved.held == moved.package else moved.held_under,
     )
     stored = HandoffAnswer(

@@ -161,8 +161,9 @@ _ADD_CONSULTATION = insert_new(consultation)
 
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
-    "conditions_digest", "transfer_tool", "due_at", "expires_at", "state", "accepted_groups",
+    "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
     "sequence", "package", "held", "held_under", "acknowledge_by",
+    "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
 
@@ -218,10 +219,11 @@ class SqlHandoffs:
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
         self._transaction.require_writing()
+        row = _handoff_row(handoff)
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
-            **{name: getattr(handoff, name) for name in _FOLLOWING},
+            **{name: row[name] for name in _FOLLOWING},
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the handoff has changed: read it again")
