@@ -44,13 +44,13 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path, 
     assert "\x1b[" not in played.stdout  # colours only on a terminal
     assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
     assert {file.stem.partition("-")[2] for file in (folder / "receipts").iterdir()} >= TOLD
-    for name in ("handoff", "succession"):
+    # A demonstration is called one by the exit status too, unless the operator's word is all it has.
+    for name, status in (("handoff", 18), ("succession", 17)):
         lines = played.stdout.replace(" \\\n", " ").splitlines()
         (line,) = (one for one in lines if f"verify '{folder}" in one)
         command = shlex.split(line.replace("handoff.bundle", f"{name}.bundle"))
         verified = casegate(*command[1:])
-        # A demonstration is called one by the exit status too.
-        assert verified.returncode == 18, verified.stdout + verified.stderr
+        assert verified.returncode == status, verified.stdout + verified.stderr
     told = json.loads((folder / "handoff.bundle.json").read_bytes())
     signed = (told["packages"][0]["offer"], "point-de-contact"), (told["answers"][0], "ofmin")
     for document, slug in signed:  # itself: nobody attests it

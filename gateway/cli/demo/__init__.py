@@ -292,7 +292,7 @@ class Scenario:
         content["subjects"] = [
             {
                 "id": str(wiring.new_id()),
-                "category": "other_witness",
+                "category": "unqualified",
                 "minor": "no",
                 "basis_statement": [statement],
             }
