@@ -44,7 +44,7 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path, 
     assert "\x1b[" not in played.stdout  # colours only on a terminal
     assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
     assert {file.stem.partition("-")[2] for file in (folder / "receipts").iterdir()} >= TOLD
-    # A demonstration is called one by the exit status too, unless the operator's word is all it has.
+    # It is called one by the exit status too, unless all rests on the operator's word.
     for name, status in (("handoff", 18), ("succession", 17)):
         lines = played.stdout.replace(" \\\n", " ").splitlines()
         (line,) = (one for one in lines if f"verify '{folder}" in one)
