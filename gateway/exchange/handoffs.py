@@ -587,17 +587,21 @@ def _newest(handoff: Handoff) -> Package:
 
 
 def _package(context: RequestContext, handoff: Handoff, opening: ConsultationRequest) -> Package:
-    """The package to open: the newest that is held, or an older one, as what it is."""
-    number = handoff.held if opening.package is None else opening.package
-    if number > handoff.held:
+    """The package to open: the newest that is held, or an older one, as what it is.
+
+    Before an acceptance it is the newest (R16).
+    """
+    held = handoff.held or handoff.package
+    number = held if opening.package is None else opening.package
+    if number > held:
         raise WrongState(
             f"package {number} opens after it was acknowledged"
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < handoff.held) is not (opening.reason_code == SUPERSEDED):
+    if (number < held) is not (opening.reason_code == SUPERSEDED):
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {handoff.held} alone"),)
+            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
         )
     if number == handoff.package:
         return _newest(handoff)

@@ -571,7 +571,7 @@ def record_offer(
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
-    broken = "break_glass" if handoff.break_glass else None
+    broken = "break_glass" if handoff.break_glass and handoff.package == 1 else None
     reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
     parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
     number = events.shared("sequence", str(handoff.sequence), parties)
