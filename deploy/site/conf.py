@@ -46,6 +46,7 @@ READERS = {
     "Start": ["docs/README", "docs/glossary", "docs/life-of-a-case", "CHANGELOG"],
     "Partners": [
         "docs/partners",
+        "docs/updates",
         "docs/recipients",
         "docs/sealing",
         "docs/staff",

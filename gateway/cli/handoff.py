@@ -314,8 +314,6 @@ def _due(listed: Mapping[str, Any]) -> str:
         return "OVERDUE"
     if listed["due_at"]:
         return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
-    if listed["acknowledge_by"]:
-        return f"UPDATE {parse_timestamp(listed['acknowledge_by']).astimezone(UTC):%m-%d %H:%M}"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 
@@ -369,6 +367,15 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 _INTEREST = "your organisation declared one in this case: assign persons without it"
 
 
+def _overdue(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if one["overdue"] and one["closed_at"] is None
+    ]
+
+
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
@@ -380,15 +387,6 @@ def _package(one: Mapping[str, Any]) -> str:
     kind = one["change"] or "first"
     noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
     return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
-
-
-def _overdue(view: Mapping[str, Any]) -> list[str]:
-    """What is owed and late, by whom."""
-    return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
-        for one in view["duties"]
-        if one["overdue"] and one["closed_at"] is None
-    ]
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class HandoffClient(ClientBase):
         offer: str | None = None,
         **fields: Any,
     ) -> ConfirmedWrite:
-        """Answer a handoff: decline, report_outcome, delay, acknowledge or another.
+        """Answer a handoff: decline, report_outcome, acknowledge, propose_correction or another.
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
         are None are left out. ``offer`` is the digest of the offer that was read: where a newer one

@@ -120,9 +120,9 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
+    "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
     "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
-    "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)

@@ -25,6 +25,12 @@ DUE: Mapping[Urgency, timedelta] = {
 """Time to answer by urgency, unless the operator sets another: a convention, not a statutory
 term."""
 
+LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
+"""A correction is acknowledged in the time of the case's urgency, at the latest after this."""
+
+LONGEST_UPDATE = timedelta(hours=24)
+"""A correction that was announced is sent in the time of the case's urgency, or after this."""
+
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 
@@ -43,6 +49,8 @@ class DutyKind(StrEnum):
     """What is owed."""
 
     ANSWER = "answer"
+    UPDATE = "update"
+    ACKNOWLEDGEMENT = "acknowledgement"
     CLEARANCE = "clearance"
     REVIEW = "review"
 
@@ -69,9 +77,31 @@ _ENDS_OFFER = frozenset(
     }
 )
 
+_ENDS_UPDATES = frozenset(
+    {
+        HandoffAction.UPDATE,
+        HandoffAction.DECLINE,
+        HandoffAction.REDIRECT,
+        HandoffAction.WITHDRAW,
+        HandoffAction.REISSUE,
+    }
+)
+
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(
         AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, about="an answer to the offer"
+    ),
+    DutyKind.UPDATE: DutyTerms(
+        AnswerAuthor.ORIGINATOR,
+        _ENDS_UPDATES,
+        shared=False,
+        about="the update that was announced to a holder",
+    ),
+    DutyKind.ACKNOWLEDGEMENT: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE}),
+        shared=True,
+        about="the acknowledgement of a correction or a tightening",
     ),
     DutyKind.CLEARANCE: DutyTerms(
         AnswerAuthor.ORIGINATOR,
@@ -192,3 +222,14 @@ class SweepClock:
             return timedelta(0)
         began, ended = max(self.stopped_at, duty.since), min(self.resumed_at, duty.due_at)
         return max(ended - began, timedelta(0))
+
+
+def acknowledgement_due_at(term: timedelta, at: datetime) -> datetime:
+    """When the acknowledgement of a change is due that was sent or announced ``at``; ``term`` is
+    the time to answer by the case's urgency."""
+    return at + min(term, LONGEST_ACKNOWLEDGEMENT)
+
+
+def update_due_at(term: timedelta, at: datetime) -> datetime:
+    """When the update that was announced ``at`` is due from the originator; likewise."""
+    return at + min(term, LONGEST_UPDATE)

@@ -40,12 +40,12 @@ class HandoffAction(StrEnum):
     WITHDRAW = "withdraw"
     REISSUE = "reissue"
     LAPSE = "lapse"
+    DELAY = "delay"
     UPDATE = "update"
     ACKNOWLEDGE = "acknowledge"
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
-    DELAY = "delay"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
@@ -55,12 +55,6 @@ readable, too, while a succession lets its former recipient read on."""
 
 HOLDING = OPEN | {HandoffState.CLOSED, HandoffState.REISSUED}
 """The states in which a recipient has the case, or may take it: it hears of what binds it."""
-
-LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
-"""A correction is acknowledged in the time of the case's urgency, at the latest after this."""
-
-LONGEST_UPDATE = timedelta(hours=24)
-"""A correction that was announced is sent in the time of the case's urgency, or after this."""
 
 OUTCOMES = frozenset(
     {
@@ -136,17 +130,17 @@ FIRST_PLACE = HandoffPlace(-1, _EPOCH, UUID(int=0))
 class Handoff:
     """What is offered to one recipient: its newest package, and where it is.
 
-    ``case_version`` to ``matter``, and ``expires_at``, are those of the newest package, which is
-    number ``package``; ``offered_at`` is that of the first. ``conditions_digest`` names the
-    conditions of use as they were offered, ``transfer_tool`` what lets the case go to a third
-    country (R15). ``urgency`` and ``matter`` are in clear; ``matter`` is empty where the offer does
-    not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
-    when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
-    before the case was cleared (R16).
-    ``held`` is the number of the package that the recipient may consult, 0 while it never accepted;
+    ``case_version`` to ``expires_at`` are those of the newest package, which is number ``package``;
+    ``offered_at`` is that of the first. ``conditions_digest`` names the conditions
+    of use as they were offered, ``transfer_tool`` what lets the case go to a third country (R15).
+    ``held`` is the number of the one that the recipient may consult, 0 while it never accepted;
     ``held_under`` the digest of the case's version by whose markings it agreed to that.
     ``acknowledge_by`` is set while an acknowledgement is owed. ``accepted_groups`` is None unless
     the acceptance named groups. ``sequence`` counts the answers and updates, for compare-and-set.
+    ``urgency`` and ``matter`` are the version's, in clear; ``matter`` is empty where the offer does
+    not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
+    when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
+    before the case was cleared (R16).
     """
 
     id: UUID
@@ -169,11 +163,11 @@ class Handoff:
     state: HandoffState = HandoffState.OFFERED
     accepted_groups: frozenset[str] | None = None
     sequence: int = 1
+    break_glass: bool = False
     package: int = 1
     held: int = 0
     held_under: str | None = None
     acknowledge_by: datetime | None = None
-    break_glass: bool = False
 
     @property
     def recipient(self) -> str:
@@ -245,14 +239,3 @@ def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
     return any(
         answer.move in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY) for answer in answers
     )
-
-
-def acknowledgement_due_at(term: timedelta, at: datetime) -> datetime:
-    """When the acknowledgement of a correction or a tightening is due, sent or announced ``at``;
-    ``term`` is that of the case's urgency."""
-    return at + min(term, LONGEST_ACKNOWLEDGEMENT)
-
-
-def update_due_at(term: timedelta, at: datetime) -> datetime:
-    """When the update that was announced ``at`` is due from the originator, likewise."""
-    return at + min(term, LONGEST_UPDATE)

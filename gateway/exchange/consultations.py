@@ -13,11 +13,11 @@ from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation
 
-SUPERSEDED = "superseded_package"
-"""Why an older package of a handoff is opened, which a newer one replaced."""
-
 IMMINENT_DANGER = "imminent_danger"
 """Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
+
+SUPERSEDED = "superseded_package"
+"""Why an older package of a handoff is opened, which a newer one replaced."""
 
 REASON_CODES = (
     "assessment",

@@ -9,14 +9,13 @@ from uuid import UUID
 
 from gateway.domain.answers import UPDATABLE
 from gateway.domain.decision import case_entity
+from gateway.domain.duty import acknowledgement_due_at, update_due_at
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
-    acknowledgement_due_at,
     agreed_at,
     offers_of,
-    update_due_at,
 )
 from gateway.domain.revision import ANSWERED, Announcement
 from gateway.domain.vocabulary import Urgency

@@ -213,6 +213,14 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     return found
 
 
+def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, found, field, arrays, asked.fields[field])
+
+
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
     """An acceptance repeats what binds at its commit."""
     if repeated != versions.binding.conditions:
@@ -240,15 +248,6 @@ def _check_tightened(
             "the case was marked more strictly after this offer, and could not be offered to you "
             "any more: decline it, and ask its originator for a new offer"
         )
-
-
-def _check_fields(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
-    """Check that the fields of an answer fit each other, and name elements that were offered."""
-    if asked.kind.name == "outcome" and (errors := outcome_errors(asked.fields, context.now)):
-        raise ValidationFailed(errors)
-    for field, arrays in _ABOUT.items():
-        if field in asked.fields:
-            _check_elements(context, handoff, field, arrays, asked.fields[field])
 
 
 _ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
@@ -492,15 +491,16 @@ def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
 @dataclass(frozen=True)
 class _Readable:
     """A package that may be opened now: which parts of it are shown (by digest), and what its
-    reader must know beside it: the conditions that bind today, and whether it is superseded."""
+    reader must know beside it: the conditions that bind today, and whether it is superseded;
+    ``measures`` are those in force."""
 
     handoff: Handoff
     package: int
     versions: _Versions
     shown: Mapping[str, Element]
     withheld_groups: Sequence[str]
-    measures: Sequence[Measure]
     superseded: Superseded | None
+    measures: Sequence[Measure]
 
     def beside(self) -> dict[str, Any]:
         """The fields of a consultation's answer that only a handoff has."""
@@ -576,8 +576,8 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
         replace(versions, binding=binding),
         shown,
         sorted(withheld_groups),
-        measures,
         _superseded(context, found, versions.version.version),
+        measures,
     )
 
 
@@ -690,6 +690,22 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
+
+
 def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
     """A version's own document with what says where it belongs, and nothing of content."""
     shown = frozenset(
@@ -723,22 +739,6 @@ def _packages(
             )
         )
     return found
-
-
-def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
-    """What is owed, as the caller may know it: of the other party's, what is shared."""
-    own = context.caller.organisation
-    return [
-        DutyView(
-            one.kind,
-            one.organisation,
-            one.due_at,
-            one.closed_at,
-            overdue=(one.closed_at or context.now) >= one.due_at,
-        )
-        for one in context.work.duties.of(handoff.id)
-        if one.terms.shared or one.organisation == own
-    ]
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
@@ -963,7 +963,7 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         overdue=handoff.overdue(context.now),
         expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
+        break_glass=handoff.break_glass,
         package=handoff.package,
         acknowledge_by=handoff.acknowledge_by,
-        break_glass=handoff.break_glass,
     )

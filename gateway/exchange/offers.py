@@ -12,7 +12,14 @@ from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import OPEN, Handoff, HandoffAnswer, HandoffState, OfferAddress, Package
+from gateway.domain.handoff import (
+    OPEN,
+    Handoff,
+    HandoffAnswer,
+    HandoffState,
+    OfferAddress,
+    Package,
+)
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
     DUTY_CONTACT,
@@ -491,7 +498,7 @@ def _offer(
         offer_digest=signed.digest,
         conditions_digest=stated,
         urgency=urgency,
-        matter=matter_of(verified, draft.permitted_disclosures),
+        matter=matter_shown(verified, draft.permitted_disclosures),
         offered_at=context.now,
         due_at=due_at,
         expires_at=wanted.expires_at,
@@ -516,13 +523,11 @@ def _offer(
         owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
         context.work.duties.add(owed)
     record_offer(context, handoff, wanted, signed)
-    chosen = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(
-        context, handoff, answer, version=version, chosen=chosen, elsewhere=inputs.items.elsewhere
-    )
+    given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
+    return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
 
 
-def matter_of(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+def matter_shown(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
     """The matters of a case, where its recipient may know them."""
     shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
     return frozenset(verified.content["matter"]) if shown else frozenset()
@@ -546,10 +551,8 @@ def _offered_again(
     permitted = tuple(sorted(first.permitted_disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
-    chosen = permitted, tuple(withheld_groups), reseal
-    return _offered(
-        context, handoff, answer, version=version, chosen=chosen, elsewhere=items.elsewhere
-    )
+    chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
+    return _offered(context, handoff, answer, version, chosen)
 
 
 def package_of(offer: HandoffAnswer, number: int) -> Package:
@@ -628,12 +631,10 @@ def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
-    *,
     version: CaseVersion,
-    chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference]],
-    elsewhere: Sequence[ItemElsewhere],
+    chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference], Sequence[ItemElsewhere]],
 ) -> OfferResult:
-    permitted_disclosures, withheld_groups, to_reseal = chosen
+    permitted_disclosures, withheld_groups, to_reseal, elsewhere = chosen
     return OfferResult(
         handoff=handoff.id,
         state=answer.state,

@@ -294,9 +294,9 @@ class HandoffSummary:
     overdue: bool
     expires_at: datetime | None
     ended_by: EndedBy | None
+    break_glass: BreakGlass
     package: int
     acknowledge_by: datetime | None
-    break_glass: BreakGlass
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
+from datetime import timedelta
+
+from gateway.domain.answers import UPDATABLE
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
+from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
 from gateway.domain.handoff import Handoff, HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
@@ -12,6 +16,7 @@ from gateway.domain.revision import (
     compare,
     strictest_change,
 )
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
@@ -75,7 +80,19 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
+        if touched:
+            _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
     context.about = about
+
+
+def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
+    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
+    updatable = holder.state in UPDATABLE
+    kind = DutyKind.UPDATE if updatable else DutyKind.ACKNOWLEDGEMENT
+    due = (update_due_at if updatable else acknowledgement_due_at)(term, context.now)
+    owed = context.work.duties.of(holder.id, open_only=True)
+    if all(one.kind is not kind for one in owed):
+        context.work.duties.add(begin(holder, kind, context.event, context.now, due))
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,12 @@ from uuid import UUID
 from gateway.domain import answers
 from gateway.domain.case import ROUTING_FIELDS, Case
 from gateway.domain.decision import handoff_entity
+from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    acknowledgement_due_at,
 )
 from gateway.domain.organisation import transfer_tool
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
@@ -26,6 +26,7 @@ from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements, find
 from gateway.exchange.offers import (
     PREVIEWED,
@@ -35,7 +36,7 @@ from gateway.exchange.offers import (
     authorize_offer,
     by_country,
     conditions_of,
-    matter_of,
+    matter_shown,
     previewed,
     record_offer,
     select_parts,
@@ -282,16 +283,13 @@ def _update(
     authorize_offer(context, verified, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     permitted = draft.offer.permitted_disclosures
-    urgency = Urgency(verified.content["urgency"])
-    due = acknowledgement_due_at(context.ports.due[urgency], context.now)
+    due = acknowledgement_due_at(_term(context, verified), context.now)
     moved = answers.update(found, draft.change, due)
     moved = replace(
         moved,
         case_version=version.version,
         case_digest=version.digest,
         permitted_disclosures=frozenset(permitted),
-        urgency=urgency,
-        matter=matter_of(verified, permitted),
         package_digest=handoff_documents.package_digest(permitted),
         offer_digest=document.digest,
         conditions_digest=conditions_digest(
@@ -299,6 +297,8 @@ def _update(
         ),
         transfer_tool=inputs.transfer_tool,
         expires_at=draft.terms.expires_at,
+        urgency=Urgency(verified.content["urgency"]),
+        matter=matter_shown(verified, permitted),
         held_under=version.digest if moved.held == moved.package else moved.held_under,
     )
     stored = HandoffAnswer(
@@ -312,8 +312,12 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
+    duties.settle(context.work, moved.id, HandoffAction.UPDATE, context.now)
+    if moved.acknowledge_by is not None and found.acknowledge_by is None:
+        kind = DutyKind.ACKNOWLEDGEMENT
+        context.work.duties.add(begin(moved, kind, context.event, context.now, due))
     record_offer(context, moved, draft.terms, document)
-    return _updated(context, stored, moved.package, version, verified)
+    return _updated(context, stored, moved.package, version)
 
 
 def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
@@ -326,21 +330,20 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
         deny_as_not_found()
     made = context.work.handoffs.answers(stored.handoff)
     number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
-    verified = sd_jwt.read_stored(version.document)
-    return _updated(context, stored, number, version, verified)
+    return _updated(context, stored, number, version)
+
+
+def _term(context: RequestContext, verified: VerifiedSdJwt) -> timedelta:
+    return context.ports.due[Urgency(verified.content["urgency"])]
 
 
 def _updated(
-    context: RequestContext,
-    stored: HandoffAnswer,
-    package: int,
-    version: CaseVersion,
-    verified: VerifiedSdJwt,
+    context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     owed = stored.state is not HandoffState.OFFERED and offer.change in ANSWERED
-    term = context.ports.due[Urgency(verified.content["urgency"])]
-    due = acknowledgement_due_at(term, stored.at)
+    verified = sd_jwt.read_stored(version.document)
+    due = acknowledgement_due_at(_term(context, verified), stored.at)
     return UpdateResult(
         handoff=stored.handoff,
         state=stored.state,

@@ -161,8 +161,9 @@ _ADD_CONSULTATION = insert_new(consultation)
 
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
-    "conditions_digest", "matter", "transfer_tool", "expires_at", "state", "accepted_groups",
+    "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
     "sequence", "package", "held", "held_under", "acknowledge_by",
+    "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
 
@@ -218,11 +219,11 @@ class SqlHandoffs:
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
         self._transaction.require_writing()
+        row = _handoff_row(handoff)
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
-            **{name: getattr(handoff, name) for name in _FOLLOWING},
-            "urgency": handoff.urgency.rank,
+            **{name: row[name] for name in _FOLLOWING},
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the handoff has changed: read it again")
@@ -358,11 +359,11 @@ def _handoff(row: Row[Any]) -> Handoff:
         state=row.state,
         accepted_groups=row.accepted_groups,
         sequence=row.sequence,
+        break_glass=row.break_glass,
         package=row.package,
         held=row.held,
         held_under=row.held_under,
         acknowledge_by=row.acknowledge_by,
-        break_glass=row.break_glass,
     )
 
 

@@ -399,11 +399,11 @@ handoff = Table(
     Column("state", Choice(HandoffState), nullable=False),
     Column("accepted_groups", TextSet),
     Column("sequence", Integer, nullable=False),
+    Column("break_glass", Boolean, nullable=False),
     Column("package", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
     Column("acknowledge_by", Instant),
-    Column("break_glass", Boolean, nullable=False),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),

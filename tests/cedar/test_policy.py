@@ -72,13 +72,13 @@ ON_HANDOFF = (
     "handoff.report_outcome",
     "handoff.withdraw",
     "handoff.close",
+    "handoff.review",
+    "handoff.delay",
     "handoff.update",
     "handoff.acknowledge",
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
-    "handoff.review",
-    "handoff.delay",
 )
 BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (

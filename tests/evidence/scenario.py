@@ -37,9 +37,9 @@ ACTIONS = {
     "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
     "closure": "handoff.close",
+    "delay": "handoff.delay",
     "acknowledgement": "handoff.acknowledge",
     "application": "handoff.apply",
-    "delay": "handoff.delay",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }

@@ -125,6 +125,13 @@ def _outcome(gateway: Founded) -> Errand:
     return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
 
 
+def _delay(gateway: Founded) -> Errand:
+    handoff = UUID(offered(gateway).result["handoff"])
+    until = (gateway.clock() + timedelta(days=20)).isoformat()
+    said = answers.said("officer-1", code="workload", until=until)
+    return Errand(answers.delay, caller(OFMIN), (handoff, said))
+
+
 def _revise(gateway: Founded) -> Errand:
     first = submitted(gateway)
     case, previous = UUID(first.result["case"]), first.result["digest"]
@@ -153,13 +160,6 @@ def _acknowledge(gateway: Founded) -> Errand:
     updated(gateway, handoff)
     said = answers.said("officer-1", note="noted")
     return Errand(answers.acknowledge, caller(OFMIN), (handoff, said))
-
-
-def _delay(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
-    until = (gateway.clock() + timedelta(days=20)).isoformat()
-    said = answers.said("officer-1", code="workload", until=until)
-    return Errand(answers.delay, caller(OFMIN), (handoff, said))
 
 
 def _close(gateway: Founded) -> Errand:

@@ -42,8 +42,8 @@ GATEWAYS_OWN = {
 }
 """Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
 when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, what holders hear of a version that is cleared, what a succession does that was planned
-and approved, what members learn of audits."""
+last step, what holders hear of a version that is cleared, what a succession does that was
+planned and approved, what members learn of audits."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,

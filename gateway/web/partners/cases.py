@@ -81,7 +81,7 @@ class VersionChangeBody(StrictSchema):
     kind = field.word(ChangeKind)
     reason_code = field.word(REASONS)
     reason = field.free(300)
-    pointers = field.several(field.case_place(), required=False)
+    pointers = field.several(field.pointer(), required=False)
 
 
 class RevisionBody(SubmissionBody):

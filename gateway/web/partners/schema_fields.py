@@ -340,7 +340,7 @@ competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, 
 rule = _like(
     r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"
 )
-case_place = _like(
+pointer = _like(
     "/[a-z_]{1,30}(?:/[A-Za-z0-9_-]{1,40})?",
     "must be a place in the case: /urgency, /marking/tlp, or /items/ and the id of an element",
 )
