@@ -100,13 +100,13 @@ def test_a_signed_correction_is_sent_acknowledged_and_proved(stage):
         office.accept(read, "officer-1")
     assert stale.value.slug == "edit-conflict"
     office.accept(office.handoff(handoff), "officer-1")
-    third = {**second, "version": 3, "urgency": "urgent_direct"}
+    third = {**second, "version": 3, "urgency": "urgent"}
     third["previous"] = hotline.case(case["case"])["digest"]
     hotline.revise(third, "intake-1", correction("/urgency"), CLEARED)
     assert office.handoff(handoff)["superseded"]["version"] == 3
     hotline.update(handoff, "liaison-1")
     opened = office.consult(handoff, "officer-1", "investigation", "what is new")
-    assert (opened.package, opened.content["urgency"]) == (3, "urgent_direct")
+    assert (opened.package, opened.content["urgency"]) == (3, "urgent")
     older = office.consult(handoff, "officer-1", "superseded_package", "what was said", 2)
     assert (older.content["urgency"], older.superseded["version"]) == ("normal", 3)
     office.answer("acknowledge", handoff, "officer-1")

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 TOLD = {
     "case.assessed-denied",
     "case.cleared-denied",
-    "handoff.offered-denied",
+    "handoff.previewed-denied",
     "case.consulted-denied",
     "key.registered-allowed",
     "handoff.accepted-allowed",
