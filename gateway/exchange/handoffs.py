@@ -65,7 +65,7 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
-from gateway.exchange.offers import package_of
+from gateway.exchange.offers import package_of, states_danger
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -533,11 +533,15 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     _refuse_expired(context, found)
     opened = _package(context, found, opening)
     versions = _versions(context, found, opened)
+    if in_danger:
+        _require_danger(found, versions)
     # No later version brings the day of erasure forward.
     if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
         raise WrongState("the case is past the day of its erasure")
     originator = context.require(found.originator)
-    parts = with_strictest_marking(versions.offered, versions.agreed, originator, measures)
+    # Nothing was agreed to before an acceptance: then the case as it is now decides.
+    agreed = versions.now if in_danger else versions.agreed
+    parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
         for digest, part in parts.items()
@@ -579,6 +583,14 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
         _superseded(context, found, versions.version.version),
         measures,
     )
+
+
+def _require_danger(handoff: Handoff, versions: _Versions) -> None:
+    """Before its acceptance a case is opened only where it says what the danger is, and where it
+    could be offered to the reader still."""
+    listed = versions.now.content.get("release_to") or ()
+    if not states_danger(versions.offered) or (listed and handoff.recipient not in listed):
+        raise WrongState("content opens after acceptance; accept the handoff, or decline it")
 
 
 def _newest(handoff: Handoff) -> Package:

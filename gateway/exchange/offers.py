@@ -286,7 +286,7 @@ def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool
 
 def breaks_glass(case: Case) -> bool:
     """Whether an offer of a case goes before the second person: it is not cleared (R16)."""
-    return case.cleared_by is None
+    return case.state is not CaseState.CLEARED
 
 
 def _to_reseal(
@@ -386,8 +386,8 @@ def authorize_offer(
 ) -> None:
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
-    uncleared = case.state is not CaseState.CLEARED
-    if uncleared and not _states_danger(verified):
+    uncleared = breaks_glass(case)
+    if uncleared and not states_danger(verified):
         raise WrongState(
             f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
@@ -447,7 +447,7 @@ _KEPT = OPEN | {HandoffState.CLOSED}
 """States in which a recipient has, or is asked to take, what was offered."""
 
 
-def _states_danger(verified: VerifiedSdJwt) -> bool:
+def states_danger(verified: VerifiedSdJwt) -> bool:
     """Whether a case is about an imminent danger, and says which."""
     content = verified.content
     return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content

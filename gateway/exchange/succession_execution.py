@@ -5,7 +5,7 @@ tells, so that going on, or beginning again, moves none twice. Documents are sig
 transaction that stores them, which compares everything that they depend on with what it finds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -28,6 +28,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import (
     Organisation,
     Status,
@@ -258,15 +259,22 @@ def _judged(
     if not successor.active or not reachable:
         why = "the successor does not take part, or has no system, at present"
         return replace(disposition, way=Disposition.WAIT, why=why)
+    wait = ""
     if disposition.originator.status is Status.SUSPENDED:
-        return replace(disposition, way=Disposition.WAIT, why="the originator is suspended")
+        wait = "the originator is suspended"
+    of = disposition.handoff
+    measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
+    if any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures):
+        wait = "the case is suspended"
+    if wait:
+        return replace(disposition, way=Disposition.WAIT, why=wait)
     obstacle = _obstacle(succession, disposition, ports.now())
     if transfer_tool(successor, day) != disposition.handoff.transfer_tool:
         obstacle = "it would go to the successor by another transfer tool"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
-    for question in _questions(work, succession, disposition, successor, day):
+    for question in _questions(work, succession, disposition, successor, (day, measures)):
         decided = ports.policy.decide(question)
         if not decided.allowed:
             why = "policy does not let it be offered to the successor"
@@ -294,11 +302,11 @@ def _questions(
     succession: Succession,
     disposition: HandoffDisposition,
     successor: Organisation,
-    day: date,
+    today: tuple[date, Sequence[Measure]],
 ) -> Iterator[PolicyQuestion]:
     """What an offer of the same to the successor would ask: of the version that was offered, and
     of the current one, in which its originator may let less of it go."""
-    handoff = disposition.handoff
+    (day, measures), handoff = today, disposition.handoff
     case = work.cases.get(handoff.originator, handoff.case)
     if case is None:
         raise EditConflict("the case of a handoff is gone")
@@ -310,7 +318,7 @@ def _questions(
             originator,
             "handoff.offer",
             # It was cleared when it was offered, and no more of it is given now.
-            case_entity(view_on(verified, version, CaseState.CLEARED, day), originator),
+            case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
             {
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,

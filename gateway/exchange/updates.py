@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.case import ROUTING_FIELDS, Case
+from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
 from gateway.domain.handoff import (
@@ -145,6 +145,8 @@ def _prepare(
 ) -> _PreparedUpdate:
     found = _own(context, handoff)
     case, version = find(context, found.case)
+    if case.state is not CaseState.CLEARED:
+        raise WrongState(f"an update sends a version that is cleared; the case is {case.state}")
     if version.version <= found.case_version:
         raise WrongState(f"the handoff has version {found.case_version}, and there is no newer one")
     answers.update(found, ChangeKind.ADDITION, context.now)  # whether it takes one at all

@@ -10,10 +10,11 @@ from gateway.domain.duty import FOLLOW_UP, DutyKind
 from gateway.domain.organisation import DUTY_CONTACT
 from gateway.domain.refusals import NotFound, SecondPersonRequired, WrongState
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, duties, handoffs, offers
+from gateway.exchange import cases, duties, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import ReviewRequest
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests.founding import (
@@ -21,10 +22,12 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     Founded,
+    accepted,
     caller,
     fields_of,
     offer_of,
     offered,
+    revised,
     shown,
     submitted,
 )
@@ -148,3 +151,27 @@ def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
     assert [one["kind"] for one in seen] == ["answer"]
     again = gateway.refusal(*review(gateway, handoff, "officer-2"))
     assert isinstance(again.refusal, WrongState)
+
+
+def test_an_update_never_sends_a_draft(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, clearance=None, **DANGER)
+    asked = UpdateRequest("liaison-1")
+    failed = gateway.refusal(updates.update, caller(HOTLINE), gateway.key(), handoff, asked)
+    assert isinstance(failed.refusal, WrongState)
+
+
+def test_what_could_not_be_offered_any_more_is_not_opened_before_an_acceptance(gateway):
+    case = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    revised(gateway, case, marking={"tlp": "RED", "release_to": [OCRVP]}, **DANGER)
+    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    assert isinstance(failed.refusal, WrongState)
+
+
+def test_a_case_that_does_not_say_what_the_danger_is_is_not_opened_before_an_acceptance(gateway):
+    case = submitted(gateway, urgency="imminent_danger")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    assert isinstance(failed.refusal, WrongState)
