@@ -37,13 +37,14 @@ _MARK_2 = "00000000-0000-7000-8000-000000000001"
 
 CONDITIONS: dict[str, Any] = {
     "tlp": "AMBER",
-    "handling": ["H1"],
+    "handling": [],
     "onward": "ask_originator",
     "permitted_actions": "ask_first",
-    "purpose": ["identify_victim", "investigate"],
+    "purpose": ["investigate"],
     "erase_on": "2031-01-01",
+    "attribution": "may",
 }
-"""Of use: those that the case is marked with, and that an acceptance repeats."""
+"""Of use: those of the offer, which an acceptance repeats."""
 
 
 def case_content(case: str) -> dict[str, Any]:
