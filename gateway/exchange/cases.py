@@ -289,11 +289,14 @@ def view_on(
     if not measures:
         return seen
     items = [part["id"] for part in verified.content.get("items", ())]
-    held = [measures_on(item, measures) for item in items]
+    held = [MeasureKind.EMBARGO in measures_on(item, measures) for item in items]
+    whole = {one.kind for one in measures if not one.elements}
+    # Of no items, all are under an embargo.
+    embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
     return replace(
         seen,
-        embargoed=seen.embargoed or all(MeasureKind.EMBARGO in kinds for kinds in held),
-        suspended=any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures),
+        embargoed=seen.embargoed or embargo,
+        suspended=MeasureKind.SUSPENSION in whole,
     )
 
 

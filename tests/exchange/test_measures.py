@@ -118,6 +118,13 @@ def test_only_the_elements_under_an_embargo_stay_back(gateway):
     assert host in offer.result["permitted_disclosures"]
 
 
+def test_a_mark_on_a_case_without_items_is_no_embargo(gateway):
+    case = submitted(gateway, items=[])
+    marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
+    restricted(gateway, case, MeasureKind.MARK, **marked)
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
 def _names(gateway: Founded, case: WriteResult, digest: str) -> str:
     placed = sd_jwt.read_stored(case.result["document"]).placed
     return next(part.value["kind"] for part in placed if part.digest == digest)
