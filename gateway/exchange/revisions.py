@@ -14,6 +14,7 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    shed_errors,
     strictest_change,
 )
 from gateway.domain.vocabulary import Urgency
@@ -28,11 +29,16 @@ def check_change(
 ) -> None:
     """Whether a version is what its author says, and takes the case from nobody that holds it.
 
-    Raises ValidationFailed, and WrongState where an addition would open a closed case again.
+    It takes no element out of a measure either. Raises ValidationFailed, and WrongState where an
+    addition would open a closed case again.
     """
     before = _read(context, earlier.digest)
     after = case_from_claims(following.content)
-    errors = list(compare(case_from_claims(before.content), after).label_errors(said))
+    was = case_from_claims(before.content)
+    errors = list(compare(was, after).label_errors(said))
+    measures = context.work.cases.measures(earlier.originator, earlier.id)
+    measured = {name for one in measures if one.holds(context.now) for name in one.elements}
+    errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier)}
     if left_out := sorted(held - set(listed)) if listed else []:

@@ -29,6 +29,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    case_content,
     consulted,
     element_id,
     fields_of,
@@ -305,6 +306,23 @@ def test_one_person_neither_sets_nor_ends_a_mark(gateway):
     end = MeasureEnd(UUID(str(written.result["measure"])), "officer-1")
     failed = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, end)
     assert isinstance(failed, SecondPersonRequired)
+
+
+def test_no_version_sheds_a_measure_by_another_id(gateway):
+    case = submitted(gateway)
+    victim = element_id("victim")
+    marked = {"elements": (victim,), "approved_by": "approver-1"}
+    restricted(gateway, case, MeasureKind.MARK, **marked)
+    subjects = case_content(UUID(case.result["case"]))["subjects"]
+    others = [one for one in subjects if one["id"] != victim]
+    again = {**next(one for one in subjects if one["id"] == victim), "id": str(gateway.new_id())}
+    for changed, pointer in (
+        (others, "/content/subjects"),
+        ([*subjects, again], f"/content/subjects/{len(subjects)}"),
+    ):
+        with pytest.raises(ValidationFailed) as failed:
+            revised(gateway, case, subjects=changed)
+        assert [where for where, _ in failed.value.errors] == [pointer]
 
 
 def test_a_measure_names_elements_of_the_case(gateway):
