@@ -309,9 +309,11 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 
 
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
-    """A measure as a party of the case may see it: a host must not learn who set it, or why."""
+    """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
+    the originator where that is a public authority."""
     shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
-    if not reader.public_authority and measure.setter != reader.slug:
+    originates = reader.slug == measure.originator and reader.public_authority
+    if not originates and measure.setter != reader.slug:
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 

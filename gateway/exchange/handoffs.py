@@ -14,6 +14,7 @@ from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     AGREEMENTS,
+    HOLDING,
     READABLE,
     Handoff,
     HandoffAction,
@@ -662,9 +663,11 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         versions = _versions(context, found, _newest(found))
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
+        originates = context.caller.organisation == found.originator
+        told = measures if originates or found.state in HOLDING else ()
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
-        seals = left and context.caller.organisation == found.originator
+        seals = left and originates
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
@@ -677,7 +680,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             answers=[_shown_answer(context, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
-            measures=[view_on_measure(context.organisation, one) for one in measures],
+            measures=[view_on_measure(context.organisation, one) for one in told],
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),

@@ -193,6 +193,27 @@ def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
     assert types(gateway, ABROAD)[-1] == "case.embargoed"
 
 
+def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
+    case = submitted(gateway)
+    taken = accepted(gateway, offered(gateway, case))
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+    (one,) = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), taken))["measures"]
+    assert one["until"] and "setter" not in one and "code" not in one
+
+
+def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
+    case = submitted(gateway)
+    taken = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    reply = answers.said("officer-1", reason="not ours")
+    gateway.do(answers.decline, caller(ABROAD), gateway.key(), taken, reply)
+    held(gateway, accepted(gateway, offered(gateway, case)))
+    shown = [
+        to_json(handoffs.look_up(gateway.ports, caller(reader), taken)).get("measures")
+        for reader in (ABROAD, HOTLINE)
+    ]
+    assert [len(one or ()) for one in shown] == [0, 1]
+
+
 def test_the_originator_hears_of_an_embargo_on_its_case(gateway):
     handoff = accepted(gateway)
     written = held(gateway, handoff)
