@@ -171,6 +171,36 @@ def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
     assert one["measure"] != first.result["measure"]
 
 
+@pytest.mark.parametrize("elements", [(), (element_id("url"),)])
+def test_one_person_does_not_end_and_set_again(gateway, elements):
+    handoff = accepted(gateway)
+    first = held(gateway, handoff, elements=(element_id("url"), element_id("host")))
+    end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    gateway.clock.advance(5 * 24 * HOUR)
+    asked = wanted(gateway, MeasureKind.EMBARGO, elements=elements)
+    alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    assert isinstance(alone, SecondPersonRequired)
+    both = {"elements": elements, "approved_by": "approver-2"}
+    held(gateway, handoff, **both)
+    gateway.clock.advance(7 * 24 * HOUR)
+    beyond = gateway.ports.now() + 3 * 24 * HOUR
+    with pytest.raises(ValidationFailed):
+        held(gateway, handoff, until=beyond, **both)
+
+
+def test_one_person_suspends_again_only_after_a_while(gateway):
+    case = submitted(gateway)
+    at = UUID(case.result["case"])
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+    gateway.clock.advance(4 * HOUR)
+    asked = wanted(gateway, MeasureKind.SUSPENSION)
+    alone = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert isinstance(alone, SecondPersonRequired)
+    gateway.clock.advance(72 * HOUR)
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+
+
 def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
