@@ -84,7 +84,8 @@ class Measure:
     """A measure that was set. ``id`` is the event that set it.
 
     ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
-    first of a chain of renewals was set (one that ended shortly before is of the chain). ``ended_at`` is when it was ended or renewed.
+    first of a chain of renewals was set (one that ended shortly before is of the chain).
+    ``ended_at`` is when it was ended or renewed.
     """
 
     id: UUID
