@@ -26,10 +26,9 @@ from gateway.domain.handoff import (
     offers_of,
     was_accepted,
 )
-from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import Organisation, is_transfer_barred
+from gateway.domain.organisation import is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
@@ -47,6 +46,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
+from gateway.exchange.barriers import has_conflict
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -910,34 +910,14 @@ def entity_of(
 
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
-    meets none. The case is read only for a reader that has declared something."""
+    meets none."""
     if context.request.action not in _BARRED:
         return {}
     reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:
         return OWN
-    declared = any(one.period.holds(day) for one in reader.interests)
-    conflict = declared and _conflict(context, reader, handoff)
+    conflict = has_conflict(context.work, reader, handoff, day)
     return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
-
-
-def _conflict(context: RequestContext, reader: Organisation, handoff: Handoff) -> bool:
-    """Judged on the version that was offered and on the current one: a case may come to name a
-    host later. What cannot be found counts as met."""
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    day, named = context.today.day, f"{handoff.originator}/{handoff.case}"
-    for digest in {handoff.case_digest, case.digest if case else handoff.case_digest}:
-        try:
-            version = context.work.cases.version(digest)
-        except CaseErased:
-            content: Mapping[str, Any] = {}  # what is gone is kept from nobody
-        else:
-            if version is None:
-                return True
-            content = sd_jwt.read_stored(version.document).content
-        if has_conflict_of_interest(reader, day, named, content):
-            return True
-    return False
 
 
 def _parties(handoff: Handoff) -> tuple[Party, ...]:

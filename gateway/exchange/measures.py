@@ -19,6 +19,7 @@ from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.evidence import canonical, sd_jwt
+from gateway.exchange.barriers import is_barred
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
 from gateway.exchange.results import MeasureView
@@ -231,6 +232,8 @@ def _record(context: RequestContext, case: Case, measure: Measure, reason: str) 
         if one.recipient in told or one.state not in HOLDING:
             continue
         told.add(one.recipient)
+        if is_barred(context.work, one.handoff, context.today.day):
+            continue
         holder = events.gateway_and(one.recipient, role="recipient")
         events.record(
             context.work,

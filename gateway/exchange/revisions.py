@@ -20,6 +20,7 @@ from gateway.domain.revision import (
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.barriers import is_barred
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -61,7 +62,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
     Of the versions since the last one that was announced the strictest change counts: a draft that
     was replaced is announced with what replaced it. Each event names the groups touched, of those
-    that the holder was offered.
+    that the holder was offered. Who is barred from the case (R9) hears nothing.
     """
     last = context.work.cases.announced(case.originator, case.id)
     since = context.work.cases.changes(case.originator, case.id, last.version if last else 0)
@@ -74,6 +75,8 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     about, now = context.about, sd_jwt.read_stored(version.document)
     older: dict[str, VerifiedSdJwt] = {}
     for one in holders(context, case):
+        if is_barred(context.work, one.id, context.today.day):
+            continue
         if one.case_digest not in older:
             older[one.case_digest] = _read(context, one.case_digest)
         touched = touched_groups(one, older[one.case_digest], now)
