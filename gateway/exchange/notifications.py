@@ -13,6 +13,7 @@ from uuid import UUID
 
 from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.notification import (
+    LONGEST_DESCRIPTION,
     Cursor,
     DeliveryWay,
     RefusedNotification,
@@ -52,7 +53,7 @@ OF_ONE_TURN = 50
 URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
 """What the operator's mail tells of, besides what is overdue."""
 
-LONGEST_ERROR, LONGEST_DESCRIPTION = 100, 300
+LONGEST_ERROR = 100
 
 
 @dataclass(frozen=True)
