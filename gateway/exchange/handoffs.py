@@ -46,7 +46,6 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
-from gateway.exchange.barriers import has_conflict
 from gateway.exchange.cases import (
     OWN,
     conditions_digest,
@@ -66,6 +65,7 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of
 from gateway.exchange.results import (
     Answered,

@@ -19,9 +19,9 @@ from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.evidence import canonical, sd_jwt
-from gateway.exchange.barriers import is_barred
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
+from gateway.exchange.interests import is_barred
 from gateway.exchange.results import MeasureView
 from gateway.kernel import events
 from gateway.kernel.ports import Ports

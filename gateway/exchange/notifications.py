@@ -25,7 +25,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
 from gateway.evidence import security_event
 from gateway.evidence.security_event import EventNotification
-from gateway.exchange.barriers import is_barred
+from gateway.exchange.interests import is_barred
 from gateway.exchange.results import (
     NotificationStatus,
     ReplayedNotification,

@@ -20,7 +20,7 @@ from gateway.domain.revision import (
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
-from gateway.exchange.barriers import is_barred
+from gateway.exchange.interests import is_barred
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 

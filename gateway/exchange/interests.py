@@ -1,6 +1,6 @@
 """Whether a declared interest meets a case that a member received (R9); policy says what follows.
 
-Who is barred is not told of the case any more: news of it would say that it is there.
+Who is barred hears nothing more of the case: news of it would say that it is there.
 """
 
 from collections.abc import Mapping
