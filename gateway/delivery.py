@@ -6,6 +6,7 @@ the receiver has answered 202. Several nodes may deliver; each receiver is one's
 
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -22,7 +23,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway.config import Config
-from gateway.domain.notification import DeliveryWay
+from gateway.domain.item_value import has_unsafe_characters
+from gateway.domain.media import find_media
+from gateway.domain.notification import ERROR_CODE, DeliveryWay
 from gateway.evidence import canonical
 from gateway.evidence.security_event import EventNotification
 from gateway.exchange import notifications
@@ -246,9 +249,13 @@ def _read_error(response: httpx.Response) -> ReceiverError:
             raise ReceiverFailed("its answer is too long")
     try:
         members = json.loads(body)
-        return ReceiverError(str(members["err"]), str(members.get("description", "")))
+        code, words = str(members["err"]), str(members.get("description", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReceiverFailed("it answers 400 without a reason that can be read") from error
+    # R1: what a receiver says carries no file either.
+    unfit = has_unsafe_characters(words) or find_media(words)
+    known = re.fullmatch(ERROR_CODE, code, re.ASCII)
+    return ReceiverError(code if known else "", "" if unfit else words)
 
 
 def _resolve(host: str, port: int, *, private: bool) -> str:

@@ -161,6 +161,14 @@ def test_what_a_receiver_refuses_is_kept_and_the_others_go_on(sending: Sending) 
 
 
 @journey
+def test_of_a_refusal_no_text_is_kept_that_could_carry_a_file(sending: Sending) -> None:
+    sending.receiver.answers = [refuse("Not a code", "data:image/png;base64,iVBORw0KGgo=")]
+    sending.turn()
+    (kept,) = sending.status().refused
+    assert (kept.stream_number, kept.error, kept.description) == (1, "", "")
+
+
+@journey
 def test_a_stop_between_two_answers_repeats_nothing_that_was_noted_and_loses_nothing(
     sending: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:

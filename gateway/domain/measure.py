@@ -5,7 +5,7 @@ a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it,
 with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -84,7 +84,8 @@ class Measure:
     """A measure that was set. ``id`` is the event that set it.
 
     ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
-    first of a chain of renewals was set. ``ended_at`` is when it was ended or renewed.
+    first of a chain of renewals was set (one that ended shortly before is of the chain).
+    ``ended_at`` is when it was ended or renewed.
     """
 
     id: UUID
@@ -102,6 +103,17 @@ class Measure:
         """Whether it binds at a moment."""
         return self.ended_at is None and (self.until is None or now < self.until)
 
+    def overlaps(self, elements: Collection[str]) -> bool:
+        """Whether it is on one of these elements; none is the whole case."""
+        return not self.elements or not elements or not set(self.elements).isdisjoint(elements)
+
+    def is_renewed(self, terms: Terms | None, now: datetime) -> bool:
+        """Whether another one now goes on with it: it holds, or ended so short a while ago that
+        one person could hold the case without an end by ending and setting again."""
+        ended = min(filter(None, (self.ended_at, self.until)), default=None)
+        pause = (terms.total or terms.renewal) if terms else timedelta(0)
+        return ended is None or now < ended + pause
+
 
 def check_persons(by: str, approved_by: str | None, persons: int) -> None:
     """Refuse what fewer persons decide than have to; SecondPersonRequired."""
@@ -112,7 +124,7 @@ def check_persons(by: str, approved_by: str | None, persons: int) -> None:
 def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: bool) -> None:
     """Refuse a measure that is longer than its kind allows.
 
-    ``terms`` are those of its kind here; ``renews``: one of the setter's that holds is replaced.
+    ``terms`` are those of its kind here; ``renews``: it goes on with one of the setter's.
     Raises ValidationFailed.
     """
     if terms is None:

@@ -15,6 +15,12 @@ LEASE = timedelta(minutes=1)
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(hours=1)
 
+ERROR_CODE = "[a-z_]{1,40}"
+"""The form of the codes by which a receiver refuses (RFC 8935 2.4)."""
+
+LONGEST_DESCRIPTION = 300
+"""Characters of a receiver's words beside the code."""
+
 
 class DeliveryWay(StrEnum):
     """How an organisation hears of its events: as notifications, or by the operator's mail."""

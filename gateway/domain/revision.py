@@ -5,7 +5,7 @@ stricter, never milder. Of several changes the strictest counts: what alters or 
 loosens a marking, is a correction; what only raises markings a tightening; the rest an addition.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -161,6 +161,36 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
             change = _element_change(was.get(element), now.get(element))
             found[place_of(array, element)] = change
     return Revision({place: kind for place, kind in found.items() if kind is not None})
+
+
+def shed_errors(
+    before: Mapping[str, Any], after: Mapping[str, Any], measured: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Where a version takes elements out of measures in force, by JSON pointer.
+
+    ``measured`` are the ids of the elements under them: one must stay, and what it says must not
+    come again under another id.
+    """
+    for array in ARRAYS:
+        was = {one["id"]: one for one in before.get(array, ())}
+        now = {one["id"]: one for one in after.get(array, ())}
+        held = [name for name in was if name in measured]
+        if missing := sorted(set(held) - now.keys()):
+            why = f"leaves out {', '.join(missing)}: a measure holds on it, which ends first"
+            yield f"/content/{array}", why
+        said = [_said(was[name]) for name in held]
+        for number, (name, one) in enumerate(now.items()):
+            is_new = name not in was or _said(was[name]) != _said(one)
+            if name not in held and is_new and _said(one) in said:
+                why = "repeats an element on which a measure holds: keep that one, by its id"
+                yield f"/content/{array}/{number}", why
+
+
+def _said(element: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an element says, whatever its id: its value, where it has one."""
+    if "value" in element:
+        return {name: element[name] for name in ("kind", "scheme", "value") if name in element}
+    return _without(element, {"id", "marking", *_HISTORIES})
 
 
 _HISTORIES = ("hosting", "online")

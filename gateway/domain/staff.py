@@ -123,8 +123,8 @@ def entry_error(entry: StaffEntry, today: date) -> str | None:
     start, end = entry.start, entry.end
     if RegisterRole.DPO in entry.roles and len(entry.roles) > 1:
         return "a dpo decides nothing, so has no other role"
-    if entry.temporary and entry.roles & APPROVING:
-        return "a temporary entry is never approver or head: two persons enter those"
+    if entry.temporary and (kept := entry.roles & (ENTERING | ENTERING_TEMPORARILY)):
+        return f"a temporary entry keeps no register: leave out {', '.join(sorted(kept))}"
     if entry.temporary and (end is not None or start != today):
         return "a temporary entry begins now and ends after 24 hours: leave its days out"
     if start < today:

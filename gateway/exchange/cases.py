@@ -289,11 +289,14 @@ def view_on(
     if not measures:
         return seen
     items = [part["id"] for part in verified.content.get("items", ())]
-    held = [measures_on(item, measures) for item in items]
+    held = [MeasureKind.EMBARGO in measures_on(item, measures) for item in items]
+    whole = {one.kind for one in measures if not one.elements}
+    # Of no items, all are under an embargo.
+    embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
     return replace(
         seen,
-        embargoed=seen.embargoed or all(MeasureKind.EMBARGO in kinds for kinds in held),
-        suspended=any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures),
+        embargoed=seen.embargoed or embargo,
+        suspended=MeasureKind.SUSPENSION in whole,
     )
 
 
@@ -306,9 +309,11 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 
 
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
-    """A measure as a party of the case may see it: a host must not learn who set it, or why."""
+    """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
+    the originator where that is a public authority."""
     shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
-    if not reader.public_authority and measure.setter != reader.slug:
+    originates = reader.slug == measure.originator and reader.public_authority
+    if not originates and measure.setter != reader.slug:
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 

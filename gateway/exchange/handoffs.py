@@ -14,6 +14,7 @@ from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     AGREEMENTS,
+    HOLDING,
     READABLE,
     Handoff,
     HandoffAction,
@@ -25,10 +26,9 @@ from gateway.domain.handoff import (
     offers_of,
     was_accepted,
 )
-from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import Organisation, is_transfer_barred
+from gateway.domain.organisation import is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
@@ -65,6 +65,7 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of, states_danger
 from gateway.exchange.results import (
     Answered,
@@ -674,9 +675,11 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         versions = _versions(context, found, _newest(found))
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
+        originates = context.caller.organisation == found.originator
+        told = measures if originates or found.state in HOLDING else ()
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
-        seals = left and context.caller.organisation == found.originator
+        seals = left and originates
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
@@ -689,7 +692,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             answers=[_shown_answer(context, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
-            measures=[view_on_measure(context.organisation, one) for one in measures],
+            measures=[view_on_measure(context.organisation, one) for one in told],
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -919,34 +922,14 @@ def entity_of(
 
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
-    meets none. The case is read only for a reader that has declared something."""
+    meets none."""
     if context.request.action not in _BARRED:
         return {}
     reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:
         return OWN
-    declared = any(one.period.holds(day) for one in reader.interests)
-    conflict = declared and _conflict(context, reader, handoff)
+    conflict = has_conflict(context.work, reader, handoff, day)
     return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
-
-
-def _conflict(context: RequestContext, reader: Organisation, handoff: Handoff) -> bool:
-    """Judged on the version that was offered and on the current one: a case may come to name a
-    host later. What cannot be found counts as met."""
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    day, named = context.today.day, f"{handoff.originator}/{handoff.case}"
-    for digest in {handoff.case_digest, case.digest if case else handoff.case_digest}:
-        try:
-            version = context.work.cases.version(digest)
-        except CaseErased:
-            content: Mapping[str, Any] = {}  # what is gone is kept from nobody
-        else:
-            if version is None:
-                return True
-            content = sd_jwt.read_stored(version.document).content
-        if has_conflict_of_interest(reader, day, named, content):
-            return True
-    return False
 
 
 def _parties(handoff: Handoff) -> tuple[Party, ...]:

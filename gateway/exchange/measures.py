@@ -19,8 +19,9 @@ from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.evidence import canonical, sd_jwt
-from gateway.exchange.cases import find, in_force, view_on, view_on_measure
+from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
+from gateway.exchange.interests import is_barred
 from gateway.exchange.results import MeasureView
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
@@ -149,15 +150,16 @@ def _set(
     authorize(context, resource)
     _check(context, case, wanted)
     setter, now = context.caller.organisation, context.now
-    same = (wanted.kind, setter, frozenset(wanted.elements))
-    renewed = next(
-        (
-            one
-            for one in in_force(context, case)
-            if (one.kind, one.setter, frozenset(one.elements)) == same
-        ),
-        None,
-    )
+    kind = MEASURES[wanted.kind]
+    embargo = wanted.kind is MeasureKind.EMBARGO
+    terms = context.ports.embargo_terms if embargo else kind.terms
+    renewed = [
+        one
+        for one in context.work.cases.measures(case.originator, case.id)
+        if (one.kind, one.setter) == (wanted.kind, setter)
+        and one.overlaps(wanted.elements)
+        and one.is_renewed(terms, now)
+    ]
     measure = Measure(
         id=context.event,
         originator=case.originator,
@@ -166,16 +168,14 @@ def _set(
         setter=setter,
         code=wanted.code,
         elements=wanted.elements,
-        since=renewed.since if renewed else now,
+        since=min((one.since for one in renewed), default=now),
         until=wanted.until,
     )
-    kind = MEASURES[wanted.kind]
-    embargo = wanted.kind is MeasureKind.EMBARGO
-    terms = context.ports.embargo_terms if embargo else kind.terms
     check_persons(wanted.by, wanted.approved_by, 2 if renewed else kind.persons)
-    check_term(measure, terms, now, renews=renewed is not None)
-    if renewed:
-        context.work.cases.end_measure(renewed.id, now)
+    check_term(measure, terms, now, renews=bool(renewed))
+    for one in renewed:
+        if one.holds(now) and set(one.elements) == set(wanted.elements):
+            context.work.cases.end_measure(one.id, now)
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
     grounds = (wanted.code, wanted.authority, wanted.reference, wanted.approved_by)
@@ -232,6 +232,8 @@ def _record(context: RequestContext, case: Case, measure: Measure, reason: str) 
         if one.recipient in told or one.state not in HOLDING:
             continue
         told.add(one.recipient)
+        if is_barred(context.work, one.handoff, context.today.day):
+            continue
         holder = events.gateway_and(one.recipient, role="recipient")
         events.record(
             context.work,

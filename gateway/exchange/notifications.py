@@ -7,12 +7,13 @@ receiver refuses is kept and passed over, and comes again when the organisation 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.notification import (
+    LONGEST_DESCRIPTION,
     Cursor,
     DeliveryWay,
     RefusedNotification,
@@ -24,6 +25,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
 from gateway.evidence import security_event
 from gateway.evidence.security_event import EventNotification
+from gateway.exchange.interests import is_barred
 from gateway.exchange.results import (
     NotificationStatus,
     ReplayedNotification,
@@ -51,7 +53,7 @@ OF_ONE_TURN = 50
 URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
 """What the operator's mail tells of, besides what is overdue."""
 
-LONGEST_ERROR, LONGEST_DESCRIPTION = 100, 300
+LONGEST_ERROR = 100
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def poll(
 
     def query(context: RequestContext) -> Delivery:
         authorize(context, LOG)
-        return _following(context.work, organisation, DeliveryWay.NOTIFICATION, MOST, context.now)
+        way = DeliveryWay.NOTIFICATION
+        return _following(context.work, organisation, way, MOST, context.now, day=context.today.day)
 
     request = ActionRequest("notification.poll")
     found = read(ports, caller, request, query)
@@ -210,7 +213,8 @@ def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Deliver
         work.notifications.save(cursor.lease(now))
         work.commit()
     with ports.begin(TransactionMode.READ) as work:
-        following = _following(work, organisation, way, OF_ONE_TURN, now)
+        day = ports.reference_date(now).day
+        following = _following(work, organisation, way, OF_ONE_TURN, now, day=day)
     return replace(following, push_address=found.push_address)
 
 
@@ -272,7 +276,7 @@ def _printable(text: str) -> str:
 
 
 def _following(
-    work: UnitOfWork, organisation: str, way: DeliveryWay, most: int, now: datetime
+    work: UnitOfWork, organisation: str, way: DeliveryWay, most: int, now: datetime, *, day: date
 ) -> Delivery:
     """What comes after the cursor, and the refused ones that are to be sent again."""
     cursor = work.notifications.cursor(organisation, way)
@@ -286,7 +290,7 @@ def _following(
         logged = work.log.logged(event)
         if logged is not None:
             document = events.read(logged.event.document)
-            handoff = _handoff(work, organisation, document.get("handoff"))
+            handoff = _handoff(work, organisation, document.get("handoff"), day)
             known[number] = _notification(event, number, document, handoff)
             if handoff is not None and not _is_own(logged, organisation):
                 overdue = handoff.state in OPEN and handoff.overdue(now)
@@ -301,10 +305,13 @@ def _following(
     )
 
 
-def _handoff(work: UnitOfWork, organisation: str, handoff: str | None) -> Handoff | None:
-    """The handoff of an event, where the organisation is one of its two parties."""
+def _handoff(work: UnitOfWork, organisation: str, handoff: str | None, day: date) -> Handoff | None:
+    """The handoff of an event, where the organisation is one of its two parties, and not barred."""
     found = None if handoff is None else work.handoffs.get(UUID(handoff))
-    return found if found and organisation in (found.originator, found.recipient) else None
+    if found is None or organisation not in (found.originator, found.recipient):
+        return None
+    barred = organisation == found.recipient and is_barred(work, found.id, day)
+    return None if barred else found
 
 
 def _is_own(logged: LoggedEvent, organisation: str) -> bool:

@@ -43,8 +43,8 @@ class CaseStep:
 
 @dataclass(frozen=True)
 class MeasureView:
-    """A measure on a case; who set it, why, and on which elements, is for public authorities and
-    for its setter."""
+    """A measure on a case; who set it, why, and on which elements, is for its setter, and for an
+    originator that is a public authority."""
 
     measure: UUID
     kind: MeasureKind

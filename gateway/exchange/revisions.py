@@ -14,11 +14,13 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    shed_errors,
     strictest_change,
 )
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange.interests import is_barred
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -28,11 +30,16 @@ def check_change(
 ) -> None:
     """Whether a version is what its author says, and takes the case from nobody that holds it.
 
-    Raises ValidationFailed, and WrongState where an addition would open a closed case again.
+    It takes no element out of a measure either. Raises ValidationFailed, and WrongState where an
+    addition would open a closed case again.
     """
     before = _read(context, earlier.digest)
     after = case_from_claims(following.content)
-    errors = list(compare(case_from_claims(before.content), after).label_errors(said))
+    was = case_from_claims(before.content)
+    errors = list(compare(was, after).label_errors(said))
+    measures = context.work.cases.measures(earlier.originator, earlier.id)
+    measured = {name for one in measures if one.holds(context.now) for name in one.elements}
+    errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier)}
     if left_out := sorted(held - set(listed)) if listed else []:
@@ -55,7 +62,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
     Of the versions since the last one that was announced the strictest change counts: a draft that
     was replaced is announced with what replaced it. Each event names the groups touched, of those
-    that the holder was offered.
+    that the holder was offered. Who is barred from the case (R9) hears nothing.
     """
     last = context.work.cases.announced(case.originator, case.id)
     since = context.work.cases.changes(case.originator, case.id, last.version if last else 0)
@@ -68,6 +75,8 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     about, now = context.about, sd_jwt.read_stored(version.document)
     older: dict[str, VerifiedSdJwt] = {}
     for one in holders(context, case):
+        if is_barred(context.work, one.id, context.today.day):
+            continue
         if one.case_digest not in older:
             older[one.case_digest] = _read(context, one.case_digest)
         touched = touched_groups(one, older[one.case_digest], now)

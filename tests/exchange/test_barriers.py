@@ -1,10 +1,13 @@
 """Interests and third countries keep cases away: offers, answers, reading and lists, on record."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from gateway.domain.measure import MeasureKind
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     Forbidden,
     NoCompetentOrganisation,
@@ -12,7 +15,9 @@ from gateway.domain.refusals import (
     NotFound,
     SeveralCompetentOrganisations,
 )
-from gateway.exchange import handoffs, offers
+from gateway.evidence import event
+from gateway.exchange import handoffs, measures, notifications, offers
+from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from tests import answers
@@ -32,6 +37,7 @@ from tests.founding import (
     fields_of,
     offer_of,
     offered,
+    revised,
     shown,
     submitted,
 )
@@ -289,3 +295,42 @@ def test_a_tool_that_ended_stops_acceptance_and_opening_and_nothing_gets_stuck(g
     gateway.do(
         answers.decline, me, gateway.key(), open_, answers.said("officer-1", reason="no tool")
     )
+
+
+# --- What a barred member goes on being told -----------------------------------------------------
+
+
+def types(gateway: Founded, organisation: str) -> list[str]:
+    with gateway.ports.begin("read") as work:
+        numbers = work.log.stream(organisation, 0, 1000)
+        documents = [work.log.logged(one).event.document for _, one in numbers]
+    return [event.read(document)["type"] for document in documents]
+
+
+@pytest.mark.parametrize("barred", [True, False])
+def test_who_is_barred_hears_of_no_measure_and_no_newer_version(gateway, barred):
+    case = submitted(gateway)
+    accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    if barred:
+        declare(gateway, ABROAD)
+    until = gateway.ports.now() + timedelta(hours=2)
+    asked = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "accuracy_contested", until=until)
+    at = UUID(case.result["case"])
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    revised(gateway, case, received_at="2026-03-01T20:30:00Z")
+    heard = {"case.restricted", "handoff.change_announced"} & {*types(gateway, ABROAD)}
+    assert len(heard) == (0 if barred else 2)
+
+
+def test_a_notification_names_no_handoff_to_who_is_barred_from_it(gateway):
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    declare(gateway, ABROAD)
+
+    def named(organisation: str) -> set[UUID | None]:
+        begun = notifications.begin_delivery(gateway.ports, organisation, DeliveryWay.NOTIFICATION)
+        return {one.handoff for one in begun.pending}
+
+    for organisation in (ABROAD, HOTLINE):
+        gateway.administer("notification.set_push", organisation, address="https://a.example/")
+    assert handoff in named(HOTLINE)
+    assert handoff not in named(ABROAD)

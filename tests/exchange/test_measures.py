@@ -29,6 +29,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    case_content,
     consulted,
     element_id,
     fields_of,
@@ -118,6 +119,13 @@ def test_only_the_elements_under_an_embargo_stay_back(gateway):
     assert host in offer.result["permitted_disclosures"]
 
 
+def test_a_mark_on_a_case_without_items_is_no_embargo(gateway):
+    case = submitted(gateway, items=[])
+    marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
+    restricted(gateway, case, MeasureKind.MARK, **marked)
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
 def _names(gateway: Founded, case: WriteResult, digest: str) -> str:
     placed = sd_jwt.read_stored(case.result["document"]).placed
     return next(part.value["kind"] for part in placed if part.digest == digest)
@@ -163,6 +171,36 @@ def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
     assert one["measure"] != first.result["measure"]
 
 
+@pytest.mark.parametrize("elements", [(), (element_id("url"),)])
+def test_one_person_does_not_end_and_set_again(gateway, elements):
+    handoff = accepted(gateway)
+    first = held(gateway, handoff, elements=(element_id("url"), element_id("host")))
+    end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    gateway.clock.advance(5 * 24 * HOUR)
+    asked = wanted(gateway, MeasureKind.EMBARGO, elements=elements)
+    alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    assert isinstance(alone, SecondPersonRequired)
+    both = {"elements": elements, "approved_by": "approver-2"}
+    held(gateway, handoff, **both)
+    gateway.clock.advance(7 * 24 * HOUR)
+    beyond = gateway.ports.now() + 3 * 24 * HOUR
+    with pytest.raises(ValidationFailed):
+        held(gateway, handoff, until=beyond, **both)
+
+
+def test_one_person_suspends_again_only_after_a_while(gateway):
+    case = submitted(gateway)
+    at = UUID(case.result["case"])
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+    gateway.clock.advance(4 * HOUR)
+    asked = wanted(gateway, MeasureKind.SUSPENSION)
+    alone = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert isinstance(alone, SecondPersonRequired)
+    gateway.clock.advance(72 * HOUR)
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+
+
 def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
@@ -183,6 +221,27 @@ def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
     (one,) = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
     assert one["until"] and "setter" not in one and "code" not in one
     assert types(gateway, ABROAD)[-1] == "case.embargoed"
+
+
+def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
+    case = submitted(gateway)
+    taken = accepted(gateway, offered(gateway, case))
+    restricted(gateway, case, MeasureKind.SUSPENSION)
+    (one,) = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), taken))["measures"]
+    assert one["until"] and "setter" not in one and "code" not in one
+
+
+def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
+    case = submitted(gateway)
+    taken = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    reply = answers.said("officer-1", reason="not ours")
+    gateway.do(answers.decline, caller(ABROAD), gateway.key(), taken, reply)
+    held(gateway, accepted(gateway, offered(gateway, case)))
+    shown = [
+        to_json(handoffs.look_up(gateway.ports, caller(reader), taken)).get("measures")
+        for reader in (ABROAD, HOTLINE)
+    ]
+    assert [len(one or ()) for one in shown] == [0, 1]
 
 
 def test_the_originator_hears_of_an_embargo_on_its_case(gateway):
@@ -298,6 +357,23 @@ def test_one_person_neither_sets_nor_ends_a_mark(gateway):
     end = MeasureEnd(UUID(str(written.result["measure"])), "officer-1")
     failed = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, end)
     assert isinstance(failed, SecondPersonRequired)
+
+
+def test_no_version_sheds_a_measure_by_another_id(gateway):
+    case = submitted(gateway)
+    victim = element_id("victim")
+    marked = {"elements": (victim,), "approved_by": "approver-1"}
+    restricted(gateway, case, MeasureKind.MARK, **marked)
+    subjects = case_content(UUID(case.result["case"]))["subjects"]
+    others = [one for one in subjects if one["id"] != victim]
+    again = {**next(one for one in subjects if one["id"] == victim), "id": str(gateway.new_id())}
+    for changed, pointer in (
+        (others, "/content/subjects"),
+        ([*subjects, again], f"/content/subjects/{len(subjects)}"),
+    ):
+        with pytest.raises(ValidationFailed) as failed:
+            revised(gateway, case, subjects=changed)
+        assert [where for where, _ in failed.value.errors] == [pointer]
 
 
 def test_a_measure_names_elements_of_the_case(gateway):

@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import request
 from marshmallow import fields
 
+from gateway.domain.notification import LONGEST_DESCRIPTION
 from gateway.exchange import notifications
 from gateway.exchange.notifications import MOST, ReceiverError
 from gateway.exchange.results import NotificationStatus
@@ -19,8 +20,8 @@ from gateway.web.partners.schema_fields import MESSAGES, StrictSchema
 class SetErrorBody(StrictSchema):
     """Why a notification is refused: a code of RFC 8935, and words for people."""
 
-    err = field.short()
-    description = field.short(required=False)
+    err = field.error_code()
+    description = field.free(LONGEST_DESCRIPTION, lines=False, blank=True, required=False)
 
 
 class PollBody(StrictSchema):

@@ -16,6 +16,7 @@ from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCH
 from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
+from gateway.domain.notification import ERROR_CODE
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
@@ -72,9 +73,9 @@ def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> 
     return Validator(fault, described)
 
 
-def _free(longest: int, *, lines: bool) -> Validator:
+def _free(longest: int, *, lines: bool, blank: bool) -> Validator:
     def fault(value: str) -> str | None:
-        if not value.strip():
+        if not value.strip() and not blank:
             return "must not be empty"
         if len(value) > longest:
             return f"must have at most {longest} characters"
@@ -82,7 +83,7 @@ def _free(longest: int, *, lines: bool) -> Validator:
             return UNSAFE
         return find_media(value)
 
-    return Validator(fault, {"minLength": 1, "maxLength": longest})
+    return Validator(fault, {"minLength": 0 if blank else 1, "maxLength": longest})
 
 
 def up_to(longest: int, sentence: str) -> Validator:
@@ -324,7 +325,7 @@ moment = partial(
 )
 place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
-short = partial(StrictString, up_to(2000, "must have at most 2000 characters"))
+error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
@@ -369,9 +370,11 @@ def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> Str
     return StrictArray(word(words), least=least, required=required)
 
 
-def free(longest: int, *, lines: bool = True, required: bool = True) -> StrictString:
+def free(
+    longest: int, *, lines: bool = True, blank: bool = False, required: bool = True
+) -> StrictString:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
-    return StrictString(_free(longest, lines=lines), required=required)
+    return StrictString(_free(longest, lines=lines, blank=blank), required=required)
 
 
 class Number(fields.Integer):
