@@ -46,7 +46,12 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 
 
 class DutyKind(StrEnum):
-    """What is owed."""
+    """What is owed.
+
+    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
+    correction or tightening; the clearance of a case that was offered before it; a second person's
+    review of a consultation before acceptance.
+    """
 
     ANSWER = "answer"
     UPDATE = "update"
@@ -62,7 +67,6 @@ class DutyTerms:
     owes: AnswerAuthor
     ended_by: frozenset[HandoffAction]
     shared: bool
-    about: str
 
 
 _ENDS_OFFER = frozenset(
@@ -88,33 +92,13 @@ _ENDS_UPDATES = frozenset(
 )
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(
-        AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, about="an answer to the offer"
-    ),
-    DutyKind.UPDATE: DutyTerms(
-        AnswerAuthor.ORIGINATOR,
-        _ENDS_UPDATES,
-        shared=False,
-        about="the update that was announced to a holder",
-    ),
+    DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
+    DutyKind.UPDATE: DutyTerms(AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.ACKNOWLEDGE}),
-        shared=True,
-        about="the acknowledgement of a correction or a tightening",
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ACKNOWLEDGE}), shared=True
     ),
-    DutyKind.CLEARANCE: DutyTerms(
-        AnswerAuthor.ORIGINATOR,
-        frozenset(),
-        shared=False,
-        about="the clearance of a case that was offered before it",
-    ),
-    DutyKind.REVIEW: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset(),
-        shared=False,
-        about="a second person's review of a consultation before acceptance",
-    ),
+    DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
+    DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 

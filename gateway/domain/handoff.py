@@ -232,10 +232,3 @@ def agreed_at(answers: Iterable[HandoffAnswer], sequence: int) -> datetime | Non
     """When the recipient first accepted or acknowledged what came by the offer ``sequence``."""
     agreed = (one.at for one in answers if one.sequence > sequence and one.move in AGREEMENTS)
     return next(agreed, None)
-
-
-def was_accepted(answers: Iterable[HandoffAnswer]) -> bool:
-    """Whether a handoff with these answers was ever accepted, wholly or partly."""
-    return any(
-        answer.move in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY) for answer in answers
-    )

@@ -23,7 +23,6 @@ from gateway.domain.handoff import (
     Package,
     agreed_at,
     offers_of,
-    was_accepted,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of, strictest
@@ -637,8 +636,8 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     if competence is None or competence in context.organisation.competences_on(today):
         return False
     successions = context.work.successions.from_office(context.caller.organisation, competence)
-    taken_on = bool(successions) and was_accepted(context.work.handoffs.answers(handoff.id))
-    return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
+    held = handoff.is_held
+    return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 
 
 def _refuse_lapsed(handoff: Handoff) -> None:

@@ -24,7 +24,6 @@ from gateway.domain.handoff import (
     HandoffState,
     OfferAddress,
     offers_of,
-    was_accepted,
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
@@ -215,7 +214,7 @@ def _decide(
         why="",
         rules=(),
         offer=offer,
-        taken_on=was_accepted(answers),
+        taken_on=handoff.is_held,
         originator=originator,
         version=version,
         case=case,

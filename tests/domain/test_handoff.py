@@ -13,10 +13,8 @@ from gateway.domain.handoff import (
     READABLE,
     Handoff,
     HandoffAction,
-    HandoffAnswer,
     HandoffPlace,
     HandoffState,
-    was_accepted,
 )
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ChangeKind
@@ -167,27 +165,6 @@ def test_a_partial_acceptance_names_what_it_takes_on(groups):
 def test_a_full_acceptance_names_no_groups():
     with pytest.raises(ValueError):
         move(handoff(), HandoffAction.ACCEPT, POLICE, groups=GROUPS)
-
-
-def answers(*moves: HandoffAction | None) -> list[HandoffAnswer]:
-    return [
-        HandoffAnswer(
-            UUID(int=1), n, one, HandoffState.OFFERED, POLICE, AT, "statement", UUID(int=n)
-        )
-        for n, one in enumerate(moves, 1)
-    ]
-
-
-def test_only_an_acceptance_takes_a_handoff_on() -> None:
-    for taking in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY):
-        assert was_accepted(answers(None, taking, HandoffAction.CLOSE))
-    others = [
-        one
-        for one in HandoffAction
-        if one not in (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY)
-    ]
-    assert not was_accepted(answers(None, *others))
-    assert not was_accepted([])
 
 
 @each("step", [HandoffAction.OUTCOME, HandoffAction.CLOSE, HandoffAction.DECLINE])
