@@ -471,6 +471,12 @@ def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
     return {"held": handoff.package, "held_under": under, "acknowledge_by": None}
 
 
+def takes_update(handoff: Handoff, now: datetime) -> bool:
+    """Whether a handoff takes its next package: it is neither ended nor past its end."""
+    over = handoff.expires_at is not None and handoff.expires_at <= now
+    return handoff.state in UPDATABLE and not over
+
+
 def update(handoff: Handoff, change: ChangeKind, due: datetime) -> Handoff:
     """The handoff with one more package; what is in it, the caller puts there.
 

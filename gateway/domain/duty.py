@@ -88,6 +88,7 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
+        HandoffAction.LAPSE,
     }
 )
 

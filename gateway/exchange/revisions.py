@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.domain.answers import UPDATABLE
+from gateway.domain.answers import takes_update
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
@@ -87,7 +87,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
     """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    updatable = holder.state in UPDATABLE
+    updatable = takes_update(holder, context.now)
     kind = DutyKind.UPDATE if updatable else DutyKind.ACKNOWLEDGEMENT
     due = (update_due_at if updatable else acknowledgement_due_at)(term, context.now)
     owed = context.work.duties.of(holder.id, open_only=True)

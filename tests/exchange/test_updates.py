@@ -23,6 +23,7 @@ from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.updates import UpdateRequest
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
@@ -92,6 +93,12 @@ def values(written: WriteResult) -> list[str]:
 
 def events(gateway: Founded, typ: str) -> list[dict[str, Any]]:
     return [one for one in check_log(gateway) if one["type"] == typ]
+
+
+def owed(gateway: Founded, handoff: UUID) -> list[str]:
+    """The kinds of what is owed about a handoff now."""
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return [str(one.kind) for one in work.duties.of(handoff, open_only=True)]
 
 
 def covered(gateway: Founded, case: WriteResult) -> Any:
@@ -275,6 +282,15 @@ def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement
         said = answers.said("officer-1")
         refused = gateway.refusal(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
+
+
+def test_after_the_end_of_a_handoff_its_holder_answers_the_announcement(gateway):
+    case, handoff = held(gateway, expires_at=gateway.clock() + timedelta(days=1))
+    gateway.clock.advance(timedelta(days=1))
+    revised(gateway, case, items=CORRECTED)
+    assert owed(gateway, handoff) == ["acknowledgement"]
+    acknowledged(gateway, handoff)
+    assert not owed(gateway, handoff)
 
 
 @pytest.mark.parametrize("state", ["draft", "unchanged"])
@@ -475,11 +491,11 @@ def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(ga
     case, handoff = held(gateway)
     assert covered(gateway, case)["owed"] is None
     revised(gateway, case, items=CORRECTED)
-    owed = covered(gateway, case)["owed"]
-    assert (owed["what"], owed["by"]) == ("update", HOTLINE)
+    due = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"]) == ("update", HOTLINE)
     updated(gateway, handoff)
-    owed = covered(gateway, case)["owed"]
-    assert (owed["what"], owed["by"]) == ("acknowledgement", OFMIN)
+    due = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"]) == ("acknowledgement", OFMIN)
     assert not covered(gateway, case)["late"]
     gateway.clock.advance(timedelta(days=4))
     assert covered(gateway, case)["late"]
