@@ -153,10 +153,17 @@ class HandoffDuty:
             raise WrongState("a delay names a time after the present due time, and after now")
         if until > now + LONGEST_DELAY:
             raise WrongState(f"a delay is at most {LONGEST_DELAY.days} days from now")
-        later = replace(self, due_at=until)
+        return self._due(until)
+
+    def hasten(self, until: datetime) -> "HandoffDuty":
+        """The duty with an earlier time; one that is due before that stays as it is."""
+        return self._due(min(self.due_at, until))
+
+    def _due(self, until: datetime) -> "HandoffDuty":
+        moved = replace(self, due_at=until)
         if self.overdue_at is not None:
-            return later
-        return replace(later, next_at=until if self.reminded_at else _half(self.since, until))
+            return moved
+        return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
 
 
 def begin(

@@ -36,6 +36,13 @@ def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> No
         work.duties.save(duty.delay(until, now))
 
 
+def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
+    """Let the answer to an offer be due by ``until``, where its urgency was raised."""
+    for duty in work.duties.of(handoff, open_only=True):
+        if duty.kind is DutyKind.ANSWER:
+            work.duties.save(duty.hasten(until))
+
+
 def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:

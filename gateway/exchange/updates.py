@@ -313,6 +313,8 @@ def _update(
     )
     context.work.handoffs.save(moved, stored)
     duties.settle(context.work, moved.id, HandoffAction.UPDATE, context.now)
+    if moved.urgency.rank < found.urgency.rank:
+        duties.hasten(context.work, moved.id, context.now + _term(context, verified))
     if moved.acknowledge_by is not None and found.acknowledge_by is None:
         kind = DutyKind.ACKNOWLEDGEMENT
         context.work.duties.add(begin(moved, kind, context.event, context.now, due))

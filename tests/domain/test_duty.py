@@ -85,6 +85,13 @@ def test_a_delay_moves_the_due_time_and_what_is_told_of_it():
     assert (delayed.due_at, delayed.next_at) == (later, None)
 
 
+def test_an_earlier_due_time_moves_what_is_told_of_it_and_a_later_one_nothing():
+    duty, sooner = owed(), START + 2 * HOUR
+    assert (duty.hasten(sooner).due_at, duty.hasten(sooner).next_at) == (sooner, START + HOUR)
+    assert duty.remind(START).hasten(sooner).next_at == sooner
+    assert duty.hasten(START + 9 * HOUR) == duty
+
+
 @each("hours", [7, 8])
 def test_a_delay_is_later_than_the_due_time(hours):
     with pytest.raises(WrongState):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
     CaseErased,
@@ -18,6 +19,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
@@ -399,6 +401,19 @@ def test_an_update_before_the_acceptance_is_the_package_to_accept(gateway):
     accepted_newest = answers.said("officer-1", conditions=conditions, offer=newest)
     gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, accepted_newest)
     assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
+
+
+@pytest.mark.parametrize(("urgency", "sooner"), [("urgent", True), (None, False)])
+def test_an_offer_is_answered_sooner_once_its_urgency_is_raised(gateway, urgency, sooner):
+    case = submitted(gateway, items=FIRST)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    before = gateway.handoff(handoff)
+    gateway.clock.advance(timedelta(hours=1))
+    raised = {} if urgency is None else {"urgency": urgency}
+    revised(gateway, case, items=CORRECTED, **raised)
+    updated(gateway, handoff)
+    due = gateway.handoff(handoff).due_at
+    assert (due != before.due_at) is sooner is (due < gateway.clock() + DUE[Urgency.URGENT])
 
 
 def test_an_answer_that_names_an_older_offer_is_stale(gateway):
