@@ -310,7 +310,7 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, found.id, step, context.now)
+    duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)

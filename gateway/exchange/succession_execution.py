@@ -376,7 +376,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
-        duties.settle(work, draft.ended.id, draft.ending.move, draft.ending.at)
+        duties.settle(work, draft.ended, draft.ending, ports.due[draft.ended.urgency])
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",

@@ -312,7 +312,7 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, moved.id, HandoffAction.UPDATE, context.now)
+    duties.settle(context.work, moved, stored, _term(context, verified))
     if moved.urgency.rank < found.urgency.rank:
         duties.hasten(context.work, moved.id, context.now + _term(context, verified))
     if moved.acknowledge_by is not None and found.acknowledge_by is None:

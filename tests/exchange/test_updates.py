@@ -286,6 +286,19 @@ def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement
         assert isinstance(refused.refusal, WrongState)
 
 
+@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
+def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    assert owed(gateway, handoff) == ["update"]
+    by = HOTLINE if end is answers.withdraw else OFMIN
+    gateway.do(end, caller(by), gateway.key(), handoff, answers.said("officer-1", "not ours"))
+    assert owed(gateway, handoff) == ["acknowledgement"]
+    assert gateway.handoff(handoff).due_at > gateway.clock()
+    acknowledged(gateway, handoff)
+    assert not owed(gateway, handoff)
+
+
 def test_after_the_end_of_a_handoff_its_holder_answers_the_announcement(gateway):
     case, handoff = held(gateway, expires_at=gateway.clock() + timedelta(days=1))
     gateway.clock.advance(timedelta(days=1))
