@@ -31,6 +31,9 @@ LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
 LONGEST_UPDATE = timedelta(hours=24)
 """A correction that was announced is sent in the time of the case's urgency, or after this."""
 
+APPLIED_WITHIN = timedelta(days=30)
+"""After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
+
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 

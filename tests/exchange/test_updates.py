@@ -1,5 +1,6 @@
 """Updates: a handoff's chain of packages, who hears of a change, and what is owed after it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -533,6 +534,22 @@ def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(ga
     gateway.do(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
     line = covered(gateway, case)
     assert (line["owed"], line["answered"], line["package"]) == (None, "apply", 2)
+
+
+def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_due(gateway):
+    case, handoff = held(gateway)
+    second = revised(gateway, case, items=CORRECTED)
+    first = updated(gateway, handoff)
+    gateway.clock.advance(timedelta(days=1))
+    revised(gateway, second, items=FIRST)
+    updated(gateway, handoff)
+    due = gateway.handoff(handoff).due_at
+    line = covered(gateway, case)
+    assert line["owed"]["due"] == first.result["acknowledge_by"]
+    for at, late in ((due - timedelta(microseconds=1), False), (due, True)):
+        ports = replace(gateway.ports, now=lambda at=at: at)
+        found = coverage.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
+        assert [one.late for one in found.handoffs] == [late]
 
 
 def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
