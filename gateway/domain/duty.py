@@ -31,6 +31,9 @@ LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
 LONGEST_UPDATE = timedelta(hours=24)
 """A correction that was announced is sent in the time of the case's urgency, or after this."""
 
+APPLIED_WITHIN = timedelta(days=30)
+"""After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
+
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 
@@ -46,7 +49,12 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 
 
 class DutyKind(StrEnum):
-    """What is owed."""
+    """What is owed.
+
+    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
+    correction or tightening; the clearance of a case that was offered before it; a second person's
+    review of a consultation before acceptance.
+    """
 
     ANSWER = "answer"
     UPDATE = "update"
@@ -62,7 +70,6 @@ class DutyTerms:
     owes: AnswerAuthor
     ended_by: frozenset[HandoffAction]
     shared: bool
-    about: str
 
 
 _ENDS_OFFER = frozenset(
@@ -84,37 +91,18 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
+        HandoffAction.LAPSE,
     }
 )
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(
-        AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, about="an answer to the offer"
-    ),
-    DutyKind.UPDATE: DutyTerms(
-        AnswerAuthor.ORIGINATOR,
-        _ENDS_UPDATES,
-        shared=False,
-        about="the update that was announced to a holder",
-    ),
+    DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
+    DutyKind.UPDATE: DutyTerms(AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.ACKNOWLEDGE}),
-        shared=True,
-        about="the acknowledgement of a correction or a tightening",
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ACKNOWLEDGE}), shared=True
     ),
-    DutyKind.CLEARANCE: DutyTerms(
-        AnswerAuthor.ORIGINATOR,
-        frozenset(),
-        shared=False,
-        about="the clearance of a case that was offered before it",
-    ),
-    DutyKind.REVIEW: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset(),
-        shared=False,
-        about="a second person's review of a consultation before acceptance",
-    ),
+    DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
+    DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 
@@ -168,10 +156,17 @@ class HandoffDuty:
             raise WrongState("a delay names a time after the present due time, and after now")
         if until > now + LONGEST_DELAY:
             raise WrongState(f"a delay is at most {LONGEST_DELAY.days} days from now")
-        later = replace(self, due_at=until)
+        return self._due(until)
+
+    def hasten(self, until: datetime) -> "HandoffDuty":
+        """The duty with an earlier time; one that is due before that stays as it is."""
+        return self._due(min(self.due_at, until))
+
+    def _due(self, until: datetime) -> "HandoffDuty":
+        moved = replace(self, due_at=until)
         if self.overdue_at is not None:
-            return later
-        return replace(later, next_at=until if self.reminded_at else _half(self.since, until))
+            return moved
+        return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
 
 
 def begin(

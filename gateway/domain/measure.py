@@ -35,13 +35,12 @@ class Terms:
 class MeasureType:
     """One kind of measure.
 
-    ``action`` is the policy's, ``about`` says what it does. ``codes`` are the reasons for it.
+    ``action`` is the policy's, ``codes`` are the reasons for it.
     Without ``terms`` it has no end. ``persons`` set it; two renew it. ``whole_case``: it may be on
     the whole case, and not only on some elements.
     """
 
     action: str
-    about: str
     codes: tuple[str, ...]
     terms: Terms | None
     persons: int = 1
@@ -57,19 +56,16 @@ JUDGE = "judge"
 MEASURES: Mapping[MeasureKind, MeasureType] = {
     MeasureKind.EMBARGO: MeasureType(
         "case.embargo",
-        "no removal, and no notice to a host",
         ("preserve", "operation", JUDGE),
         EMBARGO,
     ),
     MeasureKind.SUSPENSION: MeasureType(
         "case.restrict",
-        "no consultation and no offer, until it is clear whether the case is right",
         ("accuracy_contested", "unlawful", "objection", "legal_claim"),
         Terms(timedelta(hours=72), timedelta(hours=72)),
     ),
     MeasureKind.MARK: MeasureType(
         "case.restrict",
-        "the elements are kept, offered to nobody, and consulted for few reasons only",
         ("accuracy_contested", "objection", "kept_as_evidence"),
         None,
         persons=2,

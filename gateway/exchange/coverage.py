@@ -1,15 +1,15 @@
 """Coverage: the holders of a case, and what is owed to and by each after a change of it.
 
-It is computed from what the originator is a party of, and is no document.
+It is read from what the originator is a party of, and is no document. What is owed are the open
+duties; that a correction was applied is no duty, and is computed.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.domain.answers import UPDATABLE
+from gateway.domain.answers import takes_update
 from gateway.domain.decision import case_entity
-from gateway.domain.duty import acknowledgement_due_at, update_due_at
+from gateway.domain.duty import APPLIED_WITHIN, DutyKind
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -18,25 +18,18 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.revision import ANSWERED, Announcement
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import find, view_on
 from gateway.exchange.results import CaseCoverage, HolderCoverage, Owed
-from gateway.exchange.revisions import touched_groups
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
     RequestContext,
     authorize,
-    deny_as_not_found,
     read,
 )
 from gateway.kernel.values import Caller
-
-APPLIED_WITHIN = timedelta(days=30)
-"""After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
 
 
 def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
@@ -50,26 +43,18 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
         context.about = EventSubject(case_digest=version.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
-        lines = [_line(context, one, content, told) for one in handoffs]
+        lines = [_line(context, one, told) for one in handoffs]
         return CaseCoverage(found.id, found.version, found.state, lines)
 
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def _line(
-    context: RequestContext,
-    handoff: Handoff,
-    content: VerifiedSdJwt,
-    told: Announcement | None,
-) -> HolderCoverage:
+def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) -> HolderCoverage:
     answers = context.work.handoffs.answers(handoff.id)
-    newer = told if told is not None and told.version > handoff.case_version else None
-    owed: Owed | None = None
-    if handoff.is_held and newer is None:
-        owed = _owed_on_update(handoff, answers)
-    elif handoff.is_held and newer is not None and _is_touched(context, handoff, content):
-        term = context.ports.due[Urgency(content.content["urgency"])]
-        owed = _owed_on_announcement(handoff, answers, newer, term)
+    newer = told is not None and told.version > handoff.case_version
+    owed = _owed_on_change(context, handoff)
+    if owed is None and handoff.is_held and not newer:
+        owed = _owed_application(handoff, answers)
     said = [one for one in answers if one.move in _ANSWERED_BY]
     return HolderCoverage(
         handoff=handoff.id,
@@ -78,48 +63,34 @@ def _line(
         holds=handoff.is_held,
         package=handoff.package,
         version=handoff.case_version,
-        announced_only=newer is not None and handoff.is_held and handoff.state not in UPDATABLE,
+        announced_only=newer and handoff.is_held and not takes_update(handoff, context.now),
         owed=owed,
-        late=owed is not None and owed.due < context.now,
+        late=owed is not None and owed.due <= context.now,
         answered=str(said[-1].move) if said else None,
         answered_by_event=said[-1].event if said else None,
     )
 
 
-def _is_touched(context: RequestContext, handoff: Handoff, content: VerifiedSdJwt) -> bool:
-    """Who was offered nothing of what changed heard of it, and owes nothing."""
-    version = context.work.cases.version(handoff.case_digest)
-    if version is None:
-        deny_as_not_found()
-    return bool(touched_groups(handoff, sd_jwt.read_stored(version.document), content))
-
-
 _ANSWERED_BY = (HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE)
 
 
-def _owed_on_announcement(
-    handoff: Handoff, answers: Sequence[HandoffAnswer], told: Announcement, term: timedelta
-) -> Owed | None:
-    """The update, where the handoff takes one; else the acknowledgement of what was announced."""
-    if handoff.state in UPDATABLE:
-        due = update_due_at(term, told.at)
-        return Owed("update", handoff.originator, due, told.event)
-    if any(one.move is HandoffAction.ACKNOWLEDGE and one.at >= told.at for one in answers):
+def _owed_on_change(context: RequestContext, handoff: Handoff) -> Owed | None:
+    """The update or the acknowledgement, whichever is due first."""
+    duties = context.work.duties.of(handoff.id, open_only=True)
+    owed = [one for one in duties if one.kind in (DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT)]
+    if not owed:
         return None
-    due = acknowledgement_due_at(term, told.at)
-    return Owed("acknowledgement", handoff.recipient, due, told.event)
+    first = min(owed, key=lambda one: one.due_at)
+    return Owed(str(first.kind), first.organisation, first.due_at, first.source)
 
 
-def _owed_on_update(handoff: Handoff, answers: Sequence[HandoffAnswer]) -> Owed | None:
-    """The acknowledgement of a correction or tightening, then what was done after it."""
+def _owed_application(handoff: Handoff, answers: Sequence[HandoffAnswer]) -> Owed | None:
+    """What was done after the acknowledgement of a correction or tightening."""
     changed = [one for one in offers_of(answers)[1:] if _change(one) in ANSWERED]
     if not changed:
         return None
     newest = changed[-1]
-    if handoff.acknowledge_by is not None:
-        due = handoff.acknowledge_by
-        return Owed("acknowledgement", handoff.recipient, due, newest.event)
-    agreed: datetime | None = agreed_at(answers, newest.sequence)
+    agreed = agreed_at(answers, newest.sequence)
     done = any(
         one.move in (HandoffAction.APPLY, HandoffAction.DISPUTE) and one.sequence > newest.sequence
         for one in answers

@@ -3,12 +3,12 @@ runs out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock
-from gateway.domain.handoff import Handoff, HandoffAction
+from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock, acknowledgement_due_at, begin
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
 from gateway.kernel import events
@@ -19,11 +19,27 @@ AT_ONCE = 50
 """Duties that are swept in one transaction: writers wait meanwhile."""
 
 
-def settle(work: UnitOfWork, handoff: UUID, step: HandoffAction | None, now: datetime) -> None:
-    """Close the duties that a step of a handoff fulfils or ends, in its transaction."""
-    for duty in work.duties.of(handoff, open_only=True):
-        if step in duty.terms.ended_by:
-            work.duties.save(duty.close(now))
+def settle(work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, term: timedelta) -> None:
+    """Close the duties that an answer to a handoff fulfils or ends, in its transaction.
+
+    Who ends a handoff does not escape a change that was announced: where the update can be sent no
+    more, its holder acknowledges the announcement. ``term`` is the time to answer by its urgency.
+    """
+    owed = work.duties.of(handoff.id, open_only=True)
+    ended = [one for one in owed if answer.move in one.terms.ended_by]
+    for duty in ended:
+        work.duties.save(duty.close(answer.at))
+    unsent = any(one.kind is DutyKind.UPDATE for one in ended)
+    if unsent and answer.move is not HandoffAction.UPDATE:
+        due = acknowledgement_due_at(term, answer.at)
+        add(work, begin(handoff, DutyKind.ACKNOWLEDGEMENT, answer.event, answer.at, due))
+
+
+def add(work: UnitOfWork, duty: HandoffDuty) -> None:
+    """Keep a new duty, unless one of its kind is open: the earlier one keeps its time."""
+    owed = work.duties.of(duty.handoff, open_only=True)
+    if all(one.kind is not duty.kind for one in owed):
+        work.duties.add(duty)
 
 
 def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
@@ -34,6 +50,13 @@ def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> No
         raise WrongState("nothing is due from you in this handoff")
     for duty in owed:
         work.duties.save(duty.delay(until, now))
+
+
+def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
+    """Let the answer to an offer be due by ``until``, where its urgency was raised."""
+    for duty in work.duties.of(handoff, open_only=True):
+        if duty.kind is DutyKind.ANSWER:
+            work.duties.save(duty.hasten(until))
 
 
 def close_of_case(

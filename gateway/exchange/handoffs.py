@@ -24,7 +24,6 @@ from gateway.domain.handoff import (
     Package,
     agreed_at,
     offers_of,
-    was_accepted,
 )
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
@@ -312,7 +311,7 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, found.id, step, context.now)
+    duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)
@@ -334,8 +333,10 @@ def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAc
     told = context.work.cases.announced(handoff.originator, handoff.case)
     if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
         raise WrongState("there is no update of this handoff, and none was announced")
-    if step is not HandoffAction.ACKNOWLEDGE and handoff.acknowledge_by is not None:
-        raise WrongState("acknowledge the update first")
+    owed = context.work.duties.of(handoff.id, open_only=True)
+    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
+    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
+        raise WrongState("acknowledge the change first")
 
 
 def consult(
@@ -650,8 +651,8 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     if competence is None or competence in context.organisation.competences_on(today):
         return False
     successions = context.work.successions.from_office(context.caller.organisation, competence)
-    taken_on = bool(successions) and was_accepted(context.work.handoffs.answers(handoff.id))
-    return any(one.lets_read(handoff, was_taken_on=taken_on, day=today) for one in successions)
+    held = handoff.is_held
+    return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 
 
 def _refuse_lapsed(handoff: Handoff) -> None:
@@ -960,5 +961,4 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
         package=handoff.package,
-        acknowledge_by=handoff.acknowledge_by,
     )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.domain.answers import UPDATABLE
+from gateway.domain.answers import takes_update
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
@@ -20,6 +20,7 @@ from gateway.domain.revision import (
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
@@ -96,12 +97,12 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
     """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    updatable = holder.state in UPDATABLE
-    kind = DutyKind.UPDATE if updatable else DutyKind.ACKNOWLEDGEMENT
-    due = (update_due_at if updatable else acknowledgement_due_at)(term, context.now)
-    owed = context.work.duties.of(holder.id, open_only=True)
-    if all(one.kind is not kind for one in owed):
-        context.work.duties.add(begin(holder, kind, context.event, context.now, due))
+    if takes_update(holder, context.now):
+        kind, due = DutyKind.UPDATE, update_due_at
+    else:
+        kind, due = DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at
+    owed = begin(holder, kind, context.event, context.now, due(term, context.now))
+    duties.add(context.work, owed)
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:

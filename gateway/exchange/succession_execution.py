@@ -24,7 +24,6 @@ from gateway.domain.handoff import (
     HandoffState,
     OfferAddress,
     offers_of,
-    was_accepted,
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
@@ -216,7 +215,7 @@ def _decide(
         why="",
         rules=(),
         offer=offer,
-        taken_on=was_accepted(answers),
+        taken_on=handoff.is_held,
         originator=originator,
         version=version,
         case=case,
@@ -385,7 +384,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
-        duties.settle(work, draft.ended.id, draft.ending.move, draft.ending.at)
+        duties.settle(work, draft.ended, draft.ending, ports.due[draft.ended.urgency])
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
@@ -496,7 +495,6 @@ def _following(
         package=1,
         held=0,
         held_under=None,
-        acknowledge_by=None,
     )
     answer = HandoffAnswer(
         handoff=fresh,

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain import duty as duties
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, MOVES, UPDATABLE
 from gateway.domain.duty import (
     DUE,
     DUTIES,
@@ -18,6 +18,7 @@ from gateway.domain.duty import (
     DutyKind,
     SweepClock,
 )
+from gateway.domain.handoff import HandoffAction
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 from tests.each import each
@@ -57,6 +58,15 @@ def test_an_offer_is_answered_by_what_ends_its_state_of_offered():
     assert DUTIES[DutyKind.ANSWER].ended_by == ends < moves
 
 
+def test_an_announced_update_is_owed_until_it_is_sent_or_the_handoff_takes_none_any_more():
+    ends = {
+        step
+        for (state, step), after in MOVES.items()
+        if state in UPDATABLE and after not in UPDATABLE
+    }
+    assert DUTIES[DutyKind.UPDATE].ended_by == ends | {HandoffAction.UPDATE}
+
+
 def test_a_duty_is_told_of_at_half_of_its_term_and_at_its_end_and_then_no_more():
     duty = owed()
     assert duty.next_at == START + 4 * HOUR
@@ -73,6 +83,13 @@ def test_a_delay_moves_the_due_time_and_what_is_told_of_it():
     overdue = duty.remind(START).record_overdue(START + 9 * HOUR)
     delayed = overdue.delay(later, START + 9 * HOUR)
     assert (delayed.due_at, delayed.next_at) == (later, None)
+
+
+def test_an_earlier_due_time_moves_what_is_told_of_it_and_a_later_one_nothing():
+    duty, sooner = owed(), START + 2 * HOUR
+    assert (duty.hasten(sooner).due_at, duty.hasten(sooner).next_at) == (sooner, START + HOUR)
+    assert duty.remind(START).hasten(sooner).next_at == sooner
+    assert duty.hasten(START + 9 * HOUR) == duty
 
 
 @each("hours", [7, 8])

@@ -1,5 +1,6 @@
 """Updates: a handoff's chain of packages, who hears of a change, and what is owed after it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
     CaseErased,
@@ -18,11 +20,13 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.updates import UpdateRequest
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
@@ -92,6 +96,12 @@ def values(written: WriteResult) -> list[str]:
 
 def events(gateway: Founded, typ: str) -> list[dict[str, Any]]:
     return [one for one in check_log(gateway) if one["type"] == typ]
+
+
+def owed(gateway: Founded, handoff: UUID) -> list[str]:
+    """The kinds of what is owed about a handoff now."""
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return [str(one.kind) for one in work.duties.of(handoff, open_only=True)]
 
 
 def covered(gateway: Founded, case: WriteResult) -> Any:
@@ -179,9 +189,9 @@ def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
     assert found.result["package"] == 2
     assert "superseded" not in found.result
     assert values(found) == [one["value"] for one in CORRECTED]
-    assert view(gateway, handoff)["acknowledge_by"] == written.result["acknowledge_by"]
+    assert view(gateway, handoff)["due_at"] == written.result["acknowledge_by"]
     acknowledged(gateway, handoff)
-    assert view(gateway, handoff)["acknowledge_by"] is None
+    assert view(gateway, handoff)["due_at"] is None
 
 
 def test_an_addition_is_shown_once_it_is_acknowledged(gateway):
@@ -277,6 +287,28 @@ def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement
         assert isinstance(refused.refusal, WrongState)
 
 
+@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
+def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    assert owed(gateway, handoff) == ["update"]
+    by = HOTLINE if end is answers.withdraw else OFMIN
+    gateway.do(end, caller(by), gateway.key(), handoff, answers.said("officer-1", "not ours"))
+    assert owed(gateway, handoff) == ["acknowledgement"]
+    assert gateway.handoff(handoff).due_at > gateway.clock()
+    acknowledged(gateway, handoff)
+    assert not owed(gateway, handoff)
+
+
+def test_after_the_end_of_a_handoff_its_holder_answers_the_announcement(gateway):
+    case, handoff = held(gateway, expires_at=gateway.clock() + timedelta(days=1))
+    gateway.clock.advance(timedelta(days=1))
+    revised(gateway, case, items=CORRECTED)
+    assert owed(gateway, handoff) == ["acknowledgement"]
+    acknowledged(gateway, handoff)
+    assert not owed(gateway, handoff)
+
+
 @pytest.mark.parametrize("state", ["draft", "unchanged"])
 def test_only_a_newer_cleared_version_is_sent(gateway, state):
     case, handoff = held(gateway)
@@ -325,6 +357,7 @@ def test_a_retry_of_an_update_gets_the_first_result(gateway):
     second = revised(gateway, case, items=CORRECTED)
     key, asked = gateway.key(), UpdateRequest("liaison-1")
     first = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
+    acknowledged(gateway, handoff)
     revised(gateway, second, items=FIRST)
     updated(gateway, handoff)
     again = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
@@ -383,6 +416,19 @@ def test_an_update_before_the_acceptance_is_the_package_to_accept(gateway):
     accepted_newest = answers.said("officer-1", conditions=conditions, offer=newest)
     gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, accepted_newest)
     assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
+
+
+@pytest.mark.parametrize(("urgency", "sooner"), [("urgent", True), (None, False)])
+def test_an_offer_is_answered_sooner_once_its_urgency_is_raised(gateway, urgency, sooner):
+    case = submitted(gateway, items=FIRST)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    before = gateway.handoff(handoff)
+    gateway.clock.advance(timedelta(hours=1))
+    raised = {} if urgency is None else {"urgency": urgency}
+    revised(gateway, case, items=CORRECTED, **raised)
+    updated(gateway, handoff)
+    due = gateway.handoff(handoff).due_at
+    assert (due != before.due_at) is sooner is (due < gateway.clock() + DUE[Urgency.URGENT])
 
 
 def test_an_answer_that_names_an_older_offer_is_stale(gateway):
@@ -461,7 +507,7 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    assert gateway.handoff(handoff).acknowledge_by is None
+    assert not owed(gateway, handoff)
     refused = gateway.refusal(
         answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
     )
@@ -475,11 +521,11 @@ def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(ga
     case, handoff = held(gateway)
     assert covered(gateway, case)["owed"] is None
     revised(gateway, case, items=CORRECTED)
-    owed = covered(gateway, case)["owed"]
-    assert (owed["what"], owed["by"]) == ("update", HOTLINE)
+    due = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"]) == ("update", HOTLINE)
     updated(gateway, handoff)
-    owed = covered(gateway, case)["owed"]
-    assert (owed["what"], owed["by"]) == ("acknowledgement", OFMIN)
+    due = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"]) == ("acknowledgement", OFMIN)
     assert not covered(gateway, case)["late"]
     gateway.clock.advance(timedelta(days=4))
     assert covered(gateway, case)["late"]
@@ -489,6 +535,22 @@ def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(ga
     gateway.do(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
     line = covered(gateway, case)
     assert (line["owed"], line["answered"], line["package"]) == (None, "apply", 2)
+
+
+def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_due(gateway):
+    case, handoff = held(gateway)
+    second = revised(gateway, case, items=CORRECTED)
+    first = updated(gateway, handoff)
+    gateway.clock.advance(timedelta(days=1))
+    revised(gateway, second, items=FIRST)
+    again = updated(gateway, handoff)
+    due = gateway.handoff(handoff).due_at
+    by = covered(gateway, case)["owed"]["due"]
+    assert by == first.result["acknowledge_by"] == again.result["acknowledge_by"]
+    for at, late in ((due - timedelta(microseconds=1), False), (due, True)):
+        ports = replace(gateway.ports, now=lambda at=at: at)
+        found = coverage.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
+        assert [one.late for one in found.handoffs] == [late]
 
 
 def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
@@ -560,7 +622,7 @@ class Course(RuleBasedStateMachine):
     def acknowledge(self) -> None:
         if self._try(answers.acknowledge, OFMIN, answers.said("officer-1")):
             assert self.now.held == self.now.package
-            assert self.now.acknowledge_by is None
+            assert not owed(self.gateway, self.handoff)
 
     @rule()
     def close(self) -> None:
