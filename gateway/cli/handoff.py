@@ -344,7 +344,6 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
-            "acknowledge by": view["acknowledge_by"],
             "superseded by": _superseded(view.get("superseded")),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],

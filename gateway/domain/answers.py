@@ -461,14 +461,14 @@ def move(
 
 
 def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
-    """The newest package is held, and every update until now is acknowledged.
+    """The newest package is held.
 
     What was held before stays so under the markings by which it was agreed to: an acknowledgement
     closes nothing.
     """
     if handoff.held == handoff.package:
-        return {"acknowledge_by": None}
-    return {"held": handoff.package, "held_under": under, "acknowledge_by": None}
+        return {}
+    return {"held": handoff.package, "held_under": under}
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:
@@ -477,11 +477,11 @@ def takes_update(handoff: Handoff, now: datetime) -> bool:
     return handoff.state in UPDATABLE and not over
 
 
-def update(handoff: Handoff, change: ChangeKind, due: datetime) -> Handoff:
+def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     """The handoff with one more package; what is in it, the caller puts there.
 
-    A correction or tightening can be consulted at once, and its acknowledgement is due by ``due``
-    (or by that of an earlier one); an addition once it is acknowledged. Raises WrongState.
+    A correction or tightening can be consulted at once, an addition once it is acknowledged.
+    Raises WrongState.
     """
     if (handoff.state, HandoffAction.UPDATE) not in MOVES:
         raise WrongState(
@@ -492,4 +492,4 @@ def update(handoff: Handoff, change: ChangeKind, due: datetime) -> Handoff:
     moved = replace(handoff, package=number, sequence=handoff.sequence + 1)
     if not handoff.is_held or change not in ANSWERED:
         return moved
-    return replace(moved, held=number, acknowledge_by=handoff.acknowledge_by or due)
+    return replace(moved, held=number)

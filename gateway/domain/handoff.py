@@ -135,8 +135,8 @@ class Handoff:
     of use as they were offered, ``transfer_tool`` what lets the case go to a third country (R15).
     ``held`` is the number of the one that the recipient may consult, 0 while it never accepted;
     ``held_under`` the digest of the case's version by whose markings it agreed to that.
-    ``acknowledge_by`` is set while an acknowledgement is owed. ``accepted_groups`` is None unless
-    the acceptance named groups. ``sequence`` counts the answers and updates, for compare-and-set.
+    ``accepted_groups`` is None unless the acceptance named groups. ``sequence`` counts the answers
+    and updates, for compare-and-set.
     ``urgency`` and ``matter`` are the version's, in clear; ``matter`` is empty where the offer does
     not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
     when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
@@ -167,7 +167,6 @@ class Handoff:
     package: int = 1
     held: int = 0
     held_under: str | None = None
-    acknowledge_by: datetime | None = None
 
     @property
     def recipient(self) -> str:

@@ -332,8 +332,10 @@ def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAc
     told = context.work.cases.announced(handoff.originator, handoff.case)
     if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
         raise WrongState("there is no update of this handoff, and none was announced")
-    if step is not HandoffAction.ACKNOWLEDGE and handoff.acknowledge_by is not None:
-        raise WrongState("acknowledge the update first")
+    owed = context.work.duties.of(handoff.id, open_only=True)
+    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
+    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
+        raise WrongState("acknowledge the change first")
 
 
 def consult(
@@ -964,5 +966,4 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
         package=handoff.package,
-        acknowledge_by=handoff.acknowledge_by,
     )

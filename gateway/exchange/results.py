@@ -186,7 +186,7 @@ class Preview:
 class UpdateResult:
     """A handoff after an update; ``package`` is the number of the one that it made.
 
-    ``acknowledge_by`` is there where an acknowledgement is due for it.
+    ``acknowledge_by`` is when an acknowledgement was due after it; an earlier one keeps its time.
     """
 
     handoff: UUID
@@ -296,7 +296,6 @@ class HandoffSummary:
     ended_by: EndedBy | None
     break_glass: BreakGlass
     package: int
-    acknowledge_by: datetime | None
 
 
 @dataclass(frozen=True)

@@ -487,7 +487,6 @@ def _following(
         package=1,
         held=0,
         held_under=None,
-        acknowledge_by=None,
     )
     answer = HandoffAnswer(
         handoff=fresh,

@@ -5,7 +5,7 @@ purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,6 @@ from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
-    HandoffState,
 )
 from gateway.domain.organisation import transfer_tool
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
@@ -147,7 +146,7 @@ def _prepare(
     case, version = find(context, found.case)
     if version.version <= found.case_version:
         raise WrongState(f"the handoff has version {found.case_version}, and there is no newer one")
-    answers.update(found, ChangeKind.ADDITION, context.now)  # whether it takes one at all
+    answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
     since = context.work.cases.changes(found.originator, found.case, found.case_version)
     change = strictest_change(since)
     if wanted.signed is not None:
@@ -283,8 +282,7 @@ def _update(
     authorize_offer(context, verified, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     permitted = draft.offer.permitted_disclosures
-    due = acknowledgement_due_at(_term(context, verified), context.now)
-    moved = answers.update(found, draft.change, due)
+    moved = answers.update(found, draft.change)
     moved = replace(
         moved,
         case_version=version.version,
@@ -312,12 +310,14 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, moved, stored, _term(context, verified))
+    term = context.ports.due[moved.urgency]
+    duties.settle(context.work, moved, stored, term)
     if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, context.now + _term(context, verified))
-    if moved.acknowledge_by is not None and found.acknowledge_by is None:
+        duties.hasten(context.work, moved.id, context.now + term)
+    if moved.is_held and draft.change in ANSWERED:
+        due = acknowledgement_due_at(term, context.now)
         kind = DutyKind.ACKNOWLEDGEMENT
-        context.work.duties.add(begin(moved, kind, context.event, context.now, due))
+        duties.add(context.work, begin(moved, kind, context.event, context.now, due))
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)
 
@@ -335,17 +335,10 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
     return _updated(context, stored, number, version)
 
 
-def _term(context: RequestContext, verified: VerifiedSdJwt) -> timedelta:
-    return context.ports.due[Urgency(verified.content["urgency"])]
-
-
 def _updated(
     context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
-    owed = stored.state is not HandoffState.OFFERED and offer.change in ANSWERED
-    verified = sd_jwt.read_stored(version.document)
-    due = acknowledgement_due_at(_term(context, verified), stored.at)
     return UpdateResult(
         handoff=stored.handoff,
         state=stored.state,
@@ -355,5 +348,14 @@ def _updated(
         version=version.version,
         offer=stored.document,
         permitted_disclosures=sorted(offer.disclosures),
-        acknowledge_by=due if owed else None,
+        acknowledge_by=_acknowledge_by(context, stored),
     )
+
+
+def _acknowledge_by(context: RequestContext, stored: HandoffAnswer) -> datetime | None:
+    """When an acknowledgement was due right after an update, whatever came later."""
+    for one in context.work.duties.of(stored.handoff):
+        owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at
+        if owed and (one.closed_at is None or one.closed_at > stored.at):
+            return one.due_at
+    return None

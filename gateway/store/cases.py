@@ -121,11 +121,7 @@ _handoffs = and_(
     handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
 )
 _handoff_ids = select(handoff.c.id).where(_handoffs)
-_ERASE_HANDOFFS = (
-    update(handoff)
-    .where(_handoffs)
-    .values(conditions_digest="", matter=frozenset(), acknowledge_by=None)
-)
+_ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="", matter=frozenset())
 _LAPSE_HANDOFFS = (
     update(handoff)
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))

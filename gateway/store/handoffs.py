@@ -162,7 +162,7 @@ _ADD_CONSULTATION = insert_new(consultation)
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
     "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under", "acknowledge_by",
+    "sequence", "package", "held", "held_under",
     "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
@@ -363,7 +363,6 @@ def _handoff(row: Row[Any]) -> Handoff:
         package=row.package,
         held=row.held,
         held_under=row.held_under,
-        acknowledge_by=row.acknowledge_by,
     )
 
 

@@ -403,7 +403,6 @@ handoff = Table(
     Column("package", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
-    Column("acknowledge_by", Instant),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),

@@ -189,9 +189,9 @@ def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
     assert found.result["package"] == 2
     assert "superseded" not in found.result
     assert values(found) == [one["value"] for one in CORRECTED]
-    assert view(gateway, handoff)["acknowledge_by"] == written.result["acknowledge_by"]
+    assert view(gateway, handoff)["due_at"] == written.result["acknowledge_by"]
     acknowledged(gateway, handoff)
-    assert view(gateway, handoff)["acknowledge_by"] is None
+    assert view(gateway, handoff)["due_at"] is None
 
 
 def test_an_addition_is_shown_once_it_is_acknowledged(gateway):
@@ -357,6 +357,7 @@ def test_a_retry_of_an_update_gets_the_first_result(gateway):
     second = revised(gateway, case, items=CORRECTED)
     key, asked = gateway.key(), UpdateRequest("liaison-1")
     first = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
+    acknowledged(gateway, handoff)
     revised(gateway, second, items=FIRST)
     updated(gateway, handoff)
     again = gateway.do(updates.update, caller(HOTLINE), key, handoff, asked)
@@ -506,7 +507,7 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    assert gateway.handoff(handoff).acknowledge_by is None
+    assert not owed(gateway, handoff)
     refused = gateway.refusal(
         answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
     )
@@ -542,10 +543,10 @@ def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_
     first = updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=1))
     revised(gateway, second, items=FIRST)
-    updated(gateway, handoff)
+    again = updated(gateway, handoff)
     due = gateway.handoff(handoff).due_at
-    line = covered(gateway, case)
-    assert line["owed"]["due"] == first.result["acknowledge_by"]
+    by = covered(gateway, case)["owed"]["due"]
+    assert by == first.result["acknowledge_by"] == again.result["acknowledge_by"]
     for at, late in ((due - timedelta(microseconds=1), False), (due, True)):
         ports = replace(gateway.ports, now=lambda at=at: at)
         found = coverage.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
@@ -621,7 +622,7 @@ class Course(RuleBasedStateMachine):
     def acknowledge(self) -> None:
         if self._try(answers.acknowledge, OFMIN, answers.said("officer-1")):
             assert self.now.held == self.now.package
-            assert self.now.acknowledge_by is None
+            assert "acknowledgement" not in owed(self.gateway, self.handoff)
 
     @rule()
     def close(self) -> None:
