@@ -153,9 +153,8 @@ def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
 def test_each_package_is_found_by_its_number(store, stored_case):
     made, offer = stored(store, handoff(stored_case))
     moved, acceptance = accepted(made)
-    due = NOON + timedelta(days=3)
     newer = replace(
-        update(moved, ChangeKind.CORRECTION, due), offer_digest="offer-2", held_under="digest-2"
+        update(moved, ChangeKind.CORRECTION), offer_digest="offer-2", held_under="digest-2"
     )
     made_newer = answer_to(newer, HandoffAction.UPDATE)
     with store.begin(TransactionMode.WRITE) as work:
