@@ -1,6 +1,7 @@
 """Schemathesis on the running gateway: no server error, and no answer that is not described."""
 
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -87,7 +88,10 @@ def test_no_request_makes_a_server_error_or_an_undescribed_answer(
         arguments += ["--request-cert-key", str(home / "key.pem")]
         arguments += ["--header", f"Authorization: Bearer {token(stage)}"]
     command = [sys.executable, "-c", RUN, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    narrow = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, check=False, env=narrow
+    )
     log = (stage.folder / "gateway.log").read_text(encoding="utf-8")
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     assert '"server-error"' not in log

@@ -157,4 +157,5 @@ def verify(call: Call, run: UUID) -> WriteResult:
 @writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
 def decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
-    return conformance.decline(call.ports, call.caller, call.key, run, SampleDecline(**call.body))
+    asked = SampleDecline(call.body["by"], call.body["reason"])
+    return conformance.decline(call.ports, call.caller, call.key, run, asked)
