@@ -636,6 +636,7 @@ _DETAILS: Mapping[str, str] = {
     r"(\w+ )?signed by (\S+) itself, key (\S+)": "{0}signé par {1}, clé {2}",
     r"attested by the gateway, key (\S+)": "attesté par la passerelle, clé {0}",
     r"offered by (\S+) to ([^\s,]+)": "proposé par {0} à {1}",
+    r"offered by (\S+) to (\S+), in (\d+) packages": "proposé par {0} à {1}, en {2} lots",
     r"offered by (\S+) to (\S+), reissued": "proposé par {0} à {1}, réémis",
     r"the original offer is in this file": "l’offre initiale est dans ce fichier",
     r"the original offer is not in this file": "l’offre initiale n’est pas dans ce fichier",

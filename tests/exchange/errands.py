@@ -173,7 +173,7 @@ def _consult(gateway: Founded) -> Errand:
 
 
 def _review(gateway: Founded) -> Errand:
-    case = submitted(gateway, urgency="imminent_danger")
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
     handoff = UUID(offered(gateway, case).result["handoff"])
     opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
     gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opened)
