@@ -365,7 +365,7 @@ def embargo(
     click.option(
         "--kind",
         required=True,
-        type=click.Choice([MeasureKind.SUSPENSION, MeasureKind.MARK]),
+        type=click.Choice([str(MeasureKind.SUSPENSION), str(MeasureKind.MARK)]),
         help="suspension: nothing is consulted or offered. mark: kept, for few reasons.",
     ),
     click.option(

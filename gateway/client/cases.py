@@ -94,9 +94,10 @@ def read_content(
     )
 
 
-def _of(where: Mapping[str, UUID | str]) -> str:
+def _of(where: Mapping[str, UUID | str]) -> tuple[str, str | None]:
+    """The address of a case or a handoff, and the id of the handoff, which its event names."""
     ((kind, name),) = where.items()
-    return f"/{kind}s/{spelled(name)}"
+    return f"/{kind}s/{spelled(name)}", spelled(name) if kind == "handoff" else None
 
 
 class CaseClient(ClientBase):
@@ -159,7 +160,9 @@ class CaseClient(ClientBase):
     def embargo(self, where: Mapping[str, UUID | str], by: str, **fields: Any) -> ConfirmedWrite:
         """Set or renew an embargo (R7). ``where`` names the own ``case``, or the ``handoff`` by
         which it is held; ``fields`` are those of the interface, and None is left out."""
-        return self._exchange.write("case.embargo", f"{_of(where)}/embargo", {"by": by, **fields})
+        path, handoff = _of(where)
+        asked = {"by": by, **fields}
+        return self._exchange.write("case.embargo", f"{path}/embargo", asked, handoff)
 
     def restrict(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
         """Restrict the processing of an own case; likewise."""
@@ -174,10 +177,10 @@ class CaseClient(ClientBase):
         approved_by: str | None = None,
     ) -> ConfirmedWrite:
         """End a measure that this member set, before its time."""
-        path = f"{_of(where)}/measures/{spelled(measure)}/end"
-        return self._exchange.write(
-            "case.end_measure", path, {"by": by, "approved_by": approved_by}
-        )
+        path, handoff = _of(where)
+        asked = {"by": by, "approved_by": approved_by}
+        end = f"{path}/measures/{spelled(measure)}/end"
+        return self._exchange.write("case.end_measure", end, asked, handoff)
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated."""

@@ -428,3 +428,31 @@ def test_an_authority_is_shown_that_it_declared_an_interest(desks: Desks) -> Non
     handoff = desks.offered()
     assert "assign persons without it" in desks.done("handoff", "show", handoff, at=OFMIN)
     assert "assign persons" not in desks.done("handoff", "show", handoff)
+
+
+UNTIL = ("--until", "2026-03-02T12:00:00Z")
+
+
+def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks) -> None:
+    handoff = accepted(desks)
+    where = ("--handoff", handoff, *BY)
+    embargo = ("case", "embargo", *where, "--code", "operation", *UNTIL)
+    first = desks.told(*embargo, at=OFMIN)["result"]
+    assert first["kind"] == "embargo"
+    alone = desks.run(*embargo, at=OFMIN)
+    assert alone.exit_code == 1
+    renewed = desks.told(*embargo, "--approved-by", "officer-2", at=OFMIN)["result"]
+    assert renewed["measure"] != first["measure"]
+    shown = desks.told("handoff", "show", handoff, at=OFMIN)
+    assert [one["measure"] for one in shown["measures"]] == [renewed["measure"]]
+    ended = desks.told("case", "end-measure", renewed["measure"], *where, at=OFMIN)["result"]
+    assert ended["ended_at"]
+
+
+def test_an_originator_suspends_its_case_from_its_desk(desks: Desks) -> None:
+    case = desks.submitted()
+    restrict = ("case", "restrict", case, "--kind", "suspension", "--code", "accuracy_contested")
+    held = desks.told(*restrict, *UNTIL, *BY)["result"]
+    assert desks.told("case", "show", case)["measures"][0]["measure"] == held["measure"]
+    ended = desks.told("case", "end-measure", held["measure"], "--case", case, *BY)["result"]
+    assert ended["ended_at"]
