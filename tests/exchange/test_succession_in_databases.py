@@ -1,57 +1,31 @@
 """A succession on real databases: two that carry it out at once, and a process that dies."""
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.domain.refusals import Busy
 from gateway.exchange import succession_execution
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HandoffFilter
+from tests.exchange.databases import gateway, in_two_threads  # noqa: F401 - a fixture
 from tests.exchange.test_succession import DAY, agreed, following
-from tests.founding import HOTLINE, Founded, accepted, check_log, founded, offered, submitted
-from tests.store import places
+from tests.founding import HOTLINE, accepted, check_log, offered, submitted
 
 HELD = 6
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
-    """The founded gateway on a database of each kind."""
-    if request.param == "sqlite":
-        yield founded()
-        return
-    place = places.postgresql()
-    yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
-    place.close()
-
-
-def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):
+def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):  # noqa: F811 - the fixture
     case = submitted(gateway)  # one case for all: its lock is shared, too
     held = [accepted(gateway, offered(gateway, case, again="test")) for _ in range(HELD)]
     succession = agreed(gateway)
     gateway.day = DAY
-    failures: list[BaseException] = []
 
     def work() -> None:
-        try:
-            for _ in range(20):
-                if succession_execution.apply(gateway.ports, succession, limit=2).done:
-                    return
-        except Busy:
-            return  # the other one goes on
-        except BaseException as failure:
-            failures.append(failure)
+        for _ in range(20):
+            if succession_execution.apply(gateway.ports, succession, limit=2).done:
+                return
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    in_two_threads(work)
     while not succession_execution.apply(gateway.ports, succession).done:
         pass
     assert len({following(gateway, handoff) for handoff in held}) == HELD
@@ -61,7 +35,7 @@ def test_two_that_carry_it_out_at_once_move_each_handoff_once(gateway):
     check_log(gateway)
 
 
-def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(gateway, monkeypatch):
+def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(gateway, monkeypatch):  # noqa: F811 - the fixture
     held = [accepted(gateway) for _ in range(3)]
     succession = agreed(gateway)
     gateway.day = DAY
