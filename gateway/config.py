@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DUE, FOLLOW_UP
+from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
@@ -211,19 +212,19 @@ class Config:
         "embargo.hours",
         setting_validators.integer(1, 168),
         "Hours that an embargo holds at most when one person sets it.",
-        72,
+        EMBARGO.longest // _HOUR,
     )
     embargo_renewal_days: int = _setting(
         "embargo.renewal_days",
         setting_validators.integer(1, 31),
         "Days that each renewal of an embargo by two persons adds at most.",
-        7,
+        EMBARGO.renewal.days,
     )
     embargo_longest_days: int = _setting(
         "embargo.longest_days",
         setting_validators.integer(1, 366),
         "Days after which only a judicial authority's order renews an embargo.",
-        14,
+        EMBARGO_TOTAL.days,
     )
     emergency_numbers: tuple[str, ...] = _setting(
         "emergency.numbers",

@@ -47,7 +47,8 @@ class MeasureType:
     whole_case: bool = True
 
 
-EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), timedelta(days=14))
+EMBARGO_TOTAL = timedelta(days=14)
+EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), EMBARGO_TOTAL)
 """The default of the settings `[embargo]`: conventions, no law."""
 
 JUDGE = "judge"
