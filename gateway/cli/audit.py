@@ -29,7 +29,7 @@ from gateway.cli.output import (
     sanitise,
     write_new,
 )
-from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner, save_json
+from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
 from gateway.cli.verify import CODES, FOLDER, exit_with_report, trust_options
 from gateway.client import (
     AuditedEvent,
@@ -39,6 +39,7 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
+from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult

@@ -25,14 +25,13 @@ from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
     by_option,
-    new_id,
-    now,
     partner_command,
     print_result,
     receipt_out_option,
     write_command,
 )
 from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
+from gateway.client.gateway import new_id, now
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang

@@ -1,7 +1,6 @@
 """`casegate directory`: members, their mandates, attestations and keys; and successions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,12 +27,6 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
-from gateway.evidence import key_history
-from gateway.evidence import receipt as receipts
-from gateway.evidence.key_history import KeyRegistration, verify_registration
-from gateway.evidence.receipt import Receipt
-from gateway.evidence.signature import jwk_of
-from gateway.evidence.trust import TrustAnchors
 
 
 @click.group(epilog=EPILOG)
@@ -106,43 +99,22 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
     key ids with the organisation out of band.
     """
-    held = gateway.organisation(organisation)["document_keys"]
-    if not held:
+    found = gateway.member_keys(organisation)
+    if not found.records:
         raise click.ClickException(f"{organisation} has registered no document key")
-    records = [gateway.key_record(organisation, str(one["kid"])) for one in held]
-    found = [one.registration for one in records]
-    ends = [end for one in records for end in one.revocations]
-    origins = _traced(found, organisation, gateway.connection.trust)
-    kept = {
-        "keys": [{**jwk_of(one.key), "kid": one.kid} for one in origins],
-        "registrations": [receipts.to_json(one) for one in found],
-        "revocations": [receipts.to_json(one) for one in ends],
-        "locks": [
-            receipts.to_json(one) for one in dict.fromkeys(k for r in records for k in r.locks)
-        ],
-    }
-    save_json(out, kept)
-    revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
+    save_json(out, found.to_json())
     if as_json:
-        ended = {one.kid: one.describe() for one in revoked}
+        ended = {one.kid: one.describe() for one in found.revoked}
         items = [
             {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
-            for one in origins
+            for one in found.origins
         ]
         print_json({"organisation": organisation, "file": str(out), "keys": items})
         return
-    for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
+    told = [one.describe() for one in found.origins] + [one.describe() for one in found.revoked]
+    for sentence in told:
         click.echo(sentence)
     click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
-
-
-def _traced(
-    found: Sequence[Receipt], organisation: str, trust: TrustAnchors
-) -> list[KeyRegistration]:
-    """The keys' origins, the word of each checked with those before it."""
-    keys = {one.kid: one.key for one in (verify_registration(receipt, trust) for receipt in found)}
-    known = replace(trust, organisations={organisation: keys})
-    return [verify_registration(receipt, known) for receipt in found]
 
 
 # --- `casegate succession`: mandates that move to or from one's own, and its approval ---

@@ -21,8 +21,6 @@ from gateway.cli.partner_command import (
     Failure,
     by_option,
     connected,
-    new_id,
-    now,
     partner,
 )
 from gateway.cli.system import KEY_FILE, make_csr, private_pem
@@ -30,6 +28,7 @@ from gateway.client import ClientError, Gateway, RequestRefused, SettingsError
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
+from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
 from gateway.files import PrivateFileError
@@ -37,6 +36,7 @@ from gateway.keys import (
     KeyPurpose,
     SigningKey,
     generate_key,
+    jwk_set,
     load_key,
     write_key,
 )
@@ -88,7 +88,9 @@ class SystemFolder:
         )
         return {"jwk": key.public_jwk(), "proof": declaration.compact()}
 
-    def keep(self, certificate: bytes, attestation_keys: bytes, *, signs: bool) -> Path:
+    def keep(
+        self, certificate: bytes, attestation_keys: bytes, document_key: SigningKey | None
+    ) -> Path:
         """Write what the partners' commands read; the connection file last."""
         files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
         files.replace(self.folder / "gateway-keys.json", attestation_keys, mode=0o644)
@@ -98,8 +100,12 @@ class SystemFolder:
             issuer=self.invitation.issuer,
             log_key=self.invitation.log_key,
         )
-        if signs:
+        if document_key is not None:
             settings["document_key"] = f"keys/{KEY_FILE}"
+            own = self.folder / settings["organisation_keys"]
+            own.mkdir(mode=0o700, exist_ok=True)
+            keys = json.dumps(jwk_set([document_key])).encode()
+            files.replace(own / f"{self.invitation.organisation}.json", keys)
         file = self.folder / CONNECTION_FILE
         files.replace(file, render(settings).encode())
         return file
@@ -169,7 +175,7 @@ def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningK
             raise SettingsError(f"{refused} (--no-document-key)") from refused
         raise
     attestation_keys = enrolment.attestation_keys(root)
-    return home.keep(done.certificate, attestation_keys, signs=signs), done, key
+    return home.keep(done.certificate, attestation_keys, key), done, key
 
 
 def _tell(

@@ -10,13 +10,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import click
-from uuid_utils import compat
 
 from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import NewFile, json_option
@@ -28,9 +25,9 @@ from gateway.client import (
     Gateway,
     GatewayUnavailable,
     InvalidCase,
+    KeyNotHeld,
     LogForked,
     OutdatedVersion,
-    PartnerConnection,
     PublicLogCorrupt,
     RequestRefused,
     SealingFailed,
@@ -43,14 +40,13 @@ from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
-from gateway.files import PrivateFileError
-from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     RequestRefused: REFUSED,
     InvalidCase: click.UsageError.exit_code,
+    KeyNotHeld: NO_CONNECTION,
     OutdatedVersion: REFUSED,
     SealingFailed: REFUSED,
     GatewayUnavailable: NO_ANSWER,
@@ -167,49 +163,11 @@ def elsewhere(item: Mapping[str, Any]) -> str:
     return f"item {item['item']} is hosted in {item['country']}: {orphan}{advice}"
 
 
-def now() -> datetime:
-    """The system's time, in UTC."""
-    return datetime.now(UTC)  # noqa: TID251 - the command is where the clock is taken
-
-
-def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562 5.7)."""
-    return UUID(bytes=compat.uuid7().bytes)
-
-
-def open_gateway(file: Path) -> Gateway:
-    """The gateway of a connection file; nothing is sent yet."""
-    connection = PartnerConnection.read(file)
-    opening = connection.encryption_keys
-    try:
-        openers = None if opening is None else load_encryption_keys(opening)
-    except PrivateFileError as error:
-        raise SettingsError(str(error)) from error
-    return Gateway(
-        connection,
-        now,
-        new_id,
-        connection.outbox,
-        document_key=_key(connection.document_key, KeyPurpose.DOCUMENT),
-        assertion_key=_key(connection.assertion_key, KeyPurpose.CLIENT),
-        encryption_keys=openers,
-    )
-
-
-def _key(file: Path | None, purpose: KeyPurpose) -> SigningKey | None:
-    if file is None:
-        return None
-    try:
-        return load_key(file, purpose)
-    except PrivateFileError as error:
-        raise SettingsError(str(error)) from error
-
-
 @contextmanager
 def connected(file: Path) -> Iterator[Gateway]:
     """A gateway for one command; what can be expected to go wrong ends as one sentence."""
     try:
-        with open_gateway(file) as gateway:
+        with Gateway.open(file) as gateway:
             yield gateway
     except ClientError as error:
         raise Failure(error) from error

@@ -28,14 +28,13 @@ from gateway.cli.partner_command import (
     connection_option,
     error_json,
     named,
-    new_id,
-    now,
     partner,
     pending_json,
     reasons,
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
+from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration

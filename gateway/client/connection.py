@@ -7,7 +7,7 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
-from gateway.client.errors import SettingsError
+from gateway.client.errors import KeyNotHeld, SettingsError
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -28,6 +28,9 @@ ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
 )
 """The address of a listener: https://host or https://host:port."""
+
+FETCHED = "fetched"
+"""The folder in `organisation_keys` of keys that the client fetched: nobody compared them."""
 
 MAX_FILE_BYTES = 1024 * 1024
 """No file that a connection names comes near; it bounds what a wrong path costs."""
@@ -53,13 +56,19 @@ _OPTIONAL: Mapping[str, str] = {
 _PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
 
 
+def _no_key(organisation: str) -> NoReturn:
+    raise KeyNotHeld(f"the key with which {organisation} signs is not held here")
+
+
 @dataclass(frozen=True)
 class PartnerConnection:
     """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
-    ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
-    id. ``checkpoint_file``, ``outbox``, ``document_key``, ``encryption_keys`` and ``assertion_key``
-    (files and folders, opened by whoever makes the client) are None where not wanted.
+    ``trust`` holds the keys that verify; ``seal_to`` those to which is sealed, and ``compared`` the
+    members' document keys that a person compared, by organisation and key id. ``checkpoint_file``,
+    ``outbox``, ``document_key``, ``encryption_keys``, ``assertion_key`` and ``organisation_keys``
+    (files and folders, opened by whoever makes the client) are None where not wanted. The client
+    puts ``fetch_keys`` in: it adds an organisation's registered keys to ``trust``.
     """
 
     api_url: str
@@ -75,6 +84,9 @@ class PartnerConnection:
     encryption_keys: Path | None = None
     seal_to: Mapping[str, Mapping[str, EllipticCurvePublicKey]] = field(default_factory=dict)
     assertion_key: Path | None = None
+    organisation_keys: Path | None = None
+    compared: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
+    fetch_keys: Callable[[str], None] = _no_key
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
@@ -85,6 +97,9 @@ class PartnerConnection:
         values = _values(file)
         paths = {name: file.parent / values[name] for name in values if name in _PATHS}
         log_key = _log_key(file, values["log_key"])
+        kept = paths.get("organisation_keys")
+        compared = read_organisations(kept)
+        fetched = read_organisations(kept and kept / FETCHED)
         return cls(
             api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
@@ -93,7 +108,7 @@ class PartnerConnection:
             key=paths["key"],
             ca=paths["ca"],
             trust=replace(
-                read_organisations(paths.get("organisation_keys")),
+                _merged([compared, fetched]),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(paths["attestation_keys"]),
@@ -104,11 +119,10 @@ class PartnerConnection:
             outbox=paths.get("outbox"),
             document_key=paths.get("document_key"),
             encryption_keys=paths.get("encryption_keys"),
-            seal_to={
-                file.stem: _encryption_keys(file)
-                for file in _key_files(paths.get("organisation_keys"))
-            },
+            seal_to={file.stem: _encryption_keys(file) for file in _key_files(kept)},
             assertion_key=paths.get("assertion_key"),
+            organisation_keys=kept,
+            compared=compared.organisations,
         )
 
     @property
@@ -225,6 +239,7 @@ def new_settings(
         "ca": "ca.pem",
         "log_key": log_key,
         "attestation_keys": "gateway-keys.json",
+        "organisation_keys": "organisations",
         "checkpoint_file": "newest.checkpoint",
         "outbox": "outbox",
     }

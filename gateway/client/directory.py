@@ -1,7 +1,7 @@
 """The organisations that take part: their memberships, and where their keys came from."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,11 +11,18 @@ from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
+from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
-from gateway.evidence.key_history import verify_registration, verify_revocation
+from gateway.evidence.key_history import (
+    KeyRegistration,
+    KeyRevocation,
+    verify_registration,
+    verify_revocation,
+)
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
+from gateway.evidence.signature import jwk_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,30 @@ class KeyRecord:
     revocations: tuple[Receipt, ...] = ()
     locks: tuple[Receipt, ...] = ()
     status: str | None = None
+
+
+@dataclass(frozen=True)
+class MemberKeys:
+    """The document keys that a member registered, with the receipts that show it.
+
+    ``origins`` and ``revoked`` are what the receipts of ``records`` say.
+    """
+
+    organisation: str
+    records: Sequence[KeyRecord]
+    origins: Sequence[KeyRegistration]
+    revoked: Sequence[KeyRevocation]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JWK set with the receipts as further members (RFC 7517 section 5)."""
+        locks = dict.fromkeys(lock for one in self.records for lock in one.locks)
+        ends = [end for one in self.records for end in one.revocations]
+        return {
+            "keys": [{**jwk_of(one.key), "kid": one.kid} for one in self.origins],
+            "registrations": [receipts.to_json(one.registration) for one in self.records],
+            "revocations": [receipts.to_json(one) for one in ends],
+            "locks": [receipts.to_json(one) for one in locks],
+        }
 
 
 @dataclass(frozen=True)
@@ -107,6 +138,22 @@ class Directory(ClientBase):
         if status is not None:
             evidence_checks.confirm_key_status(str(status), organisation, kid, connection)
         return KeyRecord(found, ends, locks, status)
+
+    def member_keys(self, organisation: str) -> MemberKeys:
+        """All document keys of a member, each with its origin; the word of each checked with those
+        before it. EvidenceMismatch when they do not hold."""
+        held = self.organisation(organisation)["document_keys"]
+        records = [self.key_record(organisation, str(one["kid"])) for one in held]
+        trust = self.connection.trust
+        found = [verify_registration(one.registration, trust) for one in records]
+        own = {organisation: {one.kid: one.key for one in found}}
+        known = replace(trust, organisations={**trust.organisations, **own})
+        return MemberKeys(
+            organisation,
+            records,
+            [verify_registration(one.registration, known) for one in records],
+            [verify_revocation(end, trust) for one in records for end in one.revocations],
+        )
 
     def mandate(self, organisation: str, event: UUID | str) -> MandateRecord:
         """The event that registered a member's mandate, what it registered, and what ended it.

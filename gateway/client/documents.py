@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase
+from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
@@ -31,8 +31,8 @@ from gateway.evidence.handoff_documents import (
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
-from gateway.evidence.trust import AuthoredDocument, open_document
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey
+from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,14 @@ class VerifiedOffer:
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
-    """Verify a document of this gateway; EvidenceMismatch when it is none, or not for it."""
+    """Verify a document of this gateway, for it; EvidenceMismatch when it is none.
+
+    Raises KeyNotHeld when its author's key is neither held nor to be had.
+    """
     try:
         if not isinstance(text, str):
             raise DocumentError("it is missing")
-        signed = open_document(sd_jwt.parse(text), typ, connection.trust)
+        signed = _open(sd_jwt.parse(text), typ, connection)
         claims = signed.verified.claims
         if claims.get("aud") != connection.issuer:
             raise DocumentError("it is for another gateway")
@@ -57,6 +60,27 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
     except (DocumentError, StatementError) as error:
         raise EvidenceMismatch(f"a document in the answer does not verify: {error}") from None
     return signed
+
+
+def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredDocument:
+    """Check a document's signature; a key that is missing is fetched once."""
+    try:
+        return open_document(document, typ, connection.trust)
+    except UnknownKey:
+        claims = read_unverified_claims(document).claims
+        gateway, author = handoff_documents.author_at(claims)
+        if gateway != connection.issuer:
+            raise
+    if "attested_for" in claims:
+        raise KeyNotHeld(
+            "the gateway attests with a key that attestation_keys of the connection does not hold: "
+            "ask the gateway's operator for its keys, and compare them"
+        )
+    connection.fetch_keys(author)
+    try:
+        return open_document(document, typ, connection.trust)
+    except UnknownKey:
+        raise DocumentError(f"{author} never registered the key that signed it") from None
 
 
 def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:

@@ -108,6 +108,13 @@ class EvidenceMismatch(ClientError):
     """
 
 
+class KeyNotHeld(ClientError):
+    """A document is signed with a key that this system does not hold, and cannot fetch.
+
+    It says nothing about the document. What was asked may have been done.
+    """
+
+
 class PublicLogCorrupt(ClientError):
     """What the public log serves is inconsistent, or is not signed: nothing was kept."""
 

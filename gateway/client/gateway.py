@@ -5,22 +5,26 @@ one line. Every write has an idempotency key and may be repeated, by the client 
 `resume`; it returns only when the log's receipt for it holds.
 """
 
+import json
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 import httpx
+from uuid_utils import compat
 
+from gateway import files
 from gateway.client.conformance import Runs
-from gateway.client.connection import PartnerConnection
-from gateway.client.directory import SuccessionClient
+from gateway.client.connection import FETCHED, PartnerConnection
+from gateway.client.directory import MemberKeys, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
-from gateway.client.errors import RequestRefused, SettingsError, UnexpectedAnswer
+from gateway.client.errors import KeyNotHeld, RequestRefused, SettingsError, UnexpectedAnswer
 from gateway.client.events import Auditing, Exports
 from gateway.client.handoffs import Offers
 from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
@@ -39,6 +43,20 @@ from gateway.client.transport import (
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
+from gateway.files import PrivateFileError
+from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
+
+logger = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The system's time, in UTC."""
+    return datetime.now(UTC)  # noqa: TID251 - the clock of a partner's program
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562 5.7)."""
+    return UUID(bytes=compat.uuid7().bytes)
 
 
 @dataclass(frozen=True)
@@ -91,7 +109,7 @@ class Gateway(
         opening = dict(encryption_keys or {})
         if document_key is not None and document_key.kid in opening:
             raise SettingsError("one key signs documents or opens seals, never both: make two")
-        connection = _trusting(connection, document_key)
+        connection = self._completed(connection, document_key)
         issuer, organisation = connection.issuer, connection.organisation
         author = assertions = None
         if document_key is not None:
@@ -109,6 +127,52 @@ class Gateway(
         self._public: PublicLog | None = None
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
         self.conformance = Runs(exchange, author, organisation)
+
+    @classmethod
+    def open(cls, file: Path | str) -> Self:
+        """The gateway of a connection file, with its keys and outbox; nothing is sent yet.
+
+        It signs where the file names a document key. Raises SettingsError.
+        """
+        connection = PartnerConnection.read(Path(file))
+        try:
+            opening = connection.encryption_keys
+            return cls(
+                connection,
+                now,
+                new_id,
+                connection.outbox,
+                document_key=_key(connection.document_key, KeyPurpose.DOCUMENT),
+                assertion_key=_key(connection.assertion_key, KeyPurpose.CLIENT),
+                encryption_keys=None if opening is None else load_encryption_keys(opening),
+            )
+        except PrivateFileError as error:
+            raise SettingsError(str(error)) from error
+
+    def _completed(
+        self, connection: PartnerConnection, own: DocumentSigningKey | None
+    ) -> PartnerConnection:
+        """The connection, believing one's own key too, and fetching those of others."""
+        organisations = dict(connection.trust.organisations)
+        if own is not None:
+            held = organisations.get(connection.organisation, {})
+            mine = public_keys({"keys": [own.public_jwk()]})
+            organisations[connection.organisation] = {**held, **mine}
+
+        def fetch(organisation: str) -> None:
+            try:
+                found = self.member_keys(organisation)
+            except RequestRefused as refused:
+                raise KeyNotHeld(
+                    f"this system does not hold the key with which {organisation} signs, and may "
+                    f"not fetch it ({refused.slug}): casegate directory keys {organisation}"
+                ) from refused
+            registered = {one.kid: one.key for one in found.origins}
+            organisations[organisation] = {**organisations.get(organisation, {}), **registered}
+            _keep(found, connection.organisation_keys)
+
+        trust = replace(connection.trust, organisations=organisations)
+        return replace(connection, trust=trust, fetch_keys=fetch)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""
@@ -171,11 +235,19 @@ class Gateway(
         return self._exchange.set_aside(key)
 
 
-def _trusting(connection: PartnerConnection, key: DocumentSigningKey | None) -> PartnerConnection:
-    """The connection, believing one's own key too."""
-    if key is None:
-        return connection
-    known = connection.trust.organisations
-    own = {**known.get(connection.organisation, {}), **public_keys({"keys": [key.public_jwk()]})}
-    organisations = {**known, connection.organisation: own}
-    return replace(connection, trust=replace(connection.trust, organisations=organisations))
+def _key(file: Path | None, purpose: KeyPurpose) -> SigningKey | None:
+    return None if file is None else load_key(file, purpose)
+
+
+def _keep(found: MemberKeys, folder: Path | None) -> None:
+    """Put fetched keys where the next command and `casegate verify` find them."""
+    if folder is None:
+        return
+    file = folder / FETCHED / f"{found.organisation}.json"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(file, json.dumps(found.to_json(), indent=1).encode())
+    except OSError as error:
+        raise SettingsError(f"{error.filename}: {error.strerror}") from error
+    for one in found.origins:
+        logger.warning("Fetched into %s, compared by nobody: %s.", file, one.describe())

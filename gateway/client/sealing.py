@@ -115,10 +115,7 @@ def _vouched(
     key: Mapping[str, Any], slug: str, connection: PartnerConnection
 ) -> EllipticCurvePublicKey | None:
     """A key of the directory that a document key which we keep has countersigned."""
-    countersignature, signers = (
-        key.get("countersignature"),
-        connection.trust.organisations.get(slug),
-    )
+    countersignature, signers = key.get("countersignature"), connection.compared.get(slug)
     if not isinstance(countersignature, str) or not signers:
         return None
     try:

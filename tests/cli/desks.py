@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cli import main, partner_command
+from gateway.cli import main
+from gateway.client import Gateway
 from tests.client.client_fixture import MemberClient
 from tests.founding import HOTLINE, case_content
 from tests.web.listening import Listening, listening
@@ -29,9 +30,7 @@ class Desks:
     def run(self, *arguments: str, at: str = HOTLINE, **kwargs: Any) -> Result:
         """Type a command at a member's desk; ``changes`` of the fixture go to its client."""
         self.monkeypatch.setattr(
-            partner_command,
-            "open_gateway",
-            lambda file: MemberClient(self.stage, at, **self.changes),
+            Gateway, "open", lambda file: MemberClient(self.stage, at, **self.changes)
         )
         return CliRunner().invoke(main, [str(a) for a in arguments], **kwargs)
 

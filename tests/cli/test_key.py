@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import main, partner_command
+from gateway.cli import main
 from gateway.cli import system as key_commands
 from gateway.kernel.changes import Change
 from tests.founding import HOTLINE, ISSUER, START, founded, make_change
@@ -103,7 +103,3 @@ def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["key", "require-signed", str(tmp_path / "x.pem"), *WHOSE])
     assert result.exit_code == 1
     assert "no private key" in result.output
-
-
-def test_the_clock_is_the_systems_own() -> None:
-    assert key_commands.now is partner_command.now

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.client import EvidenceMismatch, RequestRefused, UnexpectedAnswer
+from gateway.client import EvidenceMismatch, KeyNotHeld, RequestRefused, UnexpectedAnswer
 from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
 from tests.client.client_fixture import MemberClient, passing, trust_of
@@ -34,7 +34,7 @@ def test_a_receipt_under_another_key_of_the_same_name_is_refused(stage: Listenin
 
 def test_an_attestation_under_an_unknown_key_is_refused(stage: Listening) -> None:
     trust = replace(trust_of(stage.gateway), gateway_keys={})
-    with pytest.raises(EvidenceMismatch):
+    with pytest.raises(KeyNotHeld):
         MemberClient(stage, trust=trust).submit(case_content(stage.gateway.new_id()), "intake-1")
 
 

@@ -181,14 +181,25 @@ def test_a_key_that_only_the_gateway_tells_of_is_not_sealed_to(stage):
         MemberClient(stage).seal(content(stage), PLAIN, OFMIN)
 
 
-def test_a_key_that_a_kept_document_key_vouches_for_is_sealed_to(stage):
+def test_a_fetched_document_key_vouches_for_no_key_to_seal_to(stage):
+    signer, new = document_key("ofmin"), encryption_key("new")
+    stage.gateway.register_key(OFMIN, signer)
+    stage.gateway.register_encryption_key(OFMIN, new, signer)
+    hotline = MemberClient(stage)
+    hotline.connection.fetch_keys(OFMIN)
+    assert signer.kid in hotline.connection.trust.organisations[OFMIN]
+    with pytest.raises(SealingFailed, match=new.kid):
+        hotline.seal(content(stage), PLAIN, OFMIN)
+
+
+def test_a_key_that_a_compared_document_key_vouches_for_is_sealed_to(stage):
     signer, stranger, new = document_key("ofmin"), document_key("x"), encryption_key("new")
     stage.gateway.register_key(OFMIN, signer)
     stage.gateway.register_encryption_key(OFMIN, new, signer)
     case = content(stage)
     for known, trusted in ((signer, True), (stranger, False)):
         theirs = {OFMIN: signature.public_keys(jwk_set([known]))}
-        hotline = MemberClient(stage, trust=replace(trust_of(stage.gateway), organisations=theirs))
+        hotline = MemberClient(stage, compared=theirs)
         if trusted:
             sealed = hotline.seal(case, PLAIN, OFMIN)
             assert seal.key_id(sealed["subjects"][-1]["sealed"]) == new.kid
@@ -207,9 +218,7 @@ def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says
     other = stage.gateway.word(OFMIN, key_declaration.ENCRYPTION, encryption_key("old"), signer)
     foreign = stage.gateway.word(OCRVP, key_declaration.ENCRYPTION, new, signer)
     theirs = {OFMIN: signature.public_keys(jwk_set([signer]))}
-    connection = replace(
-        connection_of(stage), trust=replace(trust_of(stage.gateway), organisations=theirs)
-    )
+    connection = connection_of(stage, compared=theirs)
     for text in (said, other, foreign, "", None):
         key = {
             "kid": new.kid,

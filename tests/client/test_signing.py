@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase, RequestRefused
+from gateway.client.connection import FETCHED, read_organisations
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
 from gateway.evidence import receipt as receipts
@@ -63,6 +64,40 @@ def desk(
 
 def content(stage: Listening, **changes):
     return case_content(stage.gateway.new_id(), **changes)
+
+
+def test_the_key_of_another_member_is_fetched_checked_and_kept(stage, tmp_path):
+    hotline = desk(stage)
+    handoff = str(offered(hotline, content(stage)))
+    bare = {"trust": trust_of(stage.gateway), "document_key": KEYS[OFMIN]}
+    office = MemberClient(stage, OFMIN, organisation_keys=tmp_path, **bare)
+    assert office.handoff(handoff)["handoff"] == handoff
+    kept = read_organisations(tmp_path / FETCHED)
+    assert kept.organisations == {HOTLINE: signature.public_keys(jwk_set([KEYS[HOTLINE]]))}
+    assert verify_registration(kept.registrations[0], trust(stage)).organisation == HOTLINE
+    asked = len(office.wire.requests)
+    office.accept(office.handoff(handoff), "officer-1")
+    assert not [path for path in office.wire.paths()[asked:] if "/organisations" in path]
+
+
+def test_a_document_under_a_key_that_its_author_never_registered_does_not_verify(stage):
+    hotline = desk(stage)
+    handoff = str(offered(hotline, content(stage)))
+    known = {HOTLINE: signature.public_keys(jwk_set([document_key("other")]))}
+    office = MemberClient(stage, OFMIN, trust=replace(trust_of(stage.gateway), organisations=known))
+
+    def hide(request, members):
+        if request.url.path.endswith(HOTLINE):
+            members["document_keys"] = []
+
+    office.wire.tamper = hide
+    with pytest.raises(EvidenceMismatch, match="never registered"):
+        office.handoff(handoff)
+
+
+def offered(hotline, case) -> str:
+    hotline.submit(case, "intake-1", CLEARED)
+    return hotline.offer(case["case"], "liaison-1", **WANTED).result["handoff"]
 
 
 def test_two_members_sign_all_of_their_own_words(stage):

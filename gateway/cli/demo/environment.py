@@ -143,7 +143,7 @@ class DemoEnvironment:
             if order.certificate is None:
                 raise RuntimeError("the certificate was not issued")
             known = json.dumps(gateway.keys.attest.jwks(), indent=1)
-            home.keep(order.certificate.encode(), known.encode(), signs=False)
+            home.keep(order.certificate.encode(), known.encode(), None)
 
     def register_key(self, slug: str) -> WriteResult:
         """Have a member make a document key, register it, and let all members know it.
@@ -168,7 +168,6 @@ class DemoEnvironment:
         pinned = self.folder / reader / "organisations"
         pinned.mkdir(exist_ok=True)
         (pinned / f"{author}.json").write_text(json.dumps({"keys": [jwk]}), encoding="utf-8")
-        _set(self.folder / reader / "connection.toml", "organisation_keys", "organisations")
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[wiring.GatewayRuntime]:
