@@ -23,6 +23,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import (
     EPILOG,
+    Failure,
     Parameter,
     by_option,
     partner_command,
@@ -30,9 +31,9 @@ from gateway.cli.partner_command import (
     receipt_out_option,
     write_command,
 )
-from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElement
+from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, InvalidCase, OpenedElement
 from gateway.client.gateway import new_id, now
-from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
+from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
@@ -186,6 +187,43 @@ def _clearance(
     }
 
 
+@case.command(epilog="Exit status: 0 a valid case, 2 not one; every error is listed.")
+@content_argument
+@json_option
+def check(content: dict[str, Any], as_json: bool) -> None:
+    """Check a case before you submit it, offline.
+
+    All errors come at once, by JSON pointer. What only the gateway knows is left: the versions
+    before, keys of seals, and what your organisation may write.
+
+    Example: casegate case check case.json
+    """
+    try:
+        _check(content)
+    except InvalidCase as invalid:
+        raise Failure(invalid) from invalid
+    if as_json:
+        print_json({"case": content["case"], "errors": []})
+    else:
+        click.echo(f"{colour('Valid', 'green')}: case {sanitise(content['case'])}")
+
+
+def _check(content: Mapping[str, Any]) -> None:
+    """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
+    from gateway.web.partners.case_document import (  # noqa: PLC0415 - long to load
+        CaseInvalid,
+        load_case,
+    )
+
+    try:
+        load_case(content)
+        errors = tuple(date_errors(content, now(), now().date(), None))
+    except CaseInvalid as invalid:
+        errors = invalid.errors
+    if errors:
+        raise InvalidCase("the case is not valid; nothing was sent", errors)
+
+
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
 def submit(
     gateway: Gateway, content: dict[str, Any], by: str, **options: Any
@@ -195,6 +233,7 @@ def submit(
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
     """
+    _check(content)
     _warn_of_erasure(content)
     return _done(gateway.submit(content, by, _clearance(**options)))
 
@@ -239,6 +278,7 @@ def revise(
     The gateway compares the versions and refuses a milder word; its answer lists the places that a
     correction has to name.
     """
+    _check(content)
     _warn_of_erasure(content)
     change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
     if pointers:

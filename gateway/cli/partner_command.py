@@ -8,7 +8,7 @@ token); 5 the evidence does not verify; 6 done, but a file that was asked for co
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,16 +96,22 @@ def error_json(error: ClientError) -> dict[str, Any]:
         members |= {
             "title": error.title,
             "status": error.status,
-            "errors": [{"pointer": p, "message": m} for p, m in error.errors],
+            "errors": _errors_json(error.errors),
             "rules": list(error.rules),
             "receipt": error.receipt and receipts.to_json(error.receipt),
             **error.help,
         }
+    if isinstance(error, InvalidCase):
+        members["errors"] = _errors_json(error.errors)
     if isinstance(error, LogForked):
         members["checkpoints"] = list(error.notes)
     if error.unanswered:
         members["write"] = {**pending_json(error.unanswered), "kept": error.unanswered.kept}
     return members
+
+
+def _errors_json(errors: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"pointer": pointer, "message": message} for pointer, message in errors]
 
 
 def _kind(error: ClientError) -> str:
@@ -130,8 +136,9 @@ def named(write: PendingWrite | UnconfirmedWrite) -> str:
 
 def reasons(error: ClientError) -> Iterator[str]:
     """What there is to know beside the sentence, line by line."""
-    if isinstance(error, RequestRefused):
+    if isinstance(error, RequestRefused | InvalidCase):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
+    if isinstance(error, RequestRefused):
         if numbers := error.help.get("emergency_numbers"):
             yield f"a child in danger: call {', '.join(map(str, numbers))} now"
         if instead := error.help.get("instead"):

@@ -46,7 +46,7 @@ class VerifiedOffer:
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
     """Verify a document of this gateway, for it; EvidenceMismatch when it is none.
 
-    Raises KeyNotHeld when its author's key is neither held nor to be had.
+    Raises KeyNotHeld when its author's key can neither be found here nor fetched.
     """
     try:
         if not isinstance(text, str):
@@ -73,7 +73,7 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
             raise
     if "attested_for" in claims:
         raise KeyNotHeld(
-            "the gateway attests with a key that attestation_keys of the connection does not hold: "
+            "the gateway attests with a key that is not in attestation_keys of the connection: "
             "ask the gateway's operator for its keys, and compare them"
         )
     connection.fetch_keys(author)

@@ -90,7 +90,15 @@ class UnexpectedAnswer(ClientError):
 
 
 class InvalidCase(ClientError, ValueError):
-    """The content cannot be signed as a case; nothing was signed or sent."""
+    """The content is no case of the profile; nothing was signed or sent.
+
+    ``errors`` are pairs of JSON pointer and sentence, where all of them are known.
+    """
+
+    def __init__(self, message: str, errors: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep the errors with the sentence."""
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 class OutdatedVersion(ClientError):
@@ -109,7 +117,7 @@ class EvidenceMismatch(ClientError):
 
 
 class KeyNotHeld(ClientError):
-    """A document is signed with a key that this system does not hold, and cannot fetch.
+    """A document is signed with a key that this system has not, and cannot fetch.
 
     It says nothing about the document. What was asked may have been done.
     """

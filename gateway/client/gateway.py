@@ -164,7 +164,7 @@ class Gateway(
                 found = self.member_keys(organisation)
             except RequestRefused as refused:
                 raise KeyNotHeld(
-                    f"this system does not hold the key with which {organisation} signs, and may "
+                    f"this system lacks the key with which {organisation} signs, and may "
                     f"not fetch it ({refused.slug}): casegate directory keys {organisation}"
                 ) from refused
             registered = {one.kid: one.key for one in found.origins}

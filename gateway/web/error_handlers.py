@@ -12,7 +12,8 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.transact import RecordedRefusal
 from gateway.web.context import AppContext
-from gateway.web.inputs import listed, pointed
+from gateway.web.inputs import listed
+from gateway.web.partners.schema_fields import pointed
 from gateway.web.problems import (
     FAILED,
     MEDIA_TYPE,

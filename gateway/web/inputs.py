@@ -1,7 +1,7 @@
 """Read what a request carries, strictly: one spelling, one value, nothing that is not asked for."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,7 +17,6 @@ MAX_FIELDS = 32
 MAX_ERRORS = 100
 """Errors that one answer lists: enough to correct a document, too few to make answers a burden."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _JSON = re.compile(r"application/json(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
 
@@ -121,21 +120,6 @@ def read_key(request: Request, *, optional: bool = False) -> str:
     if not _KEY.fullmatch(key):
         raise IdempotencyKeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
     return key
-
-
-def pointed(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Flatten marshmallow's tree of messages into pairs of JSON pointer (RFC 6901) and sentence.
-
-    A name that no field of ours could have is a caller's text, and is not repeated; ``_schema`` is
-    what is wrong with a whole object.
-    """
-    if isinstance(messages, Mapping):
-        for name, inner in messages.items():
-            ours = name != "_schema" and _NAME.fullmatch(str(name))
-            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
-        return
-    for message in messages:
-        yield pointer, str(message)
 
 
 def listed(errors: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

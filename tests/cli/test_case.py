@@ -10,7 +10,7 @@ import pytest
 from gateway.cli import case as cli_case
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED
-from tests.founding import ABROAD, document_key, element_id, machine_match
+from tests.founding import ABROAD, element_id, machine_match
 
 
 def test_a_case_is_handed_in_step_by_step(desks):
@@ -153,12 +153,29 @@ def test_a_refusal_says_why_and_where_it_is_recorded(desks):
     assert "receipt verified" in result.stderr
 
 
-def test_wrong_content_is_told_place_by_place(desks):
-    file = desks.case_file(urgency="now", matter=[])
-    result = desks.run("case", "submit", str(file), "--by", "intake-1")
-    assert result.exit_code == 1
-    assert "/content/urgency: must be one of" in result.stderr
-    assert "/content/matter: " in result.stderr
+def test_all_that_is_wrong_with_a_case_is_told_at_once_before_anything_is_sent(desks):
+    wrong = {"urgency": "now", "matter": []}
+    file = str(desks.case_file(**wrong))
+    for words in (
+        ("check", file),
+        ("submit", file, "--by", "intake-1"),
+        ("revise", file, *REVISION),
+    ):
+        result = desks.run("case", *words, "--json")
+        error = json.loads(result.stdout)["error"]
+        assert (result.exit_code, error["kind"]) == (2, "invalid-case")
+        assert {"/urgency", "/matter"} <= {one["pointer"] for one in error["errors"]}
+    assert "/urgency: " in desks.run("case", "check", file).stderr
+
+
+def test_a_case_is_checked_offline(desks):
+    assert desks.done("case", "check", str(desks.case_file())).startswith("Valid")
+    content = json.loads(desks.case_file().read_text())
+    late = {**content["marking"], "erase_on": "2025-01-01"}
+    result = desks.run("case", "check", str(desks.case_file(marking=late)), "--json")
+    assert [one["pointer"] for one in json.loads(result.stdout)["error"]["errors"]] == [
+        "/marking/erase_on"
+    ]
 
 
 def test_a_refusal_for_machines_is_one_json_document(desks):
@@ -186,20 +203,6 @@ def test_a_file_that_is_no_case_is_an_error_of_use(desks, text, told):
     result = desks.run("case", "submit", "case.json", "--by", "intake-1")
     assert result.exit_code == 2
     assert told in result.stderr
-
-
-def test_what_cannot_be_signed_as_a_case_is_an_error_of_use(desks):
-    desks.changes["document_key"] = document_key("hotline")
-    case = str(desks.stage.gateway.new_id())
-    (desks.folder / "case.json").write_text(json.dumps({"case": case}))
-    for verb, more in (("submit", ("--by", "intake-1")), ("revise", REVISION)):
-        result = desks.run("case", verb, "case.json", *more, "--json")
-        assert result.exit_code == 2
-        error = json.loads(result.stdout)["error"]
-        assert (error["kind"], "stands in clear in a signed" in error["message"]) == (
-            "invalid-case",
-            True,
-        )
 
 
 def test_a_clearance_names_both_persons(desks):

@@ -20,6 +20,7 @@ READS = {"list", "show"}
 MORE = {
     "case": {
         "coverage": "case.read: who holds a case, and what is owed",
+        "check": "none: it reads the file that case.submit takes, offline",
         "seal": "none: it makes the file that case.submit takes, with a key of the directory's",
         "reseal": "case.consult and case.revise: the next version, sealed to another",
         "import": "none: it makes the file that case.submit takes, offline",

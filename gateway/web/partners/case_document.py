@@ -61,7 +61,6 @@ from gateway.domain.vocabulary import (
     needs_led_regime,
 )
 from gateway.evidence import seal
-from gateway.web.inputs import pointed
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import (
     ANY_UUID,
@@ -72,6 +71,7 @@ from gateway.web.partners.schema_fields import (
     StrictSchema,
     StrictString,
     Validator,
+    pointed,
     up_to,
 )
 

@@ -6,7 +6,7 @@ definition, and only who sends faults pays for a walk that collects them.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, NamedTuple, cast
 
@@ -401,3 +401,21 @@ class Number(fields.Integer):
 def limit() -> Number:
     """How many entries of a page are wanted."""
     return Number(1, LARGEST_LIMIT, DEFAULT_LIMIT)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def pointed(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten marshmallow's tree of messages into pairs of JSON pointer (RFC 6901) and sentence.
+
+    A name that no field of ours could have is a caller's text, and is not repeated; ``_schema`` is
+    what is wrong with a whole object.
+    """
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            ours = name != "_schema" and _NAME.fullmatch(str(name))
+            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
+        return
+    for message in messages:
+        yield pointer, str(message)
