@@ -90,7 +90,7 @@ class UnexpectedAnswer(ClientError):
 
 
 class InvalidCase(ClientError, ValueError):
-    """The content is no case of the profile; nothing was signed or sent.
+    """The content is not a valid case; nothing was signed or sent.
 
     ``errors`` are pairs of JSON pointer and sentence, where all of them are known.
     """
