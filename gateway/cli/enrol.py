@@ -1,6 +1,7 @@
 """`casegate enrol` and `conformance`: from an invitation to an active organisation."""
 
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from gateway.cli.partner_command import (
     partner,
 )
 from gateway.cli.system import KEY_FILE, make_csr, private_pem
-from gateway.client import ClientError, Gateway, RequestRefused, SettingsError
+from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
@@ -111,6 +112,13 @@ class SystemFolder:
         return file
 
 
+def _hex(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    digits = None if given is None else re.sub(r"[\s:]", "", given).lower()
+    if digits is not None and not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise click.BadParameter("a fingerprint has 64 hexadecimal digits")
+    return digits
+
+
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -124,16 +132,32 @@ class SystemFolder:
     is_flag=True,
     help="Make none: your organisation has one, or wants the gateway to attest.",
 )
+@click.option(
+    "--root-sha256",
+    metavar="HEX",
+    callback=_hex,
+    help="The root's fingerprint, as the administrators said it; without it you are asked.",
+)
 @json_option
-def enrol(file: Path, folder: Path | None, no_document_key: bool, as_json: bool) -> None:
+def enrol(
+    file: Path,
+    folder: Path | None,
+    no_document_key: bool,
+    root_sha256: str | None,
+    as_json: bool,
+) -> None:
     """Enrol this system with an invitation and configure its connection.
 
-    Makes the system's key and the organisation's first document key, compares the gateway's root
-    with the fingerprint in FILE, gets the certificate, and asks the gateway who this is. If it is
+    Shows the fingerprint of the gateway's root in FILE, which you compare with the one that the
+    administrators say, by telephone or in person. Makes the system's key and the organisation's
+    first document key, gets the certificate, and asks the gateway who this is. If it is
     interrupted, run it again with the same folder: the same keys get the same certificate.
+
+    Example: casegate enrol hotline-new.json --out desk
     """
     try:
         invitation = _read(file)
+        _compare_root(invitation, root_sha256)
         home = SystemFolder(folder or Path(invitation.client_id), invitation)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
@@ -156,6 +180,20 @@ def _read(file: Path) -> InvitationFile:
             " Ask the administrators for a new one."
         )
     return invitation
+
+
+def _compare_root(invitation: InvitationFile, said: str | None) -> None:
+    """Go on only where somebody heard the root's fingerprint on another way than the file's."""
+    if said is None:
+        click.echo(
+            f"{invitation.client_id} at {invitation.issuer}; the root's fingerprint:", err=True
+        )
+        click.echo("  " + " ".join(re.findall("....", invitation.root_sha256)), err=True)
+        click.confirm("Do the administrators say the same, by telephone?", abort=True, err=True)
+    elif said != invitation.root_sha256:
+        raise TlsNotTrusted(
+            "the invitation names another root than the administrators: do not use it, and ask them"
+        )
 
 
 def _enrol(home: SystemFolder, *, signs: bool) -> tuple[Path, Enrolled, SigningKey | None]:

@@ -25,7 +25,23 @@ def invitation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def typed(file: Path, *words: object) -> Result:
-    return CliRunner().invoke(main, ["enrol", str(file), *(str(word) for word in words)])
+    said = ("--root-sha256", MADE.root_sha256)
+    return CliRunner().invoke(main, ["enrol", str(file), *map(str, (*said, *words))])
+
+
+def test_nobody_enrols_who_did_not_hear_the_fingerprint_on_another_way(
+    invitation, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Enrolment, "fetch_root", lambda _: pytest.fail("the gateway was asked"))
+    words = ["enrol", str(invitation), "--out", str(tmp_path / "desk")]
+    for answer in ("n\n", ""):
+        result = CliRunner().invoke(main, words, input=answer)
+        assert result.exit_code == 1
+        assert MADE.root_sha256 in result.stderr.replace(" ", "")
+    other = CliRunner().invoke(main, [*words, "--root-sha256", "00:" * 31 + "00", "--json"])
+    assert (other.exit_code, json.loads(other.stdout)["error"]["kind"]) == (4, "tls-not-trusted")
+    assert CliRunner().invoke(main, [*words, "--root-sha256", "12"]).exit_code == 2
+    assert not (tmp_path / "desk").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(

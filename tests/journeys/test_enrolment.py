@@ -27,8 +27,13 @@ def invitation(stage: DemoEnvironment, tmp_path: Path) -> Iterator[tuple[str, Pa
     yield name, tmp_path / "invitation.json"
 
 
+def enrol(file: Path, folder: Path, *more: str, status: int = 0) -> Any:
+    said = json.loads(file.read_text())["root_sha256"]
+    return casegate("enrol", file, "--out", folder, "--root-sha256", said, *more, status=status)
+
+
 def enrolled(file: Path, folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = casegate("enrol", file, "--out", folder, "--no-document-key", "--json")
+    found: dict[str, Any] = enrol(file, folder, "--no-document-key", "--json")
     return found
 
 
@@ -70,7 +75,7 @@ def test_an_applicant_becomes_an_active_member_by_two_commands_of_its_own(
     roles = ("--entry", "head,analyst", "--entry", "approver,liaison")
     entered = admin(stage, "staff", "establish", slug, *roles, "--json")["result"]["entries"]
 
-    assert f"{slug}, enrolled" in casegate("enrol", file, "--out", home)
+    assert f"{slug}, enrolled" in enrol(file, home)
     settings = home / "connection.toml"
     assert PartnerConnection.read(settings).document_key == home / "keys" / "document.pem"
     assert "R2.inactive" in casegate("directory", "list", "--connection", settings, status=1)
@@ -112,7 +117,7 @@ def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
 ) -> None:
     _, file = invitation
     enrolled(file, tmp_path / "desk")
-    casegate("enrol", file, "--out", tmp_path / "thief", "--no-document-key", status=1)
+    enrol(file, tmp_path / "thief", "--no-document-key", status=1)
     assert not (tmp_path / "thief" / "connection.toml").exists()
     events = casegate("event", "list", "-c", tmp_path / "desk" / "connection.toml")
     redeemed = [line for line in events.splitlines() if "invitation.redeemed" in line]
@@ -127,7 +132,7 @@ def test_a_gateway_that_shows_another_root_gets_no_token(
     members["root_sha256"] = "00" * 32
     (tmp_path / "false.json").write_text(json.dumps(members))
     (tmp_path / "false.json").chmod(0o600)
-    casegate("enrol", tmp_path / "false.json", "--out", tmp_path / "desk", status=4)
+    enrol(tmp_path / "false.json", tmp_path / "desk", status=4)
     enrolled(file, tmp_path / "other")
 
 
@@ -137,7 +142,7 @@ def test_an_invitation_that_others_can_read_is_not_used(
     _, file = invitation
     shutil.copy(file, tmp_path / "open.json")
     (tmp_path / "open.json").chmod(0o644)
-    casegate("enrol", tmp_path / "open.json", "--out", tmp_path / "desk", status=1)
+    enrol(tmp_path / "open.json", tmp_path / "desk", status=1)
     assert not (tmp_path / "desk").exists()
 
 
@@ -147,7 +152,7 @@ def test_a_withdrawn_invitation_is_refused(
     _, file = invitation
     identifier = json.loads(file.read_text())["invitation"]
     admin(stage, "invitation", "withdraw", HOTLINE, identifier, "--reason", "lost")
-    casegate("enrol", file, "--out", tmp_path / "desk", "--no-document-key", status=1)
+    enrol(file, tmp_path / "desk", "--no-document-key", status=1)
 
 
 def test_a_system_renews_its_certificate_by_itself(

@@ -480,7 +480,8 @@ class Scenario:
         operator = ["admin", "--home", str(self.stage.operator), *who]
         run_command(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
         self.note("the administrators make an invitation: good once, for 72 hours")
-        run_command("enrol", str(invitation), "--out", str(home))
+        said = json.loads(invitation.read_text(encoding="utf-8"))["root_sha256"]
+        run_command("enrol", str(invitation), "--out", str(home), "--root-sha256", said)
         self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
         settings = home / "connection.toml"
         run_command(
