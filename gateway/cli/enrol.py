@@ -183,7 +183,7 @@ def _read(file: Path) -> InvitationFile:
 
 
 def _compare_root(invitation: InvitationFile, said: str | None) -> None:
-    """Go on only where somebody heard the root's fingerprint on another way than the file's."""
+    """Go on only where somebody heard the root's fingerprint from somebody else than the file."""
     if said is None:
         click.echo(
             f"{invitation.client_id} at {invitation.issuer}; the root's fingerprint:", err=True
