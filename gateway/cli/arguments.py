@@ -13,6 +13,7 @@ from gateway import setting_validators
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
+from gateway.files import PrivateFileError
 from gateway.ledger.replica import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -136,6 +137,10 @@ def plain_errors() -> Iterator[None]:
         if error.filename is None:
             raise click.ClickException(str(error)) from error
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    except PrivateFileError as error:
+        raise click.ClickException(str(error)) from error
+    except click.ClickException:
+        raise
     except Exception as error:
         if isinstance(error, _unusable()):
             raise click.ClickException(str(error)) from error
@@ -146,14 +151,12 @@ def _unusable() -> tuple[type[Exception], ...]:
     """What an operator can correct; imported only after a failure, to keep starts short."""
     from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
     from gateway.config import ConfigError  # noqa: PLC0415
-    from gateway.files import PrivateFileError  # noqa: PLC0415
     from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
     from gateway.pki.authority import AuthorityError  # noqa: PLC0415
     from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
 
     return (
         ConfigError,
-        PrivateFileError,
         AuthorityError,
         InvalidPolicies,
         UnsuitableDatabase,

@@ -59,7 +59,6 @@ class InvitationFile:
     certificate (hex, over its DER), ``log_key`` the log's verifier key.
     """
 
-    gateway: str
     issuer: str
     api_url: str
     root_sha256: str
@@ -107,7 +106,7 @@ class InvitationFile:
     def fits(self) -> bool:
         """Whether each field has its form; ValueError or NoteError for some that have not."""
         return (
-            all(SLUG.fullmatch(name) for name in (self.gateway, self.organisation, self.system))
+            all(SLUG.fullmatch(name) for name in (self.organisation, self.system))
             and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.api_url))
             and _DIGEST.fullmatch(self.root_sha256) is not None
             and TOKEN.fullmatch(self.token) is not None

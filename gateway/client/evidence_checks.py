@@ -4,7 +4,7 @@ A receipt proves that an event is in the log. That it is the event of this very 
 its type, result, handoff and person, and by the digests of the documents in the answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +86,20 @@ def confirm_refusal(
         own = (None, write.handoff)
         require(event.get("handoff") in own, "the receipt is of another handoff")
         _check_by(write, confirmed)
+    return confirmed
+
+
+def confirm_change(
+    receipt: Receipt, actions: Set[str], connection: PartnerConnection, *, made: bool
+) -> VerifiedReceipt:
+    """The receipt is of a change of the registry by one of these actions, and says that it was
+    made, or not."""
+    confirmed = confirm(receipt, connection)
+    event = confirmed.event
+    allowed = event["result"] == EventResult.ALLOWED
+    require(allowed is made, "the answer and its receipt differ in whether it was allowed")
+    known = {EVENT_TYPES[action][0] for action in actions}
+    require(event["type"] in known, "the receipt is of another kind of change")
     return confirmed
 
 

@@ -20,6 +20,7 @@ import httpx
 from uuid_utils import compat
 
 from gateway import files
+from gateway.client.administration import Administration
 from gateway.client.conformance import Runs
 from gateway.client.connection import FETCHED, PartnerConnection
 from gateway.client.directory import MemberKeys, SuccessionClient
@@ -73,7 +74,8 @@ class Gateway(
 ):
     """A partner's system at its gateway. Use it in a ``with`` block; threads may share it.
 
-    ``conformance`` are its conformance runs.
+    ``conformance`` are its conformance runs, ``administration`` is the registry, for a system of
+    the operator's.
 
     Every request raises RequestRefused for a "no", and the other ClientErrors. After any but
     RequestRefused a write may have been done: `resume` what is ``unanswered``, do not repeat it.
@@ -127,6 +129,7 @@ class Gateway(
         self._public: PublicLog | None = None
         super().__init__(connection, exchange, author, opening=opening, clock=clock, ids=ids)
         self.conformance = Runs(exchange, author, organisation)
+        self.administration = Administration(exchange, issuer)
 
     @classmethod
     def open(cls, file: Path | str) -> Self:

@@ -5,7 +5,7 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -134,6 +134,31 @@ class Session:
             self._outbox.keep(write)
         return self.send(write)
 
+    def change(self, path: str, asked: Mapping[str, Any], actions: Set[str]) -> ConfirmedWrite:
+        """Bring a change of the registry, whose event is of one of these actions.
+
+        It is kept nowhere: whoever signed it asks the registry whether it was made.
+        """
+        before = self.newest()
+        headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": str(self._ids())}
+        reply = self._access.send(HttpRequest("POST", path, body_of(asked).encode(), headers))
+        try:
+            members = members_of(granted(reply))
+        except RequestRefused as refused:
+            if refused.receipt is not None:
+                confirmed = evidence_checks.confirm_change(
+                    refused.receipt, actions, self._connection, made=False
+                )
+                self.observe(confirmed, before)
+            raise
+        result = members.get("result")
+        if not isinstance(result, dict):
+            raise UnexpectedAnswer("the gateway answers a change without its result")
+        receipt = evidence_checks.read_receipt(members.get("receipt"))
+        confirmed = evidence_checks.confirm_change(receipt, actions, self._connection, made=True)
+        self.observe(confirmed, before)
+        return ConfirmedWrite(result, receipt, confirmed)
+
     def waiting(self) -> list[PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
         return list(self._outbox.waiting()) if self._outbox else []
@@ -214,7 +239,7 @@ class Session:
 
 def granted(reply: HttpResponse) -> HttpResponse:
     """The reply if it is a success; else RequestRefused or GatewayUnavailable."""
-    if reply.status in (200, 201):
+    if reply.status in (200, 201, 202):
         return reply
     if reply.status < 400:
         raise UnexpectedAnswer(f"the gateway answers with the status {reply.status}")

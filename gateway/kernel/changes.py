@@ -28,7 +28,7 @@ from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -367,7 +367,7 @@ def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
         stored = context.work.proposals.get(proposal)
         if stored is None:
             deny_as_not_found()
-        return {**_view(stored), "values": dict(change_of(stored).values)}
+        return _in_full(stored)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
 
@@ -387,6 +387,26 @@ def page(
         return collect_page(rows, lambda one: one.id, _view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
+
+
+def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
+    """Proposals on the gateway's host, the newest first; those that wait, or all."""
+    now = ports.now() if waiting else None
+    with ports.begin(TransactionMode.READ) as work:
+
+        def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
+            return work.proposals.page(after, limit, now)
+
+        return [_view(one) for one in iterate(rows, lambda one: one.id, None)]
+
+
+def proposal(ports: Ports, identifier: UUID) -> dict[str, Any]:
+    """A proposal with its values, on the gateway's host; NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        stored = work.proposals.get(identifier)
+    if stored is None:
+        raise NotFound(NO_PROPOSAL)
+    return _in_full(stored)
 
 
 def require_admin_scope(context: RequestContext) -> None:
@@ -512,6 +532,10 @@ def _applicant(organisation: str) -> Organisation:
         country="",
         status=Status.APPLIED,
     )
+
+
+def _in_full(one: Proposal) -> dict[str, Any]:
+    return {**_view(one), "values": dict(change_of(one).values)}
 
 
 def _view(one: Proposal) -> dict[str, Any]:

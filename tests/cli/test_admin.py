@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.cli import main
-from gateway.cli.admin import admin
+from gateway.cli.admin import admin, certificate
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import HighWaterMarkUnavailable
@@ -304,11 +304,23 @@ def test_nobody_is_invited_when_the_file_cannot_be_made(ofmin: Operator, tmp_pat
     (tmp_path / "there").write_text("mine")
     assert " exists" in invite(ofmin, tmp_path / "there").stderr
     assert (ofmin.size(), open_invitations(ofmin)) == (size, [])
-    refused = ofmin.admin(
-        "invitation", "create", "ofmin", "desk", "--out", tmp_path / "alone", persons=(MARTIN,)
-    )
-    assert "two different persons" in said(refused)
-    assert not (tmp_path / "alone").exists()
+
+
+def test_an_invitation_waits_for_a_second_person_and_is_then_finished(
+    ofmin: Operator, tmp_path: Path
+) -> None:
+    file = tmp_path / "waits"
+    words = ("invitation", "create", "ofmin", "desk", "--out", file)
+    assert "complete" in ofmin.done(*words, persons=(MARTIN,))
+    waits = json.loads(file.read_text())
+    assert (waits["format"], file.stat().st_mode & 0o777) == (certificate.WAITING, 0o600)
+    assert open_invitations(ofmin) == []
+    assert "nobody has approved" in said(ofmin.admin("invitation", "complete", file))
+    ofmin.done("proposal", "approve", waits["proposal"], "--yes", persons=(DUBOIS,))
+    ofmin.done("invitation", "complete", file, persons=())
+    made, (stands,) = InvitationFile.read(file.read_bytes()), open_invitations(ofmin)
+    assert (made.invitation, made.token) == (stands["invitation"], waits["token"])
+    assert "is no invitation that waits" in said(ofmin.admin("invitation", "complete", file))
 
 
 def test_when_the_disk_is_full_the_invitation_is_named_to_be_withdrawn(
@@ -320,7 +332,7 @@ def test_when_the_disk_is_full_the_invitation_is_named_to_be_withdrawn(
     monkeypatch.setattr(InvitationFile, "render", full)
     sentence = said(invite(ofmin, tmp_path / "file"))
     (stands,) = open_invitations(ofmin)
-    assert f"withdraw invitation {stands['invitation']} of ofmin" in sentence
+    assert f"withdraw {stands['invitation']}" in sentence
     assert not (tmp_path / "file").exists()
 
 

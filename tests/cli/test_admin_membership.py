@@ -8,6 +8,7 @@ import pytest
 
 from gateway.cli.admin import administrators
 from gateway.evidence import base64url
+from gateway.kernel import results
 from gateway.kernel.changes import Change
 from tests.founding import make_change
 from tests.operating import DUBOIS, operator, said
@@ -239,7 +240,7 @@ def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
 
 
 def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
-    monkeypatch.setattr(administrators, "PAGE", 2)
+    monkeypatch.setattr(results, "BATCH", 2)
     words = ("membership", "end", "abc", "--until", "2030-01-03")
     for _ in range(4):
         gw.done(*words, persons=(DUBOIS,))
@@ -258,6 +259,9 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
     change = {"action": "organisation.suspend", "organisation": "abc", "values": {"reason": "x"}}
     key = gw.config.people / "martin.pem"
     words = ("--person", "martin", "--key", key, "--issuer", gw.config.issuer)
+    unseen = gw.admin("administrator", "sign", file_of(tmp_path, change), *words)
+    assert (unseen.exit_code, "confirm what you sign" in unseen.stderr) == (2, True)
+    words = (*words, "--yes")
     signed = gw.done("administrator", "sign", file_of(tmp_path, change), *words, persons=()).strip()
     with gw.opened() as gateway:
         meant = Change(change["action"], change["organisation"], change["values"])
@@ -269,3 +273,10 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
     assert "is not a change" in said(
         gw.admin("administrator", "sign", file_of(tmp_path, []), *words)
     )
+
+
+def test_what_waits_for_administrators_is_one_list(gw, proposed):
+    told = json.loads(gw.done("waiting", "--json", persons=()))
+    assert [one["proposal"] for one in told["proposals"]] == [proposed]
+    assert {one["status"] for one in told["organisations"]} <= {"applied", "approved", "enrolled"}
+    assert f"proposal approve {proposed}" in gw.done("waiting", persons=())

@@ -13,7 +13,7 @@ from gateway.client.enrolment import Enrolment, InvitationFile
 from gateway.client.errors import EvidenceMismatch, SettingsError, UnexpectedAnswer
 from gateway.evidence import base64url
 from tests.each import each
-from tests.founding import DESK, ISSUER, SHORT_NAME, founded, note_signer
+from tests.founding import DESK, ISSUER, founded, note_signer
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import serve
 from tests.web.listening import Listening, listening, root
@@ -40,7 +40,6 @@ def invited(line: Listening, slug: str = NEWCOMER, token: str = TOKEN) -> tuple[
     host.arrive()
     made = host.invite(token)
     file = InvitationFile(
-        gateway=SHORT_NAME,
         issuer=ISSUER,
         api_url=ISSUER,
         root_sha256="0" * 64,
@@ -123,7 +122,6 @@ def test_the_receipt_of_another_enrolment_is_refused(line: Listening, ca: Path) 
 
 
 MADE = InvitationFile(
-    gateway="example",
     issuer="https://gateway.example.org",
     api_url="https://partners.example.org:8444",
     root_sha256="ab" * 32,

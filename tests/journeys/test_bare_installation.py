@@ -68,6 +68,14 @@ def test_a_partner_has_the_client_and_can_enrol(bare):
     assert "Usage: casegate enrol" in _casegate(bare, "enrol", "--help")
 
 
+def test_an_administrator_works_over_the_network(bare):
+    assert "waiting" in _casegate(bare, "admin", "--help")
+    lacking = _casegate(bare, "admin", "-c", str(bare / "none.toml"), "waiting", status=2)
+    assert "none.toml" in lacking
+    on_host = _casegate(bare, "admin", "waiting", status=2)
+    assert "--connection" in on_host
+
+
 def test_what_is_sealed_is_opened(bare):
     whose = ("--organisation", "ofmin", "--gateway", "https://gateway.example.org")
     _casegate(bare, "key", "create", "--use", "encryption", str(bare / "sealed-to-us"), *whose)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from gateway.cli.demo.environment import DemoEnvironment
+from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.domain.organisation import SCOPES
 from tests.journeys.harness import HOTLINE, admin, casegate, check_log
@@ -171,3 +171,52 @@ def test_a_system_renews_its_certificate_by_itself(
     )
     assert first.public_key() != second.public_key()
     casegate("system", "check", "--connection", settings)
+
+
+def test_two_administrators_admit_a_member_from_two_machines(
+    stage: DemoEnvironment, invitation: tuple[str, Path], tmp_path: Path
+) -> None:
+    """The system that carries their changes may change nothing; neither person is on the host."""
+    system, file = invitation
+    enrolled(file, tmp_path / "desk")
+    connection = tmp_path / "desk" / "connection.toml"
+    admin(stage, "system", "set-admin-scopes", HOTLINE, system, "--scope", "admin")
+    slug = f"distant-{os.urandom(3).hex()}"
+
+    def at(person: str, *words: object, status: int = 0) -> Any:
+        key = stage.operator / "people" / f"{person}.pem"
+        who = ("--as", person, "--approver-key", f"{person}={key}")
+        return casegate("admin", "-c", connection, *who, *words, status=status)
+
+    def both(*words: object) -> None:
+        """One proposes, and the other approves what waits."""
+        waiting = at(ADMINS[0][0], *words, "--json")["result"]["proposal"]
+        assert waiting in at(ADMINS[1][0], "proposal", "list")
+        at(ADMINS[0][0], "proposal", "approve", waiting, "--yes", status=1)
+        at(ADMINS[1][0], "proposal", "approve", waiting, "--yes")
+
+    application, decision = (tmp_path / name for name in ("application.json", "decision.txt"))
+    members = {n: v for n, v in APPLICATION.items() if n != "received_on"}
+    application.write_text(json.dumps(members))
+    decision.write_text("The board admits it.")
+    at(ADMINS[0][0], "organisation", "apply", slug, application, "--received-on", "2024-01-02")
+    day = ("--decided-on", "2024-01-03")
+    both(
+        "organisation",
+        "approve",
+        slug,
+        "--decision-ref",
+        "12",
+        *day,
+        "--decision-document",
+        decision,
+    )
+    at(ADMINS[0][0], "system", "register", slug, "desk", "--scope", "cases.read")
+    made = tmp_path / "invitation-2.json"
+    at(ADMINS[0][0], "invitation", "create", slug, "desk", "--out", made)
+    at(ADMINS[1][0], "proposal", "approve", json.loads(made.read_text())["proposal"], "--yes")
+    at(ADMINS[0][0], "invitation", "complete", made)
+    assert enrolled(made, tmp_path / "member")["whoami"]["status"] == "enrolled"
+    assert at(ADMINS[0][0], "organisation", "show", slug, "--json")["status"] == "enrolled"
+    casegate("admin", "-c", connection, "event", "show", os.urandom(16).hex(), status=2)
+    check_log(stage)

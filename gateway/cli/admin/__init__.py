@@ -14,7 +14,6 @@ from gateway.changes import CHANGES
 from gateway.cli.admin import (
     administrators,
     certificate,
-    gateway_keys,
     notification,
     organisation,
 )
@@ -25,7 +24,7 @@ from gateway.cli.admin.session import (
     make_command,
     persons_option,
 )
-from gateway.cli.arguments import home_option
+from gateway.cli.arguments import FILE, home_option
 
 __all__ = ["admin", "approve"]
 
@@ -34,6 +33,12 @@ __all__ = ["admin", "approve"]
 @home_option
 @persons_option
 @key_files_option
+@click.option(
+    "--connection",
+    "-c",
+    type=FILE,
+    help="Work over the network: the connection of a system with the scope admin.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
 @click.pass_context
 def admin(
@@ -41,18 +46,19 @@ def admin(
     folder: Path,
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
+    connection: Path | None,
     as_json: bool,
 ) -> None:
     """Manage members, memberships, mandates, systems, invitations and keys.
 
     Every change is a policy decision and an event in the log; with --json its receipt is printed.
     Where policy asks for two persons (R10), give --as twice; with one, the change waits as a
-    proposal until another person approves it.
+    proposal until another person approves it. With --connection two persons work at two machines.
 
     As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
-    context.obj = AdminSession(folder.absolute(), persons, key_files, as_json)
+    context.obj = AdminSession(folder.absolute(), persons, key_files, as_json, connection)
 
 
 def _print_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -99,14 +105,22 @@ for _made in (
     organisation.event,
     administrators.admins,
     administrators.proposal,
+    administrators.waiting,
     organisation.succession,
-    gateway_keys.own_keys,
     notification.notification,
     certificate.certificate,
     certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),
 ):
     admin.add_command(_made)
+
+try:
+    from gateway.cli.admin.gateway_keys import own_keys
+except ModuleNotFoundError as missing:  # without the server's part there are no keys of a gateway
+    if missing.name is None or missing.name.partition(".")[0] == "gateway":
+        raise
+else:
+    admin.add_command(own_keys)
 
 for _action, _kind in CHANGES.items():
     _noun, _, _ = _action.partition(".")

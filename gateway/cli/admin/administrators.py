@@ -2,27 +2,24 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway import keys, wiring
-from gateway.changes import CHANGES
-from gateway.cli.admin.session import AdminSession, approvals, opened, read_only, show
+from gateway import keys
+from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
+from gateway.client.gateway import new_id, now
+from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
-from gateway.kernel import changes
 from gateway.kernel.changes import Change
-from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.results import to_json
-from gateway.kernel.values import Proposal
 from gateway.keys import KeyPurpose
-from gateway.registry import queries as entries
 
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
@@ -38,8 +35,8 @@ def admins() -> None:
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
     """List the administrators and whether their approvals count."""
-    with read_only(session) as gateway:
-        found = to_json(entries.administrators(gateway.ports))
+    with registry(session, reads=True) as reached:
+        found = reached.administrators()
     rows = [
         (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
     ]
@@ -83,8 +80,8 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
         audience=issuer,
         says=key_declaration.POSSESSION,
         kid=made.kid,
-        at=wiring.now(),
-        jti=wiring.new_id(),
+        at=now(),
+        jti=new_id(),
         signer=made,
         random=secrets.token_bytes,
     ).compact()
@@ -95,11 +92,18 @@ def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
 @click.option("--key", "key_file", required=True, type=FILE, help="Their key.pem.")
 @_issuer
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
-def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer: str) -> None:
+def sign_change(
+    session: AdminSession, file: Path, person: str, key_file: Path, issuer: str, yes: bool
+) -> None:
     """Sign the change in FILE and print the approval.
 
-    FILE is a JSON object with action, organisation and values.
+    FILE is a JSON object with action, organisation and values. What is signed is shown first and
+    must be confirmed; a script gives --yes.
+
+    Example: casegate admin administrator sign change.json --person martin --key key.pem
+    --issuer https://gateway.example.org
     """
     with plain_errors():
         try:
@@ -107,28 +111,63 @@ def sign(session: AdminSession, file: Path, person: str, key_file: Path, issuer:
             change = Change(request["action"], request["organisation"], request["values"])
         except (ValueError, LookupError, TypeError) as error:
             raise click.ClickException(f"{file} is not a change: {error}") from error
-        signed = approval.issue(
-            person=person,
-            audience=issuer,
-            action=change.action,
-            organisation=change.organisation,
-            change=change.values,
-            at=wiring.now(),
-            jti=wiring.new_id(),
-            signer=keys.load_key(key_file, KeyPurpose.PERSON),
-            random=secrets.token_bytes,
-        )
+        if not yes:
+            _agree(session, {"gateway": issuer, **request}, "Sign this change?")
+        signed = sign(issuer, key_file, person, change, now(), new_id())
     if session.as_json:
-        print_json({"approval": signed.compact()})
+        print_json({"approval": signed})
     else:
-        click.echo(signed.compact())
+        click.echo(signed)
+
+
+# --- What waits ---
+
+
+NEXT = {
+    Status.APPLIED: "organisation approve",
+    Status.APPROVED: "membership grant, system register, invitation create",
+    Status.ENROLLED: "organisation activate, once its conformance run is passed",
+}
+"""What administrators do next for an organisation of a status."""
+
+
+@click.command()
+@click.pass_obj
+def waiting(session: AdminSession) -> None:
+    """List what waits for administrators.
+
+    Proposals, applicants on their way to membership, and invitations nobody has used yet.
+
+    Example: casegate admin --home gw waiting
+    """
+    with registry(session, reads=True) as reached:
+        proposed = reached.proposals(waiting=True)
+        coming = [one for status in NEXT for one in reached.organisations(str(status))]
+        invited = reached.invitations()
+    if session.as_json:
+        print_json({"proposals": proposed, "organisations": coming, "invitations": invited})
+        return
+    rows = [
+        *(
+            (f"{one['action']} {one['organisation']}", f"proposal approve {one['proposal']}")
+            for one in proposed
+        ),
+        *(
+            (f"{one['organisation']} is {one['status']}", NEXT[Status(one["status"])])
+            for one in coming
+        ),
+        *(
+            (f"{one['organisation']}.{one['system']} is invited", f"until {one['expires_at'][:16]}")
+            for one in invited
+        ),
+    ]
+    if rows:
+        print_table(("what waits", "next"), rows)
+    else:
+        click.echo("Nothing waits.")
 
 
 # --- Proposals ---
-
-
-PAGE = 100
-"""Proposals that are read in one transaction."""
 
 
 @click.group()
@@ -143,27 +182,11 @@ def proposal() -> None:
 @click.pass_obj
 def list_(session: AdminSession, all_of_them: bool) -> None:
     """List the proposals that wait, the newest first."""
-    with read_only(session) as gateway:
-        now = gateway.ports.now()
-        found = list(_each(gateway.ports, None if all_of_them else now))
-        if session.as_json:
-            print_json({"items": [_fields(one) for one in found]})
-            return
-        header = ("proposal", "action", "organisation", "proposer", "ends")
-        rows = [(str(p.id), p.action, p.organisation, p.proposer, _end(p, now)) for p in found]
-        print_table(header, rows)
-
-
-def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
-    """All that wait at a moment, or all there are, page by page."""
-    before: UUID | None = None
-    while True:
-        with ports.begin(TransactionMode.READ) as work:
-            found = work.proposals.page(before, PAGE, waiting)
-        yield from found
-        if len(found) < PAGE:
-            return
-        before = found[-1].id
+    with registry(session, reads=True) as reached:
+        found = reached.proposals(waiting=not all_of_them)
+    header = ("proposal", "action", "organisation", "proposer", "ends")
+    rows = [(*(one[n] for n in ("proposal", *header[1:4])), _end(one)) for one in found]
+    print_items(session.as_json, found, header, rows)
 
 
 @proposal.command("show")
@@ -171,12 +194,12 @@ def _each(ports: Ports, waiting: datetime | None) -> Iterator[Proposal]:
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
     """Show a proposal with its values."""
-    with read_only(session) as gateway:
-        one = _find(gateway.ports, proposal_id)
-        if session.as_json:
-            print_json(_fields(one))
-        else:
-            _print(one)
+    with registry(session, reads=True) as reached:
+        one = reached.proposal(proposal_id)
+    if session.as_json:
+        print_json(one)
+    else:
+        _print(one)
 
 
 @proposal.command("approve")
@@ -189,14 +212,12 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
     The person of --as must not be its proposer. The change is shown first and must be confirmed;
     a script gives --yes.
     """
-    with _one_person(session) as gateway:
-        one = _find(gateway.ports, proposal_id)
+    with _one_person(session) as reached:
+        one = reached.proposal(proposal_id)
         if not yes:
-            _agree(session, one)
-        change = changes.change_of(one)
-        (approval,) = approvals(session, gateway, change)
-        done = changes.approve(gateway.ports, CHANGES, proposal_id, approval)
-        show(session, change.action, done)
+            _agree(session, one, "Sign and apply this change?")
+        change = Change(one["action"], one["organisation"], one["values"])
+        show(session, change.action, reached.approve(proposal_id, change))
 
 
 @proposal.command("withdraw")
@@ -207,55 +228,34 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
 
     Only its proposer can: --as PERSON.
     """
-    with _one_person(session) as gateway:
-        change = changes.withdrawal_of(proposal_id)
-        (approval,) = approvals(session, gateway, change)
-        show(session, change.action, changes.withdraw(gateway.ports, proposal_id, approval))
+    with _one_person(session) as reached:
+        show(session, "proposal.withdraw", reached.withdraw(proposal_id))
 
 
-def _one_person(session: AdminSession) -> AbstractContextManager[wiring.GatewayRuntime]:
+def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
     if len(session.persons) > 1:
         raise click.UsageError("one person approves, or withdraws: give --as once")
-    return opened(session)
+    return registry(session)
 
 
-def _agree(session: AdminSession, one: Proposal) -> None:
+def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> None:
     if session.as_json or not interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )
-    _print(one)
-    click.confirm("Sign and apply this change?", abort=True)
+    _print(shown)
+    click.confirm(question, abort=True)
 
 
-def _find(ports: Ports, proposal_id: UUID) -> Proposal:
-    with ports.begin(TransactionMode.READ) as work:
-        found = work.proposals.get(proposal_id)
-    if found is None:
-        raise click.ClickException(changes.NO_PROPOSAL)
-    return found
-
-
-def _end(one: Proposal, now: datetime) -> str:
-    if one.applied_event is not None:
+def _end(one: Mapping[str, Any]) -> str:
+    if one["applied_event"] is not None:
         return "made"
-    if one.withdrawal_event is not None:
+    if one["withdrawal_event"] is not None:
         return "withdrawn"
-    return "over" if one.expires_at < now else one.expires_at.isoformat(timespec="minutes")
+    ends = datetime.fromisoformat(one["expires_at"])
+    return "over" if ends < now() else ends.isoformat(timespec="minutes")
 
 
-def _print(one: Proposal) -> None:
-    print_fields({**_fields(one), "values": one.values})
-
-
-def _fields(one: Proposal) -> dict[str, object]:
-    return {
-        "proposal": str(one.id),
-        "action": one.action,
-        "organisation": one.organisation,
-        "values": canonical.decode(one.values.encode()),
-        "proposer": one.proposer,
-        "expires_at": one.expires_at.isoformat(),
-        "applied_event": None if one.applied_event is None else str(one.applied_event),
-        "withdrawal_event": None if one.withdrawal_event is None else str(one.withdrawal_event),
-    }
+def _print(one: Mapping[str, Any]) -> None:
+    values = canonical.encode(one["values"]).decode()
+    print_fields({**one, "values": values})

@@ -1,34 +1,31 @@
 """`casegate admin certificate` and `invitation`: how members' systems come in, and stay out."""
 
+import contextlib
 import io
+import json
 import re
 import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
-from gateway import wiring
-from gateway.cli.admin.session import (
-    AdminSession,
-    make,
-    opened,
-    read_only,
-    show,
-)
-from gateway.cli.arguments import NewFile
-from gateway.cli.output import new_file, print_items
+from gateway import files
+from gateway.cli.admin.session import AdminSession, Registry, registry, show
+from gateway.cli.arguments import FILE, NewFile
+from gateway.cli.output import new_file, print_items, print_json
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
+from gateway.files import PrivateFileError
 from gateway.kernel.changes import Change
-from gateway.kernel.ports import TransactionMode
-from gateway.kernel.results import to_json
-from gateway.pki.publication import ROOT_FILE
-from gateway.registry import queries as entries
+
+WAITING = "casegate-invitation-waiting/1"
+"""The format of a file whose invitation waits for a second person."""
 
 
 @click.group()
@@ -59,72 +56,126 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
 
     The file holds a token of which the gateway stores only the digest. Send it over a channel that
     only the member reads. It also lets the member register its first document key: two persons
-    invite (R10).
+    invite (R10). With one --as the file waits with the invitation; `complete` finishes it.
+
+    Example: casegate admin --as martin --as dubois invitation create hotline-new desk
+    --out hotline-new.json
     """
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
     change = Change("invitation.create", slug, {"system": name, "token_sha256": digest})
-    with opened(session) as gateway, new_file(out, mode=0o600) as file:
+    waiting = _Waiting(slug, name, token)
+    with registry(session) as reached, new_file(out, mode=0o600) as file:
         try:
-            written = make(session, gateway, change)
+            made = reached.submit(change)
         except Refusal as refusal:
-            if refusal.recorded is not None:  # it may stand: then its token is kept
-                _write(gateway, file, refusal.recorded, token)
+            with contextlib.suppress(click.ClickException):
+                if refusal.recorded is not None:  # it may stand: then its token is kept
+                    stands = _invitation_file(reached, refusal.recorded, waiting)
+                    _write(file, stands, refusal.recorded)
             raise
-        made = _write(gateway, file, UUID(str(written.result["invitation"])), token)
-        show(session, "invitation.create", written)
-        if made is not None and not session.as_json:
-            click.echo(f"  invitation in {out}: send it so that only the member reads it")
-            fours = " ".join(re.findall("....", made.root_sha256))  # to be read aloud
-            click.echo(f"  the root's fingerprint, to confirm out of band: {fours}")
+        if "proposal" in made.result:
+            proposed = UUID(str(made.result["proposal"]))
+            _write(file, replace(waiting, proposal=str(proposed)), proposed)
+            show(session, "invitation.create", made)
+            if not session.as_json:
+                click.echo(f"  then: casegate admin invitation complete {out}")
+            return
+        created = UUID(str(made.result["invitation"]))
+        invited = _invitation_file(reached, created, waiting)
+        _write(file, invited, created)
+        show(session, "invitation.create", made)
+    if not session.as_json:
+        _tell(out, invited)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """An invitation that waits for a second person, with the token that only this file has."""
+
+    organisation: str
+    system: str
+    token: str
+    proposal: str = ""
+
+    def render(self) -> bytes:
+        return (json.dumps({"format": WAITING, **asdict(self)}, indent=1) + "\n").encode()
+
+
+@invitation.command(short_help="Finish an invitation that another person approved.")
+@click.argument("file", type=FILE)
+@click.pass_obj
+def complete(session: AdminSession, file: Path) -> None:
+    """Finish the invitation in FILE, once another person has approved it.
+
+    Example: casegate admin -c desk/connection.toml invitation complete hotline-new.json
+    """
+    try:
+        members = json.loads(files.read_private(file))
+        if members.pop("format") != WAITING:
+            raise ValueError
+        waiting = _Waiting(**members)
+        proposal = UUID(waiting.proposal)
+    except (ValueError, TypeError, KeyError, AttributeError, PrivateFileError) as error:
+        raise click.ClickException(f"{file} is no invitation that waits") from error
+    with registry(session, reads=True) as reached:
+        event = reached.proposal(proposal)["applied_event"]
+        if event is None:
+            raise click.ClickException(
+                "nobody has approved it yet; another person: casegate admin --as PERSON "
+                f"proposal approve {proposal}"
+            )
+        invited = _invitation_file(reached, UUID(event), waiting)
+    files.replace(file, invited.render())
+    if session.as_json:
+        print_json({"invitation": event, "file": str(file)})
+    else:
+        _tell(file, invited)
+
+
+def _tell(file: Path, invited: InvitationFile) -> None:
+    click.echo(f"  invitation in {file}: send it so that only the member reads it")
+    fours = " ".join(re.findall("....", invited.root_sha256))  # to be read aloud
+    click.echo(f"  the root's fingerprint, which the member asks you for: {fours}")
+
+
+def _invitation_file(reached: Registry, invitation: UUID, waiting: _Waiting) -> InvitationFile:
+    """What a member needs to use an invitation; ClickException where it cannot be used any more."""
+    found = [one for one in reached.invitations() if one["invitation"] == str(invitation)]
+    if not found:
+        raise click.ClickException("the invitation was used, withdrawn, or its time is over")
+    return invitation_file(reached.addresses(), found[0], waiting.token)
 
 
 def invitation_file(
-    gateway: wiring.GatewayRuntime, invitation: UUID, token: str
-) -> InvitationFile | None:
-    """What a member needs to use an invitation; None when there is no such invitation."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        stands = work.invitations.get(invitation)
-    if stands is None:
-        return None
-    config = gateway.config
-    root = x509.load_pem_x509_certificate((config.published / ROOT_FILE).read_bytes())
+    addresses: Mapping[str, str], stands: Mapping[str, Any], token: str
+) -> InvitationFile:
+    """The file of an invitation that stands, as the registry lists it."""
     return InvitationFile(
-        gateway=config.name,
-        issuer=config.issuer,
-        api_url=config.partners_url,
-        root_sha256=root.fingerprint(hashes.SHA256()).hex(),
-        log_key=gateway.keys.log.vkey,
-        organisation=stands.organisation,
-        system=stands.system,
-        invitation=str(stands.id),
+        **addresses,
+        organisation=stands["organisation"],
+        system=stands["system"],
+        invitation=stands["invitation"],
         token=token,
-        expires_at=stands.expires_at.isoformat(timespec="seconds"),
+        expires_at=stands["expires_at"],
     )
 
 
-def _write(
-    gateway: wiring.GatewayRuntime, file: io.FileIO, invitation: UUID, token: str
-) -> InvitationFile | None:
-    """Write what was invited to; None, and nothing, when there is no such invitation."""
-    made = invitation_file(gateway, invitation, token)
-    if made is None:
-        return None
+def _write(file: io.FileIO, made: InvitationFile | _Waiting, invitation: UUID) -> None:
     try:
         file.write(made.render())
     except OSError as error:
         raise click.ClickException(
             f"the file cannot be written ({error.strerror}), and its token is lost: withdraw "
-            f"invitation {made.invitation} of {made.organisation}, and create a new invitation"
+            f"{invitation}, and create a new invitation"
         ) from error
-    return made
 
 
 @invitation.command("list")
 @click.pass_obj
 def list_invitations(session: AdminSession) -> None:
     """List the invitations that can still be used. Tokens are not stored."""
-    with read_only(session) as gateway:
-        found = to_json(entries.open_invitations(gateway.ports))
+    with registry(session, reads=True) as reached:
+        found = reached.invitations()
     rows = [tuple(one.values()) for one in found]
     print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)

@@ -14,6 +14,7 @@ from gateway.cli.admin.session import (
     day,
     read_json,
     read_only,
+    registry,
 )
 from gateway.cli.arguments import FILE, organisation_id
 from gateway.cli.audit import proved
@@ -32,7 +33,7 @@ from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import to_json
-from gateway.registry import mandates, queries
+from gateway.registry import mandates
 
 
 @click.group()
@@ -50,9 +51,8 @@ def organisation() -> None:
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status."""
-    with read_only(session) as gateway:
-        wanted = None if status is None else Status(status)
-        found = to_json(queries.index(gateway.ports, wanted))
+    with registry(session, reads=True) as reached:
+        found = reached.organisations(status)
     columns = ("organisation", "status", "kind", "name")
     print_items(
         session.as_json, found, columns, [[one[column] for column in columns] for one in found]
@@ -68,8 +68,8 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
 
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
     """
-    with read_only(session) as gateway:
-        found = to_json(queries.report(gateway.ports, slug, None if at is None else at.date()))
+    with registry(session, reads=True) as reached:
+        found = reached.organisation(slug, day(at))
     if session.as_json:
         print_json(found)
     else:

@@ -1,21 +1,33 @@
-"""The session of administrators: who approves with which key, a change, and its receipt."""
+"""The session of administrators: who approves with which key, a change, and its receipt.
 
+A session reaches the registry on the gateway's host, or over the network by one of the operator's
+systems, for which the client's package suffices: what only the host has is imported there.
+"""
+
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 import click
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
-from gateway import keys, maintenance, wiring
+from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, plain_errors, sentence_of
 from gateway.cli.output import format_value, print_json
-from gateway.config import Config
+from gateway.cli.partner_command import connected
+from gateway.client import PartnerConnection
+from gateway.client.administration import Administration
+from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import approval, base64url, canonical, event, receipt
 from gateway.files import PrivateFileError
@@ -24,10 +36,16 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given, text
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
+from gateway.registry import queries
 from gateway.registry.table import STEPS
+
+if TYPE_CHECKING:
+    from gateway import wiring
+    from gateway.config import Config
 
 
 def _persons(
@@ -73,7 +91,10 @@ key_files_option: Callable[[Any], Any] = click.option(
 
 @dataclass(frozen=True)
 class AdminSession:
-    """Where administrators work: the operator's folder, who approves, how to print."""
+    """Where administrators work: the operator's folder, who approves, how to print.
+
+    With a ``connection`` file they work over the network, and the folder counts for nothing.
+    """
 
     folder: Path
     persons: tuple[str, ...]
@@ -81,6 +102,7 @@ class AdminSession:
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
     as_json: bool
+    connection: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a key of somebody who is not asked to approve."""
@@ -90,19 +112,24 @@ class AdminSession:
                     f"--approver-key is for who approves: --as {person} is missing"
                 )
 
-    def key_file(self, config: Config, person: str) -> Path:
-        """Where a person's key is."""
-        return self.elsewhere.get(person) or config.people / f"{person}.pem"
+    def key_file(self, config: "Config | None", person: str) -> Path:
+        """Where a person's key is; SystemExit with a sentence when there is none."""
+        file = self.elsewhere.get(person)
+        if file is None and config is not None:
+            file = config.people / f"{person}.pem"
+        if file is None or not file.exists():
+            known = f"{file} does not exist: " if file else ""
+            raise PrivateFileError(f"{known}--approver-key {person}=FILE says where the key is")
+        return file
 
 
 @contextmanager
-def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
+def opened(session: AdminSession) -> Iterator["wiring.GatewayRuntime"]:
     """The gateway of the folder; what is expected to go wrong ends as one sentence."""
-    if not session.persons:
-        raise click.UsageError("say who approves: --as PERSON")
+    _require_persons(session)
     with plain_errors():
         try:
-            with _connected(session) as gateway:
+            with _on_host(session) as gateway:
                 yield gateway
         except RecordedRefusal as refused:
             members = {"kind": "refused", "receipt": receipt.to_json(refused.receipt)}
@@ -116,6 +143,11 @@ def opened(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
             raise without_receipt(refusal, advice) from refusal
 
 
+def _require_persons(session: AdminSession) -> None:
+    if not session.persons:
+        raise click.UsageError("say who approves: --as PERSON")
+
+
 def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
     """The failure of a change that was recorded and has no receipt yet."""
     return CommandFailed(
@@ -125,44 +157,214 @@ def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
 
 
 @contextmanager
-def read_only(session: AdminSession) -> Iterator[wiring.GatewayRuntime]:
+def read_only(session: AdminSession) -> Iterator["wiring.GatewayRuntime"]:
     """The gateway of the folder, for reading: nothing is changed or approved."""
-    with plain_errors(), _connected(session) as gateway:
+    with plain_errors(), _on_host(session) as gateway:
         yield gateway
 
 
-def _connected(session: AdminSession) -> AbstractContextManager[wiring.GatewayRuntime]:
+def _on_host(session: AdminSession) -> AbstractContextManager["wiring.GatewayRuntime"]:
+    if session.connection is not None:
+        raise click.UsageError("this is done on the gateway's host: give --home, no --connection")
+    try:
+        from gateway import wiring  # noqa: PLC0415 - of the server
+    except ModuleNotFoundError as missing:
+        raise click.UsageError(
+            "without the server's part only --connection reaches a gateway: pip install "
+            "'casegate[server]'"
+        ) from missing
     return closing(wiring.connect(wiring.load_config(session.folder)))
 
 
-def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+class Made(Protocol):
+    """A change that was made, or waits, and the receipt of its event."""
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """What was made."""
+
+    @property
+    def receipt(self) -> receipt.Receipt:
+        """Of its event."""
+
+
+class Registry(Protocol):
+    """The registry of a gateway, wherever it is: changes that the session's persons sign."""
+
+    def submit(self, change: Change) -> Made:
+        """Make a change, or let it wait for a second person."""
+
+    def approve(self, proposal: UUID, change: Change) -> Made:
+        """Make a change that waits."""
+
+    def withdraw(self, proposal: UUID) -> Made:
+        """Take a proposal back."""
+
+    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
+        """The proposals that wait, the newest first, or all."""
+
+    def proposal(self, proposal: UUID) -> dict[str, Any]:
+        """One of them, with its values."""
+
+    def organisations(self, status: str | None) -> list[dict[str, Any]]:
+        """Organisations of any status, or of one."""
+
+    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
+        """All of an organisation's entry."""
+
+    def administrators(self) -> list[dict[str, Any]]:
+        """Who approves, and who did."""
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """The invitations that can still be used."""
+
+    def addresses(self) -> dict[str, str]:
+        """What a member's system has to know: both addresses, root and log key."""
+
+
+@dataclass(frozen=True)
+class _HostRegistry:
+    session: AdminSession
+    gateway: "wiring.GatewayRuntime"
+
+    @property
+    def _ports(self) -> Ports:
+        return self.gateway.ports
+
+    def submit(self, change: Change) -> Made:
+        signed = approvals(self.session, self.gateway, change)
+        return changes.submit(self._ports, CHANGES, change, signed)
+
+    def approve(self, proposal: UUID, change: Change) -> Made:
+        (signed,) = approvals(self.session, self.gateway, change)
+        return changes.approve(self._ports, CHANGES, proposal, signed)
+
+    def withdraw(self, proposal: UUID) -> Made:
+        (signed,) = approvals(self.session, self.gateway, changes.withdrawal_of(proposal))
+        return changes.withdraw(self._ports, proposal, signed)
+
+    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
+        return changes.proposals(self._ports, waiting=waiting)
+
+    def proposal(self, proposal: UUID) -> dict[str, Any]:
+        return changes.proposal(self._ports, proposal)
+
+    def organisations(self, status: str | None) -> list[dict[str, Any]]:
+        wanted = None if status is None else Status(status)
+        found: list[dict[str, Any]] = to_json(queries.index(self._ports, wanted))
+        return found
+
+    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
+        at = None if day is None else date.fromisoformat(day)
+        found: dict[str, Any] = to_json(queries.report(self._ports, slug, at))
+        return found
+
+    def administrators(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = to_json(queries.administrators(self._ports))
+        return found
+
+    def invitations(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = to_json(queries.open_invitations(self._ports))
+        return found
+
+    def addresses(self) -> dict[str, str]:
+        return host_addresses(self.gateway)
+
+
+@dataclass(frozen=True)
+class _NetworkRegistry:
+    session: AdminSession
+    connection: PartnerConnection
+    remote: Administration
+
+    def _signed(self, change: Change) -> list[str]:
+        issuer, persons = self.remote.issuer, self.session.persons
+        files = {person: self.session.key_file(None, person) for person in persons}
+        return [sign(issuer, files[one], one, change, now(), new_id()) for one in persons]
+
+    def submit(self, change: Change) -> Made:
+        signed = self._signed(change)
+        return self.remote.submit(change.action, change.organisation, change.values, signed)
+
+    def approve(self, proposal: UUID, change: Change) -> Made:
+        (signed,) = self._signed(change)
+        return self.remote.approve(proposal, change.action, signed)
+
+    def withdraw(self, proposal: UUID) -> Made:
+        (signed,) = self._signed(changes.withdrawal_of(proposal))
+        return self.remote.withdraw(proposal, signed)
+
+    def addresses(self) -> dict[str, str]:
+        known = self.connection
+        return {
+            "issuer": known.issuer,
+            "api_url": known.api_url,
+            "root_sha256": _root_sha256(known.ca),
+            "log_key": str(known.log_key),
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.remote, name)  # what is read is the same everywhere
+
+
+def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
+    """What a member's system has to know of this gateway, for its invitation."""
+    from gateway.pki.publication import ROOT_FILE  # noqa: PLC0415 - of the server
+
+    config = gateway.config
+    return {
+        "issuer": config.issuer,
+        "api_url": config.partners_url,
+        "root_sha256": _root_sha256(config.published / ROOT_FILE),
+        "log_key": gateway.keys.log.vkey,
+    }
+
+
+def _root_sha256(file: Path) -> str:
+    return load_pem_x509_certificate(file.read_bytes()).fingerprint(SHA256()).hex()
+
+
+@contextmanager
+def registry(session: AdminSession, *, reads: bool = False) -> Iterator[Registry]:
+    """The registry that a session reaches; with ``reads`` nobody has to approve anything."""
+    if not reads:
+        _require_persons(session)
+    if session.connection is not None:
+        with plain_errors(), connected(session.connection) as gateway:
+            yield _NetworkRegistry(session, gateway.connection, gateway.administration)
+        return
+    with (read_only if reads else opened)(session) as gateway:
+        yield _HostRegistry(session, gateway)
+
+
+def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime, jti: UUID) -> str:
     """Sign a change with a person's key; PrivateFileError when the file holds none."""
     signed = approval.issue(
         person=person,
-        audience=ports.issuer,
+        audience=issuer,
         action=change.action,
         organisation=change.organisation,
         change=change.values,
-        at=ports.now(),
-        jti=ports.new_id(),
+        at=at,
+        jti=jti,
         signer=keys.load_key(key_file, KeyPurpose.PERSON),
-        random=ports.random,
+        random=secrets.token_bytes,
     )
     return signed.compact()
 
 
-def make(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> WriteResult:
+def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
+    """Sign a change by a gateway's clock; PrivateFileError when the file holds no key."""
+    return sign(ports.issuer, key_file, person, change, ports.now(), ports.new_id())
+
+
+def make(session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change) -> WriteResult:
     """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
     return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
-def submit(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> WriteResult:
-    """Make a change, or let it wait for a second person; PrivateFileError for a missing key."""
-    return changes.submit(gateway.ports, CHANGES, change, approvals(session, gateway, change))
-
-
 def record_step(
-    session: AdminSession, gateway: wiring.GatewayRuntime, change: Change
+    session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change
 ) -> WriteResult:
     """Record a step of the gateway's own keys; the caller takes it only after that."""
     try:
@@ -175,7 +377,7 @@ def record_step(
 
 
 def vouch(
-    session: AdminSession, gateway: wiring.GatewayRuntime, head: TreeHead, largest_size: int
+    session: AdminSession, gateway: "wiring.GatewayRuntime", head: TreeHead, largest_size: int
 ) -> None:
     """Record that the session's persons vouch for the log's head, and make that entry the mark.
 
@@ -203,14 +405,9 @@ def vouch(
         gateway.checkpoint_signer.adopt(adopted)
 
 
-def approvals(session: AdminSession, gateway: wiring.GatewayRuntime, change: Change) -> list[str]:
+def approvals(session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change) -> list[str]:
     """A change signed by each of the session's persons; PrivateFileError for a missing key."""
     files = {person: session.key_file(gateway.config, person) for person in session.persons}
-    for person, file in files.items():
-        if not file.exists():
-            raise PrivateFileError(
-                f"{file} does not exist: --approver-key {person}=FILE says where the key is"
-            )
     return [approve(gateway.ports, files[p], p, change) for p in session.persons]
 
 
@@ -219,28 +416,39 @@ def change_registry(
 ) -> None:
     """Submit a change and print its result; values that were not given are left out."""
     change = Change(action, organisation, {k: v for k, v in values.items() if v is not None})
-    with opened(session) as gateway:
+    with registry(session) as reached:
         try:
-            written = submit(session, gateway, change)
+            made = reached.submit(change)
         except LogFrozen as frozen:
-            if action != maintenance.SUSPEND or frozen.recorded is not None:
+            if not isinstance(reached, _HostRegistry) or frozen.recorded is not None:
                 raise
-            (signed, *_) = approvals(session, gateway, change)
-            maintenance.keep_suspension(gateway, change, signed)
-            click.echo(
-                f"The log is frozen ({frozen.detail}). {organisation} is out of service from now "
-                "on; maintenance records its suspension when the log goes on."
-            )
+            _suspend(session, reached.gateway, change, frozen)
             return
-        show(session, action, written)
+        show(session, action, made)
 
 
-def result_json(written: WriteResult) -> dict[str, Any]:
+def _suspend(
+    session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change, frozen: LogFrozen
+) -> None:
+    """Take a member out of service though the log is frozen; any other change has to wait."""
+    from gateway import maintenance  # noqa: PLC0415 - of the server
+
+    if change.action != maintenance.SUSPEND:
+        raise frozen
+    (signed, *_) = approvals(session, gateway, change)
+    maintenance.keep_suspension(gateway, change, signed)
+    click.echo(
+        f"The log is frozen ({frozen.detail}). {change.organisation} is out of service from now "
+        "on; maintenance records its suspension when the log goes on."
+    )
+
+
+def result_json(written: Made) -> dict[str, Any]:
     """What was done, for machines: the result and the receipt."""
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
 
-def show(session: AdminSession, action: str, written: WriteResult) -> None:
+def show(session: AdminSession, action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
     if session.as_json:
         print_json(result_json(written))

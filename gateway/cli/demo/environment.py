@@ -25,6 +25,7 @@ from gateway import files, keys, maintenance, wiring
 from gateway.changes import CHANGES
 from gateway.cli.admin import approve
 from gateway.cli.admin.certificate import invitation_file
+from gateway.cli.admin.session import host_addresses
 from gateway.cli.enrol import SystemFolder
 from gateway.cli.gateway_setup import make
 from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
@@ -36,11 +37,12 @@ from gateway.evidence import base64url
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder
 from gateway.pki.end_entity import read_request
 from gateway.pki.publication import ROOT_FILE
-from gateway.registry import enrolment
+from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
@@ -131,10 +133,10 @@ class DemoEnvironment:
         """What `casegate enrol` does with an invitation, without the listeners between."""
         token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
-        invited = self.administer("invitation.create", slug, values)
+        self.administer("invitation.create", slug, values)
         with self._opened() as gateway:
-            invitation = invitation_file(gateway, UUID(str(invited.result["invitation"])), token)
-            assert invitation is not None  # noqa: S101 - it was made above
+            (stands,) = to_json(queries.open_invitations(gateway.ports))
+            invitation = invitation_file(host_addresses(gateway), stands, token)
             home = SystemFolder(self.folder / slug, invitation)
             home.keep_root((gateway.config.published / ROOT_FILE).read_bytes())
             asked = read_request(make_csr(home.key(), slug, "desk"))
