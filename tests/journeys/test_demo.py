@@ -42,6 +42,10 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(tmp_path, 
     played = casegate("demo", "--out", folder, "--database", database)
     assert played.returncode == 0, played.stdout + played.stderr
     assert "\x1b[" not in played.stdout  # colours only on a terminal
+    lines = played.stdout.splitlines()
+    assert len(lines) <= 95
+    # The folder's name is longer here than a user's.
+    assert max(len(line.replace(str(folder), "demo")) for line in lines) <= 80
     assert (folder / "gateway" / "casegate.db").exists() == (database == "sqlite")
     assert {file.stem.partition("-")[2] for file in (folder / "receipts").iterdir()} >= TOLD
     # It is called one by the exit status too, unless all rests on the operator's word.

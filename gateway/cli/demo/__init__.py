@@ -6,23 +6,24 @@ import shutil
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway import wiring
+from gateway import maintenance, wiring
 from gateway.cli.arguments import plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
@@ -33,7 +34,6 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.formats.profile import ImportProfile, read_profile
 from gateway.formats.report_file import ImportRefused
 from gateway.formats.xarf import import_xarf
-from gateway.ledger import proof
 
 BEFORE = date(2023, 8, 30)  # the last day of OCRVP's mandate
 AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's membership since two days
@@ -69,34 +69,6 @@ MEMBERSHIP = {
 }
 
 
-@dataclass
-class TimelineEntry:
-    """One entry of the timeline: who did what, how it ended, and the evidence of it.
-
-    ``document`` is what it signed, or had signed, where the entry records one.
-    """
-
-    who: str
-    what: str
-    receipt: Receipt
-
-    document: str | None = None
-
-    @property
-    def event(self) -> dict[str, Any]:
-        """The event document of the entry."""
-        return events.read(self.receipt.document)
-
-    @property
-    def word(self) -> str:
-        """Whose signature is under the document that the entry records; empty without one."""
-        if self.document is None:
-            return ""
-        claims = sd_jwt.read_unverified(self.document).claims
-        attested = "attested_for" in claims
-        return "attested by the gateway" if attested else f"signed by {self.who}'s own key"
-
-
 WIDTH = 80
 
 
@@ -121,95 +93,88 @@ def _say(text: str, mark: str = "", colour: str = "") -> None:
 
 @dataclass
 class Scenario:
-    """The acts, in order; `timeline` collects what left evidence, `bundle` the handoff's file."""
+    """The acts, in order; ``receipts`` are those of all that was done, ``bundles`` of a handoff.
+
+    ``first`` and ``second`` are the pseudonyms of each member's two persons: an analyst, and one
+    who approves.
+    """
 
     stage: DemoEnvironment
-    timeline: list[TimelineEntry] = field(default_factory=list)
-    bundle: bytes = b""
-    succession_bundle: bytes = b""
+    receipts: list[Receipt] = field(default_factory=list)
+    bundles: dict[str, bytes] = field(default_factory=dict)
     case: str = ""
-    first_handoff: str = ""
-    open_handoff: str = ""
-    """The one that OCRVP holds when its mandate moves."""
     first: dict[str, str] = field(default_factory=dict)
     second: dict[str, str] = field(default_factory=dict)
-    """The pseudonyms of each member's two persons: an analyst, and one who approves."""
 
     def tell(self) -> None:
         """Play all acts. The gateway is stopped in the end, so that verifying is offline."""
         self._found()
-        self._first_act()
+        closed, held = self._become_a_case()
         self._move_the_mandate()
-        self._second_act()
-        self._third_act()
-        self.act("A new hotline: from application to its first case")
-        self._decide()
-        self._join()
-        self.act("A member is suspended while its connection is open")
-        self._suspend()
+        taken = self._work_on(closed, held)
+        self._live_on(taken)
+        self._ask_for_removal(taken)
+        self._welcome()
         self.stage.stop()
 
     # --- output ---
 
-    def act(self, title: str) -> None:
-        """Begin an act."""
+    def act(self, title: str, about: str = "") -> None:
+        """Begin an act; ``about`` explains its words."""
         click.echo()
         click.secho(title, bold=True)
+        if about:
+            _say(about)
 
-    def note(self, text: str) -> None:
-        """Print what leaves no evidence."""
-        _say(text)
+    def done(self, told: str, receipt: Receipt, document: str | None = None) -> None:
+        """Tell what was done, with the evidence of it; who signed the ``document``, if any."""
+        self.receipts.append(receipt)
+        _say(f"{told}{_signer(document)}", "+", "green")
 
-    def done(self, who: str, what: str, receipt: Receipt, document: str | None = None) -> None:
-        """Tell what was done, with the evidence of it."""
-        line = TimelineEntry(who, what, receipt, document)
-        self.timeline.append(line)
-        _say(f"{who} {what}{f' ({line.word})' if line.word else ''}", "+", "green")
-
-    def wrote(self, who: str, what: str, written: ConfirmedWrite) -> ConfirmedWrite:
-        """Tell what a member wrote, and who signed the document."""
+    def wrote(self, told: str, written: ConfirmedWrite) -> ConfirmedWrite:
+        """Tell what a member wrote."""
         texts = (written.result.get(name) for name in ("document", "offer"))
-        self.done(who, what, written.receipt, next(filter(None, texts), None))
+        self.done(told, written.receipt, next(filter(None, texts), None))
         return written
 
-    def refused(self, who: str, what: str, refused: RequestRefused) -> None:
-        """Tell what a member was refused, by which rules."""
-        problem = refused.problem
-        rules = f" ({', '.join(problem.rules) or problem.slug})"
-        _say(f"{who} {what}: refused{rules}", "-", "red")
-        self.note(f"    {problem.detail or problem.title}")
-        if problem.receipt is None:
-            raise RuntimeError("the refusal left no evidence")
-        self.timeline.append(TimelineEntry(who, f"{what}: refused{rules}", problem.receipt))
+    def refuses(self, told: str, ask: Callable[[], object]) -> None:
+        """Tell what a member is refused, and by which rules; the refusal is an event too."""
+        try:
+            ask()
+        except RequestRefused as refused:
+            problem = refused.problem
+            _say(f"{told}: refused ({', '.join(problem.rules) or problem.slug})", "-", "red")
+            if problem.receipt is None:
+                raise RuntimeError("the refusal left no evidence") from refused
+            self.receipts.append(problem.receipt)
+            return
+        raise RuntimeError(f"this was let through: {told}")
+
+    def change(self, action: str, slug: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have the administrators change the registry; returns the result."""
+        written = self.stage.administer(action, slug, values)
+        self.receipts.append(written.receipt)
+        result: Mapping[str, Any] = written.result
+        return result
 
     # --- the acts ---
 
     def _found(self) -> None:
-        self.act("The gateway, and who takes part")
+        self.act(
+            "1. The gateway and its members",
+            "Two administrators sign every change of the registry; each is an event in a public "
+            "log. A mandate says who is competent for what.",
+        )
         self.stage.build()
         self.stage.set_simulated_reference_date(BEFORE)
-        self.note("operator's folder made: keys, authorities, database, two administrators")
         for member in MEMBERS:
             police = member.values["kind"] == "police_office"
-            values = {
-                **member.values,
-                "public_authority": police,
-                "regimes": ["gdpr", "led"] if police else ["gdpr"],
-            }
-            self.change("organisation.admit", member.slug, values, f"admitted {member.slug}")
-        for slug in (HOTLINE, ABROAD):
-            membership = {
-                "membership": "full",
-                "from": "2010-01-01",
-                "decision_ref": "demonstration",
-            }
-            self.change("membership.grant", slug, membership, f"made {slug} a full member")
-        membership = {
-            "membership": "observer",
-            "from": "2015-01-01",
-            "decision_ref": "demonstration",
-        }
-        self.change("membership.grant", OCRVP, membership, f"made {OCRVP} an observer")
+            regimes = ["gdpr", "led"] if police else ["gdpr"]
+            values = {**member.values, "public_authority": police, "regimes": regimes}
+            self.change("organisation.admit", member.slug, values)
+        self._grant_membership(HOTLINE, "full", "2010-01-01")
+        self._grant_membership(ABROAD, "full", "2010-01-01")
+        self._grant_membership(OCRVP, "observer", "2015-01-01")
         mandate = {
             "function": "receive",
             "matter": "csam",
@@ -217,107 +182,60 @@ class Scenario:
             "legal_act": "Decree 2006-519 of 6 May 2006",
             "from": "2006-05-08",
         }
-        self.change("mandate.grant", OCRVP, mandate, f"recorded {OCRVP}'s mandate: csam, FR")
+        self.change("mandate.grant", OCRVP, mandate)
         for member in MEMBERS:
             self._enter_persons(member.slug)
             self.stage.enrol(member.slug)
-        self.note("each member made its own key; the gateway issued a certificate for it")
+        _say(f"two hotlines are members: {HOTLINE} and {ABROAD}", "+", "green")
+        _say(f"{OCRVP} has the mandate for csam in France (a decree); {OFMIN} waits", "+", "green")
+        _say("each makes its own key; the gateway issues its certificate", "+", "green")
+
+    def _grant_membership(self, slug: str, membership: str, since: str) -> None:
+        decided = {"membership": membership, "from": since, "decision_ref": "demonstration"}
+        self.change("membership.grant", slug, decided)
 
     def _enter_persons(self, slug: str) -> None:
         """Enter a member's first two persons: it alone notes whose the pseudonyms are."""
-        roles = {"entries": ["analyst,head", "approver,officer"]}
-        what = f"entered the first two persons of {slug}"
-        entered = self.change("staff.establish", slug, roles, what)["entries"]
+        roles = {"entries": ["analyst,head,duty", "approver,officer"]}
+        entered = self.change("staff.establish", slug, roles)["entries"]
         self.first[slug], self.second[slug] = (one["pseudonym"] for one in entered)
 
-    def change(
-        self, action: str, slug: str, values: Mapping[str, Any], what: str
-    ) -> Mapping[str, Any]:
-        """Have the administrators change the registry; returns the result."""
-        written = self.stage.administer(action, slug, values)
-        self.done("the administrators", what, written.receipt)
-        result: Mapping[str, Any] = written.result
-        return result
-
-    def _first_act(self) -> None:
-        self.act(f"{BEFORE:%d %B %Y}: OCRVP holds the mandate")
+    def _become_a_case(self) -> tuple[str, str]:
+        """The handoff that OCRVP closed, and the one that it holds."""
+        self.act(
+            f"2. {BEFORE:%d %B %Y}: a report becomes a case",
+            "Metadata only. Where a member has no key of its own yet, the gateway signs for it: "
+            "attested.",
+        )
         self.stage.start()
-        self._refuse_media()
-        content = self._import()
+        _refuse_media()
+        content = _import()
         self.case = content["case"]
         self._submit_and_clear(content)
         handoff = self._offer_to_the_mandate()
         self.take_on(OCRVP, handoff, self.first[OCRVP], "case_opened")
         with self.stage.client(OCRVP) as office:
-            closed = office.answer(
-                "close", handoff, self.first[OCRVP], reason="the national file continues it"
-            )
-            self.wrote(OCRVP, "closes the handoff", closed)
-        self.first_handoff = handoff
-        self.note("a second handoff of the case stays open:")
-        self.open_handoff = self._offer_to_the_mandate("a second unit works on it")
-        self.take_on(OCRVP, self.open_handoff, self.first[OCRVP], None)
-
-    def _refuse_media(self) -> None:
-        image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
-        report = {**json.loads(_data("content-csam.json")), "evidence": [image]}
-        try:
-            import_xarf(json.dumps(report).encode(), _profile(), wiring.new_id, wiring.now())
-        except ImportRefused as refused:
-            self.note("a report with an image in it is refused whole, before anything is sent:")
-            self.note(f"    {refused}")
-        else:
-            raise RuntimeError("an image was let in")
-
-    def _import(self) -> dict[str, Any]:
-        # XARF's own sample, no real data: samples/v4 of github.com/xarf/xarf-spec at 37820dace8ac,
-        # unchanged; MIT, Copyright (c) XARF contributors (tests/data/xarf/LICENSE).
-        imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
-        self.note("Point de Contact imports the XARF specification's own sample report")
-        for sentence in (*imported.dropped, *imported.notes):
-            self.note(f"    {sentence}")
-        content = imported.case
-        statement = str(wiring.new_id())
-        content.setdefault("statements", []).append(
-            {
-                "id": statement,
-                "kind": "fact",
-                "text": "A moderator of the forum saw the account upload it twice this month.",
-                "language": "en",
-                "made_by_role": "analyst",
-                "made_at": content["received_at"],
-                "content_warning": "none",
-            }
-        )
-        content["subjects"] = [
-            {
-                "id": str(wiring.new_id()),
-                "category": "unqualified",
-                "minor": "no",
-                "basis_statement": [statement],
-            }
-        ]
-        return content
+            closed = office.answer("close", handoff, self.first[OCRVP], reason="it goes on")
+            self.wrote(f"{OCRVP} closes the handoff", closed)
+        held = self._offer_to_the_mandate("a second unit works on it")
+        self.take_on(OCRVP, held, self.first[OCRVP], None)
+        return handoff, held
 
     def _submit_and_clear(self, content: dict[str, Any]) -> None:
         matches = [c["id"] for c in content["classifications"]]
+        one, other = self.first[HOTLINE], self.second[HOTLINE]
         with self.stage.client(HOTLINE) as hotline:
-            submitted = hotline.submit(content, self.first[HOTLINE])
-            self.wrote(HOTLINE, "submits the case as a draft", submitted)
-            try:
-                hotline.assess(self.case, self.first[HOTLINE])
-            except RequestRefused as refused:
-                self.refused(HOTLINE, "assesses it without confirming the match", refused)
-            assessed = hotline.assess(
-                self.case, self.first[HOTLINE], confirmed_matches=matches, reason="seen by me"
+            submitted = hotline.submit(content, one)
+            self.wrote(f"{HOTLINE} submits it as a draft", submitted)
+            told = f"{HOTLINE} assesses it, its match unconfirmed"
+            self.refuses(told, lambda: hotline.assess(self.case, one))
+            assessed = hotline.assess(self.case, one, matches, "seen by me")
+            self.receipts.append(assessed.receipt)
+            self.refuses(
+                "a person confirms the match; the same person clears it",
+                lambda: hotline.clear(self.case, one),
             )
-            self.wrote(HOTLINE, "has a person confirm the match", assessed)
-            try:
-                hotline.clear(self.case, self.first[HOTLINE])
-            except RequestRefused as refused:
-                self.refused(HOTLINE, "has the same person clear it", refused)
-            cleared = hotline.clear(self.case, self.second[HOTLINE])
-            self.wrote(HOTLINE, "has another person clear it", cleared)
+            self.wrote("a second person clears it for sharing", hotline.clear(self.case, other))
 
     def _offer_to_the_mandate(self, again: str | None = None) -> str:
         with self.stage.client(HOTLINE) as hotline:
@@ -330,7 +248,8 @@ class Scenario:
                 again=again,
             )
         office = offered.result["to"]["organisation"]
-        self.wrote(HOTLINE, f'offers it to the competence "csam, FR": that is {office}', offered)
+        more = ", once more" if again else ""
+        self.wrote(f"{HOTLINE} offers it for csam in France{more}: to {office}", offered)
         return str(offered.result["handoff"])
 
     def take_on(self, slug: str, handoff: str, by: str, code: str | None) -> None:
@@ -339,139 +258,175 @@ class Scenario:
             waiting = [view["handoff"] for view in recipient.inbox("offered")]
             if handoff not in waiting:
                 raise RuntimeError(f"the offer did not reach {slug}")
-            view = recipient.handoff(handoff)
-            accepted = recipient.accept(view, by)
-            self.wrote(slug, "accepts it under its conditions", accepted)
+            accepted = recipient.accept(recipient.handoff(handoff), by)
             opened = recipient.consult(handoff, by, "assessment", "first reading")
-            self.wrote(slug, "opens the content, with person and reason", opened.written)
-            shown = _groups_of(opened.content)
-            self.note(f"    shown: {', '.join(shown)}")
-            self.note(f"    withheld: {', '.join(opened.withheld_groups) or 'nothing'}")
+            self.receipts += [accepted.receipt, opened.written.receipt]
+            shown = len(_groups_of(opened.content))
+            told = f"{slug} accepts the conditions; a person opens {shown} parts, with a reason"
+            _say(f"{told}{_signer(accepted.result['document'])}", "+", "green")
             if code:
-                outcome = recipient.answer(
+                reported = recipient.answer(
                     "report_outcome", handoff, by, code=code, evidence_ref="2023/0001"
                 )
-                self.wrote(slug, f"reports an outcome: {code}", outcome)
+                self.wrote(f"{slug} reports an outcome: {code}", reported)
 
     def _move_the_mandate(self) -> None:
-        self.act("31 August 2023: the mandate moves from OCRVP to OFMIN")
-        self._plan_succession(MANDATE_MOVES)
-        self.stage.stop()
-        self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
-        membership = {
-            "membership": "observer",
-            "from": "2023-10-31",
-            "decision_ref": "Board decision of 31 October 2023",
-        }
-        self.change("membership.grant", OFMIN, membership, f"made {OFMIN} an observer")
-        for slug in (HOTLINE, OFMIN):
-            registered = self.stage.register_key(slug)
-            self.done("the administrators", f"registered {slug}'s own key", registered.receipt)
-
-    def _second_act(self) -> None:
-        self.act(f"{AFTER:%d %B %Y}: OFMIN holds the mandate")
-        self.stage.set_simulated_reference_date(AFTER)
-        self.stage.start()
-        self._show_succession()
-        with self.stage.client(HOTLINE) as hotline:
-            try:
-                hotline.offer(
-                    self.case,
-                    self.second[HOTLINE],
-                    organisation=OCRVP,
-                    groups=CONTENT,
-                    purpose=["investigate"],
-                )
-            except RequestRefused as refused:
-                self.refused(HOTLINE, "offers it to OCRVP, now only an observer", refused)
-        with self.stage.client(OCRVP) as office:
-            try:
-                office.consult(self.first_handoff, self.first[OCRVP], "assessment", "one more look")
-            except RequestRefused as refused:
-                self.refused(OCRVP, "consults what it had closed", refused)
-        handoff = self._offer_to_the_mandate("its unit asked for one of its own")
-        self.take_on(OFMIN, handoff, self.second[OFMIN], "child_safeguarded")
-        self._show_outcome(handoff)
-        with self.stage.client(OFMIN) as office:
-            self.bundle = office.export(handoff, self.second[OFMIN], "for the file")
-
-    def _show_outcome(self, handoff: str) -> None:
-        with self.stage.client(HOTLINE) as hotline:
-            answers = hotline.handoff(handoff)["answers"]
-        code = next(answer["code"] for answer in answers if "code" in answer)
-        self.note(f"    the hotline, outside a police outcome's circle, sees: {code}")
-
-    def _third_act(self) -> None:
-        self.act("A redacted presentation for a hotline abroad")
-        with self.stage.client(HOTLINE) as hotline:
-            offered = hotline.offer(
-                self.case,
-                self.second[HOTLINE],
-                organisation=ABROAD,
-                groups=["items", "classifications", "subjects", "basis"],
-                purpose=["remove"],
-                country_reason="the host says that it is in Belgium",
-            )
-        self.wrote(HOTLINE, "offers parts of it to the hotline abroad", offered)
-        self.note(f"    policy withholds part of: {', '.join(offered.result['withheld_groups'])}")
-        self.take_on(ABROAD, str(offered.result["handoff"]), self.first[ABROAD], "removed")
-
-    # --- the succession ---
-
-    def _plan_succession(self, day: str) -> None:
-        """Have it planned and approved, while the mandate is still OCRVP's."""
+        self.act(f"3. {MANDATE_MOVES}: the mandate moves from OCRVP to OFMIN")
         values = {
             "successor": OFMIN,
             "competence": "receive/csam/FR",
-            "effective_on": day,
+            "effective_on": MANDATE_MOVES,
             "read_until": READ_UNTIL,
             "legal_act": "Decree 2023-829 of 29 August 2023",
             "permissions": False,
         }
-        what = f"plan that {OCRVP}'s mandate (csam, FR) is {OFMIN}'s from {day} on"
-        planned = self.change("succession.plan", OCRVP, values, what)
+        planned = self.change("succession.plan", OCRVP, values)
         for slug in (OCRVP, OFMIN):
             with self.stage.client(slug) as office:
                 approved = office.approve_succession(planned["succession"], self.second[slug])
-            self.wrote(slug, "approves the succession", approved)
+            self.receipts.append(approved.receipt)
+        _say("the administrators plan it; both offices approve", "+", "green")
+        self.stage.stop()
+        self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
+        self._grant_membership(OFMIN, "observer", "2023-10-31")
+        for slug in (HOTLINE, OFMIN):
+            self.receipts.append(self.stage.register_key(slug).receipt)
+        _say(f"{HOTLINE} and {OFMIN} register keys: from now on they sign", "+", "green")
 
-    def _show_succession(self) -> None:
-        """Tell what maintenance did at the first moment of the new day, and who reads now."""
-        new = self._tell_what_moved()
-        self.take_on(OFMIN, new, self.first[OFMIN], None)
+    def _work_on(self, closed: str, held: str) -> str:
+        """The handoff that OFMIN works on."""
+        self.act(f"4. {AFTER:%d %B %Y}: OFMIN holds the mandate")
+        self.stage.set_simulated_reference_date(AFTER)
+        self.stage.start()
+        moved = self._show_what_moved(held)
+        self.take_on(OFMIN, moved, self.first[OFMIN], None)
         with self.stage.client(OCRVP) as office:
-            opened = office.consult(
-                self.open_handoff, self.first[OCRVP], "assessment", "to hand it over"
+            reader = self.first[OCRVP]
+            opened = office.consult(held, reader, "assessment", "to hand it over")
+            self.wrote(f"{OCRVP} still reads what it had accepted", opened.written)
+            self.refuses(
+                f"{OCRVP} opens what it had closed",
+                lambda: office.consult(closed, reader, "assessment", "one more look"),
             )
-            told = f"still opens what it had accepted (until {READ_UNTIL})"
-            self.wrote(OCRVP, told, opened.written)
         with self.stage.client(OFMIN) as office:
-            self.succession_bundle = office.export(new, self.first[OFMIN], "for the file")
+            exported = office.export(moved, self.first[OFMIN], "for the file")
+            self.bundles["succession"] = exported
+        with self.stage.client(HOTLINE) as hotline:
+            terms: OfferTerms = {
+                "organisation": OCRVP,
+                "groups": CONTENT,
+                "purpose": ["investigate"],
+            }
+            self.refuses(
+                f"{HOTLINE} offers it to {OCRVP}, now only an observer",
+                lambda: hotline.offer(self.case, self.second[HOTLINE], **terms),
+            )
+        taken = self._offer_to_the_mandate("its unit asked for one of its own")
+        self.take_on(OFMIN, taken, self.second[OFMIN], "child_safeguarded")
+        with self.stage.client(HOTLINE) as hotline:
+            answers = hotline.handoff(taken)["answers"]
+        read = next(answer["code"] for answer in answers if "code" in answer)
+        _say(f"  {HOTLINE} reads of that outcome only: {read}")
+        return taken
 
-    def _tell_what_moved(self) -> str:
+    def _show_what_moved(self, held: str) -> str:
         """The handoff at the successor, as the originator sees it."""
         with self.stage.client(HOTLINE) as hotline:
-            before = hotline.handoff(self.open_handoff)
+            before = hotline.handoff(held)
             end = hotline.receipt(before["answers"][-1]["event"]).receipt
-            self.done("the gateway", f"ends {OCRVP}'s open handoff: {before['state']}", end)
             new = str(before["reissued_as"]["handoff"])
             offer = hotline.handoff(new)["answers"][0]
             made = hotline.receipt(offer["event"]).receipt
-            told = f"re-issues it to {OFMIN} with the same frozen offer"
-            self.done("the gateway", told, made, offer["document"])
+        self.receipts.append(end)
+        self.done(f"{OCRVP}'s open handoff is reissued to {OFMIN}", made, offer["document"])
         return new
+
+    def _live_on(self, handoff: str) -> None:
+        self.act(
+            "5. The case lives on",
+            "A correction reaches every holder; it is a new package of the handoff, and has to be "
+            "acknowledged in time.",
+        )
+        one, other = self.first[HOTLINE], self.second[HOTLINE]
+        with self.stage.client(HOTLINE) as hotline:
+            opened = hotline.consult_case(self.case, one, "quality", "a wrong word")
+            *others, wrong = opened.content["statements"]
+            following = {
+                **opened.content,
+                "version": 2,
+                "previous": sd_jwt.parse(opened.presentation).digest,
+                "statements": [*others, {**wrong, "text": "The account uploaded it once."}],
+            }
+            change = {
+                "kind": "correction",
+                "reason_code": "inaccurate",
+                "reason": "seen once, not twice",
+                "pointers": [f"/statements/{wrong['id']}"],
+            }
+            matches = [c["id"] for c in opened.content["classifications"]]
+            clearance = {"assessed_by": one, "cleared_by": other, "confirmed_matches": matches}
+            revised = hotline.revise(following, one, change, clearance)
+            self.wrote(f"{HOTLINE} corrects a statement: version 2", revised)
+            updated = hotline.update(handoff, other, groups=CONTENT)
+            self.wrote(f"{HOTLINE} sends it to {OFMIN}", updated)
+        with self.stage.client(OFMIN) as office:
+            officer = self.second[OFMIN]
+            noted = office.answer("acknowledge", handoff, officer)
+            self.wrote(f"{OFMIN} acknowledges it, and consults it from now on", noted)
+            older = office.consult(handoff, officer, "superseded_package", "the change", package=1)
+            self.wrote(f"{OFMIN} compares package 1, marked: do not use", older.written)
+            self.bundles["handoff"] = office.export(handoff, officer, "for the file")
+
+    def _ask_for_removal(self, handoff: str) -> None:
+        self.act(
+            "6. A removal waits for the police",
+            "An embargo: nobody asks a host to remove an item while officers need it in place.",
+        )
+        terms: OfferTerms = {
+            "organisation": ABROAD,
+            "groups": ["items", "classifications", "subjects", "basis"],
+            "purpose": ["remove"],
+            "country_reason": "the host says that it is in Belgium",
+        }
+        until = (wiring.now() + timedelta(hours=48)).replace(microsecond=0).isoformat()
+        with self.stage.client(OFMIN) as office, self.stage.client(HOTLINE) as hotline:
+            officer, other = self.second[OFMIN], self.second[HOTLINE]
+            where = {"handoff": handoff}
+            set_ = office.embargo(where, officer, code="operation", until=until)
+            self.wrote(f"{OFMIN} sets an embargo of 48 hours", set_)
+            self.refuses(
+                f"{HOTLINE} offers it to {ABROAD} for removal",
+                lambda: hotline.offer(self.case, other, **terms),
+            )
+            ended = office.end_measure(where, set_.result["measure"], officer)
+            self.wrote(f"{OFMIN} ends it", ended)
+            offered = hotline.offer(self.case, other, **terms)
+        withheld = ", ".join(offered.result["withheld_groups"])
+        self.wrote(f"{HOTLINE} offers it again; withheld from {ABROAD}: {withheld}", offered)
+        self.take_on(ABROAD, str(offered.result["handoff"]), self.first[ABROAD], "removed")
 
     # --- a member's life ---
 
-    def _decide(self) -> None:
-        change = self.change
-        change("organisation.apply", NEWCOMER, APPLICATION, f"recorded {NEWCOMER}'s application")
-        decided = f"recorded that the board approved it ({DECISION['decided_on']})"
-        change("organisation.approve", NEWCOMER, DECISION, decided)
-        change("membership.grant", NEWCOMER, MEMBERSHIP, f"made {NEWCOMER} an associate")
-        system = {"system": "desk", "scopes": sorted(SCOPES)}
-        change("system.register", NEWCOMER, system, f"registered {NEWCOMER}'s system")
+    def _welcome(self) -> None:
+        self.act("7. A new member joins, another one is suspended")
+        self.change("organisation.apply", NEWCOMER, APPLICATION)
+        self.change("organisation.approve", NEWCOMER, DECISION)
+        self.change("membership.grant", NEWCOMER, MEMBERSHIP)
+        self.change("system.register", NEWCOMER, {"system": "desk", "scopes": sorted(SCOPES)})
         self._enter_persons(NEWCOMER)
+        _say(f"{NEWCOMER}: applied, approved by the board, associate member", "+", "green")
+        self._join()
+        reason = {"reason": "a key may be known"}
+        with self.stage.client(ABROAD) as member:
+            member.whoami()
+            self.change("organisation.suspend", ABROAD, reason)
+            _require_refusal(member)
+            _say(
+                f"{ABROAD} is suspended: its next request, on an open connection, fails", "-", "red"
+            )
+            self.change("organisation.reinstate", ABROAD, reason)
+        with self.stage.client(ABROAD) as member:
+            member.whoami()
 
     def _join(self) -> None:
         folder = self.stage.folder
@@ -479,34 +434,62 @@ class Scenario:
         who = [word for person, _ in ADMINS for word in ("--as", person)]
         operator = ["admin", "--home", str(self.stage.operator), *who]
         run_command(*operator, "invitation", "create", NEWCOMER, "desk", "--out", str(invitation))
-        self.note("the administrators make an invitation: good once, for 72 hours")
         said = json.loads(invitation.read_text(encoding="utf-8"))["root_sha256"]
         run_command("enrol", str(invitation), "--out", str(home), "--root-sha256", said)
-        self.note(f"{NEWCOMER}: casegate enrol: key, certificate, document key, first call")
-        settings = home / "connection.toml"
-        run_command(
-            "conformance", "run", "--connection", str(settings), "--by", self.first[NEWCOMER]
-        )
-        self.note(f"{NEWCOMER}: casegate conformance run: sends, receives, verifies, refuses")
-        reason = {"reason": "conformance passed"}
-        self.change("organisation.activate", NEWCOMER, reason, f"activated {NEWCOMER}")
-        with self.stage.client(NEWCOMER) as newcomer:
-            found = newcomer.whoami()["organisation"]
-        self.note(f"    {found['name']} takes part: {found['membership']}")
+        _say("its invitation, then `casegate enrol`: keys, certificate, first call", "+", "green")
+        settings, by = str(home / "connection.toml"), self.first[NEWCOMER]
+        run_command("conformance", "run", "--connection", settings, "--by", by)
+        self.change("organisation.activate", NEWCOMER, {"reason": "conformance passed"})
+        _say("`casegate conformance run`: sends, receives, verifies; activated", "+", "green")
 
-    def _suspend(self) -> None:
-        reason = {"reason": "a key may be known"}
-        with self.stage.client(ABROAD) as member:
-            member.whoami()
-            self.note(f"{ABROAD} is connected, its token holds")
-            what = f"suspended {ABROAD}"
-            self.change("organisation.suspend", ABROAD, reason, what)
-            self.note(f"    its next request on that connection: {_refused(member)}")
-            what = f"reinstated {ABROAD}"
-            self.change("organisation.reinstate", ABROAD, reason, what)
-        with self.stage.client(ABROAD) as member:
-            member.whoami()
-        self.note(f"    {ABROAD} works again")
+
+def _signer(document: str | None) -> str:
+    """Whose signature is under a document, in brackets; nothing without one."""
+    if document is None:
+        return ""
+    claims = sd_jwt.read_unverified(document).claims
+    return " (attested)" if "attested_for" in claims else " (signed)"
+
+
+def _refuse_media() -> None:
+    image = {"content_type": "image/png", "payload": "dGV4dA=="}  # it says "text"
+    report = {**json.loads(_data("content-csam.json")), "evidence": [image]}
+    try:
+        import_xarf(json.dumps(report).encode(), _profile(), wiring.new_id, wiring.now())
+    except ImportRefused:
+        _say("a report with an image in it: refused whole, never media (R1)", "-", "red")
+    else:
+        raise RuntimeError("an image was let in")
+
+
+def _import() -> dict[str, Any]:
+    # XARF's own sample, no real data: samples/v4 of github.com/xarf/xarf-spec at 37820dace8ac,
+    # unchanged; MIT, Copyright (c) XARF contributors (tests/data/xarf/LICENSE).
+    imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
+    _say("Point de Contact imports XARF's own sample report", "+", "green")
+    _say(f"  {len(imported.dropped)} things in it are dropped: who complained, text of parts...")
+    content = imported.case
+    statement = str(wiring.new_id())
+    content.setdefault("statements", []).append(
+        {
+            "id": statement,
+            "kind": "fact",
+            "text": "A moderator of the forum saw the account upload it twice this month.",
+            "language": "en",
+            "made_by_role": "analyst",
+            "made_at": content["received_at"],
+            "content_warning": "none",
+        }
+    )
+    content["subjects"] = [
+        {
+            "id": str(wiring.new_id()),
+            "category": "unqualified",
+            "minor": "no",
+            "basis_statement": [statement],
+        }
+    ]
+    return content
 
 
 def _groups_of(content: Mapping[str, Any]) -> list[str]:
@@ -524,11 +507,11 @@ def _profile() -> ImportProfile:
     return read_profile(tomllib.loads(_data("profile.toml").decode()))
 
 
-def _refused(member: Gateway) -> str:
+def _require_refusal(member: Gateway) -> None:
     try:
         member.whoami()
-    except ClientError as refused:
-        return f"refused ({refused})"
+    except ClientError:
+        return
     raise RuntimeError("a suspended member was answered")
 
 
@@ -570,16 +553,17 @@ def demo(folder: Path, database: str) -> None:
         story = Scenario(stage)
         story.tell()
         trust = PartnerConnection.read(stage.folder / MEMBERS[0].slug / "connection.toml").trust
-    files = _save(folder, story.timeline)
-    bundles = {"handoff": story.bundle, "succession": story.succession_bundle}
-    _verify(files, {folder / f"{name}.bundle.json": data for name, data in bundles.items()}, trust)
-    _print(story.timeline)
-    click.echo(f"\nEverything is in {folder}: keys, receipts, the handoff's bundle. Try:")
+    files = _save(folder, story.receipts)
+    _verify(files, {folder / f"{n}.bundle.json": data for n, data in story.bundles.items()}, trust)
+    click.echo(f"\nEverything is in {folder}: keys, receipts, bundles. Try next:")
     command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
     click.echo(f"  {shlex.join([command, 'verify', str(folder / 'handoff.bundle.json')])} \\")
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
         click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
+        click.echo("and while it runs, as the police office, in another terminal:")
+        reached = ["--connection", str(folder / OFMIN / "connection.toml")]
+        click.echo(f"  {shlex.join([command, 'handoff', 'list', *reached])}")
 
 
 @contextmanager
@@ -602,19 +586,24 @@ def _prepare(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).exists():
             raise click.ClickException(f"{folder} is not empty and no demonstration: name another")
+        operator = folder / "gateway"
+        if (operator / wiring.CONFIG_FILE).exists():
+            with plain_errors(), maintenance.holding(wiring.load_config(operator)):
+                pass  # a gateway that runs there keeps its folder
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text("made by casegate demo; replaced by the next one\n")
 
 
-def _save(folder: Path, timeline: Sequence[TimelineEntry]) -> list[Path]:
+def _save(folder: Path, receipts: Sequence[Receipt]) -> list[Path]:
     """Keep every receipt as a file of its own, as a party would."""
     kept = folder / "receipts"
     kept.mkdir()
     files = []
-    for number, line in enumerate(timeline, start=1):
-        file = kept / f"{number:02d}-{line.event['type']}-{line.event['result']}.json"
-        file.write_text(json.dumps(receipt.to_json(line.receipt), indent=1), encoding="utf-8")
+    for number, one in enumerate(receipts, start=1):
+        event = events.read(one.document)
+        file = kept / f"{number:02d}-{event['type']}-{event['result']}.json"
+        file.write_text(json.dumps(receipt.to_json(one), indent=1), encoding="utf-8")
         files.append(file)
     return files
 
@@ -622,7 +611,7 @@ def _save(folder: Path, timeline: Sequence[TimelineEntry]) -> list[Path]:
 def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
-    click.secho("The gateway is stopped. What do the files prove?", bold=True)
+    click.secho("8. The gateway is stopped: what the files prove", bold=True)
     for file in files:
         found = verification.verify(file.read_bytes(), trust)
         if not found.passed:
@@ -634,15 +623,3 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
         if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
         _say(f"{file.name}: {found.headline}", "+", "green")
-
-
-def _print(timeline: Sequence[TimelineEntry]) -> None:
-    """The timeline as the log has it: in order of index."""
-    click.echo()
-    click.secho("Timeline (place in the log, reference date, who and what)", bold=True)
-    for line in timeline:
-        day = line.event.get("simulated_date", "-")
-        place = proof.parse(line.receipt.proof).index
-        word = f" ({line.word})" if line.word else ""
-        columns = f"  {place:3}  {day:10}  "
-        click.echo(_wrapped(f"{line.who} {line.what}{word}", columns))
