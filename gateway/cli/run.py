@@ -2,7 +2,9 @@
 
 import logging
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -82,6 +84,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 def _supervise(config: Config) -> int:
     end_with_supervisor()
+    _require_free(config)
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--home", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
@@ -102,7 +105,27 @@ def _supervise(config: Config) -> int:
         click.echo(
             f"for demonstrations only: rights are judged on {config.simulated_reference_date}"
         )
+    root = config.published / "root.pem"
+    click.echo(f"try       curl --cacert {shlex.quote(str(root))} {config.issuer}/readyz")
+    click.echo(f"          casegate doctor --home {shlex.quote(folder)}")
     return Supervisor(specs, environ).run()
+
+
+def _require_free(config: Config) -> None:
+    """Refuse to start where another process has an address of the gateway's."""
+    for part, bind in (("public", config.public_bind), ("partners", config.partners_bind)):
+        if bind.startswith("unix:"):
+            continue
+        (kind, *_, address), *_ = socket.getaddrinfo(*host_and_port(bind), type=socket.SOCK_STREAM)
+        with socket.socket(kind, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(address)
+            except OSError as error:
+                raise click.ClickException(
+                    f"{bind} is not free ({error.strerror}): stop what runs there, or change "
+                    f"[{part}] bind"
+                ) from error
 
 
 def _answers(config: Config, part: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -102,13 +103,15 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
             return 0
 
     monkeypatch.setattr("gateway.cli.run.Supervisor", Recorder)
+    for part in ("public", "partners"):
+        gw.set(part, "bind", f'"unix:{gw.folder / part}.sock"')
     gw.set("demo", "simulated_reference_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):
         file.unlink()  # as after a long pause
     result = gw.type("run", "--home", gw.folder)
     assert result.exit_code == 0, result.output
     assert supervised == ["public", "partners", "maintain", "deliver"]
-    public, partners, day = result.stdout.splitlines()
+    public, partners, day, *_ = result.stdout.splitlines()
     assert (public.split(), partners.split()) == (["public", ISSUER], ["partners", PARTNERS])
     assert day == "for demonstrations only: rights are judged on 2023-10-31"
 
@@ -124,6 +127,17 @@ def test_a_second_gateway_on_one_folder_does_not_start(gw):
         "Error: another process maintains this gateway: stop it first",
         "the gateway cannot start: see above",
     ]
+
+
+@pytest.mark.journey
+def test_a_gateway_whose_address_is_taken_does_not_start_and_names_it(gw):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        gw.set("public", "bind", f'"127.0.0.1:{port}"')
+        refused = ran(gw)
+    assert refused.returncode == 1
+    assert f"127.0.0.1:{port}" in refused.stderr
+    assert "ready" not in refused.stdout
 
 
 def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw):
