@@ -28,7 +28,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import Gateway
 from gateway.domain.organisation import KINDS
-from gateway.evidence import key_history
+from gateway.evidence import key_history, key_status
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import KeyRegistration, verify_registration
 from gateway.evidence.receipt import Receipt
@@ -112,7 +112,9 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     records = [gateway.key_record(organisation, str(one["kid"])) for one in held]
     found = [one.registration for one in records]
     ends = [end for one in records for end in one.revocations]
-    origins = _traced(found, organisation, gateway.connection.trust)
+    signed = [one.status for one in records if one.status is not None]
+    trust = gateway.connection.trust
+    origins = _traced(found, organisation, trust)
     kept = {
         "keys": [{**jwk_of(one.key), "kid": one.kid} for one in origins],
         "registrations": [receipts.to_json(one) for one in found],
@@ -120,19 +122,28 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
         "locks": [
             receipts.to_json(one) for one in dict.fromkeys(k for r in records for k in r.locks)
         ],
+        "key_statuses": signed,
     }
     save_json(out, kept)
-    revoked = [key_history.verify_revocation(end, gateway.connection.trust) for end in ends]
+    revoked = [key_history.verify_revocation(end, trust) for end in ends]
+    statuses = [key_status.read(one, trust) for one in signed]
     if as_json:
         ended = {one.kid: one.describe() for one in revoked}
+        sizes = {one.kid: one.size for one in statuses}
         items = [
-            {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
+            {
+                "kid": one.kid,
+                "origin": one.describe(),
+                "revocation": ended.get(one.kid),
+                "unrevoked_below": sizes.get(one.kid),
+            }
             for one in origins
         ]
         print_json({"organisation": organisation, "file": str(out), "keys": items})
         return
-    for sentence in (*(one.describe() for one in origins), *(one.describe() for one in revoked)):
-        click.echo(sentence)
+    for told in (origins, revoked, statuses):
+        for one in told:
+            click.echo(one.describe())
     click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
 
 

@@ -26,6 +26,7 @@ from gateway.evidence import (
     handoff_documents,
     history,
     key_history,
+    key_status,
     membership_attestation,
     receipt,
     sd_jwt,
@@ -333,6 +334,7 @@ class DocumentVerification:
     content: dict[str, Any]
     origins: list[key_history.KeyRegistration]
     revoked: list[key_history.KeyRevocation]
+    statuses: list[key_status.KeyStatus]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
         self._data, self._trust = data, trust
@@ -360,7 +362,15 @@ class DocumentVerification:
         signed, trust = [self.signed], self._trust
         self.origins = key_history.registrations(signed, trust.registrations, trust)
         self.revoked = key_history.revocations(signed, trust.revocations, trust)
-        return key_history.describe(signed, self.origins, self.revoked)
+        found = key_status.newest(key_status.read_kept(trust.key_statuses, trust), signed)
+        key_status.require_consistent(found, self.revoked)
+        # What was signed of a key before the document says nothing of the day of the document.
+        signed_at = read_time(self.signed.verified.claims)
+        self.statuses = [one for one in found if one.at >= signed_at]
+        return key_history.describe(signed, self.origins, self.revoked, self._unrevoked())
+
+    def _unrevoked(self) -> set[tuple[str, str]]:
+        return {(one.organisation, one.kid) for one in self.statuses}
 
     def count_withheld(self) -> str:
         return str(self.signed.verified.withheld)
@@ -369,6 +379,7 @@ class DocumentVerification:
         """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
         keys = [signed], self.origins, self.revoked, self.revoked
+        statuses = [one.fact() for one in self.statuses]
         placed = len(signed.verified.placed)
         facts = [self.act, signature_fact(signed, None)]
         proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
@@ -376,9 +387,9 @@ class DocumentVerification:
             proved += sealed_facts(signed)
         return Conclusion(
             [*([] if signed.attested else facts), *proved],
-            [*(facts if signed.attested else []), Fact("times")],
+            [*(facts if signed.attested else []), *statuses, Fact("times")],
             [
-                *key_history.not_proved(*keys),
+                *key_history.not_proved(*keys, self._unrevoked()),
                 Fact("unlogged"),
                 Fact("withheld.document", {"number": signed.verified.withheld}),
             ],
