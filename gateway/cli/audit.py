@@ -30,7 +30,13 @@ from gateway.cli.output import (
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, now, partner, save_json
-from gateway.cli.verify import CODES, FOLDER, exit_with_report, trust_options
+from gateway.cli.verify import (
+    CODES,
+    FOLDER,
+    exit_with_report,
+    language_option,
+    trust_options,
+)
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
@@ -43,7 +49,7 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import account, history, log_copy, stream
+from gateway.evidence import account, canonical, history, log_copy, stream
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
@@ -76,10 +82,16 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A copy of the log, with which all that was signed is compared.",
 )
+@language_option
 @json_option
 @click.pass_context
 def check_stream(
-    context: click.Context, stream: Path, trust: TrustAnchors, folder: Path | None, as_json: bool
+    context: click.Context,
+    stream: Path,
+    trust: TrustAnchors,
+    folder: Path | None,
+    language: str,
+    as_json: bool,
 ) -> None:
     """Prove that receipts are all of an organisation's events.
 
@@ -91,13 +103,13 @@ def check_stream(
     if folder is not None:
         report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, report, as_json)
+            exit_with_report(context, report, as_json, language)
     try:
         read = _verify_folder if stream.is_dir() else _verify_file
         report = read(stream, trust, copy)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    exit_with_report(context, report, as_json)
+    exit_with_report(context, report, as_json, language)
 
 
 def _verify_folder(
@@ -148,6 +160,7 @@ def _start(file: Path, longest: int) -> bytes:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A copy of the log, as casegate audit mirror makes it.",
 )
+@language_option
 @json_option
 @click.pass_context
 def take_account(
@@ -155,6 +168,7 @@ def take_account(
     shown: tuple[Path, ...],
     trust: TrustAnchors,
     folder: Path,
+    language: str,
     as_json: bool,
 ) -> None:
     """Count what you were shown of the whole log.
@@ -164,7 +178,7 @@ def take_account(
     """
     report, copy = log_copy.open_copy(reader(folder), trust)
     if copy is None:
-        exit_with_report(context, report, as_json)
+        exit_with_report(context, report, as_json, language)
         return
     parts: list[InputFile] = []
     for place in shown:
@@ -178,7 +192,7 @@ def take_account(
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    exit_with_report(context, account.take(parts, trust, copy), as_json)
+    exit_with_report(context, account.take(parts, trust, copy), as_json, language)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
@@ -196,6 +210,7 @@ def take_account(
     metavar="RECEIPT",
     help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
 )
+@language_option
 @json_option
 @click.pass_context
 def check_copy(
@@ -203,6 +218,7 @@ def check_copy(
     folder: Path,
     trust: TrustAnchors,
     successor: bytes | None,
+    language: str,
     as_json: bool,
 ) -> None:
     """Check the copy in DIR, from entries to the signed root.
@@ -217,7 +233,7 @@ def check_copy(
         raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
         report = log_copy.check(reader(folder), trust, tell, continued_by)
-    exit_with_report(context, report, as_json)
+    exit_with_report(context, report, as_json, language)
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
@@ -232,9 +248,12 @@ MAX_PROOF_FILE = 128 * 1024
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
+@language_option
 @json_option
 @click.pass_context
-def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def prove_fork(
+    context: click.Context, folder: Path, trust: TrustAnchors, language: str, as_json: bool
+) -> None:
     """Prove to anybody that a log signed two histories.
 
     DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
@@ -248,7 +267,7 @@ def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
             f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
             "forked/ in a mirror"
         )
-    exit_with_report(context, history.prove_fork(parts, trust), as_json)
+    exit_with_report(context, history.prove_fork(parts, trust), as_json, language)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -494,8 +513,22 @@ def _print_event(cells: Mapping[str, str]) -> None:
     shade = "green" if result == EventResult.ALLOWED else "yellow"
     click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
+    if "subject" in told:
+        told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
         print_wrapped(f"{name} {cell}", " " * 9, 11)
+
+
+def _in_words(text: str) -> str:
+    """The members of a JSON object, but not the signed documents in it; other text as it is."""
+    try:
+        members = canonical.decode(text.encode())
+    except ValueError:
+        return text
+    if not isinstance(members, dict):
+        return text
+    told = {n: "signed" if str(v).startswith("eyJ") else v for n, v in members.items()}
+    return sanitise(format_value(told))
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
