@@ -647,7 +647,7 @@ _REASONS: Mapping[str, str] = {
     "the offer refers to another registration": "l’offre renvoie à un autre enregistrement",
     "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
     "the stream head is missing": "la déclaration de fin du flux est absente",
-    "numbers are missing: {0} ({1} of {2})": "des numéros manquent : {0} ({1} sur {2})",
+    "missing: number {0} ({1} of {2})": "il manque : numéro {0} ({1} sur {2})",
     "the number {0} belongs to {1} events (entries {2})": "le numéro {0} désigne {1} événements "
     "(entrées {2})",
     "the event {0} (entry {1}) has the numbers {2}": "l’événement {0} (entrée {1}) a les numéros "

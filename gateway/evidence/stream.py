@@ -324,7 +324,7 @@ class _StreamVerification:
             )
             raise VerificationFailed(
                 Code.INCOMPLETE,
-                f"numbers are missing: {_listed(absent)} ({missing} of {self.head.stream_number})",
+                f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})",
             )
         last = max(there, default=0)
         if last > self.head.stream_number:

@@ -7,6 +7,7 @@ values; what may become weaker, because something is left out, is in `implied` a
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def rearranged(data: bytes, chance: random.Random) -> bytes:
         case 0:
             chance.shuffle(one)
         case 1:
-            one.append(chance.choice(chance.choice(lists)))
+            one.append(deepcopy(chance.choice(chance.choice(lists))))
         case _:
             del one[chance.randrange(len(one))]
     return json.dumps(members).encode()
