@@ -658,6 +658,16 @@ _REASONS: Mapping[str, str] = {
 }
 """Why a check failed, in French, by the English sentence: values by their place."""
 
+_KINDS_OF_FILES: Mapping[str, str] = {
+    "empty": "vide",
+    "a PDF": "PDF",
+    "a ZIP archive": "archive ZIP",
+    "a proof without its event": "preuve sans son événement",
+    "a checkpoint": "point de contrôle",
+    "something else": "autre chose",
+}
+"""Values of `_REASONS` that are words."""
+
 
 _DETAILS: Mapping[str, str] = {
     r"(\d+) answers?, (\d+) receipts?": "réponses : {0}, récépissés : {1}",
@@ -756,7 +766,8 @@ def reason(failure: str, language: str) -> str:
         for english, french in _REASONS.items():
             pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(english))
             if found := re.fullmatch(pattern, failure):
-                return _typeset(french, language).format(*found.groups())
+                values = [_KINDS_OF_FILES.get(value, value) for value in found.groups()]
+                return _typeset(french, language).format(*values)
     return failure
 
 

@@ -63,6 +63,7 @@ from gateway.evidence.trust import (
     open_document,
     read_unverified_claims,
 )
+from gateway.ledger.note import MAX_NOTE_BYTES
 
 __all__ = [
     "Code",
@@ -130,8 +131,16 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
         except ValueError as error:
             raise ValueError(f"the JSON cannot be read: {error}") from None
         return members
-    known = {b"": "empty", b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\xff\xfe": "UTF-16"}
+    known = {
+        b"": "empty",
+        b"%PDF": "a PDF",
+        b"PK\x03\x04": "a ZIP archive",
+        b"\xff\xfe": "UTF-16",
+        b"c2sp": "a proof without its event",
+    }
     kind = next((name for first, name in known.items() if start[: len(first) or 4] == first), "")
+    if not kind and b"\n\n\xe2\x80\x94 " in data[:MAX_NOTE_BYTES]:
+        kind = "a checkpoint"
     raise ValueError(
         f"the file is {kind or 'something else'}, not a receipt, a signed document or a bundle"
     )
