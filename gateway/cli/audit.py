@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
@@ -375,6 +376,23 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
 
+_ACTIONS = {kind: action for action, (kind, _) in EVENT_TYPES.items()}
+
+
+class _Action(click.ParamType[str]):
+    """An action, by the policy's word or by the type of its event."""
+
+    name = "action"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The policy's word; a usage error names what is near."""
+        action = _ACTIONS.get(value, str(value))
+        if action not in EVENT_TYPES:
+            near = get_close_matches(action, EVENT_TYPES) or sorted(EVENT_TYPES)
+            self.fail(f"'{value}' is no action: as {', '.join(near)}", param, ctx)
+        return action
+
+
 @audit.command(epilog=EPILOG)
 @by_option
 @click.option(
@@ -391,7 +409,10 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 )
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
-    "--action", type=click.Choice(sorted(EVENT_TYPES)), metavar="ACTION", help="As handoff.offer."
+    "--action",
+    type=_Action(),
+    metavar="ACTION",
+    help="As handoff.offer; or the event's type, as handoff.offered.",
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(

@@ -176,6 +176,8 @@ def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
                     for number, one in enumerate(value, start=1)
                     for found in lines(f"{name}[{number}]", one, kind)
                 ]
+            case bool():
+                return [(plain(name), str(value).lower())]
             case str() if name.endswith((".value", ".referrer", ".ip")):
                 return [(plain(name), defang(plain(value), kind))]
             case _:

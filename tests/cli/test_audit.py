@@ -295,6 +295,8 @@ def test_an_auditor_lists_events_of_others(
     [
         (("--organisation", OFMIN, "--result", "allowed"), 5),
         (("--rule", "R2.offer"), 1),
+        (("--action", "handoff.offer"), 1),
+        (("--action", "handoff.offered"), 1),
         (("--from", "2030-01-01T00:00:00Z"), 0),
         (("--from", "2030-01-01"), 0),
         (("--before", "2026-03-02T00:00:00Z"), 0),
