@@ -120,8 +120,14 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
 
 @pytest.mark.parametrize(
     "said",
-    [errors.DiskFull, errors.OutOfMemory, errors.IoError, errors.ReadOnlySqlTransaction]
-    + [errors.DataCorrupted, errors.CannotConnectNow],
+    [
+        errors.DiskFull,
+        errors.OutOfMemory,
+        errors.IoError,
+        errors.ReadOnlySqlTransaction,
+        errors.DataCorrupted,
+        errors.CannotConnectNow,
+    ],
 )
 def test_a_server_that_is_full_or_only_reads_is_a_database_that_does_not_answer(said):
     assert isinstance(translated(said("as the server says it")), DatabaseUnavailable)
