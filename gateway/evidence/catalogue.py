@@ -646,6 +646,15 @@ _REASONS: Mapping[str, str] = {
     "après l’offre",
     "the offer refers to another registration": "l’offre renvoie à un autre enregistrement",
     "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
+    "the log {0} signed two histories: they differ in at least one of the entries {1} to {2}": "le "
+    "journal {0} a signé deux histoires, qui diffèrent par une entrée au moins, de {1} à {2}",
+    "the log signed another root for {0} entries than the copy has, whose checkpoint it signed as "
+    "well: it is forked": "le journal a signé pour {0} entrées une autre racine que celle de la "
+    "copie, dont il a aussi signé le point de contrôle : il a deux histoires",
+    "entry {0} is another one in the copy than in a receipt, and the log signed both": "l’entrée "
+    "{0} diffère entre la copie et un récépissé, et le journal a signé les deux",
+    "the gateway signed that a key was not revoked, and it was": "la passerelle a signé qu’une clé "
+    "n’était pas révoquée, et elle l’était",
     "the stream head is missing": "la déclaration de fin du flux est absente",
     "missing: number {0} ({1} of {2})": "il manque : numéro {0} ({1} sur {2})",
     "the number {0} belongs to {1} events (entries {2})": "le numéro {0} désigne {1} événements "
