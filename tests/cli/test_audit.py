@@ -310,6 +310,15 @@ def test_filters_are_passed_on(
     assert len(told["events"]) == count
 
 
+def test_what_was_registered_is_shown_as_words(desks: Desks, granted: str) -> None:
+    output = desks.done("audit", "search", *WHO, "--action", "mandate.grant", at=ABROAD)
+    words = " ".join(output.split())
+    assert f"organisation {OFMIN}" in words
+    assert '"organisation"' not in words
+    told = desks.told("audit", "search", *WHO, "--action", "mandate.grant", at=ABROAD)["events"]
+    assert OFMIN in {json.loads(one["details"]["subject"])["organisation"] for one in told}
+
+
 def test_several_results_are_several_searches_in_the_order_of_the_log(
     desks: Desks, granted: str
 ) -> None:
