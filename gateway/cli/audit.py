@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
@@ -30,7 +31,13 @@ from gateway.cli.output import (
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
-from gateway.cli.verify import CODES, FOLDER, exit_with_report, trust_options
+from gateway.cli.verify import (
+    CODES,
+    FOLDER,
+    exit_with_report,
+    language_option,
+    trust_options,
+)
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
@@ -44,7 +51,7 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import account, history, log_copy, stream
+from gateway.evidence import account, canonical, history, log_copy, stream
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
@@ -77,10 +84,16 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A copy of the log, with which all that was signed is compared.",
 )
+@language_option
 @json_option
 @click.pass_context
 def check_stream(
-    context: click.Context, stream: Path, trust: TrustAnchors, folder: Path | None, as_json: bool
+    context: click.Context,
+    stream: Path,
+    trust: TrustAnchors,
+    folder: Path | None,
+    language: str,
+    as_json: bool,
 ) -> None:
     """Prove that receipts are all of an organisation's events.
 
@@ -92,13 +105,13 @@ def check_stream(
     if folder is not None:
         report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, report, as_json)
+            exit_with_report(context, report, as_json, language)
     try:
         read = _verify_folder if stream.is_dir() else _verify_file
         report = read(stream, trust, copy)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
-    exit_with_report(context, report, as_json)
+    exit_with_report(context, report, as_json, language)
 
 
 def _verify_folder(
@@ -149,6 +162,7 @@ def _start(file: Path, longest: int) -> bytes:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A copy of the log, as casegate audit mirror makes it.",
 )
+@language_option
 @json_option
 @click.pass_context
 def take_account(
@@ -156,6 +170,7 @@ def take_account(
     shown: tuple[Path, ...],
     trust: TrustAnchors,
     folder: Path,
+    language: str,
     as_json: bool,
 ) -> None:
     """Count what you were shown of the whole log.
@@ -165,7 +180,7 @@ def take_account(
     """
     report, copy = log_copy.open_copy(reader(folder), trust)
     if copy is None:
-        exit_with_report(context, report, as_json)
+        exit_with_report(context, report, as_json, language)
         return
     parts: list[InputFile] = []
     for place in shown:
@@ -179,7 +194,7 @@ def take_account(
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    exit_with_report(context, account.take(parts, trust, copy), as_json)
+    exit_with_report(context, account.take(parts, trust, copy), as_json, language)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
@@ -197,6 +212,7 @@ def take_account(
     metavar="RECEIPT",
     help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
 )
+@language_option
 @json_option
 @click.pass_context
 def check_copy(
@@ -204,6 +220,7 @@ def check_copy(
     folder: Path,
     trust: TrustAnchors,
     successor: bytes | None,
+    language: str,
     as_json: bool,
 ) -> None:
     """Check the copy in DIR, from entries to the signed root.
@@ -218,7 +235,7 @@ def check_copy(
         raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
         report = log_copy.check(reader(folder), trust, tell, continued_by)
-    exit_with_report(context, report, as_json)
+    exit_with_report(context, report, as_json, language)
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
@@ -233,9 +250,12 @@ MAX_PROOF_FILE = 128 * 1024
     "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @trust_options(documents=False, members=False)
+@language_option
 @json_option
 @click.pass_context
-def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_json: bool) -> None:
+def prove_fork(
+    context: click.Context, folder: Path, trust: TrustAnchors, language: str, as_json: bool
+) -> None:
     """Prove to anybody that a log signed two histories.
 
     DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
@@ -249,7 +269,7 @@ def prove_fork(context: click.Context, folder: Path, trust: TrustAnchors, as_jso
             f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
             "forked/ in a mirror"
         )
-    exit_with_report(context, history.prove_fork(parts, trust), as_json)
+    exit_with_report(context, history.prove_fork(parts, trust), as_json, language)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -357,6 +377,23 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
 
+_ACTIONS = {kind: action for action, (kind, _) in EVENT_TYPES.items()}
+
+
+class _Action(click.ParamType[str]):
+    """An action, by the policy's word or by the type of its event."""
+
+    name = "action"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The policy's word; a usage error names what is near."""
+        action = _ACTIONS.get(value, str(value))
+        if action not in EVENT_TYPES:
+            near = get_close_matches(action, EVENT_TYPES) or sorted(EVENT_TYPES)
+            self.fail(f"'{value}' is no action: as {', '.join(near)}", param, ctx)
+        return action
+
+
 @audit.command(epilog=EPILOG)
 @by_option
 @click.option(
@@ -373,7 +410,10 @@ class _CaseName(click.ParamType[tuple[str, UUID]]):
 )
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
-    "--action", type=click.Choice(sorted(EVENT_TYPES)), metavar="ACTION", help="As handoff.offer."
+    "--action",
+    type=_Action(),
+    metavar="ACTION",
+    help="As handoff.offer; or the event's type, as handoff.offered.",
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(
@@ -495,8 +535,22 @@ def _print_event(cells: Mapping[str, str]) -> None:
     shade = "green" if result == EventResult.ALLOWED else "yellow"
     click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
+    if "subject" in told:
+        told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
         print_wrapped(f"{name} {cell}", " " * 9, 11)
+
+
+def _in_words(text: str) -> str:
+    """The members of a JSON object, but not the signed documents in it; other text as it is."""
+    try:
+        members = canonical.decode(text.encode())
+    except ValueError:
+        return text
+    if not isinstance(members, dict):
+        return text
+    told = {n: "signed" if str(v).startswith("eyJ") else v for n, v in members.items()}
+    return sanitise(format_value(told))
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:

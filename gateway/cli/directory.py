@@ -105,15 +105,21 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     save_json(out, found.to_json())
     if as_json:
         ended = {one.kid: one.describe() for one in found.revoked}
+        sizes = {one.kid: one.size for one in found.statuses}
         items = [
-            {"kid": one.kid, "origin": one.describe(), "revocation": ended.get(one.kid)}
+            {
+                "kid": one.kid,
+                "origin": one.describe(),
+                "revocation": ended.get(one.kid),
+                "unrevoked_below": sizes.get(one.kid),
+            }
             for one in found.origins
         ]
         print_json({"organisation": organisation, "file": str(out), "keys": items})
         return
-    told = [one.describe() for one in found.origins] + [one.describe() for one in found.revoked]
-    for sentence in told:
-        click.echo(sentence)
+    for told in (found.origins, found.revoked, found.statuses):
+        for one in told:
+            click.echo(one.describe())
     click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
 
 

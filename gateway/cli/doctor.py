@@ -24,12 +24,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
-from gateway.cedar.policy import SIGNED, CedarPolicy, Rule, policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
 from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import colour, print_json, progress, sanitise
+from gateway.cli.output import colour, print_fields, print_json, progress, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.notification import DeliveryWay
@@ -639,6 +639,28 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
         click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
+
+
+@policy.command()
+@json_option
+@click.argument("folder", required=False, type=FOLDER)
+def revision(folder: Path | None, as_json: bool) -> None:
+    """Name the revision of the policies in FOLDER, as events do.
+
+    Without FOLDER, of the policies that came with the product. So the text of the rules in force
+    at an event is found: in the release whose policies have its revision.
+    """
+    folder = folder or policy_folder()
+    try:
+        revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
+    except InvalidPolicies as error:
+        raise click.UsageError(f"{folder} holds no sound policies: {error}") from error
+    names = ("revision", "revision_where_signatures_are_required")
+    told = dict(zip(names, revisions, strict=True))
+    if as_json:
+        print_json(told)
+    else:
+        print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 
 def _explained(rule: Rule | None, name: str) -> dict[str, str]:

@@ -103,12 +103,23 @@ def _gathered(*named: Sequence[Any]) -> "TrustAnchors":
     return trust
 
 
-def exit_with_report(context: click.Context, report: "VerificationReport", as_json: bool) -> None:
+language_option = click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "fr"]),
+    default="en",
+    help="The language of the report.",
+)
+
+
+def exit_with_report(
+    context: click.Context, report: "VerificationReport", as_json: bool, language: str
+) -> None:
     """Print a report, its result first, or as JSON, and exit with its code."""
     if as_json:
         print_json(report.to_json())
     else:
-        print_report(report)
+        print_report(report, language)
     context.exit(int(report.code))
 
 
@@ -165,6 +176,8 @@ def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
                     for number, one in enumerate(value, start=1)
                     for found in lines(f"{name}[{number}]", one, kind)
                 ]
+            case bool():
+                return [(plain(name), str(value).lower())]
             case str() if name.endswith((".value", ".referrer", ".ip")):
                 return [(plain(name), defang(plain(value), kind))]
             case _:
@@ -205,13 +218,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
     help="Fail with 17 for any document that its author did not sign itself.",
 )
 @click.option("--content", is_flag=True, help="Show the verified content, no address a link.")
-@click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["en", "fr"]),
-    default="en",
-    help="The language of the report.",
-)
+@language_option
 @click.option(
     "--report",
     "page",

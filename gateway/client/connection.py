@@ -19,7 +19,6 @@ from gateway.client.errors import KeyNotHeld, SettingsError
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
-from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
@@ -176,29 +175,43 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
         raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
-def read_receipts(file: Path, name: str) -> tuple[Receipt, ...]:
-    """The ``registrations``, ``revocations`` or ``locks`` in a file of an organisation's keys.
+def read_key_file(organisation: str, file: Path) -> TrustAnchors:
+    """An organisation's keys, and what tells of them; SettingsError when it cannot be read.
 
-    RFC 7517 section 5 allows additional members in a JWK set: these hold receipts.
+    RFC 7517 section 5 allows additional members in a JWK set: ``registrations``, ``revocations``
+    and ``locks`` hold receipts, ``key_statuses`` signed statements of the gateway.
     """
-    try:
-        members = canonical.decode(read_file(file))
-        return tuple(receipts.from_json(one) for one in members.get(name, ()))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise SettingsError(f"{file} has invalid {name}: {error}") from None
-
-
-def read_organisations(folder: Path | None) -> TrustAnchors:
-    """Keys and receipts in `<organisation>.json` of each organisation; none without a folder."""
-    files = _key_files(folder)
     return TrustAnchors(
         (),
         (),
-        organisations={file.stem: read_keys(file) for file in files},
-        registrations=[one for file in files for one in read_receipts(file, "registrations")],
-        revocations=[one for file in files for one in read_receipts(file, "revocations")],
-        locks=[one for file in files for one in read_receipts(file, "locks")],
+        organisations={organisation: read_keys(file)},
+        registrations=_listed(file, "registrations", receipts.from_json),
+        revocations=_listed(file, "revocations", receipts.from_json),
+        locks=_listed(file, "locks", receipts.from_json),
+        key_statuses=_listed(file, "key_statuses", _text),
     )
+
+
+def _listed(file: Path, name: str, read: Callable[[Any], Any]) -> list[Any]:
+    """What a member of a JWK set lists; nothing where it has none."""
+    values = canonical.decode(read_file(file)).get(name, [])
+    try:
+        if not isinstance(values, list):
+            raise ValueError("it is not a list")
+        return [read(one) for one in values]
+    except ValueError as error:
+        raise SettingsError(f"{file} has invalid {name}: {error}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it lists something other than text")
+    return value
+
+
+def read_organisations(folder: Path | None) -> TrustAnchors:
+    """What is in `<organisation>.json` of each organisation; nothing without a folder."""
+    return _merged([read_key_file(file.stem, file) for file in _key_files(folder)])
 
 
 def _key_files(folder: Path | None) -> list[Path]:
@@ -433,6 +446,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         registrations=[one for trust in trusts for one in trust.registrations],
         revocations=[one for trust in trusts for one in trust.revocations],
         locks=[one for trust in trusts for one in trust.locks],
+        key_statuses=[one for trust in trusts for one in trust.key_statuses],
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),
     )
@@ -471,12 +485,4 @@ def _organisation_trust(given: str) -> TrustAnchors:
     slug, _, file = given.partition("=")
     if not SLUG.fullmatch(slug) or not file:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
-    keys = Path(file)
-    return TrustAnchors(
-        (),
-        (),
-        organisations={slug: read_keys(keys)},
-        registrations=read_receipts(keys, "registrations"),
-        revocations=read_receipts(keys, "revocations"),
-        locks=read_receipts(keys, "locks"),
-    )
+    return read_key_file(slug, Path(file))

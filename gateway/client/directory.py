@@ -11,6 +11,7 @@ from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
+from gateway.evidence import key_status
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.key_history import (
@@ -19,6 +20,7 @@ from gateway.evidence.key_history import (
     verify_registration,
     verify_revocation,
 )
+from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
@@ -43,13 +45,15 @@ class KeyRecord:
 class MemberKeys:
     """The document keys that a member registered, with the receipts that show it.
 
-    ``origins`` and ``revoked`` are what the receipts of ``records`` say.
+    ``origins``, ``revoked`` and ``statuses`` are what the receipts of ``records`` say, and the
+    gateway's statements that keys were not revoked.
     """
 
     organisation: str
     records: Sequence[KeyRecord]
     origins: Sequence[KeyRegistration]
     revoked: Sequence[KeyRevocation]
+    statuses: Sequence[KeyStatus]
 
     def to_json(self) -> dict[str, Any]:
         """A JWK set with the receipts as further members (RFC 7517 section 5)."""
@@ -60,6 +64,7 @@ class MemberKeys:
             "registrations": [receipts.to_json(one.registration) for one in self.records],
             "revocations": [receipts.to_json(one) for one in ends],
             "locks": [receipts.to_json(one) for one in locks],
+            "key_statuses": [one.status for one in self.records if one.status is not None],
         }
 
 
@@ -153,6 +158,7 @@ class Directory(ClientBase):
             records,
             [verify_registration(one.registration, known) for one in records],
             [verify_revocation(end, trust) for one in records for end in one.revocations],
+            [key_status.read(one.status, trust) for one in records if one.status is not None],
         )
 
     def mandate(self, organisation: str, event: UUID | str) -> MandateRecord:

@@ -129,11 +129,14 @@ class _Account:
             )
             for organisation, numbers in sorted(self._numbers.items())
         ]
-        missing = next((index for index in range(size) if index not in self._opened), None)
+        end = max(self._opened, default=-1) + 1
+        missing = next((index for index in range(end) if index not in self._opened), None)
         lacking = [] if missing is None else [Fact("account.withheld", {"entry": missing})]
+        if end < size:
+            lacking.append(Fact("account.later", {"entry": end, "number": size - end}))
         if self._beyond:
             lacking.append(Fact("account.beyond", {"number": self._beyond}))
-        code = Code.VERIFIED if missing is None else Code.INCOMPLETE
+        code = Code.VERIFIED if opened == size else Code.INCOMPLETE
         return Conclusion(
             [Fact("account", values), *parties], [Fact("recorded.word")], lacking, code
         )

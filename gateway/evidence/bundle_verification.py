@@ -162,7 +162,7 @@ class BundleVerification:
     ends: Sequence[MandateEnd] = ()
     """What ended it, as far as the file has that."""
     statuses: Sequence[KeyStatus]
-    """What the gateway signed of the keys in use."""
+    """What the gateway signed of keys, in this file and in the verifier's key files."""
     course: History
     lacking: int | None
     """How many answers are not shown, where the events number them."""
@@ -371,7 +371,10 @@ class BundleVerification:
         self._found += [*planned, *self._confirmable(others)]
         found = [*self._found, *self._confirmable(mine)]
         self._history.add(history.of_receipt(one) for one in found)
-        self.statuses = [key_status.read(text, self._trust) for text in self.bundle.key_statuses]
+        self.statuses = [
+            *(key_status.read(text, self._trust) for text in self.bundle.key_statuses),
+            *key_status.read_kept(self._trust.key_statuses, self._trust),
+        ]
         self._history.add(one.tree for one in self.statuses)
         if not self.confirmed:
             return ""
@@ -547,10 +550,7 @@ class BundleVerification:
         for other in self.revoked:
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise VerificationFailed(Code.MISMATCH, "a key was used after it was revoked")
-            if any(one.of(other) for one in self.statuses):
-                raise VerificationFailed(
-                    Code.CONTRADICTION, "the gateway signed that a key was not revoked, and it was"
-                )
+        key_status.require_consistent(self.statuses, self.revoked)
         return key_history.describe(documents, self.origins, self.revoked, self._unrevoked())
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
@@ -734,7 +734,7 @@ class BundleVerification:
         word += stated
         not_proved += lacking
         documents = self._documents()
-        word += [one.fact() for one in self.statuses]
+        word += [one.fact() for one in key_status.newest(self.statuses, documents)]
         proved += key_history.proved(self.origins, self.revoked, self._unplaced())
         not_proved += key_history.not_proved(
             documents, self.origins, self.revoked, self._unplaced(), self._unrevoked()

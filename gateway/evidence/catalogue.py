@@ -74,8 +74,10 @@ _FAILED: Mapping[int, tuple[str, str]] = {
         "NON VÉRIFIÉ (NOT VERIFIED) : des documents du fichier ne concordent pas",
     ),
     14: (
-        "CANNOT DECIDE: you have not provided a required key",
-        "INDÉTERMINÉ (CANNOT DECIDE) : une clé nécessaire est absente",
+        "CANNOT DECIDE: a required key is not in the trust folder, where a member's key file is "
+        "organisations/<id>.json",
+        "INDÉTERMINÉ (CANNOT DECIDE) : une clé nécessaire est absente du dossier de clés, où le "
+        "fichier de clés d’un membre est organisations/<id>.json",
     ),
     15: (
         "INCOMPLETE: evidence is missing",
@@ -494,6 +496,13 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "{organisation} : {number} événements, dont le dernier porte le numéro {last} de son "
         "flux ; {missing} événements antérieurs ne sont pas présentés.",
     ),
+    "account.later": (
+        "The last {number} entries, from {entry} on, have no receipt: they are later than all that "
+        "is shown. Copy the log first, then search.",
+        "Les {number} dernières entrées, à partir de l’entrée {entry}, n’ont pas de récépissé : "
+        "elles sont postérieures à tout ce qui est présenté. Copiez d’abord le journal, puis "
+        "cherchez.",
+    ),
     "account.withheld": (
         "The first entry without a receipt is {entry}: it lies outside the search or the audit "
         "access, or was withheld. No event is ever erased.",
@@ -580,6 +589,18 @@ _TITLES: Mapping[str, str] = {
     "seul événement",
     "A trusted log signed every checkpoint and proof": "Un journal de confiance a signé chaque "
     "point de contrôle et chaque preuve",
+    "A trusted log signed the checkpoint": "Un journal de confiance a signé le point de contrôle",
+    "Every entry is present and matches its leaf hash": "Chaque entrée est présente et correspond "
+    "à l’empreinte de sa feuille",
+    "Every tile matches the tiles below it": "Chaque tuile correspond à celles qu’elle résume",
+    "The tiles hash to the signed root": "Les tuiles mènent à la racine signée",
+    "The gateway signed the last number of one stream": "La passerelle a signé le dernier numéro "
+    "d’un seul flux",
+    "Every receipt has a number in this stream": "Chaque récépissé a un numéro dans ce flux",
+    "Every number belongs to one event": "Chaque numéro correspond à un seul événement",
+    "The numbers are in the order of the log": "Les numéros suivent l’ordre du journal",
+    "No number is missing, and none is later than the last": "Aucun numéro ne manque, et aucun ne "
+    "dépasse le dernier",
     "Every document is signed by its author": "Chaque document est signé par son auteur",
     "The format of the file is known": "Le format du fichier est connu",
     "The gateway signed the attestation, and its form is valid": "La passerelle a signé "
@@ -625,8 +646,36 @@ _REASONS: Mapping[str, str] = {
     "après l’offre",
     "the offer refers to another registration": "l’offre renvoie à un autre enregistrement",
     "the gateway signed on behalf of {0}": "la passerelle a signé au nom de {0}",
+    "the log {0} signed two histories: they differ in at least one of the entries {1} to {2}": "le "
+    "journal {0} a signé deux histoires, qui diffèrent par une entrée au moins, de {1} à {2}",
+    "the log signed another root for {0} entries than the copy has, whose checkpoint it signed as "
+    "well: it is forked": "le journal a signé pour {0} entrées une autre racine que celle de la "
+    "copie, dont il a aussi signé le point de contrôle : il a deux histoires",
+    "entry {0} is another one in the copy than in a receipt, and the log signed both": "l’entrée "
+    "{0} diffère entre la copie et un récépissé, et le journal a signé les deux",
+    "the gateway signed that a key was not revoked, and it was": "la passerelle a signé qu’une clé "
+    "n’était pas révoquée, et elle l’était",
+    "the stream head is missing": "la déclaration de fin du flux est absente",
+    "missing: number {0} ({1} of {2})": "il manque : numéro {0} ({1} sur {2})",
+    "the number {0} belongs to {1} events (entries {2})": "le numéro {0} désigne {1} événements "
+    "(entrées {2})",
+    "the event {0} (entry {1}) has the numbers {2}": "l’événement {0} (entrée {1}) a les numéros "
+    "{2}",
+    "there is no checkpoint: this is not a copy of a log": "il n’y a pas de point de contrôle : ce "
+    "n’est pas une copie d’un journal",
+    "these files do not contradict each other": "ces fichiers ne se contredisent pas",
 }
 """Why a check failed, in French, by the English sentence: values by their place."""
+
+_KINDS_OF_FILES: Mapping[str, str] = {
+    "empty": "vide",
+    "a PDF": "PDF",
+    "a ZIP archive": "archive ZIP",
+    "a proof without its event": "preuve sans son événement",
+    "a checkpoint": "point de contrôle",
+    "something else": "autre chose",
+}
+"""Values of `_REASONS` that are words."""
 
 
 _DETAILS: Mapping[str, str] = {
@@ -678,6 +727,27 @@ _DETAILS: Mapping[str, str] = {
     r"(\d+) of the answers": "{0} des réponses",
     r"(\d+) of the events": "{0} des événements",
     r"event (\S+)": "événement {0}",
+    r"entries with a receipt: (\d+)": "entrées avec un récépissé : {0}",
+    r"entries with a receipt: (\d+), (\d+) of later entries": "entrées avec un récépissé : {0}, et "
+    "{1} au-delà de la copie",
+    r"(\d+) organisations?": "organismes : {0}",
+    r"(\d+) of them": "au nombre de {0}",
+    r"(\d+) entr(?:y|ies)": "entrées : {0}",
+    r"(\S+), (\d+) entr(?:y|ies)": "{0}, entrées : {1}",
+    r"(\d+) tiles? above the leaves": "tuiles au-dessus des feuilles : {0}",
+    r"the same root": "la même racine",
+    r"(\d+) receipts?": "récépissés : {0}",
+    r"(\S+) is a party of every event": "{0} est partie à chaque événement",
+    r"the stream head covers the entries before entry (\d+)": "la déclaration couvre les entrées "
+    "avant l’entrée {0}",
+    r"(\d+) to (\d+)": "de {0} à {1}",
+    r"one root for each of (\d+) sizes? shown": "une seule racine pour chacune des tailles "
+    "présentées ({0})",
+    r"(\d+) of (\d+) roots are those of the copy": "{0} racines sur {1} sont celles de la copie",
+    r"number (\d+) is the last of (\S+) at (\S+), with (\d+) entr(?:y|ies) in the log (\S+), key "
+    r"(\S+)": "le numéro {0} est le dernier de {1} le {2} ; le journal {4} compte alors {3} "
+    "entrées (clé {5})",
+    r"the newest of (\d+) stream heads": "la plus récente de {0} déclarations",
     r"entry (\d+)": "entrée {0}",
     r"(case version|offer|answer), digest (\S+)": "{0}, empreinte {1}",
 }
@@ -705,7 +775,8 @@ def reason(failure: str, language: str) -> str:
         for english, french in _REASONS.items():
             pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(english))
             if found := re.fullmatch(pattern, failure):
-                return _typeset(french, language).format(*found.groups())
+                values = [_KINDS_OF_FILES.get(value, value) for value in found.groups()]
+                return _typeset(french, language).format(*values)
     return failure
 
 

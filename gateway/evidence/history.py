@@ -86,8 +86,8 @@ class ForkedLog(VerificationFailed):
         first, end = entries
         super().__init__(
             Code.CONTRADICTION,
-            f"the log {origin} signed two histories: they differ in the entries {first} to "
-            f"{end - 1}",
+            f"the log {origin} signed two histories: they differ in at least one of the entries "
+            f"{first} to {end - 1}",
             [one.encode() for one in trees],
         )
 

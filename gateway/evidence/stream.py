@@ -324,8 +324,7 @@ class _StreamVerification:
             )
             raise VerificationFailed(
                 Code.INCOMPLETE,
-                f"{missing} of {pluralise(self.head.stream_number, 'event')} are missing, "
-                f"number {_listed(absent)}",
+                f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})",
             )
         last = max(there, default=0)
         if last > self.head.stream_number:

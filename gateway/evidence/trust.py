@@ -19,9 +19,10 @@ class TrustAnchors:
     key id; ``organisations`` has the document keys of each organisation id, by key id.
     ``registrations`` are receipts of the events that registered such keys, ``revocations`` of those
     that revoked them, ``locks`` of those by which members allowed or forbade the gateway to sign
-    for them; they are not believed, but checked against the log. ``checkpoints`` are notes that
-    the verifier remembers. ``issuer`` is the gateway's URI, empty where the verifier did not say
-    which gateway it is. ``others`` are the anchors of other gateways, each with its issuer.
+    for them; they are not believed, but checked against the log. ``key_statuses`` are the gateway's
+    statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
+    ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
+    ``others`` are the anchors of other gateways, each with its issuer.
     """
 
     log_keys: Sequence[VerificationKey]
@@ -31,6 +32,7 @@ class TrustAnchors:
     registrations: Sequence[Receipt] = ()
     revocations: Sequence[Receipt] = ()
     locks: Sequence[Receipt] = ()
+    key_statuses: Sequence[str] = ()
     checkpoints: Sequence[str] = ()
     issuer: str = ""
     others: Sequence["TrustAnchors"] = ()

@@ -26,6 +26,7 @@ from gateway.evidence import (
     handoff_documents,
     history,
     key_history,
+    key_status,
     membership_attestation,
     receipt,
     sd_jwt,
@@ -62,6 +63,7 @@ from gateway.evidence.trust import (
     open_document,
     read_unverified_claims,
 )
+from gateway.ledger.note import MAX_NOTE_BYTES
 
 __all__ = [
     "Code",
@@ -129,8 +131,16 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
         except ValueError as error:
             raise ValueError(f"the JSON cannot be read: {error}") from None
         return members
-    known = {b"": "empty", b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\xff\xfe": "UTF-16"}
+    known = {
+        b"": "empty",
+        b"%PDF": "a PDF",
+        b"PK\x03\x04": "a ZIP archive",
+        b"\xff\xfe": "UTF-16",
+        b"c2sp": "a proof without its event",
+    }
     kind = next((name for first, name in known.items() if start[: len(first) or 4] == first), "")
+    if not kind and b"\n\n\xe2\x80\x94 " in data[:MAX_NOTE_BYTES]:
+        kind = "a checkpoint"
     raise ValueError(
         f"the file is {kind or 'something else'}, not a receipt, a signed document or a bundle"
     )
@@ -333,6 +343,7 @@ class DocumentVerification:
     content: dict[str, Any]
     origins: list[key_history.KeyRegistration]
     revoked: list[key_history.KeyRevocation]
+    statuses: list[key_status.KeyStatus]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
         self._data, self._trust = data, trust
@@ -360,7 +371,15 @@ class DocumentVerification:
         signed, trust = [self.signed], self._trust
         self.origins = key_history.registrations(signed, trust.registrations, trust)
         self.revoked = key_history.revocations(signed, trust.revocations, trust)
-        return key_history.describe(signed, self.origins, self.revoked)
+        found = key_status.newest(key_status.read_kept(trust.key_statuses, trust), signed)
+        key_status.require_consistent(found, self.revoked)
+        # What was signed of a key before the document says nothing of the day of the document.
+        signed_at = read_time(self.signed.verified.claims)
+        self.statuses = [one for one in found if one.at >= signed_at]
+        return key_history.describe(signed, self.origins, self.revoked, self._unrevoked())
+
+    def _unrevoked(self) -> set[tuple[str, str]]:
+        return {(one.organisation, one.kid) for one in self.statuses}
 
     def count_withheld(self) -> str:
         return str(self.signed.verified.withheld)
@@ -369,6 +388,7 @@ class DocumentVerification:
         """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
         keys = [signed], self.origins, self.revoked, self.revoked
+        statuses = [one.fact() for one in self.statuses]
         placed = len(signed.verified.placed)
         facts = [self.act, signature_fact(signed, None)]
         proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
@@ -376,9 +396,9 @@ class DocumentVerification:
             proved += sealed_facts(signed)
         return Conclusion(
             [*([] if signed.attested else facts), *proved],
-            [*(facts if signed.attested else []), Fact("times")],
+            [*(facts if signed.attested else []), *statuses, Fact("times")],
             [
-                *key_history.not_proved(*keys),
+                *key_history.not_proved(*keys, self._unrevoked()),
                 Fact("unlogged"),
                 Fact("withheld.document", {"number": signed.verified.withheld}),
             ],

@@ -410,7 +410,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
                 "handoff.offer",
                 following,
                 offer,
-                shared={"subject": subject, "purpose": str(following.purpose)},
+                shared={"subject": subject, "purpose": following.purpose},
                 rules=disposition.rules,
                 today=today,
             )
@@ -566,7 +566,7 @@ def _record(
     handoff: Handoff,
     answer: HandoffAnswer,
     *,
-    shared: Mapping[str, str],
+    shared: Mapping[str, str | tuple[str, ...]],
     rules: tuple[str, ...],
     today: ReferenceDate,
 ) -> None:

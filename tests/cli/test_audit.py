@@ -295,6 +295,8 @@ def test_an_auditor_lists_events_of_others(
     [
         (("--organisation", OFMIN, "--result", "allowed"), 5),
         (("--rule", "R2.offer"), 1),
+        (("--action", "handoff.offer"), 1),
+        (("--action", "handoff.offered"), 1),
         (("--from", "2030-01-01T00:00:00Z"), 0),
         (("--from", "2030-01-01"), 0),
         (("--before", "2026-03-02T00:00:00Z"), 0),
@@ -306,6 +308,15 @@ def test_filters_are_passed_on(
 ) -> None:
     told = desks.told("audit", "search", *WHO, *filters, at=ABROAD)
     assert len(told["events"]) == count
+
+
+def test_what_was_registered_is_shown_as_words(desks: Desks, granted: str) -> None:
+    output = desks.done("audit", "search", *WHO, "--action", "mandate.grant", at=ABROAD)
+    words = " ".join(output.split())
+    assert f"organisation {OFMIN}" in words
+    assert '"organisation"' not in words
+    told = desks.told("audit", "search", *WHO, "--action", "mandate.grant", at=ABROAD)["events"]
+    assert OFMIN in {json.loads(one["details"]["subject"])["organisation"] for one in told}
 
 
 def test_several_results_are_several_searches_in_the_order_of_the_log(

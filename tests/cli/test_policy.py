@@ -105,3 +105,12 @@ def test_every_name_that_an_event_may_give_is_explained():
 
 def test_a_name_that_no_policy_has_is_said_to_be_none():
     assert "no policy" in explained("R99.unheard").output
+
+
+def test_the_policies_in_force_at_an_event_are_known_by_their_revision(damaged):
+    result = CliRunner().invoke(main, ["policy", "revision", "--json"])
+    told = json.loads(result.output)
+    assert told["revision"] == CedarPolicy.load(policy_folder()).revision
+    assert told["revision_where_signatures_are_required"] != told["revision"]
+    (damaged / "cases.cedar").write_text("permit")
+    assert CliRunner().invoke(main, ["policy", "revision", str(damaged)]).exit_code == 2

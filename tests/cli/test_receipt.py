@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client.connection import read_keys, read_receipts
+from gateway.client.connection import read_key_file, read_keys
 from gateway.evidence import membership_attestation, verification
 from gateway.keys import jwk_set
 from tests.cli.desks import CLEARED, Desks
@@ -74,7 +74,8 @@ def test_keys_are_kept_with_where_they_came_from(desks: Desks) -> None:
     file = desks.folder / "ofmin.json"
     assert file.stat().st_mode & 0o777 == 0o600
     assert set(read_keys(file)) == {first.kid, second.kid}
-    assert len(read_receipts(file, "registrations")) == 2
+    kept = read_key_file(OFMIN, file)
+    assert (len(kept.registrations), len(kept.key_statuses)) == (2, 2)
     assert desks.run("directory", "keys", OFMIN, "--out", "ofmin.json").exit_code == 2
     told = desks.told("directory", "keys", OFMIN, "--out", "again.json")
     assert (told["organisation"], told["file"]) == (OFMIN, "again.json")
@@ -108,7 +109,8 @@ def test_keys_are_kept_with_when_they_were_revoked(desks: Desks) -> None:
     gateway.administer("key.revoke", HOTLINE, kid=first.kid, reason="lost")
     told = desks.done("directory", "keys", HOTLINE, "--out", "keys.json")
     assert f"key {first.kid} of {HOTLINE}: revoked on" in told
-    assert len(read_receipts(desks.folder / "keys.json", "revocations")) == 1
+    kept = read_key_file(HOTLINE, desks.folder / "keys.json")
+    assert (len(kept.revocations), len(kept.key_statuses)) == (1, 1)
     keys = ("--organisation-keys", f"{HOTLINE}=keys.json")
     log = ("--log-key", gateway.checkpoint_signer.signer.vkey)
     assert f"of {HOTLINE}: revoked on" in desks.done("verify", "case.sd-jwt", *keys, *log)
@@ -134,13 +136,22 @@ def test_verify_tells_where_the_key_in_a_key_file_came_from(desks: Desks) -> Non
         "verify", "case.sd-jwt", *keys, "--log-key", gateway.checkpoint_signer.signer.vkey
     )
     assert f"of {HOTLINE}: registered on" in proved
+    assert "no evidence whether it was revoked" in proved  # without the gateway's key
     alone = desks.done("verify", "case.sd-jwt", *keys)
     assert "only your key file confirms it" in alone
     assert f"Only your key file confirms that the key of {HOTLINE} is theirs." in alone
 
 
-@pytest.mark.parametrize("members", [{"registrations": 1}, {"registrations": [{}]}])
-def test_a_key_file_with_false_receipts_is_not_taken(desks: Desks, members) -> None:
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"registrations": 1},
+        {"registrations": [{}]},
+        {"key_statuses": "a text"},
+        {"key_statuses": [1]},
+    ],
+)
+def test_a_key_file_with_false_members_is_not_taken(desks: Desks, members) -> None:
     gateway = desks.stage.gateway
     gateway.register_key(HOTLINE, document_key("hotline"))
     desks.done("directory", "keys", HOTLINE, "--out", "keys.json")

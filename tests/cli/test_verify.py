@@ -193,7 +193,7 @@ def test_content_is_shown_and_no_address_in_it_can_be_followed(folder: Path) -> 
         typ="casegate-case+sd-jwt",
         claims={"iss": uri("hotline"), "iat": 1, "case": "c-1"},
         properties=[("note", "see https://evil.example/x \x1b[2J")],
-        arrays=[("items", [{"kind": "url", "value": "https://evil.example/y"}])],
+        arrays=[("items", [{"kind": "url", "value": "https://evil.example/y", "is_source": True}])],
         signer=signer,
         random=chance(),
     )
@@ -206,6 +206,7 @@ def test_content_is_shown_and_no_address_in_it_can_be_followed(folder: Path) -> 
         assert "hxxps://evil[.]example/y" in text
         assert "https://" not in text
         assert "\x1b" not in text
+    assert "is_source: true" in told
     assert "evil" not in verify(folder / "case", "--trust", folder / "trust").stdout
 
 

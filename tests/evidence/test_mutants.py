@@ -4,8 +4,10 @@ A mutant that passes may show less. Each fact that it tells is a fact of the ori
 values; what may become weaker, because something is left out, is in `implied` and nowhere else.
 """
 
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ FILES = {
     for name in EXPECTED
     if not name.startswith(NEVER_VALID)
 }
+BUNDLES = sorted(name for name in FILES if b'"casegate-bundle/2"' in FILES[name])
 MUTANTS = {"files": 10_000, "keys": 2_000, "streams": 1_000}
 
 
@@ -37,7 +40,7 @@ def mutant(data: bytes, chance: random.Random) -> bytes:
     """One to three small changes: a byte, a cut, a copy, two parts in each other's place."""
     for _ in range(chance.randint(1, 3)):
         at, other = sorted(chance.randrange(len(data)) for _ in range(2))
-        match chance.randrange(5):
+        match chance.randrange(6):
             case 0:
                 data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
             case 1:
@@ -49,13 +52,44 @@ def mutant(data: bytes, chance: random.Random) -> bytes:
                 one, two = (chance.randrange(len(texts)) for _ in range(2))
                 texts[one], texts[two] = texts[two], texts[one]
                 data = b'"'.join(texts)
-            case _:
+            case 4:
                 parts = data.split(b"~")
                 del parts[chance.randrange(len(parts))]
                 data = b"~".join(parts)
+            case _:
+                data = rearranged(data, chance)
         if not data:
             return b"x"
     return data
+
+
+def rearranged(data: bytes, chance: random.Random) -> bytes:
+    """A JSON file with one list in another order, longer or shorter by an element that it has."""
+    try:
+        members = json.loads(data)
+    except ValueError:
+        return data
+    lists = list(lists_in(members))
+    if not lists:
+        return data
+    one = chance.choice(lists)
+    match chance.randrange(3):
+        case 0:
+            chance.shuffle(one)
+        case 1:
+            one.append(deepcopy(chance.choice(chance.choice(lists))))
+        case _:
+            del one[chance.randrange(len(one))]
+    return json.dumps(members).encode()
+
+
+def lists_in(value: Any) -> Iterator[list[Any]]:
+    """Every list with an element in a JSON value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, list) and value:
+        yield value
+    for one in inner:
+        yield from lists_in(one)
 
 
 # --- What is left of a fact when something is left out of the file that shows it ------------------
@@ -192,35 +226,62 @@ def test_no_mutant_of_the_kept_evidence_verifies_with_a_changed_meaning() -> Non
     assert not list(survivors(MUTANTS["files"], made))
 
 
+OF_KEYS = ("registrations", "revocations", "key_statuses")
+"""What a bundle brings of keys, and a key file can as well."""
+KEYS = {
+    "gateway-keys.json": (FOLDER / "trust/gateway-keys.json").read_bytes(),
+    **{one.name: one.read_bytes() for one in FOLDER.glob("trust/organisations/*.json")},
+}
+
+
+def apart(bundle_file: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """A bundle without what it brings of keys, and key files of which the first has that."""
+    members = json.loads(bundle_file)
+    moved = {name: members.pop(name) for name in OF_KEYS if name in members}
+    first, *_ = sorted(set(KEYS) - {"gateway-keys.json"})
+    held = {**json.loads(KEYS[first]), **moved}
+    return json.dumps(members).encode(), {**KEYS, first: json.dumps(held).encode()}
+
+
+def trusting(files: dict[str, bytes], folder: Path) -> TrustAnchors:
+    """The anchors of a folder with these key files; SettingsError where one cannot be read."""
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    gateway = folder / "gateway-keys.json"
+    keys = read_keys(gateway)
+    gateway.unlink()  # it is no member's
+    return replace(
+        read_organisations(folder),
+        log_keys=TRUST.log_keys,
+        origins=TRUST.origins,
+        gateway_keys=keys,
+    )
+
+
+def test_what_a_bundle_brings_of_keys_counts_the_same_from_a_key_file(tmp_path: Path) -> None:
+    for name in BUNDLES:
+        bare, files = apart(FILES[name])
+        found, original = verify(bare, trusting(files, tmp_path)), verify(FILES[name], TRUST)
+        assert found.conclusion == original.conclusion, name
+
+
 @pytest.mark.slow
 def test_no_mutant_of_a_key_file_changes_the_meaning_of_evidence(tmp_path: Path) -> None:
-    known, names = originals(), sorted(FILES)
-    folder = tmp_path / "organisations"
-    folder.mkdir()
-    kept = [FOLDER / "trust/gateway-keys.json", *sorted(FOLDER.glob("trust/organisations/*.json"))]
-
-    def read(number: int, chance: random.Random) -> tuple[TrustAnchors, bytes]:
-        """The keys with one file changed; only the unchanged ones where that cannot be read."""
-        file = kept[number % len(kept)]
-        changed = mutant(file.read_bytes(), chance)
-        for one in kept[1:]:
-            (folder / one.name).write_bytes(changed if one is file else one.read_bytes())
-        (tmp_path / kept[0].name).write_bytes(changed if file is kept[0] else kept[0].read_bytes())
-        try:
-            members = replace(
-                read_organisations(folder),
-                log_keys=TRUST.log_keys,
-                origins=TRUST.origins,
-                gateway_keys=read_keys(tmp_path / kept[0].name),
-            )
-        except SettingsError:
-            return TRUST, changed
-        return members, changed
+    known = {}
+    for name in BUNDLES:
+        bare, files = apart(FILES[name])
+        known[name] = bare, files, (verify(bare, trusting(files, tmp_path)), recorded(bare))
 
     def made(number: int, chance: random.Random) -> Made:
-        trust, changed = read(number, chance)
-        name = chance.choice(names)
-        return verify(FILES[name], trust), known[name], (name, changed)
+        name = BUNDLES[number % len(BUNDLES)]
+        bare, files, original = known[name]
+        file = chance.choice(sorted(files))
+        changed = {**files, file: mutant(files[file], chance)}
+        try:
+            trust = trusting(changed, tmp_path)
+        except SettingsError:  # the command stops here
+            return verify(b"", TRUST), original, (name, changed)
+        return verify(bare, trust), original, (name, changed)
 
     assert not list(survivors(MUTANTS["keys"], made))
 

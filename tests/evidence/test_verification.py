@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import EventDetail, EventResult
-from gateway.evidence import base64url, bundle, handoff_documents, receipt, sd_jwt, verification
+from gateway.evidence import (
+    base64url,
+    bundle,
+    catalogue,
+    handoff_documents,
+    receipt,
+    sd_jwt,
+    verification,
+)
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.verification import Code, StepResult, TrustAnchors, VerificationReport
 from tests.each import each
@@ -113,6 +121,15 @@ def test_each_exit_code_is_distinct_and_documented():
 def test_a_file_of_no_format_of_ours_is_said_to_be_none(data, kind):
     result = check(data)
     assert (result.code, result.kind) == (Code.UNKNOWN_FORMAT, kind)
+
+
+def test_a_file_of_another_known_kind_is_called_that_in_both_languages():
+    log = Scenario().log
+    proof = log.proof(0).encode()
+    note = proof[proof.index(log.origin.encode()) :]
+    files = (b"hello", b"", b"%PDF-1.7", b"PK\x03\x04", proof, note)
+    said = {check(one).failure for one in files}
+    assert len(said) == len({catalogue.reason(one, catalogue.FRENCH) for one in said}) == 6
 
 
 FILES = [

@@ -342,6 +342,19 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
     assert new.due_at > new.offered_at
 
 
+def test_the_event_of_a_new_offer_lists_its_purposes_as_that_of_any_offer(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    succession_execution.apply(gateway.ports, succession)
+    new = following(gateway, handoff)
+    offer = view(gateway, OCRVP, new)["answers"][0]
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        logged = work.log.logged(UUID(str(offer["event"])))
+    told = [one.value for one in logged.event.disclosures if one.kind == "purpose"]
+    assert told == [list(gateway.handoff(new).purpose)]
+
+
 def test_the_new_offer_is_attested_for_its_originator_and_names_what_it_follows(gateway):
     handoff = accepted(gateway)
     succession = agreed(gateway)

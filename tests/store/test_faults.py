@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from psycopg import errors
 
 from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.store.migrations import upgrade
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import Transaction, translated
 from tests.postgresql import own_server
 from tests.store.places import Place, check_log
 from tests.store.samples import case, fact, retry
@@ -115,6 +116,21 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
     file.rmdir()
     aside.rename(file)
     assert submit(store)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        errors.DiskFull,
+        errors.OutOfMemory,
+        errors.IoError,
+        errors.ReadOnlySqlTransaction,
+        errors.DataCorrupted,
+        errors.CannotConnectNow,
+    ],
+)
+def test_a_server_that_is_full_or_only_reads_is_a_database_that_does_not_answer(said):
+    assert isinstance(translated(said("as the server says it")), DatabaseUnavailable)
 
 
 def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back():
