@@ -79,6 +79,7 @@ ON_HANDOFF = (
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
+    "handoff.pass_on_by_law",
 )
 BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (

@@ -41,7 +41,7 @@ HELD = (
     "withdrawn",
     "reissued",
 )
-OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction")
+OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction", "pass_on_by_law")
 
 # Written out from contracts.md 5, not taken from the table under test.
 ALLOWED = {

@@ -45,6 +45,7 @@ OTHER_VERBS = {
     "report-outcome": "report_outcome",
     "end-measure": "end_measure",
     "propose-correction": "propose_correction",
+    "pass-on-by-law": "pass_on_by_law",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""

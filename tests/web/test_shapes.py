@@ -157,6 +157,7 @@ def tell_of_updates(story: Story, case: str, handoff: str) -> None:
         ("acknowledgement", {}),
         ("application", {"done": "rectified"}),
         ("dispute", {"ground": "other", "reason": "seen by ourselves"}),
+        ("onward-by-law", {"article": "CPP 40", "recipient_kind": "prosecutor"}),
         (
             "correction-proposals",
             {"proposal": "other", "reason": "see there", "elements": [element_id("url")]},
