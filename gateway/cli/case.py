@@ -36,7 +36,7 @@ from gateway.client import ConfirmedWrite, ConsultedContent, Gateway, OpenedElem
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
-from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
@@ -304,12 +304,12 @@ _elements_option = click.option(
 )
 
 
-def _until(required: bool) -> Parameter:
+def _until(*, required: bool = False, without: str = "") -> Parameter:
     return click.option(
         "--until",
         required=required,
         metavar="TIME",
-        help="When it ends, as 2026-01-02T03:04:05Z.",
+        help=f"When it ends, as 2026-01-02T03:04:05Z{without}.",
     )
 
 
@@ -334,10 +334,14 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
         help="Why.",
     ),
     _elements_option,
-    _until(required=True),
+    _until(without="; without it, as long as it may hold"),
     _approved_option,
     click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
     click.option("--reference", help="Its reference."),
+    click.option(
+        "--preservation-reference",
+        help="Of your preservation request: the embargo itself is none.",
+    ),
 )
 def embargo(
     gateway: Gateway,
@@ -355,8 +359,8 @@ def embargo(
     --until 2026-01-04T08:00:00Z --by ofmin-1
     """
     named = list(map(str, elements)) or None
-    written = gateway.embargo(_where(case, handoff), **options, elements=named)
-    return _measured(written)
+    written, said = _measured(gateway.embargo(_where(case, handoff), **options, elements=named))
+    return written, f"{said}\n{_REACH}"
 
 
 @write_command(
@@ -372,7 +376,7 @@ def embargo(
         "--code", required=True, metavar="CODE", help="Why: accuracy_contested, objection..."
     ),
     _elements_option,
-    _until(required=False),
+    _until(),
     _approved_option,
 )
 def restrict(
@@ -390,20 +394,66 @@ def restrict(
     return _measured(gateway.restrict(case, by, elements=named, **options))
 
 
-@write_command(
-    case,
-    click.argument("measure", type=click.UUID),
-    *_WHERE_OPTIONS,
-    _approved_option,
-)
+_measure_argument = click.argument("measure", type=click.UUID)
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
 def end_measure(
     gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """End a MEASURE that you set, by the id that `case show` has.
+    """End a MEASURE, by the id that `case show` has.
+
+    One that you set, or your predecessor in the mandate. In imminent danger also one that you
+    contested and whose setter did not answer in time: say why by --reason.
 
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
     return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+@write_command(
+    case,
+    _measure_argument,
+    *_WHERE_OPTIONS,
+    click.option(
+        "--ground",
+        required=True,
+        type=click.Choice(CONTEST_GROUNDS),
+        help="Why. In imminent danger its setter has an hour, else a day.",
+    ),
+    reason_option,
+)
+def contest_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Contest the embargo MEASURE of another organisation.
+
+    Its setter has to end or confirm it. It holds until then.
+
+    Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
+    """
+    written = gateway.contest_embargo(_where(case, handoff), **options)
+    return (
+        written,
+        f"its setter answers by {written.result['due_at']}; the embargo holds until then",
+    )
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
+def confirm_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Confirm your embargo MEASURE, after somebody contested it.
+
+    Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
+    """
+    return _measured(gateway.confirm_embargo(_where(case, handoff), **options))
+
+
+_REACH = (
+    "It binds this case alone: the same items in another member's case, and whoever was told by "
+    "other ways, it does not reach. It is no preservation order."
+)
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

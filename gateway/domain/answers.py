@@ -396,7 +396,7 @@ _KINDS = (
         "handoff.pass_on_by_law",
         "handoff.passed_on_by_law",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.PASS_ON_BY_LAW: _AS_BEFORE},
+        {HandoffAction.ONWARD_BY_LAW: _AS_BEFORE},
         "Record that law obliged you to pass the case on.\n\nNo condition stops what law demands. "
         "The originator reads it at once; of an authority a private one reads the fact alone.",
         path="onward-by-law",
@@ -425,6 +425,16 @@ _KINDS = (
             ),
         ),
         of_holder=True,
+    ),
+    AnswerKind(
+        "go_ahead",
+        "handoff.give_go_ahead",
+        "handoff.go_ahead_given",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.GO_AHEAD: {state: state for state in sorted(OPEN)}},
+        "Say that the originator may have the items removed now.\n\nFor the police. Who wants to "
+        "hold the removal sets an embargo; silence means go, after the hours of the convention.",
+        path="go-ahead",
     ),
     AnswerKind(
         "reissue",

@@ -46,7 +46,8 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
-    PASS_ON_BY_LAW = "pass_on_by_law"
+    ONWARD_BY_LAW = "onward_by_law"
+    GO_AHEAD = "go_ahead"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

@@ -2,12 +2,14 @@
 
 A measure binds from its commit on and ends by its time or by an event; no version changes it, but
 a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it, for how long and
-with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark).
+with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark), and so is
+who else than its setter ends it. An embargo can be contested: that asks its setter, and ends
+nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -54,6 +56,17 @@ EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), EMBARGO_TOTAL)
 JUDGE = "judge"
 """The reason of an embargo that a judicial authority ordered; it states authority and reference."""
 
+IN_DANGER = "imminent_danger"
+CONTEST_GROUNDS = (IN_DANGER, "no_longer_needed", "too_long", "other")
+"""Why an embargo is contested. In imminent danger its setter answers in the time of that class."""
+
+CONFIRMED_WITHIN = timedelta(hours=24)
+"""Otherwise the setter of an embargo that is contested ends or confirms it in this time."""
+
+ONLY_TOLD_THE_DAY = frozenset({"provider", "researcher", "regulator"})
+"""Kinds of organisations that learn of an embargo on what they hold only before which day not to
+act: an hour would tell more of what is planned."""
+
 MEASURES: Mapping[MeasureKind, MeasureType] = {
     MeasureKind.EMBARGO: MeasureType(
         "case.embargo",
@@ -82,7 +95,8 @@ class Measure:
 
     ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
     first of a chain of renewals was set (one that ended shortly before is of the chain).
-    ``ended_at`` is when it was ended or renewed.
+    ``ended_at`` is when it was ended or renewed. ``handoff`` is the one by which its setter holds
+    the case, None where it is the setter's own.
     """
 
     id: UUID
@@ -95,10 +109,20 @@ class Measure:
     since: datetime
     until: datetime | None
     ended_at: datetime | None = None
+    handoff: UUID | None = None
 
     def holds(self, now: datetime) -> bool:
         """Whether it binds at a moment."""
         return self.ended_at is None and (self.until is None or now < self.until)
+
+    def until_for(self, kind: str) -> datetime | None:
+        """Its end as a holder of a kind learns it; who is only told a day, the first one after."""
+        if self.kind is not MeasureKind.EMBARGO or kind not in ONLY_TOLD_THE_DAY:
+            return self.until
+        if self.until is None:
+            return None
+        begun = self.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return begun if begun == self.until else begun + timedelta(days=1)
 
     def overlaps(self, elements: Collection[str]) -> bool:
         """Whether it is on one of these elements; none is the whole case."""

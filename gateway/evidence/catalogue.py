@@ -164,6 +164,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at} : {by} a déclaré que la loi l’obligeait à communiquer à un tiers le contenu de la "
         "transmission {handoff}.",
     ),
+    "go_ahead": (
+        "{at}: {by} agreed that the items of handoff {handoff} may be removed.",
+        "{at} : {by} a accepté le retrait des contenus de la transmission {handoff}.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "

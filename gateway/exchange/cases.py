@@ -311,9 +311,11 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
-    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
-    originates = reader.slug == measure.originator and reader.public_authority
-    if not originates and measure.setter != reader.slug:
+    originates = reader.slug == measure.originator
+    setter = measure.setter == reader.slug
+    until = measure.until if originates or setter else measure.until_for(reader.kind)
+    shown = MeasureView(measure.id, measure.kind, until, measure.ended_at)
+    if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 

@@ -795,8 +795,9 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
-    elif answer.move in KIND_OF_MOVE and not _reads_guarded(context, answer):
-        guarded = {one.name for one in KIND_OF_MOVE[answer.move].fields if one.guarded}
+    elif answer.move is not None and not _reads_guarded(context, answer):
+        kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
+        guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
         readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)

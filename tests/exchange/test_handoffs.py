@@ -445,7 +445,8 @@ def test_the_moves_of_these_tests_are_all_there_are():
     steps = {step for step, *_ in ANSWERS.values()} | {"accept", "accept_partly", "withdraw"}
     steps.add("delay")  # tests/exchange/test_duties.py
     the_gateways = {"reissue", "lapse"}  # tests/exchange/test_succession.py
-    steps.add("pass_on_by_law")  # below
+    steps.add("onward_by_law")  # below
+    steps.add("go_ahead")  # tests/exchange/test_measures.py
     updates = {"update", "acknowledge", "apply", "dispute", "propose_correction"}  # test_updates.py
     assert steps | the_gateways | updates == {move.value for move in HandoffAction}
 
