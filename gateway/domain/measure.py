@@ -7,10 +7,11 @@ who else than its setter ends it. An embargo can be contested: that asks its set
 nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
@@ -166,3 +167,30 @@ def measures_on(element: str, measures: Iterable[Measure]) -> frozenset[str]:
     return frozenset(
         str(one.kind) for one in measures if not one.elements or element in one.elements
     )
+
+
+def marking_errors(
+    marking: Mapping[str, Any], before: Mapping[str, Any] | None, by: str, today: date, terms: Terms
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the embargo in the marking of a case version, by JSON pointer.
+
+    ``before`` is the embargo in the version before, ``by`` who writes this one, ``today`` its civil
+    day. It is bounded as one beside the versions is: what a version prolongs, a judicial authority
+    has ordered.
+    """
+    embargo = marking.get("embargo")
+    if not embargo:
+        return
+    if embargo["set_by"] != by:
+        yield "/marking/embargo/set_by", f"is {by}: an embargo is set by who writes it"
+    if embargo["reason"] == JUDGE:
+        if "embargo" not in marking.get("force", {}):
+            yield "/marking/force", "names the order of the judicial authority: its reference"
+        return
+    until = date.fromisoformat(embargo["until"])
+    if before is None and terms.total and until > today + terms.total:
+        days = terms.total.days
+        yield "/marking/embargo/until", f"is at most {days} days from today, unless a judge ordered"
+    if before is not None and until > date.fromisoformat(before["until"]):
+        why = "is prolonged by two persons and casegate case embargo, or by the order of a judge"
+        yield "/marking/embargo/until", why

@@ -16,7 +16,7 @@ from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.marking import marking_of
-from gateway.domain.measure import Measure, MeasureKind, measures_on
+from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -581,7 +581,13 @@ def _check_dates(
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
     day = civil_day(context.ports, context.now)
-    found = cases.date_errors(content, context.now, day, planned)
+    terms, before = context.ports.embargo_terms, None
+    if earlier is not None and (version := context.work.cases.version(earlier.digest)):
+        before = version.summary.get("embargo")
+    found = (
+        *cases.date_errors(content, context.now, day, planned),
+        *marking_errors(content["marking"], before, context.caller.organisation, day, terms),
+    )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
         raise ValidationFailed(errors)
 

@@ -1,5 +1,6 @@
 """Measures on a case: who sets them, what they stop at once, and who hears of them."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.measure import MeasureKind
+from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
@@ -239,6 +241,27 @@ def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
     (one,) = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
     assert one["until"] and "setter" not in one and "code" not in one
     assert types(gateway, ABROAD)[-1] == "case.embargoed"
+
+
+def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
+    entry = {"name": "A regulator", "kind": "regulator", "country": "FR", "regimes": ["gdpr"]}
+    gateway.administer("organisation.admit", "regulator", **entry, public_authority=True)
+    seat = {"membership": "full", "start": "2000-01-01", "decision_ref": "statutes"}
+    gateway.administer("membership.grant", "regulator", **seat)
+    gateway.administer("system.register", "regulator", system="desk", scopes=sorted(SCOPES))
+    case = submitted(gateway)
+    taken = UUID(offered(gateway, case, to="regulator", **REMOVAL).result["handoff"])
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)))
+    (one,) = to_json(handoffs.look_up(gateway.ports, caller("regulator"), taken))["measures"]
+    assert one.keys() - {"ended_at"} == {"measure", "kind", "until"}
+    assert one["until"].endswith("T00:00:00+00:00") and one["until"] > embargo.result["until"]
+    with gateway.ports.begin("read") as work:
+        *_, (_, last) = work.log.stream("regulator", 0, 1000)
+        told = work.log.logged(last).event
+    opened = event.open_disclosures(told.document, told.shown_to("regulator"))
+    subject = json.loads(dict(opened.shown)["subject"])
+    assert subject.keys() == {"measure", "kind", "until"}
+    assert subject["until"] == one["until"]
 
 
 def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
