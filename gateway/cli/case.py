@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -450,6 +450,20 @@ def confirm_embargo(
     return _measured(gateway.confirm_embargo(_where(case, handoff), **options))
 
 
+def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measures in force on a case, for people; of an own embargo how far it reaches."""
+    held = list(measures)
+    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
+    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    if one["kind"] == MeasureKind.EMBARGO:
+        return f"embargo {one['measure']}: do not act before {one['until']}"
+    until = f"until {one['until']}" if one["until"] else "until two persons end it"
+    return f"{one['kind']} {one['measure']} {until}"
+
+
 _REACH = (
     "It binds this case alone: the same items in another member's case, and whoever was told by "
     "other ways, it does not reach. It is no preservation order."
@@ -639,7 +653,13 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
         print_json(found)
         return
     click.echo(f"Case {sanitise(found['case'])}")
-    print_fields({name: value for name, value in found.items() if name != "case"})
+    apart = ("case", "measures")
+    print_fields(
+        {
+            **{name: value for name, value in found.items() if name not in apart},
+            **measure_lines(found.get("measures") or ()),
+        }
+    )
 
 
 @partner_command(case, case_argument)

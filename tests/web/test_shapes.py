@@ -192,6 +192,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
     answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
+    answer(OFMIN, "go-ahead", refused)
     answer(OFMIN, "decline", refused, reason="not ours")
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
@@ -206,11 +207,17 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
 
 
 def tell_of_measures(story: Story, case: str, handoff: str) -> None:
-    until = story.line.gateway.ports.now() + timedelta(hours=2)
+    until = story.line.gateway.ports.now() + timedelta(hours=30)
     body = {**BY, "code": "operation", "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     path = "/handoffs/{handoff}/embargo"
     set_ = story.post(OFMIN, path, body, handoff=handoff)["result"]["measure"]
     story.get(HOTLINE, "/handoffs/{handoff}", handoff=handoff)
+    held = story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)["case"]
+    path = "/cases/{case}/measures/{measure}/contest"
+    contest = {**BY, "ground": "too_long"}
+    story.post(HOTLINE, path, contest, case=held, measure=set_)
+    path = "/handoffs/{handoff}/measures/{measure}/confirmation"
+    story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     path = "/handoffs/{handoff}/measures/{measure}/end"
     story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     suspension = {**body, "kind": "suspension", "code": "legal_claim"}
