@@ -28,6 +28,8 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    offered,
+    submitted,
 )
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -260,6 +262,24 @@ def tell_of_successions(story: Story) -> None:
     story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
 
 
+def tell_of_an_own_embargo(story: Story) -> None:
+    """One that its originator set, contested by another authority of the same mandate."""
+    gateway = story.line.gateway
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "decree"}
+    gateway.administer("mandate.grant", OFMIN, **mandate, start=DAY.isoformat())
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    made = submitted(gateway, originator=OCRVP, **danger)
+    offer = offered(gateway, made, originator=OCRVP, organisation=OFMIN)
+    handoff = accepted(gateway, offer, recipient=OFMIN)
+    case, body = made.result["case"], {**BY, "code": "operation"}
+    set_ = story.post(OCRVP, "/cases/{case}/embargo", body, case=case)["result"]["measure"]
+    path = "/handoffs/{handoff}/measures/{measure}/contest"
+    contest = {**BY, "ground": "imminent_danger"}
+    story.post(OFMIN, path, contest, handoff=str(handoff), measure=set_)
+    path = "/cases/{case}/measures/{measure}/confirmation"
+    story.post(OCRVP, path, BY, case=case, measure=set_)
+
+
 def tell_of_the_rest(story: Story, case: str) -> None:
     story.post(HOTLINE, "/cases/{case}/closure", BY, case=case)
     for slug in (HOTLINE, OFMIN):
@@ -373,6 +393,7 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
+    tell_of_an_own_embargo(story)
     tell_of_staff(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS
