@@ -465,8 +465,8 @@ def _measure(one: Mapping[str, Any]) -> str:
 
 
 _REACH = (
-    "It binds this case alone: the same items in another member's case, and whoever was told by "
-    "other ways, it does not reach. It is no preservation order."
+    "It binds this case only: it reaches neither the same items in another member's case nor "
+    "anybody who heard of them elsewhere. It is no preservation order."
 )
 
 

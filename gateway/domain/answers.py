@@ -398,7 +398,7 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.ONWARD_BY_LAW: _AS_BEFORE},
         "Record that law obliged you to pass the case on.\n\nNo condition stops what law demands. "
-        "The originator reads it at once; of an authority a private one reads the fact alone.",
+        "The originator hears at once; of an authority a private one reads the fact, and no more.",
         path="onward-by-law",
         fields=(
             AnswerField(

@@ -481,7 +481,7 @@ def _record(
 
 
 def _tell_holders(context: RequestContext, measure: Measure, told: set[str]) -> None:
-    """Let each holder but those who were told already hear of a measure: what, not who or why."""
+    """Let each holder hear of a measure, but those who have heard: what, not who or why."""
     for one in context.work.handoffs.sent_of(measure.originator, measure.case):
         if one.recipient in told or one.state not in HOLDING:
             continue
