@@ -38,6 +38,7 @@ from gateway.exchange.measures import (
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.store.registry_proof import RegistryComparison
 from tests import answers
 from tests.founding import (
     ABROAD,
@@ -55,6 +56,7 @@ from tests.founding import (
     fields_of,
     offer_of,
     offered,
+    registry_compared,
     revised,
     submitted,
 )
@@ -488,6 +490,7 @@ def test_two_administrators_lift_what_a_suspended_member_set(gateway):
     assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
     with pytest.raises(EditConflict):
         gateway.administer("case.lift_embargo", OFMIN, **lift)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
 
 
 # --- the police first ----------------------------------------------------------------------------
