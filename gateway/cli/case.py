@@ -382,7 +382,7 @@ def embargo(
 def restrict(
     gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Restrict the processing of CASE, or of some of its elements.
+    """Restrict the processing of CASE, or of elements.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
     persons set it, and two end it.
@@ -443,7 +443,7 @@ def contest_embargo(
 def confirm_embargo(
     gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Confirm your embargo MEASURE, after somebody contested it.
+    """Confirm your embargo MEASURE, which was contested.
 
     Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
     """

@@ -432,7 +432,7 @@ _KINDS = (
         "handoff.go_ahead_given",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.GO_AHEAD: {state: state for state in sorted(OPEN)}},
-        "Say that the originator may have the items removed now.\n\nFor the police. Who wants to "
+        "Say that the items may be removed now.\n\nFor the police. Who wants to "
         "hold the removal sets an embargo; silence means go, after the hours of the convention.",
         path="go-ahead",
     ),
