@@ -360,7 +360,7 @@ def embargo(
     """
     named = list(map(str, elements)) or None
     written, said = _measured(gateway.embargo(_where(case, handoff), **options, elements=named))
-    return written, f"{said}\n{_REACH}"
+    return written, f"{said}. {_REACH}"
 
 
 @write_command(

@@ -288,7 +288,7 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     authorize(context, place.resource, facts)
     _require_embargo(context, found)
     if in_danger and not _states_danger(context, place.case):
-        why = "is for a case whose urgency is imminent_danger: ask its originator for that version"
+        why = "is for a case whose urgency is imminent_danger: it takes a version that says so"
         raise ValidationFailed((("/ground", why),))
     term = context.ports.due[Urgency.IMMINENT_DANGER] if in_danger else CONFIRMED_WITHIN
     due_at = context.now + term
@@ -299,7 +299,9 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
         deny_as_not_found()
     kind = _kind_of(wanted)
     if any((o.kind, o.source) == (kind, found.id) for o in context.work.duties.of(owing.id)):
-        raise WrongState("this embargo was contested on this ground before: see what is due")
+        raise WrongState(
+            "contested on this ground before: its setter has answered, or its time runs"
+        )
     owed = begin(owing, kind, found.id, context.now, due_at)
     context.work.duties.add(replace(owed, organisation=found.setter))
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}

@@ -372,7 +372,8 @@ def _held_for_police(
     """Until when a removal waits for the police to which the case was offered (R7); silence is no
     answer, and ends with the hours of the convention."""
     hours = context.ports.police_first
-    if not hours or Purpose.REMOVE not in wanted.purpose or "led" in recipient.regimes:
+    police = "led" in recipient.regimes | context.organisation.regimes
+    if not hours or Purpose.REMOVE not in wanted.purpose or police:
         return None
     waiting = [
         until
