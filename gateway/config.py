@@ -226,6 +226,13 @@ class Config:
         "Days after which only a judicial authority's order renews an embargo.",
         EMBARGO_TOTAL.days,
     )
+    police_first_hours: int = _setting(
+        "embargo.police_first_hours",
+        setting_validators.integer(0, 72),
+        "Hours that an originator's removals wait for the police to which it offered the case.\n"
+        "0, the default: they wait for nobody, as long as no convention says otherwise.",
+        0,
+    )
     emergency_numbers: tuple[str, ...] = _setting(
         "emergency.numbers",
         setting_validators.telephone_numbers,

@@ -193,6 +193,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             timedelta(days=config.embargo_renewal_days),
             timedelta(days=config.embargo_longest_days),
         ),
+        police_first=timedelta(hours=config.police_first_hours),
         emergency_numbers=config.emergency_numbers,
         due=config.due,
         follow_up=timedelta(hours=config.due_second_person),

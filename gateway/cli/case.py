@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,7 +36,7 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
-from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
@@ -343,12 +343,12 @@ _elements_option = click.option(
 )
 
 
-def _until(required: bool) -> Parameter:
+def _until(*, required: bool = False, without: str = "") -> Parameter:
     return click.option(
         "--until",
         required=required,
         metavar="TIME",
-        help="When it ends, as 2026-01-02T03:04:05Z.",
+        help=f"When it ends, as 2026-01-02T03:04:05Z{without}.",
     )
 
 
@@ -373,10 +373,14 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
         help="Why.",
     ),
     _elements_option,
-    _until(required=True),
+    _until(without="; without it, as long as it may hold"),
     _approved_option,
     click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
     click.option("--reference", help="Its reference."),
+    click.option(
+        "--preservation-reference",
+        help="Of your preservation request: the embargo itself is none.",
+    ),
 )
 def embargo(
     gateway: Gateway,
@@ -394,8 +398,8 @@ def embargo(
     --until 2026-01-04T08:00:00Z --by ofmin-1
     """
     named = list(map(str, elements)) or None
-    written = gateway.embargo(_where(case, handoff), **options, elements=named)
-    return _measured(written)
+    written, said = _measured(gateway.embargo(_where(case, handoff), **options, elements=named))
+    return written, f"{said}. {_REACH}"
 
 
 @write_command(
@@ -411,13 +415,13 @@ def embargo(
         "--code", required=True, metavar="CODE", help="Why: accuracy_contested, objection..."
     ),
     _elements_option,
-    _until(required=False),
+    _until(),
     _approved_option,
 )
 def restrict(
     gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Restrict the processing of CASE, or of some of its elements.
+    """Restrict the processing of CASE, or of elements.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
     persons set it, and two end it.
@@ -429,20 +433,80 @@ def restrict(
     return _measured(gateway.restrict(case, by, elements=named, **options))
 
 
-@write_command(
-    case,
-    click.argument("measure", type=click.UUID),
-    *_WHERE_OPTIONS,
-    _approved_option,
-)
+_measure_argument = click.argument("measure", type=click.UUID)
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
 def end_measure(
     gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """End a MEASURE that you set, by the id that `case show` has.
+    """End a MEASURE, by the id that `case show` has.
+
+    One that you set, or your predecessor in the mandate. In imminent danger also one that you
+    contested and whose setter did not answer in time: say why by --reason.
 
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
     return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+@write_command(
+    case,
+    _measure_argument,
+    *_WHERE_OPTIONS,
+    click.option(
+        "--ground",
+        required=True,
+        type=click.Choice(CONTEST_GROUNDS),
+        help="Why. In imminent danger its setter has an hour, else a day.",
+    ),
+    reason_option,
+)
+def contest_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Contest the embargo MEASURE of another organisation.
+
+    Its setter has to end or confirm it. It holds until then.
+
+    Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
+    """
+    written = gateway.contest_embargo(_where(case, handoff), **options)
+    return (
+        written,
+        f"its setter answers by {written.result['due_at']}; the embargo holds until then",
+    )
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
+def confirm_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Confirm your embargo MEASURE, which was contested.
+
+    Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
+    """
+    return _measured(gateway.confirm_embargo(_where(case, handoff), **options))
+
+
+def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measures in force on a case, for people; of an own embargo how far it reaches."""
+    held = list(measures)
+    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
+    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    if one["kind"] == MeasureKind.EMBARGO:
+        return f"embargo {one['measure']}: do not act before {one['until']}"
+    until = f"until {one['until']}" if one["until"] else "until two persons end it"
+    return f"{one['kind']} {one['measure']} {until}"
+
+
+_REACH = (
+    "It binds this case only: it reaches neither the same items in another member's case nor "
+    "anybody who heard of them elsewhere. It is no preservation order."
+)
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
@@ -628,7 +692,13 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
         print_json(found)
         return
     click.echo(f"Case {sanitise(found['case'])}")
-    print_fields({name: value for name, value in found.items() if name != "case"})
+    apart = ("case", "measures")
+    print_fields(
+        {
+            **{name: value for name, value in found.items() if name not in apart},
+            **measure_lines(found.get("measures") or ()),
+        }
+    )
 
 
 @partner_command(case, case_argument)

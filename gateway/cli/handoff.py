@@ -11,7 +11,13 @@ import click
 
 from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
+from gateway.cli.case import (
+    CONSULT_OPTIONS,
+    case_argument,
+    condition_lines,
+    measure_lines,
+    show_opened,
+)
 from gateway.cli.output import (
     Input,
     cold,
@@ -44,6 +50,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import read_competence
 from gateway.domain.timestamp import parse_timestamp
@@ -345,6 +352,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
+            **measure_lines(view["measures"]),
+            "to confirm": _contested(view),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -372,6 +381,15 @@ def _overdue(view: Mapping[str, Any]) -> list[str]:
         f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
         for one in view["duties"]
         if one["overdue"] and one["closed_at"] is None
+    ]
+
+
+def _contested(view: Mapping[str, Any]) -> list[str]:
+    """By when the setter of an embargo that was contested ends or confirms it."""
+    return [
+        f"an embargo, by {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
 
 

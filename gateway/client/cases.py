@@ -175,12 +175,47 @@ class CaseClient(ClientBase):
         measure: UUID | str,
         by: str,
         approved_by: str | None = None,
+        reason: str | None = None,
     ) -> ConfirmedWrite:
-        """End a measure that this member set, before its time."""
+        """End a measure before its time; one of another organisation with a reason."""
+        asked = {"by": by, "approved_by": approved_by, "reason": reason}
+        return self._on_measure("case.end_measure", where, measure, "end", asked)
+
+    def contest_embargo(
+        self,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        by: str,
+        ground: str,
+        reason: str | None = None,
+    ) -> ConfirmedWrite:
+        """Contest an embargo of another organisation: its setter has to end or confirm it."""
+        asked = {"by": by, "ground": ground, "reason": reason}
+        return self._on_measure("case.contest_embargo", where, measure, "contest", asked)
+
+    def confirm_embargo(
+        self,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        by: str,
+        reason: str | None = None,
+    ) -> ConfirmedWrite:
+        """Confirm an embargo of this member that was contested."""
+        asked = {"by": by, "reason": reason}
+        return self._on_measure("case.confirm_embargo", where, measure, "confirmation", asked)
+
+    def _on_measure(
+        self,
+        action: str,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        step: str,
+        asked: Mapping[str, Any],
+    ) -> ConfirmedWrite:
         path, handoff = _of(where)
-        asked = {"by": by, "approved_by": approved_by}
-        end = f"{path}/measures/{spelled(measure)}/end"
-        return self._exchange.write("case.end_measure", end, asked, handoff)
+        return self._exchange.write(
+            action, f"{path}/measures/{spelled(measure)}/{step}", asked, handoff
+        )
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated."""

@@ -60,7 +60,8 @@ class AnswerField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each.
-    ``outside``: of an outcome of the police, who is not of the police reads it too.
+    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
+    the police's own is read by police alone, another public authority's by public authorities.
     """
 
     name: str
@@ -70,6 +71,7 @@ class AnswerField:
     longest: int = 0
     words: tuple[str, ...] = ()
     outside: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -363,7 +365,7 @@ _KINDS = (
                 required=True,
                 words=("evidence", "not_ours", "other", "own_assessment"),
             ),
-            _WHY,
+            replace(_WHY, guarded=True),
         ),
         of_holder=True,
     ),
@@ -388,6 +390,51 @@ _KINDS = (
             _WHY,
         ),
         of_holder=True,
+    ),
+    AnswerKind(
+        "onward_by_law",
+        "handoff.pass_on_by_law",
+        "handoff.passed_on_by_law",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ONWARD_BY_LAW: _AS_BEFORE},
+        "Record that law obliged you to pass the case on.\n\nNo condition stops what law demands. "
+        "The originator hears at once; of an authority a private one reads the fact, and no more.",
+        path="onward-by-law",
+        fields=(
+            AnswerField(
+                "article",
+                FieldType.TEXT,
+                "The article that obliges you; a claim, which nobody checks.",
+                required=True,
+                longest=200,
+                guarded=True,
+            ),
+            AnswerField(
+                "recipient_kind",
+                FieldType.WORD,
+                "To whom it went.",
+                required=True,
+                words=(
+                    "child_protection",
+                    "competent_unit",
+                    "judge",
+                    "prosecutor",
+                    "requisition",
+                ),
+                guarded=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "go_ahead",
+        "handoff.give_go_ahead",
+        "handoff.go_ahead_given",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.GO_AHEAD: {state: state for state in sorted(OPEN)}},
+        "Say that the items may be removed now.\n\nFor the police. Who wants to "
+        "hold the removal sets an embargo; silence means go, after the hours of the convention.",
+        path="go-ahead",
     ),
     AnswerKind(
         "reissue",

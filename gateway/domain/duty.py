@@ -53,7 +53,8 @@ class DutyKind(StrEnum):
 
     An answer to the offer; the update that was announced to a holder; the acknowledgement of a
     correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance.
+    review of a consultation before acceptance; the answer to who contests an embargo, without
+    hurry or in imminent danger.
     """
 
     ANSWER = "answer"
@@ -61,6 +62,8 @@ class DutyKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     CLEARANCE = "clearance"
     REVIEW = "review"
+    CONFIRMATION = "confirmation"
+    CONFIRMATION_IN_DANGER = "confirmation_in_danger"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.CONFIRMATION: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
+    DutyKind.CONFIRMATION_IN_DANGER: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 

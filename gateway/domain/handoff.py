@@ -46,6 +46,8 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    ONWARD_BY_LAW = "onward_by_law"
+    GO_AHEAD = "go_ahead"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

@@ -45,6 +45,8 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.embargo": WORKING,
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
+    "case.contest_embargo": WORKING,
+    "case.confirm_embargo": WORKING,
     "handoff.offer": WORKING,
     "handoff.review": WORKING,
     "notification.replay": WORKING,

@@ -161,6 +161,15 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} proposed a correction of what handoff {handoff} gave.",
         "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
     ),
+    "onward_by_law": (
+        "{at}: {by} stated that law obliged it to pass on what handoff {handoff} gave.",
+        "{at} : {by} a déclaré que la loi l’obligeait à communiquer à un tiers le contenu de la "
+        "transmission {handoff}.",
+    ),
+    "go_ahead": (
+        "{at}: {by} agreed that the items of handoff {handoff} may be removed.",
+        "{at} : {by} a accepté le retrait des contenus de la transmission {handoff}.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "

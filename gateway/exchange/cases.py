@@ -16,7 +16,7 @@ from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.marking import marking_of
-from gateway.domain.measure import Measure, MeasureKind, measures_on
+from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -311,9 +311,11 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
-    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
-    originates = reader.slug == measure.originator and reader.public_authority
-    if not originates and measure.setter != reader.slug:
+    originates = reader.slug == measure.originator
+    setter = measure.setter == reader.slug
+    until = measure.until if originates or setter else measure.until_for(reader.kind)
+    shown = MeasureView(measure.id, measure.kind, until, measure.ended_at)
+    if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 
@@ -579,7 +581,13 @@ def _check_dates(
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
     day = civil_day(context.ports, context.now)
-    found = cases.date_errors(content, context.now, day, planned)
+    terms, before = context.ports.embargo_terms, None
+    if earlier is not None and (version := context.work.cases.version(earlier.digest)):
+        before = version.summary.get("embargo")
+    found = (
+        *cases.date_errors(content, context.now, day, planned),
+        *marking_errors(content["marking"], before, context.caller.organisation, day, terms),
+    )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
         raise ValidationFailed(errors)
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.answers import ANSWERS, KIND_OF_MOVE, AnswerKind, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
@@ -795,16 +795,21 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
-    if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
-        readable = {name: value for name, value in readable.items() if name != "reason"}
+    elif answer.move is not None and not _reads_guarded(context, answer):
+        kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
+        guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
+        readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
 
 
-def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
-    """The text of a led member's dispute is for led members (CPP 11)."""
-    author = context.require(answer.author)
-    return "led" in context.organisation.regimes or "led" not in author.regimes
+def _reads_guarded(context: RequestContext, answer: HandoffAnswer) -> bool:
+    """What an authority says of its own acts is for its like: of the police for police (CPP 11),
+    of another one for public authorities."""
+    author, reader = context.require(answer.author), context.organisation
+    if "led" in author.regimes:
+        return "led" in reader.regimes
+    return reader.public_authority or not author.public_authority
 
 
 def _outcome_for(

@@ -15,6 +15,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Handoff,
+    HandoffAction,
     HandoffAnswer,
     HandoffState,
     OfferAddress,
@@ -144,7 +145,10 @@ class OfferRequest:
 
 @dataclass(frozen=True)
 class SelectionInputs:
-    """All that the choice of disclosures depends on; equal inputs, equal choice."""
+    """All that the choice of disclosures depends on; equal inputs, equal choice.
+
+    ``held_until``: a removal waits until then for the police.
+    """
 
     case: Case
     originator: PolicyEntity
@@ -153,6 +157,7 @@ class SelectionInputs:
     assurance: str
     items: ItemsByCountry
     transfer_tool: str | None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -354,9 +359,34 @@ def _inputs(
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
     tool = transfer_tool(recipient, context.today.day)
-    return SelectionInputs(
-        case, context.entity(), context.entity(recipient), address, word, items, tool
-    )
+    held_until = _held_for_police(context, case, wanted, recipient)
+    if held_until is not None:
+        context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
+    entities = context.entity(), context.entity(recipient)
+    return SelectionInputs(case, *entities, address, word, items, tool, held_until)
+
+
+def _held_for_police(
+    context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
+) -> datetime | None:
+    """Until when a removal waits for the police to which the case was offered (R7); silence is no
+    answer, and ends with the hours of the convention."""
+    hours = context.ports.police_first
+    police = "led" in recipient.regimes | context.organisation.regimes
+    if not hours or Purpose.REMOVE not in wanted.purpose or police:
+        return None
+    waiting = [
+        until
+        for one in context.work.handoffs.of_case(case.originator, case.id)
+        if one.state in OPEN
+        and (until := one.offered_at + hours) > context.now
+        and "led" in context.require(one.recipient).regimes
+        and all(
+            answer.move is not HandoffAction.GO_AHEAD
+            for answer in context.work.handoffs.answers(one.id)
+        )
+    ]
+    return max(waiting, default=None)
 
 
 def by_country(
@@ -414,6 +444,7 @@ def authorize_offer(
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
+            "police_first": inputs.held_until is not None,
         },
         "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),

@@ -56,6 +56,14 @@ class MeasureView:
 
 
 @dataclass(frozen=True)
+class Contested:
+    """An embargo that was contested, and by when its setter ends or confirms it."""
+
+    measure: UUID
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Submitted:
     """A case version that was taken: the signed document, and its digests by group."""
 

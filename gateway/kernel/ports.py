@@ -738,7 +738,8 @@ class Ports:
     ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
     the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
-    recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
+    recorded; ``embargo_terms`` how long an embargo holds, ``police_first`` how long a removal waits
+    for the police; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
     urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
     of which ones by the police a private originator learns.
@@ -759,6 +760,7 @@ class Ports:
     fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
+    police_first: timedelta = timedelta(0)
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
     follow_up: timedelta = FOLLOW_UP

@@ -349,6 +349,7 @@ case_measure = Table(
     Column("since", Instant, nullable=False),
     Column("until", Instant),
     Column("ended_at", Instant),
+    Column("handoff", Uuid),  # by which its setter holds the case
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
     sqlite_with_rowid=False,

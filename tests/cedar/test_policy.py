@@ -79,7 +79,15 @@ ON_HANDOFF = (
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
+    "handoff.pass_on_by_law",
+    "handoff.give_go_ahead",
 )
+ON_MEASURE = {
+    "case.end_measure": ("setter", "successor", "unanswered"),
+    "case.contest_embargo": ("setter", "in_danger"),
+    "case.confirm_embargo": ("setter",),
+}
+"""With the facts that are told of each."""
 BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -119,6 +127,7 @@ BY_ADMINISTRATORS = (
     "audit_access.grant",
     "audit_access.end",
     "case.erase",
+    "case.lift_embargo",
 )
 ON_GATEWAY = (
     "admin.add",
@@ -149,7 +158,7 @@ BY_PARTNERS = (
     *ON_SUCCESSION,
     "case.consult",
     "case.embargo",
-    "case.end_measure",
+    *ON_MEASURE,
     "handoff.offer",
     "handoff.break_glass",
     "handoff.accept",
@@ -615,7 +624,11 @@ FITTING = [
     ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
-    ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
+    *(
+        (a, HOTLINE, OWN_CASE, dict.fromkeys(facts, False) | {"setter": "in_danger" not in facts})
+        for a, facts in ON_MEASURE.items()
+    ),
+    ("handoff.give_go_ahead", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     *((action, HOTLINE, handoff(HOTLINE, ABROAD), {}) for action in BY_ORIGINATORS),
@@ -627,7 +640,7 @@ FITTING = [
             FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
         )
         for a in ON_HANDOFF
-        if a not in BY_ORIGINATORS
+        if a not in (*BY_ORIGINATORS, "handoff.give_go_ahead")
     ),
     ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
     ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
@@ -647,7 +660,9 @@ FITTING = [
     ),
     *((a, o, succession(ABROAD, OFFICE), {}) for a in ON_SUCCESSION for o in (ABROAD, OFFICE)),
     *((a, PolicyEntity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
-      for a in BY_ADMINISTRATORS if a != "case.erase"),
+      for a in BY_ADMINISTRATORS if a not in ("case.erase", "case.lift_embargo")),
+    ("case.lift_embargo", PolicyEntity("Person", "p", {"enabled": True}),
+     organisation("abroad", status=Status.SUSPENDED), {"approvals": 2}),
     ("case.erase", PolicyEntity("Person", "p", {"enabled": True}), ABROAD,
      {"approvals": 2, "due": False}),
 ]  # fmt: skip
@@ -736,7 +751,7 @@ def _resources(
     cases = st.builds(case, party)
     if action in ON_SUCCESSION:
         return st.builds(succession, party, party)
-    if action in ("case.consult", "case.embargo", "case.end_measure"):
+    if action in ("case.consult", "case.embargo", *ON_MEASURE):
         return handoffs | cases
     return cases if action in (*ON_CASE, "handoff.offer") else handoffs
 
@@ -757,7 +772,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         "handoff.read": FREE,
         "handoff.report_outcome": REPORT,
         "case.consult": OPEN,
-        "case.end_measure": {"setter": draw(st.booleans())},
+        **{a: {one: draw(st.booleans()) for one in facts} for a, facts in ON_MEASURE.items()},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
     }

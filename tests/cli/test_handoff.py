@@ -449,6 +449,21 @@ def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks
     assert ended["ended_at"]
 
 
+def test_an_embargo_is_contested_and_confirmed_from_two_desks(desks: Desks) -> None:
+    handoff = accepted(desks)
+    case = desks.told("handoff", "show", handoff)["case"]
+    where = ("--handoff", handoff, *BY)
+    embargo = ("case", "embargo", *where, "--code", "operation")
+    set_ = desks.told(*embargo, at=OFMIN)["result"]["measure"]
+    contest = ("case", "contest-embargo", set_, "--case", case, "--ground", "too_long", *BY)
+    due = desks.told(*contest)["result"]["due_at"]
+    assert due in desks.done("handoff", "show", handoff, at=OFMIN)
+    confirmed = desks.told("case", "confirm-embargo", set_, *where, at=OFMIN)["result"]
+    assert confirmed["ended_at"] is None
+    assert due not in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert set_ in desks.done("case", "show", case)
+
+
 def test_an_originator_suspends_its_case_from_its_desk(desks: Desks) -> None:
     case = desks.submitted()
     restrict = ("case", "restrict", case, "--kind", "suspension", "--code", "accuracy_contested")

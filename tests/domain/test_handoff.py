@@ -41,11 +41,12 @@ HELD = (
     "withdrawn",
     "reissued",
 )
-OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction")
+OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction", "onward_by_law")
 
 # Written out from contracts.md 5, not taken from the table under test.
 ALLOWED = {
     "offered": {
+        "go_ahead": "offered",
         "delay": "offered",
         "accept": "accepted",
         "accept_partly": "partially_accepted",
@@ -56,6 +57,7 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
     "accepted": {
+        "go_ahead": "accepted",
         "outcome": "accepted",
         "decline": "declined",
         "redirect": "redirected",
@@ -65,6 +67,7 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
     "partially_accepted": {
+        "go_ahead": "partially_accepted",
         "outcome": "partially_accepted",
         "decline": "declined",
         "redirect": "redirected",

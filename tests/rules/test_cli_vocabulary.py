@@ -45,7 +45,11 @@ MORE = {
 OTHER_VERBS = {
     "report-outcome": "report_outcome",
     "end-measure": "end_measure",
+    "contest-embargo": "contest_embargo",
+    "confirm-embargo": "confirm_embargo",
     "propose-correction": "propose_correction",
+    "pass-on-by-law": "pass_on_by_law",
+    "give-go-ahead": "give_go_ahead",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
@@ -60,6 +64,7 @@ def verbs(noun: str) -> set[str]:
 
 NOT_ASKED = {
     "case.erase",
+    "case.lift_embargo",
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",

@@ -39,6 +39,19 @@ API = {
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
     ("POST", "/cases/{case}/measures/{measure}/end"): ("case.end_measure", "cases.write"),
+    ("POST", "/cases/{case}/measures/{measure}/contest"): ("case.contest_embargo", "cases.write"),
+    ("POST", "/cases/{case}/measures/{measure}/confirmation"): (
+        "case.confirm_embargo",
+        "cases.write",
+    ),
+    ("POST", "/handoffs/{handoff}/measures/{measure}/contest"): (
+        "case.contest_embargo",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/measures/{measure}/confirmation"): (
+        "case.confirm_embargo",
+        "handoffs.answer",
+    ),
     ("POST", "/handoffs/{handoff}/measures/{measure}/end"): (
         "case.end_measure",
         "handoffs.answer",
@@ -60,6 +73,8 @@ API = {
         "handoff.propose_correction",
         "handoffs.answer",
     ),
+    ("POST", "/handoffs/{handoff}/onward-by-law"): ("handoff.pass_on_by_law", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/go-ahead"): ("handoff.give_go_ahead", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),
@@ -230,7 +245,7 @@ def test_every_action_is_one_of_policy_and_of_the_log():
 def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
-    by_others = {"case.disclose", "handoff.break_glass", "case.erase"}
+    by_others = {"case.disclose", "handoff.break_glass", "case.erase", "case.lift_embargo"}
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 
 

@@ -82,11 +82,12 @@ ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.plan",
     "succession.cancel",
     "case.erase",
+    "case.lift_embargo",
     "notification.set_push",
     "notification.end_push",
 }
-"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
-which address notifications go."""
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, lift
+embargoes, and say to which address notifications go."""
 
 READS = {
     "case.read": "look_up",
@@ -102,6 +103,8 @@ READS = {
     "case.embargo": "on_case",
     "case.restrict": "on_case",
     "case.end_measure": "on_case",
+    "case.contest_embargo": "on_case",
+    "case.confirm_embargo": "on_case",
 }
 
 

@@ -28,6 +28,8 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    offered,
+    submitted,
 )
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -157,6 +159,7 @@ def tell_of_updates(story: Story, case: str, handoff: str) -> None:
         ("acknowledgement", {}),
         ("application", {"done": "rectified"}),
         ("dispute", {"ground": "other", "reason": "seen by ourselves"}),
+        ("onward-by-law", {"article": "CPP 40", "recipient_kind": "prosecutor"}),
         (
             "correction-proposals",
             {"proposal": "other", "reason": "see there", "elements": [element_id("url")]},
@@ -191,6 +194,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
     answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
+    answer(OFMIN, "go-ahead", refused)
     answer(OFMIN, "decline", refused, reason="not ours")
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
@@ -205,11 +209,17 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
 
 
 def tell_of_measures(story: Story, case: str, handoff: str) -> None:
-    until = story.line.gateway.ports.now() + timedelta(hours=2)
+    until = story.line.gateway.ports.now() + timedelta(hours=30)
     body = {**BY, "code": "operation", "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     path = "/handoffs/{handoff}/embargo"
     set_ = story.post(OFMIN, path, body, handoff=handoff)["result"]["measure"]
     story.get(HOTLINE, "/handoffs/{handoff}", handoff=handoff)
+    held = story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)["case"]
+    path = "/cases/{case}/measures/{measure}/contest"
+    contest = {**BY, "ground": "too_long"}
+    story.post(HOTLINE, path, contest, case=held, measure=set_)
+    path = "/handoffs/{handoff}/measures/{measure}/confirmation"
+    story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     path = "/handoffs/{handoff}/measures/{measure}/end"
     story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     suspension = {**body, "kind": "suspension", "code": "legal_claim"}
@@ -250,6 +260,24 @@ def tell_of_successions(story: Story) -> None:
     story.get(OCRVP, "/successions/{succession}", succession=succession)
     seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
     story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
+
+
+def tell_of_an_own_embargo(story: Story) -> None:
+    """One that its originator set, contested by another authority of the same mandate."""
+    gateway = story.line.gateway
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "decree"}
+    gateway.administer("mandate.grant", OFMIN, **mandate, start=DAY.isoformat())
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    made = submitted(gateway, originator=OCRVP, **danger)
+    offer = offered(gateway, made, originator=OCRVP, organisation=OFMIN)
+    handoff = accepted(gateway, offer, recipient=OFMIN)
+    case, body = made.result["case"], {**BY, "code": "operation"}
+    set_ = story.post(OCRVP, "/cases/{case}/embargo", body, case=case)["result"]["measure"]
+    path = "/handoffs/{handoff}/measures/{measure}/contest"
+    contest = {**BY, "ground": "imminent_danger"}
+    story.post(OFMIN, path, contest, handoff=str(handoff), measure=set_)
+    path = "/cases/{case}/measures/{measure}/confirmation"
+    story.post(OCRVP, path, BY, case=case, measure=set_)
 
 
 def tell_of_the_rest(story: Story, case: str) -> None:
@@ -365,6 +393,7 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
+    tell_of_an_own_embargo(story)
     tell_of_staff(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS

@@ -90,7 +90,7 @@ GROUPS = {
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "staff": "Enter the first persons of a member's staff register.",
-    "case": "Erase cases before their day.",
+    "case": "Erase cases early, lift embargoes.",
 }
 """Nouns whose commands are all made from the table of changes."""
 
