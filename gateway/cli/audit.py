@@ -485,7 +485,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
-_TOLD = ("by", "rules", "reason", "purpose", "groups", "sequence")
+_TOLD = ("by", "rules", "reason_code", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:

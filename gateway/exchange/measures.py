@@ -178,8 +178,9 @@ def _set(
             context.work.cases.end_measure(one.id, now)
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
-    grounds = (wanted.code, wanted.authority, wanted.reference, wanted.approved_by)
-    _record(context, case, measure, ", ".join(filter(None, grounds)))
+    grounds = ", ".join(filter(None, (wanted.authority, wanted.reference)))
+    said = {"reason_code": wanted.code, "reason": grounds, "approved_by": wanted.approved_by}
+    _record(context, case, measure, said)
     return view_on_measure(context.organisation, measure)
 
 
@@ -210,11 +211,13 @@ def _end(
     context.work.cases.end_measure(found.id, context.now)
     context.work.cases.save(replace(case, revision=case.revision + 1))
     ended = replace(found, ended_at=context.now)
-    _record(context, case, ended, wanted.approved_by or "")
+    _record(context, case, ended, {"approved_by": wanted.approved_by})
     return view_on_measure(context.organisation, ended)
 
 
-def _record(context: RequestContext, case: Case, measure: Measure, reason: str) -> None:
+def _record(
+    context: RequestContext, case: Case, measure: Measure, said: Mapping[str, str | None]
+) -> None:
     setter = measure.setter
     parties = [Party(case.originator, "originator")]
     if setter != case.originator:
@@ -225,7 +228,7 @@ def _record(context: RequestContext, case: Case, measure: Measure, reason: str) 
         "until": measure.until and measure.until.isoformat(),
     }
     subject = canonical.encode({**known, "elements": list(measure.elements)}).decode()
-    own = (EventDetail("reason", reason, frozenset({setter})),) if reason else ()
+    own = [EventDetail(kind, text, frozenset({setter})) for kind, text in said.items() if text]
     context.record(tuple(parties), *own, events.shared("subject", subject, parties))
     told = {case.originator, setter}
     for one in context.work.handoffs.sent_of(case.originator, case.id):
