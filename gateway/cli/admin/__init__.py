@@ -15,6 +15,7 @@ from gateway.cli.admin import (
     administrators,
     certificate,
     gateway_keys,
+    log_hold,
     notification,
     organisation,
 )
@@ -101,6 +102,7 @@ for _made in (
     administrators.proposal,
     organisation.succession,
     gateway_keys.own_keys,
+    log_hold.log_hold,
     notification.notification,
     certificate.certificate,
     certificate.invitation,
