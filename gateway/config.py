@@ -275,7 +275,7 @@ class Config:
     log_years_gdpr: int = _setting(
         "retention.log_years_gdpr",
         setting_validators.integer(1, LONGEST_GDPR_YEARS),
-        "Likewise of who acts under the GDPR alone, and of the operator's own people.",
+        "Likewise of who acts under the GDPR only, and of the operator's own people.",
         GDPR_YEARS,
     )
     log_years_reason: str | None = _setting(

@@ -383,6 +383,12 @@ def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport()
 
 
+def prune_proposals(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Forget changes that nobody approved: their values can be personal."""
+    changes.prune_proposals(upkeep.gateway.ports)
+    return DutyReport()
+
+
 def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Move the handoffs of mandates that moved, a batch each time, until all are moved.
 
@@ -549,6 +555,7 @@ DUTIES: tuple[Duty, ...] = (
         after_start=timedelta(hours=1),
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
+    Duty("proposals", timedelta(days=1), prune_proposals, "ended proposals stay", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),

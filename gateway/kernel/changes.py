@@ -356,6 +356,13 @@ def described(change: Change) -> str:
     return canonical.encode({"organisation": change.organisation, **values}).decode()
 
 
+def prune_proposals(ports: Ports) -> None:
+    """Forget the proposals that ended `STORED` ago: their values can be personal."""
+    with ports.begin(TransactionMode.REGISTRY) as work:
+        work.proposals.prune(ports.now() - STORED)
+        work.commit()
+
+
 # --- Reading proposals ---------------------------------------------------------------------------
 
 
@@ -437,7 +444,6 @@ def _propose(
         approval=signed,
         expires_at=approvals.expires_at(counted),
     )
-    context.work.proposals.prune(context.now - STORED)
     context.work.proposals.add(stored)
     subject = _subject(change, frozenset({GATEWAY}))
     context.record(events.gateway_and(), subject, action="proposal.create")
