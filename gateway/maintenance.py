@@ -439,8 +439,8 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> DutyReport:
 def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
     """Log holds whose day of review has passed, in sentences for the operator."""
     return tuple(
-        f"the log hold {one.id} was to be reviewed by {one.review_on}: end it, or set it anew and "
-        "end this one (docs/administrators.md)"
+        f"the log hold {one.id} was to be reviewed by {one.review_on}: set a new one if it is "
+        "still needed, and end this one (docs/administrators.md)"
         for one in holds
         if one.is_review_missed(today)
     )

@@ -411,12 +411,14 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             free_text("reference", "Of the proceedings or the inquiry, as a file number.", 200),
             date("review_on", "Day by which it is looked at again, within a year."),
-            optional(organisation_id("member", "Whose acts alone; for a case, its originator.")),
-            optional(identifier("case", "What anybody did with this case alone.")),
+            optional(
+                organisation_id("member", "Only what this member did; for a case, its originator.")
+            ),
+            optional(identifier("case", "Only what anybody did with this case.")),
         ),
         log_holds.set_hold,
-        about="Without a member it holds for all. It ends by log-hold end alone: a review that was "
-        "missed is told by casegate doctor.",
+        about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns of a "
+        "review that was missed.",
         at_gateway=True,
     ),
     "log_hold.end": ChangeType(
