@@ -51,9 +51,10 @@ class Party:
 class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
-    ``kind`` is one of ``by``, ``roles``, ``assessors``, ``cleared_by``, ``approved_by``,
-    ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``, ``subject``,
-    ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``; each occurs once in an event.
+    ``kind`` is one of ``by``, ``roles``, ``approvals``, ``assessors``, ``cleared_by``,
+    ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
+    ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``; each occurs once in
+    an event.
     ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
     which it ends.
     """

@@ -23,10 +23,22 @@ LOG_HOLD = "log hold"
 """What an entry of the registry is called that is a log hold."""
 
 _PERSONAL = frozenset(
-    {"by", "roles", "assessors", "cleared_by", "approved_by", "reason_code", "reason"}
+    {
+        "by",
+        "roles",
+        "approvals",
+        "assessors",
+        "cleared_by",
+        "approved_by",
+        "reason_code",
+        "reason",
+    }
 )
-_NAMING = frozenset({"staff.added", "staff.ended", "audit.search"})
-"""Events whose subject names persons: entries of a register, whom an auditor searched for."""
+_NAMING = frozenset(
+    {"staff.added", "staff.ended", "audit.search", "proposal.created", "proposal.withdrawn"}
+)
+"""Events whose subject can name persons: entries of a register, whom an auditor searched for, what
+a change would have said."""
 
 _MADE_AGAIN = frozenset({str(Operation.REGISTRY_CHANGE), str(Operation.KEY_EVENT)})
 
@@ -39,11 +51,11 @@ def personal_kinds(
     Of what administrators changed in the registry none: the registry is what those events say, and
     who approved each, as long as there is a gateway. What was refused may repeat anything.
     """
-    if result != EventResult.ALLOWED:
+    if result != EventResult.ALLOWED or event_type in _NAMING:
         return _PERSONAL | {"subject"}
     if by_gateway and operation in _MADE_AGAIN:
         return frozenset()
-    return _PERSONAL | {"subject"} if event_type in _NAMING else _PERSONAL
+    return _PERSONAL
 
 
 @dataclass(frozen=True)

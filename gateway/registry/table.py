@@ -417,8 +417,8 @@ CHANGES: Mapping[str, ChangeType] = {
             optional(identifier("case", "Only what anybody did with this case.")),
         ),
         log_holds.set_hold,
-        about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns of a "
-        "review that was missed.",
+        about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns "
+        "of a review that was missed.",
         at_gateway=True,
     ),
     "log_hold.end": ChangeType(

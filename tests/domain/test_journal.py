@@ -30,6 +30,8 @@ def test_what_makes_the_registry_is_kept_and_what_was_refused_is_not():
     changed = ("mandate.granted", "registry_change")
     assert not personal_kinds(*changed, "allowed", by_gateway=True)
     assert {"by", "subject"} <= personal_kinds(*changed, "denied", by_gateway=True)
+    proposed = ("proposal.created", "registry_change", "allowed")
+    assert {"by", "approvals", "subject"} <= personal_kinds(*proposed, by_gateway=True)
 
 
 def test_of_a_register_the_subject_ends_too_and_of_an_embargo_it_stays():
