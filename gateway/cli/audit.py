@@ -495,7 +495,7 @@ def _print_event(cells: Mapping[str, str]) -> None:
     click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
     for name, cell in told.items():
-        print_wrapped(f"{name} {cell}", " " * 9, 11)
+        print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
