@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DUE, FOLLOW_UP
+from gateway.domain.journal import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, JournalTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.vocabulary import Urgency
 
@@ -271,6 +272,26 @@ class Config:
         "Hours in which a second person follows, where one person acted in imminent danger.",
         FOLLOW_UP // _HOUR,
     )
+    log_years_led: int = _setting(
+        "retention.log_years_led",
+        setting_validators.integer(1, 10),
+        "Years for which the log names persons and reasons of who acts under the Directive\n"
+        "(EU) 2016/680 (regime led); then these details are erased, and the log verifies on.",
+        LED_YEARS,
+    )
+    log_years_gdpr: int = _setting(
+        "retention.log_years_gdpr",
+        setting_validators.integer(1, LONGEST_GDPR_YEARS),
+        "Likewise of who acts under the GDPR only, and of the operator's own people.",
+        GDPR_YEARS,
+    )
+    log_years_reason: str | None = _setting(
+        "retention.log_years_reason",
+        setting_validators.text,
+        "Why one of these terms is longer than its default: without a reason none may be. It\n"
+        "stands in each event that erases such details.",
+        None,
+    )
     require_signed: bool = _setting(
         "policy.require_signed",
         setting_validators.boolean,
@@ -297,6 +318,11 @@ class Config:
     def due(self) -> Mapping[Urgency, timedelta]:
         """The time to answer an offer, by urgency."""
         return {one: timedelta(hours=getattr(self, f"due_{one}")) for one in Urgency}
+
+    @property
+    def journal_terms(self) -> JournalTerms:
+        """How long the log names persons. ValueError for a longer term without a reason."""
+        return JournalTerms(self.log_years_led, self.log_years_gdpr, self.log_years_reason)
 
     @property
     def offline(self) -> Path:
@@ -421,7 +447,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         raise ConfigError("[high_water_mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
         raise ConfigError("[case_keys] url must name a database of its own")
-    return Config(folder=folder, **values)
+    config = Config(folder=folder, **values)
+    try:
+        _ = config.journal_terms
+    except ValueError as error:
+        raise ConfigError(f"[retention] log_years_reason is missing: {error}") from None
+    return config
 
 
 def _parse(path: Path) -> dict[str, Any]:

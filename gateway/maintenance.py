@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -24,10 +24,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
+from gateway.domain.journal import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import duties, erasure, succession_execution
+from gateway.exchange import duties, erasure, log_terms, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -382,6 +383,12 @@ def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport()
 
 
+def prune_proposals(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Forget changes that nobody approved: their values can be personal."""
+    changes.prune_proposals(upkeep.gateway.ports)
+    return DutyReport()
+
+
 def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
     """Move the handoffs of mandates that moved, a batch each time, until all are moved.
 
@@ -419,6 +426,24 @@ def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
         if not erasure.erase_due(ports):
             return DutyReport()
     return DutyReport(more=True)
+
+
+def end_log_terms(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Erase what the log says of persons after its term, and tell of reviews that were missed."""
+    ports = upkeep.gateway.ports
+    with ports.begin(TransactionMode.READ) as work:
+        missed = missed_reviews(work.journal.holds(), erasure.civil_day(ports, now))
+    return DutyReport(missed, more=log_terms.erase_details(ports))
+
+
+def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
+    """Log holds whose day of review has passed, in sentences for the operator."""
+    return tuple(
+        f"the log hold {one.id} was to be reviewed by {one.review_on}: set a new one if it is "
+        "still needed, and end this one (docs/administrators.md)"
+        for one in holds
+        if one.is_review_missed(today)
+    )
 
 
 def compare_keys(upkeep: Maintenance, now: datetime) -> DutyReport:
@@ -530,9 +555,18 @@ DUTIES: tuple[Duty, ...] = (
         after_start=timedelta(hours=1),
     ),
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
+    Duty("proposals", timedelta(days=1), prune_proposals, "ended proposals stay", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
+    Duty(
+        "log terms",
+        timedelta(days=1),
+        end_log_terms,
+        "details are not erased from the log after their term",
+        records=True,
+        after_start=_MINUTE,
+    ),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
     Duty(
         "requests",

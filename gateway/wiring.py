@@ -198,6 +198,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         due=config.due,
         follow_up=timedelta(hours=config.due_second_person),
         consultations=config.consultations,
+        journal_terms=config.journal_terms,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

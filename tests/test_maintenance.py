@@ -19,13 +19,18 @@ from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import files, maintenance, wiring
+from gateway.changes import CHANGES
+from gateway.domain.audit import Coverage
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
 from gateway.exchange import erasure, succession_execution, successions
 from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.values import Caller, CertificateOrder, TreeHead
+from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import Caller, CertificateOrder, LogQuery, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (
@@ -399,6 +404,28 @@ def state_of(ports: Ports, case: UUID) -> CaseState:
         found = work.cases.get("hotline", case)
     assert found is not None
     return found.state
+
+
+def test_details_of_persons_end_with_their_term_within_a_day(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        change = Change("organisation.suspend", "nobody", {"reason": "for the test"})
+        with pytest.raises(RecordedRefusal):
+            changes.make(upkeep.gateway.ports, CHANGES, change, [])
+        before = erased(upkeep.gateway)
+        clock.at += 366 * DAY
+        upkeep.step()
+        assert (before, erased(upkeep.gateway)) == (0, 1)
+        clock.at += DAY
+        upkeep.step()
+        assert erased(upkeep.gateway) == 1
+
+
+def erased(gateway: wiring.GatewayRuntime) -> int:
+    """How many events of erased details the gateway has."""
+    query = LogQuery(Coverage(whole=True), 100, 10**6, typ="log.details_erased")
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return len(work.log.search(query))
 
 
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:

@@ -526,7 +526,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
-_TOLD = ("by", "rules", "reason", "purpose", "groups", "sequence")
+_TOLD = ("by", "rules", "reason_code", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:
@@ -538,7 +538,7 @@ def _print_event(cells: Mapping[str, str]) -> None:
     if "subject" in told:
         told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
-        print_wrapped(f"{name} {cell}", " " * 9, 11)
+        print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
 
 
 def _in_words(text: str) -> str:

@@ -51,10 +51,12 @@ class Party:
 class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
-    ``kind`` is one of ``by``, ``roles``, ``assessors``, ``cleared_by``, ``reason``, ``purpose``,
-    ``basis``, ``groups``, ``rules``, ``subject``, ``key``, ``contacts``, ``sequence``, ``change``,
-    ``pointers``; each occurs once in an event. ``value`` is text or a list of texts.
-    ``content_key`` is the key by which it is stored, and with which it ends.
+    ``kind`` is one of ``by``, ``roles``, ``approvals``, ``assessors``, ``cleared_by``,
+    ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
+    ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``; each occurs once in
+    an event.
+    ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
+    which it ends.
     """
 
     kind: str
@@ -194,10 +196,13 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
     "audit.inform": ("audit.informed", Operation.LOG_ACCESS),
+    "log_hold.set": ("log_hold.set", Operation.REGISTRY_CHANGE),
+    "log_hold.end": ("log_hold.ended", Operation.REGISTRY_CHANGE),
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
+    "log.erase_details": ("log.details_erased", Operation.ERASURE),
     "log.adopt_mark": ("log.mark_adopted", Operation.KEY_EVENT),
     "certificate.issue": ("certificate.issued", Operation.KEY_EVENT),
     "certificate.warn": ("certificate.expiring", Operation.KEY_EVENT),
@@ -208,8 +213,9 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
 """Each action and the event that it becomes, whatever its result; read actions become one only when
 they are refused (a read that is allowed opens no content), and so does a preview; except
 ``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
-ten are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
-its issuing authority, a database that two administrators vouch for, the certificate that the holder
+eleven are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
+its issuing authority, details that ended with their term, a database that two administrators vouch
+for, the certificate that the holder
 of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
 its last step, the status that goes with a first certificate, and a succession that was approved; so
 are the answers that the gateway makes."""

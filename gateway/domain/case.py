@@ -225,10 +225,12 @@ def close(case: Case) -> Case:
 
 def erase(case: Case, day: date, *, lost: bool = False) -> Case:
     """The case without its content. From its day on a case is erased wherever it stands, and so is
-    one whose content is ``lost`` anyway; else only one that its originator has closed."""
+    one whose content is ``lost`` anyway; else only one that its originator has closed. Who assessed
+    and cleared it is in the log alone from then on, for its term."""
+    persons: dict[str, Any] = {"assessed_by": None, "second_assessor": None, "cleared_by": None}
     if case.state is not CaseState.ERASED and (lost or erasure_is_due(case, day)):
-        return replace(case, state=CaseState.ERASED)
-    return replace(case, state=_moved(case, CaseAction.ERASE))
+        return replace(case, state=CaseState.ERASED, **persons)
+    return replace(case, state=_moved(case, CaseAction.ERASE), **persons)
 
 
 def erasure_is_due(case: Case, day: date) -> bool:

@@ -153,7 +153,7 @@ class HandoffDuty:
 
     def close(self, now: datetime) -> "HandoffDuty":
         """The duty once it is fulfilled, or owed no more."""
-        return replace(self, closed_at=now, next_at=None)
+        return replace(self, closed_at=now, next_at=None, person=None)
 
     def delay(self, until: datetime, now: datetime) -> "HandoffDuty":
         """The duty with a later time. Raises WrongState for one that is not later, or too far."""

@@ -909,7 +909,9 @@ class BundleVerification:
         return list(told.values())
 
 
-_TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups", "change"})
+_TOLD = frozenset(
+    {"by", "approved_by", "reason_code", "reason", "purpose", "rules", "basis", "groups", "change"}
+)
 """The details of an event that a conclusion repeats."""
 
 

@@ -512,6 +512,12 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "elles sont postérieures à tout ce qui est présenté. Copiez d’abord le journal, puis "
         "cherchez.",
     ),
+    "account.details_erased": (
+        "{organisation}: {details} details of {entries} entries ended with the term of the log, "
+        "the gateway's events say.",
+        "{organisation} : {details} détails de {entries} entrées ont été effacés au terme de leur "
+        "conservation, selon les événements de la passerelle.",
+    ),
     "account.withheld": (
         "The first entry without a receipt is {entry}: it lies outside the search or the audit "
         "access, or was withheld. No event is ever erased.",

@@ -462,7 +462,8 @@ def _submit(
 def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
     if change is not None:
         yield EventDetail("change", str(change.kind), readers)
-        yield EventDetail("reason", f"{change.reason_code}: {change.reason}", readers)
+        yield EventDetail("reason_code", change.reason_code, readers)
+        yield EventDetail("reason", change.reason, readers)
         if change.pointers:
             yield EventDetail("pointers", change.pointers, readers)
 

@@ -79,7 +79,8 @@ def record_consultation(
     )
     context.record(
         parties,
-        EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
+        EventDetail("reason_code", opening.reason_code, frozenset({reader})),
+        EventDetail("reason", opening.reason, frozenset({reader})),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )

@@ -256,8 +256,13 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
     preservation = wanted.preservation_reference and f"preservation {wanted.preservation_reference}"
-    grounds = (wanted.code, wanted.authority, wanted.reference, preservation, wanted.approved_by)
-    _record(context, case, measure, ", ".join(filter(None, grounds)))
+    grounds = (wanted.authority, wanted.reference, preservation)
+    said = {
+        "reason_code": wanted.code,
+        "reason": ", ".join(filter(None, grounds)),
+        "approved_by": wanted.approved_by,
+    }
+    _record(context, case, measure, said)
     return view_on_measure(context.organisation, measure)
 
 
@@ -328,7 +333,7 @@ def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place
     _require_embargo(context, found)
     if not _settle(context, found):
         raise WrongState("nobody waits for an answer about this embargo")
-    _record(context, place.case, found, wanted.reason or "")
+    _record(context, place.case, found, {"reason": wanted.reason})
     return view_on_measure(context.organisation, found)
 
 
@@ -362,7 +367,7 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     _close(context, found)
     context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
-    said = ", ".join(filter(None, (wanted.reason, wanted.approved_by)))
+    said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
     _record(context, place.case, ended, said, to_setter={"reason": wanted.reason})
     return view_on_measure(context.organisation, ended)
 
@@ -462,7 +467,7 @@ def _record(
     context: RequestContext,
     case: Case,
     measure: Measure,
-    reason: str,
+    said: Mapping[str, str | None],
     to_setter: Mapping[str, Any] | None = None,
 ) -> None:
     """Record for who asked and the originator, then for the setter, where that is another, and for
@@ -472,13 +477,13 @@ def _record(
     if own != case.originator:
         parties.append(Party(own, "recipient"))
     known = {**_known(measure), "elements": list(measure.elements)}
-    asked = _reason(reason, *(one for one in parties if one.organisation == own))
+    asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
     context.record(tuple(parties), *asked, _subject(known, *parties))
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
-        said = {**known, "by": own, **(to_setter or {})}
-        _tell(context, measure, measure.setter, said, EventSubject(measure.handoff, case.digest))
+        about = {**known, "by": own, **(to_setter or {})}
+        _tell(context, measure, measure.setter, about, EventSubject(measure.handoff, case.digest))
     _tell_holders(context, measure, told)
 
 

@@ -602,13 +602,14 @@ def record_offer(
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
-    broken = "break_glass" if handoff.break_glass and handoff.package == 1 else None
-    reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
+    broken = handoff.break_glass and handoff.package == 1
+    reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
     parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
         parties,
         EventDetail("purpose", handoff.purpose, both),
+        *((EventDetail("reason_code", "break_glass", both),) if broken else ()),
         *((EventDetail("reason", reasons, both),) if reasons else ()),
         *((number,) if handoff.sequence > 1 else ()),
         package_digest=handoff.package_digest,

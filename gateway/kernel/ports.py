@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol, Self
 from uuid import UUID
 
+from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
@@ -20,6 +21,7 @@ from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
+from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
@@ -405,6 +407,34 @@ class LogStore(Protocol):
         """The entries of indexes ``start <= i < end`` that exist."""
 
 
+class JournalStore(Protocol):
+    """How long the log names persons, and what suspends that."""
+
+    def holds(self) -> Sequence[LogHold]:
+        """The log holds that were not ended, the oldest first."""
+
+    def hold(self, hold: UUID) -> LogHold | None:
+        """One log hold, ended or not."""
+
+    def add_hold(self, hold: LogHold) -> None:
+        """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
+
+    def end_hold(self, hold: UUID, at: datetime) -> None:
+        """End a log hold, in a REGISTRY transaction: all streams are gone through anew.
+
+        EditConflict when it is not there, or ended before.
+        """
+
+    def erase_details(
+        self, organisation: str, until: datetime, held: Collection[CaseId]
+    ) -> ErasedDetails:
+        """Erase what some of the next events say of persons, where the organisation acted.
+
+        Events of its stream before ``until`` are gone through, a bounded number in their order;
+        those about the cases ``held`` are passed over.
+        """
+
+
 class IdempotencyStore(Protocol):
     """Idempotency keys, scoped to an organisation."""
 
@@ -604,6 +634,7 @@ class UnitOfWork(Protocol):
     handoffs: HandoffStore
     duties: DutyStore
     log: LogStore
+    journal: JournalStore
     retries: IdempotencyStore
     budgets: RateLimits
     revoked_tokens: RevokedTokenStore
@@ -742,7 +773,8 @@ class Ports:
     for the police; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
     urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
-    of which ones by the police a private originator learns.
+    of which ones by the police a private originator learns; ``journal_terms`` how long the log
+    names persons.
     """
 
     issuer: str
@@ -765,3 +797,4 @@ class Ports:
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
     follow_up: timedelta = FOLLOW_UP
     consultations: ConsultationNotice = ConsultationNotice.FIRST
+    journal_terms: JournalTerms = field(default_factory=JournalTerms)

@@ -44,7 +44,7 @@ from gateway.kernel.fields import (
     signed_document,
     subset_of,
 )
-from gateway.registry import keys, mandates, members, staff, systems
+from gateway.registry import keys, log_holds, mandates, members, staff, systems
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
@@ -404,6 +404,30 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
+    ),
+    "log_hold.set": ChangeType(
+        "Keep details of persons in the log beyond their term.",
+        2,
+        (
+            free_text("reference", "Of the proceedings or the inquiry, as a file number.", 200),
+            date("review_on", "Day by which it is looked at again, within a year."),
+            optional(
+                organisation_id("member", "Only what this member did; for a case, its originator.")
+            ),
+            optional(identifier("case", "Only what anybody did with this case.")),
+        ),
+        log_holds.set_hold,
+        about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns "
+        "of a review that was missed.",
+        at_gateway=True,
+    ),
+    "log_hold.end": ChangeType(
+        "End a log hold.",
+        2,
+        (identifier("log_hold", "The event that set it.", option="EVENT"), _REASON),
+        log_holds.end_hold,
+        about="What it kept beyond its term is erased within a day.",
+        at_gateway=True,
     ),
     "notification.set_push": ChangeType(
         "Send a member's notifications to an address of its own.",

@@ -83,6 +83,7 @@ class SqlDuties:
             "reminded_at": duty.reminded_at,
             "overdue_at": duty.overdue_at,
             "closed_at": duty.closed_at,
+            "person": duty.person,
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the duty has changed: read it again")

@@ -3,7 +3,7 @@
 Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
 a case or a handoff is replaced only by comparing its counter; log tables are only added to,
 except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL):
-the entries that commit to them stay.
+the entries that commit to them stay. Disclosures of persons end so with the term of the log.
 
 What cases, answers and reasons say is encrypted by the key of their case
 (`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
@@ -263,6 +263,19 @@ succession = Table(
     Column("predecessor_signed", TEXT),
     Column("successor_signed", TEXT),
     Index("succession_from", "predecessor", "competence"),
+)
+
+# Proceedings or inquiries that suspend the terms of the log; rows stay.
+log_hold = Table(
+    "log_hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("organisation", TEXT),  # of all, if NULL; a case's originator
+    Column("case", Uuid),
+    Column("reference", TEXT, nullable=False),
+    Column("review_on", Day, nullable=False),
+    Column("ended_at", Instant),
+    sqlite_with_rowid=False,
 )
 
 # Who acts for an organisation, owned by it: changed in WRITE Works, so that a rota waits for no
@@ -672,5 +685,15 @@ stream = Table(
     metadata,
     Column("organisation", TEXT, primary_key=True),
     Column("last", NUMBER, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How far details of persons were erased from each stream after their term
+# (gateway/store/journal.py): the last number that was looked at.
+detail_erasure = Table(
+    "detail_erasure",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("reached", NUMBER, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -19,6 +19,7 @@ from gateway.kernel.ports import (
     HandoffStore,
     IdempotencyStore,
     InvitationStore,
+    JournalStore,
     LogStore,
     NotificationStore,
     OrganisationStore,
@@ -38,6 +39,7 @@ from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+from gateway.store.journal import SqlJournal
 from gateway.store.log import EventHeader, SqlLog
 from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
@@ -58,6 +60,7 @@ class SqlUnitOfWork:
 
     organisations: OrganisationStore
     log: LogStore
+    journal: JournalStore
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
@@ -173,6 +176,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "replay": SqlReplay,
     "signing": SqlSigning,
     "invitations": SqlInvitations,
+    "journal": SqlJournal,
     "conformance": SqlConformance,
     "duties": SqlDuties,
     "successions": SqlSuccessions,

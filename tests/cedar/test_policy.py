@@ -137,6 +137,8 @@ ON_GATEWAY = (
     "gateway_key.rotate",
     "ca.rotate",
     "log.adopt_mark",
+    "log_hold.set",
+    "log_hold.end",
 )
 BY_ENTRUSTED = ("registry.read", "registry.consult")
 ON_ITSELF = (

@@ -50,7 +50,7 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     handoff = gateway.handoff(UUID(written.result["handoff"]))
     assert handoff.break_glass
     assert written.result["break_glass"] is True
-    assert shown(written.receipt)["reason"] == "break_glass"
+    assert shown(written.receipt)["reason_code"] == "break_glass"
     assert "R16.break_glass" in shown(written.receipt)["rules"]
     assert open_kinds(gateway, handoff.id) == [DutyKind.ANSWER, DutyKind.CLEARANCE]
 

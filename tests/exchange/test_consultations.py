@@ -348,7 +348,8 @@ def test_a_consultation_is_logged_with_person_reason_and_groups_for_its_reader(g
         digests(read(gateway, written))
     )
     assert told["by"] == "officer-7"
-    assert told["reason"] == "protection: a child may be in danger"
+    assert told["reason_code"] == "protection"
+    assert told["reason"] == "a child may be in danger"
     assert told["groups"] == ["items", "routing"]
 
 

@@ -123,6 +123,13 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
     ("notification.set_push", HOTLINE, {"address": "https://receiver.example/events"}),
     ("notification.end_push", HOTLINE, REASON),
+    ("log_hold.set", GATEWAY, {"reference": "12/345", "review_on": "2026-04-01"}),
+    (
+        "log_hold.set",
+        GATEWAY,
+        {"reference": "12/345", "review_on": "2026-04-01", "member": HOTLINE, "case": UNKNOWN},
+    ),
+    ("log_hold.end", GATEWAY, {"log_hold": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),

@@ -28,6 +28,7 @@ from tests.founding import policy
 GATEWAYS_OWN = {
     "gateway.create",
     "log.continue",
+    "log.erase_details",
     "certificate.issue",
     "certificate.warn",
     "organisation.enrol",
@@ -40,10 +41,10 @@ GATEWAYS_OWN = {
     "succession.apply",
     "audit.inform",
 }
-"""Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
-when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, what holders hear of a version that is cleared, what a succession does that was
-planned and approved, what members learn of audits."""
+"""Nobody asks for them: the founding, the log that it continues, details that ended with a term,
+a certificate once it is made and when its end comes near, the status that goes with the first one,
+the run that is passed with its last step, what holders hear of a version that is cleared, what a
+succession does that was planned and approved, what members learn of audits."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,

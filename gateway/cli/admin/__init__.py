@@ -14,6 +14,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin import (
     administrators,
     certificate,
+    log_hold,
     notification,
     organisation,
 )
@@ -107,6 +108,7 @@ for _made in (
     administrators.proposal,
     administrators.waiting,
     organisation.succession,
+    log_hold.log_hold,
     notification.notification,
     certificate.certificate,
     certificate.invitation,
