@@ -55,6 +55,7 @@ LARGEST_ANSWER = 16 * 1024
 """Bytes of a receiver's answer that are read."""
 
 MAIL_SECONDS = 20.0
+"""Of one run of the operator's mail command."""
 
 _GLOBAL = ipaddress.ip_network("2000::/3")
 
@@ -141,7 +142,7 @@ class Deliverer:
     def _send(self, organisation: str, delivery: Delivery, report: DeliveryReport) -> None:
         if delivery.cursor.way is DeliveryWay.MAIL:
             for one in delivery.pending:
-                if self.stopping.is_set():
+                if self.stopping.is_set() or not self._may_mail(delivery):
                     return
                 if one.event in delivery.for_mail:
                     mail(self.gateway.config.mail_command or (), organisation, one)
@@ -157,6 +158,12 @@ class Deliverer:
                     report.taken.append(one)
                 else:
                     report.refused[one] = refused
+
+    def _may_mail(self, delivery: Delivery) -> bool:
+        """Whether a mail that begins now ends before another process may have the turn."""
+        until = delivery.cursor.leased_until
+        longest = timedelta(seconds=MAIL_SECONDS)
+        return until is not None and self.gateway.ports.now() + longest < until
 
     def _count(self, report: DeliveryReport) -> None:
         if self.gateway.counts is not None:

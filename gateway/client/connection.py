@@ -48,6 +48,7 @@ _OPTIONAL: Mapping[str, str] = {
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
     "checkpoint_file": "the file that remembers the newest checkpoint of the log",
+    "notifications_file": "the file that remembers the newest notifications that were worked on",
     "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
 _PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
@@ -58,8 +59,9 @@ class PartnerConnection:
     """One system's connection to its gateway, made by `read`; `tls` opens certificate and key.
 
     ``trust`` holds the pinned keys; ``seal_to`` those to which is sealed, by organisation and key
-    id. ``checkpoint_file``, ``outbox``, ``document_key``, ``encryption_keys`` and ``assertion_key``
-    (files and folders, opened by whoever makes the client) are None where not wanted.
+    id. ``checkpoint_file``, ``notifications_file``, ``outbox``, ``document_key``,
+    ``encryption_keys`` and ``assertion_key`` (files and folders, opened by whoever makes the
+    client) are None where not wanted.
     """
 
     api_url: str
@@ -75,6 +77,7 @@ class PartnerConnection:
     encryption_keys: Path | None = None
     seal_to: Mapping[str, Mapping[str, EllipticCurvePublicKey]] = field(default_factory=dict)
     assertion_key: Path | None = None
+    notifications_file: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
@@ -109,6 +112,7 @@ class PartnerConnection:
                 for file in _key_files(paths.get("organisation_keys"))
             },
             assertion_key=paths.get("assertion_key"),
+            notifications_file=paths.get("notifications_file"),
         )
 
     @property
@@ -226,6 +230,7 @@ def new_settings(
         "log_key": log_key,
         "attestation_keys": "gateway-keys.json",
         "checkpoint_file": "newest.checkpoint",
+        "notifications_file": "newest.notifications",
         "outbox": "outbox",
     }
 
