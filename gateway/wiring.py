@@ -195,6 +195,8 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         ),
         emergency_numbers=config.emergency_numbers,
         due=config.due,
+        due_of_kinds=config.due_of_kinds,
+        call_within=timedelta(minutes=config.due_call),
         follow_up=timedelta(hours=config.due_second_person),
         consultations=config.consultations,
     )

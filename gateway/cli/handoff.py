@@ -162,6 +162,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "not on duty": _off_duty(found),
         }
     )
+    _warn_of_danger(found)
     for item in found["elsewhere"]:
         click.echo(f"  {sanitise(elsewhere(item))}")
     _print_conditions(found["conditions"])
@@ -193,7 +194,11 @@ def offer(
 
     For removal the recipient gets the items hosted in its country; the answer lists the others
     with their holders.
+
+    An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
+    call).
     """
+    _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
@@ -221,8 +226,22 @@ def _uncleared(offered: Mapping[str, Any]) -> str:
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
-    """What to do where nobody is on duty at the recipient of an imminent danger."""
-    return "telephone the recipient" if offered.get("duty_contact") is False else ""
+    """What to do where nobody is on duty at the recipient of what is urgent."""
+    if offered.get("duty_contact") is not False:
+        return ""
+    others = " or ".join(format_value(one) for one in offered.get("on_duty", ()))
+    return "telephone the recipient" + (f"; on duty: {others}" if others else "")
+
+
+def _warn_of_danger(found: Mapping[str, Any]) -> None:
+    """Say before an offer about an imminent danger that it is no emergency call."""
+    if numbers := found.get("emergency_numbers"):
+        called = ", ".join(map(sanitise, numbers))
+        click.echo(
+            "AN OFFER IS NOT AN EMERGENCY CALL: telephone the recipient's duty contact, or "
+            f"{called}, then record it (casegate handoff call).",
+            err=True,
+        )
 
 
 @write_command(

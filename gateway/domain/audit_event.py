@@ -146,6 +146,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
     "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
     "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),
+    "service_hours.set": ("service_hours.set", Operation.REGISTRY_CHANGE),
     "interest.declare": ("interest.declared", Operation.REGISTRY_CHANGE),
     "interest.end": ("interest.ended", Operation.REGISTRY_CHANGE),
     "agreement.record": ("agreement.recorded", Operation.REGISTRY_CHANGE),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrganisations
+from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 
@@ -365,7 +366,7 @@ class Organisation:
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present. ``push_address`` is where its notifications are sent to, None where it collects
-    them.
+    them. ``service_hours`` is None where its terms run by the clock.
     """
 
     slug: str
@@ -387,6 +388,7 @@ class Organisation:
     agreements: tuple[Agreement, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
+    service_hours: ServiceHours | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

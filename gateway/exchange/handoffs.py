@@ -311,7 +311,9 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
+    duties.settle(context.ports, context.work, moved, stored)
+    if step is HandoffAction.CALL and parse_timestamp(asked.fields["time"]) > context.now:
+        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)

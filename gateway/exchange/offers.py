@@ -1,7 +1,7 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import BY_THE_CLOCK, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Handoff,
@@ -22,7 +22,6 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
-    DUTY_CONTACT,
     Organisation,
     is_transfer_barred,
     parse_competence,
@@ -41,8 +40,11 @@ from gateway.domain.refusals import (
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.addressing import (
     ItemsByCountry,
+    authorities_on_duty,
+    has_duty_contact,
     help_in_danger,
     items_by_country,
     resolve,
@@ -166,6 +168,7 @@ class PreparedOffer:
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
     duty_contact: bool | None
+    on_duty: Sequence[Addressee]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -178,7 +181,9 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     spend_preview(ports, caller)
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    return previewed(offer, draft)
+    danger = draft.verified.content["urgency"] == Urgency.IMMINENT_DANGER
+    numbers = ports.emergency_numbers if danger else None
+    return replace(previewed(offer, draft), emergency_numbers=numbers)
 
 
 def spend_preview(ports: Ports, caller: Caller) -> None:
@@ -207,6 +212,7 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         conditions=Conditions(conditions_of(wanted, draft)),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
+        on_duty=draft.on_duty or None,
     )
 
 
@@ -263,6 +269,8 @@ def select_parts(
     if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
         raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
+    reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
+    others = authorities_on_duty(context, verified.content["matter"], inputs.address)
     draft = PreparedOffer(
         inputs,
         version,
@@ -270,7 +278,8 @@ def select_parts(
         permitted_disclosures,
         withheld_groups,
         reseal,
-        _duty_contact(context, verified.content["urgency"], inputs.address.organisation),
+        reached,
+        others if reached is False else (),
     )
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
@@ -278,10 +287,8 @@ def select_parts(
 
 
 def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
-    """In imminent danger, whether somebody is reached at the recipient at any hour."""
-    if urgency != Urgency.IMMINENT_DANGER:
-        return None
-    return context.work.organisations.has_contact(recipient, DUTY_CONTACT)
+    """Of what runs by the clock, whether somebody is reached at the recipient at any hour."""
+    return has_duty_contact(context, recipient) if urgency in BY_THE_CLOCK else None
 
 
 def breaks_glass(case: Case) -> bool:
@@ -484,7 +491,14 @@ def _offer(
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
-    due_at = context.now + context.ports.due[urgency]
+    due_at = duties.due_at(
+        context.ports,
+        context.work,
+        inputs.address.organisation,
+        DutyKind.ANSWER,
+        urgency=urgency,
+        since=context.now,
+    )
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -518,6 +532,7 @@ def _offer(
     context.work.handoffs.add(handoff, answer)
     owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
     context.work.duties.add(owed)
+    duties.owe_call(context.ports, context.work, handoff, context.event, context.now)
     if handoff.break_glass:
         by = context.now + context.ports.follow_up
         owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)

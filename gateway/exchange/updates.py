@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain import answers
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -312,13 +312,21 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    term = context.ports.due[moved.urgency]
-    duties.settle(context.work, moved, stored, term)
+    duties.settle(context.ports, context.work, moved, stored)
+    due_at = partial(
+        duties.due_at,
+        context.ports,
+        context.work,
+        moved.recipient,
+        urgency=moved.urgency,
+        since=context.now,
+    )
     if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, context.now + term)
+        duties.hasten(context.work, moved.id, due_at(DutyKind.ANSWER))
+        duties.owe_call(context.ports, context.work, moved, context.event, context.now)
     if moved.is_held and draft.change in ANSWERED:
-        due = acknowledgement_due_at(term, context.now)
         kind = DutyKind.ACKNOWLEDGEMENT
+        due = due_at(kind)
         duties.add(context.work, begin(moved, kind, context.event, context.now, due))
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)

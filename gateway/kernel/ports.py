@@ -17,7 +17,7 @@ from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.measure import EMBARGO, Measure, Terms
@@ -740,8 +740,9 @@ class Ports:
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
-    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
-    of which ones by the police a private originator learns.
+    urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
+    for the call in imminent danger, ``follow_up`` for the second person after break-glass.
+    ``consultations`` says of which ones by the police a private originator learns.
     """
 
     issuer: str
@@ -761,5 +762,7 @@ class Ports:
     embargo_terms: Terms = EMBARGO
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
+    due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
+    call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
     consultations: ConsultationNotice = ConsultationNotice.FIRST

@@ -71,6 +71,7 @@ ON_HANDOFF = (
     "handoff.redirect",
     "handoff.report_outcome",
     "handoff.withdraw",
+    "handoff.call",
     "handoff.close",
     "handoff.review",
     "handoff.delay",
@@ -80,7 +81,7 @@ ON_HANDOFF = (
     "handoff.dispute",
     "handoff.propose_correction",
 )
-BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
+BY_ORIGINATORS = ("handoff.withdraw", "handoff.call", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -93,6 +94,7 @@ BY_ADMINISTRATORS = (
     "organisation.reinstate",
     "organisation.leave",
     "contact.set",
+    "service_hours.set",
     "interest.declare",
     "interest.end",
     "agreement.record",

@@ -50,6 +50,7 @@ API = {
     ("POST", "/handoffs/{handoff}/redirection"): ("handoff.redirect", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.report_outcome", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/calls"): ("handoff.call", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),

@@ -195,6 +195,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
     )
+    answer(HOTLINE, "calls", withdrawn, function="duty officer", time="2026-03-02T08:00:00Z")
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
