@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -145,7 +145,8 @@ class Deliverer:
                 if self.stopping.is_set() or not self._may_mail(delivery):
                     return
                 if one.event in delivery.for_mail:
-                    mail(self.gateway.config.mail_command or (), organisation, one)
+                    roles = delivery.for_mail[one.event]
+                    mail(self.gateway.config.mail_command or (), organisation, roles, one)
                 report.taken.append(one)
             return
         texts = notifications.sign(self.gateway.ports, organisation, delivery.pending)
@@ -290,9 +291,15 @@ def is_public(address: str) -> bool:
 # --- By the operator's mail ----------------------------------------------------------------------
 
 
-def mail(command: tuple[str, ...], organisation: str, told: EventNotification) -> None:
-    """Run the operator's program, which gets one line of JSON; ReceiverFailed when it fails."""
-    line = canonical.encode({"organisation": organisation, **told.members()}) + b"\n"
+def mail(
+    command: tuple[str, ...], organisation: str, roles: Sequence[str], told: EventNotification
+) -> None:
+    """Run the operator's program, which gets one line of JSON; ReceiverFailed when it fails.
+
+    ``roles`` are those of the contacts that are to be told.
+    """
+    said = {"organisation": organisation, "contacts": list(roles), **told.members()}
+    line = canonical.encode(said) + b"\n"
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own program
             command,

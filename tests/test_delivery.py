@@ -267,15 +267,15 @@ WRITES = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 
 def test_the_mail_command_gets_one_line_and_nothing_of_a_case(tmp_path: Path) -> None:
-    delivery.mail(program(tmp_path, WRITES), OFMIN, TOLD)
+    delivery.mail(program(tmp_path, WRITES), OFMIN, ("duty",), TOLD)
     (line,) = (tmp_path / "mail").read_text().splitlines()
-    assert json.loads(line) == {"organisation": OFMIN, **TOLD.members()}
+    assert json.loads(line) == {"organisation": OFMIN, "contacts": ["duty"], **TOLD.members()}
 
 
 @each("command", [("/nonexistent",), (sys.executable, "-c", "raise SystemExit(3)")])
 def test_a_mail_command_that_fails_is_tried_again(command: tuple[str, ...]) -> None:
     with pytest.raises(delivery.ReceiverFailed):
-        delivery.mail(command, OFMIN, TOLD)
+        delivery.mail(command, OFMIN, ("duty",), TOLD)
 
 
 @journey
@@ -293,7 +293,7 @@ def test_no_mail_outlasts_the_turn_that_it_is_sent_in(
         replays=[],
         following=told,
         erased=frozenset(),
-        for_mail=frozenset(one.event for one in told),
+        for_mail={one.event: ("duty",) for one in told},
     )
     report = notifications.DeliveryReport()
     sending.deliverer._send(OFMIN, turn, report)
@@ -304,4 +304,4 @@ def test_no_mail_outlasts_the_turn_that_it_is_sent_in(
 def test_a_mail_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "MAIL_SECONDS", 0.2)
     with pytest.raises(delivery.ReceiverFailed):
-        delivery.mail((sys.executable, "-c", "input(); input()"), OFMIN, TOLD)
+        delivery.mail((sys.executable, "-c", "input(); input()"), OFMIN, ("duty",), TOLD)

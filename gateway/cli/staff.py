@@ -121,7 +121,19 @@ def list_(gateway: Gateway, as_json: bool) -> None:
     print_items(as_json, found, headings, rows)
 
 
-@write_command(staff, click.argument("pseudonym"))
-def end(gateway: Gateway, by: str, pseudonym: str) -> tuple[ConfirmedWrite, str]:
+@write_command(
+    staff,
+    click.argument("pseudonym"),
+    click.option(
+        "--approved-by",
+        multiple=True,
+        metavar="PSEUDONYM",
+        help="Give it twice to end an approver or head: two others who stay.",
+    ),
+)
+def end(
+    gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]
+) -> tuple[ConfirmedWrite, str]:
     """End the entry of PSEUDONYM at once; it is never used again."""
-    return gateway.end_staff(pseudonym, by), f"{pseudonym} is not in force any more"
+    written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
+    return written, f"{pseudonym} is not in force any more"

@@ -36,7 +36,11 @@ class StaffClient(ClientBase):
         }
         return self._exchange.write("staff.add", "/staff", asked)
 
-    def end_staff(self, pseudonym: str, by: str) -> ConfirmedWrite:
-        """End an entry at once."""
+    def end_staff(
+        self, pseudonym: str, by: str, *, approved_by: Sequence[str] = ()
+    ) -> ConfirmedWrite:
+        """End an entry at once; ``approved_by`` names two others for that of an approver or
+        head."""
         path = f"/staff/{quote(pseudonym, safe='')}/end"
-        return self._exchange.write("staff.end", path, {"by": by})
+        asked = {"by": by, "approved_by": list(approved_by) or None}
+        return self._exchange.write("staff.end", path, asked)

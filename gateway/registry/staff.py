@@ -18,6 +18,7 @@ from gateway.domain.staff import (
     ENTERING_TEMPORARILY,
     TEMPORARY,
     NamedPerson,
+    RegisterRole,
     StaffEntry,
     entry_error,
     pseudonym,
@@ -42,6 +43,10 @@ from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
 
 _CHARACTERS = 4
 _TWO = 2
+_NEED_TWO_WHO_STAY = (
+    "to end an approver or head takes two others in force as approver or head (approved_by), who "
+    "stay: enter another one before, if there are no two others"
+)
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
     "the gateway's administrators enter the first two"
@@ -57,10 +62,7 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     """
     by, approved_by = asked["by"], asked.get("approved_by", ())
     temporary = asked.get("temporary", False)
-    persons = (
-        NamedPerson("/by", by, ENTERING_TEMPORARILY if temporary else ENTERING),
-        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
-    )
+    persons = _persons(by, ENTERING_TEMPORARILY if temporary else ENTERING, approved_by)
     request = ActionRequest("staff.add", by, key, dict(asked), persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
@@ -77,9 +79,32 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     return transact(ports, caller, request, act)
 
 
-def end(ports: Ports, caller: Caller, key: str, person: str, by: str) -> WriteResult:
-    """End an entry at once; its pseudonym is never used again. Raises WrongState."""
-    request = ActionRequest("staff.end", by, key, {"pseudonym": person})
+def _persons(
+    by: str, roles: frozenset[RegisterRole], approved_by: Sequence[str]
+) -> tuple[NamedPerson, ...]:
+    """Who asks, in one of the roles, and who agree."""
+    return (
+        NamedPerson("/by", by, roles),
+        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
+    )
+
+
+def end(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    person: str,
+    by: str,
+    *,
+    approved_by: Sequence[str] = (),
+) -> WriteResult:
+    """End an entry at once; its pseudonym is never used again.
+
+    Raises WrongState, and SecondPersonRequired for one that approves, unless two others agree: so
+    that nobody ends the others, and two are left.
+    """
+    asked = {"pseudonym": person, "approved_by": list(approved_by)}
+    request = ActionRequest("staff.end", by, key, asked, _persons(by, ENTERING, approved_by))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
@@ -89,8 +114,10 @@ def end(ports: Ports, caller: Caller, key: str, person: str, by: str) -> WriteRe
         (entry,) = found
         if entry.ends_at is not None and entry.ends_at <= context.now:
             raise WrongState("the entry ended before")
+        if entry.roles & APPROVING and len({*approved_by} - {person}) < _TWO:
+            raise SecondPersonRequired(_NEED_TWO_WHO_STAY)
         context.work.staff.end(caller.organisation, person, context.now)
-        _record(context, [entry], (Party(caller.organisation, "actor"),))
+        _record(context, [entry], (Party(caller.organisation, "actor"),), approved_by)
         return dict(to_json(StaffEnded(context.event, person)))
 
     return transact(ports, caller, request, act)

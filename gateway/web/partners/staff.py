@@ -37,9 +37,10 @@ class StaffBody(StrictSchema):
 
 
 class StaffEndBody(StrictSchema):
-    """Who ends the entry."""
+    """Who ends the entry, and which two others agree where it is an approver's or head's."""
 
     by = field.staff()
+    approved_by = field.several(field.staff(), required=False)
 
 
 class StaffQuery(StrictSchema):
@@ -80,9 +81,14 @@ def add(call: Call) -> WriteResult:
     "staff",
     "StaffEnded",
     body=StaffEndBody(),
+    refusals=(SecondPersonRequired,),
 )
 def end(call: Call, pseudonym: str) -> WriteResult:
-    """End an entry at once; its pseudonym is never used again."""
+    """End an entry at once; its pseudonym is never used again.
+
+    That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
+    """
     if PSEUDONYM.fault(pseudonym):
         raise NotFound
-    return staff.end(call.ports, call.caller, call.key, pseudonym, call.body["by"])
+    by, agree = call.body["by"], call.body.get("approved_by", ())
+    return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
