@@ -121,6 +121,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         metavar="REASON",
         help="For removal: why items of uncertain country are for this recipient.",
     ),
+    click.option(
+        "--derogation",
+        is_flag=True,
+        help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
+    ),
 )
 
 
@@ -248,7 +253,7 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
     handoff,
     handoff_argument,
     *(one for one in _OFFER_OPTIONS[2:4]),
-    *_OFFER_OPTIONS[5:],
+    *_OFFER_OPTIONS[5:-1],
 )
 def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Send the newer version of a case in HANDOFF.
@@ -528,9 +533,10 @@ def review(
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
+    The originator's data protection officer reviews an offer to a third country by derogation.
     """
     written = gateway.review(handoff, by, reason)
-    return written, f"{len(written.result['consultations'])} consultations reviewed"
+    return written, f"{len(written.result['consultations'])} reviewed"
 
 
 # --- Opening and proving -------------------------------------------------------------------------

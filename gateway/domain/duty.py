@@ -54,7 +54,8 @@ class DutyKind(StrEnum):
 
     An answer to the offer; the update that was announced to a holder; the acknowledgement of a
     correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance; the call that goes with an imminent danger.
+    review of a consultation before acceptance; the call that goes with an imminent danger; the
+    data protection officer's review of an offer to a third country by derogation.
     """
 
     ANSWER = "answer"
@@ -63,6 +64,7 @@ class DutyKind(StrEnum):
     CLEARANCE = "clearance"
     REVIEW = "review"
     CALL = "call"
+    DEROGATION_REVIEW = "derogation_review"
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.DEROGATION_REVIEW: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.CALL: DutyTerms(
         AnswerAuthor.ORIGINATOR, _ENDS_OFFER | {HandoffAction.CALL}, shared=True
     ),

@@ -555,6 +555,18 @@ def transfer_tool(organisation: Organisation, day: date) -> str | None:
     return next((one.reference for one in tools if one.period.holds(day)), None)
 
 
+DEROGATIONS = {
+    "gdpr": "derogation: Art. 49(1)(f) GDPR",
+    "led": "derogation: Art. 38(1)(a) LED",
+}
+"""By regime, what an offer names in place of a transfer tool where somebody's life is in danger."""
+
+
+def is_derogation(tool: str | None) -> bool:
+    """Whether an offer went to a third country by a derogation, and by no transfer tool."""
+    return tool in DEROGATIONS.values()
+
+
 # --- What an organisation is called ---
 
 

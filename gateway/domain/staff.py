@@ -46,7 +46,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
     "handoff.offer": WORKING,
-    "handoff.review": WORKING,
+    "handoff.review": ALL_ROLES,  # a dpo reviews a derogation, and nothing else
     "notification.replay": WORKING,
     "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},

@@ -22,7 +22,9 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
+    DEROGATIONS,
     Organisation,
+    is_derogation,
     is_transfer_barred,
     parse_competence,
     transfer_tool,
@@ -110,7 +112,8 @@ class OfferRequest:
     the offer and the use of what was accepted. ``handoff`` is the id that the originator gave it.
     ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
     ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
-    uncertain country are for this recipient (R8).
+    uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
+    to a third country all the same, because of an imminent danger (R15).
     """
 
     handoff: UUID
@@ -124,6 +127,7 @@ class OfferRequest:
     note: str | None = None
     again: str | None = None
     country_reason: str | None = None
+    derogation: bool = False
     signed: VerifiedRequest | None = None
 
     def asked(self) -> dict[str, Any]:
@@ -141,6 +145,7 @@ class OfferRequest:
             "note": self.note,
             "again": self.again,
             "country_reason": self.country_reason,
+            "derogation": self.derogation,
         }
 
 
@@ -360,10 +365,24 @@ def _inputs(
     items = by_country(context, verified, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
-    tool = transfer_tool(recipient, context.today.day)
+    tool = tool_of(context, verified, wanted, recipient)
     return SelectionInputs(
         case, context.entity(), context.entity(recipient), address, word, items, tool
     )
+
+
+def tool_of(
+    context: RequestContext,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    recipient: Organisation,
+) -> str | None:
+    """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
+    its originator states."""
+    barred = is_transfer_barred(recipient, context.today.day)
+    if barred and wanted.derogation and states_danger(verified):
+        return DEROGATIONS["led" if "led" in regimes_of(verified.content) else "gdpr"]
+    return transfer_tool(recipient, context.today.day)
 
 
 def by_country(
@@ -418,6 +437,7 @@ def authorize_offer(
                 reader, context.today.day, named, verified.content
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
+            "derogation": is_derogation(inputs.transfer_tool),
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
@@ -533,6 +553,10 @@ def _offer(
     owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
     context.work.duties.add(owed)
     duties.owe_call(context.ports, context.work, handoff, context.event, context.now)
+    if is_derogation(handoff.transfer_tool):
+        by = context.now + context.ports.follow_up
+        owed = begin(handoff, DutyKind.DEROGATION_REVIEW, context.event, context.now, by)
+        context.work.duties.add(owed)
     if handoff.break_glass:
         by = context.now + context.ports.follow_up
         owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)

@@ -19,7 +19,7 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
 )
-from gateway.domain.organisation import transfer_tool
+from gateway.domain.organisation import is_derogation
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
 from gateway.domain.vocabulary import Urgency
@@ -41,6 +41,7 @@ from gateway.exchange.offers import (
     select_parts,
     sign_offer,
     spend_preview,
+    tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
@@ -194,7 +195,8 @@ def _terms(
 ) -> OfferRequest:
     """The update as an offer of the parts that it selects.
 
-    The reason why items of uncertain country are for this recipient is that of the offer (R8).
+    The reason why items of uncertain country are for this recipient is that of the offer (R8), and
+    so is a derogation.
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
@@ -211,6 +213,7 @@ def _terms(
         expires_at=end,
         note=wanted.note,
         country_reason=said.get("country_reason"),
+        derogation=is_derogation(found.transfer_tool),
         signed=wanted.signed,
     )
 
@@ -263,7 +266,7 @@ def _inputs(
         found.address,
         word,
         by_country(context, verified, terms, recipient, day),
-        transfer_tool(recipient, day),
+        tool_of(context, verified, terms, recipient),
     )
 
 
