@@ -4,10 +4,11 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE
+from gateway.cli.arguments import FILE, organisation_id
 from gateway.cli.output import print_items
 from gateway.cli.partner_command import EPILOG, partner_command, write_command
 from gateway.client import ConfirmedWrite, Gateway
@@ -137,3 +138,20 @@ def end(
     """End the entry of PSEUDONYM at once; it is never used again."""
     written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
     return written, f"{pseudonym} is not in force any more"
+
+
+@write_command(
+    staff,
+    click.argument("pseudonym"),
+    click.argument("originator", callback=organisation_id),
+    click.argument("case", type=click.UUID),
+)
+def recuse(
+    gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID
+) -> tuple[ConfirmedWrite, str]:
+    """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
+
+    For somebody whom an interest binds: no request about the case may name them.
+    """
+    written = gateway.recuse_staff(pseudonym, by, originator, case)
+    return written, f"{pseudonym} keeps away from case {case}"

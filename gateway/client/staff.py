@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from gateway.client.cases import ClientBase
-from gateway.client.session import ConfirmedWrite
+from gateway.client.session import ConfirmedWrite, spelled
 
 
 class StaffClient(ClientBase):
@@ -44,3 +45,11 @@ class StaffClient(ClientBase):
         path = f"/staff/{quote(pseudonym, safe='')}/end"
         asked = {"by": by, "approved_by": list(approved_by) or None}
         return self._exchange.write("staff.end", path, asked)
+
+    def recuse_staff(
+        self, pseudonym: str, by: str, originator: str, case: UUID | str
+    ) -> ConfirmedWrite:
+        """Keep a person away from a case for good: no request about it may name them."""
+        path = f"/staff/{quote(pseudonym, safe='')}/recusals"
+        asked = {"by": by, "originator": originator, "case": spelled(case)}
+        return self._exchange.write("staff.recuse", path, asked)

@@ -86,6 +86,7 @@ from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesti
 from gateway.exchange.updates import stale
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
@@ -905,6 +906,7 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     return found
 
 

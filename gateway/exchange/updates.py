@@ -47,6 +47,7 @@ from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -166,6 +167,7 @@ def _own(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     context.about = EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
     authorize(context, handoff_entity(found, context.entity(), recipient))

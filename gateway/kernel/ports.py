@@ -559,6 +559,9 @@ class StaffStore(Protocol):
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
         """Let an entry end at a moment."""
 
+    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        """Replace the digests of the cases that a person keeps away from."""
+
 
 class NotificationStore(Protocol):
     """How far each organisation's stream was delivered, and what its receiver refused."""

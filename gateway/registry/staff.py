@@ -4,7 +4,7 @@ Two administrators enter the first ones. From then on the organisation keeps its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.domain.staff import (
     APPROVING,
     ENTERING,
     ENTERING_TEMPORARILY,
+    MOST_RECUSALS,
     TEMPORARY,
     NamedPerson,
     RegisterRole,
@@ -28,6 +29,7 @@ from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import recusal_digest
 from gateway.kernel.results import Page, collect_page, iterate, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -39,7 +41,16 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller
-from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
+from gateway.registry.results import StaffAdded, StaffEnded, StaffMember, StaffRecused
+
+
+@dataclass(frozen=True)
+class Recusal:
+    """A case, ``<originator>/<case id>``, that a person is kept away from, and ``by`` whom."""
+
+    by: str
+    case: str
+
 
 _CHARACTERS = 4
 _TWO = 2
@@ -119,6 +130,33 @@ def end(
         context.work.staff.end(caller.organisation, person, context.now)
         _record(context, [entry], (Party(caller.organisation, "actor"),), approved_by)
         return dict(to_json(StaffEnded(context.event, person)))
+
+    return transact(ports, caller, request, act)
+
+
+def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal) -> WriteResult:
+    """Keep a person away from a case that an interest binds them to, for good.
+
+    The case need not be known here. Raises WrongState beyond MOST_RECUSALS.
+    """
+    asked = {"pseudonym": person, "case": recusal.case}
+    request = ActionRequest("staff.recuse", recusal.by, key, asked)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, context.entity())
+        found = context.work.staff.named(caller.organisation, [person])
+        if not found:
+            deny_as_not_found()
+        (entry,) = found
+        digest = recusal_digest(context.ports, entry, recusal.case)
+        recusals = entry.recusals | {digest}
+        if len(recusals) > MOST_RECUSALS:
+            raise WrongState(f"a person keeps away from {MOST_RECUSALS} cases at most")
+        context.work.staff.recuse(caller.organisation, person, recusals)
+        parties = (Party(caller.organisation, "actor"),)
+        told = canonical.encode({"pseudonym": person, "recusal": digest}).decode()
+        context.record(parties, events.shared("subject", told, parties))
+        return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
 

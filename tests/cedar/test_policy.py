@@ -141,6 +141,7 @@ ON_ITSELF = (
     "staff.read",
     "staff.add",
     "staff.end",
+    "staff.recuse",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_SUCCESSION = ("succession.read", "succession.approve")

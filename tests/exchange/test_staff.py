@@ -280,6 +280,47 @@ def test_an_entry_ends_once_and_stays_in_the_register():
     )
 
 
+def recused(gateway, organisation, person, case, originator=HOTLINE):
+    recusal = staff.Recusal("approver-1", f"{originator}/{case}")
+    return gateway.do(staff.recuse, caller(organisation), gateway.key(), person, recusal)
+
+
+def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it():
+    gateway = founded()
+    made = submitted(gateway, **DRAFT)
+    case, other = UUID(made.result["case"]), UUID(submitted(gateway, **DRAFT).result["case"])
+    analyst = entered(gateway, "analyst")[0]
+    written = recused(gateway, HOTLINE, analyst, case)
+    assert str(case) not in shown(written.receipt)["subject"]
+    refused = refused_without_event(
+        gateway, ValidationFailed, cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst)
+    )
+    assert pointers(refused) == ["/by"]
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), other, step(analyst))
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, step("analyst-1"))
+
+
+def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case():
+    gateway = founded()
+    officer = entered(gateway, "officer", organisation=OFMIN)[0]
+    made = submitted(gateway)
+    recused(gateway, OFMIN, officer, made.result["case"])
+    handoff = UUID(offered(gateway, made).result["handoff"])
+    said = answers.said(officer, reason="not ours")
+    refused_without_event(
+        gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
+    )
+    other = answers.said("officer-1", reason="not ours")
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, other)
+
+
+def test_nobody_recuses_persons_of_another_organisation():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    recusal = staff.Recusal("approver-1", f"{HOTLINE}/{gateway.new_id()}")
+    gateway.refusal(staff.recuse, caller(OFMIN), gateway.key(), analyst, recusal)
+
+
 def agreed(persons):
     """An end to which these persons agree."""
     return partial(staff.end, approved_by=persons)
