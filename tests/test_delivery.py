@@ -90,6 +90,7 @@ def test_a_receiver_gets_each_event_once_in_order_signed_and_by_our_certificate(
 ) -> None:
     sending.turn()
     assert sending.receiver.numbers() == [1, 2, 3]
+    assert len({*sending.receiver.ports}) == 1, "one connection for all of a turn"
     sending.turn()
     assert len(sending.receiver.heard) == 3
     headers, client = sending.receiver.headers[0], sending.receiver.clients[0]
