@@ -53,7 +53,8 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 class Receiver:
     """``heard`` are the claims of every token, in order; ``taken`` of those answered by 202.
 
-    ``ports`` are those that the tokens came from. ``answers`` are used up one by one; after them each token is taken.
+    ``ports`` are those that the tokens came from. ``answers`` are used up one by one; after them
+    each token is taken.
     """
 
     port: int
