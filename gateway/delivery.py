@@ -232,7 +232,7 @@ def receiver(config: Config, address: str) -> Iterator[Callable[[str], ReceiverE
         try:
             with client.stream("POST", url, content=text, extensions=named) as response:
                 if response.status_code == HTTPStatus.ACCEPTED:
-                    # An answer that is read to its end leaves the connection to the next one.
+                    # An answer that is read whole leaves the connection to the next token.
                     next(response.iter_raw(LARGEST_ANSWER), b"")
                     return None
                 if response.status_code != HTTPStatus.BAD_REQUEST:
