@@ -13,7 +13,6 @@ from gateway.domain.organisation import KINDS
 from gateway.domain.vocabulary import Urgency
 from gateway.setting_validators import host_and_port
 
-
 TERMS = setting_validators.terms(Urgency, KINDS)
 
 
@@ -51,7 +50,7 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
         (setting_validators.boolean, "yes", "without quotes"),
         (setting_validators.command, "/bin/true --quiet", "a list of texts"),
         (setting_validators.command, [], "a list of texts"),
-        (TERMS, "priority judicial 120", "each pair once"),
+        (TERMS, "priority hotline 5", "each pair once"),
         (TERMS, ["priority judicial 745"], "each pair once"),
         (TERMS, ["priority court 120"], "each pair once"),
         (TERMS, ["priority judicial 120", "priority judicial 24"], "each pair once"),
