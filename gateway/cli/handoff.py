@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ from gateway.cli.partner_command import (
     partner_command,
     write_command,
 )
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.client import ConfirmedWrite, Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
@@ -203,7 +204,11 @@ def offer(
     An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
     call).
     """
-    _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
+    try:
+        _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
+    except RequestRefused as refused:
+        if refused.status != HTTPStatus.TOO_MANY_REQUESTS:  # a script offers more than it previews
+            raise
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
@@ -240,11 +245,11 @@ def _off_duty(offered: Mapping[str, Any]) -> str:
 
 def _warn_of_danger(found: Mapping[str, Any]) -> None:
     """Say before an offer about an imminent danger that it is no emergency call."""
-    if numbers := found.get("emergency_numbers"):
-        called = ", ".join(map(sanitise, numbers))
+    if "emergency_numbers" in found:
+        called = " or ".join(["its duty contact", *map(sanitise, found["emergency_numbers"])])
         click.echo(
-            "AN OFFER IS NOT AN EMERGENCY CALL: telephone the recipient's duty contact, or "
-            f"{called}, then record it (casegate handoff call).",
+            f"AN OFFER IS NOT AN EMERGENCY CALL: telephone {called}, then record it (casegate "
+            "handoff call).",
             err=True,
         )
 
