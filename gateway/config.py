@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
-from gateway.domain.duty import DUE, FOLLOW_UP
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.journal import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, JournalTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
+from gateway.domain.organisation import KINDS
 from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
@@ -266,6 +267,21 @@ class Config:
     due_urgent: int = _due(Urgency.URGENT)
     due_priority: int = _due(Urgency.PRIORITY)
     due_normal: int = _due(Urgency.NORMAL)
+    due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = _setting(
+        "due.of_kinds",
+        setting_validators.terms(Urgency, KINDS),
+        "Other terms for some kinds of organisations, in hours: by default none. Terms of the\n"
+        "classes priority and normal run on the days of service that an organisation declared;\n"
+        'as in ["priority judicial 120", "normal provider 336"].',
+        [],
+    )
+    due_call: int = _setting(
+        "due.call_minutes",
+        setting_validators.integer(1, 60),
+        "Minutes in which the originator telephones after the offer of an imminent danger: an\n"
+        "offer is not an emergency call. After that both duty contacts are notified.",
+        CALL_WITHIN // timedelta(minutes=1),
+    )
     due_second_person: int = _setting(
         "due.second_person",
         setting_validators.integer(1, 72),

@@ -196,6 +196,8 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         police_first=timedelta(hours=config.police_first_hours),
         emergency_numbers=config.emergency_numbers,
         due=config.due,
+        due_of_kinds=config.due_of_kinds,
+        call_within=timedelta(minutes=config.due_call),
         follow_up=timedelta(hours=config.due_second_person),
         consultations=config.consultations,
         journal_terms=config.journal_terms,

@@ -492,19 +492,19 @@ def test_an_alarm_is_told_once_and_again_when_it_comes_back(gw: Operator) -> Non
     assert told == [f"{chain} cannot be read: every client is refused"] * 2
 
 
-def test_a_duty_that_fails_is_told_without_its_words_is_retried_and_keeps_no_other(
+def test_a_task_that_fails_is_told_without_its_words_is_retried_and_keeps_no_other(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[datetime] = []
 
-    def fail_twice(_: Maintenance, now: datetime) -> maintenance.DutyReport:
+    def fail_twice(_: Maintenance, now: datetime) -> maintenance.TaskReport:
         runs.append(now)
         if len(runs) < 3:
             raise ZeroDivisionError("a secret")
-        return maintenance.DutyReport()
+        return maintenance.TaskReport()
 
-    duty = maintenance.Duty("broken", DAY, fail_twice, "it is not done")
-    monkeypatch.setattr(maintenance, "DUTIES", (duty, *maintenance.DUTIES))
+    task = maintenance.Task("broken", DAY, fail_twice, "it is not done")
+    monkeypatch.setattr(maintenance, "TIMETABLE", (task, *maintenance.TIMETABLE))
     with maintained(gw) as (upkeep, clock):
         for _ in range(4):
             upkeep.step()
@@ -521,10 +521,10 @@ def test_what_has_work_left_goes_on_in_the_next_step(
 ) -> None:
     left = [True, True, False]
 
-    def work(_: Maintenance, now: datetime) -> maintenance.DutyReport:
-        return maintenance.DutyReport(more=left.pop(0))
+    def work(_: Maintenance, now: datetime) -> maintenance.TaskReport:
+        return maintenance.TaskReport(more=left.pop(0))
 
-    monkeypatch.setattr(maintenance, "DUTIES", (maintenance.Duty("work", DAY, work, "stuck"),))
+    monkeypatch.setattr(maintenance, "TIMETABLE", (maintenance.Task("work", DAY, work, "stuck"),))
     with maintained(gw) as (upkeep, _):
         for _ in range(5):
             upkeep.step()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -39,7 +40,7 @@ from gateway.cli.partner_command import (
     partner_command,
     write_command,
 )
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.client import ConfirmedWrite, Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
@@ -128,6 +129,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         metavar="REASON",
         help="For removal: why items of uncertain country are for this recipient.",
     ),
+    click.option(
+        "--derogation",
+        is_flag=True,
+        help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
+    ),
 )
 
 
@@ -169,6 +175,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "not on duty": _off_duty(found),
         }
     )
+    _warn_of_danger(found)
     for item in found["elsewhere"]:
         click.echo(f"  {sanitise(elsewhere(item))}")
     _print_conditions(found["conditions"])
@@ -200,7 +207,15 @@ def offer(
 
     For removal the recipient gets the items hosted in its country; the answer lists the others
     with their holders.
+
+    An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
+    call).
     """
+    try:
+        _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
+    except RequestRefused as refused:
+        if refused.status != HTTPStatus.TOO_MANY_REQUESTS:  # a script offers more than it previews
+            raise
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
@@ -228,15 +243,29 @@ def _uncleared(offered: Mapping[str, Any]) -> str:
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
-    """What to do where nobody is on duty at the recipient of an imminent danger."""
-    return "telephone the recipient" if offered.get("duty_contact") is False else ""
+    """What to do where nobody is on duty at the recipient of what is urgent."""
+    if offered.get("duty_contact") is not False:
+        return ""
+    others = " or ".join(format_value(one) for one in offered.get("on_duty", ()))
+    return "telephone the recipient" + (f"; on duty: {others}" if others else "")
+
+
+def _warn_of_danger(found: Mapping[str, Any]) -> None:
+    """Say before an offer about an imminent danger that it is no emergency call."""
+    if "emergency_numbers" in found:
+        called = " or ".join(["its duty contact", *map(sanitise, found["emergency_numbers"])])
+        click.echo(
+            f"AN OFFER IS NOT AN EMERGENCY CALL: telephone {called}, then record it (casegate "
+            "handoff call).",
+            err=True,
+        )
 
 
 @write_command(
     handoff,
     handoff_argument,
     *(one for one in _OFFER_OPTIONS[2:4]),
-    *_OFFER_OPTIONS[5:],
+    *_OFFER_OPTIONS[5:-1],
 )
 def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Send the newer version of a case in HANDOFF.
@@ -527,9 +556,10 @@ def review(
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
+    The originator's data protection officer reviews an offer to a third country by derogation.
     """
     written = gateway.review(handoff, by, reason)
-    return written, f"{len(written.result['consultations'])} consultations reviewed"
+    return written, f"{len(written.result['consultations'])} reviewed"
 
 
 # --- Opening and proving -------------------------------------------------------------------------

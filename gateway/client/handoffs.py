@@ -152,6 +152,7 @@ class OfferTerms(TypedDict, total=False):
     and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
+    ``derogation``: in imminent danger it goes to a third country without a transfer tool.
     """
 
     purpose: Required[Sequence[str]]
@@ -163,6 +164,7 @@ class OfferTerms(TypedDict, total=False):
     note: str | None
     again: str | None
     country_reason: str | None
+    derogation: bool
 
 
 class UpdateTerms(TypedDict, total=False):
@@ -293,4 +295,5 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "purpose": list(terms["purpose"]),
         "expires_at": expires_at and expires_at.isoformat(),
         **{name: terms.get(name) for name in ("note", "again", "country_reason")},
+        "derogation": terms.get("derogation") or None,
     }

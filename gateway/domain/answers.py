@@ -437,6 +437,26 @@ _KINDS = (
         path="go-ahead",
     ),
     AnswerKind(
+        "call",
+        "handoff.call",
+        "handoff.called",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.CALL: {state: state for state in sorted(OPEN)}},
+        "Say that you telephoned about a handoff.\n\nAn offer is not an emergency call: in "
+        "imminent danger the call comes first.",
+        path="calls",
+        fields=(
+            AnswerField(
+                "function",
+                FieldType.TEXT,
+                "Whom you reached, by function and not by name.",
+                required=True,
+                longest=100,
+            ),
+            AnswerField("time", FieldType.TIME, "When you reached them.", required=True),
+        ),
+    ),
+    AnswerKind(
         "reissue",
         "handoff.reissue",
         "handoff.reissued",

@@ -48,6 +48,7 @@ class HandoffAction(StrEnum):
     PROPOSE_CORRECTION = "propose_correction"
     ONWARD_BY_LAW = "onward_by_law"
     GO_AHEAD = "go_ahead"
+    CALL = "call"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

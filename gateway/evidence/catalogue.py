@@ -136,6 +136,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} withdrew handoff {handoff}.",
         "{at} : {by} a retiré la transmission {handoff}.",
     ),
+    "call": (
+        "{at}: {by} stated that it telephoned about handoff {handoff}.",
+        "{at} : {by} a indiqué avoir téléphoné au sujet de la transmission {handoff}.",
+    ),
     "closure": (
         "{at}: {by} closed handoff {handoff}.",
         "{at} : {by} a clôturé la transmission {handoff}.",

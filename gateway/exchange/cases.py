@@ -52,6 +52,7 @@ from gateway.exchange.signed_requests import (
     stored_case,
 )
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
@@ -379,6 +380,7 @@ def find(
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.id)
     if known is not None and known.digest == found.digest:
         return found, known
     version = context.work.cases.version(found.digest)
@@ -433,6 +435,7 @@ def _submit(
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
+    refuse_recused(context, version.originator, version.case)
     earlier = context.work.cases.get(version.originator, version.case)
     if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)

@@ -3,13 +3,22 @@ runs out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock, acknowledgement_due_at, begin
+from gateway.domain.duty import (
+    DUTIES,
+    DutyKind,
+    HandoffDuty,
+    SweepClock,
+    begin,
+    end_of_term,
+)
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -19,20 +28,44 @@ AT_ONCE = 50
 """Duties that are swept in one transaction: writers wait meanwhile."""
 
 
-def settle(work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, term: timedelta) -> None:
+_ANSWERED = frozenset(
+    kind for kind, one in DUTIES.items() if one.shared and one.owes is AnswerAuthor.RECIPIENT
+)
+"""What the recipient owes the originator: it may ask for more time."""
+
+
+def due_at(
+    ports: Ports,
+    work: UnitOfWork,
+    owes: str,
+    kind: DutyKind,
+    *,
+    urgency: Urgency,
+    since: datetime,
+) -> datetime:
+    """When a duty is due that an organisation owes from ``since`` on, by the terms for its kind."""
+    found = work.organisations.get(owes)
+    if found is None:
+        raise LookupError("a party of a handoff is not in the registry")
+    term = ports.due_of_kinds.get((urgency, found.kind), ports.due[urgency])
+    return end_of_term(found, kind, urgency, term, since)
+
+
+def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
     """Close the duties that an answer to a handoff fulfils or ends, in its transaction.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement. ``term`` is the time to answer by its urgency.
+    more, its holder acknowledges the announcement.
     """
     owed = work.duties.of(handoff.id, open_only=True)
     ended = [one for one in owed if answer.move in one.terms.ended_by]
-    for duty in ended:
-        work.duties.save(duty.close(answer.at))
+    for one in ended:
+        work.duties.save(one.close(answer.at))
     unsent = any(one.kind is DutyKind.UPDATE for one in ended)
     if unsent and answer.move is not HandoffAction.UPDATE:
-        due = acknowledgement_due_at(term, answer.at)
-        add(work, begin(handoff, DutyKind.ACKNOWLEDGEMENT, answer.event, answer.at, due))
+        kind = DutyKind.ACKNOWLEDGEMENT
+        due = due_at(ports, work, handoff.recipient, kind, urgency=handoff.urgency, since=answer.at)
+        add(work, begin(handoff, kind, answer.event, answer.at, due))
 
 
 def add(work: UnitOfWork, duty: HandoffDuty) -> None:
@@ -42,10 +75,16 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
         work.duties.add(duty)
 
 
+def owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, source: UUID, at: datetime) -> None:
+    """Let the originator telephone, where a handoff is about an imminent danger."""
+    if handoff.urgency is Urgency.IMMINENT_DANGER:
+        add(work, begin(handoff, DutyKind.CALL, source, at, at + ports.call_within))
+
+
 def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
     """Move the due time of what the recipient owes. Raises WrongState when it owes nothing, or
     when the new time is not later, or too far."""
-    owed = [one for one in work.duties.of(handoff, open_only=True) if one.terms.shared]
+    owed = [one for one in work.duties.of(handoff, open_only=True) if one.kind in _ANSWERED]
     if not owed:
         raise WrongState("nothing is due from you in this handoff")
     for duty in owed:

@@ -27,7 +27,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import is_transfer_barred
+from gateway.domain.organisation import is_derogation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
@@ -39,6 +39,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Urgency
@@ -85,6 +86,7 @@ from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesti
 from gateway.exchange.updates import stale
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
@@ -311,7 +313,9 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
+    duties.settle(context.ports, context.work, moved, stored)
+    if step is HandoffAction.CALL and parse_timestamp(asked.fields["time"]) > context.now:
+        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)
@@ -415,10 +419,11 @@ class ReviewRequest:
 def review(
     ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
 ) -> WriteResult:
-    """Review, as a second person, what was consulted before acceptance (R16).
+    """Review, as a second person, what was consulted before acceptance (R16); for the originator,
+    as its data protection officer, an offer to a third country by derogation (R15).
 
-    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
-    denials.
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, ValidationFailed, and
+    the policy's denials.
     """
     content = {"handoff": str(handoff), "reason": asked.reason}
     request = ActionRequest("handoff.review", asked.by, key, content)
@@ -426,20 +431,32 @@ def review(
     def act(context: RequestContext) -> Any:
         found = _authorized(context, handoff)
         owed = context.work.duties.of(handoff, open_only=True)
-        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        originates = found.originator == caller.organisation
+        kind = DutyKind.DEROGATION_REVIEW if originates else DutyKind.REVIEW
+        waiting = [one for one in owed if one.kind is kind]
         if not waiting:
-            raise WrongState("no consultation of this handoff waits for a review")
+            raise WrongState("nothing of this handoff waits for your review")
+        _require_reviewer(context, asked.by, {RegisterRole.DPO} if originates else WORKING)
         others = [one for one in waiting if one.person != asked.by]
         if not others:
             raise SecondPersonRequired("who consulted does not review it: another person does")
         for one in others:
             context.work.duties.save(one.close(context.now))
-        own = frozenset({found.recipient})
+        own = frozenset({caller.organisation})
         why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
-        context.record((Party(found.recipient, "recipient"),), *why)
+        role = "originator" if originates else "recipient"
+        context.record((Party(caller.organisation, role),), *why)
         return to_json_values(Reviewed(handoff, [one.source for one in others]))
 
     return transact(ports, caller, request, act)
+
+
+def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
+    """Which roles may review depends on what is reviewed."""
+    entries = context.work.staff.named(context.caller.organisation, [by])
+    named = NamedPerson("/by", by, frozenset(roles))
+    if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
+        raise ValidationFailed(errors)
 
 
 def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
@@ -894,6 +911,7 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     return found
 
 
@@ -935,7 +953,8 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     if reader.slug != handoff.recipient:
         return OWN
     conflict = has_conflict(context.work, reader, handoff, day)
-    return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
+    barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
+    return {"conflict": conflict, "third_country": barred}
 
 
 def _parties(handoff: Handoff) -> tuple[Party, ...]:

@@ -24,7 +24,8 @@ DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it 
 BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
 DutyContact = Annotated[
     bool,
-    "In imminent danger: whether the recipient has a duty contact. If not, call it by telephone.",
+    "Of what is urgent or an imminent danger: whether the recipient has a duty contact. If not, "
+    "it is not on duty: telephone.",
 ]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
@@ -186,6 +187,19 @@ class Preview:
     conditions: Conditions
     break_glass: BreakGlass
     duty_contact: DutyContact | None = None
+    on_duty: (
+        Annotated[
+            Sequence[Addressee], "Where the recipient is not on duty: who is competent and is."
+        ]
+        | None
+    ) = None
+    emergency_numbers: (
+        Annotated[
+            Sequence[str],
+            "In imminent danger: an offer is not an emergency call. Call these numbers first.",
+        ]
+        | None
+    ) = None
     updates: Digest | None = None
     change: str | None = None
 

@@ -1,11 +1,9 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
-from datetime import timedelta
-
 from gateway.domain.answers import takes_update
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
-from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
+from gateway.domain.duty import DUTIES, DutyKind, begin
 from gateway.domain.handoff import Handoff, HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
@@ -91,17 +89,17 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             event=context.ports.new_id(),
         )
         if touched:
-            _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
+            _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
 
 
-def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
+def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
     """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    if takes_update(holder, context.now):
-        kind, due = DutyKind.UPDATE, update_due_at
-    else:
-        kind, due = DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at
-    owed = begin(holder, kind, context.event, context.now, due(term, context.now))
+    sends = takes_update(holder, context.now)
+    kind = DutyKind.UPDATE if sends else DutyKind.ACKNOWLEDGEMENT
+    owes = DUTIES[kind].party(holder)
+    due = duties.due_at(context.ports, context.work, owes, kind, urgency=urgency, since=context.now)
+    owed = begin(holder, kind, context.event, context.now, due)
     duties.add(context.work, owed)
 
 

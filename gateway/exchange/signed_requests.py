@@ -15,6 +15,7 @@ from gateway.domain import case as cases
 from gateway.domain.conditions import EMBARGO_TERMS
 from gateway.domain.organisation import (
     competence_members,
+    is_derogation,
     organisation_uri,
     parse_competence,
 )
@@ -207,6 +208,7 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
         "handoff": str(offer.handoff),
         "to": _addressed(offer),
         "purpose": list(offer.purpose),
+        **({"derogation": True} if is_derogation(offer.transfer_tool) else {}),
     }
 
 

@@ -13,13 +13,13 @@ from uuid import UUID
 from gateway.domain import answers
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
 )
-from gateway.domain.organisation import transfer_tool
+from gateway.domain.organisation import is_derogation
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
 from gateway.domain.vocabulary import Urgency
@@ -41,11 +41,13 @@ from gateway.exchange.offers import (
     select_parts,
     sign_offer,
     spend_preview,
+    tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -165,6 +167,7 @@ def _own(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     context.about = EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
     authorize(context, handoff_entity(found, context.entity(), recipient))
@@ -194,7 +197,8 @@ def _terms(
 ) -> OfferRequest:
     """The update as an offer of the parts that it selects.
 
-    The reason why items of uncertain country are for this recipient is that of the offer (R8).
+    The reason why items of uncertain country are for this recipient is that of the offer (R8), and
+    so is a derogation.
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
@@ -211,6 +215,7 @@ def _terms(
         expires_at=end,
         note=wanted.note,
         country_reason=said.get("country_reason"),
+        derogation=is_derogation(found.transfer_tool),
         signed=wanted.signed,
     )
 
@@ -263,7 +268,7 @@ def _inputs(
         found.address,
         word,
         by_country(context, verified, terms, recipient, day),
-        transfer_tool(recipient, day),
+        tool_of(context, verified, terms, recipient),
     )
 
 
@@ -312,13 +317,21 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    term = context.ports.due[moved.urgency]
-    duties.settle(context.work, moved, stored, term)
+    duties.settle(context.ports, context.work, moved, stored)
+    due_at = partial(
+        duties.due_at,
+        context.ports,
+        context.work,
+        moved.recipient,
+        urgency=moved.urgency,
+        since=context.now,
+    )
     if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, context.now + term)
+        duties.hasten(context.work, moved.id, due_at(DutyKind.ANSWER))
+        duties.owe_call(context.ports, context.work, moved, context.event, context.now)
     if moved.is_held and draft.change in ANSWERED:
-        due = acknowledgement_due_at(term, context.now)
         kind = DutyKind.ACKNOWLEDGEMENT
+        due = due_at(kind)
         duties.add(context.work, begin(moved, kind, context.event, context.now, due))
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)

@@ -18,7 +18,7 @@ from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
@@ -589,6 +589,9 @@ class StaffStore(Protocol):
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
         """Let an entry end at a moment."""
 
+    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        """Replace the digests of the cases that a person keeps away from."""
+
 
 class NotificationStore(Protocol):
     """How far each organisation's stream was delivered, and what its receiver refused."""
@@ -772,9 +775,10 @@ class Ports:
     recorded; ``embargo_terms`` how long an embargo holds, ``police_first`` how long a removal waits
     for the police; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
-    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
-    of which ones by the police a private originator learns; ``journal_terms`` how long the log
-    names persons.
+    urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
+    for the call in imminent danger, ``follow_up`` for the second person after break-glass.
+    ``consultations`` says of which ones by the police a private originator learns;
+    ``journal_terms`` how long the log names persons.
     """
 
     issuer: str
@@ -795,6 +799,8 @@ class Ports:
     police_first: timedelta = timedelta(0)
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
+    due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
+    call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     journal_terms: JournalTerms = field(default_factory=JournalTerms)

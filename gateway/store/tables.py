@@ -291,6 +291,8 @@ staff = Table(
     Column("temporary", Boolean, nullable=False),
     Column("ends_at", Instant),
     Column("event", Uuid, nullable=False),
+    # Keyed digests: whoever reads the table learns of no case, and of no person what binds them.
+    Column("recusals", TextSet, nullable=False),
     PrimaryKeyConstraint("organisation", "pseudonym"),
     sqlite_with_rowid=False,
 )

@@ -71,6 +71,7 @@ ON_HANDOFF = (
     "handoff.redirect",
     "handoff.report_outcome",
     "handoff.withdraw",
+    "handoff.call",
     "handoff.close",
     "handoff.review",
     "handoff.delay",
@@ -88,7 +89,7 @@ ON_MEASURE = {
     "case.confirm_embargo": ("setter",),
 }
 """With the facts that are told of each."""
-BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
+BY_ORIGINATORS = ("handoff.withdraw", "handoff.call", "handoff.update")
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -101,6 +102,7 @@ BY_ADMINISTRATORS = (
     "organisation.reinstate",
     "organisation.leave",
     "contact.set",
+    "service_hours.set",
     "interest.declare",
     "interest.end",
     "agreement.record",
@@ -150,6 +152,7 @@ ON_ITSELF = (
     "staff.read",
     "staff.add",
     "staff.end",
+    "staff.recuse",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_SUCCESSION = ("succession.read", "succession.approve")

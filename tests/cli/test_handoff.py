@@ -207,9 +207,13 @@ def test_a_draft_is_offered_and_consulted_in_imminent_danger_and_reviewed(desks:
     preview = desks.done("handoff", "preview", case, *asked, "--group", "items")
     assert "telephone" in preview
     assert "second person" in preview
-    offer = desks.done("handoff", "offer", case, *asked, "--group", "items")
-    assert "telephone" in offer
+    offer = desks.run("handoff", "offer", case, *asked, "--group", "items")
+    assert "telephone" in offer.stdout
+    assert offer.output.index("AN OFFER IS NOT") < offer.output.index("offered to")
     handoff = desks.told("handoff", "list", at=OFMIN)["items"][0]["handoff"]
+    call = ("--function", "duty officer", "--time", "2026-03-02T08:00:00Z")
+    desks.done("handoff", "call", handoff, "--by", "liaison-1", *call)
+    assert "function: duty officer" in desks.done("handoff", "show", handoff, at=OFMIN)
     rescue = ("--reason-code", "imminent_danger", "--reason", "a child is in danger")
     desks.done("handoff", "consult", handoff, *BY, *rescue, at=OFMIN)
     assert desks.run("handoff", "review", handoff, *BY, at=OFMIN).exit_code == 1

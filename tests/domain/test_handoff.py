@@ -77,6 +77,8 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
 }
+for opened in ("offered", "accepted", "partially_accepted"):
+    ALLOWED[opened]["call"] = opened
 for held in HELD:
     ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(OF_HOLDERS, held)}
 EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
@@ -89,7 +91,7 @@ def groups_for(step: HandoffAction) -> frozenset[str] | None:
 @pytest.mark.parametrize(("state", "step"), EVERY_PAIR, ids=str)
 def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
     before = handoff(state)
-    mover = HOTLINE if step is HandoffAction.WITHDRAW else POLICE
+    mover = HOTLINE if step in (HandoffAction.WITHDRAW, HandoffAction.CALL) else POLICE
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
         with pytest.raises(WrongState, match=f"a handoff that is {state} "):
@@ -151,7 +153,7 @@ def test_who_never_accepted_answers_no_update(step):
 )
 @pytest.mark.parametrize("who", ["the other party", "a stranger"])
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
-    other = POLICE if step is HandoffAction.WITHDRAW else HOTLINE
+    other = POLICE if step in (HandoffAction.WITHDRAW, HandoffAction.CALL) else HOTLINE
     by = other if who == "the other party" else "stranger-a"
     with pytest.raises(WrongState):
         move(handoff(state), step, by, groups=groups_for(step))

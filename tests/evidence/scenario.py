@@ -36,6 +36,7 @@ ACTIONS = {
     "redirection": "handoff.redirect",
     "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
+    "call": "handoff.call",
     "closure": "handoff.close",
     "delay": "handoff.delay",
     "acknowledgement": "handoff.acknowledge",

@@ -85,6 +85,15 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
     ("staff.establish", HOTLINE, {"entries": ["head,analyst", "approver"]}),
+    (
+        "service_hours.set",
+        HOTLINE,
+        {
+            "time_zone": "Europe/Paris",
+            "hours": ["mon 09:00-17:00"],
+            "holidays": ["2026-05-01"],
+        },
+    ),
     ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
     ("mandate.grant", HOTLINE, {**COMPETENCE, **DAYS}),
@@ -141,8 +150,12 @@ KINDS = {**CHANGES, **STEPS}
 FORMS = {action: kind.fields for action, kind in KINDS.items()}
 
 NO_VALUE: tuple[Any, ...] = (5, [], {}, None, "")
-GOOD_AFTER_ALL = {("system.set_keys", "keys"), ("system.set_admin_scopes", "scopes")}
-"""What an empty list says: no key any more, no scope of the operator's any more."""
+GOOD_AFTER_ALL = {
+    ("system.set_keys", "keys"),
+    ("system.set_admin_scopes", "scopes"),
+    ("service_hours.set", "holidays"),
+}
+"""What an empty list says: no key any more, no scope of the operator's any more, no holiday."""
 
 
 def completed(action: str, values: Mapping[str, Any]) -> dict[str, Any]:

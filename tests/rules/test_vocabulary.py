@@ -55,6 +55,7 @@ BY_SYSTEMS = {
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,
+    "staff.recuse": staff.recuse,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 

@@ -199,6 +199,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
     )
+    answer(HOTLINE, "calls", withdrawn, function="duty officer", time="2026-03-02T08:00:00Z")
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
@@ -376,6 +377,8 @@ def tell_of_staff(story: Story) -> None:
     story.partners[ABROAD].held = None
     body = {**BY, "entries": [{"roles": ["analyst"], "until": "2030-01-01"}]}
     (made,) = story.post(ABROAD, "/staff", body)["result"]["entries"]
+    recusal = {**BY, "originator": HOTLINE, "case": str(story.line.gateway.new_id())}
+    story.post(ABROAD, "/staff/{pseudonym}/recusals", recusal, pseudonym=made["pseudonym"])
     story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=made["pseudonym"])
     story.get(ABROAD, "/staff", "?limit=2")
 

@@ -85,6 +85,7 @@ def _take_json(command: click.Command) -> None:
 
 
 GROUPS = {
+    "service-hours": "Record when members are at work.",
     "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
     "agreement": "Record and end agreements (R15).",

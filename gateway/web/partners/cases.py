@@ -147,6 +147,7 @@ class PreviewBody(StrictSchema):
     note = field.free(300, required=False)
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
+    derogation = field.StrictBoolean(required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
@@ -405,4 +406,5 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         note=body.get("note"),
         again=body.get("again"),
         country_reason=body.get("country_reason"),
+        derogation=body.get("derogation", False),
     )
