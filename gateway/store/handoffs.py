@@ -205,8 +205,8 @@ class SqlHandoffs:
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
 
-    def is_current(self, handoff: Handoff) -> bool:
-        return self._current[handoff.id] == handoff.case_digest
+    def current_version(self, handoff: Handoff) -> str:
+        return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
