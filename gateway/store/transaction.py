@@ -6,7 +6,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -93,6 +93,7 @@ class Transaction:
         driver: Any = connection.connection.driver_connection
         self._driver = driver
         self._cursor = driver.cursor()
+        self._piped = ExitStack()
         self._on_sqlite = isinstance(self._driver, sqlite3.Connection)
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
@@ -158,13 +159,17 @@ class Transaction:
             self.failed = True
             raise translated(error) from error
 
-    def pipeline(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
         """A block whose statements go to PostgreSQL in as few messages as their results allow.
 
-        What changes rows is answered at the end of the block: its count of rows is not known
-        before, and an error of any of them ends the block.
+        What changes rows is answered by `commit`, or at the end of the block: its count of rows is
+        not known before, and an error of any of them ends the block.
         """
-        return nullcontext() if self._on_sqlite else self._driver.pipeline()
+        with self._piped:
+            if not self._on_sqlite:
+                self._piped.enter_context(self._driver.pipeline())
+            yield
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
@@ -198,7 +203,12 @@ class Transaction:
             raise
 
     def _commit_now(self) -> None:
-        self._driver.commit()
+        if self._on_sqlite:
+            self._driver.commit()
+            return
+        # The driver's own commit would wait for its answer, and then for the end of the pipeline.
+        self._cursor.execute("COMMIT")
+        self._piped.close()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""
