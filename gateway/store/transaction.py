@@ -33,7 +33,8 @@ _SQLITE_AWAY = frozenset({10, 13, 14})
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 # Connection exceptions, insufficient resources, operator intervention, system errors; a server
 # that only reads (a standby); damaged pages (PostgreSQL, appendix A).
-_POSTGRESQL_AWAY = ("08", "53", "57P", "58", "25006", "XX001", "XX002")
+_ONLY_READS = "25006"
+_POSTGRESQL_AWAY = ("08", "53", "57P", "58", _ONLY_READS, "XX001", "XX002")
 
 
 class BrokenRule(RuntimeError):
@@ -126,8 +127,7 @@ class Transaction:
             changed.rowcount = self._cursor.rowcount
             return changed
         except DRIVER_ERRORS as error:
-            self.failed = True
-            raise translated(error) from error
+            raise self._failure(error) from error
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -156,8 +156,15 @@ class Transaction:
         try:
             yield
         except DRIVER_ERRORS as error:
-            self.failed = True
-            raise translated(error) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
+        """What a failed statement means; a connection to a server that only reads is given up."""
+        self.failed = True
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(cause, "sqlstate", None) == _ONLY_READS:
+            self._connection.invalidate()
+        return translated(error)
 
     @contextmanager
     def pipeline(self) -> Iterator[None]:
