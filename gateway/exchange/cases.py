@@ -435,15 +435,15 @@ def _submit(
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    refuse_recused(context, version.originator, version.case)
-    earlier = context.work.cases.get(version.originator, version.case)
     if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
+        earlier = context.work.cases.get(version.originator, version.case)
         if earlier is None:
             deny_as_not_found()
+        refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
         check_change(context, earlier, verified, submission.change)

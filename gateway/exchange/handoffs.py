@@ -291,14 +291,14 @@ def _store(
     _refuse_lapsed(found)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
+    current = context.work.handoffs.current_version(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
-        if not context.work.handoffs.is_current(found):
+        if current != found.case_digest:
             _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
-    under = None if case is None else case.digest
+    under = current if step in AGREEMENTS else None
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
     if step in _ON_UPDATES:
         _refuse_unchanged(context, found, step)

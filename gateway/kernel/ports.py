@@ -273,8 +273,8 @@ class HandoffStore(Protocol):
     def get(self, handoff: UUID) -> Handoff | None:
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
 
-    def is_current(self, handoff: Handoff) -> bool:
-        """Whether its version is still that of its case, for what `get` returned in a writing
+    def current_version(self, handoff: Handoff) -> str:
+        """The digest of its case's current version, for what `get` returned in a writing
         transaction: no further query."""
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, null, select, update
+from sqlalchemy import and_, bindparam, func, insert, null, or_, select, update
 
 from gateway.domain.duty import DUTIES, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
@@ -39,13 +39,14 @@ _SAVE = update(duty).where(
     duty.c.source == bindparam("of_source"),
     _open,
 )
-_shared = [kind for kind, terms in DUTIES.items() if terms.shared]
+# Not IN: the text of that depends on a value, and is made anew by the engine each time.
+_shared = or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.shared))
 _next_due = (
     select(func.coalesce(func.min(duty.c.due_at), bindparam("never", NEVER, duty.c.due_at.type)))
     .where(
         duty.c.handoff == handoff.c.id,
         duty.c.organisation == handoff.c.recipient,
-        duty.c.kind.in_(_shared),
+        _shared,
         _open,
     )
     .scalar_subquery()

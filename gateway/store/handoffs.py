@@ -59,26 +59,18 @@ _GET_WITH_KEY = (
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
-_KEY_OF = (
+_CASE_OF = (
     select(
         handoff.c.originator,
         handoff.c.case,
         case_file.c.state.label("case_state"),
         case_file.c.content_key,
+        case_file.c.digest.label("current"),
     )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
-_CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
-_SHARE_CASE = (
-    select(
-        case_file.c.state.label("case_state"),
-        case_file.c.content_key,
-        case_file.c.digest.label("current"),
-    )
-    .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
-    .with_for_update(read=True)
-)
+_SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _PAGE = (
     select(handoff)
@@ -190,23 +182,22 @@ class SqlHandoffs:
             self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
-        # Cases are locked before handoffs, by everybody: so the case's id is read first.
-        of = self._transaction.execute(_CASE_OF, values).first()
-        if of is None:
+        # Cases are locked before handoffs, by everybody.
+        held = self._transaction.execute(_SHARE_CASE, values).first()
+        if held is None:
             return None
-        case = {"originator": of.originator, "case": of.case}
-        held = self._transaction.execute(_SHARE_CASE, case).one()
-        self._case_of[handoff] = (of.originator, of.case)
+        case = (held.originator, held.case)
+        self._case_of[handoff] = case
         self._current[handoff] = held.current
-        self._cipher.note_case(of.originator, of.case, held.case_state, held.content_key)
-        self._transaction.shared_cases.add((of.originator, of.case))
+        self._cipher.note_case(*case, held.case_state, held.content_key)
+        self._transaction.shared_cases.add(case)
         row = self._transaction.execute(_GET_LOCKED, values).first()
-        if row is not None and (row.originator, row.case) != (of.originator, of.case):
+        if row is not None and (row.originator, row.case) != case:
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
 
-    def is_current(self, handoff: Handoff) -> bool:
-        return self._current[handoff.id] == handoff.case_digest
+    def current_version(self, handoff: Handoff) -> str:
+        return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
@@ -320,7 +311,7 @@ class SqlHandoffs:
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
         if case not in self._cipher.case_keys:
-            row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
+            row = self._transaction.execute(_CASE_OF, {"handoff": answer.handoff}).one()
             case = self._case_of[answer.handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
         key = self._cipher.case_keys[case]

@@ -63,9 +63,10 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
 
 def test_a_writer_learns_with_a_handoff_whether_its_case_was_revised(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
-    for expected in (True, False):
+    for unchanged in (True, False):
         with store.begin(TransactionMode.WRITE) as work:
-            assert work.handoffs.is_current(work.handoffs.get(made.id)) is expected
+            found = work.handoffs.get(made.id)
+            assert (work.handoffs.current_version(found) == made.case_digest) is unchanged
         with store.begin(TransactionMode.WRITE) as work:
             work.cases.save(*revised(work.cases.get(made.originator, made.case)))
             work.commit()
