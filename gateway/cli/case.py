@@ -605,16 +605,22 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [_owed_row(one) for one in found["handoffs"]])
+    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
-def _owed_row(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    owed = line["owed"] or {"what": "nothing", "by": "-", "due": "-"}
-    what = f"{owed['what']} (LATE)" if line["late"] else owed["what"]
-    if line["announced_only"]:
-        what += " (announced only)"
+_NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
+
+
+def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A row for each thing that is owed about a handoff."""
     place = (line["handoff"], line["recipient"], line["state"], line["version"])
-    return (*place, what, owed["by"], owed["due"], line["answered"] or "-")
+    for owed in line["owed"] or [_NOTHING]:
+        what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
+        if line["left_out"]:
+            what += f" (left out: {line['left_out']['reason']})"
+        elif line["announced_only"]:
+            what += " (announced only)"
+        yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
 @case.command("import")

@@ -16,6 +16,7 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
+from gateway.domain.handoff import HandoffAction
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
@@ -279,9 +280,14 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
+    notices: set[str | None] = {None}
     for shown in view["answers"][1:]:
-        if shown.get("kind") != UPDATE:
-            _check_shown_answer(shown, chain, connection)
+        if shown.get("kind") == UPDATE:
+            continue
+        signed, answer = _check_shown_answer(shown, chain, connection)
+        require(answer.notice_digest in notices, "an answer shown is about another notice")
+        if answer.kind == "correction_notice":
+            notices.add(signed.document.digest)
     return chain
 
 
@@ -290,6 +296,12 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     answers = view["answers"]
     offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
     return sd_jwt.parse(offers[-1]["document"]).digest
+
+
+def newest_notice(view: Mapping[str, Any]) -> str | None:
+    """The digest of the newest correction notice of a handoff that was verified, if it has one."""
+    shown = [one for one in view["answers"] if one["kind"] == HandoffAction.NOTIFY_CORRECTION]
+    return sd_jwt.parse(shown[-1]["document"]).digest if shown else None
 
 
 UPDATE = "update"
@@ -366,7 +378,7 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> None:
+) -> tuple[AuthoredDocument, AnswerClaims]:
     signed, answer = open_answer(shown.get("document"), connection)
     of = {one.signed.document.digest: one.offer for one in chain}
     offer = of.get(answer.offer_digest)
@@ -385,6 +397,7 @@ def _check_shown_answer(
         require(
             shown["code"] in codes_shown_for(fields), "an outcome is shown as another than it says"
         )
+    return signed, answer
 
 
 def check_status(
@@ -494,8 +507,14 @@ class DocumentSigner:
             change=found.change,
         )
 
-    def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
-        """Sign an answer to an offer that was verified."""
+    def answer(
+        self,
+        kind: str,
+        offered: VerifiedOffer,
+        fields: Mapping[str, Any],
+        notice: str | None = None,
+    ) -> SdJwt:
+        """Sign an answer to an offer that was verified, or to the notice that corrects it."""
         return handoff_documents.issue_answer(
             self._heading(),
             handoff=offered.offer.handoff,
@@ -504,6 +523,7 @@ class DocumentSigner:
             package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
+            notice_digest=notice,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:

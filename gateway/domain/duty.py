@@ -34,6 +34,9 @@ LONGEST_UPDATE = timedelta(hours=24)
 APPLIED_WITHIN = timedelta(days=30)
 """After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
 
+PROPOSAL_ANSWERED_WITHIN = timedelta(days=7)
+"""The originator answers a proposal of a correction."""
+
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 
@@ -51,14 +54,17 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 class DutyKind(StrEnum):
     """What is owed.
 
-    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
-    correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance.
+    An answer to the offer; the update that was announced to a holder, or the correction notice
+    where no package can follow; the acknowledgement of a correction or tightening; what was done
+    with one's own copy after it; an answer to the proposal of a correction; the clearance of a case
+    that was offered before it; a second person's review of a consultation before acceptance.
     """
 
     ANSWER = "answer"
     UPDATE = "update"
     ACKNOWLEDGEMENT = "acknowledgement"
+    APPLICATION = "application"
+    PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
 
@@ -85,8 +91,11 @@ _ENDS_OFFER = frozenset(
 )
 
 _ENDS_UPDATES = frozenset(
+    {HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE}
+)
+
+ENDS_PACKAGES = frozenset(
     {
-        HandoffAction.UPDATE,
         HandoffAction.DECLINE,
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
@@ -94,12 +103,21 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.LAPSE,
     }
 )
+"""After these no package follows, and what was announced is acknowledged without one."""
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
     DutyKind.UPDATE: DutyTerms(AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
         AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ACKNOWLEDGE}), shared=True
+    ),
+    DutyKind.APPLICATION: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE}),
+        shared=True,
+    ),
+    DutyKind.PROPOSAL_ANSWER: DutyTerms(
+        AnswerAuthor.ORIGINATOR, frozenset({HandoffAction.ANSWER_PROPOSAL}), shared=True
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),

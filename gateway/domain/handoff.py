@@ -46,6 +46,9 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    NOTIFY_CORRECTION = "notify_correction"
+    OMIT_UPDATE = "omit_update"
+    ANSWER_PROPOSAL = "answer_proposal"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

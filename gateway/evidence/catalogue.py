@@ -159,6 +159,18 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} proposed a correction of what handoff {handoff} gave.",
         "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
     ),
+    "correction_notice": (
+        "{at}: {by} gave notice that what handoff {handoff} gave is corrected.",
+        "{at} : {by} a avisé d'une rectification du contenu de la transmission {handoff}.",
+    ),
+    "update_omission": (
+        "{at}: {by} left the recipient of handoff {handoff} out of an update.",
+        "{at} : {by} n'a pas adressé de mise à jour au destinataire de la transmission {handoff}.",
+    ),
+    "proposal_answer": (
+        "{at}: {by} answered the proposal of a correction in handoff {handoff}.",
+        "{at} : {by} a répondu à une proposition de rectification dans la transmission {handoff}.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "

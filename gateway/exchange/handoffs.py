@@ -82,7 +82,7 @@ from gateway.exchange.results import (
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import stale
+from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -144,9 +144,10 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, partial(_offered, handoff, asked))
+    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
-    if offered is not None:
+    if prepared is not None:
+        offered, notice = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -158,8 +159,9 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
+                notice_digest=notice,
             )
-        act = partial(_store, offered, asked, document)
+        act = partial(_store, prepared, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -168,8 +170,11 @@ def answer(
     return transact(ports, caller, request, act, replay)
 
 
-def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered in its newest package."""
+def _offered(
+    handoff: UUID, asked: AnswerRequest, context: RequestContext
+) -> tuple[Handoff, str | None]:
+    """The handoff, once the answer fits what was offered in its newest package, and the digest of
+    the correction notice that the answer is about, if there is one."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
@@ -180,22 +185,28 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    notice = answered_notice(context, found, asked.kind)
     if asked.signed is not None:
+        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
+            raise stale_notice(notice)
         bound = {
             "handoff": str(found.id),
             "case_digest": found.case_digest,
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
+            "notice_digest": notice,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
-            raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+            raise InvalidDocument(
+                "the answer is bound to another handoff, offer, package, notice or kind"
+            )
     elif named not in (None, found.offer_digest):
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found
+        return found, notice
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
     repeated = asked.fields.get("conditions") or {}
@@ -210,7 +221,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found
+    return found, notice
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
@@ -219,6 +230,8 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
+    if "pointers" in asked.fields:
+        check_places(context, found, asked.fields["pointers"])
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -277,8 +290,12 @@ def _check_elements(
 
 
 def _store(
-    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    prepared: tuple[Handoff, str | None],
+    asked: AnswerRequest,
+    document: SdJwt,
+    context: RequestContext,
 ) -> Answered:
+    offered, notice = prepared
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
@@ -289,6 +306,8 @@ def _store(
     _refuse_lapsed(found)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
+    if (newest := answered_notice(context, found, asked.kind)) != notice:
+        raise stale_notice(newest)
     if asked.kind.accepts:
         _refuse_expired(context, found)
         if not context.work.handoffs.is_current(found):
@@ -298,8 +317,7 @@ def _store(
     case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
     under = None if case is None else case.digest
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
-    if step in _ON_UPDATES:
-        _refuse_unchanged(context, found, step)
+    check_step(context, found, step)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -322,21 +340,6 @@ def _store(
         document_sha256=document.digest,
     )
     return _answered(stored)
-
-
-_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
-
-
-def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """An acknowledgement follows an update, or an announcement where none comes; what was done
-    follows the acknowledgement."""
-    told = context.work.cases.announced(handoff.originator, handoff.case)
-    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-        raise WrongState("there is no update of this handoff, and none was announced")
-    owed = context.work.duties.of(handoff.id, open_only=True)
-    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
-    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
-        raise WrongState("acknowledge the change first")
 
 
 def consult(

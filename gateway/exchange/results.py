@@ -360,23 +360,34 @@ class HandoffView(HandoffSummary):
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed after a change: an update, an acknowledgement or an application.
+    """What is owed after a change: an update or a correction notice, an acknowledgement, an
+    application; or the answer to a proposal.
 
-    ``by`` is who owes it, ``event`` the one that it is owed since.
+    ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """
 
     what: str
     by: str
     due: datetime
     event: UUID
+    late: bool
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """That a holder was left out of an update: why, and by which event."""
+
+    reason: str
+    event: UUID
 
 
 @dataclass(frozen=True)
 class HolderCoverage:
-    """One handoff of a case: what its recipient has, and what is owed.
+    """One handoff of a case: what its recipient has, and what is owed, what is due first, first.
 
     ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
-    package. ``answered`` is its last answer to a change, and the event of that.
+    package; ``left_out`` says why, where its originator decided so. ``answered`` is its last answer
+    to a change, and the event of that.
     """
 
     handoff: UUID
@@ -386,8 +397,8 @@ class HolderCoverage:
     package: int
     version: int
     announced_only: bool
-    owed: Owed | None
-    late: bool
+    left_out: LeftOut | None
+    owed: Sequence[Owed]
     answered: str | None
     answered_by_event: UUID | None
 

@@ -96,13 +96,14 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 
 def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
-    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    if takes_update(holder, context.now):
-        kind, due = DutyKind.UPDATE, update_due_at
-    else:
-        kind, due = DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at
-    owed = begin(holder, kind, context.event, context.now, due(term, context.now))
-    duties.add(context.work, owed)
+    """The originator owes the update, or a notice; where no package can be sent, its holder
+    acknowledges the announcement meanwhile."""
+    owed = [(DutyKind.UPDATE, update_due_at)]
+    if not takes_update(holder, context.now):
+        owed.append((DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at))
+    for kind, due in owed:
+        duty = begin(holder, kind, context.event, context.now, due(term, context.now))
+        duties.add(context.work, duty)
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:
