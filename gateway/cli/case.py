@@ -221,6 +221,11 @@ def submit(
         metavar="PLACE",
         help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
     ),
+    click.option(
+        "--approved-by",
+        metavar="PSEUDONYM",
+        help="The second person, where a draft loosens what was cleared (R10).",
+    ),
     *_CLEARED_OPTIONS,
 )
 def revise(
@@ -231,6 +236,7 @@ def revise(
     reason_code: str,
     reason: str,
     pointers: tuple[str, ...],
+    approved_by: str | None,
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
@@ -244,6 +250,8 @@ def revise(
     change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
     if pointers:
         change["pointers"] = list(pointers)
+    if approved_by is not None:
+        change["approved_by"] = approved_by
     return _done(gateway.revise(content, by, change, _clearance(**options)))
 
 

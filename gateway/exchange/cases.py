@@ -26,7 +26,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
 )
 from gateway.domain.revision import VersionChange
-from gateway.domain.staff import ROLES_OF, NamedPerson
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -43,7 +43,7 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import announce_change, check_change
+from gateway.exchange.revisions import announce_change, check_change, loosens_cleared
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -123,7 +123,17 @@ class Submission:
 
     def persons(self) -> tuple[NamedPerson, ...]:
         """Who is named beside who submits."""
-        return () if self.clearance is None else self.clearance.persons()
+        cleared = () if self.clearance is None else self.clearance.persons()
+        second = None if self.change is None else self.change.approved_by
+        if second is None:
+            return cleared
+        return (*cleared, NamedPerson("/change/approved_by", second, APPROVING))
+
+    def by_two_persons(self) -> bool:
+        """Whether a second person decides a further version with who submits it: the one who
+        clears it, or the one who is named for that."""
+        second = None if self.change is None else self.change.approved_by
+        return self.clearance is not None or second not in (None, self.by)
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
@@ -289,7 +299,7 @@ def view_on(
     if not measures:
         return seen
     items = [part["id"] for part in verified.content.get("items", ())]
-    held = [MeasureKind.EMBARGO in measures_on(item, measures) for item in items]
+    held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
     whole = {one.kind for one in measures if not one.elements}
     # Of no items, all are under an embargo.
     embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
@@ -311,7 +321,7 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
-    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
+    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at, measure.before)
     originates = reader.slug == measure.originator and reader.public_authority
     if not originates and measure.setter != reader.slug:
         return shown
@@ -352,7 +362,8 @@ def elements(
     }
     if measures:
         for part in verified.placed:
-            held = measures_on(part.value["id"] if part.in_array else "", measures)
+            element = part.value["id"] if part.in_array else ""
+            held = measures_on(element, measures, verified.claims["version"])
             found[part.digest] = replace(found[part.digest], measures=held)
     return found
 
@@ -422,16 +433,20 @@ def _submit(
         summary=cases.summary(verified.content),
         document=document.compact(),
         change=None if submission.change is None else submission.change.kind,
+        unlawful=() if submission.change is None else submission.change.unlawful,
     )
+    earlier = context.work.cases.get(version.originator, version.case)
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
     marked = replace(view, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
+    if submission.change is not None:
+        facts["loosens"] = loosens_cleared(context, earlier, verified)
+        facts["two_persons"] = submission.by_two_persons()
     authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    earlier = context.work.cases.get(version.originator, version.case)
     if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
@@ -460,7 +475,8 @@ def _submit(
 def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
     if change is not None:
         yield EventDetail("change", str(change.kind), readers)
-        yield EventDetail("reason", f"{change.reason_code}: {change.reason}", readers)
+        second = "" if change.approved_by is None else f" (approved by {change.approved_by})"
+        yield EventDetail("reason", f"{change.reason_code}: {change.reason}{second}", readers)
         if change.pointers:
             yield EventDetail("pointers", change.pointers, readers)
 

@@ -58,7 +58,7 @@ def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) 
         package=handoff.package,
         version=handoff.case_version,
         announced_only=newer and handoff.is_held and (left_out is not None or not takes),
-        left_out=left_out and LeftOut(_reason(left_out), left_out.event),
+        left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
         owed=[
             Owed(
                 _word(one, takes),

@@ -57,6 +57,7 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
+    OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
     record_consultation,
@@ -616,9 +617,17 @@ def _package(context: RequestContext, handoff: Handoff, opening: ConsultationReq
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < held) is not (opening.reason_code == SUPERSEDED):
+    code = opening.reason_code
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
+            (
+                (
+                    "/reason_code",
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
+                    f"with {named}",
+                ),
+            )
         )
     if number == handoff.package:
         return _newest(handoff)

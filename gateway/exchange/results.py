@@ -43,13 +43,14 @@ class CaseStep:
 
 @dataclass(frozen=True)
 class MeasureView:
-    """A measure on a case; who set it, why, and on which elements, is for its setter, and for an
-    originator that is a public authority."""
+    """A measure on a case, or on its versions ``before`` that number; who set it, why, and on which
+    elements, is for its setter, and for an originator that is a public authority."""
 
     measure: UUID
     kind: MeasureKind
     until: datetime | None
     ended_at: datetime | None
+    before: int | None = None
     setter: str | None = None
     code: str | None = None
     elements: Sequence[str] | None = None

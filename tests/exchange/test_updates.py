@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway.domain.case import case_from_claims
 from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
@@ -38,6 +39,7 @@ from tests.founding import (
     accepted,
     acknowledged,
     caller,
+    change_of,
     check_log,
     conditions_of,
     consulted,
@@ -421,6 +423,77 @@ def test_an_update_is_an_offer_that_names_the_one_it_updates(gateway):
     offer = handoff_documents.read_offer(sd_jwt.read_unverified(written.result["offer"]))
     assert (offer.updates, offer.change) == (before.offer_digest, ChangeKind.CORRECTION)
     assert (offer.handoff, offer.recipient, offer.purpose) == (handoff, OFMIN, before.purpose)
+
+
+# --- what a second person had cleared, and what was unlawful --------------------------------------
+
+
+@pytest.mark.parametrize("looser", [{"tlp": "AMBER"}, {"handling": []}])
+def test_one_person_does_not_loosen_what_a_second_one_cleared(gateway, looser):
+    strict = {"tlp": "RED", "handling": ["H1"]}
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking=strict)
+    marking = {**strict, **looser}
+    asked = {"originator": OFMIN, "items": FIRST, "marking": marking, "clearance": None}
+    with pytest.raises(RecordedRefusal) as refused:
+        revised(gateway, case, **asked)
+    assert refused.value.refusal.rules == ("R10.loosen",)
+    before = cases_of(case)
+    content = {**before, "marking": {**before["marking"], **looser}}
+    named = replace(change_of(before, content), approved_by="approver-1")
+    revised(gateway, case, **asked, change=named)
+
+
+def test_the_second_person_is_another_one(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking={"tlp": "RED"})
+    before = cases_of(case)
+    content = {**before, "marking": {**before["marking"], "tlp": "AMBER"}}
+    named = replace(change_of(before, content), approved_by="intake-1")
+    asked = {"originator": OFMIN, "items": FIRST, "marking": {"tlp": "AMBER"}, "clearance": None}
+    with pytest.raises(RecordedRefusal):
+        revised(gateway, case, **asked, change=named)
+
+
+def test_what_nobody_cleared_is_loosened_by_one_person(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking={"tlp": "RED"}, clearance=None)
+    asked = {"originator": OFMIN, "items": FIRST, "marking": {"tlp": "AMBER"}, "clearance": None}
+    revised(gateway, case, **asked)
+
+
+def cases_of(written: WriteResult) -> dict[str, Any]:
+    """The content of a version that was submitted."""
+    return case_from_claims(sd_jwt.read_unverified(written.result["document"]).content)
+
+
+def unlawful(gateway: Founded, case: WriteResult, now: Any, **changes: Any) -> WriteResult:
+    """A version that corrects the items because they were unlawful."""
+    before = cases_of(case)
+    said = change_of(before, {**before, "items": now})
+    return revised(
+        gateway, case, items=now, change=replace(said, reason_code="unlawful"), **changes
+    )
+
+
+@pytest.mark.parametrize("now", [CORRECTED, FIRST[1:]])
+def test_what_a_correction_calls_unlawful_is_kept_as_evidence_in_older_packages(gateway, now):
+    case, handoff = held(gateway)
+    unlawful(gateway, case, now)
+    assert len(events(gateway, "case.restricted")) == 2  # the originator's, and the holder's own
+    old = values(consulted(gateway, handoff))
+    assert FIRST[0]["value"] not in old
+    updated(gateway, handoff)
+    assert values(consulted(gateway, handoff)) == [one["value"] for one in now]
+    older = replace(OLDER, reason_code="evidence")
+    opened = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, older)
+    assert FIRST[0]["value"] in values(opened)
+    withheld = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OLDER)
+    assert FIRST[0]["value"] not in values(withheld)
+
+
+def test_an_unlawful_element_is_marked_once_its_correction_is_cleared(gateway):
+    case, handoff = held(gateway)
+    unlawful(gateway, case, CORRECTED, clearance=None)
+    assert not events(gateway, "case.restricted")
+    assert FIRST[0]["value"] in values(consulted(gateway, handoff))
 
 
 # --- where no package can follow ------------------------------------------------------------------
