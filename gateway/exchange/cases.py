@@ -34,6 +34,7 @@ from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.erasure import civil_day
+from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
@@ -458,7 +459,6 @@ def _submit(
         _check_dates(context, content, earlier)
         check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
-        _follow(context, case)
     own = frozenset({version.originator})
     context.record(
         (Party(version.originator, "originator"),),
@@ -467,6 +467,8 @@ def _submit(
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
         *_change_details(submission.change, own),
     )
+    if submission.change is not None:
+        _follow(context, case)
     if case.state is CaseState.CLEARED and submission.change is not None:
         announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
@@ -677,12 +679,12 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
         by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
         context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        _follow(context, moved)
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
@@ -696,14 +698,11 @@ def _step(
 
 
 def _follow(context: RequestContext, case: Case) -> None:
-    """What a clearance ends: suspensions, for the cleared version says what is right, and what was
-    owed for offers before it (R16)."""
+    """What a clearance ends: suspensions, and what was owed for offers before it (R16)."""
     if case.state is not CaseState.CLEARED:
         return
     close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)
-    for one in in_force(context, case):
-        if one.kind is MeasureKind.SUSPENSION:
-            context.work.cases.end_measure(one.id, context.now)
+    end_suspensions(context, case)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -1,10 +1,11 @@
-"""What is recorded of a measure, and who is told of it.
+"""Events of measures: what is recorded of one, and which parties hear of it.
 
 The event is for the setter and the originator. Whoever else holds the case, or may take it, gets
 one of its own that says of what kind the measure is and until when: not who set it, and not why.
 """
 
 from dataclasses import replace
+from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
@@ -15,11 +16,19 @@ from gateway.exchange.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.transact import EventSubject, RequestContext
 
+END = "case.end_measure"
+
 
 def record_measure(
-    context: RequestContext, case: Case, measure: Measure, reason: str, action: str
+    context: RequestContext,
+    case: Case,
+    measure: Measure,
+    reason: str,
+    *,
+    ended_by: UUID | None = None,
 ) -> None:
-    """Record that a measure was set or ended (``measure.id`` is the event that set it)."""
+    """Record that a measure was set, by the event of its id, or ended, by another one."""
+    action = MEASURES[measure.kind].action if ended_by is None else END
     setter = measure.setter
     parties = [Party(case.originator, "originator")]
     if setter != case.originator:
@@ -28,16 +37,16 @@ def record_measure(
         "measure": str(measure.id),
         "kind": str(measure.kind),
         "until": measure.until and measure.until.isoformat(),
+        **({} if measure.before is None else {"before": measure.before}),
     }
     subject = canonical.encode({**known, "elements": list(measure.elements)}).decode()
     own = (EventDetail("reason", reason, frozenset({setter})),) if reason else ()
-    is_set = measure.ended_at is None
     context.record(
         tuple(parties),
         *own,
         events.shared("subject", subject, parties),
         action=action,
-        event=measure.id if is_set else context.event,
+        event=ended_by or measure.id,
     )
     told = {case.originator, setter}
     for one in context.work.handoffs.sent_of(case.originator, case.id):
@@ -57,6 +66,18 @@ def record_measure(
             handoff=one.handoff,
             case_digest=one.case_digest,
         )
+
+
+def end_suspensions(context: RequestContext, case: Case) -> None:
+    """End suspensions at a clearance, for the cleared version says what is right."""
+    if not case.measured:
+        return
+    for one in context.work.cases.measures(case.originator, case.id):
+        if one.kind is MeasureKind.SUSPENSION and one.holds(context.now):
+            context.work.cases.end_measure(one.id, context.now)
+            ended = replace(one, ended_at=context.now)
+            reason = f"version {case.version} was cleared"
+            record_measure(context, case, ended, reason, ended_by=context.ports.new_id())
 
 
 def keep_as_evidence(context: RequestContext, case: Case, after: int) -> None:
@@ -83,6 +104,5 @@ def keep_as_evidence(context: RequestContext, case: Case, after: int) -> None:
             before=version,
         )
         context.work.cases.add_measure(measure)
-        action = MEASURES[MeasureKind.MARK].action
-        record_measure(context, case, measure, f"{measure.code}, version {version}", action)
+        record_measure(context, case, measure, f"{measure.code}, version {version}")
     context.about = about

@@ -16,7 +16,7 @@ from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
-from gateway.exchange.measure_events import record_measure
+from gateway.exchange.measure_events import END, record_measure
 from gateway.exchange.results import MeasureView
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -30,8 +30,6 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
-
-END = "case.end_measure"
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def _set(
     context.work.cases.add_measure(measure)
     grounds = (wanted.code, wanted.authority, wanted.reference, wanted.approved_by)
     reason = ", ".join(filter(None, grounds))
-    record_measure(context, case, measure, reason, context.request.action)
+    record_measure(context, case, measure, reason)
     return view_on_measure(context.organisation, measure)
 
 
@@ -205,5 +203,5 @@ def _end(
     context.work.cases.end_measure(found.id, context.now)
     context.work.cases.save(replace(case, revision=case.revision + 1))
     ended = replace(found, ended_at=context.now)
-    record_measure(context, case, ended, wanted.approved_by or "", context.request.action)
+    record_measure(context, case, ended, wanted.approved_by or "", ended_by=context.event)
     return view_on_measure(context.organisation, ended)
