@@ -5,6 +5,7 @@ one of its own that says of what kind the measure is and until when: not who set
 """
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
@@ -33,7 +34,7 @@ def record_measure(
     parties = [Party(case.originator, "originator")]
     if setter != case.originator:
         parties.append(Party(setter, "recipient"))
-    known = {
+    known: dict[str, Any] = {
         "measure": str(measure.id),
         "kind": str(measure.kind),
         "until": measure.until and measure.until.isoformat(),
@@ -48,6 +49,8 @@ def record_measure(
         action=action,
         event=ended_by or measure.id,
     )
+    if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
+        known["elements"] = []  # who is refused everything learns no more by this
     told = {case.originator, setter}
     for one in context.work.handoffs.sent_of(case.originator, case.id):
         if one.recipient in told or one.state not in HOLDING:
