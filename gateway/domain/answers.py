@@ -133,6 +133,8 @@ _HOLDING = (
 )
 """Where a handoff may be whose recipient holds the case: duties outlive rights."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
+_EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
+"""Likewise, and after the erasure of the case: its holders have copies of their own."""
 _NOTE = replace(_WHY, name="note", about="What there is to add.", required=False)
 
 UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
@@ -320,7 +322,7 @@ _KINDS = (
         "handoff.acknowledge",
         "handoff.acknowledged",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
+        {HandoffAction.ACKNOWLEDGE: _EVER},
         "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
         "A correction or a tightening has to be acknowledged in time.",
         path="acknowledgement",
@@ -332,7 +334,7 @@ _KINDS = (
         "handoff.apply",
         "handoff.applied",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.APPLY: _AS_BEFORE},
+        {HandoffAction.APPLY: _EVER},
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
@@ -352,7 +354,7 @@ _KINDS = (
         "handoff.dispute",
         "handoff.disputed",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.DISPUTE: _AS_BEFORE},
+        {HandoffAction.DISPUTE: _EVER},
         "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
         "or not.",
         path="dispute",
@@ -364,7 +366,7 @@ _KINDS = (
                 required=True,
                 words=("evidence", "not_ours", "other", "own_assessment"),
             ),
-            _WHY,
+            _WHY_IF_SAID,
         ),
         of_holder=True,
     ),
@@ -395,10 +397,10 @@ _KINDS = (
         "handoff.notify_correction",
         "handoff.correction_notified",
         AnswerAuthor.ORIGINATOR,
-        {HandoffAction.NOTIFY_CORRECTION: _AS_BEFORE},
+        {HandoffAction.NOTIFY_CORRECTION: _EVER},
         "Notify a holder of a correction where no package can follow.\n\nIts own copy lives on "
-        "after the handoff has ended. The notice names places and a code, and has no content; the "
-        "holder acknowledges it as it would an update.",
+        "after the end of the handoff, and of the case here. The notice names places and a code, "
+        "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
         fields=(
             AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),

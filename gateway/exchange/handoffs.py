@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
@@ -15,6 +15,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     AGREEMENTS,
     HOLDING,
+    OPEN,
     READABLE,
     Handoff,
     HandoffAction,
@@ -74,6 +75,7 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    NoticesView,
     PackageView,
     Reviewed,
     SucceededBy,
@@ -83,7 +85,14 @@ from gateway.exchange.results import (
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
+from gateway.exchange.updates import (
+    answered_notice,
+    check_places,
+    check_step,
+    is_erased,
+    stale,
+    stale_notice,
+)
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -182,7 +191,7 @@ def _offered(
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found, asked)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
@@ -233,6 +242,21 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
+
+
+def _refuse_erased(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    """Of an erased case only notices and the answers to them are left, in codes and references:
+    nothing comes back in words."""
+    if found.state in OPEN or not is_erased(context, found):
+        return
+    if not any(HandoffState.LAPSED in ways for ways in asked.kind.moves.values()):
+        _refuse_lapsed(found)
+        raise CaseErased("the case was erased: nothing is left to answer")
+    texts = [one.name for one in asked.kind.fields if one.type is FieldType.TEXT]
+    if said := [name for name in texts if name in asked.fields]:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased") for name in said)
+        )
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -304,7 +328,7 @@ def _store(
     if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
     found = _authorized(context, offered.id, facts)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found, asked)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
     if (newest := answered_notice(context, found, asked.kind)) != notice:
@@ -714,6 +738,18 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+    """The correction notices of a handoff; those after the erasure of its case, too."""
+
+    def query(context: RequestContext) -> NoticesView:
+        found = _authorized(context, handoff)
+        given = context.work.handoffs.notices(handoff)
+        shown = [_shown_answer(context, one, ()) for one in given]
+        return NoticesView(found.id, found.state, shown, _duties(context, found))
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 

@@ -291,6 +291,13 @@ class HandoffStore(Protocol):
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order."""
 
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether an organisation's answers about erased cases are encrypted by a key."""
+
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""
 
