@@ -621,13 +621,14 @@ _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
 
 def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """A row for each thing that is owed about a handoff."""
-    place = (line["handoff"], line["recipient"], line["state"], line["version"])
+    state = line["state"].replace("_", " ")
+    if line["left_out"]:
+        state += f", left out: {line['left_out']['reason']}"
+    elif line["announced_only"]:
+        state += ", announced only"
+    place = (line["handoff"], line["recipient"], state, line["version"])
     for owed in line["owed"] or [_NOTHING]:
         what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
-        if line["left_out"]:
-            what += f" (left out: {line['left_out']['reason']})"
-        elif line["announced_only"]:
-            what += " (announced only)"
         yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 

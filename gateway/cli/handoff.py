@@ -343,7 +343,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
-            "expires_at": view["expires_at"],
+            "ends": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
