@@ -27,6 +27,7 @@ MORE = {
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
         "export": "case.consult and receipt.read, into one file",
+        "notices": "handoff.read: the correction notices, after an erasure too",
     },
     "receipt": {"save": "receipt.read, into a file"},
     "notification": {
