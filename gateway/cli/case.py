@@ -39,7 +39,7 @@ from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.vocabulary import ItemKind, is_final
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -781,7 +781,9 @@ def _code(one: Part, superseded: set[Any]) -> str:
     how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
-    notes += ["superseded"] if one["id"] in superseded else []
+    if one["id"] in superseded:
+        final = is_final(one["scheme"], one["code"], one["method"])
+        notes.append("contested" if final else "superseded")
     notes += [format_value(one["attributes"])] if "attributes" in one else []
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 
