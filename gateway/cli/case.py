@@ -39,7 +39,7 @@ from gateway.domain.item_value import defang
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.vocabulary import ItemKind, is_final
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -259,6 +259,11 @@ def submit(
         metavar="PLACE",
         help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
     ),
+    click.option(
+        "--approved-by",
+        metavar="PSEUDONYM",
+        help="The second person, where a draft loosens what was cleared (R10).",
+    ),
     *_CLEARED_OPTIONS,
 )
 def revise(
@@ -269,6 +274,7 @@ def revise(
     reason_code: str,
     reason: str,
     pointers: tuple[str, ...],
+    approved_by: str | None,
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
@@ -283,6 +289,8 @@ def revise(
     change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
     if pointers:
         change["pointers"] = list(pointers)
+    if approved_by is not None:
+        change["approved_by"] = approved_by
     return _done(gateway.revise(content, by, change, _clearance(**options)))
 
 
@@ -714,16 +722,23 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [_owed_row(one) for one in found["handoffs"]])
+    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
-def _owed_row(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    owed = line["owed"] or {"what": "nothing", "by": "-", "due": "-"}
-    what = f"{owed['what']} (LATE)" if line["late"] else owed["what"]
-    if line["announced_only"]:
-        what += " (announced only)"
-    place = (line["handoff"], line["recipient"], line["state"], line["version"])
-    return (*place, what, owed["by"], owed["due"], line["answered"] or "-")
+_NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
+
+
+def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A row for each thing that is owed about a handoff."""
+    state = line["state"].replace("_", " ")
+    if line["left_out"]:
+        state += f", left out: {line['left_out']['reason']}"
+    elif line["announced_only"]:
+        state += ", announced only"
+    place = (line["handoff"], line["recipient"], state, line["version"])
+    for owed in line["owed"] or [_NOTHING]:
+        what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
+        yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
 @case.command("import")
@@ -875,7 +890,9 @@ def _code(one: Part, superseded: set[Any]) -> str:
     how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
-    notes += ["superseded"] if one["id"] in superseded else []
+    if one["id"] in superseded:
+        final = is_final(one["scheme"], one["code"], one["method"])
+        notes.append("contested" if final else "superseded")
     notes += [format_value(one["attributes"])] if "attributes" in one else []
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 

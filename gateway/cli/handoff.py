@@ -379,7 +379,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
-            "expires_at": view["expires_at"],
+            "ends": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
@@ -399,6 +399,31 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
+
+
+@partner_command(handoff, handoff_argument)
+def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+    """Show the correction notices of HANDOFF, and what is owed.
+
+    They are there after the erasure of its case, too.
+    """
+    found = gateway.notices(handoff)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    print_fields({"OVERDUE": _overdue(found), "owed": _open(found)})
+    for notice in found["notices"]:
+        click.echo(f"  {sanitise(_history(notice))}")
+
+
+def _open(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and not late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if not one["overdue"] and one["closed_at"] is None
+    ]
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
@@ -516,6 +541,9 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     ),
     FieldType.IDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, metavar="ID"
+    ),
+    FieldType.POINTERS: lambda one: _option(
+        one, one.name.removesuffix("s"), multiple=True, metavar="POINTER"
     ),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."

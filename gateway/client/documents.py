@@ -303,9 +303,14 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
+    notices: set[str | None] = {None}
     for shown in view["answers"][1:]:
-        if shown.get("kind") != UPDATE:
-            _check_shown_answer(shown, chain, connection)
+        if shown.get("kind") == UPDATE:
+            continue
+        signed, answer = _check_shown_answer(shown, chain, connection)
+        require(answer.notice_digest in notices, "an answer shown is about another notice")
+        if answer.kind == "correction_notice":
+            notices.add(signed.document.digest)
     return chain
 
 
@@ -314,6 +319,33 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     answers = view["answers"]
     offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
     return sd_jwt.parse(offers[-1]["document"]).digest
+
+
+@dataclass(frozen=True)
+class VerifiedNotice:
+    """A correction notice and its claims."""
+
+    signed: AuthoredDocument
+    claims: AnswerClaims
+
+
+def check_notices(
+    found: Mapping[str, Any], handoff: str, connection: PartnerConnection
+) -> list[VerifiedNotice]:
+    """Correction notices as the gateway shows them: each is one, and of this handoff."""
+    shown = found.get("notices")
+    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
+    require(well_formed and found.get("handoff") == handoff, "the notices are of another handoff")
+    read = [VerifiedNotice(*open_answer(one.get("document"), connection)) for one in shown or ()]
+    for one in read:
+        bound = (one.claims.kind, str(one.claims.handoff))
+        require(bound == ("correction_notice", handoff), "a notice shown is of another handoff")
+    return read
+
+
+def newest_notice(read: Sequence[VerifiedNotice]) -> VerifiedNotice | None:
+    """The last of the notices, if there is one."""
+    return read[-1] if read else None
 
 
 UPDATE = "update"
@@ -390,7 +422,7 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> None:
+) -> tuple[AuthoredDocument, AnswerClaims]:
     signed, answer = open_answer(shown.get("document"), connection)
     of = {one.signed.document.digest: one.offer for one in chain}
     offer = of.get(answer.offer_digest)
@@ -409,6 +441,7 @@ def _check_shown_answer(
         require(
             shown["code"] in codes_shown_for(fields), "an outcome is shown as another than it says"
         )
+    return signed, answer
 
 
 def check_status(
@@ -528,6 +561,20 @@ class DocumentSigner:
             package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
+        )
+
+    def answer_notice(self, kind: str, notice: VerifiedNotice, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to a correction notice that was verified: it binds what that is about."""
+        about = notice.claims
+        return handoff_documents.issue_answer(
+            self._heading(),
+            handoff=about.handoff,
+            case_digest=about.case_digest,
+            offer_digest=about.offer_digest,
+            package_digest=about.package_digest,
+            kind=kind,
+            fields=fields,
+            notice_digest=notice.signed.document.digest,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:

@@ -26,7 +26,7 @@ from gateway.domain.handoff import (
     HandoffState,
 )
 from gateway.domain.refusals import WrongState
-from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
@@ -43,13 +43,14 @@ class AnswerAuthor(StrEnum):
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first three, an array of text for the next
-    two, an object for the others."""
+    three, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
     TIME = "time"
     WORDS = "words"
     IDS = "ids"
+    POINTERS = "pointers"
     CONDITIONS = "conditions"
     RESERVATION = "reservation"
 
@@ -82,7 +83,7 @@ class AnswerKind:
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
     line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it.
+    gives it, or gets it.
     """
 
     name: str
@@ -134,6 +135,8 @@ _HOLDING = (
 )
 """Where a handoff may be whose recipient holds the case: duties outlive rights."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
+_EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
+"""Likewise, and after the erasure of the case: its holders have copies of their own."""
 _NOTE = replace(_WHY, name="note", about="What there is to add.", required=False)
 
 UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
@@ -321,7 +324,7 @@ _KINDS = (
         "handoff.acknowledge",
         "handoff.acknowledged",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
+        {HandoffAction.ACKNOWLEDGE: _EVER},
         "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
         "A correction or a tightening has to be acknowledged in time.",
         path="acknowledgement",
@@ -333,7 +336,7 @@ _KINDS = (
         "handoff.apply",
         "handoff.applied",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.APPLY: _AS_BEFORE},
+        {HandoffAction.APPLY: _EVER},
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
@@ -353,7 +356,7 @@ _KINDS = (
         "handoff.dispute",
         "handoff.disputed",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.DISPUTE: _AS_BEFORE},
+        {HandoffAction.DISPUTE: _EVER},
         "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
         "or not.",
         path="dispute",
@@ -365,7 +368,7 @@ _KINDS = (
                 required=True,
                 words=("evidence", "not_ours", "other", "own_assessment"),
             ),
-            replace(_WHY, guarded=True),
+            replace(_WHY_IF_SAID, guarded=True),
         ),
         of_holder=True,
     ),
@@ -457,6 +460,60 @@ _KINDS = (
         ),
     ),
     AnswerKind(
+        "correction_notice",
+        "handoff.notify_correction",
+        "handoff.correction_notified",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.NOTIFY_CORRECTION: _EVER},
+        "Notify a holder of a correction where no package can follow.\n\nIts own copy lives on "
+        "after the end of the handoff, and of the case here. The notice names places and a code, "
+        "and has no content; the holder acknowledges it as it would an update.",
+        path="correction-notices",
+        fields=(
+            AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),
+            AnswerField(
+                "pointers",
+                FieldType.POINTERS,
+                "A place that is corrected, as /items/ID or /urgency.",
+                required=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "update_omission",
+        "handoff.omit_update",
+        "handoff.update_omitted",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.OMIT_UPDATE: _AS_BEFORE},
+        "Leave a holder out of an update, by name and reason.\n\nIt keeps the announcement, and "
+        "acknowledges that.",
+        path="update-omissions",
+        fields=(_WHY,),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "proposal_answer",
+        "handoff.answer_proposal",
+        "handoff.proposal_answered",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.ANSWER_PROPOSAL: _AS_BEFORE},
+        "Answer the proposals of a correction.\n\nA version that follows one is made and sent as "
+        "every other.",
+        path="proposal-answers",
+        fields=(
+            AnswerField(
+                "decision",
+                FieldType.WORD,
+                "Whether a version is to follow.",
+                required=True,
+                words=("not_followed", "to_follow"),
+            ),
+            _WHY_IF_SAID,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
         "reissue",
         "handoff.reissue",
         "handoff.reissued",
@@ -484,6 +541,9 @@ KIND_OF_ACTION: Mapping[str, AnswerKind] = {kind.action: kind for kind in _KINDS
 KIND_OF_MOVE: Mapping[HandoffAction, AnswerKind] = {
     move: kind for kind in _KINDS for move in kind.moves
 }
+
+ON_CHANGES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+"""How a holder answers an update, a correction notice, or an announcement."""
 
 MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     (state, move): target
@@ -515,7 +575,7 @@ def move(
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
     if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
-        raise WrongState(f"'{step}' is for a recipient that has accepted the handoff")
+        raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(

@@ -32,9 +32,6 @@ BY_THE_CLOCK = frozenset({Urgency.IMMINENT_DANGER, Urgency.URGENT})
 CALL_WITHIN = timedelta(minutes=15)
 """Time to telephone after the offer of an imminent danger, unless the operator sets another."""
 
-APPLIED_WITHIN = timedelta(days=30)
-"""After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
-
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 
@@ -52,16 +49,20 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 class DutyKind(StrEnum):
     """What is owed.
 
-    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
-    correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance; the answer to who contests an embargo, without
-    hurry or in imminent danger; the call that goes with an imminent danger; the data protection
-    officer's review of an offer to a third country by derogation.
+    An answer to the offer; the update that was announced to a holder, or the correction notice
+    where no package can follow; the acknowledgement of a correction or tightening; what was done
+    with one's own copy after it; an answer to the proposal of a correction; the clearance of a case
+    that was offered before it; a second person's review of a consultation before acceptance; the
+    answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
+    an imminent danger; the data protection officer's review of an offer to a third country by
+    derogation.
     """
 
     ANSWER = "answer"
     UPDATE = "update"
     ACKNOWLEDGEMENT = "acknowledgement"
+    APPLICATION = "application"
+    PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
     CONFIRMATION = "confirmation"
@@ -74,8 +75,8 @@ class DutyKind(StrEnum):
 class DutyTerms:
     """Who owes it, which answers fulfil or end it, and whether the other party learns of it.
 
-    It is due in the time of the case's urgency, at the latest after the ``longest`` time;
-    ``in_service``: in the service hours of who owes it, where it is not urgent.
+    It is due in the time of the case's urgency, at the latest after the ``longest`` time, or in a
+    ``term`` of its own; ``in_service``: in the service hours of who owes it, unless it is urgent.
     """
 
     owes: AnswerAuthor
@@ -83,6 +84,7 @@ class DutyTerms:
     shared: bool
     longest: timedelta = timedelta.max
     in_service: bool = False
+    term: timedelta | None = None
 
     def party(self, handoff: Handoff) -> str:
         """The organisation that owes it."""
@@ -102,8 +104,11 @@ _ENDS_OFFER = frozenset(
 )
 
 _ENDS_UPDATES = frozenset(
+    {HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE}
+)
+
+ENDS_PACKAGES = frozenset(
     {
-        HandoffAction.UPDATE,
         HandoffAction.DECLINE,
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
@@ -111,6 +116,7 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.LAPSE,
     }
 )
+"""After these no package follows, and what was announced is acknowledged without one."""
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, in_service=True),
@@ -123,6 +129,18 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         shared=True,
         longest=timedelta(days=3),
         in_service=True,
+    ),
+    DutyKind.APPLICATION: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE}),
+        shared=True,
+        term=timedelta(days=30),
+    ),
+    DutyKind.PROPOSAL_ANSWER: DutyTerms(
+        AnswerAuthor.ORIGINATOR,
+        frozenset({HandoffAction.ANSWER_PROPOSAL}),
+        shared=True,
+        term=timedelta(days=7),
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
@@ -206,7 +224,7 @@ def end_of_term(
     What is not urgent is due in the service hours of who ``owes`` it, if it declared any.
     """
     terms = DUTIES[kind]
-    longest, hours = min(term, terms.longest), owes.service_hours
+    longest, hours = terms.term or min(term, terms.longest), owes.service_hours
     if hours is None or not terms.in_service or urgency in BY_THE_CLOCK:
         return since + longest
     return hours.end_of(since, longest)

@@ -49,6 +49,9 @@ class HandoffAction(StrEnum):
     ONWARD_BY_LAW = "onward_by_law"
     GO_AHEAD = "go_ahead"
     CALL = "call"
+    NOTIFY_CORRECTION = "notify_correction"
+    OMIT_UPDATE = "omit_update"
+    ANSWER_PROPOSAL = "answer_proposal"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

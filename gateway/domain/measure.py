@@ -98,6 +98,8 @@ class Measure:
     first of a chain of renewals was set (one that ended shortly before is of the chain).
     ``ended_at`` is when it was ended or renewed. ``handoff`` is the one by which its setter holds
     the case, None where it is the setter's own.
+    ``before``: it is on the versions of the case before that number only, for a correction left
+    them as evidence.
     """
 
     id: UUID
@@ -111,6 +113,7 @@ class Measure:
     until: datetime | None
     ended_at: datetime | None = None
     handoff: UUID | None = None
+    before: int | None = None
 
     def holds(self, now: datetime) -> bool:
         """Whether it binds at a moment."""
@@ -162,10 +165,13 @@ def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: 
         raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
 
 
-def measures_on(element: str, measures: Iterable[Measure]) -> frozenset[str]:
-    """The kinds of those measures that are on an element, or on its whole case."""
+def measures_on(element: str, measures: Iterable[Measure], version: int) -> frozenset[str]:
+    """The kinds of those measures that are on an element of a version, or on its whole case."""
     return frozenset(
-        str(one.kind) for one in measures if not one.elements or element in one.elements
+        str(one.kind)
+        for one in measures
+        if (not one.elements or element in one.elements)
+        and (one.before is None or version < one.before)
     )
 
 

@@ -75,7 +75,8 @@ class OfferClaims:
 
 @dataclass(frozen=True)
 class AnswerClaims:
-    """The claims of an answer. ``groups`` is None unless disclosed."""
+    """The claims of an answer. ``groups`` is None unless disclosed; ``notice_digest`` is that of
+    the correction notice which it answers, if it answers one."""
 
     author: str
     kind: str
@@ -84,6 +85,7 @@ class AnswerClaims:
     offer_digest: str
     package_digest: str
     groups: tuple[str, ...] | None
+    notice_digest: str | None = None
 
 
 def package_digest(digests: Iterable[str]) -> str:
@@ -143,6 +145,7 @@ def issue_answer(
     package_digest: str,
     kind: str,
     fields: Mapping[str, Any],
+    notice_digest: str | None = None,
 ) -> SdJwt:
     """Sign an answer of a known kind (else StatementError).
 
@@ -158,6 +161,8 @@ def issue_answer(
         "package_digest": package_digest,
         "kind": kind,
     }
+    if notice_digest is not None:
+        claims["notice_digest"] = notice_digest
     return heading.sign(ANSWER_TYP, claims, fields)
 
 
@@ -255,6 +260,7 @@ def read_answer(verified: VerifiedSdJwt) -> AnswerClaims:
         offer_digest=_digest(claims.get("offer_digest")),
         package_digest=_digest(claims.get("package_digest")),
         groups=_groups(verified),
+        notice_digest=_digest(claims["notice_digest"]) if "notice_digest" in claims else None,
     )
 
 

@@ -19,6 +19,9 @@ IMMINENT_DANGER = "imminent_danger"
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+OF_MARKS = ("evidence", "legal_claim", "rights_request")
+"""Why a marked element is opened, of whichever package; R13.mark names them, and danger too."""
+
 REASON_CODES = (
     "assessment",
     "investigation",

@@ -10,6 +10,7 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
+    ENDS_PACKAGES,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -33,6 +34,9 @@ _ANSWERED = frozenset(
 )
 """What the recipient owes the originator: it may ask for more time."""
 
+_TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
+"""What takes the place of an update, and is acknowledged as it would be."""
+
 
 def due_at(
     ports: Ports,
@@ -51,21 +55,44 @@ def due_at(
     return end_of_term(found, kind, urgency, term, since)
 
 
+def owe(
+    ports: Ports,
+    work: UnitOfWork,
+    handoff: Handoff,
+    kind: DutyKind,
+    *,
+    source: UUID,
+    since: datetime,
+    urgency: Urgency | None = None,
+) -> None:
+    """Begin a duty that follows from an event, by the urgency of the handoff or another one."""
+    owes = DUTIES[kind].party(handoff)
+    due = due_at(ports, work, owes, kind, urgency=urgency or handoff.urgency, since=since)
+    add(work, begin(handoff, kind, source, since, due))
+
+
 def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
-    """Close the duties that an answer to a handoff fulfils or ends, in its transaction.
+    """Close the duties that an answer to a handoff fulfils or ends, in its transaction, and begin
+    those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement.
+    more, its holder acknowledges the announcement, and the originator still owes the notice.
     """
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = [one for one in owed if answer.move in one.terms.ended_by]
-    for one in ended:
-        work.duties.save(one.close(answer.at))
-    unsent = any(one.kind is DutyKind.UPDATE for one in ended)
-    if unsent and answer.move is not HandoffAction.UPDATE:
-        kind = DutyKind.ACKNOWLEDGEMENT
-        due = due_at(ports, work, handoff.recipient, kind, urgency=handoff.urgency, since=answer.at)
-        add(work, begin(handoff, kind, answer.event, answer.at, due))
+    ended = {one.kind for one in owed if answer.move in one.terms.ended_by}
+    for one in owed:
+        if one.kind in ended:
+            work.duties.save(one.close(answer.at))
+    announced = any(one.kind is DutyKind.UPDATE for one in owed)
+    begins = []
+    if answer.move in _TOLD or (announced and answer.move in ENDS_PACKAGES):
+        begins.append(DutyKind.ACKNOWLEDGEMENT)
+    if DutyKind.ACKNOWLEDGEMENT in ended:
+        begins.append(DutyKind.APPLICATION)
+    if answer.move is HandoffAction.PROPOSE_CORRECTION:
+        begins.append(DutyKind.PROPOSAL_ANSWER)
+    for kind in begins:
+        owe(ports, work, handoff, kind, source=answer.event, since=answer.at)
 
 
 def add(work: UnitOfWork, duty: HandoffDuty) -> None:

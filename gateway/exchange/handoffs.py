@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, KIND_OF_MOVE, AnswerKind, move
+from gateway.domain.answers import ANSWERS, KIND_OF_MOVE, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
@@ -15,6 +15,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     AGREEMENTS,
     HOLDING,
+    OPEN,
     READABLE,
     Handoff,
     HandoffAction,
@@ -58,6 +59,7 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
+    OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
     record_consultation,
@@ -74,6 +76,7 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    NoticesView,
     PackageView,
     Reviewed,
     SucceededBy,
@@ -83,7 +86,14 @@ from gateway.exchange.results import (
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import stale
+from gateway.exchange.updates import (
+    answered_notice,
+    check_places,
+    check_step,
+    is_erased,
+    stale,
+    stale_notice,
+)
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.recusals import refuse_recused
@@ -146,9 +156,10 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, partial(_offered, handoff, asked))
+    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
-    if offered is not None:
+    if prepared is not None:
+        offered, notice = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -160,8 +171,9 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
+                notice_digest=notice,
             )
-        act = partial(_store, offered, asked, document)
+        act = partial(_store, prepared, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -170,34 +182,43 @@ def answer(
     return transact(ports, caller, request, act, replay)
 
 
-def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered in its newest package."""
+def _offered(
+    handoff: UUID, asked: AnswerRequest, context: RequestContext
+) -> tuple[Handoff, str | None]:
+    """The handoff, once the answer fits what was offered in its newest package, and the digest of
+    the correction notice that the answer is about, if there is one."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found, asked)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    notice = answered_notice(context, found, asked.kind)
     if asked.signed is not None:
+        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
+            raise stale_notice(notice)
         bound = {
             "handoff": str(found.id),
             "case_digest": found.case_digest,
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
+            "notice_digest": notice,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
-            raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+            raise InvalidDocument(
+                "the answer is bound to another handoff, offer, package, notice or kind"
+            )
     elif named not in (None, found.offer_digest):
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found
+        return found, notice
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
     repeated = asked.fields.get("conditions") or {}
@@ -212,7 +233,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found
+    return found, notice
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
@@ -221,6 +242,23 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
+    if "pointers" in asked.fields:
+        check_places(context, found, asked.fields["pointers"])
+
+
+def _refuse_erased(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    """Of an erased case only notices and the answers to them are left, in codes and references:
+    nothing comes back in words."""
+    if found.state in OPEN or not is_erased(context, found):
+        return
+    if not any(HandoffState.LAPSED in ways for ways in asked.kind.moves.values()):
+        _refuse_lapsed(found)
+        raise CaseErased("the case was erased: nothing is left to answer")
+    texts = [one.name for one in asked.kind.fields if one.type is FieldType.TEXT]
+    if said := [name for name in texts if name in asked.fields]:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased") for name in said)
+        )
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -279,8 +317,12 @@ def _check_elements(
 
 
 def _store(
-    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    prepared: tuple[Handoff, str | None],
+    asked: AnswerRequest,
+    document: SdJwt,
+    context: RequestContext,
 ) -> Answered:
+    offered, notice = prepared
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
@@ -288,9 +330,11 @@ def _store(
     if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
     found = _authorized(context, offered.id, facts)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found, asked)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
+    if (newest := answered_notice(context, found, asked.kind)) != notice:
+        raise stale_notice(newest)
     current = context.work.handoffs.current_version(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
@@ -300,8 +344,7 @@ def _store(
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
     under = current if step in AGREEMENTS else None
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
-    if step in _ON_UPDATES:
-        _refuse_unchanged(context, found, step)
+    check_step(context, found, step)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -326,21 +369,6 @@ def _store(
         document_sha256=document.digest,
     )
     return _answered(stored)
-
-
-_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
-
-
-def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """An acknowledgement follows an update, or an announcement where none comes; what was done
-    follows the acknowledgement."""
-    told = context.work.cases.announced(handoff.originator, handoff.case)
-    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-        raise WrongState("there is no update of this handoff, and none was announced")
-    owed = context.work.duties.of(handoff.id, open_only=True)
-    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
-    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
-        raise WrongState("acknowledge the change first")
 
 
 def consult(
@@ -630,9 +658,17 @@ def _package(context: RequestContext, handoff: Handoff, opening: ConsultationReq
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < held) is not (opening.reason_code == SUPERSEDED):
+    code = opening.reason_code
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
+            (
+                (
+                    "/reason_code",
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
+                    f"with {named}",
+                ),
+            )
         )
     if number == handoff.package:
         return _newest(handoff)
@@ -719,6 +755,18 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+    """The correction notices of a handoff; those after the erasure of its case, too."""
+
+    def query(context: RequestContext) -> NoticesView:
+        found = _authorized(context, handoff)
+        given = context.work.handoffs.notices(handoff)
+        shown = [_shown_answer(context, one, ()) for one in given]
+        return NoticesView(found.id, found.state, shown, _duties(context, found))
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 

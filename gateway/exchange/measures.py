@@ -16,7 +16,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
-from gateway.domain.handoff import HOLDING, Handoff
+from gateway.domain.handoff import Handoff
 from gateway.domain.measure import (
     CONFIRMED_WITHIN,
     IN_DANGER,
@@ -30,10 +30,17 @@ from gateway.domain.measure import (
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import canonical, sd_jwt
+from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
-from gateway.exchange.interests import is_barred
+from gateway.exchange.measure_events import (
+    END,
+    known,
+    record_measure,
+    subject,
+    tell,
+    tell_holders,
+)
 from gateway.exchange.results import Contested, MeasureView
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -51,7 +58,6 @@ from gateway.kernel.transact import (
 )
 from gateway.kernel.values import Caller, LoggedEvent
 
-END = "case.end_measure"
 CONTEST = "case.contest_embargo"
 CONFIRM = "case.confirm_embargo"
 LIFT = "case.lift_embargo"
@@ -262,7 +268,7 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
         "reason": ", ".join(filter(None, grounds)),
         "approved_by": wanted.approved_by,
     }
-    _record(context, case, measure, said)
+    record_measure(context, case, measure, said)
     return view_on_measure(context.organisation, measure)
 
 
@@ -311,9 +317,9 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     context.work.duties.add(replace(owed, organisation=found.setter))
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
-    context.record((own,), *_reason(wanted.reason, own), _subject(told, own))
+    context.record((own,), *_reason(wanted.reason, own), subject(told, own))
     by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
-    _tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
+    tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
     return Contested(found.id, due_at)
 
 
@@ -333,7 +339,7 @@ def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place
     _require_embargo(context, found)
     if not _settle(context, found):
         raise WrongState("nobody waits for an answer about this embargo")
-    _record(context, place.case, found, {"reason": wanted.reason})
+    record_measure(context, place.case, found, {"reason": wanted.reason})
     return view_on_measure(context.organisation, found)
 
 
@@ -368,7 +374,7 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
     said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
-    _record(context, place.case, ended, said, to_setter={"reason": wanted.reason})
+    record_measure(context, place.case, ended, said, to_setter={"reason": wanted.reason})
     return view_on_measure(context.organisation, ended)
 
 
@@ -414,8 +420,8 @@ def _lift(context: ChangeContext) -> Mapping[str, Any]:
     context.work.cases.save(replace(case, revision=case.revision + 1))
     ended = replace(found, ended_at=context.now)
     if found.originator != setter:
-        _tell(request, found, found.originator, _known(ended), EventSubject(None, case.digest))
-    _tell_holders(request, ended, {setter, found.originator})
+        tell(request, found, found.originator, known(ended), EventSubject(None, case.digest))
+    tell_holders(request, ended, {setter, found.originator})
     return {"measure": str(found.id)}
 
 
@@ -451,78 +457,6 @@ def _require_embargo(context: RequestContext, measure: Measure) -> None:
         raise WrongState("this is not an embargo")
     if not measure.holds(context.now):
         raise EditConflict("the measure has ended: read the case again")
-
-
-def _known(measure: Measure, kind: str | None = None) -> dict[str, Any]:
-    """What an organisation of a kind learns of a measure; None: a party that knows its hour."""
-    until = measure.until if kind is None else measure.until_for(kind)
-    return {
-        "measure": str(measure.id),
-        "kind": str(measure.kind),
-        "until": until and until.isoformat(),
-    }
-
-
-def _record(
-    context: RequestContext,
-    case: Case,
-    measure: Measure,
-    said: Mapping[str, str | None],
-    to_setter: Mapping[str, Any] | None = None,
-) -> None:
-    """Record for who asked and the originator, then for the setter, where that is another, and for
-    each other holder."""
-    own = context.caller.organisation
-    parties = [Party(case.originator, "originator")]
-    if own != case.originator:
-        parties.append(Party(own, "recipient"))
-    known = {**_known(measure), "elements": list(measure.elements)}
-    asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
-    context.record(tuple(parties), *asked, _subject(known, *parties))
-    told = {case.originator, own}
-    if measure.setter not in told:
-        told.add(measure.setter)
-        about = {**known, "by": own, **(to_setter or {})}
-        _tell(context, measure, measure.setter, about, EventSubject(measure.handoff, case.digest))
-    _tell_holders(context, measure, told)
-
-
-def _tell_holders(context: RequestContext, measure: Measure, told: set[str]) -> None:
-    """Let each holder hear of a measure, but those who have heard: what, not who or why."""
-    for one in context.work.handoffs.sent_of(measure.originator, measure.case):
-        if one.recipient in told or one.state not in HOLDING:
-            continue
-        told.add(one.recipient)
-        if is_barred(context.work, one.handoff, context.today.day):
-            continue
-        known = _known(measure, context.require(one.recipient).kind)
-        _tell(context, measure, one.recipient, known, EventSubject(one.handoff, one.case_digest))
-
-
-def _tell(
-    context: RequestContext,
-    measure: Measure,
-    organisation: str,
-    said: Mapping[str, Any],
-    about: EventSubject,
-) -> None:
-    """Record what was done for one organisation that did not ask it."""
-    role = "originator" if organisation == measure.originator else "recipient"
-    parties = events.gateway_and(organisation, role=role)
-    events.record(
-        context.work,
-        context.request.action,
-        parties,
-        event=context.ports.new_id(),
-        simulated_date=context.today.simulated_date,
-        details=(_subject(said, *parties),),
-        handoff=about.handoff,
-        case_digest=about.case_digest,
-    )
-
-
-def _subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
-    return events.shared("subject", canonical.encode(said).decode(), parties)
 
 
 def _reason(reason: str | None, *parties: Party) -> tuple[EventDetail, ...]:

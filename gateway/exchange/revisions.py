@@ -3,7 +3,7 @@
 from gateway.domain.answers import takes_update
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
-from gateway.domain.duty import DUTIES, DutyKind, begin
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
@@ -12,6 +12,7 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    loosens,
     shed_errors,
     strictest_change,
 )
@@ -20,6 +21,7 @@ from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
+from gateway.exchange.measure_events import keep_as_evidence
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -37,7 +39,12 @@ def check_change(
     was = case_from_claims(before.content)
     errors = list(compare(was, after).label_errors(said))
     measures = context.work.cases.measures(earlier.originator, earlier.id)
-    measured = {name for one in measures if one.holds(context.now) for name in one.elements}
+    measured = {
+        name
+        for one in measures
+        if one.holds(context.now) and one.before is None
+        for name in one.elements
+    }
     errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier)}
@@ -50,6 +57,16 @@ def check_change(
         raise WrongState("a closed case takes corrections and tightenings, no additions")
 
 
+def loosens_cleared(
+    context: RequestContext, earlier: Case | None, following: VerifiedSdJwt
+) -> bool:
+    """Whether a version loosens what a second person cleared, in the last version that was."""
+    if earlier is None or earlier.cleared_digest is None or earlier.state is CaseState.ERASED:
+        return False
+    cleared = case_from_claims(_read(context, earlier.cleared_digest).content)
+    return loosens(cleared, case_from_claims(following.content))
+
+
 def holders(context: RequestContext, case: Case) -> list[Handoff]:
     """The handoffs of a case whose recipients hold it, wherever these handoffs are now."""
     found = context.work.handoffs.of_case(case.originator, case.id)
@@ -58,6 +75,8 @@ def holders(context: RequestContext, case: Case) -> list[Handoff]:
 
 def announce_change(context: RequestContext, case: Case, version: CaseVersion) -> None:
     """Let each holder hear of the version that this transaction cleared; additions are no news.
+
+    What it corrects as unlawful is kept as evidence in the older versions.
 
     Of the versions since the last one that was announced the strictest change counts: a draft that
     was replaced is announced with what replaced it. Each event names the groups touched, of those
@@ -68,6 +87,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     change = strictest_change(since)
     if change not in ANSWERED:
         return
+    keep_as_evidence(context, case, last.version if last else 0)
     context.work.cases.announce(
         Announcement(case.originator, case.id, case.version, change, context.now, context.event)
     )
@@ -94,13 +114,21 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 
 def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
-    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    sends = takes_update(holder, context.now)
-    kind = DutyKind.UPDATE if sends else DutyKind.ACKNOWLEDGEMENT
-    owes = DUTIES[kind].party(holder)
-    due = duties.due_at(context.ports, context.work, owes, kind, urgency=urgency, since=context.now)
-    owed = begin(holder, kind, context.event, context.now, due)
-    duties.add(context.work, owed)
+    """The originator owes the update, or a notice; where no package can be sent, its holder
+    acknowledges the announcement meanwhile."""
+    owed = [DutyKind.UPDATE]
+    if not takes_update(holder, context.now):
+        owed.append(DutyKind.ACKNOWLEDGEMENT)
+    for kind in owed:
+        duties.owe(
+            context.ports,
+            context.work,
+            holder,
+            kind,
+            source=context.event,
+            since=context.now,
+            urgency=urgency,
+        )
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ _UPDATED = _OFFERED | {"updates", "change"}
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What stands in clear in a signed offer, or update, beside its heading, and what is disclosed."""
 
-BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
+BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind", "notice_digest")
 """What stands in clear in a signed answer beside its heading."""
 
 

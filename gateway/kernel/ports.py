@@ -222,6 +222,12 @@ class CaseStore(Protocol):
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
         """What each version of the case after number ``after`` is to the one before it."""
 
+    def unlawful(
+        self, originator: str, case: UUID, after: int
+    ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """The versions after number ``after`` that correct something unlawful, and the ids of these
+        elements."""
+
     def announce(self, announcement: Announcement) -> None:
         """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
 
@@ -286,6 +292,13 @@ class HandoffStore(Protocol):
 
     def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order."""
+
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether an organisation's answers about erased cases are encrypted by a key."""
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""

@@ -313,6 +313,7 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("second_assessor", TEXT),  # where a classification is by two persons
     Column("cleared_by", TEXT),
+    Column("cleared_digest", TEXT),  # of the last version that was cleared
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
@@ -343,6 +344,7 @@ case_version = Table(
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
     Column("change", Choice(ChangeKind)),  # NULL for the first version
+    Column("unlawful", TextList, nullable=False),  # ids of elements that it corrects as such
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
@@ -365,6 +367,7 @@ case_measure = Table(
     Column("until", Instant),
     Column("ended_at", Instant),
     Column("handoff", Uuid),  # by which its setter holds the case
+    Column("before", Integer),  # on versions before this number only
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
     sqlite_with_rowid=False,
@@ -442,6 +445,16 @@ answer = Table(
     Column("document", LargeBinary, nullable=False),  # encrypted
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
+)
+
+# Under which an organisation's answers about erased cases are encrypted.
+answer_key = Table(
+    "answer_key",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Index("answer_key_by_key", "content_key"),
+    sqlite_with_rowid=False,
 )
 
 # What a party owes about a handoff, and what was recorded of it as the time ran out.

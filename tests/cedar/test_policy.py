@@ -82,6 +82,9 @@ ON_HANDOFF = (
     "handoff.propose_correction",
     "handoff.pass_on_by_law",
     "handoff.give_go_ahead",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
 )
 ON_MEASURE = {
     "case.end_measure": ("setter", "successor", "unanswered"),
@@ -89,7 +92,14 @@ ON_MEASURE = {
     "case.confirm_embargo": ("setter",),
 }
 """With the facts that are told of each."""
-BY_ORIGINATORS = ("handoff.withdraw", "handoff.call", "handoff.update")
+BY_ORIGINATORS = (
+    "handoff.withdraw",
+    "handoff.call",
+    "handoff.update",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
+)
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -273,6 +283,7 @@ GIVE: Mapping[str, Any] = {
     "competence": "",
 }
 SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
+REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
 
@@ -624,7 +635,7 @@ FITTING = [
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
     *(
-        (action, HOTLINE, OWN_CASE, SUBMIT if action in ("case.submit", "case.revise") else {})
+        (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
         for action in ON_CASE
     ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
@@ -771,7 +782,8 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        **dict.fromkeys(("case.submit", "case.revise"), SUBMIT),
+        "case.submit": SUBMIT,
+        "case.revise": REVISE,
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,

@@ -28,6 +28,7 @@ MORE = {
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
         "export": "case.consult and receipt.read, into one file",
+        "notices": "handoff.read: the correction notices, after an erasure too",
     },
     "receipt": {"save": "receipt.read, into a file"},
     "notification": {
@@ -50,6 +51,9 @@ OTHER_VERBS = {
     "propose-correction": "propose_correction",
     "pass-on-by-law": "pass_on_by_law",
     "give-go-ahead": "give_go_ahead",
+    "notify-correction": "notify_correction",
+    "omit-update": "omit_update",
+    "answer-proposal": "answer_proposal",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""

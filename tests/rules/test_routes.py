@@ -76,6 +76,16 @@ API = {
     ),
     ("POST", "/handoffs/{handoff}/onward-by-law"): ("handoff.pass_on_by_law", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/go-ahead"): ("handoff.give_go_ahead", "handoffs.answer"),
+    ("GET", "/handoffs/{handoff}/correction-notices"): ("handoff.read", "handoffs.read"),
+    ("POST", "/handoffs/{handoff}/correction-notices"): (
+        "handoff.notify_correction",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/update-omissions"): ("handoff.omit_update", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/proposal-answers"): (
+        "handoff.answer_proposal",
+        "handoffs.answer",
+    ),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),

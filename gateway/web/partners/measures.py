@@ -8,10 +8,10 @@ from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.refusals import SecondPersonRequired
 from gateway.domain.timestamp import parse_timestamp
 from gateway.exchange import measures
+from gateway.exchange.measure_events import END
 from gateway.exchange.measures import (
     CONFIRM,
     CONTEST,
-    END,
     EmbargoConfirmation,
     EmbargoContest,
     MeasureEnd,
