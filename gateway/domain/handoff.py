@@ -46,6 +46,7 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    RETAIN = "retain"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

@@ -6,11 +6,13 @@ may make it. A retention is reviewed within three years; a missed review is reco
 nothing. Its days are civil days: it holds before ``until``, and not on that day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from gateway.domain.organisation import StandingRetention
 
 LONGEST_REVIEW = timedelta(days=1096)
 """Three years: by then a retention is reviewed (LED Art. 5)."""
@@ -80,6 +82,25 @@ def retention_errors(
         yield "/until", "is a day after today: the first one on which you keep the case no more"
     if review_on is not None and not day < review_on <= day + LONGEST_REVIEW:
         yield "/review_on", f"is a day within three years: {day + LONGEST_REVIEW} at the latest"
+
+
+def standing_retention(
+    terms: Iterable[StandingRetention], purpose: Collection[str], day: date
+) -> StandingRetention | None:
+    """The one that an organisation applies to what it accepts on a day: of several the longest."""
+    found = [one for one in terms if one.purpose in purpose and one.period.holds(day)]
+    return max(found, key=lambda one: one.years or _WITHOUT_END, default=None)
+
+
+_WITHOUT_END = 1000
+
+
+def in_years(day: date, years: int) -> date:
+    """The same day some years later; of 29 February the day after."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
 
 
 def review_day(day: date, until: date | None, review_on: date | None) -> date:

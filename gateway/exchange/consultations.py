@@ -19,6 +19,9 @@ IMMINENT_DANGER = "imminent_danger"
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+RETENTION = "retention"
+"""Why a holder opens what it keeps of a case that was erased (R14)."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -33,6 +36,7 @@ REASON_CODES = (
     "evidence",
     "legal_claim",
     SUPERSEDED,
+    RETENTION,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 
@@ -65,10 +69,12 @@ def record_consultation(
     binding: BindingConditions,
     handoff: UUID | None,
     parties: tuple[Party, ...],
+    content_key: UUID | None = None,
 ) -> ContentPresentation:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
-    ``withheld_groups`` names the groups of which something was kept back.
+    ``withheld_groups`` names the groups of which something was kept back. The reason ends with the
+    key of its case, or with the ``content_key``.
     """
     reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
@@ -79,7 +85,12 @@ def record_consultation(
     )
     context.record(
         parties,
-        EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
+        EventDetail(
+            "reason",
+            f"{opening.reason_code}: {opening.reason}",
+            frozenset({reader}),
+            content_key=content_key,
+        ),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )

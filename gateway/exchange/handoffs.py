@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
@@ -27,7 +27,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import is_transfer_barred
+from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
 from gateway.domain.refusals import (
     CaseErased,
@@ -39,8 +39,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.retention import RetentionGround
 from gateway.domain.succession import ReissuedHandoff
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -81,10 +82,11 @@ from gateway.exchange.results import (
     TightenedElement,
     WaitingTotals,
 )
+from gateway.exchange.retention import apply_standing_retention, set_retention
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import stale
 from gateway.kernel import events
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
@@ -176,7 +178,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    _refuse_lapsed(found)
+    _refuse_late(context, found, asked)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
@@ -196,14 +198,12 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
         return found
-    if not found.conditions_digest:
-        raise CaseErased("the case was erased: nothing is left to accept")
     repeated = asked.fields.get("conditions") or {}
     as_offered = conditions_digest(context.ports, found.case_digest, repeated)
     if as_offered != found.conditions_digest:
-        _check_conditions(repeated, _versions(context, found, _newest(found)))
+        _check_conditions(repeated, versions_of(context.work, found, _newest(found)))
     if "groups" in asked.fields:
-        verified = sd_jwt.read_stored(_read(context, found.case_digest).document)
+        verified = sd_jwt.read_stored(_read(context.work, found.case_digest).document)
         parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
@@ -221,7 +221,7 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
 
 
-def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
+def _check_conditions(repeated: Mapping[str, Any], versions: "Versions") -> None:
     """An acceptance repeats what binds at its commit."""
     if repeated != versions.binding.conditions:
         raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
@@ -232,7 +232,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`_readable`)."""
-    versions = _versions(context, handoff, _newest(handoff))
+    versions = versions_of(context.work, handoff, _newest(handoff))
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -262,7 +262,7 @@ def _check_elements(
     named: Sequence[str],
 ) -> None:
     """An answer is about elements that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(_read(context, handoff.case_digest).document)
+    verified = sd_jwt.read_stored(_read(context.work, handoff.case_digest).document)
     offered = {
         placed.value["id"]
         for placed in verified.placed
@@ -286,7 +286,7 @@ def _store(
     if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
     found = _authorized(context, offered.id, facts)
-    _refuse_lapsed(found)
+    _refuse_late(context, found, asked)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
     if asked.kind.accepts:
@@ -312,6 +312,10 @@ def _store(
     )
     context.work.handoffs.save(moved, stored)
     duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
+    if step is HandoffAction.RETAIN:
+        _retain(context, moved, asked)
+    if moved.held and not found.held:
+        apply_standing_retention(context, moved)
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)
@@ -322,6 +326,42 @@ def _store(
         document_sha256=document.digest,
     )
     return _answered(stored)
+
+
+def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    """After the erasure only what outlives the case is answered, and without free text: codes, and
+    references."""
+    if handoff.conditions_digest:
+        return
+    if not asked.kind.outlives_case:
+        raise CaseErased("the case was erased, and the handoff ended with it")
+    if asked.kind is ANSWERS["retention"] and _copy_is_gone(context, handoff):
+        raise CaseErased("the case was erased, and nothing of it is kept for you")
+    told = [
+        one.name
+        for one in asked.kind.fields
+        if one.type is FieldType.TEXT and not one.reference and one.name in asked.fields
+    ]
+    if told:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased, write no text") for name in told)
+        )
+
+
+def _copy_is_gone(context: RequestContext, handoff: Handoff) -> bool:
+    copies = context.work.retentions.copies_of(handoff.originator, handoff.case)
+    return handoff.id not in copies
+
+
+def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    days = {name: asked.fields.get(name) for name in ("until", "review_on")}
+    set_retention(
+        context,
+        handoff,
+        RetentionGround.STATED,
+        legal_basis=asked.fields["legal_basis"],
+        **{name: day and parse_date(day) for name, day in days.items()},
+    )
 
 
 _ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
@@ -459,7 +499,7 @@ def _is_needed(part: Element, reader: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Versions:
+class Versions:
     """The version of a package, as stored and as read, the case's current one and that under whose
     markings the recipient agreed, as read, and the conditions that bind."""
 
@@ -470,18 +510,19 @@ class _Versions:
     binding: BindingConditions
 
 
-def _versions(context: RequestContext, handoff: Handoff, package: Package) -> _Versions:
-    version = _read(context, package.case_digest)
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    current = version if case is None else _read(context, case.digest, version)
+def versions_of(work: UnitOfWork, handoff: Handoff, package: Package) -> Versions:
+    """The versions that decide about a package of a handoff."""
+    version = _read(work, package.case_digest)
+    case = work.cases.get(handoff.originator, handoff.case)
+    current = version if case is None else _read(work, case.digest, version)
     agreed = version
     if handoff.held_under is not None and package.number == handoff.held:
-        agreed = _read(context, handoff.held_under, version, current)
+        agreed = _read(work, handoff.held_under, version, current)
     offered = sd_jwt.read_stored(version.document)
     now = _content(current, version, offered)
     under = now if agreed is current else _content(agreed, version, offered)
     binding = binding_conditions(handoff.purpose, package, offered, current)
-    return _Versions(version, offered, now, under, binding)
+    return Versions(version, offered, now, under, binding)
 
 
 def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
@@ -498,7 +539,7 @@ class _Readable:
 
     handoff: Handoff
     package: int
-    versions: _Versions
+    versions: Versions
     shown: Mapping[str, Element]
     withheld_groups: Sequence[str]
     superseded: Superseded | None
@@ -534,7 +575,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
     opened = _package(context, found, opening)
-    versions = _versions(context, found, opened)
+    versions = versions_of(context.work, found, opened)
     if in_danger:
         _require_danger(found, versions)
     # No later version brings the day of erasure forward.
@@ -546,10 +587,8 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
-        for digest, part in parts.items()
-        if digest in opened.permitted_disclosures
-        and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
-        and (not in_danger or _is_needed(part, found.recipient))
+        for digest, part in accepted_parts(found, opened, parts).items()
+        if not in_danger or _is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),
@@ -565,17 +604,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    own = elements(versions.offered, originator)
-    strict = with_strictest_marking(versions.offered, versions.now, originator)
-    told = marking_of(versions.binding.conditions)
-    tightened = [
-        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
-        for placed in versions.offered.placed
-        if placed.in_array
-        and placed.digest in shown
-        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
-    ]
-    binding = replace(versions.binding, tightened_elements=tightened)
+    binding = binding_beside(versions, shown, originator)
     return _Readable(
         found,
         opened.number,
@@ -587,7 +616,38 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     )
 
 
-def _require_danger(handoff: Handoff, versions: _Versions) -> None:
+def accepted_parts(
+    handoff: Handoff, package: Package, parts: Mapping[str, Element]
+) -> Mapping[str, Element]:
+    """The parts of a package that its recipient accepted, where it named groups."""
+    groups = handoff.accepted_groups
+    return {
+        digest: part
+        for digest, part in parts.items()
+        if digest in package.permitted_disclosures
+        and (groups is None or part.group in {"routing", *groups})
+    }
+
+
+def binding_beside(
+    versions: Versions, shown: Collection[str], originator: Organisation
+) -> BindingConditions:
+    """The conditions that bind beside the parts ``shown``, and which of these the case's present
+    version marks more strictly than themselves and the conditions say."""
+    own = elements(versions.offered, originator)
+    strict = with_strictest_marking(versions.offered, versions.now, originator)
+    told = marking_of(versions.binding.conditions)
+    tightened = [
+        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
+        for placed in versions.offered.placed
+        if placed.in_array
+        and placed.digest in shown
+        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
+    ]
+    return replace(versions.binding, tightened_elements=tightened)
+
+
+def _require_danger(handoff: Handoff, versions: Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
     listed = versions.now.content.get("release_to") or ()
@@ -617,18 +677,23 @@ def _package(context: RequestContext, handoff: Handoff, opening: ConsultationReq
         raise ValidationFailed(
             (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
         )
+    return package_numbered(context.work, handoff, number)
+
+
+def package_numbered(work: UnitOfWork, handoff: Handoff, number: int) -> Package:
+    """A package of a handoff by its number."""
     if number == handoff.package:
         return _newest(handoff)
-    offer = context.work.handoffs.offer(handoff.id, number)
+    offer = work.handoffs.offer(handoff.id, number)
     return deny_as_not_found() if offer is None else package_of(offer, number)
 
 
-def _read(context: RequestContext, digest: str, *known: CaseVersion) -> CaseVersion:
+def _read(work: UnitOfWork, digest: str, *known: CaseVersion) -> CaseVersion:
     """A version of a case; one that was read is not read again."""
     for version in known:
         if version.digest == digest:
             return version
-    found = context.work.cases.version(digest)
+    found = work.cases.version(digest)
     return deny_as_not_found() if found is None else found
 
 
@@ -673,7 +738,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        versions = _versions(context, found, _newest(found))
+        versions = versions_of(context.work, found, _newest(found))
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
         originates = context.caller.organisation == found.originator
@@ -742,7 +807,7 @@ def _packages(
     found = []
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-        version = _read(context, claims.case_digest, newest)
+        version = _read(context.work, claims.case_digest, newest)
         found.append(
             PackageView(
                 number=number,
@@ -799,6 +864,15 @@ def _shown_answer(
         readable = {name: value for name, value in readable.items() if name != "reason"}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
+
+
+def shown_document(answer: HandoffAnswer, reader: str) -> str:
+    """A document of a handoff, or an offer, as a party keeps it: the other's without its person."""
+    if answer.author == reader:
+        return answer.document
+    document = sd_jwt.parse(answer.document)
+    digests = [one.digest for one in document.disclosures if one.name != "by"]
+    return document.present(digests).compact()
 
 
 def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:

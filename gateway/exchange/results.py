@@ -16,6 +16,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -114,7 +115,8 @@ class ContentPresentation:
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more.
+    used any more. ``documents`` are those of the handoff, oldest first, with what a holder retains
+    of an erased case.
     """
 
     case: UUID
@@ -128,6 +130,19 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
+    documents: Sequence[SignedText] | None = None
+
+
+@dataclass(frozen=True)
+class RetentionView:
+    """What a holder retains beyond the day of erasure, as it states; who may not know by what law
+    reads that it does."""
+
+    retention: UUID
+    ground: RetentionGround | None = None
+    legal_basis: str | None = None
+    until: date | None = None
+    review_on: date | None = None
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,37 @@
-"""Retentions of holders, made and ended in the transaction of the act that they follow from."""
+"""Retentions of holders: made and ended within the act that they follow from, or by their time."""
 
-from datetime import UTC, date, datetime, time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import ValidationFailed
-from gateway.domain.retention import Retention, RetentionGround, retention_errors, review_day
-from gateway.exchange import duties
+from gateway.domain.retention import (
+    AFTER_LEAVING,
+    Retention,
+    RetentionEnd,
+    RetentionGround,
+    in_years,
+    retention_errors,
+    review_day,
+    standing_retention,
+)
+from gateway.evidence import canonical
 from gateway.exchange.civil_day import civil_day
-from gateway.kernel.ports import UnitOfWork
+from gateway.exchange.results import RetentionView
+from gateway.kernel import events
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext
+
+ENDED = "handoff.end_retention"
+
+AT_ONCE = 50
+"""Retentions that are ended in one transaction: writers wait meanwhile."""
+
+REMINDED_BEFORE = timedelta(days=30)
+"""How long before its day a review is reminded of."""
 
 
 def set_retention(
@@ -24,7 +46,8 @@ def set_retention(
     """Let the recipient of a handoff keep its case, by the event of this request.
 
     It replaces the retention before, and its review is the review of that one. Without
-    ``review_on`` it is reviewed at its end, or after three years. Raises ValidationFailed.
+    ``review_on`` it is reviewed at its end, or after three years. A copy in its days of grace
+    stands from now on. Raises ValidationFailed.
     """
     day = civil_day(context.ports, context.now)
     if errors := tuple(retention_errors(day, until, review_on)):
@@ -43,28 +66,47 @@ def set_retention(
     )
     _close(context.work, handoff, context.now)
     context.work.retentions.add(made)
-    due = datetime.combine(made.review_on, time.min, UTC)
+    context.work.retentions.end_grace(handoff.id)
+    due = start_of(made.review_on)
     owed = begin(handoff, DutyKind.RETENTION_REVIEW, made.id, context.now, due)
-    duties.add(context.work, owed)
+    context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
     return made
+
+
+def apply_standing_retention(context: RequestContext, handoff: Handoff) -> None:
+    """Retain what the caller accepts by this request, where a term for its purpose is recorded."""
+    day = civil_day(context.ports, context.now)
+    found = standing_retention(context.organisation.retentions, handoff.purpose, day)
+    if found is not None:
+        set_retention(
+            context,
+            handoff,
+            RetentionGround.STANDING,
+            legal_basis=found.legal_act,
+            until=None if found.years is None else in_years(day, found.years),
+            review_on=in_years(day, found.review_years),
+        )
 
 
 def end_retention(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | None:
     """End what the recipient of a handoff retains, for good; the one that ended, if any.
 
-    The caller records the event.
+    The key of its copy is doomed: what the caller records destroys it. The caller records it.
     """
+    work.retentions.drop_copy(handoff.id)
     return _close(work, handoff, now)
 
 
+_OWED = frozenset({DutyKind.RETENTION, DutyKind.RETENTION_REVIEW})
+
+
 def _close(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | None:
-    found = work.retentions.of_handoff(handoff.id)
-    if found is None:
-        return None
-    work.retentions.end(found.id, now)
     for duty in work.duties.of(handoff.id, open_only=True):
-        if duty.kind is DutyKind.RETENTION_REVIEW:
+        if duty.kind in _OWED:
             work.duties.save(duty.close(now))
+    found = work.retentions.of_handoff(handoff.id)
+    if found is not None:
+        work.retentions.end(found.id, now)
     return found
 
 
@@ -73,3 +115,93 @@ def retention_in_force(context: RequestContext, handoff: Handoff) -> Retention |
     found = context.work.retentions.of_handoff(handoff.id)
     holds = found is not None and found.holds(civil_day(context.ports, context.now))
     return found if holds else None
+
+
+def view_on_retention(
+    reader: Organisation, holder: Organisation, retention: Retention
+) -> RetentionView:
+    """A retention as a party of the handoff may see it: the others, that there is one."""
+    if not may_read_claim(reader, holder):
+        return RetentionView(retention.id)
+    return RetentionView(
+        retention.id,
+        retention.ground,
+        retention.legal_basis,
+        retention.until,
+        retention.review_on,
+    )
+
+
+def may_read_claim(reader: Organisation, holder: Organisation) -> bool:
+    """Whether a party reads by what law another one keeps a case: of one under led such ones,
+    of another public authority the public authorities (CPP 11)."""
+    if reader.slug == holder.slug:
+        return True
+    if "led" in holder.regimes:
+        return "led" in reader.regimes
+    return reader.public_authority or not holder.public_authority
+
+
+def end_due(ports: Ports) -> bool:
+    """End the retentions, and days of grace, that are over; whether more are to be ended at once.
+
+    Raises LogFrozen, Busy. The keys of their copies are doomed by this, and destroyed after it.
+    """
+    now = ports.now()
+    day = civil_day(ports, now)
+    with ports.begin(TransactionMode.READ) as work:
+        left = [one for one in work.retentions.holders() if _has_left(work, one, day)]
+        ending = dict.fromkeys(work.retentions.over(day, AT_ONCE), RetentionEnd.UNTIL)
+        for holder in left:
+            found = work.retentions.of_holder(holder, AT_ONCE)
+            ending |= dict.fromkeys(found, RetentionEnd.LEFT)
+    if not ending and not left:
+        return False
+    with ports.begin(TransactionMode.WRITE) as work:
+        for handoff in sorted(_known(work, ending), key=_locking):
+            end_and_record(ports, work, handoff, ending[handoff.id])
+        for holder in left:
+            if not work.retentions.of_holder(holder, 1):
+                work.retentions.end_answer_key(holder)
+        work.commit()
+    return len(ending) >= AT_ONCE
+
+
+def _known(work: UnitOfWork, ids: Mapping[UUID, RetentionEnd]) -> list[Handoff]:
+    return [found for one in ids if (found := work.handoffs.get(one)) is not None]
+
+
+def _locking(handoff: Handoff) -> tuple[str, UUID, UUID]:
+    """The order in which everybody locks handoffs: by case, then id."""
+    return handoff.originator, handoff.case, handoff.id
+
+
+def _has_left(work: UnitOfWork, organisation: str, day: date) -> bool:
+    found = work.organisations.get(organisation)
+    if found is None or found.status is not Status.LEFT:
+        return False
+    return found.history[-1].since + AFTER_LEAVING <= day
+
+
+def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: RetentionEnd) -> None:
+    """End what the recipient of a handoff retains, by an event that its holder reads."""
+    ended = end_retention(work, handoff, ports.now())
+    if why is RetentionEnd.UNTIL and ended is None:
+        why = RetentionEnd.NONE_STATED
+    parties = events.gateway_and(handoff.recipient, role="recipient")
+    subject = {"why": str(why), **({} if ended is None else {"retention": str(ended.id)})}
+    events.record(
+        work,
+        ENDED,
+        parties,
+        event=ports.new_id(),
+        simulated_date=ports.reference_date(ports.now()).simulated_date,
+        details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+    )
+
+
+def start_of(day: date) -> datetime:
+    """The moment at which something is due that is owed by a civil day."""
+    return datetime.combine(day, time.min, UTC)

@@ -30,7 +30,7 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
-from gateway.domain.retention import Retention
+from gateway.domain.retention import GRACE_DAYS, Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
@@ -49,6 +49,7 @@ from gateway.kernel.values import (
     LogQuery,
     Proposal,
     ReferenceDate,
+    RetainedCopy,
     SentHandoff,
     SignedTreeHead,
     TreeHead,
@@ -379,6 +380,39 @@ class RetentionStore(Protocol):
 
     def end(self, retention: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""
+
+    def over(self, day: date, limit: int) -> Sequence[UUID]:
+        """Handoffs whose retention, or days of grace, are over on a civil day."""
+
+    def holders(self) -> Collection[str]:
+        """The organisations that retain something, have a copy, or a key of late answers."""
+
+    def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        """Handoffs of which an organisation retains something, or has a copy."""
+
+    def keep(self, copy: RetainedCopy) -> None:
+        """Store a copy under a new key. Raises CaseKeysUnavailable."""
+
+    def copy(self, handoff: UUID) -> RetainedCopy | None:
+        """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
+
+    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
+        """The handoffs of a case of which there is a copy, by id."""
+
+    def end_grace(self, handoff: UUID) -> None:
+        """Let a copy stand: a retention was stated."""
+
+    def drop_copy(self, handoff: UUID) -> bool:
+        """Take a copy away, where there is one, and doom its key."""
+
+    def having(self, key: UUID) -> UUID | None:
+        """The handoff whose copy is encrypted by a key."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
+
+    def end_answer_key(self, organisation: str) -> None:
+        """Doom the key of an organisation's answers about erased cases, where there is one."""
 
 
 class LogStore(Protocol):
@@ -761,8 +795,9 @@ class Ports:
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
-    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
-    of which ones by the police a private originator learns.
+    urgency, ``follow_up`` that for the second person after break-glass; ``retention_grace_days``
+    how long a copy waits for a retention. ``consultations`` says of which ones by the police a private
+    originator learns.
     """
 
     issuer: str
@@ -783,4 +818,5 @@ class Ports:
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
     follow_up: timedelta = FOLLOW_UP
+    retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST

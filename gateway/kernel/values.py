@@ -101,6 +101,23 @@ class Erasure:
 
 
 @dataclass(frozen=True)
+class RetainedCopy:
+    """What a holder keeps of an erased case by one handoff, under a key of its own.
+
+    ``since`` is when the case was erased, ``grace_until`` the first day on which a copy is
+    destroyed for which no retention was stated, None where one was. ``content`` is JSON of
+    gateway/exchange/retained_copies.py. ``content_key`` is the store's, None for a new one.
+    """
+
+    handoff: UUID
+    holder: str
+    since: datetime
+    grace_until: date | None
+    content: str
+    content_key: UUID | None = None
+
+
+@dataclass(frozen=True)
 class Consultation:
     """Content that was opened: by which event, of which version, and the digests shown.
 

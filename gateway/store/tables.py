@@ -90,7 +90,7 @@ contact = Table(
     sqlite_with_rowid=False,
 )
 
-# Keys of contacts that are still to be destroyed.
+# Keys of contacts and of retained copies that are still to be destroyed.
 doomed_key = Table(
     "doomed_key",
     metadata,
@@ -479,6 +479,29 @@ retention = Table(
     Column("ended_at", Instant),
     Index("retention_of_handoff", "handoff"),
     Index("retention_of_case", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
+# One package for one holder, under a key of its own: the case's key is destroyed.
+retained_copy = Table(
+    "retained_copy",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
+    Column("holder", TEXT, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("grace_until", Day),
+    Column("content_key", Uuid, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # encrypted
+    Index("retained_copy_by_key", "content_key"),
+)
+
+# Under which an organisation's answers about erased cases are encrypted.
+answer_key = Table(
+    "answer_key",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Index("answer_key_by_key", "content_key"),
     sqlite_with_rowid=False,
 )
 

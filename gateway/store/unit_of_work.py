@@ -178,7 +178,6 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
     "duties": SqlDuties,
-    "retentions": SqlRetentions,
     "successions": SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,
@@ -186,6 +185,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,
     "handoffs": SqlHandoffs,
+    "retentions": SqlRetentions,
 }
 
 
