@@ -24,6 +24,7 @@ from gateway.domain.refusals import (
     Forbidden,
     OpenHandoffs,
     ValidationFailed,
+    WrongState,
 )
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import ROLES_OF, NamedPerson
@@ -222,7 +223,9 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+            raise WrongState("the case is past the day of its erasure")
         verified = sd_jwt.read_stored(version.document)
         shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
+from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element, erasure_is_due
 from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
@@ -75,6 +76,7 @@ from gateway.exchange.results import (
     HandoffSummary,
     HandoffView,
     PackageView,
+    RetentionView,
     Reviewed,
     SucceededBy,
     Succeeds,
@@ -82,7 +84,13 @@ from gateway.exchange.results import (
     TightenedElement,
     WaitingTotals,
 )
-from gateway.exchange.retention import apply_standing_retention, set_retention
+from gateway.exchange.retention import (
+    apply_standing_retention,
+    may_read_claim,
+    retention_in_force,
+    set_retention,
+    view_on_retention,
+)
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import stale
 from gateway.kernel import events
@@ -578,9 +586,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     versions = versions_of(context.work, found, opened)
     if in_danger:
         _require_danger(found, versions)
-    # No later version brings the day of erasure forward.
-    if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
-        raise WrongState("the case is past the day of its erasure")
+    _refuse_past_erasure(context, found, versions.offered)
     originator = context.require(found.originator)
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed
@@ -645,6 +651,17 @@ def binding_beside(
         and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
     ]
     return replace(versions.binding, tightened_elements=tightened)
+
+
+def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
+    """Refuse from the day of erasure on: the case's, and before it that of the package, which no
+    later version puts off unasked, unless the recipient retains it."""
+    day = civil_day(context.ports, context.now)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    over = case is None or erasure_is_due(case, day)
+    agreed = date.fromisoformat(offered.claims["erase_on"])
+    if over or (agreed <= day and retention_in_force(context, handoff) is None):
+        raise WrongState("the case is past the day of its erasure")
 
 
 def _require_danger(handoff: Handoff, versions: Versions) -> None:
@@ -759,6 +776,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
+            retention=_retention(context, found),
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -769,6 +787,13 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
+    found = retention_in_force(context, handoff)
+    if found is None:
+        return None
+    return view_on_retention(context.organisation, context.require(handoff.recipient), found)
 
 
 def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
@@ -860,6 +885,9 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
+    if answer.move is HandoffAction.RETAIN:
+        author = context.require(answer.author)
+        readable = readable if may_read_claim(context.organisation, author) else {}
     if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
         readable = {name: value for name, value in readable.items() if name != "reason"}
     digests = [d.digest for d in document.disclosures if d.name in readable]

@@ -371,6 +371,7 @@ class HandoffView(HandoffSummary):
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+    retention: RetentionView | None = None
 
 
 @dataclass(frozen=True)

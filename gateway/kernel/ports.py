@@ -796,8 +796,8 @@ class Ports:
     recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
     urgency, ``follow_up`` that for the second person after break-glass; ``retention_grace_days``
-    how long a copy waits for a retention. ``consultations`` says of which ones by the police a private
-    originator learns.
+    how long a copy waits for a retention. ``consultations`` says of which ones by the police a
+    private originator learns.
     """
 
     issuer: str

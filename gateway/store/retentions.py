@@ -28,18 +28,24 @@ _END = (
 )
 _retained = select(retention.c.handoff).where(_standing)
 _copied = select(retained_copy.c.handoff)
-_OVER = union(
-    _retained.where(retention.c.until <= bindparam("day")),
-    _copied.where(retained_copy.c.grace_until <= bindparam("day")),
+_OVER = select(
+    union(
+        _retained.where(retention.c.until <= bindparam("day")),
+        _copied.where(retained_copy.c.grace_until <= bindparam("day")),
+    ).subquery()
 ).limit(bindparam("limit"))
-_OF_HOLDER = union(
-    _retained.where(retention.c.holder == bindparam("holder")),
-    _copied.where(retained_copy.c.holder == bindparam("holder")),
+_OF_HOLDER = select(
+    union(
+        _retained.where(retention.c.holder == bindparam("holder")),
+        _copied.where(retained_copy.c.holder == bindparam("holder")),
+    ).subquery()
 ).limit(bindparam("limit"))
-_HOLDERS = union(
-    select(retention.c.holder).where(_standing),
-    select(retained_copy.c.holder),
-    select(answer_key.c.organisation),
+_HOLDERS = select(
+    union(
+        select(retention.c.holder).where(_standing),
+        select(retained_copy.c.holder),
+        select(answer_key.c.organisation),
+    ).subquery()
 )
 _COPY = select(*record_columns(retained_copy, RetainedCopy)).where(
     retained_copy.c.handoff == bindparam("handoff")
