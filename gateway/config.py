@@ -20,6 +20,7 @@ from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DUE, FOLLOW_UP
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
+from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
@@ -263,6 +264,13 @@ class Config:
         setting_validators.integer(1, 72),
         "Hours in which a second person follows, where one person acted in imminent danger.",
         FOLLOW_UP // _HOUR,
+    )
+    retention_grace_days: int = _setting(
+        "retention.grace_days",
+        setting_validators.integer(1, 90),
+        "Days in which a holder under led that stated no retention may still do so, after a case\n"
+        "was erased. Then its copy is destroyed.",
+        GRACE_DAYS,
     )
     require_signed: bool = _setting(
         "policy.require_signed",

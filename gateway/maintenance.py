@@ -27,7 +27,13 @@ from gateway.config import Config
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import duties, erasure, retention, succession_execution
+from gateway.exchange import (
+    duties,
+    erasure,
+    erasure_notices,
+    retention,
+    succession_execution,
+)
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -426,6 +432,12 @@ def end_retentions(upkeep: Maintenance, now: datetime) -> DutyReport:
     return DutyReport(more=retention.end_due(upkeep.gateway.ports))
 
 
+def announce_erasures(upkeep: Maintenance, now: datetime) -> DutyReport:
+    """Tell holders what is erased soon."""
+    erasure_notices.announce(upkeep.gateway.ports)
+    return DutyReport()
+
+
 def compare_keys(upkeep: Maintenance, now: datetime) -> DutyReport:
     """End again what an older copy of a database brought back."""
     ports = upkeep.gateway.ports
@@ -537,6 +549,13 @@ DUTIES: tuple[Duty, ...] = (
     Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
     Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
+    Duty(
+        "erasure notices",
+        timedelta(hours=1),
+        announce_erasures,
+        "holders do not hear of erasures",
+        records=True,
+    ),
     Duty("retentions", _MINUTE, end_retentions, "retentions are not ended", records=True),
     Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),

@@ -196,6 +196,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         emergency_numbers=config.emergency_numbers,
         due=config.due,
         follow_up=timedelta(hours=config.due_second_person),
+        retention_grace_days=config.retention_grace_days,
         consultations=config.consultations,
     )
     return GatewayRuntime(

@@ -3,13 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, Day, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -37,6 +38,7 @@ from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
@@ -404,6 +406,34 @@ def end_measure(
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
     return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--on", "erase_on", type=Day(), required=True, metavar="YYYY-MM-DD", help="Its new day."
+    ),
+    click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
+    click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
+    click.option(
+        "--advice",
+        required=True,
+        type=click.Choice([*map(str, DpoAdvice)]),
+        help="What the DPO advised; it is recorded, and decides nothing.",
+    ),
+    click.option("--reason", required=True, help="Reason, up to 200 characters."),
+)
+def erase_early(
+    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Bring the erasure of CASE forward.
+
+    To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
+    keeps by law stays with it.
+    """
+    written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
+    return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import Moment, NewFile, organisation_id
+from gateway.cli.arguments import Day, Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
@@ -285,6 +285,12 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         help="Only handoffs of this matter.",
     ),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
+    click.option(
+        "--erase-before",
+        type=Day(),
+        metavar="YYYY-MM-DD",
+        help="Only handoffs whose case is erased before this day.",
+    ),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
@@ -438,7 +444,7 @@ def _answer_command(kind: AnswerKind) -> None:
             if not options.pop("yes"):
                 _agree(options["conditions"])
         fields = {
-            name: value.isoformat() if isinstance(value, datetime) else value
+            name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
             if value not in (None, ())
         }
@@ -464,6 +470,7 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
+    FieldType.DAY: lambda one: _option(one, type=Day(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),
@@ -540,6 +547,16 @@ def consult(
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
     )
+    show_opened(gateway, opened, as_json, options)
+
+
+@partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
+def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+    """Consult what you retain of HANDOFF, whose case was erased.
+
+    While your retention holds, and for you alone. The log records it, with person and reason.
+    """
+    opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)
 
 

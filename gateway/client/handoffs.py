@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import urlencode
 from uuid import UUID
@@ -22,6 +22,7 @@ class BoxFilters(TypedDict, total=False):
     urgency: str | None
     matter: str | None
     overdue: bool
+    erase_before: date | None
 
 
 class HandoffClient(ClientBase):
@@ -115,9 +116,28 @@ class HandoffClient(ClientBase):
         asked |= {} if package is None else {"package": package}
         return self._consult(handoff, self._view(handoff)[1], asked)
 
+    def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
+        """Open what this member retains of an erased case, while its retention holds.
+
+        It is verified against the signed offer that was kept with it.
+        """
+        asked = {"by": by, "reason_code": "retention", "reason": reason}
+        path = f"/handoffs/{spelled(handoff)}/retained/consultations"
+        written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        chain = documents.offers_of(written.result.get("documents"), self.connection)
+        number: Any = written.result.get("package")
+        shown = isinstance(number, int) and 1 <= number <= len(chain)
+        require(
+            shown and str(chain[0].offer.handoff) == spelled(handoff),
+            "what is shown is not of this handoff",
+        )
+        return read_content(written, self.connection, chain[number - 1])
+
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
         wanted["overdue"] = "true" if filters.get("overdue") else None
+        day = filters.get("erase_before")
+        wanted["erase_before"] = day and day.isoformat()
         query = urlencode({name: value for name, value in wanted.items() if value})
         return self._exchange.items("handoff.read", f"/handoffs?{query}")
 

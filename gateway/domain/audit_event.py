@@ -115,6 +115,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.clear": ("case.cleared", Operation.ALTERATION),
     "case.close": ("case.closed", Operation.ALTERATION),
     "case.erase": ("case.erased", Operation.ERASURE),
+    "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION),
     "case.embargo": ("case.embargoed", Operation.ALTERATION),
     "case.restrict": ("case.restricted", Operation.ALTERATION),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),

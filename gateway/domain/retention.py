@@ -48,6 +48,13 @@ class RetentionEnd(StrEnum):
     KEY_LOST = "key_lost"  # nobody can read the copy any more
 
 
+class DpoAdvice(StrEnum):
+    """What the data protection officer advised."""
+
+    FAVOURABLE = "favourable"
+    UNFAVOURABLE = "unfavourable"
+
+
 @dataclass(frozen=True)
 class Retention:
     """What one holder keeps of a case by one handoff. ``id`` is the event that set it.

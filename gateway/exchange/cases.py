@@ -541,7 +541,8 @@ def _next(
         case, version.version, version.digest, cases.unconfirmed_matches(content)
     )
     erase_on = date.fromisoformat(content["marking"]["erase_on"])
-    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
+    planned = case.erase_on if case.early else erase_on
+    return replace(revised, revision=case.revision + 1, erase_on=planned)
 
 
 def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]) -> Case:

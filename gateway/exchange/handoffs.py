@@ -937,10 +937,12 @@ def page(
     urgency: Urgency | None = None,
     matter: str | None = None,
     overdue: bool = False,
+    erase_before: date | None = None,
 ) -> HandoffPage:
     """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    ``after`` is the cursor of the page before, None for the first page.
+    ``after`` is the cursor of the page before, None for the first page. ``erase_before``: those
+    whose case is erased before that day.
     """
 
     def query(context: RequestContext) -> HandoffPage:
@@ -949,6 +951,7 @@ def page(
             urgency=urgency,
             matter=matter,
             overdue_at=context.now if overdue else None,
+            erase_before=erase_before,
         )
 
         def rows(cursor: str, number: int) -> Sequence[Handoff]:

@@ -43,6 +43,14 @@ class CaseStep:
 
 
 @dataclass(frozen=True)
+class AdvancedErasure:
+    """A case whose erasure was brought forward: the first day without its content."""
+
+    case: UUID
+    erase_on: date
+
+
+@dataclass(frozen=True)
 class MeasureView:
     """A measure on a case; who set it, why, and on which elements, is for its setter, and for an
     originator that is a public authority."""
@@ -109,6 +117,14 @@ class Superseded:
 
 
 @dataclass(frozen=True)
+class RetainedDocument:
+    """A document of a handoff that is retained: an offer, update or answer."""
+
+    kind: str
+    document: SignedText
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
@@ -130,7 +146,7 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
-    documents: Sequence[SignedText] | None = None
+    documents: Sequence[RetainedDocument] | None = None
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,12 @@ from gateway.exchange.handoffs import (
     shown_document,
     versions_of,
 )
-from gateway.exchange.results import Conditions, ContentPresentation, TightenedElement
+from gateway.exchange.results import (
+    Conditions,
+    ContentPresentation,
+    RetainedDocument,
+    TightenedElement,
+)
 from gateway.exchange.retention import end_and_record, retention_in_force, start_of
 from gateway.kernel import results
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -135,7 +140,10 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
             "conditions": binding.conditions,
             "tightened_by": binding.tightened_by and str(binding.tightened_by),
             "tightened_elements": results.to_json(list(binding.tightened_elements)),
-            "documents": [shown_document(one, handoff.recipient) for one in answers],
+            "documents": [
+                [str(one.move or "offer"), shown_document(one, handoff.recipient)]
+                for one in answers
+            ],
         },
         separators=(",", ":"),
     )
@@ -240,7 +248,10 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
             content["tightened_by"] and UUID(content["tightened_by"]),
             tightened,
         ),
-        beside={"package": content["package"], "documents": content["documents"]},
+        beside={
+            "package": content["package"],
+            "documents": [RetainedDocument(*one) for one in content["documents"]],
+        },
         content_key=copy.content_key,
     )
 

@@ -411,6 +411,16 @@ class RetentionStore(Protocol):
     def uses_key(self, key: UUID) -> bool:
         """Whether a copy, or an organisation's late answers, are encrypted by a key."""
 
+    def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        """Recipient and id of each handoff that was accepted and is not retained, whose case is
+        erased after one day, and by another."""
+
+    def announced(self, days: int) -> date | None:
+        """Up to which day of erasure holders heard so many ``days`` before; None at first."""
+
+    def announce(self, days: int, told: date | None, last: date) -> bool:
+        """Note that they hear up to the day ``last``; False where it is not ``told`` any more."""
+
     def end_answer_key(self, organisation: str) -> None:
         """Doom the key of an organisation's answers about erased cases, where there is one."""
 

@@ -136,13 +136,15 @@ class Consultation:
 class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 
-    ``overdue_at``: those whose recipient owed something until that time.
+    ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
+    whose case is there still, and is erased before that day.
     """
 
     state: str | None = None
     urgency: Urgency | None = None
     matter: str | None = None
     overdue_at: datetime | None = None
+    erase_before: date | None = None
 
 
 @dataclass(frozen=True)

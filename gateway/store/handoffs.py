@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -37,7 +38,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
 from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.tables import answer, answer_key, case_file, consultation, handoff
+from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -96,6 +97,9 @@ _FILTERS = {
     # A set is stored as a JSON array of texts.
     "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+    "erase_before": exists().where(
+        _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
+    ),
 }
 
 

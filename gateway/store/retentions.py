@@ -4,14 +4,34 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, null, select, union, update
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    null,
+    select,
+    union,
+    update,
+)
 
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
 from gateway.kernel.values import RetainedCopy
 from gateway.store.columns import record_columns
 from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.tables import answer_key, doomed_key, handoff, retained_copy, retention
+from gateway.store.tables import (
+    KEPT,
+    answer_key,
+    case_file,
+    doomed_key,
+    erasure_notice,
+    handoff,
+    retained_copy,
+    retention,
+)
 from gateway.store.transaction import Transaction, insert_new
 
 _standing = retention.c.ended_at.is_(null())
@@ -46,6 +66,27 @@ _HOLDERS = select(
         select(retained_copy.c.holder),
         select(answer_key.c.organisation),
     ).subquery()
+)
+_UNRETAINED = (
+    select(handoff.c.recipient, handoff.c.id)
+    .join(
+        case_file,
+        and_(case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case),
+    )
+    .where(
+        KEPT,
+        case_file.c.erase_on > bindparam("after"),
+        case_file.c.erase_on <= bindparam("last"),
+        handoff.c.held > literal_column("0"),
+        ~exists().where(retention.c.handoff == handoff.c.id, _standing),
+    )
+)
+_ANNOUNCED = select(erasure_notice.c.told).where(erasure_notice.c.days == bindparam("days"))
+_FIRST_NOTICE = insert_new(erasure_notice)
+_NOTICE = (
+    update(erasure_notice)
+    .where(erasure_notice.c.days == bindparam("of_days"), erasure_notice.c.told == bindparam("was"))
+    .values(told=bindparam("last"))
 )
 _COPY = select(*record_columns(retained_copy, RetainedCopy)).where(
     retained_copy.c.handoff == bindparam("handoff")
@@ -145,6 +186,21 @@ class SqlRetentions:
     def uses_key(self, key: UUID) -> bool:
         of_answers = self._transaction.execute(_ANSWERS_HAVING, {"key": key}).first()
         return self.having(key) is not None or of_answers is not None
+
+    def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        rows = self._transaction.execute(_UNRETAINED, {"after": after, "last": last})
+        return [(row.recipient, row.id) for row in rows]
+
+    def announced(self, days: int) -> date | None:
+        told: date | None = self._transaction.execute(_ANNOUNCED, {"days": days}).scalar()
+        return told
+
+    def announce(self, days: int, told: date | None, last: date) -> bool:
+        self._transaction.require_writing()
+        if told is None:
+            return self._transaction.changed(_FIRST_NOTICE, {"days": days, "told": last})
+        values = {"of_days": days, "was": told, "last": last}
+        return self._transaction.changed(_NOTICE, values)
 
     def end_answer_key(self, organisation: str) -> None:
         self._transaction.require_writing()

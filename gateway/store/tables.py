@@ -302,6 +302,7 @@ case_file = Table(
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
+    Column("early", Boolean, nullable=False),  # whether its erasure was brought forward
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
@@ -502,6 +503,15 @@ answer_key = Table(
     Column("organisation", TEXT, primary_key=True),
     Column("content_key", Uuid, nullable=False),
     Index("answer_key_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
+# Up to which day of erasure holders heard, so many days before.
+erasure_notice = Table(
+    "erasure_notice",
+    metadata,
+    Column("days", Integer, primary_key=True, autoincrement=False),
+    Column("told", Day, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -507,7 +507,7 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    assert not owed(gateway, handoff)
+    assert owed(gateway, handoff) == ["retention"]
     refused = gateway.refusal(
         answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
     )
