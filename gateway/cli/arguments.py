@@ -58,7 +58,7 @@ def gateway_address(
         raise click.BadParameter(f"{value!r} {error}") from error
 
 
-class Day(click.ParamType[date]):
+class CalendarDay(click.ParamType[date]):
     """A day of the calendar."""
 
     name = "day"

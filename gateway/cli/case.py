@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, Day, NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -412,7 +412,12 @@ def end_measure(
     case,
     case_argument,
     click.option(
-        "--on", "erase_on", type=Day(), required=True, metavar="YYYY-MM-DD", help="Its new day."
+        "--on",
+        "erase_on",
+        type=CalendarDay(),
+        required=True,
+        metavar="YYYY-MM-DD",
+        help="The new day of its erasure.",
     ),
     click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
     click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
@@ -424,7 +429,7 @@ def end_measure(
     ),
     click.option("--reason", required=True, help="Reason, up to 200 characters."),
 )
-def erase_early(
+def advance_erasure(
     gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
     """Bring the erasure of CASE forward.

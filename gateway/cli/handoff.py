@@ -10,7 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import Day, Moment, NewFile, organisation_id
+from gateway.cli.arguments import CalendarDay, Moment, NewFile, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
@@ -287,7 +287,7 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     click.option(
         "--erase-before",
-        type=Day(),
+        type=CalendarDay(),
         metavar="YYYY-MM-DD",
         help="Only handoffs whose case is erased before this day.",
     ),
@@ -470,7 +470,7 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
-    FieldType.DAY: lambda one: _option(one, type=Day(), metavar="YYYY-MM-DD"),
+    FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),

@@ -59,7 +59,7 @@ class DpoAdvice(StrEnum):
 class Retention:
     """What one holder keeps of a case by one handoff. ``id`` is the event that set it.
 
-    ``legal_basis`` is a claim. ``until`` is the first day on which it holds no more, None without
+    ``legal_basis`` is a claim. ``until`` is the first day after it, None without
     an end; ``review_on`` the last day for its review. ``ended_at`` is when it ended, or another one
     replaced it. What else the holder stated (authority, reference) its signed answer alone says.
     """

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import advance_erasure
 from gateway.domain.decision import case_entity
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
@@ -50,7 +50,7 @@ class EarlyErasure:
         return {**vars(self), "advice": str(self.advice), "erase_on": self.erase_on.isoformat()}
 
 
-def advance(
+def advance_erasure(
     ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
 ) -> WriteResult:
     """Bring the erasure of one's own case forward (R10.early_erasure).
@@ -80,7 +80,7 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
     persons = {wanted.by, wanted.approved_by, wanted.dpo}
     authorize(context, case_entity(view, context.entity()), {"persons": len(persons)})
     day = civil_day(context.ports, context.now)
-    moved = advance_erasure(found, day, wanted.erase_on)
+    moved = cases.advance_erasure(found, day, wanted.erase_on)
     context.work.cases.save(replace(moved, revision=found.revision + 1))
     own = (Party(found.originator, "originator"),)
     told = {"erase_on": wanted.erase_on.isoformat()}

@@ -293,7 +293,7 @@ def _erase(
 
 
 def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventDetail, ...]:
-    """What a holder is told of the copy that is kept for it: until when it is to state why."""
+    """What the event says to a holder of its copy: until when it may state a retention."""
     if copy is None:
         return ()
     state = "retained" if copy.grace_until is None else "waits"

@@ -22,7 +22,7 @@ DAYS_BEFORE = (14, 1)
 def announce(ports: Ports) -> None:
     """Tell each holder how many of its handoffs are erased soon, once for each day of erasure.
 
-    After an interruption the days that were left out are told together. Raises LogFrozen, Busy.
+    After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
     """
     day = civil_day(ports, ports.now())
     for days in DAYS_BEFORE:

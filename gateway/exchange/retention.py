@@ -46,7 +46,7 @@ def set_retention(
     """Let the recipient of a handoff keep its case, by the event of this request.
 
     It replaces the retention before, and its review is the review of that one. Without
-    ``review_on`` it is reviewed at its end, or after three years. A copy in its days of grace
+    ``review_on`` its review is due when it ends, or after three years. A copy in its days of grace
     stands from now on. Raises ValidationFailed.
     """
     day = civil_day(context.ports, context.now)

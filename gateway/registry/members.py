@@ -275,7 +275,7 @@ def record_retention(context: ChangeContext) -> Mapping[str, Any]:
     """Record for how long an organisation under led keeps what it accepts for a purpose."""
     organisation = context.organisation
     if "led" not in organisation.regimes:
-        raise WrongState("only an organisation under led keeps cases by a standing term")
+        raise WrongState("only an organisation under led keeps cases by a recorded term")
     made = StandingRetention(
         id=context.event,
         purpose=context.values["purpose"],

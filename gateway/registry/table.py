@@ -289,7 +289,7 @@ CHANGES: Mapping[str, ChangeType] = {
         partial(members.end_named, "agreement", "agreements"),
     ),
     "retention.record": ChangeType(
-        "Record how long an organisation under led keeps what it accepts for a purpose.",
+        "Record how long a member under led keeps cases for a purpose.",
         2,
         (
             one_of("purpose", "For which purpose.", Purpose),

@@ -49,9 +49,14 @@ def id_of(case):
     return UUID(case.result["case"])
 
 
+def advanced(gateway, case, asked):
+    args = (caller(HOTLINE), gateway.key(), id_of(case), asked)
+    return gateway.do(early_erasure.advance_erasure, *args)
+
+
 def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
     asked = wanted(gateway, days=2)
-    written = gateway.do(early_erasure.advance, caller(HOTLINE), gateway.key(), id_of(case), asked)
+    written = advanced(gateway, case, asked)
     assert written.result["erase_on"] == asked.erase_on.isoformat()
     told = json.loads(shown(written.receipt)["subject"])
     assert (told["approved_by"], told["dpo"], told["advice"]) == (
@@ -67,7 +72,7 @@ def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
 
 def test_who_was_offered_the_case_hears_of_the_day_alone(gateway, case):
     asked = wanted(gateway)
-    gateway.do(early_erasure.advance, caller(HOTLINE), gateway.key(), id_of(case), asked)
+    advanced(gateway, case, asked)
     page = to_json(receipts.stream(gateway.ports, caller(OFMIN), 0, 1000))
     newest = json.dumps(page["events"][-1])
     assert "dpo-1" not in newest
@@ -78,13 +83,13 @@ def test_who_was_offered_the_case_hears_of_the_day_alone(gateway, case):
 def test_the_day_is_from_tomorrow_on_and_earlier_than_before(gateway, case, days):
     asked = wanted(gateway, days)
     with pytest.raises(ValidationFailed):
-        early_erasure.advance(gateway.ports, caller(HOTLINE), gateway.key(), id_of(case), asked)
+        advanced(gateway, case, asked)
 
 
 def test_one_person_does_not_do_it(gateway, case):
     asked = wanted(gateway, by="approver-1")
     args = (caller(HOTLINE), gateway.key(), id_of(case), asked)
-    told = refused_on_record(gateway, Forbidden, early_erasure.advance, *args)
+    told = refused_on_record(gateway, Forbidden, early_erasure.advance_erasure, *args)
     assert told.rules == ("R10.early_erasure.own",)
 
 
@@ -92,12 +97,12 @@ def test_one_person_does_not_do_it(gateway, case):
 def test_a_dpo_advises_and_decides_nothing(gateway, case, changes):
     asked = wanted(gateway, **changes)
     with pytest.raises(ValidationFailed):
-        early_erasure.advance(gateway.ports, caller(HOTLINE), gateway.key(), id_of(case), asked)
+        advanced(gateway, case, asked)
 
 
 def test_no_version_puts_it_off_again(gateway, case):
     asked = wanted(gateway, days=9)
-    gateway.do(early_erasure.advance, caller(HOTLINE), gateway.key(), id_of(case), asked)
+    advanced(gateway, case, asked)
     later = gateway.clock().date() + timedelta(days=500)
     marking = {**case_content(gateway.new_id())["marking"], "erase_on": later.isoformat()}
     revised(gateway, case, marking=marking)
@@ -106,7 +111,7 @@ def test_no_version_puts_it_off_again(gateway, case):
 
 def test_a_retry_gets_the_first_result(gateway, case):
     asked, key = wanted(gateway), gateway.key()
-    first = gateway.do(early_erasure.advance, caller(HOTLINE), key, id_of(case), asked)
+    first = gateway.do(early_erasure.advance_erasure, caller(HOTLINE), key, id_of(case), asked)
     size = gateway.size()
-    again = gateway.do(early_erasure.advance, caller(HOTLINE), key, id_of(case), asked)
+    again = gateway.do(early_erasure.advance_erasure, caller(HOTLINE), key, id_of(case), asked)
     assert (again.result, gateway.size()) == (first.result, size)

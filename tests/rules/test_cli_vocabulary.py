@@ -26,6 +26,7 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
+        "consult-retained": "case.consult, of what is retained of an erased case",
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},
@@ -43,6 +44,7 @@ MORE = {
 
 OTHER_VERBS = {
     "report-outcome": "report_outcome",
+    "advance-erasure": "advance_erasure",
     "end-measure": "end_measure",
     "propose-correction": "propose_correction",
 }
@@ -62,6 +64,7 @@ NOT_ASKED = {
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.plan",

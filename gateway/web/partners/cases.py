@@ -367,7 +367,7 @@ def advance_erasure(call: Call, case: UUID) -> WriteResult:
     """
     body = {**call.body, "erase_on": parse_date(call.body["erase_on"])}
     wanted = EarlyErasure(**body | {"advice": DpoAdvice(body["advice"])})
-    return early_erasure.advance(call.ports, call.caller, call.key, case, wanted)
+    return early_erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
 
 
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
