@@ -75,7 +75,8 @@ ALLOWED = {
     },
 }
 for held in HELD:
-    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(OF_HOLDERS, held)}
+    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys((*OF_HOLDERS, "retain"), held)}
+ALLOWED["lapsed"] = {"retain": "lapsed"}
 EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
 
 
@@ -172,7 +173,7 @@ def test_what_was_taken_on_in_part_stays_so(step):
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
-    beside = {HandoffAction.UPDATE, *map(HandoffAction, OF_HOLDERS)}
+    beside = {HandoffAction.UPDATE, HandoffAction.RETAIN, *map(HandoffAction, OF_HOLDERS)}
     assert {state for state, step in MOVES if step not in beside} == OPEN
     assert set(HandoffState) - OPEN == {
         HandoffState.DECLINED,
