@@ -351,6 +351,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
+            **({"retention": _retention(view["retention"])} if "retention" in view else {}),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -386,6 +387,13 @@ def _superseded(told: Mapping[str, Any] | None) -> str | None:
     if told is None:
         return None
     return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+
+
+def _retention(stated: Mapping[str, Any]) -> str:
+    """What a holder states of its retention, as far as it is shown."""
+    told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
+    shown = [f"{word} {stated[name]}" for name, word in told.items() if stated.get(name)]
+    return ", ".join(shown) or "the holder keeps it by law"
 
 
 def _package(one: Mapping[str, Any]) -> str:

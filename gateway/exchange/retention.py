@@ -1,6 +1,6 @@
 """Retentions of holders: made and ended within the act that they follow from, or by their time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -147,33 +147,33 @@ def end_due(ports: Ports) -> bool:
 
     Raises LogFrozen, Busy. The keys of their copies are doomed by this, and destroyed after it.
     """
-    now = ports.now()
-    day = civil_day(ports, now)
+    day = civil_day(ports, ports.now())
     with ports.begin(TransactionMode.READ) as work:
         left = [one for one in work.retentions.holders() if _has_left(work, one, day)]
-        ending = dict.fromkeys(work.retentions.over(day, AT_ONCE), RetentionEnd.UNTIL)
-        for holder in left:
-            found = work.retentions.of_holder(holder, AT_ONCE)
-            ending |= dict.fromkeys(found, RetentionEnd.LEFT)
-    if not ending and not left:
+        found = filter(None, map(work.handoffs.get, _over(work, left, day)))
+        # In the order in which everybody locks handoffs: by case, then id.
+        ordered = sorted(found, key=lambda one: (one.originator, one.case, one.id))
+    if not ordered and not left:
         return False
     with ports.begin(TransactionMode.WRITE) as work:
-        for handoff in sorted(_known(work, ending), key=_locking):
-            end_and_record(ports, work, handoff, ending[handoff.id])
+        held = [work.handoffs.get(one.id) for one in ordered]
+        over = _over(work, left, day)  # a holder may have stated a retention until now
+        for handoff in filter(None, held):
+            if handoff.id in over:
+                end_and_record(ports, work, handoff, over[handoff.id])
         for holder in left:
             if not work.retentions.of_holder(holder, 1):
                 work.retentions.end_answer_key(holder)
         work.commit()
-    return len(ending) >= AT_ONCE
+    return len(ordered) >= AT_ONCE
 
 
-def _known(work: UnitOfWork, ids: Mapping[UUID, RetentionEnd]) -> list[Handoff]:
-    return [found for one in ids if (found := work.handoffs.get(one)) is not None]
-
-
-def _locking(handoff: Handoff) -> tuple[str, UUID, UUID]:
-    """The order in which everybody locks handoffs: by case, then id."""
-    return handoff.originator, handoff.case, handoff.id
+def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, RetentionEnd]:
+    """The handoffs of which something that was retained is to be ended, and why."""
+    over = dict.fromkeys(work.retentions.over(day, AT_ONCE), RetentionEnd.UNTIL)
+    for holder in left:
+        over |= dict.fromkeys(work.retentions.of_holder(holder, AT_ONCE), RetentionEnd.LEFT)
+    return over
 
 
 def _has_left(work: UnitOfWork, organisation: str, day: date) -> bool:
