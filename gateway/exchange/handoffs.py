@@ -339,10 +339,10 @@ def _store(
 def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
     """After the erasure only what outlives the case is answered, and without free text: codes, and
     references."""
+    if not asked.kind.outlives_case:
+        _refuse_erased(context, handoff)
     if handoff.conditions_digest:
         return
-    if not asked.kind.outlives_case:
-        raise CaseErased("the case was erased, and the handoff ended with it")
     if asked.kind is ANSWERS["retention"] and _copy_is_gone(context, handoff):
         raise CaseErased("the case was erased, and nothing of it is kept for you")
     told = [
@@ -569,7 +569,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     found = party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
     is_open = found.state in READABLE or read_access or in_danger
@@ -737,9 +737,13 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 
 
-def _refuse_lapsed(handoff: Handoff) -> None:
-    if handoff.state is HandoffState.LAPSED:
-        raise CaseErased("the case was erased, and the handoff ended with it")
+def _refuse_erased(context: RequestContext, handoff: Handoff) -> None:
+    """Refuse what needs the content of a case that was erased: its handoffs state no conditions."""
+    if handoff.conditions_digest:
+        return
+    if context.caller.organisation == handoff.recipient and not _copy_is_gone(context, handoff):
+        raise CaseErased("the case was erased: consult what you retain of it")
+    raise CaseErased("the case was erased, and the handoff ended with it")
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
@@ -755,6 +759,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
+        _refuse_erased(context, found)
         versions = versions_of(context.work, found, _newest(found))
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
