@@ -159,6 +159,11 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} proposed a correction of what handoff {handoff} gave.",
         "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
     ),
+    "retention": (
+        "{at}: {by} claimed a legal basis to retain handoff {handoff} beyond the erasure.",
+        "{at} : {by} a invoqué une base légale pour conserver la transmission {handoff} au-delà "
+        "de l’effacement.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "
