@@ -11,6 +11,7 @@ from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedOffer, require
+from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.organisation import competence_members, read_competence
@@ -83,7 +84,7 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            chain = self._view(name)[1]
+            chain = self._offers(name)
             read = [one for one in chain if offer in (None, one.signed.document.digest)]
             require(bool(read), "the offer that was read is not shown any more")
             document = self._author.answer(kind.name, read[-1], asked)
@@ -146,6 +147,16 @@ class HandoffClient(ClientBase):
         view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
+
+    def _offers(self, handoff: str) -> tuple[VerifiedOffer, ...]:
+        """The offers of a handoff, oldest first; of an erased case, those kept with its copy."""
+        try:
+            return self._view(handoff)[1]
+        except RequestRefused as refused:
+            if refused.slug != "case-erased":
+                raise
+            kept = self._exchange.read("handoff.read", f"/handoffs/{handoff}/retained")
+            return documents.offers_of(kept.get("documents"), self.connection)
 
     def _consult(
         self,

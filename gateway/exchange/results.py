@@ -125,6 +125,14 @@ class RetainedDocument:
 
 
 @dataclass(frozen=True)
+class RetainedDocuments:
+    """The documents of a handoff whose case was erased, oldest first; no content."""
+
+    handoff: UUID
+    documents: Sequence[RetainedDocument]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 

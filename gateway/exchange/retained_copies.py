@@ -41,6 +41,7 @@ from gateway.exchange.results import (
     Conditions,
     ContentPresentation,
     RetainedDocument,
+    RetainedDocuments,
     TightenedElement,
 )
 from gateway.exchange.retention import end_and_record, retention_in_force, start_of
@@ -53,6 +54,7 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
+    read,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent, RetainedCopy
@@ -188,6 +190,45 @@ def consult(
     return transact(ports, caller, request, act, replay)
 
 
+def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
+    """The documents of a handoff whose case was erased, and no content: its holder needs them to
+    sign that it retains the copy, in the days of grace too.
+
+    Raises CaseErased where there is no copy, CaseKeysUnavailable.
+    """
+
+    def query(context: RequestContext) -> RetainedDocuments:
+        found = _held_by_caller(context, handoff)
+        barred = is_transfer_barred(context.organisation, context.today.day)
+        facts: dict[str, Value] = {"conflict": False, "third_country": barred}
+        authorize(context, entity_of(context, found), facts)
+        content = json.loads(_copy(context, found).content)
+        return RetainedDocuments(found.id, _documents(content))
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
+    found = party_to(context, handoff)
+    if context.caller.organisation != found.recipient:
+        deny_as_not_found()
+    context.about = EventSubject(found.id, found.case_digest)
+    return found
+
+
+def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
+    copy = context.work.retentions.copy(handoff.id)
+    if copy is None:
+        raise CaseErased(
+            "nothing is kept of the case for you here: a copy is made when it is erased"
+        )
+    return copy
+
+
+def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
+    return [RetainedDocument(*one) for one in content["documents"]]
+
+
 @dataclass(frozen=True)
 class _Opened:
     """A copy that may be opened now: its version, what is shown of it (by digest), and beside."""
@@ -201,10 +242,7 @@ class _Opened:
 
 
 def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Opened:
-    found = party_to(context, handoff)
-    if context.caller.organisation != found.recipient:
-        deny_as_not_found()
-    context.about = EventSubject(found.id, found.case_digest)
+    found = _held_by_caller(context, handoff)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
         "retained": retained,
@@ -212,11 +250,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         "third_country": is_transfer_barred(context.organisation, context.today.day),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
-    copy = context.work.retentions.copy(found.id)
-    if copy is None:
-        raise CaseErased(
-            "nothing is kept of the case for you here: a copy is made when it is erased"
-        )
+    copy = _copy(context, found)
     content = json.loads(copy.content)
     version = CaseVersion(
         originator=found.originator,
@@ -250,7 +284,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         ),
         beside={
             "package": content["package"],
-            "documents": [RetainedDocument(*one) for one in content["documents"]],
+            "documents": _documents(content),
         },
         content_key=copy.content_key,
     )

@@ -33,7 +33,7 @@ from gateway.domain.vocabulary import (
 )
 from gateway.exchange import handoffs, retained_copies, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView, Preview
+from gateway.exchange.results import HandoffView, Preview, RetainedDocuments
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
@@ -185,6 +185,21 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     `conditions` those that bound on the day of the erasure.
     """
     return retained_copies.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+
+
+@endpoint(
+    "GET /handoffs/<uuid:handoff>/retained",
+    "handoff.read",
+    "handoffs.read",
+    "RetainedDocuments",
+    refusals=CONTENT,
+)
+def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
+    """Read the documents of a handoff whose case was erased, of which a copy is kept; no content.
+
+    For the holder, in the days of grace too: its statement of a retention binds its newest offer.
+    """
+    return retained_copies.documents(call.ports, call.caller, handoff)
 
 
 @writes(
