@@ -1,6 +1,7 @@
 """Retention (R14): what a holder keeps by law outlives the case, and is for that holder alone."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -290,6 +291,20 @@ def test_a_retention_ends_on_its_day_and_not_before(gateway):
     gateway.clock.advance(timedelta(days=1))
     retention.end_due(gateway.ports)
     assert stands(gateway, handoff) is None
+
+
+def test_what_is_stated_anew_while_it_is_looked_for_is_not_ended(gateway):
+    _, handoff = held(gateway)
+    retain(gateway, handoff, until=later(gateway, 10))
+    gateway.clock.advance(timedelta(days=10))
+
+    def begin(mode):
+        if mode is TransactionMode.WRITE:
+            retain(gateway, handoff)
+        return gateway.ports.begin(mode)
+
+    retention.end_due(replace(gateway.ports, begin=begin))
+    assert stands(gateway, handoff).until is None
 
 
 def test_who_answered_and_whose_retention_is_over_has_no_days_of_grace(gateway):
