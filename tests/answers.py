@@ -47,7 +47,7 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
 
 accept, decline, redirect, outcome, withdraw, close, delay, *_OTHERS = map(_of, PARTIES_ANSWERS)
 acknowledge, apply, dispute, propose_correction, pass_on_by_law, go_ahead, call, *_OTHERS = _OTHERS
-notify_correction, omit_update, answer_proposal = _OTHERS
+notify_correction, omit_update, answer_proposal, retain = _OTHERS
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}

@@ -3,13 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -37,6 +38,7 @@ from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_p
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind, is_final
@@ -515,6 +517,39 @@ _REACH = (
     "It binds this case only: it reaches neither the same items in another member's case nor "
     "anybody who heard of them elsewhere. It is no preservation order."
 )
+
+
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--on",
+        "erase_on",
+        type=CalendarDay(),
+        required=True,
+        metavar="YYYY-MM-DD",
+        help="The new day of its erasure.",
+    ),
+    click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
+    click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
+    click.option(
+        "--advice",
+        required=True,
+        type=click.Choice([*map(str, DpoAdvice)]),
+        help="What the DPO advised; it is recorded, and decides nothing.",
+    ),
+    click.option("--reason", required=True, help="Reason, up to 200 characters."),
+)
+def advance_erasure(
+    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Bring the erasure of CASE forward.
+
+    To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
+    keeps by law stays with it.
+    """
+    written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
+    return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

@@ -218,6 +218,11 @@ class CaseClient(ClientBase):
             action, f"{path}/measures/{spelled(measure)}/{step}", asked, handoff
         )
 
+    def advance_erasure(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
+        """Bring the erasure of an own case forward (R10); ``fields`` are those of the interface."""
+        path = f"/cases/{spelled(case)}/early-erasure"
+        return self._exchange.write("case.advance_erasure", path, {"by": by, **fields})
+
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")

@@ -284,7 +284,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
 
     Returns its offers, one for each package, oldest first.
     """
-    chain = _chain(view.get("answers"), connection)
+    chain = offers_of(view.get("answers"), connection)
     newest = chain[-1].offer
     parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
     require(
@@ -352,7 +352,7 @@ UPDATE = "update"
 """The kind of a document that makes a further package of a handoff."""
 
 
-def _chain(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
+def offers_of(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
     """The offer, and each update of it: every one updates the one before it."""
     well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
     require(well_formed and bool(answers), "the handoff is shown without its offer")

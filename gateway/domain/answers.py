@@ -26,6 +26,7 @@ from gateway.domain.handoff import (
     HandoffState,
 )
 from gateway.domain.refusals import WrongState
+from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
@@ -42,8 +43,8 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first three, an array of text for the next
-    three, an object for the others."""
+    """What the value of a field is: JSON text for the first three and a day, an array of text for
+    the next three, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
@@ -51,6 +52,7 @@ class FieldType(StrEnum):
     WORDS = "words"
     IDS = "ids"
     POINTERS = "pointers"
+    DAY = "day"
     CONDITIONS = "conditions"
     RESERVATION = "reservation"
 
@@ -63,6 +65,8 @@ class AnswerField:
     are all that a word, or the elements of a list, may be. A reservation has one of each.
     ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
     the police's own is read by police alone, another public authority's by public authorities.
+    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
+    text is taken once the case was erased.
     """
 
     name: str
@@ -73,6 +77,7 @@ class AnswerField:
     words: tuple[str, ...] = ()
     outside: bool = False
     guarded: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,11 @@ class AnswerKind:
     def command(self) -> str:
         """The verb of the action, as ``accept``."""
         return self.action.partition(".")[2]
+
+    @cached_property
+    def outlives_case(self) -> bool:
+        """Whether it may be given about a case that was erased."""
+        return any(HandoffState.LAPSED in ways for ways in self.moves.values())
 
     @cached_property
     def accepts(self) -> bool:
@@ -510,6 +520,57 @@ _KINDS = (
                 words=("not_followed", "to_follow"),
             ),
             _WHY_IF_SAID,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "retention",
+        "handoff.retain",
+        "handoff.retained",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
+        "Keep a case beyond its day of erasure, on a legal basis of your own.\n\nThe legal basis "
+        "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
+        "accepted stays, for nobody else.",
+        path="retention",
+        fields=(
+            AnswerField(
+                "legal_basis",
+                FieldType.TEXT,
+                "By which article you keep it.",
+                required=True,
+                longest=LONGEST_BASIS,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "authority",
+                FieldType.TEXT,
+                "Which authority ordered it, where one did.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "reference",
+                FieldType.TEXT,
+                "The number of the file, or of the order.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "until",
+                FieldType.DAY,
+                "The first day on which you keep it no more, if any.",
+                guarded=True,
+            ),
+            AnswerField(
+                "review_on",
+                FieldType.DAY,
+                "The day of your review, within three years; by default the latest.",
+                guarded=True,
+            ),
         ),
         of_holder=True,
     ),

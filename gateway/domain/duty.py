@@ -55,7 +55,8 @@ class DutyKind(StrEnum):
     that was offered before it; a second person's review of a consultation before acceptance; the
     answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
     an imminent danger; the data protection officer's review of an offer to a third country by
-    derogation.
+    derogation; the retention without which a copy in its days of grace is destroyed; the review of
+    a retention by its holder.
     """
 
     ANSWER = "answer"
@@ -69,6 +70,8 @@ class DutyKind(StrEnum):
     CONFIRMATION_IN_DANGER = "confirmation_in_danger"
     CALL = "call"
     DEROGATION_REVIEW = "derogation_review"
+    RETENTION = "retention"
+    RETENTION_REVIEW = "retention_review"
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,10 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.CALL: DutyTerms(
         AnswerAuthor.ORIGINATOR, _ENDS_OFFER | {HandoffAction.CALL}, shared=True
     ),
+    DutyKind.RETENTION: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.RETAIN}), shared=False
+    ),
+    DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 

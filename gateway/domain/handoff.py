@@ -52,6 +52,7 @@ class HandoffAction(StrEnum):
     NOTIFY_CORRECTION = "notify_correction"
     OMIT_UPDATE = "omit_update"
     ANSWER_PROPOSAL = "answer_proposal"
+    RETAIN = "retain"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})

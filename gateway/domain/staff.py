@@ -45,6 +45,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.clear": APPROVING,
     "case.close": WORKING,
     "case.consult": ALL_ROLES,
+    "case.advance_erasure": WORKING,
     "case.embargo": WORKING,
     "case.restrict": WORKING,
     "case.end_measure": WORKING,

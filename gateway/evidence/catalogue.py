@@ -190,6 +190,11 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} answered the proposal of a correction in handoff {handoff}.",
         "{at} : {by} a répondu à une proposition de rectification dans la transmission {handoff}.",
     ),
+    "retention": (
+        "{at}: {by} claimed a legal basis to retain handoff {handoff} beyond the erasure.",
+        "{at} : {by} a invoqué une base légale pour conserver la transmission {handoff} au-delà "
+        "de l’effacement.",
+    ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
         "{at} : la passerelle a réémis la transmission {handoff} de {by}, une compétence ayant "

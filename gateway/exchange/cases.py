@@ -24,16 +24,17 @@ from gateway.domain.refusals import (
     Forbidden,
     OpenHandoffs,
     ValidationFailed,
+    WrongState,
 )
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
-from gateway.exchange.erasure import civil_day
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
     CaseStep,
@@ -234,7 +235,9 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+            raise WrongState("the case is past the day of its erasure")
         verified = sd_jwt.read_stored(version.document)
         shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
@@ -564,7 +567,8 @@ def _next(
         case, version.version, version.digest, cases.unconfirmed_matches(content)
     )
     erase_on = date.fromisoformat(content["marking"]["erase_on"])
-    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
+    planned = case.erase_on if case.early else erase_on
+    return replace(revised, revision=case.revision + 1, erase_on=planned)
 
 
 def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]) -> Case:

@@ -16,6 +16,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -40,6 +41,14 @@ class CaseStep:
     version: int
     digest: Digest
     state: CaseState
+
+
+@dataclass(frozen=True)
+class AdvancedErasure:
+    """A case whose erasure was brought forward: the first day without its content."""
+
+    case: UUID
+    erase_on: date
 
 
 @dataclass(frozen=True)
@@ -118,13 +127,30 @@ class Superseded:
 
 
 @dataclass(frozen=True)
+class RetainedDocument:
+    """A document of a handoff that is retained: an offer, update or answer."""
+
+    kind: str
+    document: SignedText
+
+
+@dataclass(frozen=True)
+class RetainedDocuments:
+    """The documents of a handoff whose case was erased, oldest first; no content."""
+
+    handoff: UUID
+    documents: Sequence[RetainedDocument]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more.
+    used any more. ``documents`` are those of the handoff, oldest first, with what a holder retains
+    of an erased case.
     """
 
     case: UUID
@@ -138,6 +164,19 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
+    documents: Sequence[RetainedDocument] | None = None
+
+
+@dataclass(frozen=True)
+class RetentionView:
+    """What a holder retains beyond the day of erasure, as it states; who may not know by what law
+    reads that it does."""
+
+    retention: UUID
+    ground: RetentionGround | None = None
+    legal_basis: str | None = None
+    until: date | None = None
+    review_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -389,6 +428,7 @@ class HandoffView(HandoffSummary):
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+    retention: RetentionView | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -37,7 +38,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.tables import answer, answer_key, case_file, consultation, handoff
+from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -88,6 +89,9 @@ _FILTERS = {
     # A set is stored as a JSON array of texts.
     "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+    "erase_before": exists().where(
+        _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
+    ),
 }
 
 
@@ -149,7 +153,6 @@ _ANSWER_KEY = select(answer_key.c.content_key).where(
     answer_key.c.organisation == bindparam("organisation")
 )
 _ADD_ANSWER_KEY = insert_new(answer_key)
-_USES_KEY = select(answer_key.c.organisation).where(answer_key.c.content_key == bindparam("key"))
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _WAS_INFORMED = (
     select(consultation.c.event)
@@ -235,9 +238,6 @@ class SqlHandoffs:
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
-
-    def uses_key(self, key: UUID) -> bool:
-        return self._transaction.execute(_USES_KEY, {"key": key}).first() is not None
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         values = {"handoff": handoff, "before": package - 1}

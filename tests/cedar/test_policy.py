@@ -117,6 +117,8 @@ BY_ADMINISTRATORS = (
     "interest.end",
     "agreement.record",
     "agreement.end",
+    "retention.record",
+    "retention.end",
     "system.disable",
     "system.enable",
     "system.set_admin_scopes",
@@ -171,9 +173,12 @@ BY_PARTNERS = (
     *ON_CASE,
     *ON_HANDOFF,
     *ON_SUCCESSION,
+    "case.advance_erasure",
     "case.consult",
+    "case.consult_retained",
     "case.embargo",
     *ON_MEASURE,
+    "handoff.retain",
     "handoff.offer",
     "handoff.break_glass",
     "handoff.accept",
@@ -769,7 +774,7 @@ def _resources(
         return st.builds(succession, party, party)
     if action in ("case.consult", "case.embargo", *ON_MEASURE):
         return handoffs | cases
-    return cases if action in (*ON_CASE, "handoff.offer") else handoffs
+    return cases if action in (*ON_CASE, "case.advance_erasure", "handoff.offer") else handoffs
 
 
 @st.composite
@@ -788,7 +793,13 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
         "handoff.report_outcome": REPORT,
+        "case.advance_erasure": {"persons": draw(st.integers(1, 3))},
         "case.consult": OPEN,
+        "case.consult_retained": {
+            "retained": draw(st.booleans()),
+            "reason": draw(st.sampled_from(["retention", "evidence"])),
+            "third_country": draw(st.booleans()),
+        },
         **{a: {one: draw(st.booleans()) for one in facts} for a, facts in ON_MEASURE.items()},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},

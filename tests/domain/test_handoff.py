@@ -81,8 +81,9 @@ ALLOWED = {
 for opened in ("offered", "accepted", "partially_accepted"):
     ALLOWED[opened]["call"] = opened
 for held in HELD:
-    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys((*OF_HOLDERS, *OF_ORIGINATORS), held)}
-AFTER_ERASURE = ("acknowledge", "apply", "dispute", "notify_correction")
+    moves = (*OF_HOLDERS, *OF_ORIGINATORS, "retain")
+    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(moves, held)}
+AFTER_ERASURE = ("acknowledge", "apply", "dispute", "notify_correction", "retain")
 ALLOWED["lapsed"] = dict.fromkeys(AFTER_ERASURE, "lapsed")
 EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
 
@@ -180,7 +181,8 @@ def test_what_was_taken_on_in_part_stays_so(step):
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
-    beside = {HandoffAction.UPDATE, *map(HandoffAction, (*OF_HOLDERS, *OF_ORIGINATORS))}
+    answers = (*OF_HOLDERS, *OF_ORIGINATORS)
+    beside = {HandoffAction.UPDATE, HandoffAction.RETAIN, *map(HandoffAction, answers)}
     assert {state for state, step in MOVES if step not in beside} == OPEN
     assert set(HandoffState) - OPEN == {
         HandoffState.DECLINED,

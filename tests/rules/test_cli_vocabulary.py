@@ -27,6 +27,7 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
+        "consult-retained": "case.consult, of what is retained of an erased case",
         "export": "case.consult and receipt.read, into one file",
         "notices": "handoff.read: the correction notices, after an erasure too",
     },
@@ -45,6 +46,7 @@ MORE = {
 
 OTHER_VERBS = {
     "report-outcome": "report_outcome",
+    "advance-erasure": "advance_erasure",
     "end-measure": "end_measure",
     "contest-embargo": "contest_embargo",
     "confirm-embargo": "confirm_embargo",
@@ -72,6 +74,7 @@ NOT_ASKED = {
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.plan",

@@ -10,6 +10,7 @@ from gateway.exchange import (
     audit,
     cases,
     conformance,
+    early_erasure,
     handoffs,
     measures,
     notifications,
@@ -36,15 +37,18 @@ GATEWAYS_OWN = {
     "handoff.announce_change",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.apply",
     "audit.inform",
+    "erasure.announce",
 }
 """Nobody asks for them: the founding, the log that it continues, details that ended with a term,
 a certificate once it is made and when its end comes near, the status that goes with the first one,
 the run that is passed with its last step, what holders hear of a version that is cleared, what a
-succession does that was planned and approved, what members learn of audits."""
+succession does that was planned and approved, what members learn of audits, what holders hear
+before an erasure, and the end of what they retain."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -59,15 +63,15 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
-"""Asked of policy beside an action: for each kind of element, for what goes before a second
-person."""
+DECIDED_ONLY = {"case.consult_retained", "case.disclose", "handoff.break_glass"}
+"""Asked of policy beside an action: for a copy in place of a case, for each kind of element, for
+what goes before a second person."""
 
 REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, measures),
+    "case": (cases, early_erasure, measures),
     "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.client.conformance import _verifies, read_presentation
+from gateway.domain.staff import RegisterRole
 from gateway.exchange import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
@@ -28,6 +29,7 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    enter_staff,
     offered,
     revised,
     submitted,
@@ -261,6 +263,31 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
 
 
+def tell_of_retention(story: Story) -> None:
+    """What a holder keeps, of a case whose erasure was brought forward and that was erased."""
+    gateway = story.line.gateway
+    enter_staff(gateway.ports.begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    case = submitted(gateway)
+    handoff = str(accepted(gateway, offered(gateway, case)))
+    id_ = case.result["case"]
+    day = gateway.clock().date() + timedelta(days=9)
+    retained = {"legal_basis": "art. 230-8 CPP", "until": "2090-01-01"}
+    story.post(OFMIN, "/handoffs/{handoff}/retention", {**BY, **retained}, handoff=handoff)
+    for who in (OFMIN, HOTLINE):
+        story.get(who, "/handoffs/{handoff}", handoff=handoff)
+    story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
+    asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
+    body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
+    story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)
+    story.post(OFMIN, "/handoffs/{handoff}/closure", BY, handoff=handoff)
+    story.post(HOTLINE, "/cases/{case}/closure", BY, case=id_)
+    gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
+    opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
+    story.get(OFMIN, "/handoffs/{handoff}/retained", handoff=handoff)
+    path = "/handoffs/{handoff}/retained/consultations"
+    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["documents"]
+
+
 def tell_of_imminent_danger(story: Story) -> None:
     danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
     content = case_content(story.line.gateway.new_id(), **danger)
@@ -420,6 +447,7 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
     tell_of_updates(story, case, made[0])
+    tell_of_retention(story)
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
