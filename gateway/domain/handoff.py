@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.vocabulary import Urgency
 
 
@@ -46,6 +47,9 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    RECALL = "recall"
+    ACKNOWLEDGE_RECALL = "acknowledge_recall"
+    ANSWER_RECALL = "answer_recall"
 
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
@@ -140,7 +144,8 @@ class Handoff:
     ``urgency`` and ``matter`` are the version's, in clear; ``matter`` is empty where the offer does
     not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
     when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
-    before the case was cleared (R16).
+    before the case was cleared (R16). ``recall`` is the recall that stands on it, ``recall_answer``
+    the last answer to that, or that the copies of an erased case are erased.
     """
 
     id: UUID
@@ -167,6 +172,8 @@ class Handoff:
     package: int = 1
     held: int = 0
     held_under: str | None = None
+    recall: UUID | None = None
+    recall_answer: RecallAnswer | None = None
 
     @property
     def recipient(self) -> str:
@@ -175,8 +182,9 @@ class Handoff:
 
     @property
     def is_held(self) -> bool:
-        """Whether the recipient ever accepted: then it hears of every change, and owes answers."""
-        return self.held > 0
+        """Whether the recipient ever accepted, and has not said that its copies are erased: then it
+        hears of every change, and owes answers."""
+        return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
 
     @property
     def place(self) -> HandoffPlace:
