@@ -53,7 +53,7 @@ class DutyKind(StrEnum):
 
     An answer to the offer; the update that was announced to a holder; the acknowledgement of a
     correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance.
+    review of a consultation before acceptance; the review of a retention by its holder.
     """
 
     ANSWER = "answer"
@@ -61,6 +61,7 @@ class DutyKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     CLEARANCE = "clearance"
     REVIEW = "review"
+    RETENTION_REVIEW = "retention_review"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 

@@ -7,7 +7,7 @@ round, a key could be gone on a decision that never counted (ADR 0012).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from gateway.domain.case import Case, CaseState
 from gateway.domain.refusals import NotFound, Refusal
 from gateway.evidence import canonical
 from gateway.exchange import duties
+from gateway.exchange.civil_day import civil_day
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -212,12 +213,6 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
         if unused:
             ports.keys.destroy(unused)
     return after
-
-
-def civil_day(ports: Ports, now: datetime) -> date:
-    """Today in the gateway's civil time zone; a simulated date neither hastens nor puts off."""
-    today = ports.reference_date(now)
-    return now.date() if today.simulated else today.day
 
 
 def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why) -> int:

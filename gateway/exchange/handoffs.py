@@ -54,6 +54,7 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on_measure,
 )
+from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
@@ -63,7 +64,6 @@ from gateway.exchange.consultations import (
     to_json,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.erasure import civil_day
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of, states_danger
 from gateway.exchange.results import (

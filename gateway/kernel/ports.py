@@ -30,6 +30,7 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
@@ -361,6 +362,25 @@ class DutyStore(Protocol):
         """Replace that."""
 
 
+class RetentionStore(Protocol):
+    """What holders keep beyond the day of erasure: one retention stands for a handoff at a time.
+
+    It is made and ended in a transaction that holds its handoff (`HandoffStore.get`).
+    """
+
+    def of_handoff(self, handoff: UUID) -> Retention | None:
+        """The retention that has not ended; its last day may be over."""
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
+        """Those of every handoff of a case that have not ended, by handoff."""
+
+    def add(self, retention: Retention) -> None:
+        """Store a new one; the one before was ended."""
+
+    def end(self, retention: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
+
+
 class LogStore(Protocol):
     """The audit log inside the transaction."""
 
@@ -603,6 +623,7 @@ class UnitOfWork(Protocol):
     cases: CaseStore
     handoffs: HandoffStore
     duties: DutyStore
+    retentions: RetentionStore
     log: LogStore
     retries: IdempotencyStore
     budgets: RateLimits

@@ -38,6 +38,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
+from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
     NUMBER,
@@ -459,6 +460,26 @@ Index(
     duty.c.due_at,
     sqlite_where=duty.c.closed_at.is_(null()),
     postgresql_where=duty.c.closed_at.is_(null()),
+)
+
+# What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
+    Column("holder", TEXT, nullable=False),
+    Column("ground", Choice(RetentionGround), nullable=False),
+    Column("legal_basis", TEXT),
+    Column("until", Day),
+    Column("review_on", Day, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("retention_of_handoff", "handoff"),
+    Index("retention_of_case", "originator", "case"),
+    sqlite_with_rowid=False,
 )
 
 # When duties were last swept, and the last time in which they were not.

@@ -24,6 +24,7 @@ from gateway.kernel.ports import (
     OrganisationStore,
     ProposalStore,
     RateLimits,
+    RetentionStore,
     RevokedTokenStore,
     StaffStore,
     SuccessionStore,
@@ -49,6 +50,7 @@ from gateway.store.procedures import (
     SqlSuccessions,
 )
 from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
 from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
@@ -64,6 +66,7 @@ class SqlUnitOfWork:
     retries: IdempotencyStore
     budgets: RateLimits
     duties: DutyStore
+    retentions: RetentionStore
     revoked_tokens: RevokedTokenStore
     replay: AssertionReplayGuard
     signing: CertificateOrders
@@ -175,6 +178,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "invitations": SqlInvitations,
     "conformance": SqlConformance,
     "duties": SqlDuties,
+    "retentions": SqlRetentions,
     "successions": SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,
