@@ -37,6 +37,7 @@ from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.recall import RecallCode
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind
@@ -404,6 +405,63 @@ def end_measure(
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
     return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+recall_options: Sequence[Parameter] = (
+    click.option(
+        "--code",
+        required=True,
+        type=click.Choice([*map(str, RecallCode)]),
+        help="Why. misdirected: one person may begin.",
+    ),
+    click.option(
+        "--reason", required=True, help="Reason, up to 300 characters; its holders read it."
+    ),
+    _approved_option,
+)
+
+
+@write_command(case, case_argument, *recall_options)
+def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall CASE from all who have it.
+
+    They stop its use at once, and answer what became of their copies. Open handoffs are withdrawn.
+    A later version may be offered in a new handoff.
+
+    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
+    --approved-by pdc-2
+    """
+    return recalled(gateway.recall({"case": case}, **options))
+
+
+@write_command(
+    case,
+    case_argument,
+    click.argument("recall", type=click.UUID),
+    click.option("--reason", help="Reason (optional, up to 200 characters)."),
+)
+def approve_recall(
+    gateway: Gateway, case: UUID, recall: UUID, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Approve the RECALL of CASE as the second person.
+
+    Of what was misdirected one person may begin; the second follows within 24 hours.
+    """
+    return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
+
+
+def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+    """What a recall touched, in a sentence."""
+    result = written.result
+    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
+    sentence = (
+        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
+        f"{len(result['handoffs']) - len(held)} offers withdrawn"
+    )
+    if result["approve_by"]:
+        sentence += f"; a second person must approve it by {result['approve_by']}"
+    return written, sentence
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

@@ -11,7 +11,14 @@ import click
 
 from gateway.cli import OutputNotWritten
 from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
+from gateway.cli.case import (
+    CONSULT_OPTIONS,
+    case_argument,
+    condition_lines,
+    recall_options,
+    recalled,
+    show_opened,
+)
 from gateway.cli.output import (
     Input,
     cold,
@@ -345,6 +352,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "OVERDUE": _overdue(view),
             "expires_at": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
+            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -373,6 +381,9 @@ def _overdue(view: Mapping[str, Any]) -> list[str]:
         for one in view["duties"]
         if one["overdue"] and one["closed_at"] is None
     ]
+
+
+_RECALLED = "stop its use; say what became of your copies: casegate handoff answer-recall"
 
 
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
@@ -464,6 +475,7 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
+    FieldType.DAY: lambda one: _option(one, metavar="DAY"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),
@@ -512,6 +524,16 @@ def review(
     """
     written = gateway.review(handoff, by, reason)
     return written, f"{len(written.result['consultations'])} consultations reviewed"
+
+
+@write_command(handoff, handoff_argument, *recall_options)
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall what HANDOFF gave.
+
+    Its recipient stops the use at once, and answers what became of its copies. `case recall` recalls
+    the case from all who have it.
+    """
+    return recalled(gateway.recall({"handoff": handoff}, **options))
 
 
 # --- Opening and proving -------------------------------------------------------------------------

@@ -82,10 +82,11 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            chain = self._view(name)[1]
+            view, chain = self._view(name)
+            recall = documents.recall_of(view) if kind.of_recall else None
             read = [one for one in chain if offer in (None, one.signed.document.digest)]
             require(bool(read), "the offer that was read is not shown any more")
-            document = self._author.answer(kind.name, read[-1], asked)
+            document = self._author.answer(kind.name, read[-1], asked, recall)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"

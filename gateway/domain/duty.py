@@ -53,7 +53,8 @@ class DutyKind(StrEnum):
 
     An answer to the offer; the update that was announced to a holder; the acknowledgement of a
     correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance; the review of a retention by its holder.
+    review of a consultation before acceptance; the review of a retention by its holder. After a
+    recall: that its holder stopped the use, its final answer, and the originator's second person.
     """
 
     ANSWER = "answer"
@@ -62,6 +63,9 @@ class DutyKind(StrEnum):
     CLEARANCE = "clearance"
     REVIEW = "review"
     RETENTION_REVIEW = "retention_review"
+    RECALL_ACKNOWLEDGEMENT = "recall_acknowledgement"
+    RECALL_ANSWER = "recall_answer"
+    RECALL_APPROVAL = "recall_approval"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ _ENDS_OFFER = frozenset(
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
         HandoffAction.LAPSE,
+        HandoffAction.RECALL,
     }
 )
 
@@ -93,6 +98,7 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
         HandoffAction.LAPSE,
+        HandoffAction.RECALL,
     }
 )
 
@@ -100,13 +106,29 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
     DutyKind.UPDATE: DutyTerms(AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ACKNOWLEDGE}), shared=True
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.RECALL}),
+        shared=True,
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
     DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.RECALL_ACKNOWLEDGEMENT: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}),
+        shared=True,
+    ),
+    DutyKind.RECALL_ANSWER: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ANSWER_RECALL}), shared=True
+    ),
+    DutyKind.RECALL_APPROVAL: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
+
+OUTLIVING = frozenset(
+    {DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER, DutyKind.RECALL_APPROVAL}
+)
+"""Duties that the erasure of the case does not end: copies of holders live on."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,11 @@ class HandoffAction(StrEnum):
     ANSWER_RECALL = "answer_recall"
 
 
+OF_RECALL = frozenset(
+    {HandoffAction.RECALL, HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}
+)
+"""What is done and answered also after the case was erased: copies of holders live on."""
+
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
 READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, HandoffState.CLOSED})
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
@@ -229,9 +234,8 @@ def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:
     return [answer for answer in answers if answer.move in (None, HandoffAction.UPDATE)]
 
 
-AGREEMENTS = frozenset(
-    {HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY, HandoffAction.ACKNOWLEDGE}
-)
+ACCEPTING = frozenset({HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY})
+AGREEMENTS = ACCEPTING | {HandoffAction.ACKNOWLEDGE}
 """By which a recipient takes what was sent, under the conditions that it shows."""
 
 

@@ -57,21 +57,25 @@ RETAINING = frozenset(RecallAnswer) - {RecallAnswer.COPIES_ERASED}
 
 @dataclass(frozen=True)
 class Recall:
-    """A recall of a case, or of one ``handoff`` of it. ``id`` is the event that recorded it.
+    """A recall of a case, or of one ``handoff`` of it, which has a ``recipient``. ``id`` is the
+    event that recorded it.
 
-    It covers every version up to ``version``. ``digest`` names its document, ``by`` is the person
-    who made it.
+    It covers every version up to ``version``. ``digest`` names its document.
     """
 
     id: UUID
     originator: str
     case: UUID
     handoff: UUID | None
+    recipient: str | None
     code: RecallCode
     version: int
     digest: str
-    by: str
     at: datetime
+
+    def covers(self, version: int, recipient: str) -> bool:
+        """Whether a version of the case is not offered to a recipient any more."""
+        return version <= self.version and self.recipient in (None, recipient)
 
 
 def acknowledgement_due_at(urgency: Urgency, at: datetime) -> datetime:
@@ -98,7 +102,9 @@ def answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[str, st
         if name not in fields
     ]
     beside = _ONLY_KEPT if done is RecallAnswer.COPIES_ERASED else ("backups_until",)
-    errors += [(f"/{name}", f"is left out: the answer is {done}") for name in beside if name in fields]
+    errors += [
+        (f"/{name}", f"is left out: the answer is {done}") for name in beside if name in fields
+    ]
     if "until" in fields and date.fromisoformat(fields["until"]) <= today:
         errors.append(("/until", "is a day to come"))
     if "onward_copies" in fields and "onward_informed" not in fields:
@@ -110,9 +116,7 @@ KEPT = "kept_by_law"
 """What is shown in place of an answer by which a holder keeps the case, to who may not read it."""
 
 
-def answer_as_read(
-    fields: Mapping[str, Any], *, reads_all: bool
-) -> tuple[str, Mapping[str, Any]]:
+def answer_as_read(fields: Mapping[str, Any], *, reads_all: bool) -> tuple[str, Mapping[str, Any]]:
     """A final answer as its reader sees it, and those of its fields that it reads (R5.answer)."""
     done = str(fields["done"])
     if reads_all:

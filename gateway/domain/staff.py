@@ -45,6 +45,8 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.embargo": WORKING,
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
+    "case.recall": APPROVING,
+    "case.approve_recall": APPROVING,
     "handoff.offer": WORKING,
     "handoff.review": WORKING,
     "notification.replay": WORKING,

@@ -209,7 +209,9 @@ def close(
 
     def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
-            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+            raise OpenHandoffs(
+                "withdraw or recall the open handoffs, or wait until they are closed"
+            )
         return cases.close(found)
 
     return _step(ports, caller, key, case, confirmation, action="case.close", step=step)

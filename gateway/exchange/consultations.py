@@ -19,6 +19,12 @@ IMMINENT_DANGER = "imminent_danger"
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+RECALL_REVIEW = "recall_review"
+"""Why a law enforcement authority opens what was recalled, to answer the recall (R13)."""
+
+RETENTION = "retention"
+"""Why a holder opens what it keeps after a recall, on a legal basis of its own."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -33,6 +39,8 @@ REASON_CODES = (
     "evidence",
     "legal_claim",
     SUPERSEDED,
+    RECALL_REVIEW,
+    RETENTION,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 

@@ -11,6 +11,7 @@ from gateway.domain.answers import takes_update
 from gateway.domain.decision import case_entity
 from gateway.domain.duty import APPLIED_WITHIN, DutyKind
 from gateway.domain.handoff import (
+    ACCEPTING,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -102,8 +103,7 @@ def _owed_application(handoff: Handoff, answers: Sequence[HandoffAnswer]) -> Owe
 
 def _first_acceptance(answers: Sequence[HandoffAnswer]) -> int:
     """What came before it was accepted as it then was, and is in no copy of the recipient's."""
-    accepted = (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY)
-    return next((one.sequence for one in answers if one.move in accepted), 0)
+    return next((one.sequence for one in answers if one.move in ACCEPTING), 0)
 
 
 def _change(offer: HandoffAnswer) -> str | None:

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock, acknowledgement_due_at, begin
+from gateway.domain.duty import (
+    OUTLIVING,
+    DutyKind,
+    HandoffDuty,
+    SweepClock,
+    acknowledgement_due_at,
+    begin,
+)
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
@@ -30,7 +37,11 @@ def settle(work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, term: time
     for duty in ended:
         work.duties.save(duty.close(answer.at))
     unsent = any(one.kind is DutyKind.UPDATE for one in ended)
-    if unsent and answer.move is not HandoffAction.UPDATE:
+    if (
+        unsent
+        and handoff.is_held
+        and answer.move not in (HandoffAction.UPDATE, HandoffAction.RECALL)
+    ):
         due = acknowledgement_due_at(term, answer.at)
         add(work, begin(handoff, DutyKind.ACKNOWLEDGEMENT, answer.event, answer.at, due))
 
@@ -62,9 +73,10 @@ def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
 def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:
-    """Close the duties of all handoffs of a case; of some kinds only, where any are named."""
+    """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
+    are named."""
     for duty in work.duties.open_of_case(originator, case):
-        if not kinds or duty.kind in kinds:
+        if duty.kind in (kinds or frozenset(DutyKind) - OUTLIVING):
             work.duties.save(duty.close(now))
 
 

@@ -13,6 +13,7 @@ from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
+    ACCEPTING,
     AGREEMENTS,
     HOLDING,
     READABLE,
@@ -27,8 +28,9 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import is_transfer_barred
+from gateway.domain.organisation import Organisation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
+from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -66,6 +68,13 @@ from gateway.exchange.consultations import (
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of, states_danger
+from gateway.exchange.recall_answers import (
+    answer_for,
+    answer_recall,
+    check_answerable,
+    consultation_facts,
+    recall_of,
+)
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -144,9 +153,10 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, partial(_offered, handoff, asked))
+    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
-    if offered is not None:
+    if prepared is not None:
+        offered, recall = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -158,6 +168,7 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
+                recall=recall,
             )
         act = partial(_store, offered, asked, document)
 
@@ -168,15 +179,21 @@ def answer(
     return transact(ports, caller, request, act, replay)
 
 
-def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered in its newest package."""
+def _offered(
+    handoff: UUID, asked: AnswerRequest, context: RequestContext
+) -> tuple[Handoff, str | None]:
+    """The handoff, once the answer fits what was offered in its newest package, and the digest of
+    the recall that is answered."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    _refuse_lapsed(found)
+    if not asked.kind.of_recall:
+        _refuse_lapsed(found)
+    recall = recall_of(context, found) if asked.kind.of_recall else None
+    recalled = None if recall is None else recall.digest
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
@@ -187,6 +204,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
+            "recall": recalled,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
@@ -195,7 +213,7 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found
+        return found, recalled
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
     repeated = asked.fields.get("conditions") or {}
@@ -210,12 +228,16 @@ def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Ha
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found
+    return found, None
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
         raise ValidationFailed(errors)
+    if asked.kind is ANSWERS["recall_answer"]:
+        today = civil_day(context.ports, context.now)
+        if errors := answer_errors(asked.fields, today):
+            raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
@@ -285,8 +307,13 @@ def _store(
         facts["conditions_accepted"] = "conditions" in asked.fields
     if asked.kind is ANSWERS["outcome"]:
         facts["code"] = asked.fields["code"]
+    if asked.kind is ANSWERS["recall_answer"]:
+        facts["done"] = asked.fields["done"]
     found = _authorized(context, offered.id, facts)
-    _refuse_lapsed(found)
+    if asked.kind.of_recall:
+        check_answerable(context, found, asked.kind, asked.fields)
+    else:
+        _refuse_lapsed(found)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
     if asked.kind.accepts:
@@ -300,6 +327,10 @@ def _store(
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
     if step in _ON_UPDATES:
         _refuse_unchanged(context, found, step)
+    if step is HandoffAction.WITHDRAW and found.is_held:
+        moved = _withdraw_reserved(context, moved)
+    if step is HandoffAction.ANSWER_RECALL:
+        moved = answer_recall(context, moved, asked.fields)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -322,6 +353,22 @@ def _store(
         document_sha256=document.digest,
     )
     return _answered(stored)
+
+
+def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
+    """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
+
+    That is possible before the first consultation, where the acceptance has a reservation and the
+    originator would hear of a consultation; else only a recall ends what a holder may do.
+    """
+    made = context.work.handoffs.answers(moved.id)
+    accepted = next(one for one in made if one.move in ACCEPTING)
+    reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
+    recipient = context.require(moved.recipient)
+    informed = _is_informed(context, moved, recipient, _measures(context, moved))
+    if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
+        raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+    return replace(moved, held=0, held_under=None)
 
 
 _ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
@@ -393,15 +440,21 @@ def _parties_of_consultation(
     context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
 ) -> tuple[Party, ...]:
     """The recipient, which opens the content, and the originator where it is informed."""
-    originator = context.require(handoff.originator)
-    informed = informs_originator(
+    informed = _is_informed(context, handoff, context.organisation, measures)
+    return tuple(p for p in _parties(handoff) if informed or p.role != "originator")
+
+
+def _is_informed(
+    context: RequestContext, handoff: Handoff, reader: Organisation, measures: Sequence[Measure]
+) -> bool:
+    """Whether the originator hears of the next consultation."""
+    return informs_originator(
         context.ports.consultations,
-        originator_is_public=originator.public_authority,
-        reader_is_police="led" in context.organisation.regimes,
+        originator_is_public=context.require(handoff.originator).public_authority,
+        reader_is_police="led" in reader.regimes,
         embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
         informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
     )
-    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
 @dataclass(frozen=True)
@@ -523,13 +576,15 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     _refuse_lapsed(found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
-    is_open = found.state in READABLE or read_access or in_danger
+    # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
+    recalled = found.recall is not None and found.is_held and found.state is HandoffState.WITHDRAWN
+    is_open = found.state in READABLE or read_access or in_danger or recalled
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
-    facts["break_glass"] = in_danger
+    facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
@@ -684,13 +739,14 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
+        entity = entity_of(context, found)
         return HandoffView(
             **vars(_summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
+            answers=[_shown_answer(context, entity, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
@@ -774,7 +830,10 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
 
 
 def _shown_answer(
-    context: RequestContext, answer: HandoffAnswer, measures: Sequence[Measure]
+    context: RequestContext,
+    handoff: PolicyEntity,
+    answer: HandoffAnswer,
+    measures: Sequence[Measure],
 ) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
     shown = AnswerView(
@@ -795,6 +854,8 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
+    if answer.move is HandoffAction.ANSWER_RECALL:
+        seen, readable = answer_for(context, handoff, readable)
     if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
         readable = {name: value for name, value in readable.items() if name != "reason"}
     digests = [d.digest for d in document.disclosures if d.name in readable]
@@ -961,4 +1022,5 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
         package=handoff.package,
+        recalled=handoff.recall is not None,
     )

@@ -414,6 +414,10 @@ def authorize_offer(
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
+            "recalled": any(
+                one.covers(version.version, reader.slug)
+                for one in context.work.cases.recalls(case.originator, case.id)
+            ),
         },
         "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),

@@ -16,6 +16,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.recall import RecallCode
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -220,6 +221,43 @@ class OfferResult:
 
 
 @dataclass(frozen=True)
+class RecalledHandoff:
+    """A handoff that a recall touched; ``held``: its recipient owes answers."""
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    held: bool
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A recall: its document, and the handoffs that it touched.
+
+    ``approve_by`` is when a second person has to follow; ``document`` is null in a repeated answer
+    once the case was erased.
+    """
+
+    recall: UUID
+    case: UUID
+    version: int
+    code: RecallCode
+    digest: Digest
+    document: SignedText | None
+    handoffs: Sequence[RecalledHandoff]
+    approve_by: datetime | None
+
+
+@dataclass(frozen=True)
+class RecallApproved:
+    """A recall that its second person approved."""
+
+    recall: UUID
+    case: UUID
+    code: RecallCode
+
+
+@dataclass(frozen=True)
 class Reviewed:
     """A handoff after a review: the events of the consultations that were reviewed."""
 
@@ -240,7 +278,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or what became of
+    a holder's copies after a recall."""
 
     sequence: int
     kind: str
@@ -296,6 +335,7 @@ class HandoffSummary:
     ended_by: EndedBy | None
     break_glass: BreakGlass
     package: int
+    recalled: Annotated[bool, "Whether a recall stands on it (R13)."]
 
 
 @dataclass(frozen=True)

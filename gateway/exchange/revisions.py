@@ -7,6 +7,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
 from gateway.domain.handoff import Handoff, HandoffState
+from gateway.domain.recall import RETAINING
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,
@@ -42,7 +43,7 @@ def check_change(
     measured = {name for one in measures if one.holds(context.now) for name in one.elements}
     errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
-    held = {one.recipient for one in holders(context, earlier)}
+    held = {one.recipient for one in holders(context, earlier) if one.recall is None}
     if left_out := sorted(held - set(listed)) if listed else []:
         why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
         errors.append(("/content/marking/release_to", why))
@@ -90,7 +91,8 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        if touched:
+        # Who was told to stop the use owes nothing more than that, unless it keeps the case.
+        if touched and (one.recall is None or one.recall_answer in RETAINING):
             _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
     context.about = about
 

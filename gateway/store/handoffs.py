@@ -23,6 +23,7 @@ from sqlalchemy import (
 from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
+    OF_RECALL,
     OPEN,
     Handoff,
     HandoffAction,
@@ -36,7 +37,7 @@ from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
-from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import answer, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
@@ -149,6 +150,16 @@ _ANSWERS = (
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
+_RECALLS_OF = (
+    select(answer)
+    .join(handoff, handoff.c.id == answer.c.handoff)
+    .where(
+        handoff.c.originator == bindparam("originator"),
+        handoff.c.case == bindparam("case"),
+        answer.c.move == HandoffAction.RECALL,
+    )
+    .order_by(answer.c.handoff)
+)
 _ADD_ANSWER = insert(answer)
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _WAS_INFORMED = (
@@ -156,13 +167,16 @@ _WAS_INFORMED = (
     .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
     .limit(1)
 )
+_WAS_CONSULTED = (
+    select(consultation.c.event).where(consultation.c.handoff == bindparam("handoff")).limit(1)
+)
 _ADD_CONSULTATION = insert_new(consultation)
 
 
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
     "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under",
+    "sequence", "package", "held", "held_under", "recall", "recall_answer",
     "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
@@ -242,6 +256,10 @@ class SqlHandoffs:
         values = {"originator": originator, "case": case}
         return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
 
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        values = {"originator": originator, "case": case}
+        return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
+
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
         return row and self._answer(row)
@@ -306,6 +324,9 @@ class SqlHandoffs:
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
 
+    def was_consulted(self, handoff: UUID) -> bool:
+        return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
+
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
         return row and Consultation(
@@ -325,7 +346,8 @@ class SqlHandoffs:
             self._cipher.note_case(*case, row.case_state, row.content_key)
         key = self._cipher.case_keys[case]
         cell = _cell(answer.handoff, answer.sequence)
-        document = self._cipher.encrypt(answer.document, key, cell)
+        outlives = key is None and answer.move in OF_RECALL
+        document = ERASED if outlives else self._cipher.encrypt(answer.document, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})
 
     def _answer(self, row: Row[Any]) -> HandoffAnswer:
@@ -363,6 +385,8 @@ def _handoff(row: Row[Any]) -> Handoff:
         package=row.package,
         held=row.held,
         held_under=row.held_under,
+        recall=row.recall,
+        recall_answer=row.recall_answer,
     )
 
 

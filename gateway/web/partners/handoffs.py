@@ -102,6 +102,7 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
     FieldType.TIME: lambda one: field.moment(required=one.required),
+    FieldType.DAY: lambda one: field.day(required=one.required),
     FieldType.WORDS: lambda one: field.several(
         field.word(one.words), least=1, required=one.required
     ),
