@@ -530,8 +530,8 @@ def review(
 def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Recall what HANDOFF gave.
 
-    Its recipient stops the use at once, and answers what became of its copies. `case recall` recalls
-    the case from all who have it.
+    Its recipient stops the use at once, and answers what became of its copies. `case recall`
+    recalls the case from all who have it.
     """
     return recalled(gateway.recall({"handoff": handoff}, **options))
 

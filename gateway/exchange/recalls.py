@@ -4,7 +4,7 @@ The recall binds by one row of the case, each handoff hears of it by an event in
 transaction. It needs no content, so it reaches the holders of a case that was erased here, too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -77,6 +77,7 @@ class RecallRequest:
 class ApprovalRequest:
     """Who approves, as the second person, a recall that stands already."""
 
+    recall: UUID
     by: str
     reason: str | None = None
 
@@ -89,32 +90,31 @@ def of_case(
     Raises SecondPersonRequired, WrongState (nobody is left to recall it from), EditConflict (the
     case has another version than the signed recall covers), InvalidDocument.
     """
-    return _recall(ports, caller, key, wanted, partial(_own_case, case), {"case": str(case)})
+    return _recall(ports, caller, key, wanted, {"case": case})
 
 
 def of_handoff(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: RecallRequest
 ) -> WriteResult:
     """Recall what one handoff gave, likewise; a second recall of it is refused."""
-    find = partial(_own_handoff, handoff)
-    return _recall(ports, caller, key, wanted, find, {"handoff": str(handoff)}, handoff)
+    return _recall(ports, caller, key, wanted, {"handoff": handoff})
 
 
 def approve(
-    ports: Ports, caller: Caller, key: str, case: UUID, recall: UUID, asked: ApprovalRequest
+    ports: Ports, caller: Caller, key: str, case: UUID, asked: ApprovalRequest
 ) -> WriteResult:
     """Approve, as the second person, a recall that one person made.
 
     Raises WrongState when it waits for nobody, and SecondPersonRequired.
     """
-    content = {"case": str(case), "recall": str(recall), "reason": asked.reason}
+    content = {"case": str(case), "recall": str(asked.recall), "reason": asked.reason}
     request = ActionRequest("case.approve_recall", asked.by, key, content)
 
     def act(context: RequestContext) -> Any:
         authorize(context, context.entity())
-        found = _own_case(case, context)
+        found = _own(case, context)
         context.about = EventSubject(case_digest=found.digest)
-        made = context.work.cases.recall(recall)
+        made = context.work.cases.recall(asked.recall)
         if made is None or (made.originator, made.case) != (found.originator, found.id):
             deny_as_not_found()
         waiting = _waits(context.work, made)
@@ -141,20 +141,13 @@ def _waits(work: UnitOfWork, recall: Recall) -> HandoffDuty | None:
 
 
 def _recall(
-    ports: Ports,
-    caller: Caller,
-    key: str,
-    wanted: RecallRequest,
-    find: Callable[[RequestContext], Case],
-    where: dict[str, str],
-    handoff: UUID | None = None,
+    ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> WriteResult:
-    second = wanted.approved_by
+    second, handoff = wanted.approved_by, where.get("handoff")
     persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
-    request = ActionRequest(
-        "case.recall", wanted.by, key, {**where, **wanted.asked()}, persons=persons
-    )
-    draft = prepare(ports, caller, request, partial(_draft, wanted, find, handoff))
+    content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
+    request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
+    draft = prepare(ports, caller, request, partial(_draft, wanted, where))
     act = None
     if draft is not None:
         if wanted.signed is not None:
@@ -174,38 +167,32 @@ def _recall(
     return transact(ports, caller, request, act, _again)
 
 
-def _own_case(case: UUID, context: RequestContext) -> Case:
+def _own(case: UUID, context: RequestContext) -> Case:
     found = context.work.cases.get(context.caller.organisation, case)
     return deny_as_not_found() if found is None else found
 
 
-def _own_handoff(handoff: UUID, context: RequestContext) -> Case:
-    """The case of the caller's own handoff. For itself alone, so read in no writing transaction: a
-    handoff would share its row with others."""
-    found = context.work.handoffs.get(handoff)
+def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
+    """The caller's own case, by its id or by that of a handoff of it."""
+    if "case" in where:
+        return _own(where["case"], context)
+    found = context.work.handoffs.get(where["handoff"])
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
-    return _own_case(found.case, context)
+    return _own(found.case, context)
 
 
-def _draft(
-    wanted: RecallRequest,
-    find: Callable[[RequestContext], Case],
-    handoff: UUID | None,
-    context: RequestContext,
-) -> Case:
+def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestContext) -> Case:
     """The case that is recalled, once a signed recall says the same of it."""
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case = find(context)
+    case, handoff = _named(where, context), where.get("handoff")
     context.about = EventSubject(handoff, case.digest)
     persons = wanted.code.persons if wanted.approved_by is None else 2
     check_persons(wanted.by, wanted.approved_by, persons)
     if wanted.signed is not None:
         said = handoff_documents.read_recall(wanted.signed.verified)
         if (said.case, said.handoff, said.code) != (case.id, handoff, wanted.code):
-            raise InvalidDocument(
-                "the signed recall is of another case or handoff than its address"
-            )
+            raise InvalidDocument("the signed recall is of another case, handoff or code")
         if said.version != case.version:
             raise EditConflict(f"a recall covers the newest version, which is {case.version}")
     return case
@@ -220,7 +207,7 @@ def _bind(
 ) -> Recalled:
     check_signed(context, wanted.signed)
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case = _own_case(draft.id, context)
+    case = _own(draft.id, context)
     context.about = EventSubject(handoff, case.digest)
     if case.version != draft.version:
         raise EditConflict("the case has a newer version: recall it again")

@@ -75,8 +75,8 @@ def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
 )
 def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
     """Approve, as the second person, a recall that one person made; it stands meanwhile."""
-    asked = ApprovalRequest(call.body["by"], call.body.get("reason"))
-    return recalls.approve(call.ports, call.caller, call.key, case, recall, asked)
+    asked = ApprovalRequest(recall, call.body["by"], call.body.get("reason"))
+    return recalls.approve(call.ports, call.caller, call.key, case, asked)
 
 
 def _wanted(body: Mapping[str, Any], signed: VerifiedRequest | None) -> RecallRequest:
