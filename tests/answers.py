@@ -46,7 +46,7 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
 
 
 accept, decline, redirect, outcome, withdraw, close, delay, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
-acknowledge, apply, dispute, propose_correction = _ON_UPDATES
+acknowledge, apply, dispute, propose_correction, acknowledge_recall, answer_recall = _ON_UPDATES
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}
