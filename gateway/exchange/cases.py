@@ -15,7 +15,7 @@ from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.marking import marking_of
+from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -299,6 +299,22 @@ def view_on(
         seen,
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
+    )
+
+
+def view_on_erased(case: Case) -> CaseAttributes:
+    """What policy may know of a case that was erased: nothing but whose it was."""
+    return CaseAttributes(
+        id=str(case.id),
+        tlp="RED",
+        handling=frozenset(),
+        onward=ONWARD[-1],
+        purpose=frozenset(),
+        matter=frozenset(),
+        embargoed=False,
+        suspended=False,
+        assurance="attested",
+        state=str(case.state),
     )
 
 

@@ -400,7 +400,7 @@ class HandoffView(HandoffSummary):
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed after a change: an update, an acknowledgement or an application.
+    """What is owed after a change or a recall: the kind of the duty, or an application.
 
     ``by`` is who owes it, ``event`` the one that it is owed since.
     """
@@ -412,11 +412,21 @@ class Owed:
 
 
 @dataclass(frozen=True)
+class RecallCoverage:
+    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read."""
+
+    recall: UUID
+    code: RecallCode
+    answer: str | None
+
+
+@dataclass(frozen=True)
 class HolderCoverage:
     """One handoff of a case: what its recipient has, and what is owed.
 
-    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
-    package. ``answered`` is its last answer to a change, and the event of that.
+    ``holds`` says that it ever accepted, and did not say that its copies are erased.
+    ``announced_only``: it heard of a change, and gets no package. ``answered`` is its last answer
+    to a change or a recall, and the event of that.
     """
 
     handoff: UUID
@@ -430,6 +440,7 @@ class HolderCoverage:
     late: bool
     answered: str | None
     answered_by_event: UUID | None
+    recall: RecallCoverage | None
 
 
 @dataclass(frozen=True)

@@ -296,8 +296,9 @@ class HandoffStore(Protocol):
         After the erasure of its case a recall and the answers to it are appended without their
         documents, which their authors have; every other answer raises CaseErased."""
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        """The offer and every answer, in order."""
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""

@@ -243,8 +243,10 @@ class SqlHandoffs:
             raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        if not documents:
+            return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:

@@ -7,20 +7,18 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import HandoffState
 from gateway.domain.recall import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
-    EditConflict,
     Forbidden,
     NotFound,
     SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, erasure, handoffs, offers, recalls, updates
+from gateway.exchange import coverage, erasure, handoffs, offers, recalls, updates
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.updates import UpdateRequest
@@ -40,7 +38,6 @@ from tests.founding import (
     check_log,
     conditions_of,
     consulted,
-    element_id,
     founded,
     offer_of,
     offered,
@@ -101,6 +98,12 @@ def owed(gateway: Founded, handoff: UUID) -> dict[str, Any]:
     """What is owed about a handoff now, by kind."""
     with gateway.ports.begin(TransactionMode.READ) as work:
         return {str(one.kind): one for one in work.duties.of(handoff, open_only=True)}
+
+
+def term(gateway: Founded, handoff: UUID, kind: DutyKind) -> timedelta:
+    """The time for what is owed."""
+    duty = owed(gateway, handoff)[kind]
+    return duty.due_at - duty.since
 
 
 def events(gateway: Founded, typ: str) -> list[dict[str, Any]]:
@@ -177,8 +180,7 @@ def test_what_was_consulted_in_imminent_danger_before_acceptance_is_held(gateway
     assert opens(gateway, handoff, "imminent_danger")
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert touched["held"] is True
-    due = owed(gateway, handoff)[DutyKind.RECALL_ACKNOWLEDGEMENT].due_at
-    assert due == gateway.ports.now() + timedelta(hours=8)
+    assert term(gateway, handoff, DutyKind.RECALL_ACKNOWLEDGEMENT) == timedelta(hours=8)
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
 
 
@@ -247,8 +249,7 @@ def test_of_what_was_misdirected_the_second_person_follows(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
     made = recalled(gateway, case, code=RecallCode.MISDIRECTED, approved_by=None)
-    duty = owed(gateway, handoff)[DutyKind.RECALL_APPROVAL]
-    assert duty.due_at == gateway.ports.now() + timedelta(hours=24)
+    assert term(gateway, handoff, DutyKind.RECALL_APPROVAL) == timedelta(hours=24)
     at, recall = UUID(case.result["case"]), UUID(made.result["recall"])
     ask = (recalls.approve, caller(HOTLINE), gateway.key(), at)
     same = refused(gateway, *ask, ApprovalRequest(recall, "approver-1"))
@@ -429,9 +430,8 @@ def test_an_acknowledgement_leaves_the_final_answer_owed(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
     recalled(gateway, case)
-    assert owed(gateway, handoff)[DutyKind.RECALL_ANSWER].due_at == (
-        gateway.ports.now() + timedelta(days=21)
-    )
+    assert term(gateway, handoff, DutyKind.RECALL_ACKNOWLEDGEMENT) == timedelta(hours=72)
+    assert term(gateway, handoff, DutyKind.RECALL_ANSWER) == timedelta(days=21)
     acknowledge(gateway, handoff)
     assert owed(gateway, handoff).keys() == {DutyKind.RECALL_ANSWER}
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
@@ -475,7 +475,7 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("fields", WRONG, ids=lambda one: "-".join(one))
+@pytest.mark.parametrize("fields", WRONG, ids="-".join)
 def test_an_answer_says_what_goes_with_it_and_nothing_else(gateway, fields):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
@@ -525,6 +525,46 @@ def test_it_reads_that_copies_are_erased(gateway):
     assert "backups_until" not in sd_jwt.read_stored(shown["document"]).content
 
 
+def covered(gateway: Founded, case: WriteResult) -> Any:
+    found = to_json(coverage.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
+    (line,) = found["handoffs"]
+    return line
+
+
+def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    made = recalled(gateway, case)
+    line = covered(gateway, case)
+    (told,) = events(gateway, "handoff.recalled")
+    assert line["recall"] == {
+        "recall": made.result["recall"],
+        "code": "unlawful",
+        "answer": None,
+    }
+    assert (line["owed"]["what"], line["owed"]["event"]) == ("recall_acknowledgement", told["id"])
+    gateway.clock.advance(timedelta(days=4))
+    assert covered(gateway, case)["late"] is True
+    acknowledge(gateway, handoff)
+    line = covered(gateway, case)
+    assert (line["owed"]["what"], line["late"]) == ("recall_answer", False)
+    answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS)
+    line = covered(gateway, case)
+    (said,) = events(gateway, "handoff.recall_answered")
+    assert (line["owed"], line["answered_by_event"]) == (None, said["id"])
+    assert line["recall"]["answer"] == "kept_by_law"
+
+
+def test_coverage_shows_who_confirmed_the_erasure_of_its_copies(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    erased(gateway, case)
+    assert covered(gateway, case)["holds"] is True
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    line = covered(gateway, case)
+    assert (line["holds"], line["answered"]) == (False, "answer_recall")
+
+
 # --- withdrawal after an acceptance --------------------------------------------------------------
 
 
@@ -565,7 +605,7 @@ def test_after_the_first_consultation_only_a_recall_ends_it(gateway):
 
 
 def test_where_consultations_are_not_told_only_a_recall_ends_it(gateway):
-    gateway.ports = replace(gateway.ports, consultations="none")
+    gateway.ports = replace(gateway.ports, consultations=ConsultationNotice.NONE)
     handoff = reserved(gateway)
     assert isinstance(refused(gateway, *_withdraw(gateway, handoff)), WrongState)
 
