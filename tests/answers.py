@@ -46,7 +46,9 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
 
 
 accept, decline, redirect, outcome, withdraw, close, delay, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
-acknowledge, apply, dispute, propose_correction, acknowledge_recall, answer_recall = _ON_UPDATES
+acknowledge, apply, dispute, propose_correction, *_LATER = _ON_UPDATES
+acknowledge_recall, answer_recall, *_BY_ORIGINATOR = _LATER
+notify_correction, omit_update, answer_proposal = _BY_ORIGINATOR
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}

@@ -222,6 +222,11 @@ def submit(
         metavar="PLACE",
         help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
     ),
+    click.option(
+        "--approved-by",
+        metavar="PSEUDONYM",
+        help="The second person, where a draft loosens what was cleared (R10).",
+    ),
     *_CLEARED_OPTIONS,
 )
 def revise(
@@ -232,6 +237,7 @@ def revise(
     reason_code: str,
     reason: str,
     pointers: tuple[str, ...],
+    approved_by: str | None,
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
@@ -245,6 +251,8 @@ def revise(
     change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
     if pointers:
         change["pointers"] = list(pointers)
+    if approved_by is not None:
+        change["approved_by"] = approved_by
     return _done(gateway.revise(content, by, change, _clearance(**options)))
 
 
@@ -663,16 +671,22 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [_owed_row(one) for one in found["handoffs"]])
+    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
-def _owed_row(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    owed = line["owed"] or {"what": "nothing", "by": "-", "due": "-"}
-    what = f"{owed['what']} (LATE)" if line["late"] else owed["what"]
-    if line["announced_only"]:
-        what += " (announced only)"
+_NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
+
+
+def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A row for each thing that is owed about a handoff."""
     place = (line["handoff"], line["recipient"], line["state"], line["version"])
-    return (*place, what, owed["by"], owed["due"], line["answered"] or "-")
+    for owed in line["owed"] or [_NOTHING]:
+        what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
+        if line["left_out"]:
+            what += f" (left out: {line['left_out']['reason']})"
+        elif line["announced_only"]:
+            what += " (announced only)"
+        yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
 @case.command("import")

@@ -482,6 +482,9 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.IDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, metavar="ID"
     ),
+    FieldType.POINTERS: lambda one: _option(
+        one, one.name.removesuffix("s"), multiple=True, metavar="POINTER"
+    ),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
     ),

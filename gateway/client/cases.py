@@ -122,7 +122,8 @@ class CaseClient(ClientBase):
         """Submit the next version of a case, which names the previous one in ``previous``.
 
         ``change`` says what it is: ``kind`` (addition, tightening or correction), ``reason_code``,
-        ``reason``, and for a correction ``pointers``, the places that it corrects.
+        ``reason``, and for a correction ``pointers``, the places that it corrects; ``approved_by``
+        is the second person where a draft loosens what was cleared (R10).
         """
         path = f"/cases/{spelled(content['case'])}/versions"
         return self._submit(path, by, content, clearance, change)

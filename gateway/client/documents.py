@@ -16,6 +16,7 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
+from gateway.domain.handoff import HandoffAction
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.recall import KEPT, RecallCode
@@ -304,12 +305,19 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
+    notices: set[str | None] = {None}
     recall = None
     for shown in view["answers"][1:]:
+        if shown.get("kind") == UPDATE:
+            continue
         if shown.get("kind") == RECALL:
             recall = _check_shown_recall(shown, chain[0].offer, routing, connection)
-        elif shown.get("kind") != UPDATE:
-            _check_shown_answer(shown, chain, recall, connection)
+            continue
+        signed, answer = _check_shown_answer(shown, chain, connection)
+        require(answer.notice_digest in notices, "an answer shown is about another notice")
+        require(answer.recall in (None, recall), "an answer shown is about another recall")
+        if answer.kind == "correction_notice":
+            notices.add(signed.document.digest)
     return chain
 
 
@@ -342,6 +350,12 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     answers = view["answers"]
     offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
     return sd_jwt.parse(offers[-1]["document"]).digest
+
+
+def newest_notice(view: Mapping[str, Any]) -> str | None:
+    """The digest of the newest correction notice of a handoff that was verified, if it has one."""
+    shown = [one for one in view["answers"] if one["kind"] == HandoffAction.NOTIFY_CORRECTION]
+    return sd_jwt.parse(shown[-1]["document"]).digest if shown else None
 
 
 UPDATE = "update"
@@ -420,11 +434,8 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 
 def _check_shown_answer(
-    shown: Mapping[str, Any],
-    chain: Sequence[VerifiedOffer],
-    recall: str | None,
-    connection: PartnerConnection,
-) -> None:
+    shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
+) -> tuple[AuthoredDocument, AnswerClaims]:
     signed, answer = open_answer(shown.get("document"), connection)
     of = {one.signed.document.digest: one.offer for one in chain}
     offer = of.get(answer.offer_digest)
@@ -436,14 +447,13 @@ def _check_shown_answer(
     kind, offer = ANSWERS[answer.kind], chain[0].offer
     shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
     require(shown_as, "an answer is shown as something else")
-    answers = recall if kind.of_recall else None
-    require(answer.recall in (None, answers), "an answer shown is about another recall")
     party = kind.party(offer.author, offer.recipient)
     require(answer.author == party, "an answer is not by the party that may give it")
     if "code" in shown:
         fields = {placed.name: placed.value for placed in signed.verified.placed}
         may = {str(fields.get("done", KEPT))} if kind.of_recall else codes_shown_for(fields)
         require(shown["code"] in may, "an answer is shown as another than it says")
+    return signed, answer
 
 
 def check_status(
@@ -577,9 +587,12 @@ class DocumentSigner:
         kind: str,
         offered: VerifiedOffer,
         fields: Mapping[str, Any],
+        *,
+        notice: str | None = None,
         recall: str | None = None,
     ) -> SdJwt:
-        """Sign an answer to an offer, or to the recall of that digest, that was verified."""
+        """Sign an answer to an offer that was verified, to the notice that corrects it, or to its
+        recall (by their digests)."""
         return handoff_documents.issue_answer(
             self._heading(),
             handoff=offered.offer.handoff,
@@ -588,6 +601,7 @@ class DocumentSigner:
             package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
+            notice_digest=notice,
             recall=recall,
         )
 

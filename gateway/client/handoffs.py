@@ -12,7 +12,7 @@ from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES
 from gateway.domain.organisation import competence_members, read_competence
 
 
@@ -83,10 +83,16 @@ class HandoffClient(ClientBase):
         document = None
         if self._author is not None:
             view, chain = self._view(name)
-            recall = documents.recall_of(view) if kind.of_recall else None
             read = [one for one in chain if offer in (None, one.signed.document.digest)]
             require(bool(read), "the offer that was read is not shown any more")
-            document = self._author.answer(kind.name, read[-1], asked, recall)
+            on_changes = not ON_CHANGES.isdisjoint(kind.moves)
+            document = self._author.answer(
+                kind.name,
+                read[-1],
+                asked,
+                notice=documents.newest_notice(view) if on_changes else None,
+                recall=documents.recall_of(view) if kind.of_recall else None,
+            )
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"

@@ -29,7 +29,7 @@ from gateway.domain.handoff import (
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import LONGEST_BASIS
-from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class AnswerAuthor(StrEnum):
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first four, an array of text for the next
-    two, an object for the others."""
+    three, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
@@ -54,6 +54,7 @@ class FieldType(StrEnum):
     DAY = "day"
     WORDS = "words"
     IDS = "ids"
+    POINTERS = "pointers"
     CONDITIONS = "conditions"
     RESERVATION = "reservation"
 
@@ -84,7 +85,8 @@ class AnswerKind:
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
     line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it. ``of_recall``: it answers the recall that stands on the handoff, and binds it.
+    gives it, or gets it. ``of_recall``: it answers the recall that stands on the handoff, and
+    binds it.
     """
 
     name: str
@@ -455,6 +457,60 @@ _KINDS = (
         of_recall=True,
     ),
     AnswerKind(
+        "correction_notice",
+        "handoff.notify_correction",
+        "handoff.correction_notified",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.NOTIFY_CORRECTION: _AS_BEFORE},
+        "Notify a holder of a correction where no package can follow.\n\nIts own copy lives on "
+        "after the handoff has ended. The notice names places and a code, and has no content; the "
+        "holder acknowledges it as it would an update.",
+        path="correction-notices",
+        fields=(
+            AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),
+            AnswerField(
+                "pointers",
+                FieldType.POINTERS,
+                "A place that is corrected, as /items/ID or /urgency.",
+                required=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "update_omission",
+        "handoff.omit_update",
+        "handoff.update_omitted",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.OMIT_UPDATE: _AS_BEFORE},
+        "Leave a holder out of an update, by name and reason.\n\nIt keeps the announcement, and "
+        "acknowledges that.",
+        path="update-omissions",
+        fields=(_WHY,),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "proposal_answer",
+        "handoff.answer_proposal",
+        "handoff.proposal_answered",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.ANSWER_PROPOSAL: _AS_BEFORE},
+        "Answer the proposals of a correction.\n\nA version that follows one is made and sent as "
+        "every other.",
+        path="proposal-answers",
+        fields=(
+            AnswerField(
+                "decision",
+                FieldType.WORD,
+                "Whether a version is to follow.",
+                required=True,
+                words=("not_followed", "to_follow"),
+            ),
+            _WHY_IF_SAID,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
         "reissue",
         "handoff.reissue",
         "handoff.reissued",
@@ -482,6 +538,9 @@ KIND_OF_ACTION: Mapping[str, AnswerKind] = {kind.action: kind for kind in _KINDS
 KIND_OF_MOVE: Mapping[HandoffAction, AnswerKind] = {
     move: kind for kind in _KINDS for move in kind.moves
 }
+
+ON_CHANGES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+"""How a holder answers an update, a correction notice, or an announcement."""
 
 MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     (state, move): target
@@ -516,7 +575,7 @@ def move(
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
     if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
-        raise WrongState(f"'{step}' is for a recipient that has accepted the handoff")
+        raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(

@@ -132,7 +132,8 @@ class Case:
     ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
     digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the
     ids of automated matches that no person confirmed (R18). ``revision`` counts changes, for
-    compare-and-set. ``erase_on`` is the first day without the content; ``measured``: it has, or
+    compare-and-set. ``cleared_digest`` is that of the last version that a second person cleared.
+    ``erase_on`` is the first day without the content; ``measured``: it has, or
     had, a measure (gateway/domain/measure.py).
     """
 
@@ -148,6 +149,7 @@ class Case:
     assessed_by: str | None = None
     second_assessor: str | None = None
     cleared_by: str | None = None
+    cleared_digest: str | None = None
     revision: int = 1
 
 
@@ -209,7 +211,7 @@ def clear(case: Case, by: str) -> Case:
     state = _moved(case, CaseAction.CLEAR)
     if by in (case.assessed_by, case.second_assessor):
         raise SecondPersonRequired("the person who clears a case is not the one who assessed it")
-    return replace(case, state=state, cleared_by=by)
+    return replace(case, state=state, cleared_by=by, cleared_digest=case.digest)
 
 
 def assessed_by_two(content: Mapping[str, Any]) -> bool:

@@ -34,6 +34,9 @@ LONGEST_UPDATE = timedelta(hours=24)
 APPLIED_WITHIN = timedelta(days=30)
 """After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
 
+PROPOSAL_ANSWERED_WITHIN = timedelta(days=7)
+"""The originator answers a proposal of a correction."""
+
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
 
@@ -51,15 +54,19 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 class DutyKind(StrEnum):
     """What is owed.
 
-    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
-    correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance; the review of a retention by its holder. After a
-    recall: that its holder stopped the use, its final answer, and the originator's second person.
+    An answer to the offer; the update that was announced to a holder, or the correction notice
+    where no package can follow; the acknowledgement of a correction or tightening; what was done
+    with one's own copy after it; an answer to the proposal of a correction; the clearance of a case
+    that was offered before it; a second person's review of a consultation before acceptance; the
+    review of a retention by its holder. After a recall: that its holder stopped the use, its final
+    answer, and the originator's second person.
     """
 
     ANSWER = "answer"
     UPDATE = "update"
     ACKNOWLEDGEMENT = "acknowledgement"
+    APPLICATION = "application"
+    PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
     RETENTION_REVIEW = "retention_review"
@@ -93,14 +100,22 @@ _ENDS_OFFER = frozenset(
 _ENDS_UPDATES = frozenset(
     {
         HandoffAction.UPDATE,
+        HandoffAction.NOTIFY_CORRECTION,
+        HandoffAction.OMIT_UPDATE,
+        HandoffAction.RECALL,
+    }
+)
+
+ENDS_PACKAGES = frozenset(
+    {
         HandoffAction.DECLINE,
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
         HandoffAction.LAPSE,
-        HandoffAction.RECALL,
     }
 )
+"""After these no package follows, and what was announced is acknowledged without one."""
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
@@ -108,6 +123,16 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
         AnswerAuthor.RECIPIENT,
         frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.RECALL}),
+        shared=True,
+    ),
+    DutyKind.APPLICATION: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE, HandoffAction.RECALL}),
+        shared=True,
+    ),
+    DutyKind.PROPOSAL_ANSWER: DutyTerms(
+        AnswerAuthor.ORIGINATOR,
+        frozenset({HandoffAction.ANSWER_PROPOSAL, HandoffAction.RECALL}),
         shared=True,
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),

@@ -82,7 +82,8 @@ class Measure:
 
     ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
     first of a chain of renewals was set (one that ended shortly before is of the chain).
-    ``ended_at`` is when it was ended or renewed.
+    ``ended_at`` is when it was ended or renewed. ``before``: it is on the versions of the case
+    before that number only, for a correction left them as evidence.
     """
 
     id: UUID
@@ -95,6 +96,7 @@ class Measure:
     since: datetime
     until: datetime | None
     ended_at: datetime | None = None
+    before: int | None = None
 
     def holds(self, now: datetime) -> bool:
         """Whether it binds at a moment."""
@@ -137,8 +139,11 @@ def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: 
         raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
 
 
-def measures_on(element: str, measures: Iterable[Measure]) -> frozenset[str]:
-    """The kinds of those measures that are on an element, or on its whole case."""
+def measures_on(element: str, measures: Iterable[Measure], version: int) -> frozenset[str]:
+    """The kinds of those measures that are on an element of a version, or on its whole case."""
     return frozenset(
-        str(one.kind) for one in measures if not one.elements or element in one.elements
+        str(one.kind)
+        for one in measures
+        if (not one.elements or element in one.elements)
+        and (one.before is None or version < one.before)
     )

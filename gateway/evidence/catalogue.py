@@ -89,6 +89,10 @@ _FAILED: Mapping[int, tuple[str, str]] = {
         "NOT VERIFIED: a document is not signed by its author",
         "NON VÉRIFIÉ (NOT VERIFIED) : un document n’est pas signé par son auteur",
     ),
+    19: (
+        "LET THROUGH: the gateway allowed what a measure had closed",
+        "PASSAGE INDU (LET THROUGH) : la passerelle a permis ce qu’une mesure avait fermé",
+    ),
 }
 
 _ACTS: Mapping[str, tuple[str, str]] = {
@@ -158,6 +162,18 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "correction_proposal": (
         "{at}: {by} proposed a correction of what handoff {handoff} gave.",
         "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
+    ),
+    "correction_notice": (
+        "{at}: {by} gave notice that what handoff {handoff} gave is corrected.",
+        "{at} : {by} a avisé d’une rectification du contenu de la transmission {handoff}.",
+    ),
+    "update_omission": (
+        "{at}: {by} left the recipient of handoff {handoff} out of an update.",
+        "{at} : {by} n’a pas adressé de mise à jour au destinataire de la transmission {handoff}.",
+    ),
+    "proposal_answer": (
+        "{at}: {by} answered the proposal of a correction in handoff {handoff}.",
+        "{at} : {by} a répondu à une proposition de rectification dans la transmission {handoff}.",
     ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
@@ -358,6 +374,25 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "A newer version of the case was announced (entry {entry}); it is not in this file.",
         "Une version plus récente du dossier a été annoncée (entrée {entry}) ; elle est absente de "
         "ce fichier.",
+    ),
+    "package.later": (
+        "A later package, or a correction notice, may exist that is not in this file.",
+        "Un lot ultérieur, ou un avis de rectification, peut exister sans figurer dans ce fichier.",
+    ),
+    "notice.missing": (
+        "Not in this file: the correction notice {notice}, which an answer is about.",
+        "Absent de ce fichier : l’avis de rectification {notice}, sur lequel porte une réponse.",
+    ),
+    "embargo": (
+        "Entry {entry} came while the embargo of entry {embargo} held. Law enforcement may have "
+        "such an offer, others may not for removal; this file does not show which applies.",
+        "L’entrée {entry} est intervenue pendant l’embargo de l’entrée {embargo}. Une telle offre "
+        "est permise aux autorités répressives, aux autres non pour un retrait ; ce fichier ne "
+        "montre pas lequel des deux s’applique.",
+    ),
+    "legal_basis": (
+        "{by} states the legal basis {article} ({regime}). Nothing checks it.",
+        "{by} invoque la base légale {article} ({regime}). Rien ne le vérifie.",
     ),
     "gaps": (
         "Moves between the events shown that are not in this file: {number}.",
@@ -563,6 +598,8 @@ _TITLES: Mapping[str, str] = {
     "No attested document breaks a promise to sign": "Aucun document attesté ne contredit un "
     "engagement de signer",
     "The events follow each other in a possible order": "L’ordre des événements est cohérent",
+    "Nothing went through that a measure had closed": "Rien n’est passé de ce qu’une mesure avait "
+    "fermé",
     "Undisclosed elements are counted": "Décompte des éléments non communiqués",
     "The file is a receipt": "Le fichier est un récépissé",
     "The log of the event is trusted": "Le journal de l’événement est de confiance",
@@ -611,6 +648,11 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed": "la passerelle "
+    "a laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
+    "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
+    "avis de rectification",
+    "the {0} answers a notice": "une réponse ({0}) porte sur un avis auquel elle ne peut répondre",
     "an acceptance does not repeat the conditions of its offer": "une acceptation ne reprend pas "
     "les conditions de son offre",
     "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
@@ -642,6 +684,7 @@ _DETAILS: Mapping[str, str] = {
     r"the original offer is not in this file": "l’offre initiale n’est pas dans ce fichier",
     r"(\d+) of (\d+) elements? shown": "éléments présentés : {0} sur {1}",
     r"(\d+) answers?": "réponses : {0}",
+    r"(\d+) measures?": "mesures : {0}",
     r"(\d+) documents?": "documents : {0}",
     r"(\S+) is entry (\d+)": "{0} : entrée {1}",
     r"(\d+) checkpoints?, shown": "points de contrôle : {0}, montré",

@@ -77,8 +77,8 @@ class OfferClaims:
 
 @dataclass(frozen=True)
 class AnswerClaims:
-    """The claims of an answer. ``groups`` is None unless disclosed; ``recall`` is the digest of
-    the recall that it answers."""
+    """The claims of an answer. ``groups`` is None unless disclosed; ``notice_digest`` is that of
+    the correction notice which it answers, ``recall`` that of the recall, if it answers one."""
 
     author: str
     kind: str
@@ -87,6 +87,7 @@ class AnswerClaims:
     offer_digest: str
     package_digest: str
     groups: tuple[str, ...] | None
+    notice_digest: str | None = None
     recall: str | None = None
 
 
@@ -158,6 +159,7 @@ def issue_answer(
     package_digest: str,
     kind: str,
     fields: Mapping[str, Any],
+    notice_digest: str | None = None,
     recall: str | None = None,
 ) -> SdJwt:
     """Sign an answer of a known kind (else StatementError).
@@ -175,6 +177,8 @@ def issue_answer(
         "package_digest": package_digest,
         "kind": kind,
     }
+    if notice_digest is not None:
+        claims["notice_digest"] = notice_digest
     if recall is not None:
         claims["recall"] = recall
     return heading.sign(ANSWER_TYP, claims, fields)
@@ -316,6 +320,7 @@ def read_answer(verified: VerifiedSdJwt) -> AnswerClaims:
         offer_digest=_digest(claims.get("offer_digest")),
         package_digest=_digest(claims.get("package_digest")),
         groups=_groups(verified),
+        notice_digest=_digest(claims["notice_digest"]) if "notice_digest" in claims else None,
         recall=_digest(claims["recall"]) if "recall" in claims else None,
     )
 

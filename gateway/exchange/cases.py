@@ -26,7 +26,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
 )
 from gateway.domain.revision import VersionChange
-from gateway.domain.staff import ROLES_OF, NamedPerson
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -34,6 +34,7 @@ from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
+from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
@@ -43,7 +44,7 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import announce_change, check_change
+from gateway.exchange.revisions import announce_change, check_change, loosens_cleared
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -123,7 +124,17 @@ class Submission:
 
     def persons(self) -> tuple[NamedPerson, ...]:
         """Who is named beside who submits."""
-        return () if self.clearance is None else self.clearance.persons()
+        cleared = () if self.clearance is None else self.clearance.persons()
+        second = None if self.change is None else self.change.approved_by
+        if second is None:
+            return cleared
+        return (*cleared, NamedPerson("/change/approved_by", second, APPROVING))
+
+    def by_two_persons(self) -> bool:
+        """Whether a second person decides a further version with who submits it: the one who
+        clears it, or the one who is named for that."""
+        second = None if self.change is None else self.change.approved_by
+        return self.clearance is not None or second not in (None, self.by)
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
@@ -291,7 +302,7 @@ def view_on(
     if not measures:
         return seen
     items = [part["id"] for part in verified.content.get("items", ())]
-    held = [MeasureKind.EMBARGO in measures_on(item, measures) for item in items]
+    held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
     whole = {one.kind for one in measures if not one.elements}
     # Of no items, all are under an embargo.
     embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
@@ -329,7 +340,7 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
-    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
+    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at, measure.before)
     originates = reader.slug == measure.originator and reader.public_authority
     if not originates and measure.setter != reader.slug:
         return shown
@@ -370,7 +381,8 @@ def elements(
     }
     if measures:
         for part in verified.placed:
-            held = measures_on(part.value["id"] if part.in_array else "", measures)
+            element = part.value["id"] if part.in_array else ""
+            held = measures_on(element, measures, verified.claims["version"])
             found[part.digest] = replace(found[part.digest], measures=held)
     return found
 
@@ -440,16 +452,20 @@ def _submit(
         summary=cases.summary(verified.content),
         document=document.compact(),
         change=None if submission.change is None else submission.change.kind,
+        unlawful=() if submission.change is None else submission.change.unlawful,
     )
+    earlier = context.work.cases.get(version.originator, version.case)
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
     marked = replace(view, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
+    if submission.change is not None:
+        facts["loosens"] = loosens_cleared(context, earlier, verified)
+        facts["two_persons"] = submission.by_two_persons()
     authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    earlier = context.work.cases.get(version.originator, version.case)
     if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
@@ -461,7 +477,6 @@ def _submit(
         _check_dates(context, content, earlier)
         check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
-        _follow(context, case)
     own = frozenset({version.originator})
     context.record(
         (Party(version.originator, "originator"),),
@@ -470,6 +485,8 @@ def _submit(
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
         *_change_details(submission.change, own),
     )
+    if submission.change is not None:
+        _follow(context, case)
     if case.state is CaseState.CLEARED and submission.change is not None:
         announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
@@ -478,7 +495,8 @@ def _submit(
 def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
     if change is not None:
         yield EventDetail("change", str(change.kind), readers)
-        yield EventDetail("reason", f"{change.reason_code}: {change.reason}", readers)
+        second = "" if change.approved_by is None else f" (approved by {change.approved_by})"
+        yield EventDetail("reason", f"{change.reason_code}: {change.reason}{second}", readers)
         if change.pointers:
             yield EventDetail("pointers", change.pointers, readers)
 
@@ -679,12 +697,12 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
         by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
         context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        _follow(context, moved)
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
@@ -698,14 +716,11 @@ def _step(
 
 
 def _follow(context: RequestContext, case: Case) -> None:
-    """What a clearance ends: suspensions, for the cleared version says what is right, and what was
-    owed for offers before it (R16)."""
+    """What a clearance ends: suspensions, and what was owed for offers before it (R16)."""
     if case.state is not CaseState.CLEARED:
         return
     close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)
-    for one in in_force(context, case):
-        if one.kind is MeasureKind.SUSPENSION:
-            context.work.cases.end_measure(one.id, context.now)
+    end_suspensions(context, case)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -19,6 +19,8 @@ IMMINENT_DANGER = "imminent_danger"
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+OF_MARKS = ("evidence", "legal_claim", "rights_request")
+"""Why a marked element is opened, of whichever package; R13.mark names them, and danger too."""
 RECALL_REVIEW = "recall_review"
 """Why a law enforcement authority opens what was recalled, to answer the recall (R13)."""
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
+    APPLIED_WITHIN,
+    ENDS_PACKAGES,
     OUTLIVING,
+    PROPOSAL_ANSWERED_WITHIN,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -27,23 +31,30 @@ AT_ONCE = 50
 
 
 def settle(work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, term: timedelta) -> None:
-    """Close the duties that an answer to a handoff fulfils or ends, in its transaction.
+    """Close the duties that an answer to a handoff fulfils or ends, in its transaction, and begin
+    those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement. ``term`` is the time to answer by its urgency.
+    more, its holder acknowledges the announcement, and the originator still owes the notice.
+    ``term`` is the time to answer by its urgency.
     """
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = [one for one in owed if answer.move in one.terms.ended_by]
-    for duty in ended:
-        work.duties.save(duty.close(answer.at))
-    unsent = any(one.kind is DutyKind.UPDATE for one in ended)
-    if (
-        unsent
-        and handoff.is_held
-        and answer.move not in (HandoffAction.UPDATE, HandoffAction.RECALL)
-    ):
+    ended = {one.kind for one in owed if answer.move in one.terms.ended_by}
+    for duty in owed:
+        if duty.kind in ended:
+            work.duties.save(duty.close(answer.at))
+    announced = any(one.kind is DutyKind.UPDATE for one in owed)
+    told = announced and handoff.is_held and answer.move in ENDS_PACKAGES
+    begins: list[tuple[DutyKind, datetime]] = []
+    if told or answer.move in (HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE):
         due = acknowledgement_due_at(term, answer.at)
-        add(work, begin(handoff, DutyKind.ACKNOWLEDGEMENT, answer.event, answer.at, due))
+        begins.append((DutyKind.ACKNOWLEDGEMENT, due))
+    if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
+        begins.append((DutyKind.APPLICATION, answer.at + APPLIED_WITHIN))
+    if answer.move is HandoffAction.PROPOSE_CORRECTION:
+        begins.append((DutyKind.PROPOSAL_ANSWER, answer.at + PROPOSAL_ANSWERED_WITHIN))
+    for kind, due in begins:
+        add(work, begin(handoff, kind, answer.event, answer.at, due))
 
 
 def add(work: UnitOfWork, duty: HandoffDuty) -> None:
@@ -56,7 +67,8 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
 def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
     """Move the due time of what the recipient owes. Raises WrongState when it owes nothing, or
     when the new time is not later, or too far."""
-    owed = [one for one in work.duties.of(handoff, open_only=True) if one.terms.shared]
+    due = work.duties.of(handoff, open_only=True)
+    owed = [one for one in due if one.terms.shared and one.terms.owes is AnswerAuthor.RECIPIENT]
     if not owed:
         raise WrongState("nothing is due from you in this handoff")
     for duty in owed:

@@ -60,6 +60,7 @@ from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
+    OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
     record_consultation,
@@ -91,7 +92,7 @@ from gateway.exchange.results import (
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import stale
+from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -156,7 +157,7 @@ def answer(
     prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
     if prepared is not None:
-        offered, recall = prepared
+        offered, beside = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -168,9 +169,9 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
-                recall=recall,
+                **beside,
             )
-        act = partial(_store, offered, asked, document)
+        act = partial(_store, prepared, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -181,9 +182,9 @@ def answer(
 
 def _offered(
     handoff: UUID, asked: AnswerRequest, context: RequestContext
-) -> tuple[Handoff, str | None]:
+) -> tuple[Handoff, dict[str, str | None]]:
     """The handoff, once the answer fits what was offered in its newest package, and the digest of
-    the recall that is answered."""
+    what it answers beside that: a correction notice, or a recall."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
@@ -192,28 +193,32 @@ def _offered(
         raise stale(found)
     if not asked.kind.of_recall:
         _refuse_lapsed(found)
-    recall = recall_of(context, found) if asked.kind.of_recall else None
-    recalled = None if recall is None else recall.digest
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    beside = _beside(context, found, asked.kind)
     if asked.signed is not None:
+        notice = beside["notice_digest"]
+        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
+            raise stale_notice(notice)
         bound = {
             "handoff": str(found.id),
             "case_digest": found.case_digest,
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
-            "recall": recalled,
+            **beside,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
-            raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+            raise InvalidDocument(
+                "the answer is bound to another handoff, offer, package, notice, recall or kind"
+            )
     elif named not in (None, found.offer_digest):
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found, recalled
+        return found, beside
     if not found.conditions_digest:
         raise CaseErased("the case was erased: nothing is left to accept")
     repeated = asked.fields.get("conditions") or {}
@@ -228,7 +233,7 @@ def _offered(
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found, None
+    return found, beside
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
@@ -241,6 +246,8 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
+    if "pointers" in asked.fields:
+        check_places(context, found, asked.fields["pointers"])
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -299,8 +306,12 @@ def _check_elements(
 
 
 def _store(
-    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    prepared: tuple[Handoff, dict[str, str | None]],
+    asked: AnswerRequest,
+    document: SdJwt,
+    context: RequestContext,
 ) -> Answered:
+    offered, beside = prepared
     check_signed(context, asked.signed)
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
@@ -316,6 +327,8 @@ def _store(
         _refuse_lapsed(found)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
+    if (newest := _beside(context, found, asked.kind)) != beside:
+        raise stale_notice(newest["notice_digest"])
     if asked.kind.accepts:
         _refuse_expired(context, found)
         if not context.work.handoffs.is_current(found):
@@ -325,8 +338,7 @@ def _store(
     case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
     under = None if case is None else case.digest
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
-    if step in _ON_UPDATES:
-        _refuse_unchanged(context, found, step)
+    check_step(context, found, step)
     if step is HandoffAction.WITHDRAW and found.is_held:
         moved = _withdraw_reserved(context, moved)
     if step is HandoffAction.ANSWER_RECALL:
@@ -355,6 +367,14 @@ def _store(
     return _answered(stored)
 
 
+def _beside(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> dict[str, str | None]:
+    """What an answer of a kind binds beside the offer, by the name of the claim: the digest of the
+    newest correction notice, or of the recall that stands."""
+    recall = recall_of(context, handoff) if kind.of_recall else None
+    notice = answered_notice(context, handoff, kind)
+    return {"notice_digest": notice, "recall": None if recall is None else recall.digest}
+
+
 def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
     """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
 
@@ -368,22 +388,10 @@ def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
     informed = _is_informed(context, moved, recipient, _measures(context, moved))
     if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
         raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+    for duty in context.work.duties.of(moved.id, open_only=True):
+        if HandoffAction.RECALL in duty.terms.ended_by:
+            context.work.duties.save(duty.close(context.now))
     return replace(moved, held=0, held_under=None)
-
-
-_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
-
-
-def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """An acknowledgement follows an update, or an announcement where none comes; what was done
-    follows the acknowledgement."""
-    told = context.work.cases.announced(handoff.originator, handoff.case)
-    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-        raise WrongState("there is no update of this handoff, and none was announced")
-    owed = context.work.duties.of(handoff.id, open_only=True)
-    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
-    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
-        raise WrongState("acknowledge the change first")
 
 
 def consult(
@@ -668,9 +676,17 @@ def _package(context: RequestContext, handoff: Handoff, opening: ConsultationReq
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < held) is not (opening.reason_code == SUPERSEDED):
+    code = opening.reason_code
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
+            (
+                (
+                    "/reason_code",
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
+                    f"with {named}",
+                ),
+            )
         )
     if number == handoff.package:
         return _newest(handoff)

@@ -1,8 +1,4 @@
-"""Measures on a case: set, renewed and ended, by its originator or by an authority that holds it.
-
-The event is for the setter and the originator. Whoever else holds the case, or may take it, gets
-one of its own that says of what kind the measure is and until when: not who set it, and not why.
-"""
+"""Measures on a case: set, renewed and ended by its originator, or an authority that holds it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,19 +7,17 @@ from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import HOLDING, Handoff
+from gateway.domain.handoff import Handoff
 from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_persons, check_term
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.staff import APPROVING, NamedPerson
-from gateway.evidence import canonical, sd_jwt
+from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
-from gateway.exchange.interests import is_barred
+from gateway.exchange.measure_events import END, record_measure
 from gateway.exchange.results import MeasureView
-from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -36,8 +30,6 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
-
-END = "case.end_measure"
 
 
 @dataclass(frozen=True)
@@ -179,7 +171,8 @@ def _set(
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
     grounds = (wanted.code, wanted.authority, wanted.reference, wanted.approved_by)
-    _record(context, case, measure, ", ".join(filter(None, grounds)))
+    reason = ", ".join(filter(None, grounds))
+    record_measure(context, case, measure, reason)
     return view_on_measure(context.organisation, measure)
 
 
@@ -210,38 +203,5 @@ def _end(
     context.work.cases.end_measure(found.id, context.now)
     context.work.cases.save(replace(case, revision=case.revision + 1))
     ended = replace(found, ended_at=context.now)
-    _record(context, case, ended, wanted.approved_by or "")
+    record_measure(context, case, ended, wanted.approved_by or "", ended_by=context.event)
     return view_on_measure(context.organisation, ended)
-
-
-def _record(context: RequestContext, case: Case, measure: Measure, reason: str) -> None:
-    setter = measure.setter
-    parties = [Party(case.originator, "originator")]
-    if setter != case.originator:
-        parties.append(Party(setter, "recipient"))
-    known = {
-        "measure": str(measure.id),
-        "kind": str(measure.kind),
-        "until": measure.until and measure.until.isoformat(),
-    }
-    subject = canonical.encode({**known, "elements": list(measure.elements)}).decode()
-    own = (EventDetail("reason", reason, frozenset({setter})),) if reason else ()
-    context.record(tuple(parties), *own, events.shared("subject", subject, parties))
-    told = {case.originator, setter}
-    for one in context.work.handoffs.sent_of(case.originator, case.id):
-        if one.recipient in told or one.state not in HOLDING:
-            continue
-        told.add(one.recipient)
-        if is_barred(context.work, one.handoff, context.today.day):
-            continue
-        holder = events.gateway_and(one.recipient, role="recipient")
-        events.record(
-            context.work,
-            context.request.action,
-            holder,
-            event=context.ports.new_id(),
-            simulated_date=context.today.simulated_date,
-            details=(events.shared("subject", canonical.encode(known).decode(), holder),),
-            handoff=one.handoff,
-            case_digest=one.case_digest,
-        )

@@ -44,13 +44,14 @@ class CaseStep:
 
 @dataclass(frozen=True)
 class MeasureView:
-    """A measure on a case; who set it, why, and on which elements, is for its setter, and for an
-    originator that is a public authority."""
+    """A measure on a case, or on its versions ``before`` that number; who set it, why, and on which
+    elements, is for its setter, and for an originator that is a public authority."""
 
     measure: UUID
     kind: MeasureKind
     until: datetime | None
     ended_at: datetime | None
+    before: int | None = None
     setter: str | None = None
     code: str | None = None
     elements: Sequence[str] | None = None
@@ -400,14 +401,24 @@ class HandoffView(HandoffSummary):
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed after a change or a recall: the kind of the duty, or an application.
+    """What is owed after a change: an update or a correction notice, an acknowledgement, an
+    application; the answer to a proposal; or an acknowledgement of a recall, and its answer.
 
-    ``by`` is who owes it, ``event`` the one that it is owed since.
+    ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """
 
     what: str
     by: str
     due: datetime
+    event: UUID
+    late: bool
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """That a holder was left out of an update: why, and by which event."""
+
+    reason: str
     event: UUID
 
 
@@ -422,11 +433,12 @@ class RecallCoverage:
 
 @dataclass(frozen=True)
 class HolderCoverage:
-    """One handoff of a case: what its recipient has, and what is owed.
+    """One handoff of a case: what its recipient has, and what is owed, what is due first, first.
 
     ``holds`` says that it ever accepted, and did not say that its copies are erased.
-    ``announced_only``: it heard of a change, and gets no package. ``answered`` is its last answer
-    to a change or a recall, and the event of that.
+    ``announced_only``: it heard of a change, and gets no package; ``left_out`` says why, where its
+    originator decided so. ``answered`` is its last answer to a change or a recall, and the event of
+    that.
     """
 
     handoff: UUID
@@ -436,8 +448,8 @@ class HolderCoverage:
     package: int
     version: int
     announced_only: bool
-    owed: Owed | None
-    late: bool
+    left_out: LeftOut | None
+    owed: Sequence[Owed]
     answered: str | None
     answered_by_event: UUID | None
     recall: RecallCoverage | None

@@ -15,6 +15,7 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    loosens,
     shed_errors,
     strictest_change,
 )
@@ -23,6 +24,7 @@ from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
+from gateway.exchange.measure_events import keep_as_evidence
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -40,7 +42,12 @@ def check_change(
     was = case_from_claims(before.content)
     errors = list(compare(was, after).label_errors(said))
     measures = context.work.cases.measures(earlier.originator, earlier.id)
-    measured = {name for one in measures if one.holds(context.now) for name in one.elements}
+    measured = {
+        name
+        for one in measures
+        if one.holds(context.now) and one.before is None
+        for name in one.elements
+    }
     errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
     held = {one.recipient for one in holders(context, earlier) if one.recall is None}
@@ -53,6 +60,16 @@ def check_change(
         raise WrongState("a closed case takes corrections and tightenings, no additions")
 
 
+def loosens_cleared(
+    context: RequestContext, earlier: Case | None, following: VerifiedSdJwt
+) -> bool:
+    """Whether a version loosens what a second person cleared, in the last version that was."""
+    if earlier is None or earlier.cleared_digest is None or earlier.state is CaseState.ERASED:
+        return False
+    cleared = case_from_claims(_read(context, earlier.cleared_digest).content)
+    return loosens(cleared, case_from_claims(following.content))
+
+
 def holders(context: RequestContext, case: Case) -> list[Handoff]:
     """The handoffs of a case whose recipients hold it, wherever these handoffs are now."""
     found = context.work.handoffs.of_case(case.originator, case.id)
@@ -61,6 +78,8 @@ def holders(context: RequestContext, case: Case) -> list[Handoff]:
 
 def announce_change(context: RequestContext, case: Case, version: CaseVersion) -> None:
     """Let each holder hear of the version that this transaction cleared; additions are no news.
+
+    What it corrects as unlawful is kept as evidence in the older versions.
 
     Of the versions since the last one that was announced the strictest change counts: a draft that
     was replaced is announced with what replaced it. Each event names the groups touched, of those
@@ -71,6 +90,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     change = strictest_change(since)
     if change not in ANSWERED:
         return
+    keep_as_evidence(context, case, last.version if last else 0)
     context.work.cases.announce(
         Announcement(case.originator, case.id, case.version, change, context.now, context.event)
     )
@@ -98,13 +118,14 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 
 def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
-    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    if takes_update(holder, context.now):
-        kind, due = DutyKind.UPDATE, update_due_at
-    else:
-        kind, due = DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at
-    owed = begin(holder, kind, context.event, context.now, due(term, context.now))
-    duties.add(context.work, owed)
+    """The originator owes the update, or a notice; where no package can be sent, its holder
+    acknowledges the announcement meanwhile."""
+    owed = [(DutyKind.UPDATE, update_due_at)]
+    if not takes_update(holder, context.now):
+        owed.append((DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at))
+    for kind, due in owed:
+        duty = begin(holder, kind, context.event, context.now, due(term, context.now))
+        duties.add(context.work, duty)
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:

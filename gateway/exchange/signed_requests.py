@@ -43,8 +43,16 @@ _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 
 _RECALLED = frozenset({"case", "version", "code", "handoff"})
 
-BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind", "recall")
-"""What stands in clear in a signed answer beside its heading; the last where it answers one."""
+BINDING = (
+    "handoff",
+    "case_digest",
+    "offer_digest",
+    "package_digest",
+    "kind",
+    "notice_digest",
+    "recall",
+)
+"""What stands in clear in a signed answer beside its heading; the last two where it answers one."""
 
 
 @dataclass(frozen=True)

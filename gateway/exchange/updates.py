@@ -4,6 +4,7 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
+from gateway.domain.answers import ON_CHANGES, AnswerKind, takes_update
+from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
 from gateway.domain.handoff import (
@@ -21,7 +23,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.organisation import transfer_tool
 from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
-from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
+from gateway.domain.revision import ANSWERED, ChangeKind, place_of, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -104,6 +106,77 @@ def stale(handoff: Handoff) -> EditConflict:
         f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
         "read it, then answer that one"
     )
+
+
+def stale_notice(newest: str | None) -> EditConflict:
+    """Likewise of a correction notice."""
+    return EditConflict(
+        f"the newest correction notice of this handoff is {newest}: read it, then answer that one"
+    )
+
+
+def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> str | None:
+    """The digest of the notice that an answer of this kind is about: the newest one of the handoff,
+    after which no package comes."""
+    if ON_CHANGES.isdisjoint(kind.moves):
+        return None
+    notices = [
+        one
+        for one in context.work.handoffs.answers(handoff.id)
+        if one.move is HandoffAction.NOTIFY_CORRECTION
+    ]
+    return sd_jwt.parse(notices[-1].document).digest if notices else None
+
+
+def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+    """Whether what a step answers is there.
+
+    An acknowledgement follows an update, or an announcement where none comes; what was done follows
+    the acknowledgement. A notice replaces an update that is owed and cannot be sent.
+    Raises WrongState.
+    """
+    if step in ON_CHANGES:
+        told = context.work.cases.announced(handoff.originator, handoff.case)
+        if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
+            raise WrongState("there is no update of this handoff, and none was announced")
+    elif step not in _FOLLOWS:
+        return
+    owed = {one.kind for one in context.work.duties.of(handoff.id, open_only=True)}
+    if step in (HandoffAction.APPLY, HandoffAction.DISPUTE) and DutyKind.ACKNOWLEDGEMENT in owed:
+        raise WrongState("acknowledge the change first")
+    if step in _FOLLOWS and _FOLLOWS[step] not in owed:
+        raise WrongState(
+            f"no {_FOLLOWS[step]} is owed in this handoff: 'case coverage' shows what is"
+        )
+    if step is HandoffAction.NOTIFY_CORRECTION and takes_update(handoff, context.now):
+        raise WrongState("this handoff takes the next package: send the update")
+
+
+_FOLLOWS: Mapping[HandoffAction, DutyKind] = {
+    HandoffAction.NOTIFY_CORRECTION: DutyKind.UPDATE,
+    HandoffAction.OMIT_UPDATE: DutyKind.UPDATE,
+    HandoffAction.ANSWER_PROPOSAL: DutyKind.PROPOSAL_ANSWER,
+}
+"""The steps of an originator that are possible only while it owes something."""
+
+
+def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
+    """A notice names places of what was offered; other ids could be anything (R1).
+
+    Raises ValidationFailed.
+    """
+    version = context.work.cases.version(handoff.case_digest)
+    if version is None:
+        deny_as_not_found()
+    given = (
+        place_of(*identity(part))
+        for part in sd_jwt.read_stored(version.document).placed
+        if part.digest in handoff.permitted_disclosures
+    )
+    if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
+        raise ValidationFailed(
+            (("/pointers", "name only places of what was offered: /urgency, or /items/ and an id"),)
+        )
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:

@@ -222,6 +222,12 @@ class CaseStore(Protocol):
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
         """What each version of the case after number ``after`` is to the one before it."""
 
+    def unlawful(
+        self, originator: str, case: UUID, after: int
+    ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """The versions after number ``after`` that correct something unlawful, and the ids of these
+        elements."""
+
     def announce(self, announcement: Announcement) -> None:
         """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
 

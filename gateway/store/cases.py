@@ -99,6 +99,15 @@ _CHANGES = select(case_version.c.change).where(
     case_version.c.version > bindparam("after"),
     case_version.c.change.is_not(null()),
 )
+_UNLAWFUL = (
+    select(case_version.c.version, case_version.c.unlawful)
+    .where(
+        case_version.c.originator == bindparam("originator"),
+        case_version.c.case == bindparam("case"),
+        case_version.c.version > bindparam("after"),
+    )
+    .order_by(case_version.c.version)
+)
 _ANNOUNCE = insert_new(announcement)
 _ANNOUNCED = (
     select(*record_columns(announcement, Announcement))
@@ -214,6 +223,13 @@ class SqlCases:
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
         values = {"originator": originator, "case": case, "after": after}
         return [row.change for row in self._transaction.execute(_CHANGES, values)]
+
+    def unlawful(
+        self, originator: str, case: UUID, after: int
+    ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        values = {"originator": originator, "case": case, "after": after}
+        rows = self._transaction.execute(_UNLAWFUL, values)
+        return [(row.version, row.unlawful) for row in rows if row.unlawful]
 
     def announce(self, announcement: Announcement) -> None:
         self._transaction.require_writing()

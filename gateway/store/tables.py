@@ -300,6 +300,7 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("second_assessor", TEXT),  # where a classification is by two persons
     Column("cleared_by", TEXT),
+    Column("cleared_digest", TEXT),  # of the last version that was cleared
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
@@ -330,6 +331,7 @@ case_version = Table(
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
     Column("change", Choice(ChangeKind)),  # NULL for the first version
+    Column("unlawful", TextList, nullable=False),  # ids of elements that it corrects as such
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
@@ -351,6 +353,7 @@ case_measure = Table(
     Column("since", Instant, nullable=False),
     Column("until", Instant),
     Column("ended_at", Instant),
+    Column("before", Integer),  # on versions before this number only
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
     sqlite_with_rowid=False,

@@ -79,8 +79,17 @@ ON_HANDOFF = (
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
 )
-BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
+BY_ORIGINATORS = (
+    "handoff.withdraw",
+    "handoff.update",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
+)
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",

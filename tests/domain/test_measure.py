@@ -94,5 +94,11 @@ def test_the_same_person_twice_is_one():
 
 def test_a_measure_without_elements_is_on_every_element():
     whole, one = measure(), measure(MeasureKind.MARK, elements=("a",))
-    assert measures_on("a", [whole, one]) == {"embargo", "mark"}
-    assert measures_on("b", [whole, one]) == {"embargo"}
+    assert measures_on("a", [whole, one], 1) == {"embargo", "mark"}
+    assert measures_on("b", [whole, one], 1) == {"embargo"}
+
+
+def test_what_a_correction_left_as_evidence_is_marked_in_older_versions_only():
+    kept = measure(MeasureKind.MARK, elements=("a",), before=2)
+    assert measures_on("a", [kept], 1) == {"mark"}
+    assert measures_on("a", [kept], 2) == frozenset()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
@@ -40,6 +41,10 @@ ACTIONS = {
     "delay": "handoff.delay",
     "acknowledgement": "handoff.acknowledge",
     "application": "handoff.apply",
+    "dispute": "handoff.dispute",
+    "correction_notice": "handoff.notify_correction",
+    "update_omission": "handoff.omit_update",
+    "proposal_answer": "handoff.answer_proposal",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
@@ -99,10 +104,11 @@ def case_version(
         properties=[
             ("matter", ["csam"]),
             ("urgency", "normal"),
+            ("legal_basis", [{"regime": "gdpr", "article": "6(1)(f)"}]),
             ("force", FORCE),
             ("reporter", {"anonymous": True}),
         ],
-        arrays=[("items", [{"kind": "url", "n": n} for n in range(3)]), ("subjects", [])],
+        arrays=[("items", [{"id": f"i-{n}", "kind": "url"} for n in range(3)]), ("subjects", [])],
         signer=word["signer"],
         random=chance(f"case {organisation} {attested} {seed}"),
     )
@@ -205,7 +211,7 @@ class Scenario:
 
     def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
         """Sign an answer without logging it; ``changes`` are to its claims."""
-        author = by or (self.originator if kind == "withdrawal" else self.recipient)
+        author = by or ANSWERS[kind].party(self.originator, self.recipient)
         claims = {
             "audience": GATEWAY,
             "at": AT,

@@ -446,6 +446,7 @@ def test_the_moves_of_these_tests_are_all_there_are():
     steps.add("delay")  # tests/exchange/test_duties.py
     the_gateways = {"reissue", "lapse"}  # tests/exchange/test_succession.py
     updates = {"update", "acknowledge", "apply", "dispute", "propose_correction"}  # test_updates.py
+    updates |= {"notify_correction", "omit_update", "answer_proposal"}
     assert steps | the_gateways | updates == {move.value for move in HandoffAction}
 
 

@@ -45,6 +45,9 @@ OTHER_VERBS = {
     "report-outcome": "report_outcome",
     "end-measure": "end_measure",
     "propose-correction": "propose_correction",
+    "notify-correction": "notify_correction",
+    "omit-update": "omit_update",
+    "answer-proposal": "answer_proposal",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""

@@ -60,6 +60,15 @@ API = {
         "handoff.propose_correction",
         "handoffs.answer",
     ),
+    ("POST", "/handoffs/{handoff}/correction-notices"): (
+        "handoff.notify_correction",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/update-omissions"): ("handoff.omit_update", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/proposal-answers"): (
+        "handoff.answer_proposal",
+        "handoffs.answer",
+    ),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/updates/preview"): ("handoff.update", "handoffs.offer"),
     ("POST", "/handoffs/{handoff}/consultations"): ("case.consult", "handoffs.answer"),

@@ -82,6 +82,7 @@ class VersionChangeBody(StrictSchema):
     reason_code = field.word(REASONS)
     reason = field.free(300)
     pointers = field.several(field.pointer(), required=False)
+    approved_by = field.staff(required=False)
 
 
 class RevisionBody(SubmissionBody):
@@ -232,7 +233,13 @@ def revise(call: Call, case: UUID) -> WriteResult:
 
 def _change(body: Mapping[str, Any]) -> VersionChange:
     pointers = tuple(body.get("pointers", ()))
-    return VersionChange(ChangeKind(body["kind"]), body["reason_code"], body["reason"], pointers)
+    return VersionChange(
+        ChangeKind(body["kind"]),
+        body["reason_code"],
+        body["reason"],
+        pointers,
+        body.get("approved_by"),
+    )
 
 
 def submission(call: Call) -> Submission:

@@ -107,6 +107,7 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
         field.word(one.words), least=1, required=one.required
     ),
     FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
+    FieldType.POINTERS: lambda one: field.several(field.pointer(), least=1, required=one.required),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
     FieldType.RESERVATION: lambda one: field.part(
         field.schema_of(

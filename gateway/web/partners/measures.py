@@ -8,7 +8,8 @@ from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.refusals import SecondPersonRequired
 from gateway.domain.timestamp import parse_timestamp
 from gateway.exchange import measures
-from gateway.exchange.measures import END, MeasureEnd, MeasureRequest
+from gateway.exchange.measure_events import END
+from gateway.exchange.measures import MeasureEnd, MeasureRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
