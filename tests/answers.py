@@ -65,5 +65,10 @@ def issue_offer(**said: Any) -> SdJwt:
     return handoff_documents.issue_offer(_heading(said), **said)
 
 
+def issue_recall(**said: Any) -> SdJwt:
+    """Sign a recall, likewise."""
+    return handoff_documents.issue_recall(_heading(said), **said)
+
+
 def _heading(said: dict[str, Any]) -> Heading:
     return Heading(**{name: said.pop(name) for name in _HEADING & said.keys()})
