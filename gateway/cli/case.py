@@ -423,7 +423,8 @@ recall_options: Sequence[Parameter] = (
         help="Why. misdirected: one person may begin.",
     ),
     click.option(
-        "--reason", required=True, help="Reason, up to 300 characters; its holders read it."
+        "--reason",
+        help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
     ),
     _approved_option,
 )

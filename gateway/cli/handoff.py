@@ -371,6 +371,31 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
         click.echo(f"  {sanitise(_history(answer))}")
 
 
+@partner_command(handoff, handoff_argument)
+def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+    """Show the correction notices of HANDOFF, and what is owed.
+
+    They are there after the erasure of its case, too.
+    """
+    found = gateway.notices(handoff)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    print_fields({"OVERDUE": _overdue(found), "owed": _open(found)})
+    for notice in found["notices"]:
+        click.echo(f"  {sanitise(_history(notice))}")
+
+
+def _open(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and not late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if not one["overdue"] and one["closed_at"] is None
+    ]
+
+
 _INTEREST = "your organisation declared one in this case: assign persons without it"
 
 

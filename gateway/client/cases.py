@@ -188,18 +188,18 @@ class CaseClient(ClientBase):
         where: Mapping[str, UUID | str],
         by: str,
         code: str,
-        reason: str,
+        reason: str | None = None,
         approved_by: str | None = None,
     ) -> ConfirmedWrite:
         """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
 
         ``code`` is one of `gateway.domain.recall.RecallCode`; two persons decide it, of what was
-        ``misdirected`` the second may follow within a day (`approve_recall`). With a document key
-        the recall is signed here.
+        ``misdirected`` the second may follow within a day (`approve_recall`). The reason is left
+        out where the case was erased. With a document key the recall is signed here.
         """
         path, handoff = _of(where)
-        asked = {"by": by, "code": code, "reason": reason}
-        asked |= {} if approved_by is None else {"approved_by": approved_by}
+        said = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
+        asked = {name: value for name, value in said.items() if value is not None}
         document = None
         if self._author is not None:
             case = where.get("case")

@@ -16,7 +16,6 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
-from gateway.domain.handoff import HandoffAction
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.recall import KEPT, RecallCode
@@ -352,10 +351,31 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     return sd_jwt.parse(offers[-1]["document"]).digest
 
 
-def newest_notice(view: Mapping[str, Any]) -> str | None:
-    """The digest of the newest correction notice of a handoff that was verified, if it has one."""
-    shown = [one for one in view["answers"] if one["kind"] == HandoffAction.NOTIFY_CORRECTION]
-    return sd_jwt.parse(shown[-1]["document"]).digest if shown else None
+@dataclass(frozen=True)
+class VerifiedNotice:
+    """A correction notice and its claims."""
+
+    signed: AuthoredDocument
+    claims: AnswerClaims
+
+
+def check_notices(
+    found: Mapping[str, Any], handoff: str, connection: PartnerConnection
+) -> list[VerifiedNotice]:
+    """Correction notices as the gateway shows them: each is one, and of this handoff."""
+    shown = found.get("notices")
+    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
+    require(well_formed and found.get("handoff") == handoff, "the notices are of another handoff")
+    read = [VerifiedNotice(*open_answer(one.get("document"), connection)) for one in shown or ()]
+    for one in read:
+        bound = (one.claims.kind, str(one.claims.handoff))
+        require(bound == ("correction_notice", handoff), "a notice shown is of another handoff")
+    return read
+
+
+def newest_notice(read: Sequence[VerifiedNotice]) -> VerifiedNotice | None:
+    """The last of the notices, if there is one."""
+    return read[-1] if read else None
 
 
 UPDATE = "update"
@@ -578,7 +598,7 @@ class DocumentSigner:
             code=RecallCode(asked["code"]),
             by=asked["by"],
             approved_by=asked.get("approved_by"),
-            reason=asked["reason"],
+            reason=asked.get("reason"),
             handoff=handoff,
         )
 
@@ -587,12 +607,9 @@ class DocumentSigner:
         kind: str,
         offered: VerifiedOffer,
         fields: Mapping[str, Any],
-        *,
-        notice: str | None = None,
         recall: str | None = None,
     ) -> SdJwt:
-        """Sign an answer to an offer that was verified, to the notice that corrects it, or to its
-        recall (by their digests)."""
+        """Sign an answer to an offer that was verified, or to its recall (by that digest)."""
         return handoff_documents.issue_answer(
             self._heading(),
             handoff=offered.offer.handoff,
@@ -601,8 +618,21 @@ class DocumentSigner:
             package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
-            notice_digest=notice,
             recall=recall,
+        )
+
+    def answer_notice(self, kind: str, notice: VerifiedNotice, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to a correction notice that was verified: it binds what that is about."""
+        about = notice.claims
+        return handoff_documents.issue_answer(
+            self._heading(),
+            handoff=about.handoff,
+            case_digest=about.case_digest,
+            offer_digest=about.offer_digest,
+            package_digest=about.package_digest,
+            kind=kind,
+            fields=fields,
+            notice_digest=notice.signed.document.digest,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:

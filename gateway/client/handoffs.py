@@ -10,7 +10,7 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import VerifiedOffer, require
+from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES
 from gateway.domain.organisation import competence_members, read_competence
@@ -82,21 +82,30 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            view, chain = self._view(name)
-            read = [one for one in chain if offer in (None, one.signed.document.digest)]
-            require(bool(read), "the offer that was read is not shown any more")
             on_changes = not ON_CHANGES.isdisjoint(kind.moves)
-            document = self._author.answer(
-                kind.name,
-                read[-1],
-                asked,
-                notice=documents.newest_notice(view) if on_changes else None,
-                recall=documents.recall_of(view) if kind.of_recall else None,
-            )
+            notice = documents.newest_notice(self._notices(name)[1]) if on_changes else None
+            if notice is not None:
+                document = self._author.answer_notice(kind.name, notice, asked)
+            else:
+                view, chain = self._view(name)
+                read = [one for one in chain if offer in (None, one.signed.document.digest)]
+                require(bool(read), "the offer that was read is not shown any more")
+                recall = documents.recall_of(view) if kind.of_recall else None
+                document = self._author.answer(kind.name, read[-1], asked, recall)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
+
+    def notices(self, handoff: UUID | str) -> dict[str, Any]:
+        """The correction notices of a handoff, each verified, and what is owed; they are there
+        after the erasure of its case, too."""
+        return self._notices(spelled(handoff))[0]
+
+    def _notices(self, name: str) -> tuple[dict[str, Any], list[VerifiedNotice]]:
+        path = f"/handoffs/{name}/correction-notices"
+        found = self._exchange.read("handoff.read", path)
+        return found, documents.check_notices(found, name, self.connection)
 
     def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
         """Review, as a second person, what was consulted in imminent danger before acceptance."""

@@ -65,7 +65,8 @@ class AnswerField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each.
-    ``outside``: of an outcome of the police, who is not of the police reads it too.
+    ``outside``: of an outcome of the police, who is not of the police reads it too. ``reference``:
+    a text that is no narrative, so that it may be given about an erased case.
     """
 
     name: str
@@ -75,6 +76,7 @@ class AnswerField:
     longest: int = 0
     words: tuple[str, ...] = ()
     outside: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,14 @@ _HOLDING = (
 )
 """Where a handoff may be whose recipient holds the case: duties outlive rights."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
-_ERASED_OR_NOT = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
+_EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
+"""Likewise, and after the erasure of the case: its holders have copies of their own."""
 _NOTE = replace(_WHY, name="note", about="What there is to add.", required=False)
 
 UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
 """The states in which a handoff takes its next package."""
 
-RECALLED = {**_ERASED_OR_NOT, **_from_open(HandoffState.WITHDRAWN)}
+RECALLED = {**_EVER, **_from_open(HandoffState.WITHDRAWN)}
 """The state of a handoff after a recall that touches it: an open one is withdrawn by it."""
 
 _KINDS = (
@@ -330,7 +333,7 @@ _KINDS = (
         "handoff.acknowledge",
         "handoff.acknowledged",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
+        {HandoffAction.ACKNOWLEDGE: _EVER},
         "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
         "A correction or a tightening has to be acknowledged in time.",
         path="acknowledgement",
@@ -342,7 +345,7 @@ _KINDS = (
         "handoff.apply",
         "handoff.applied",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.APPLY: _AS_BEFORE},
+        {HandoffAction.APPLY: _EVER},
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
@@ -362,7 +365,7 @@ _KINDS = (
         "handoff.dispute",
         "handoff.disputed",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.DISPUTE: _AS_BEFORE},
+        {HandoffAction.DISPUTE: _EVER},
         "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
         "or not.",
         path="dispute",
@@ -374,7 +377,7 @@ _KINDS = (
                 required=True,
                 words=("evidence", "not_ours", "other", "own_assessment"),
             ),
-            _WHY,
+            _WHY_IF_SAID,
         ),
         of_holder=True,
     ),
@@ -405,7 +408,7 @@ _KINDS = (
         "handoff.acknowledge_recall",
         "handoff.recall_acknowledged",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ACKNOWLEDGE_RECALL: _ERASED_OR_NOT},
+        {HandoffAction.ACKNOWLEDGE_RECALL: _EVER},
         "Acknowledge a recall: you stopped the use of the case.\n\nThe final answer follows.",
         path="recall-acknowledgement",
         of_recall=True,
@@ -415,7 +418,7 @@ _KINDS = (
         "handoff.answer_recall",
         "handoff.recall_answered",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ANSWER_RECALL: _ERASED_OR_NOT},
+        {HandoffAction.ANSWER_RECALL: _EVER},
         "Say what became of your copies after a recall.\n\nErased, or kept by law: then you state "
         "why and until when, and may say later that they are erased. After the case was erased "
         "here, it confirms that your copies are erased too.",
@@ -429,13 +432,25 @@ _KINDS = (
                 words=tuple(map(str, RecallAnswer)),
             ),
             AnswerField(
-                "legal_basis", FieldType.TEXT, "Kept: on which legal basis.", longest=LONGEST_BASIS
+                "legal_basis",
+                FieldType.TEXT,
+                "Kept: on which legal basis.",
+                longest=LONGEST_BASIS,
+                reference=True,
             ),
             AnswerField(
-                "authority", FieldType.TEXT, "Kept in proceedings: before whom.", longest=200
+                "authority",
+                FieldType.TEXT,
+                "Kept in proceedings: before whom.",
+                longest=200,
+                reference=True,
             ),
             AnswerField(
-                "reference", FieldType.TEXT, "Kept in proceedings: their number.", longest=200
+                "reference",
+                FieldType.TEXT,
+                "Kept in proceedings: their number.",
+                longest=200,
+                reference=True,
             ),
             AnswerField(
                 "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
@@ -461,10 +476,10 @@ _KINDS = (
         "handoff.notify_correction",
         "handoff.correction_notified",
         AnswerAuthor.ORIGINATOR,
-        {HandoffAction.NOTIFY_CORRECTION: _AS_BEFORE},
+        {HandoffAction.NOTIFY_CORRECTION: _EVER},
         "Notify a holder of a correction where no package can follow.\n\nIts own copy lives on "
-        "after the handoff has ended. The notice names places and a code, and has no content; the "
-        "holder acknowledges it as it would an update.",
+        "after the end of the handoff, and of the case here. The notice names places and a code, "
+        "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
         fields=(
             AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),

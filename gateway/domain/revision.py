@@ -152,6 +152,17 @@ def place_of(name: str, element: str = "") -> str:
     return f"/{name}/{element}" if element else f"/{name}"
 
 
+def is_place(text: str) -> bool:
+    """Whether a text can be a place of some case: an element by its id, a property, a marking."""
+    name, _, element = text.removeprefix("/").rpartition("/")
+    if name not in ARRAYS:
+        return text in map(place_of, (*PROPERTIES, *CLEAR_MARKING))
+    try:
+        return str(UUID(element)) == element and text == place_of(name, element)
+    except ValueError:
+        return False
+
+
 def _actions_rank(word: str) -> int:
     """The place of what a recipient may do in the order from nothing to most."""
     return [*map(str, PermittedActions)].index(word)

@@ -765,12 +765,8 @@ class BundleVerification:
         return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)
 
     def _has_lapsed(self) -> bool:
-        """Whether the case was erased after the last move: that ends an open handoff, without a
-        document."""
-        return any(
-            one.event["type"] == ERASED and one.index > self.moving[-1].index
-            for one in self.confirmed
-        )
+        """Whether the case was erased: that ends an open handoff, without a document."""
+        return any(one.event["type"] == ERASED for one in self.confirmed)
 
     def check_measures(self) -> str:
         """No consultation and no offer of what a suspension, a mark or a recall closed, while it

@@ -192,7 +192,7 @@ def issue_recall(
     code: RecallCode,
     by: str,
     approved_by: str | None,
-    reason: str,
+    reason: str | None,
     handoff: UUID | str | None = None,
 ) -> SdJwt:
     """Sign a recall; the persons and the reason are its disclosures.

@@ -195,7 +195,7 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
 
 
 def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
-    """Destroy keys that no case and no contact came to use; the newest key that was looked at.
+    """Destroy keys that nothing came to use; the newest key that was looked at.
 
     Begin after the one that was returned the time before. Raises CaseKeysUnavailable, LogFrozen:
     keys of a newer database than this one are not unused.
@@ -208,7 +208,9 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
             unused = [
                 key
                 for key in old
-                if work.cases.having(key) is None and not work.organisations.uses_key(key)
+                if work.cases.having(key) is None
+                and not work.organisations.uses_key(key)
+                and not work.handoffs.uses_key(key)
             ]
         if unused:
             ports.keys.destroy(unused)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
 from gateway.domain.consultation import informs_originator
@@ -16,6 +16,7 @@ from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
     HOLDING,
+    OPEN,
     READABLE,
     Handoff,
     HandoffAction,
@@ -83,6 +84,7 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    NoticesView,
     PackageView,
     Reviewed,
     SucceededBy,
@@ -92,7 +94,14 @@ from gateway.exchange.results import (
     WaitingTotals,
 )
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
+from gateway.exchange.updates import (
+    answered_notice,
+    check_places,
+    check_step,
+    is_erased,
+    stale,
+    stale_notice,
+)
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
@@ -191,8 +200,7 @@ def _offered(
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    if not asked.kind.of_recall:
-        _refuse_lapsed(found)
+    _refuse_erased(context, found, asked)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
@@ -248,6 +256,22 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
+
+
+def _refuse_erased(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    """Of an erased case only notices and the answers to them are left, in codes and references:
+    nothing comes back in words."""
+    if found.state in OPEN or not is_erased(context, found):
+        return
+    if not any(HandoffState.LAPSED in ways for ways in asked.kind.moves.values()):
+        _refuse_lapsed(found)
+        raise CaseErased("the case was erased: nothing is left to answer")
+    fields = [one for one in asked.kind.fields if one.type is FieldType.TEXT]
+    texts = [one.name for one in fields if not one.reference]
+    if said := [name for name in texts if name in asked.fields]:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased") for name in said)
+        )
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
@@ -321,10 +345,9 @@ def _store(
     if asked.kind is ANSWERS["recall_answer"]:
         facts["done"] = asked.fields["done"]
     found = _authorized(context, offered.id, facts)
+    _refuse_erased(context, found, asked)
     if asked.kind.of_recall:
         check_answerable(context, found, asked.kind, asked.fields)
-    else:
-        _refuse_lapsed(found)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
     if (newest := _beside(context, found, asked.kind)) != beside:
@@ -774,6 +797,19 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+    """The correction notices of a handoff; those after the erasure of its case, too."""
+
+    def query(context: RequestContext) -> NoticesView:
+        found = _authorized(context, handoff)
+        given = context.work.handoffs.notices(handoff)
+        entity = entity_of(context, found)
+        shown = [_shown_answer(context, entity, one, ()) for one in given]
+        return NoticesView(found.id, found.state, shown, _duties(context, found))
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 

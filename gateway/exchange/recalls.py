@@ -13,7 +13,7 @@ from uuid import UUID
 
 from gateway.domain import answers
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.measure import check_persons
@@ -25,10 +25,10 @@ from gateway.domain.recall import (
     acknowledgement_due_at,
 )
 from gateway.domain.refusals import (
-    CaseErased,
     EditConflict,
     InvalidDocument,
     SecondPersonRequired,
+    ValidationFailed,
     WrongState,
 )
 from gateway.domain.staff import APPROVING, NamedPerson
@@ -55,14 +55,15 @@ from gateway.kernel.values import Caller, LoggedEvent
 
 @dataclass(frozen=True)
 class RecallRequest:
-    """Why an originator recalls; ``approved_by`` is the second person.
+    """Why an originator recalls; ``approved_by`` is the second person. The ``reason`` is in words,
+    and left out once the case was erased.
 
     ``signed`` is the recall itself, where its author signed it.
     """
 
     by: str
     code: RecallCode
-    reason: str
+    reason: str | None = None
     approved_by: str | None = None
     signed: VerifiedRequest | None = None
 
@@ -187,6 +188,7 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
     case, handoff = _named(where, context), where.get("handoff")
     context.about = EventSubject(handoff, case.digest)
+    _check_reason(wanted, case)
     persons = wanted.code.persons if wanted.approved_by is None else 2
     check_persons(wanted.by, wanted.approved_by, persons)
     if wanted.signed is not None:
@@ -196,6 +198,14 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
         if said.version != case.version:
             raise EditConflict(f"a recall covers the newest version, which is {case.version}")
     return case
+
+
+def _check_reason(wanted: RecallRequest, case: Case) -> None:
+    """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
+    erased = case.state is CaseState.ERASED
+    if (wanted.reason is None) is not erased:
+        sentence = "is left out: the case was erased" if erased else "say why, for its holders"
+        raise ValidationFailed((("/reason", sentence),))
 
 
 def _bind(
@@ -211,6 +221,7 @@ def _bind(
     context.about = EventSubject(handoff, case.digest)
     if case.version != draft.version:
         raise EditConflict("the case has a newer version: recall it again")
+    _check_reason(wanted, case)
     listed = context.work.handoffs.of_case(case.originator, case.id)
     named = [one for one in listed if handoff in (None, one.id)]
     recall = Recall(
@@ -229,7 +240,7 @@ def _bind(
     own, parties = frozenset({recall.originator}), _parties_of(recall)
     context.record(
         parties,
-        EventDetail("reason", wanted.reason, own),
+        *(() if wanted.reason is None else (EventDetail("reason", wanted.reason, own),)),
         events.shared("subject", _subject(recall), parties),
         document_sha256=document.digest,
     )
@@ -331,12 +342,11 @@ def _again(context: RequestContext, logged: LoggedEvent) -> Recalled:
     if made is None:
         deny_as_not_found()
     listed = context.work.handoffs.of_case(made.originator, made.case)
-    try:
-        said = context.work.handoffs.recalls_of(made.originator, made.case)
-    except CaseErased:  # the documents ended with the case: who holds it is known still
+    said = context.work.handoffs.recalls_of(made.originator, made.case)
+    by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}
+    if not by_this:  # the document ended with the case: who holds it is known still
         touched = [one for one in listed if one.recall == made.id]
         return _recalled(made, touched, None, _approve_by(context, made, touched))
-    by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}
     touched = [replace(one, state=by_this[one.id].state) for one in listed if one.id in by_this]
     document = next(iter(by_this.values())).document
     return _recalled(made, touched, document, _approve_by(context, made, touched))

@@ -304,6 +304,16 @@ class DutyView:
 
 
 @dataclass(frozen=True)
+class NoticesView:
+    """The correction notices of a handoff, and what is owed about it."""
+
+    handoff: UUID
+    state: HandoffState
+    notices: Sequence[AnswerView]
+    duties: Sequence[DutyView]
+
+
+@dataclass(frozen=True)
 class WaitingTotals:
     """How many handoffs of a box wait for an answer, by urgency, and how many are overdue."""
 

@@ -22,8 +22,14 @@ from gateway.domain.handoff import (
     HandoffAnswer,
 )
 from gateway.domain.organisation import transfer_tool
-from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
-from gateway.domain.revision import ANSWERED, ChangeKind, place_of, strictest_change
+from gateway.domain.refusals import (
+    CaseErased,
+    EditConflict,
+    InvalidDocument,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.revision import ANSWERED, ChangeKind, is_place, place_of, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -120,11 +126,7 @@ def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind)
     after which no package comes."""
     if ON_CHANGES.isdisjoint(kind.moves):
         return None
-    notices = [
-        one
-        for one in context.work.handoffs.answers(handoff.id)
-        if one.move is HandoffAction.NOTIFY_CORRECTION
-    ]
+    notices = context.work.handoffs.notices(handoff.id)
     return sd_jwt.parse(notices[-1].document).digest if notices else None
 
 
@@ -132,15 +134,19 @@ def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -
     """Whether what a step answers is there.
 
     An acknowledgement follows an update, or an announcement where none comes; what was done follows
-    the acknowledgement. A notice replaces an update that is owed and cannot be sent.
-    Raises WrongState.
+    the acknowledgement. A notice replaces an update that is owed and cannot be sent; after the
+    erasure of the case its originator gives one when it has to. Raises WrongState, CaseErased.
     """
+    if step not in ON_CHANGES and step not in _FOLLOWS:
+        return
+    if is_erased(context, handoff):
+        if step in ON_CHANGES and not context.work.handoffs.notices(handoff.id):
+            raise CaseErased("the case was erased, and no correction notice came after that")
+        return
     if step in ON_CHANGES:
         told = context.work.cases.announced(handoff.originator, handoff.case)
         if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
             raise WrongState("there is no update of this handoff, and none was announced")
-    elif step not in _FOLLOWS:
-        return
     owed = {one.kind for one in context.work.duties.of(handoff.id, open_only=True)}
     if step in (HandoffAction.APPLY, HandoffAction.DISPUTE) and DutyKind.ACKNOWLEDGEMENT in owed:
         raise WrongState("acknowledge the change first")
@@ -150,6 +156,12 @@ def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -
         )
     if step is HandoffAction.NOTIFY_CORRECTION and takes_update(handoff, context.now):
         raise WrongState("this handoff takes the next package: send the update")
+
+
+def is_erased(context: RequestContext, handoff: Handoff) -> bool:
+    """Whether the case of a handoff is erased here, whatever the handoff's state is."""
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    return case is None or case.state is CaseState.ERASED
 
 
 _FOLLOWS: Mapping[HandoffAction, DutyKind] = {
@@ -163,8 +175,13 @@ _FOLLOWS: Mapping[HandoffAction, DutyKind] = {
 def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
     """A notice names places of what was offered; other ids could be anything (R1).
 
+    Of an erased case nothing is left to compare with: then they are ids and names of the profile.
     Raises ValidationFailed.
     """
+    if is_erased(context, handoff):
+        if not all(map(is_place, named)):
+            raise ValidationFailed((("/pointers", "name places, as /items/ and an id"),))
+        return
     version = context.work.cases.version(handoff.case_digest)
     if version is None:
         deny_as_not_found()

@@ -297,14 +297,18 @@ class HandoffStore(Protocol):
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
-        the answer. The due time stays: it follows the duties.
-
-        After the erasure of its case a recall and the answers to it are appended without their
-        documents, which their authors have; every other answer raises CaseErased."""
+        the answer. The due time stays: it follows the duties."""
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are
         after the erasure of the case."""
+
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether an organisation's answers about erased cases are encrypted by a key."""
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""
@@ -313,7 +317,8 @@ class HandoffStore(Protocol):
         """Every handoff of the case, by id; none is locked."""
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
-        """What recalled each handoff of the case, by handoff."""
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""

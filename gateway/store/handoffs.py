@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,7 +23,6 @@ from sqlalchemy import (
 from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
-    OF_RECALL,
     OPEN,
     Handoff,
     HandoffAction,
@@ -38,7 +37,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.tables import answer, case_file, consultation, handoff
+from gateway.store.tables import answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -157,10 +156,19 @@ _RECALLS_OF = (
         handoff.c.originator == bindparam("originator"),
         handoff.c.case == bindparam("case"),
         answer.c.move == HandoffAction.RECALL,
+        answer.c.document != ERASED,
     )
     .order_by(answer.c.handoff)
 )
+_NOTICES = _ANSWERS.where(
+    answer.c.move == HandoffAction.NOTIFY_CORRECTION, answer.c.document != ERASED
+)
 _ADD_ANSWER = insert(answer)
+_ANSWER_KEY = select(answer_key.c.content_key).where(
+    answer_key.c.organisation == bindparam("organisation")
+)
+_ADD_ANSWER_KEY = insert_new(answer_key)
+_USES_KEY = select(answer_key.c.organisation).where(answer_key.c.content_key == bindparam("key"))
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _WAS_INFORMED = (
     select(consultation.c.event)
@@ -248,6 +256,13 @@ class SqlHandoffs:
         if not documents:
             return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
+
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
+        return [self._answer(row) for row in rows]
+
+    def uses_key(self, key: UUID) -> bool:
+        return self._transaction.execute(_USES_KEY, {"key": key}).first() is not None
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         values = {"handoff": handoff, "before": package - 1}
@@ -346,11 +361,21 @@ class SqlHandoffs:
             row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
             case = self._case_of[answer.handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
-        key = self._cipher.case_keys[case]
+        key = self._cipher.case_keys[case] or self._late_key(answer.author)
         cell = _cell(answer.handoff, answer.sequence)
-        outlives = key is None and answer.move in OF_RECALL
-        document = ERASED if outlives else self._cipher.encrypt(answer.document, key, cell)
+        document = self._cipher.encrypt(answer.document, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})
+
+    def _late_key(self, author: str) -> UUID:
+        """The key of an organisation's answers about erased cases; a new one the first time."""
+        row = self._transaction.execute(_ANSWER_KEY, {"organisation": author}).first()
+        if row is not None:
+            return cast(UUID, row.content_key)
+        key = self._cipher.new_key()
+        made = {"organisation": author, "content_key": key}
+        if not self._transaction.changed(_ADD_ANSWER_KEY, made):
+            raise EditConflict("another request made the key: ask again")
+        return key
 
     def _answer(self, row: Row[Any]) -> HandoffAnswer:
         text = self._cipher.decrypt(row.document, _cell(row.handoff, row.sequence))

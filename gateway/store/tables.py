@@ -454,6 +454,16 @@ answer = Table(
     PrimaryKeyConstraint("handoff", "sequence"),
 )
 
+# Under which an organisation's answers about erased cases are encrypted.
+answer_key = Table(
+    "answer_key",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Index("answer_key_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
 # What a party owes about a handoff, and what was recorded of it as the time ran out.
 duty = Table(
     "duty",

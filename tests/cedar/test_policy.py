@@ -268,6 +268,7 @@ GIVE: Mapping[str, Any] = {
     "competence": "",
 }
 SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
+REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
 
@@ -619,7 +620,7 @@ FITTING = [
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
     *(
-        (action, HOTLINE, OWN_CASE, SUBMIT if action in ("case.submit", "case.revise") else {})
+        (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
         for action in ON_CASE
     ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
@@ -760,7 +761,8 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        **dict.fromkeys(("case.submit", "case.revise"), SUBMIT),
+        "case.submit": SUBMIT,
+        "case.revise": REVISE,
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,

@@ -77,6 +77,8 @@ ALLOWED = {
 }
 for held in HELD:
     ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys((*OF_HOLDERS, *OF_ORIGINATORS), held)}
+AFTER_ERASURE = ("acknowledge", "apply", "dispute", "notify_correction")
+ALLOWED["lapsed"] = dict.fromkeys(AFTER_ERASURE, "lapsed")
 EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
 
 

@@ -245,6 +245,8 @@ def test_an_erased_case_ends_an_open_handoff_without_a_document():
     result = verified(story.file())
     assert fact(result, "state")["states"] == ["lapsed"]
     assert not {"later", "absent"} & set(keys_of(result))
+    story.say("correction_notice", code="unlawful", pointers=["/items/i-1"])
+    assert fact(verified(story.file()), "state")["states"] == ["lapsed"]
 
 
 # --- measures ------------------------------------------------------------------------------------

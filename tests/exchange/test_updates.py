@@ -692,6 +692,60 @@ def test_an_acknowledgement_of_a_tightening_closes_nothing(gateway):
     assert values(consulted(gateway, handoff, ABROAD)) == [one["value"] for one in FIRST]
 
 
+def erased(gateway: Founded, *, closed: bool) -> UUID:
+    """A handoff that OFMIN had accepted, of a case that was erased since."""
+    _, handoff = held(gateway)
+    if closed:
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    return handoff
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_after_the_erasure_of_its_case_a_holder_gets_a_notice_and_answers_it(gateway, closed):
+    handoff = erased(gateway, closed=closed)
+    notice = sd_jwt.parse(notified(gateway, handoff).result["document"]).digest
+    found = handoffs.notices(gateway.ports, caller(OFMIN), handoff)
+    assert [sd_jwt.parse(one.document).digest for one in found.notices] == [notice]
+    assert owed(gateway, handoff) == ["acknowledgement"]
+    written = acknowledged(gateway, handoff)
+    claims = sd_jwt.read_unverified(written.result["document"]).claims
+    assert claims["notice_digest"] == notice
+    said = answers.said("officer-1", ground="evidence")
+    gateway.do(answers.dispute, caller(OFMIN), gateway.key(), handoff, said)
+    assert owed(gateway, handoff) == []
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_about_an_erased_case_nothing_is_said_in_words(gateway, closed):
+    handoff = erased(gateway, closed=closed)
+    notified(gateway, handoff)
+    with pytest.raises(ValidationFailed):
+        said = answers.said("officer-1", note="we had seen it")
+        gateway.do(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
+    said = answers.said("officer-1", "it is another", proposal="other")
+    refused = gateway.refusal(
+        answers.propose_correction, caller(OFMIN), gateway.key(), handoff, said
+    )
+    assert isinstance(refused.refusal, CaseErased)
+
+
+@pytest.mark.parametrize("named", ["/items/a-text", "/a_text", "/matter/x", "/items"])
+def test_a_notice_about_an_erased_case_names_places_and_no_texts(gateway, named):
+    handoff = erased(gateway, closed=True)
+    said = answers.said("liaison-1", code="other", pointers=[named])
+    with pytest.raises(ValidationFailed):
+        gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
+
+
+def test_a_retry_of_a_notice_about_an_erased_case_gets_the_first_result(gateway):
+    handoff, key = erased(gateway, closed=True), gateway.key()
+    first = gateway.do(answers.notify_correction, caller(HOTLINE), key, handoff, NOTICE)
+    again = gateway.do(answers.notify_correction, caller(HOTLINE), key, handoff, NOTICE)
+    assert again.result == first.result
+
+
 def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     case, handoff = held(gateway)
     gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))

@@ -60,6 +60,7 @@ API = {
         "handoff.propose_correction",
         "handoffs.answer",
     ),
+    ("GET", "/handoffs/{handoff}/correction-notices"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/correction-notices"): (
         "handoff.notify_correction",
         "handoffs.answer",

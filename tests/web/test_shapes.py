@@ -28,6 +28,9 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    offered,
+    revised,
+    submitted,
 )
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -163,6 +166,32 @@ def tell_of_updates(story: Story, case: str, handoff: str) -> None:
         ),
     ):
         story.post(OFMIN, at + kind, {**BY, **said}, handoff=handoff)
+    story.post(HOTLINE, at + "proposal-answers", {**BY, "decision": "to_follow"}, handoff=handoff)
+    tell_of_omission(story, case, handoff)
+    tell_of_notice(story)
+
+
+def tell_of_omission(story: Story, case: str, handoff: str) -> None:
+    """A holder that is left out of an update."""
+    before = story.get(HOTLINE, "/cases/{case}", case=case)
+    fourth = case_content(case, version=4, previous=before["digest"], urgency="priority")
+    revise(story, fourth, correction("/urgency"))
+    path = "/handoffs/{handoff}/update-omissions"
+    story.post(HOTLINE, path, {**BY, "reason": "suspended"}, handoff=handoff)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=case)
+
+
+def tell_of_notice(story: Story) -> None:
+    """A correction of what a recipient accepted, then declined."""
+    gateway = story.line.gateway
+    case = submitted(gateway)
+    handoff = str(accepted(gateway, offered(gateway, case)))
+    at = "/handoffs/{handoff}/"
+    story.post(OFMIN, at + "decline", {**BY, "reason": "not ours"}, handoff=handoff)
+    revised(gateway, case, urgency="normal")
+    said = {"code": "inaccurate", "pointers": ["/urgency"]}
+    story.post(HOTLINE, at + "correction-notices", {**BY, **said}, handoff=handoff)
+    story.get(OFMIN, at + "correction-notices", handoff=handoff)
 
 
 def tell_of_offers(story: Story, case: str) -> list[str]:

@@ -33,7 +33,7 @@ from gateway.domain.vocabulary import (
 )
 from gateway.exchange import handoffs, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView, Preview
+from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
@@ -263,6 +263,18 @@ def list_(call: Call) -> dict[str, Any]:
     )
     totals = {} if found.waiting is None else {"waiting": found.waiting}
     return {**page("/handoffs", found, asked), **totals}
+
+
+@endpoint(
+    "GET /handoffs/<uuid:handoff>/correction-notices",
+    "handoff.read",
+    "handoffs.read",
+    "NoticesView",
+    refusals=CONTENT,
+)
+def notices(call: Call, handoff: UUID) -> NoticesView:
+    """Read the correction notices of a handoff, and what is owed; after an erasure, too."""
+    return handoffs.notices(call.ports, call.caller, handoff)
 
 
 @endpoint(

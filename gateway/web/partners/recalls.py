@@ -16,12 +16,15 @@ from gateway.web.partners.schema_fields import StrictSchema
 
 
 class RecallBody(StrictSchema):
-    """Why a case is recalled; two persons decide it, of what was misdirected one at first."""
+    """Why a case is recalled; two persons decide it, of what was misdirected one at first.
+
+    The reason is left out once the case was erased, and needed before.
+    """
 
     by = field.staff()
     approved_by = field.staff(required=False)
     code = field.word(RecallCode)
-    reason = field.free(300)
+    reason = field.free(300, required=False)
 
 
 class RecallApprovalBody(StrictSchema):
@@ -81,4 +84,4 @@ def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
 
 def _wanted(body: Mapping[str, Any], signed: VerifiedRequest | None) -> RecallRequest:
     code, second = RecallCode(body["code"]), body.get("approved_by")
-    return RecallRequest(body["by"], code, body["reason"], second, signed)
+    return RecallRequest(body["by"], code, body.get("reason"), second, signed)
