@@ -82,6 +82,9 @@ ON_HANDOFF = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
+    "handoff.acknowledge_recall",
+    "handoff.answer_recall",
+    "handoff.read_recall_answer",
 )
 BY_ORIGINATORS = (
     "handoff.withdraw",
@@ -89,6 +92,7 @@ BY_ORIGINATORS = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
+    "handoff.read_recall_answer",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -150,11 +154,14 @@ ON_ITSELF = (
     "staff.end",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
+ON_OWN_CASES = ("case.recall", "case.approve_recall")
+"""What is asked about the originator, whatever is left of its case."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
     *ON_HANDOFF,
+    *ON_OWN_CASES,
     *ON_SUCCESSION,
     "case.consult",
     "case.embargo",
@@ -271,6 +278,8 @@ SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
 REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
+ERASED: Mapping[str, Any] = {"done": "copies_erased"}
+SAID = {"handoff.report_outcome": REPORT, "handoff.answer_recall": ERASED}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -618,7 +627,7 @@ FITTING = [
     *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
-    *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
+    *((action, HOTLINE, HOTLINE, {}) for action in (*ON_ITSELF, *ON_OWN_CASES)),
     *(
         (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
         for action in ON_CASE
@@ -634,7 +643,7 @@ FITTING = [
             a,
             ABROAD,
             handoff(HOTLINE, ABROAD),
-            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+            FREE if a in BARRED else SAID.get(a, {}),
         )
         for a in ON_HANDOFF
         if a not in BY_ORIGINATORS
@@ -744,6 +753,8 @@ def _resources(
         handoff, party, party, st.sampled_from([None, CSAM]), st.sampled_from(HandoffState)
     )
     cases = st.builds(case, party)
+    if action in ON_OWN_CASES:
+        return party
     if action in ON_SUCCESSION:
         return st.builds(succession, party, party)
     if action in ("case.consult", "case.embargo", "case.end_measure"):
@@ -766,7 +777,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "handoff.report_outcome": REPORT,
+        **SAID,
         "case.consult": OPEN,
         "case.end_measure": {"setter": draw(st.booleans())},
         "handoff.offer": offer_to(draw(party), competence),

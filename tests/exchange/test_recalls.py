@@ -633,13 +633,21 @@ def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
     erased(gateway, case)
-    key, at = gateway.key(), UUID(case.result["case"])
-    made = gateway.do(recalls.of_case, caller(HOTLINE), key, at, UNLAWFUL)
+    key, at, quietly = gateway.key(), UUID(case.result["case"]), replace(UNLAWFUL, reason=None)
+    with pytest.raises(ValidationFailed):
+        gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, UNLAWFUL)
+    made = gateway.do(recalls.of_case, caller(HOTLINE), key, at, quietly)
     (touched,) = made.result["handoffs"]
     assert (touched["state"], touched["held"]) == ("lapsed", True)
-    again = gateway.do(recalls.of_case, caller(HOTLINE), key, at, UNLAWFUL)
-    assert again.result["handoffs"] == made.result["handoffs"]
+    again = gateway.do(recalls.of_case, caller(HOTLINE), key, at, quietly)
+    assert to_json(again.result) == to_json(made.result)
     acknowledge(gateway, handoff)
+    answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2028-01-01")
+    said = answers.said(
+        "officer-1", done="copies_erased", onward_copies="x", onward_informed="none"
+    )
+    with pytest.raises(ValidationFailed):
+        gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, said)
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
 
 
