@@ -434,8 +434,8 @@ recall_options: Sequence[Parameter] = (
 def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Recall CASE from all who have it.
 
-    They stop its use at once, and answer what became of their copies. Open handoffs are withdrawn.
-    A later version may be offered in a new handoff.
+    They stop its use at once, and answer whether their copies are erased. Open handoffs are
+    withdrawn. A later version may be offered in a new handoff.
 
     Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
     --approved-by pdc-2

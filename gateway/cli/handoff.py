@@ -408,7 +408,7 @@ def _overdue(view: Mapping[str, Any]) -> list[str]:
     ]
 
 
-_RECALLED = "stop its use; say what became of your copies: casegate handoff answer-recall"
+_RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
 
 
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
@@ -558,7 +558,7 @@ def review(
 def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Recall what HANDOFF gave.
 
-    Its recipient stops the use at once, and answers what became of its copies. `case recall`
+    Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
     recalls the case from all who have it.
     """
     return recalled(gateway.recall({"handoff": handoff}, **options))

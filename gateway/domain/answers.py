@@ -419,15 +419,15 @@ _KINDS = (
         "handoff.recall_answered",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.ANSWER_RECALL: _EVER},
-        "Say what became of your copies after a recall.\n\nErased, or kept by law: then you state "
-        "why and until when, and may say later that they are erased. After the case was erased "
+        "Say whether your copies are erased after a recall.\n\nErased, or kept by law: then you "
+        "state why and until when, and may say later that they are erased. After the case was erased "
         "here, it confirms that your copies are erased too.",
         path="recall-answer",
         fields=(
             AnswerField(
                 "done",
                 FieldType.WORD,
-                "What became of your copies.",
+                "Whether your copies are erased, or why you keep them.",
                 required=True,
                 words=tuple(map(str, RecallAnswer)),
             ),

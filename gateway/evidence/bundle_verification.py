@@ -392,7 +392,7 @@ class BundleVerification:
             for name in ("by", "approved_by")
         )
         if by is not None and (by == second or (second is None and recall.code.persons > 1)):
-            raise VerificationFailed(Code.MISMATCH, "one person alone made the recall")
+            raise VerificationFailed(Code.MISMATCH, "a second person is missing in the recall")
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""

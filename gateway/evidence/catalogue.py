@@ -185,8 +185,8 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at} : {by} a cessé d’utiliser le contenu de la transmission {handoff}, après son rappel.",
     ),
     "recall_answer": (
-        "{at}: {by} told what became of its copies after the recall of handoff {handoff}.",
-        "{at} : {by} a indiqué le sort de ses copies après le rappel de la transmission {handoff}.",
+        "{at}: {by} answered the recall of handoff {handoff}.",
+        "{at} : {by} a répondu au rappel de la transmission {handoff}.",
     ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
@@ -401,6 +401,28 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "That two persons of {by} decided the recall: this file does not show both.",
         "Que deux personnes de {by} ont décidé le rappel : ce fichier ne les montre pas toutes les "
         "deux.",
+    ),
+    "coverage.none": (
+        "No handoff of case {case} was recalled.",
+        "Aucune transmission du dossier {case} n’a été rappelée.",
+    ),
+    "coverage.recalled": (
+        "Handoff {handoff} to {recipient} was recalled (entry {entry}).",
+        "La transmission {handoff} à {recipient} a été rappelée (entrée {entry}).",
+    ),
+    "coverage.given": (
+        "{at}: {recipient} gave what it owed after the recall of handoff {handoff}: {what} (entry "
+        "{entry}).",
+        "{at} : {recipient} a fourni ce qu’il devait après le rappel de la transmission {handoff}"
+        "{nb}: {what} (entrée {entry}).",
+    ),
+    "coverage.owed": (
+        "{recipient} still owes after the recall of handoff {handoff}: {what}.",
+        "{recipient} doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
+    ),
+    "coverage.late": (
+        "LATE: {recipient} owes after the recall of handoff {handoff}: {what}.",
+        "EN RETARD : {recipient} doit, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "notice.missing": (
         "Not in this file: the correction notice {notice}, which an answer is about.",
@@ -676,7 +698,7 @@ _REASONS: Mapping[str, str] = {
     "avis de rectification",
     "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",
     "the recall does not cover every package": "le rappel ne couvre pas tous les lots",
-    "one person alone made the recall": "une seule personne a décidé le rappel",
+    "a second person is missing in the recall": "la seconde personne manque dans le rappel",
     "an answer is in the log before its recall": "une réponse figure au journal avant son rappel",
     "a recall has two final answers": "un rappel a reçu deux réponses définitives",
     "the {0} answers a notice": "une réponse ({0}) porte sur un avis auquel elle ne peut répondre",

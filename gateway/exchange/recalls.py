@@ -260,7 +260,7 @@ def _touch(
 ) -> Handoff | None:
     """Recall one handoff, with an event of its own; None where there is nothing to recall.
 
-    Also of who is barred from the case (R9): it has copies, and is told no more than to erase them.
+    Also of who is barred from the case (R9): it has copies, and hears of nothing but the recall.
     """
     work, found = context.work, context.work.handoffs.get(handoff)
     if found is None:
@@ -344,7 +344,7 @@ def _again(context: RequestContext, logged: LoggedEvent) -> Recalled:
     listed = context.work.handoffs.of_case(made.originator, made.case)
     said = context.work.handoffs.recalls_of(made.originator, made.case)
     by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}
-    if not by_this:  # the document ended with the case: who holds it is known still
+    if not by_this:  # the document ended with the case, the holders are known still
         touched = [one for one in listed if one.recall == made.id]
         return _recalled(made, touched, None, _approve_by(context, made, touched))
     touched = [replace(one, state=by_this[one.id].state) for one in listed if one.id in by_this]

@@ -279,8 +279,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or what became of
-    a holder's copies after a recall."""
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or the
+    final answer to a recall."""
 
     sequence: int
     kind: str

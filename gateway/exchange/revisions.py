@@ -111,7 +111,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        # Who was told to stop the use owes nothing more than that, unless it keeps the case.
+        # After a recall its holder owes nothing more than that, unless it keeps the case.
         if touched and (one.recall is None or one.recall_answer in RETAINING):
             _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
     context.about = about

@@ -394,7 +394,7 @@ class DutyStore(Protocol):
 
 
 class RetentionStore(Protocol):
-    """What holders keep beyond the day of erasure: one retention stands for a handoff at a time.
+    """What holders keep beyond the day of erasure: a handoff has one retention at a time.
 
     It is made and ended in a transaction that holds its handoff (`HandoffStore.get`).
     """

@@ -844,7 +844,7 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
     context = dict(FREE) if action in BARRED else {}
-    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= SAID.get(action, {})
     context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE

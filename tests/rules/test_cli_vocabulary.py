@@ -48,6 +48,9 @@ OTHER_VERBS = {
     "notify-correction": "notify_correction",
     "omit-update": "omit_update",
     "answer-proposal": "answer_proposal",
+    "acknowledge-recall": "acknowledge_recall",
+    "answer-recall": "answer_recall",
+    "approve-recall": "approve_recall",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""

@@ -14,6 +14,7 @@ from gateway.exchange import (
     measures,
     notifications,
     offers,
+    recalls,
     receipts,
     successions,
     updates,
@@ -33,6 +34,7 @@ GATEWAYS_OWN = {
     "organisation.enrol",
     "conformance.pass",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.mark_overdue",
@@ -57,7 +59,7 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
+DECIDED_ONLY = {"case.disclose", "handoff.break_glass", "handoff.read_recall_answer"}
 """Asked of policy beside an action: for each kind of element, for what goes before a second
 person."""
 
@@ -65,7 +67,7 @@ REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, measures),
+    "case": (cases, measures, recalls),
     "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),
@@ -100,6 +102,8 @@ READS = {
     "whoami.read": "whoami",
     "succession.read": "look_up",
     "case.embargo": "on_case",
+    "case.recall": "of_case",
+    "case.approve_recall": "approve",
     "case.restrict": "on_case",
     "case.end_measure": "on_case",
 }
@@ -140,5 +144,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
     assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
-    updates = {"handoff.updated"}
-    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - updates) == len(ANSWERS)
+    others = {"handoff.updated", "handoff.recalled"}
+    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)

@@ -44,9 +44,9 @@ class RecallApprovalBody(StrictSchema):
     refusals=(*CONTENT, SecondPersonRequired),
 )
 def recall_case(call: Call, case: UUID) -> WriteResult:
-    """Recall a case from all who have it: they stop its use and answer what became of their copies.
+    """Recall a case from all who have it.
 
-    Open handoffs are withdrawn; what was recalled before is passed over. A later version may be
+    They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn; what was recalled before is passed over. A later version may be
     offered in a new handoff. The caller may sign the recall (`application/sd-jwt`).
     """
     wanted = _wanted(call.body, call.signed)
