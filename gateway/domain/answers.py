@@ -420,8 +420,8 @@ _KINDS = (
         AnswerAuthor.RECIPIENT,
         {HandoffAction.ANSWER_RECALL: _EVER},
         "Say whether your copies are erased after a recall.\n\nErased, or kept by law: then you "
-        "state why and until when, and may say later that they are erased. After the case was erased "
-        "here, it confirms that your copies are erased too.",
+        "state why and until when, and may say later that they are erased. After the case was "
+        "erased here, it confirms that your copies are erased too.",
         path="recall-answer",
         fields=(
             AnswerField(

@@ -387,9 +387,8 @@ class StreamVerification:
 
     def confirmed(self) -> list[VerifiedReceipt]:
         """The events, in the order of the log."""
-        return sorted(
-            {one.index: one for _, one in self._confirmed}.values(), key=attrgetter("index")
-        )
+        found = {one.index: one for _, one in self._confirmed}
+        return [found[index] for index in sorted(found)]
 
     def conclude(self) -> Conclusion:
         """What follows from steps that all passed."""

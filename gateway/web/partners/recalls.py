@@ -46,8 +46,9 @@ class RecallApprovalBody(StrictSchema):
 def recall_case(call: Call, case: UUID) -> WriteResult:
     """Recall a case from all who have it.
 
-    They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn; what was recalled before is passed over. A later version may be
-    offered in a new handoff. The caller may sign the recall (`application/sd-jwt`).
+    They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn;
+    what was recalled before is passed over. A later version may be offered in a new handoff. The
+    caller may sign the recall (`application/sd-jwt`).
     """
     wanted = _wanted(call.body, call.signed)
     return recalls.of_case(call.ports, call.caller, call.key, case, wanted)
