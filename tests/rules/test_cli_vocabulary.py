@@ -26,6 +26,8 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
+        "recall": "case.recall, of what one handoff gave",
+        "notices": "handoff.read, of its correction notices",
         "export": "case.consult and receipt.read, into one file",
     },
     "receipt": {"save": "receipt.read, into a file"},
@@ -66,6 +68,7 @@ def verbs(noun: str) -> set[str]:
 NOT_ASKED = {
     "case.erase",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.mark_overdue",
