@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.measure import MeasureKind
+from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
@@ -15,9 +16,10 @@ from gateway.domain.refusals import (
     ValidationFailed,
 )
 from gateway.evidence import event, sd_jwt
-from gateway.exchange import cases, handoffs, measures, offers
+from gateway.exchange import cases, handoffs, measures, offers, recalls
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.measures import MeasureEnd, MeasureRequest
+from gateway.exchange.recalls import RecallRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -201,13 +203,13 @@ def test_one_person_suspends_again_only_after_a_while(gateway):
     restricted(gateway, case, MeasureKind.SUSPENSION)
 
 
-def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
+def test_no_version_and_no_recall_ends_an_embargo(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     held(gateway, handoff)
     newer = revised(gateway, case)
-    reply = answers.said("liaison-1", "given back")
-    gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, reply)
+    wanted = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
+    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, wanted)
     offer = offer_of(gateway, ABROAD, **REMOVAL)
     at = UUID(newer.result["case"])
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
