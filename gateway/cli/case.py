@@ -40,7 +40,7 @@ from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.recall import RecallCode
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.vocabulary import ItemKind, is_final
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -680,13 +680,14 @@ _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
 
 def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """A row for each thing that is owed about a handoff."""
-    place = (line["handoff"], line["recipient"], line["state"], line["version"])
+    state = line["state"].replace("_", " ")
+    if line["left_out"]:
+        state += f", left out: {line['left_out']['reason']}"
+    elif line["announced_only"]:
+        state += ", announced only"
+    place = (line["handoff"], line["recipient"], state, line["version"])
     for owed in line["owed"] or [_NOTHING]:
         what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
-        if line["left_out"]:
-            what += f" (left out: {line['left_out']['reason']})"
-        elif line["announced_only"]:
-            what += " (announced only)"
         yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
@@ -839,7 +840,9 @@ def _code(one: Part, superseded: set[Any]) -> str:
     how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
-    notes += ["superseded"] if one["id"] in superseded else []
+    if one["id"] in superseded:
+        final = is_final(one["scheme"], one["code"], one["method"])
+        notes.append("contested" if final else "superseded")
     notes += [format_value(one["attributes"])] if "attributes" in one else []
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 

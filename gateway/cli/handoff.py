@@ -350,7 +350,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
-            "expires_at": view["expires_at"],
+            "ends": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
             **({"RECALLED": _RECALLED} if view["recalled"] else {}),
             "parts offered": len(view["permitted_disclosures"]),

@@ -124,6 +124,25 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     assert "nothing" in desks.done("case", "coverage", case)
 
 
+def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
+    handoff = desks.offered()
+    case = desks.told("handoff", "show", handoff)["case"]
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    desks.done("handoff", "decline", handoff, *BY, "--reason", "not ours", at=OFMIN)
+    before = desks.told("case", "show", case)
+    file = desks.case_file(case=case, version=2, previous=before["digest"], urgency="normal")
+    desks.done(
+        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
+        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
+    )  # fmt: skip
+    assert "correction notice" in desks.done("case", "coverage", case)
+    said = ("--by", "liaison-1", "--code", "inaccurate", "--pointer", "/urgency")
+    desks.done("handoff", "notify-correction", handoff, *said)
+    assert "/urgency" in desks.done("handoff", "notices", handoff, at=OFMIN)
+    desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    assert "application" in desks.done("case", "coverage", case)
+
+
 def signing(desks: Desks) -> SigningKey:
     """The hotline's document key, at its desk and registered."""
     key = document_key("hotline")

@@ -600,6 +600,77 @@ def test_an_originator_answers_a_proposal_in_seven_days(gateway):
     assert isinstance(gateway.refusal(answers.answer_proposal, *again).refusal, WrongState)
 
 
+# --- the table of handoff states: what an update is there, and what the recipient may do ----------
+
+ENDED = {"declined": answers.decline, "redirected": answers.redirect, "withdrawn": answers.withdraw}
+
+
+def brought_to(gateway: Founded, state: str, *, accepted_before: bool) -> tuple[WriteResult, UUID]:
+    """A handoff in a state, to OFMIN."""
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    handoff = UUID(offer.result["handoff"])
+    groups = {"groups": ("items",)} if state == "partially_accepted" else {}
+    if accepted_before:
+        accepted(gateway, offer, **groups)
+    if state == "closed":
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    if state in ENDED:
+        by = HOTLINE if state == "withdrawn" else OFMIN
+        said = answers.said("officer-1", "not ours")
+        gateway.do(ENDED[state], caller(by), gateway.key(), handoff, said)
+    assert gateway.handoff(handoff).state == state
+    return case, handoff
+
+
+def may(gateway: Founded, answer: Any, by: str, handoff: UUID, said: Any) -> bool:
+    """Whether an answer is taken."""
+    try:
+        gateway.do(answer, caller(by), gateway.key(), handoff, said)
+    except (RecordedRefusal, Refusal):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("state", "accepted_before", "sent"),
+    [
+        ("offered", False, "package"),
+        ("accepted", True, "package"),
+        ("partially_accepted", True, "package"),
+        ("closed", True, "package"),
+        ("declined", True, "notice"),
+        ("redirected", True, "notice"),
+        ("withdrawn", True, "notice"),
+        ("declined", False, None),
+        ("redirected", False, None),
+        ("withdrawn", False, None),
+    ],
+)
+def test_what_an_update_is_in_each_state_and_what_the_recipient_may_do_then(
+    gateway, state, accepted_before, sent
+):
+    case, handoff = brought_to(gateway, state, accepted_before=accepted_before)
+    revised(gateway, case, items=CORRECTED)
+    by_package = may(gateway, updates.update, HOTLINE, handoff, UpdateRequest("liaison-1"))
+    by_notice = may(gateway, answers.notify_correction, HOTLINE, handoff, NOTICE)
+    assert (by_package, by_notice) == (sent == "package", sent == "notice")
+    told = bool(events(gateway, "handoff.change_announced"))
+    assert told is accepted_before
+    said = {
+        answers.acknowledge: {},
+        answers.apply: {"done": "rectified"},
+        answers.dispute: {"ground": "evidence"},
+        answers.propose_correction: {"reason": "another host", "proposal": "other"},
+    }
+    done = [
+        may(gateway, answer, OFMIN, handoff, answers.said("officer-1", **fields))
+        for answer, fields in said.items()
+    ]
+    assert done == [accepted_before] * 4
+    assert gateway.handoff(handoff).state == state
+
+
 # --- an update that meets an answer --------------------------------------------------------------
 
 

@@ -27,8 +27,8 @@ MORE = {
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
         "recall": "case.recall, of what one handoff gave",
-        "notices": "handoff.read, of its correction notices",
         "export": "case.consult and receipt.read, into one file",
+        "notices": "handoff.read: the correction notices, after an erasure too",
     },
     "receipt": {"save": "receipt.read, into a file"},
     "notification": {
