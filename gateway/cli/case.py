@@ -408,7 +408,9 @@ def restrict(
 def end_measure(
     gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """End a MEASURE that you set, by the id that `case show` has.
+    """End a MEASURE that you set.
+
+    `case show` has its id.
 
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """

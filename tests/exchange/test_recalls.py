@@ -337,6 +337,20 @@ def test_an_acknowledgement_that_crossed_the_recall_is_recorded_and_opens_nothin
     assert not opens(gateway, handoff, "investigation")
 
 
+def test_a_correction_after_a_recall_is_owed_to_who_keeps_the_case_only(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    recalled(gateway, case)
+    later = revised(gateway, case, urgency="urgent")
+    assert DutyKind.UPDATE not in owed(gateway, handoff)
+    answer(gateway, handoff, RecallAnswer.DECLINED)
+    revised(gateway, later, urgency="normal")
+    assert DutyKind.UPDATE in owed(gateway, handoff)
+    notice = answers.said("liaison-1", code="inaccurate", pointers=["/urgency"])
+    ask = (answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, notice)
+    assert gateway.do(*ask).result["state"] == "withdrawn"
+
+
 def test_a_version_may_leave_out_who_was_told_to_erase_the_case(gateway):
     case = submitted(gateway)
     one = given(gateway, case, OFMIN)

@@ -641,7 +641,6 @@ def may(gateway: Founded, answer: Any, by: str, handoff: UUID, said: Any) -> boo
         ("closed", True, "package"),
         ("declined", True, "notice"),
         ("redirected", True, "notice"),
-        ("withdrawn", True, "notice"),
         ("declined", False, None),
         ("redirected", False, None),
         ("withdrawn", False, None),
