@@ -387,7 +387,7 @@ def embargo(
 def restrict(
     gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Restrict the processing of CASE, or of some of its elements.
+    """Restrict the processing of CASE, or of elements of it.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
     persons set it, and two end it.

@@ -373,9 +373,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 @partner_command(handoff, handoff_argument)
 def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
-    """Show the correction notices of HANDOFF, and what is owed.
+    """Show the correction notices of HANDOFF.
 
-    They are there after the erasure of its case, too.
+    It also shows what is owed. Both are there after the erasure of its case, too.
     """
     found = gateway.notices(handoff)
     if as_json:
