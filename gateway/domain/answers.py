@@ -477,7 +477,7 @@ _KINDS = (
         "handoff.correction_notified",
         AnswerAuthor.ORIGINATOR,
         {HandoffAction.NOTIFY_CORRECTION: _EVER},
-        "Notify of a correction where no package can follow.\n\nIts own copy lives on "
+        "Notify of a correction where no package can follow.\n\nA holder's copy lives on "
         "after the end of the handoff, and of the case here. The notice names places and a code, "
         "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
