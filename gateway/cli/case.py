@@ -38,6 +38,7 @@ from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_p
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.recall import RecallCode
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
@@ -519,6 +520,34 @@ _REACH = (
 )
 
 
+recall_options: Sequence[Parameter] = (
+    click.option(
+        "--code",
+        required=True,
+        type=click.Choice([*map(str, RecallCode)]),
+        help="Why. misdirected: one person may begin.",
+    ),
+    click.option(
+        "--reason",
+        help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
+    ),
+    _approved_option,
+)
+
+
+@write_command(case, case_argument, *recall_options)
+def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall CASE from all who have it.
+
+    They stop its use at once, and answer whether their copies are erased. Open handoffs are
+    withdrawn. A later version may be offered in a new handoff.
+
+    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
+    --approved-by pdc-2
+    """
+    return recalled(gateway.recall({"case": case}, **options))
+
+
 @write_command(
     case,
     case_argument,
@@ -550,6 +579,36 @@ def advance_erasure(
     """
     written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
     return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
+
+
+@write_command(
+    case,
+    case_argument,
+    click.argument("recall", type=click.UUID),
+    click.option("--reason", help="Reason (optional, up to 200 characters)."),
+)
+def approve_recall(
+    gateway: Gateway, case: UUID, recall: UUID, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Approve the RECALL of CASE as the second person.
+
+    Of what was misdirected one person may begin; the second follows within 24 hours.
+    """
+    return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
+
+
+def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+    """What a recall touched, in a sentence."""
+    result = written.result
+    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
+    sentence = (
+        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
+        f"{len(result['handoffs']) - len(held)} offers withdrawn"
+    )
+    if result["approve_by"]:
+        sentence += f"; a second person must approve it by {result['approve_by']}"
+    return written, sentence
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

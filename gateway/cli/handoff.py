@@ -17,6 +17,8 @@ from gateway.cli.case import (
     case_argument,
     condition_lines,
     measure_lines,
+    recall_options,
+    recalled,
     show_opened,
 )
 from gateway.cli.output import (
@@ -390,6 +392,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
             **({"retention": _retention(view["retention"])} if "retention" in view else {}),
+            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -410,9 +413,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 @partner_command(handoff, handoff_argument)
 def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
-    """Show the correction notices of HANDOFF, and what is owed.
+    """Show the correction notices of HANDOFF.
 
-    They are there after the erasure of its case, too.
+    It also shows what is owed. Both are there after the erasure of its case, too.
     """
     found = gateway.notices(handoff)
     if as_json:
@@ -452,6 +455,9 @@ def _contested(view: Mapping[str, Any]) -> list[str]:
         for one in view["duties"]
         if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
+
+
+_RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
 
 
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
@@ -603,6 +609,16 @@ def review(
     """
     written = gateway.review(handoff, by, reason)
     return written, f"{len(written.result['consultations'])} reviewed"
+
+
+@write_command(handoff, handoff_argument, *recall_options)
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall what HANDOFF gave.
+
+    Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
+    recalls the case from all who have it.
+    """
+    return recalled(gateway.recall({"handoff": handoff}, **options))
 
 
 # --- Opening and proving -------------------------------------------------------------------------

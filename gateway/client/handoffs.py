@@ -89,10 +89,14 @@ class HandoffClient(ClientBase):
             if notice is not None:
                 document = self._author.answer_notice(kind.name, notice, asked)
             else:
-                chain = self._offers(name)
+                if kind.of_recall:
+                    view, chain = self._view(name)
+                    recall = documents.recall_of(view)
+                else:
+                    chain, recall = self._offers(name), None
                 read = [one for one in chain if offer in (None, one.signed.document.digest)]
                 require(bool(read), "the offer that was read is not shown any more")
-                document = self._author.answer(kind.name, read[-1], asked)
+                document = self._author.answer(kind.name, read[-1], asked, recall)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"

@@ -124,11 +124,14 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.confirm_embargo": ("case.embargo_confirmed", Operation.ALTERATION),
     "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
+    "case.recall": ("case.recalled", Operation.ALTERATION),
+    "case.approve_recall": ("case.recall_approved", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
     "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
+    "handoff.recall": ("handoff.recalled", Operation.ALTERATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)

@@ -51,6 +51,8 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.end_measure": WORKING,
     "case.contest_embargo": WORKING,
     "case.confirm_embargo": WORKING,
+    "case.recall": APPROVING,
+    "case.approve_recall": APPROVING,
     "handoff.offer": WORKING,
     "handoff.review": ALL_ROLES,  # a dpo reviews a derogation, and nothing else
     "notification.replay": WORKING,

@@ -15,7 +15,7 @@ from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.marking import marking_of
+from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -222,7 +222,9 @@ def close(
 
     def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
-            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+            raise OpenHandoffs(
+                "withdraw or recall the open handoffs, or wait until they are closed"
+            )
         return cases.close(found)
 
     return _step(ports, caller, key, case, confirmation, action="case.close", step=step)
@@ -312,6 +314,22 @@ def view_on(
         seen,
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
+    )
+
+
+def view_on_erased(case: Case) -> CaseAttributes:
+    """What policy may know of a case that was erased: nothing but whose it was."""
+    return CaseAttributes(
+        id=str(case.id),
+        tlp="RED",
+        handling=frozenset(),
+        onward=ONWARD[-1],
+        purpose=frozenset(),
+        matter=frozenset(),
+        embargoed=False,
+        suspended=False,
+        assurance="attested",
+        state=str(case.state),
     )
 
 

@@ -21,8 +21,11 @@ SUPERSEDED = "superseded_package"
 
 OF_MARKS = ("evidence", "legal_claim", "rights_request")
 """Why a marked element is opened, of whichever package; R13.mark names them, and danger too."""
+RECALL_REVIEW = "recall_review"
+"""Why a law enforcement authority opens what was recalled, to answer the recall (R13)."""
+
 RETENTION = "retention"
-"""Why a holder opens what it keeps of a case that was erased (R14)."""
+"""Why a holder opens what it keeps on a legal basis of its own, after a recall or the erasure."""
 
 REASON_CODES = (
     "assessment",
@@ -38,6 +41,7 @@ REASON_CODES = (
     "evidence",
     "legal_claim",
     SUPERSEDED,
+    RECALL_REVIEW,
     RETENTION,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""

@@ -14,6 +14,7 @@ from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
+    ACCEPTING,
     AGREEMENTS,
     HOLDING,
     READABLE,
@@ -30,6 +31,7 @@ from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_derogation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
+from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -70,6 +72,13 @@ from gateway.exchange.consultations import (
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of, states_danger
+from gateway.exchange.recall_answers import (
+    answer_for,
+    answer_recall,
+    check_answerable,
+    consultation_facts,
+    recall_of,
+)
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -166,7 +175,7 @@ def answer(
     prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
     if prepared is not None:
-        offered, notice = prepared
+        offered, beside = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -178,7 +187,7 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
-                notice_digest=notice,
+                **beside,
             )
         act = partial(_store, prepared, asked, document)
 
@@ -191,9 +200,9 @@ def answer(
 
 def _offered(
     handoff: UUID, asked: AnswerRequest, context: RequestContext
-) -> tuple[Handoff, str | None]:
+) -> tuple[Handoff, dict[str, str | None]]:
     """The handoff, once the answer fits what was offered in its newest package, and the digest of
-    the correction notice that the answer is about, if there is one."""
+    what it answers beside that: a correction notice, or a recall."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
@@ -204,8 +213,9 @@ def _offered(
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
-    notice = answered_notice(context, found, asked.kind)
+    beside = _beside(context, found, asked.kind)
     if asked.signed is not None:
+        notice = beside["notice_digest"]
         if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
             raise stale_notice(notice)
         bound = {
@@ -214,18 +224,18 @@ def _offered(
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
-            "notice_digest": notice,
+            **beside,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
             raise InvalidDocument(
-                "the answer is bound to another handoff, offer, package, notice or kind"
+                "the answer is bound to another handoff, offer, package, notice, recall or kind"
             )
     elif named not in (None, found.offer_digest):
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found, notice
+        return found, beside
     repeated = asked.fields.get("conditions") or {}
     as_offered = conditions_digest(context.ports, found.case_digest, repeated)
     if as_offered != found.conditions_digest:
@@ -238,17 +248,23 @@ def _offered(
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found, notice
+    return found, beside
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
         raise ValidationFailed(errors)
+    if asked.kind is ANSWERS["recall_answer"]:
+        today = civil_day(context.ports, context.now)
+        if errors := answer_errors(asked.fields, today):
+            raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
+    if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
+        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
 
 
 def _check_conditions(repeated: Mapping[str, Any], versions: "Versions") -> None:
@@ -307,24 +323,21 @@ def _check_elements(
 
 
 def _store(
-    prepared: tuple[Handoff, str | None],
+    prepared: tuple[Handoff, dict[str, str | None]],
     asked: AnswerRequest,
     document: SdJwt,
     context: RequestContext,
 ) -> Answered:
-    offered, notice = prepared
+    offered, beside = prepared
     check_signed(context, asked.signed)
-    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
-    if asked.kind.accepts:
-        facts["conditions_accepted"] = "conditions" in asked.fields
-    if asked.kind is ANSWERS["outcome"]:
-        facts["code"] = asked.fields["code"]
-    found = _authorized(context, offered.id, facts)
+    found = _authorized(context, offered.id, _facts(asked))
     _refuse_late(context, found, asked)
+    if asked.kind.of_recall:
+        check_answerable(context, found, asked.kind, asked.fields)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
-    if (newest := answered_notice(context, found, asked.kind)) != notice:
-        raise stale_notice(newest)
+    if (newest := _beside(context, found, asked.kind)) != beside:
+        raise stale_notice(newest["notice_digest"])
     current = context.work.handoffs.current_version(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
@@ -335,6 +348,10 @@ def _store(
     under = current if step in AGREEMENTS else None
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
     check_step(context, found, step)
+    if step is HandoffAction.WITHDRAW and found.is_held:
+        moved = _withdraw_reserved(context, moved)
+    if step is HandoffAction.ANSWER_RECALL:
+        moved = answer_recall(context, moved, asked.fields)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -347,8 +364,6 @@ def _store(
     )
     context.work.handoffs.save(moved, stored)
     duties.settle(context.ports, context.work, moved, stored)
-    if step is HandoffAction.CALL and parse_timestamp(asked.fields["time"]) > context.now:
-        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
     if step is HandoffAction.RETAIN:
         _retain(context, moved, asked)
     if moved.held and not found.held:
@@ -363,6 +378,18 @@ def _store(
         document_sha256=document.digest,
     )
     return _answered(stored)
+
+
+def _facts(asked: AnswerRequest) -> dict[str, Value]:
+    """What policy is told of an answer."""
+    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    if asked.kind.accepts:
+        facts["conditions_accepted"] = "conditions" in asked.fields
+    if asked.kind is ANSWERS["outcome"]:
+        facts["code"] = asked.fields["code"]
+    if asked.kind is ANSWERS["recall_answer"]:
+        facts["done"] = asked.fields["done"]
+    return facts
 
 
 def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
@@ -399,6 +426,33 @@ def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> 
         legal_basis=asked.fields["legal_basis"],
         **{name: day and parse_date(day) for name, day in days.items()},
     )
+
+
+def _beside(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> dict[str, str | None]:
+    """What an answer of a kind binds beside the offer, by the name of the claim: the digest of the
+    newest correction notice, or of the recall that stands."""
+    recall = recall_of(context, handoff) if kind.of_recall else None
+    notice = answered_notice(context, handoff, kind)
+    return {"notice_digest": notice, "recall": None if recall is None else recall.digest}
+
+
+def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
+    """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
+
+    That is possible before the first consultation, where the acceptance has a reservation and the
+    originator would hear of a consultation; else only a recall ends what a holder may do.
+    """
+    made = context.work.handoffs.answers(moved.id)
+    accepted = next(one for one in made if one.move in ACCEPTING)
+    reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
+    recipient = context.require(moved.recipient)
+    informed = _is_informed(context, moved, recipient, _measures(context, moved))
+    if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
+        raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+    for duty in context.work.duties.of(moved.id, open_only=True):
+        if HandoffAction.RECALL in duty.terms.ended_by:
+            context.work.duties.save(duty.close(context.now))
+    return replace(moved, held=0, held_under=None)
 
 
 def consult(
@@ -455,15 +509,21 @@ def _parties_of_consultation(
     context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
 ) -> tuple[Party, ...]:
     """The recipient, which opens the content, and the originator where it is informed."""
-    originator = context.require(handoff.originator)
-    informed = informs_originator(
+    informed = _is_informed(context, handoff, context.organisation, measures)
+    return tuple(p for p in _parties(handoff) if informed or p.role != "originator")
+
+
+def _is_informed(
+    context: RequestContext, handoff: Handoff, reader: Organisation, measures: Sequence[Measure]
+) -> bool:
+    """Whether the originator hears of the next consultation."""
+    return informs_originator(
         context.ports.consultations,
-        originator_is_public=originator.public_authority,
-        reader_is_police="led" in context.organisation.regimes,
+        originator_is_public=context.require(handoff.originator).public_authority,
+        reader_is_police="led" in reader.regimes,
         embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
         informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
     )
-    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
 @dataclass(frozen=True)
@@ -599,13 +659,15 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     _refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
-    is_open = found.state in READABLE or read_access or in_danger
+    # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
+    recalled = found.recall is not None and found.is_held and found.state is HandoffState.WITHDRAWN
+    is_open = found.state in READABLE or read_access or in_danger or recalled
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
-    facts["break_glass"] = in_danger
+    facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
@@ -806,13 +868,14 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
+        entity = entity_of(context, found)
         return HandoffView(
             **vars(_summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
+            answers=[_shown_answer(context, entity, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
@@ -835,7 +898,8 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
     def query(context: RequestContext) -> NoticesView:
         found = _authorized(context, handoff)
         given = context.work.handoffs.notices(handoff)
-        shown = [_shown_answer(context, one, ()) for one in given]
+        entity = entity_of(context, found)
+        shown = [_shown_answer(context, entity, one, ()) for one in given]
         return NoticesView(found.id, found.state, shown, _duties(context, found))
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
@@ -916,7 +980,10 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
 
 
 def _shown_answer(
-    context: RequestContext, answer: HandoffAnswer, measures: Sequence[Measure]
+    context: RequestContext,
+    handoff: PolicyEntity,
+    answer: HandoffAnswer,
+    measures: Sequence[Measure],
 ) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
     shown = AnswerView(
@@ -937,6 +1004,8 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
+    elif answer.move is HandoffAction.ANSWER_RECALL:
+        seen, readable = answer_for(context, handoff, readable)
     elif answer.move is not None and not _reads_guarded(context, answer):
         kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
         guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
@@ -1122,4 +1191,5 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
         package=handoff.package,
+        recalled=handoff.recall is not None,
     )

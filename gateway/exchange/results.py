@@ -16,6 +16,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.recall import RecallCode
 from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
@@ -282,6 +283,43 @@ class OfferResult:
 
 
 @dataclass(frozen=True)
+class RecalledHandoff:
+    """A handoff that a recall touched; ``held``: its recipient owes answers."""
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    held: bool
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A recall: its document, and the handoffs that it touched.
+
+    ``approve_by`` is when a second person has to follow; ``document`` is null in a repeated answer
+    once the case was erased.
+    """
+
+    recall: UUID
+    case: UUID
+    version: int
+    code: RecallCode
+    digest: Digest
+    document: SignedText | None
+    handoffs: Sequence[RecalledHandoff]
+    approve_by: datetime | None
+
+
+@dataclass(frozen=True)
+class RecallApproved:
+    """A recall that its second person approved."""
+
+    recall: UUID
+    case: UUID
+    code: RecallCode
+
+
+@dataclass(frozen=True)
 class Reviewed:
     """A handoff after a review: the events of the consultations that were reviewed."""
 
@@ -302,7 +340,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or the
+    final answer to a recall."""
 
     sequence: int
     kind: str
@@ -368,6 +407,7 @@ class HandoffSummary:
     ended_by: EndedBy | None
     break_glass: BreakGlass
     package: int
+    recalled: Annotated[bool, "Whether a recall stands on it (R13)."]
 
 
 @dataclass(frozen=True)
@@ -434,7 +474,7 @@ class HandoffView(HandoffSummary):
 @dataclass(frozen=True)
 class Owed:
     """What is owed after a change: an update or a correction notice, an acknowledgement, an
-    application; or the answer to a proposal.
+    application; the answer to a proposal; or an acknowledgement of a recall, and its answer.
 
     ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """
@@ -455,12 +495,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class RecallCoverage:
+    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read."""
+
+    recall: UUID
+    code: RecallCode
+    answer: str | None
+
+
+@dataclass(frozen=True)
 class HolderCoverage:
     """One handoff of a case: what its recipient has, and what is owed, what is due first, first.
 
-    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
-    package; ``left_out`` says why, where its originator decided so. ``answered`` is its last answer
-    to a change, and the event of that.
+    ``holds`` says that it ever accepted, and did not say that its copies are erased.
+    ``announced_only``: it heard of a change, and gets no package; ``left_out`` says why, where its
+    originator decided so. ``answered`` is its last answer to a change or a recall, and the event of
+    that.
     """
 
     handoff: UUID
@@ -474,6 +524,7 @@ class HolderCoverage:
     owed: Sequence[Owed]
     answered: str | None
     answered_by_event: UUID | None
+    recall: RecallCoverage | None
 
 
 @dataclass(frozen=True)

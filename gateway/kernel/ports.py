@@ -32,6 +32,7 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.recall import Recall
 from gateway.domain.retention import GRACE_DAYS, Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
@@ -253,6 +254,15 @@ class CaseStore(Protocol):
     def end_measure(self, measure: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""
 
+    def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
+        """Every recall of a case, or of a handoff of it, in the order in which they were made."""
+
+    def recall(self, recall: UUID) -> Recall | None:
+        """One recall by the event that recorded it."""
+
+    def add_recall(self, recall: Recall) -> None:
+        """Store a new recall; in a transaction that holds the case."""
+
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
         documents of all its versions, all statements, and what repeats of their requests are
@@ -292,8 +302,9 @@ class HandoffStore(Protocol):
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
         the answer. The due time stays: it follows the duties."""
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        """The offer and every answer, in order."""
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
 
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The correction notices, in order; those from before the erasure of the case went with
@@ -304,6 +315,10 @@ class HandoffStore(Protocol):
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         """Every handoff of the case, by id; none is locked."""
+
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""
@@ -339,6 +354,9 @@ class HandoffStore(Protocol):
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
+
+    def was_consulted(self, handoff: UUID) -> bool:
+        """Whether the content of the handoff was ever consulted."""
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""

@@ -38,6 +38,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
+from gateway.domain.recall import RecallAnswer, RecallCode
 from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
@@ -375,6 +376,25 @@ case_measure = Table(
     sqlite_with_rowid=False,
 )
 
+# Recalls of a case, or of one handoff of it. The document is among the answers of each handoff that
+# the recall touched; its reason ends with the case's key.
+case_recall = Table(
+    "case_recall",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that recorded it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", Uuid),  # NULL: all of them
+    Column("recipient", TEXT),  # of that one
+    Column("code", Choice(RecallCode), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("at", Instant, nullable=False),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    Index("case_recall_of", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
 # That holders heard of a correction or tightening, written once by the clearance of its version.
 announcement = Table(
     "announcement",
@@ -424,6 +444,8 @@ handoff = Table(
     Column("package", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
+    Column("recall", Uuid),  # the recall that stands on it
+    Column("recall_answer", Choice(RecallAnswer)),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),

@@ -28,6 +28,7 @@ MORE = {
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
         "consult-retained": "case.consult, of what is retained of an erased case",
+        "recall": "case.recall, of what one handoff gave",
         "export": "case.consult and receipt.read, into one file",
         "notices": "handoff.read: the correction notices, after an erasure too",
     },
@@ -56,6 +57,9 @@ OTHER_VERBS = {
     "notify-correction": "notify_correction",
     "omit-update": "omit_update",
     "answer-proposal": "answer_proposal",
+    "acknowledge-recall": "acknowledge_recall",
+    "answer-recall": "answer_recall",
+    "approve-recall": "approve_recall",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
@@ -72,6 +76,7 @@ NOT_ASKED = {
     "case.erase",
     "case.lift_embargo",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.end_retention",

@@ -36,6 +36,14 @@ API = {
     ("POST", "/cases/{case}/clearance"): ("case.clear", "cases.write"),
     ("POST", "/cases/{case}/closure"): ("case.close", "cases.write"),
     ("POST", "/cases/{case}/early-erasure"): ("case.advance_erasure", "cases.write"),
+    ("POST", "/cases/{case}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/cases/{case}/recalls/{recall}/approval"): ("case.approve_recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall-acknowledgement"): (
+        "handoff.acknowledge_recall",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/recall-answer"): ("handoff.answer_recall", "handoffs.answer"),
     ("POST", "/cases/{case}/embargo"): ("case.embargo", "cases.write"),
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
@@ -267,6 +275,7 @@ def test_every_action_of_partners_can_be_asked_for():
         "case.erase",
         "case.lift_embargo",
         "handoff.break_glass",
+        "handoff.read_recall_answer",
     }
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 

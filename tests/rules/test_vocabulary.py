@@ -15,6 +15,7 @@ from gateway.exchange import (
     measures,
     notifications,
     offers,
+    recalls,
     receipts,
     successions,
     updates,
@@ -35,6 +36,7 @@ GATEWAYS_OWN = {
     "organisation.enrol",
     "conformance.pass",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
     "handoff.end_retention",
@@ -63,15 +65,20 @@ BY_SYSTEMS = {
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.consult_retained", "case.disclose", "handoff.break_glass"}
+DECIDED_ONLY = {
+    "case.consult_retained",
+    "case.disclose",
+    "handoff.break_glass",
+    "handoff.read_recall_answer",
+}
 """Asked of policy beside an action: for a copy in place of a case, for each kind of element, for
-what goes before a second person."""
+what goes before a second person, for what somebody else reads of an answer."""
 
 REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, early_erasure, measures),
+    "case": (cases, early_erasure, measures, recalls),
     "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),
@@ -107,6 +114,8 @@ READS = {
     "whoami.read": "whoami",
     "succession.read": "look_up",
     "case.embargo": "on_case",
+    "case.recall": "of_case",
+    "case.approve_recall": "approve",
     "case.restrict": "on_case",
     "case.end_measure": "on_case",
     "case.contest_embargo": "on_case",
@@ -149,5 +158,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
     assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
-    updates = {"handoff.updated"}
-    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - updates) == len(ANSWERS)
+    others = {"handoff.updated", "handoff.recalled"}
+    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)

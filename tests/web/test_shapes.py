@@ -197,6 +197,29 @@ def tell_of_notice(story: Story) -> None:
     story.get(OFMIN, at + "correction-notices", handoff=handoff)
 
 
+def tell_of_recalls(story: Story) -> None:
+    """Two handoffs of one case: one goes astray, and the case is recalled from the other too."""
+    gateway = story.line.gateway
+    case = submitted(gateway)
+    astray, kept = (str(accepted(gateway, offered(gateway, case, **again))) for again in _TWICE)
+    said = {"by": "approver-1", "code": "misdirected", "reason": "wrong address"}
+    made = story.post(HOTLINE, "/handoffs/{handoff}/recall", said, handoff=astray)["result"]
+    path = "/cases/{case}/recalls/{recall}/approval"
+    of = {"case": made["case"], "recall": made["recall"]}
+    story.post(HOTLINE, path, {"by": "approver-2"}, **of)
+    said |= {"code": "inaccurate", "approved_by": "approver-2"}
+    story.post(HOTLINE, "/cases/{case}/recall", said, case=made["case"])
+    at = "/handoffs/{handoff}/"
+    story.post(OFMIN, at + "recall-acknowledgement", BY, handoff=kept)
+    declined = {"done": "declined", "legal_basis": "CSI L. 236-1", "until": "2026-12-31"}
+    story.post(OFMIN, at + "recall-answer", {**BY, **declined}, handoff=kept)
+    story.get(HOTLINE, "/handoffs/{handoff}", handoff=kept)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=made["case"])
+
+
+_TWICE: tuple[dict[str, str], ...] = ({}, {"again": "to try"})
+
+
 def tell_of_offers(story: Story, case: str) -> list[str]:
     to = {"competence": {"matter": "csam", "territory": "FR"}}
     asked = offer_of(story.line, **to)
@@ -446,6 +469,7 @@ def test_every_answer_of_the_interface_is_as_described():
     made = tell_of_offers(story, case)
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
+    tell_of_recalls(story)
     tell_of_updates(story, case, made[0])
     tell_of_retention(story)
     tell_of_the_rest(story, case)
