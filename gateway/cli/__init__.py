@@ -300,7 +300,17 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP_COLUMNS = 72
+"""How wide help is at most: lines of 70 characters, as print and a divided screen take them."""
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": _HELP_COLUMNS,
+    },
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -82,6 +82,23 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
+class Words(click.Choice[str]):
+    """One of some words; where they are many help lists them on several lines."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """The words, broken behind a stroke where a line would be too long."""
+        lines = ["["]
+        for word in self.choices:
+            if len(lines[-1]) + len(word) > LONGEST_CHOICE:
+                lines.append(" " * 6)
+            lines[-1] += f"{word}|"
+        return "\n".join(lines)[:-1] + "]"
+
+
+LONGEST_CHOICE = 48
+"""Characters of words on a line of help: with an option's name they leave a line of 70."""
+
+
 class NewFile(click.Path):
     """A file that a command makes: checked before anything is asked or recorded.
 

@@ -572,6 +572,8 @@ def doctor(folder: Path, as_json: bool, deep: bool) -> None:
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.
+
+    Example: casegate doctor --home gw
     """
     findings = _findings(folder.absolute(), deep)
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
@@ -613,6 +615,8 @@ def check(folder: Path | None, as_json: bool) -> None:
     DENY case. Every action needs a DENY case that no policy decides. Every fact of the schema must
     be read by a policy, or README.md says why not. Exit status: 0 when all of this holds, 1
     otherwise.
+
+    Example: casegate policy check
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
@@ -631,6 +635,8 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
 
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
     and who may be told its name.
+
+    Example: casegate policy explain R3.membership
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}

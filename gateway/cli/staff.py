@@ -87,6 +87,8 @@ def add(
 
     They are printed in the order of the file. A head, liaison or duty person can add somebody for
     a night with --temporary.
+
+    Example: casegate staff add --by pdc-1 --role analyst
     """
     if bool(roles) is bool(file) or (file and (start or until)):
         raise click.UsageError("Give --role with its days, or --file.")
@@ -105,7 +107,10 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 @partner_command(staff, name="list")
 def list_(gateway: Gateway, as_json: bool) -> None:
-    """List your register, with the entries that ended."""
+    """List your register, with the entries that ended.
+
+    Example: casegate staff list
+    """
     found = list(gateway.staff())
     headings = ("pseudonym", "roles", "from", "until", "in force")
     rows = [
@@ -123,5 +128,8 @@ def list_(gateway: Gateway, as_json: bool) -> None:
 
 @write_command(staff, click.argument("pseudonym"))
 def end(gateway: Gateway, by: str, pseudonym: str) -> tuple[ConfirmedWrite, str]:
-    """End the entry of PSEUDONYM at once; it is never used again."""
+    """End the entry of PSEUDONYM at once; it is never used again.
+
+    Example: casegate staff end pdc-7k3f --by pdc-1
+    """
     return gateway.end_staff(pseudonym, by), f"{pseudonym} is not in force any more"

@@ -124,8 +124,9 @@ else:
 
 for _action, _kind in CHANGES.items():
     _noun, _, _ = _action.partition(".")
-    _group = admin.commands[NOUNS.get(_noun, _noun.replace("_", "-"))]
-    _command = make_command(_action, _kind)
+    _name = NOUNS.get(_noun, _noun.replace("_", "-"))
+    _group = admin.commands[_name]
+    _command = make_command(_name, _action, _kind)
     if isinstance(_group, click.Group) and _command.name not in _group.commands:
         _group.add_command(_command)
 

@@ -34,7 +34,10 @@ def admins() -> None:
 @admins.command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List the administrators and whether their approvals count."""
+    """List the administrators and whether their approvals count.
+
+    Example: casegate admin --home gw administrator list
+    """
     with registry(session, reads=True) as reached:
         found = reached.administrators()
     rows = [
@@ -59,6 +62,10 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
     """Create a personal key and its proof in a new FOLDER.
 
     Keep key.pem. `add` takes key.jwk, the public key, and key.proof, which counts for seven days.
+
+    \b
+    Example: casegate admin administrator create-key dubois \\
+        --person dubois --issuer https://gateway.example.org
     """
     with plain_errors():
         folder.mkdir(mode=0o700)
@@ -181,7 +188,10 @@ def proposal() -> None:
 )
 @click.pass_obj
 def list_(session: AdminSession, all_of_them: bool) -> None:
-    """List the proposals that wait, the newest first."""
+    """List the proposals that wait, the newest first.
+
+    Example: casegate admin --home gw proposal list
+    """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
     header = ("proposal", "action", "organisation", "proposer", "ends")
@@ -193,7 +203,10 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
-    """Show a proposal with its values."""
+    """Show a proposal with its values.
+
+    Example: casegate admin --home gw proposal show 0198...
+    """
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
     if session.as_json:
@@ -211,6 +224,8 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
 
     The person of --as must not be its proposer. The change is shown first and must be confirmed;
     a script gives --yes.
+
+    Example: casegate admin --as dubois proposal approve 0198...
     """
     with _one_person(session) as reached:
         one = reached.proposal(proposal_id)
@@ -227,6 +242,8 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
     """Withdraw PROPOSAL before it is applied.
 
     Only its proposer can: --as PERSON.
+
+    Example: casegate admin --as martin proposal withdraw 0198...
     """
     with _one_person(session) as reached:
         show(session, "proposal.withdraw", reached.withdraw(proposal_id))
