@@ -564,7 +564,15 @@ def list_events(
         _save(gateway, save, as_json)
         return
     ends: list[tuple[str, StreamHead]] = []
-    found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
+
+    def note(text: str, end: StreamHead) -> None:
+        ends.append((text, end))
+        if end.stream_number < after:
+            raise click.UsageError(
+                f"your stream ends with the number {end.stream_number}: give --after at most that"
+            )
+
+    found = list(islice(gateway.events(after, note), limit))
     if as_json:
         text, end = ends[-1]
         events = [_entry_json(entry) for entry in found]

@@ -23,6 +23,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import (
     EPILOG,
+    CaseName,
     Failure,
     Parameter,
     by_option,
@@ -61,7 +62,7 @@ def case() -> None:
     """Submit, assess, clear, consult and close your cases."""
 
 
-case_argument = click.argument("case", type=click.UUID)
+case_argument = click.argument("case", type=CaseName())
 reason_option = click.option("--reason", help="Reason (optional, up to 200 characters).")
 
 _WHY_OPTIONS: Sequence[Parameter] = (
@@ -91,17 +92,20 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
 """What a consultation takes beside the person who consults."""
 
 
+_A_CASE = "a case is a JSON object with its id in 'case', as in docs/protocol/examples/case.json"
+
+
 def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
     if len(data) > MAX_CASE_BYTES:
         raise click.BadParameter(f"a case has at most {MAX_CASE_BYTES} bytes")
     try:
         content = canonical.decode(data)
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"the file is not a text in UTF-8: {_A_CASE}") from None
     except ValueError as error:
-        raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
+        raise click.BadParameter(f"the file is not JSON ({error}): {_A_CASE}") from None
     if not isinstance(content, dict) or not _is_uuid(content.get("case")):
-        raise click.BadParameter(
-            "the file is not a case: a JSON object with its id, a UUID, in 'case'"
-        )
+        raise click.BadParameter(f"the file is not a case: {_A_CASE}")
     return content
 
 
@@ -340,7 +344,7 @@ def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
 
 
 _WHERE_OPTIONS: Sequence[Parameter] = (
-    click.option("--case", type=click.UUID, help="Your own case."),
+    click.option("--case", type=CaseName(), help="Your own case."),
     click.option("--handoff", type=click.UUID, help="The handoff by which you hold the case."),
 )
 _approved_option = click.option(

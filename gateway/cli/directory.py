@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import NewFile, Words, organisation_id
+from gateway.cli.arguments import Competence, NewFile, Words, organisation_id
 from gateway.cli.output import (
     cold,
     format_value,
@@ -40,7 +40,9 @@ _organisation = click.argument("organisation", callback=organisation_id)
 @partner_command(
     directory,
     click.option("--kind", type=Words(KINDS), help="Only organisations of this kind."),
-    click.option("--competence", metavar="KEY", help="Only its holder today, as receive/csam/FR."),
+    click.option(
+        "--competence", type=Competence(), help="Only its holder today, as receive/csam/FR."
+    ),
     name="list",
 )
 def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:

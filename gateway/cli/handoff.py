@@ -10,7 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import Moment, NewFile, Words, organisation_id
+from gateway.cli.arguments import Competence, Moment, NewFile, Words, organisation_id
 from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
@@ -29,6 +29,7 @@ from gateway.cli.output import (
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
+    addressee,
     by_option,
     elsewhere,
     partner_command,
@@ -47,7 +48,6 @@ from gateway.domain.answers import (
 )
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
-from gateway.domain.organisation import read_competence
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
@@ -58,22 +58,23 @@ def handoff() -> None:
     """Offer cases, answer offers, consult accepted cases."""
 
 
-handoff_argument = click.argument("handoff", type=click.UUID)
+class _HandoffId(click.ParamType[UUID]):
+    """The id of a handoff: only a case has references of people's own."""
+
+    name = "handoff"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> UUID:
+        try:
+            return UUID(str(value))
+        except ValueError:
+            listed = "`casegate handoff list` (--box out) shows them"
+            self.fail(f"{value!r} is not the id of a handoff: {listed}", param, ctx)
+
+
+handoff_argument = click.argument("handoff", type=_HandoffId())
 
 
 # --- Offering ------------------------------------------------------------------------------------
-
-
-class _Competence(click.ParamType[str]):
-    """A competence, by default to receive."""
-
-    name = "[function/]matter/territory"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        try:
-            return read_competence(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _OFFER_OPTIONS: Sequence[Parameter] = (
@@ -86,8 +87,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--competence",
-        type=_Competence(),
-        metavar="[FUNCTION/]MATTER/TERRITORY",
+        type=Competence(),
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
@@ -160,7 +160,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
     print_fields(
         {
-            "to": found["to"],
+            "to": addressee(found["to"]),
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
@@ -203,7 +203,7 @@ def offer(
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
     sentence = (
-        f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
+        f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
     )
     if result["withheld_groups"]:

@@ -159,7 +159,8 @@ class Input(click.ParamType[bytes]):
             with click.open_file(str(value), "rb") as file:
                 return bytes(file.read(self._limit))
         except OSError as error:
-            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+            where = Path(str(value)).absolute()
+            self.fail(f"{where} cannot be read: {error.strerror}", param, ctx)
 
 
 def write_new(file: Path, data: bytes) -> None:

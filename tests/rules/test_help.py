@@ -103,7 +103,7 @@ def make_what_is_read(error: click.BadParameter) -> bool:
 def test_help_has_an_example_that_its_command_reads(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter(tmp_path / path, monkeypatch)
+    enter(tmp_path / path.replace(" ", "-"), monkeypatch)
     words = example_in(help_of(path.split()))
     while True:
         try:

@@ -16,7 +16,7 @@ from gateway.cli.admin.session import (
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, Words, organisation_id
+from gateway.cli.arguments import FILE, Competence, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -27,7 +27,7 @@ from gateway.cli.output import (
     print_json,
     print_table,
 )
-from gateway.domain.organisation import Status, parse_competence
+from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
@@ -263,7 +263,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
 
 
 _competence = click.option(
-    "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
+    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
 )
 _on = click.option(
     "--effective-on",
@@ -311,8 +311,6 @@ def preview_succession(
         --competence receive/csam/FR --effective-on 2026-09-01 \\
         --read-until 2026-12-01
     """
-    if parse_competence(competence) is None:
-        raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
     try:
         planned = Succession(
             id=succession_execution.UNPLANNED,

@@ -20,7 +20,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, Words, plain_errors, sentence_of
+from gateway.cli.arguments import FILE, Competence, Words, plain_errors, sentence_of
 from gateway.cli.output import example, format_value, print_json
 from gateway.cli.partner_command import connected
 from gateway.client import PartnerConnection
@@ -613,6 +613,8 @@ def _flag(field: Field) -> str:
 
 def _parameter(field: Field) -> click.Parameter:
     kind: click.ParamType[Any] = Words(field.words) if field.words else _TYPES[field.given][0]
+    if field.name == "competence":
+        kind = Competence()
     if field.option.isupper():
         return click.Argument(
             [field.name], metavar=field.option, type=kind, required=field.required
