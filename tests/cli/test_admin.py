@@ -361,7 +361,7 @@ def test_an_organisation_that_is_none_is_said_to_be_none(
 
 
 def test_a_status_that_allows_no_change_is_named(ofmin: Operator) -> None:
-    ofmin.done("organisation", "leave", "ofmin", "--reason", "ended")
+    ofmin.done("organisation", "leave", "ofmin", "--reason", "ended", "--yes")
     told = said(ofmin.admin("organisation", "suspend", "ofmin", "--reason", "x"))
     assert told.endswith("policy does not allow this change of an organisation that is left")
 

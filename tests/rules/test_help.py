@@ -50,7 +50,7 @@ def help_of(path: list[str]) -> str:
         below = command.get_command(context, name)
         assert below is not None
         command = below
-        context = click.Context(command, info_name=name, parent=context)
+        context = click.Context(command, info_name=name, parent=context, **command.context_settings)
     return command.get_help(context)
 
 

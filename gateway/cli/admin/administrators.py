@@ -12,6 +12,7 @@ from uuid import UUID
 import click
 
 from gateway import keys
+from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
@@ -260,7 +261,8 @@ def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> No
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )
-    _print(shown)
+    kind = CHANGES.get(shown["action"])
+    _print({**shown, "for good": kind.loses if kind else ""})
     click.confirm(question, abort=True)
 
 

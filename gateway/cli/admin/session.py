@@ -21,7 +21,7 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, format_value, print_json
+from gateway.cli.output import example, format_value, interactive, print_json
 from gateway.cli.partner_command import connected
 from gateway.client import PartnerConnection
 from gateway.client.administration import Administration
@@ -534,6 +534,9 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
 
     def run(session: AdminSession, organisation: str = GATEWAY, **given: Any) -> None:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
+        if kind.loses and not given["yes"]:
+            named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
+            _agree_to_lose(session, kind.loses, named)
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(noun, "ORGANISATION")
@@ -542,7 +545,11 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
     return click.Command(
         verb,
         callback=click.pass_obj(run),
-        params=[*([] if kind.at_gateway else named), *map(_parameter, kind.fields)],
+        params=[
+            *([] if kind.at_gateway else named),
+            *map(_parameter, kind.fields),
+            *([_yes()] if kind.loses else []),
+        ],
         help="\n\n".join(
             part
             for part in (kind.summary, kind.about, persons, _example(group, verb, kind))
@@ -554,6 +561,19 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         if any(one.option.isupper() and one.read is text for one in kind.fields)
         else {},
     )
+
+
+def _yes() -> click.Parameter:
+    return click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
+
+
+def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
+    """Let a person type the name of what is lost for good; UsageError where nobody can."""
+    if session.as_json or not interactive():
+        raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
+    click.echo(f"This is for good. {loses}")
+    if click.prompt(f"Type {named} to do it").strip() != named:
+        raise click.Abort
 
 
 def _example(group: str, verb: str, kind: ChangeType) -> str:
