@@ -271,7 +271,7 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno not in NO_SPACE or error.filename is not None:
                 raise
-        # What the output still holds would fail once more when the interpreter ends.
+        # What the output still holds would fail again when the interpreter ends.
         sys.stdout = io.StringIO()
         OutputNotWritten(
             "no space is left for what the command writes. What was asked for may have been done: "

@@ -190,7 +190,7 @@ def connected(file: Path) -> Iterator[Gateway]:
 
 
 PATIENCE = 3.0
-"""Seconds without any answer after which a person is told that the command waits."""
+"""Seconds without any answer after which a person reads that the command waits."""
 
 
 @contextmanager

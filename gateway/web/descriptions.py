@@ -18,7 +18,7 @@ _WORDS: Mapping[str, str] = {
     "intake_channel": "How the report came.",
     "reporter": "What may be known of who reported, never who it was.",
     "anonymous": "Whether the reporter stayed anonymous.",
-    "feedback_requested": "Whether the reporter asked to hear what came of it.",
+    "feedback_requested": "Whether the reporter asked for an answer.",
     "matter": "What the case is about, by which competence is decided.",
     "urgency": "How soon an answer is asked for.",
     "urgency_reason": "Why it is urgent.",
