@@ -248,7 +248,7 @@ class Scenario:
                 again=again,
             )
         office = offered.result["to"]["organisation"]
-        more = ", once more" if again else ""
+        more = ", again" if again else ""
         self.wrote(f"{HOTLINE} offers it for csam in France{more}: to {office}", offered)
         return str(offered.result["handoff"])
 
@@ -285,7 +285,7 @@ class Scenario:
             with self.stage.client(slug) as office:
                 approved = office.approve_succession(planned["succession"], self.second[slug])
             self.receipts.append(approved.receipt)
-        _say("the administrators plan it; both offices approve", "+", "green")
+        _say("the administrators plan it; both authorities approve", "+", "green")
         self.stage.stop()
         self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
         self._grant_membership(OFMIN, "observer", "2023-10-31")
@@ -563,7 +563,7 @@ def demo(folder: Path, database: str) -> None:
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
         click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
-        click.echo("and while it runs, as the police office, in another terminal:")
+        click.echo("and while it runs, as the police, in another terminal:")
         reached = ["--connection", str(folder / OFMIN / "connection.toml")]
         click.echo(f"  {shlex.join([command, 'handoff', 'list', *reached])}")
 
