@@ -43,6 +43,7 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
+from gateway.registry import queries
 from gateway.registry.issuing import issue_approved_certificates, remind
 from gateway.registry.replay import Replay
 from gateway.store import log_integrity, migrations, registry_proof
@@ -449,7 +450,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
     if upkeep.show is None:
         return DutyReport()
     gateway = upkeep.gateway
-    entries = waiting = overdue = signed = None
+    entries = waiting = overdue = for_administrators = signed = None
     deliveries: Sequence[DeliveryState] | None = None
     high_water_mark_up = True
     try:
@@ -457,6 +458,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
             deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
             overdue = work.duties.overdue(now)
+            for_administrators = sum(queries.waiting(work, now))
     except Exception:  # noqa: S110 - other duties say what is wrong with the database
         pass
     try:
@@ -476,6 +478,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
         overdue=overdue,
+        for_administrators=for_administrators,
     )
     if deliveries is not None:
         health = replace(

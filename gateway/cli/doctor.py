@@ -49,6 +49,7 @@ from gateway.ledger.note import NoteError
 from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
+from gateway.registry import queries
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
 from gateway.store.key_inventory import KeyInventory, take_inventory
@@ -243,6 +244,20 @@ def due(config: Config, now: datetime) -> Findings:
             f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
         )
     yield Level.OK, f"{overdue} duties of members are overdue"
+
+
+def waiting(config: Config, now: datetime) -> Findings:
+    """What waits for administrators."""
+    with _read(config) as work:
+        proposals, organisations = queries.waiting(work, now)
+    if proposals or organisations:
+        yield (
+            Level.OK,
+            f"{proposals} proposals and {organisations} organisations wait for administrators: see "
+            "`casegate admin waiting`",
+        )
+    else:
+        yield Level.OK, "nothing waits for administrators"
 
 
 def certificates(config: Config, now: datetime) -> Findings:
@@ -547,6 +562,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     due,
+    waiting,
     log,
     registry,
     case_keys,

@@ -21,6 +21,7 @@ from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel.changes import Change
 from gateway.keys import KeyPurpose
+from gateway.registry.queries import COMING
 
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
@@ -150,7 +151,7 @@ def waiting(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         proposed = reached.proposals(waiting=True)
-        coming = [one for status in NEXT for one in reached.organisations(str(status))]
+        coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
     if session.as_json:
         print_json({"proposals": proposed, "organisations": coming, "invitations": invited})
