@@ -1,6 +1,7 @@
 """`casegate admin organisation`: application, decision, and leaving, as typed on the host."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,13 @@ def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
     refused = gw.admin(*words, "proposal", "approve", proposed, persons=("martin",))
     assert (refused.exit_code, gw.size()) == (2, size)
     assert "--yes" in refused.output
+
+
+def test_the_pseudonyms_of_the_first_persons_are_shown(gw):
+    words = ("staff", "establish", "abc", "--entry", "head,liaison", "--entry", "approver")
+    told = gw.done(*words)
+    drawn = set(re.findall(r"pseudonym (abc-\w+)", told))
+    assert len(drawn) == 2, told
 
 
 LEAVE = ("organisation", "leave", "abc", "--reason", "over")

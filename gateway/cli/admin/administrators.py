@@ -134,7 +134,7 @@ def sign_change(
 
 NEXT = {
     Status.APPLIED: "organisation approve",
-    Status.APPROVED: "membership grant, system register, invitation create",
+    Status.APPROVED: "membership grant, system register, invitation create, staff establish",
     Status.ENROLLED: "organisation activate, once its conformance run is passed",
 }
 """What administrators do next for an organisation of a status."""

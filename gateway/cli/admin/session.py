@@ -490,7 +490,10 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) or "none" if isinstance(value, list) else format_value(value)
+    if not isinstance(value, list):
+        return format_value(value)
+    between = "; " if value and isinstance(value[0], Mapping) else " "
+    return between.join(map(format_value, value)) or "none"
 
 
 # --- Commands from the table of changes ---
