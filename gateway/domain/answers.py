@@ -445,8 +445,7 @@ def move(
     target = MOVES.get((handoff.state, step))
     if target is None:
         raise WrongState(
-            f"'{step}' is not possible: the handoff is {handoff.state}; GET /handoffs/{handoff.id} "
-            "shows by which answer"
+            f"'{step}' is not possible: the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
         )
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
