@@ -437,6 +437,8 @@ def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     """Show the correction notices of HANDOFF.
 
     It also shows what is owed. Both are there after the erasure of its case, too.
+
+    Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
     if as_json:
@@ -665,6 +667,10 @@ def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWr
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
     recalls the case from all who have it.
+
+    \b
+    Example: casegate handoff recall 0198... --by pdc-1 \\
+        --code misdirected --reason 'Meant for another'
     """
     return recalled(gateway.recall({"handoff": handoff}, **options))
 
@@ -707,6 +713,10 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
     """Consult what you retain of HANDOFF, whose case was erased.
 
     While your retention holds, and for you alone. The log records it, with person and reason.
+
+    \b
+    Example: casegate handoff consult-retained 0198... \\
+        --by ofmin-1 --reason 'File 4711'
     """
     opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)
