@@ -710,9 +710,10 @@ def consult(
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
 def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF, whose case was erased.
+    """Consult what you retain of HANDOFF.
 
-    While your retention holds, and for you alone. The log records it, with person and reason.
+    Its case was erased. Your copy is for you alone, while your retention holds. The log records
+    the consultation, with person and reason.
 
     \b
     Example: casegate handoff consult-retained 0198... \\
