@@ -86,8 +86,8 @@ def add(
 ) -> tuple[ConfirmedWrite, str]:
     """Enter a person, or all of a file.
 
-    The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty person can add somebody for
-    a night with --temporary.
+    The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
+    person can add somebody for a night with --temporary.
 
     Example: casegate staff add --by pdc-1 --role analyst
     """
