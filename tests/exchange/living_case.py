@@ -1,0 +1,260 @@
+"""What a case is after its first handoff, in the words of the members' rules: the oracle of tests.
+
+Written from the rules that members agree on, not from the gateway's code. It knows facts as a
+careful clerk would note them, and says from these facts alone who may open what. Of the content it
+follows the items: every other group goes the same way.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+ACCEPTED = frozenset({"accepted", "partially_accepted"})
+OPEN = ACCEPTED | {"offered"}
+MEASURED = frozenset({"rights_request", "evidence", "legal_claim", "imminent_danger"})
+"""Reason codes by which what is marked is opened."""
+
+FOR_THE_POLICE = frozenset({"in_proceedings", "imminent_danger"})
+"""Reason codes by which an authority opens what is suspended."""
+
+NEXT = {
+    "accept": dict.fromkeys(["offered"], "accepted"),
+    "accept_partly": dict.fromkeys(["offered"], "partially_accepted"),
+    "decline": dict.fromkeys(OPEN, "declined"),
+    "redirect": dict.fromkeys(OPEN, "redirected"),
+    "withdraw": dict.fromkeys(OPEN, "withdrawn"),
+    "close": dict.fromkeys(ACCEPTED, "closed"),
+    "outcome": {state: state for state in ACCEPTED},
+    "delay": {"offered": "offered"},
+}
+"""Where an answer leads from each state; from any other it is refused."""
+
+AFTER = {
+    "handoff.offered": "offered",
+    "handoff.accepted": "accepted",
+    "handoff.declined": "declined",
+    "handoff.redirected": "redirected",
+    "handoff.withdrawn": "withdrawn",
+    "handoff.closed": "closed",
+    "handoff.reissued": "reissued",
+    "handoff.lapsed": "withdrawn",
+}
+"""The state that an event of a handoff says."""
+
+
+@dataclass
+class Organisation:
+    """A member: what it is, and whether it takes part today."""
+
+    slug: str
+    led: bool = False
+    host: bool = False
+    seat: bool = True
+    status: str = "active"
+
+
+@dataclass
+class Mandate:
+    """Who holds a competence from one day until before another one."""
+
+    holder: str
+    competence: str
+    begin: date = date.min
+    end: date = date.max
+    read_until: date = date.min
+    """Until then its former holder reads what it had accepted."""
+
+
+@dataclass
+class Measure:
+    """An embargo, a suspension or a mark on items; none named: on the whole case."""
+
+    id: UUID
+    kind: str
+    setter: str
+    items: frozenset[str]
+    until: datetime | None
+    ended: bool = False
+    handoff: UUID | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return not self.ended and (self.until is None or now < self.until)
+
+    def is_on(self, item: str) -> bool:
+        return not self.items or item in self.items
+
+
+@dataclass
+class Version:
+    """One version of a case: its items by id, and what it was to the version before."""
+
+    number: int
+    items: dict[str, str]
+    marking: dict[str, Any]
+    change: str | None
+    written: Any
+
+
+@dataclass
+class Case:
+    """A case as its originator knows it."""
+
+    id: UUID
+    originator: str
+    urgency: str
+    erase_on: date
+    versions: list[Version]
+    state: str
+    announced: int = 0
+    measures: list[Measure] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Version:
+        return self.versions[-1]
+
+    def in_force(self, now: datetime) -> Iterator[Measure]:
+        return (one for one in self.measures if one.holds(now))
+
+    def to_announce(self) -> bool:
+        """Whether a clearance now is news for who holds the case: something was altered."""
+        since = (one.change for one in self.versions if one.number > self.announced)
+        return bool({"correction", "tightening"} & set(since))
+
+
+@dataclass
+class Package:
+    """What one offer or update gave: of which version, which items, and what it was."""
+
+    version: int
+    items: frozenset[str]
+    change: str | None = None
+
+
+@dataclass
+class Handoff:
+    """A case at one recipient. ``held`` is how many of its packages the recipient may open."""
+
+    id: UUID
+    case: Case
+    recipient: str
+    purpose: str
+    competence: str | None
+    packages: list[Package]
+    state: str = "offered"
+    held: int = 0
+    whole: bool = True
+    expires_at: datetime | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its recipient ever accepted: whatever became of it since."""
+        return self.held > 0
+
+    @property
+    def hears(self) -> bool:
+        """Whether its recipient has to hear of what binds the case: it holds it, or may take it."""
+        return self.is_held or self.state in OPEN
+
+
+@dataclass
+class World:
+    """All that is known."""
+
+    members: dict[str, Organisation]
+    mandates: list[Mandate]
+    cases: list[Case] = field(default_factory=list)
+    handoffs: list[Handoff] = field(default_factory=list)
+
+    def of(self, case: Case) -> Iterator[Handoff]:
+        return (one for one in self.handoffs if one.case is case)
+
+    def holds_mandate(self, slug: str, competence: str, day: date) -> bool:
+        return any(
+            (one.holder, one.competence) == (slug, competence) and one.begin <= day < one.end
+            for one in self.mandates
+        )
+
+    def reads_on(self, handoff: Handoff, day: date) -> bool:
+        """Whether the former holder of a mandate reads what it had accepted under it."""
+        return (
+            handoff.is_held
+            and (handoff.state in ACCEPTED | {"closed", "reissued"})
+            and any(
+                (one.holder, one.competence) == (handoff.recipient, handoff.competence)
+                and one.end <= day < one.read_until
+                for one in self.mandates
+            )
+        )
+
+    def withheld(
+        self, handoff: Handoff, item: str, measures: Iterable[Measure], code: str | None
+    ) -> bool:
+        """Whether a measure keeps an item from a recipient; an offer has no reason code."""
+        reader = self.members[handoff.recipient]
+        for one in measures:
+            if not one.is_on(item):
+                continue
+            if one.kind == "embargo" and (
+                reader.host or (handoff.purpose == "remove" and not reader.led)
+            ):
+                return True
+            if one.kind == "suspension" and not (reader.led and code in FOR_THE_POLICE):
+                return True
+            if one.kind == "mark" and code not in MEASURED:
+                return True
+        return False
+
+    def opens(
+        self,
+        handoff: Handoff,
+        reader: str,
+        code: str,
+        package: int | None,
+        now: datetime,
+        day: date,
+    ) -> tuple[int, frozenset[str]] | None:
+        """The number of the package that a consultation shows, and its items; None: it is refused."""
+        case, member = handoff.case, self.members[reader]
+        if reader != handoff.recipient or member.status != "active":
+            return None
+        if case.state == "erased" or day >= case.erase_on:
+            return None
+        if handoff.expires_at is not None and now >= handoff.expires_at:
+            return None
+        reads_on = self.reads_on(handoff, day)
+        if not self._is_opened_by_state(handoff, code, reads_on):
+            return None
+        if handoff.competence is None:
+            if not member.seat:
+                return None
+        elif not reads_on and not self.holds_mandate(reader, handoff.competence, day):
+            return None
+        measures = list(case.in_force(now))
+        whole = any(one.kind == "suspension" and not one.items for one in measures)
+        if whole and not (member.led and code in FOR_THE_POLICE):
+            return None
+        if code == "in_proceedings" and not member.led:
+            return None
+        held = handoff.held or len(handoff.packages)
+        number = held if package is None else package
+        if number > held:
+            return None
+        if number == held and code == "superseded_package":
+            return None
+        if number < held and code not in ("superseded_package", *(MEASURED - FOR_THE_POLICE)):
+            return None
+        given = handoff.packages[number - 1].items if handoff.whole else frozenset()
+        shown = (one for one in given if not self.withheld(handoff, one, measures, code))
+        return number, frozenset(shown)
+
+    @staticmethod
+    def _is_opened_by_state(handoff: Handoff, code: str, reads_on: bool) -> bool:
+        if handoff.state in ACCEPTED | {"closed"}:
+            return True
+        if handoff.state == "reissued":
+            return reads_on
+        # Break-glass: in imminent danger the holder of the mandate looks before it accepts.
+        danger = handoff.case.urgency == code == "imminent_danger"
+        return handoff.state == "offered" and danger and handoff.competence is not None
