@@ -22,6 +22,7 @@ from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.journal import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, JournalTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.organisation import KINDS
+from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
@@ -307,6 +308,13 @@ class Config:
         "Why one of these terms is longer than its default: without a reason none may be. It\n"
         "stands in each event that erases such details.",
         None,
+    )
+    retention_grace_days: int = _setting(
+        "retention.grace_days",
+        setting_validators.integer(1, 90),
+        "Days in which a holder under led that stated no retention may still do so, after a case\n"
+        "was erased. Then its copy is destroyed.",
+        GRACE_DAYS,
     )
     require_signed: bool = _setting(
         "policy.require_signed",

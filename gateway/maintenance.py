@@ -28,7 +28,15 @@ from gateway.domain.journal import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import duties, erasure, log_terms, succession_execution
+from gateway.exchange import (
+    duties,
+    erasure,
+    erasure_notices,
+    log_terms,
+    retention,
+    succession_execution,
+)
+from gateway.exchange.civil_day import civil_day
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -428,11 +436,22 @@ def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(more=True)
 
 
+def end_retentions(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """End what holders retain no more; erasure then destroys the keys of the copies."""
+    return TaskReport(more=retention.end_due(upkeep.gateway.ports))
+
+
+def announce_erasures(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Tell holders what is erased soon."""
+    erasure_notices.announce(upkeep.gateway.ports)
+    return TaskReport()
+
+
 def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what the log says of persons after its term, and tell of reviews that were missed."""
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
-        missed = missed_reviews(work.journal.holds(), erasure.civil_day(ports, now))
+        missed = missed_reviews(work.journal.holds(), civil_day(ports, now))
     return TaskReport(missed, more=log_terms.erase_details(ports))
 
 
@@ -558,6 +577,14 @@ TIMETABLE: tuple[Task, ...] = (
     Task("proposals", timedelta(days=1), prune_proposals, "ended proposals stay", records=True),
     Task("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
     Task("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
+    Task(
+        "erasure notices",
+        timedelta(hours=1),
+        announce_erasures,
+        "holders do not hear of erasures",
+        records=True,
+    ),
+    Task("retentions", _MINUTE, end_retentions, "retentions are not ended", records=True),
     Task("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Task(
         "log terms",

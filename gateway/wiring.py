@@ -199,6 +199,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         due_of_kinds=config.due_of_kinds,
         call_within=timedelta(minutes=config.due_call),
         follow_up=timedelta(hours=config.due_second_person),
+        retention_grace_days=config.retention_grace_days,
         consultations=config.consultations,
         journal_terms=config.journal_terms,
     )

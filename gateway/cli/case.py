@@ -3,13 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -37,6 +38,8 @@ from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_p
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.recall import RecallCode
+from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import ItemKind, is_final
@@ -515,6 +518,97 @@ _REACH = (
     "It binds this case only: it reaches neither the same items in another member's case nor "
     "anybody who heard of them elsewhere. It is no preservation order."
 )
+
+
+recall_options: Sequence[Parameter] = (
+    click.option(
+        "--code",
+        required=True,
+        type=click.Choice([*map(str, RecallCode)]),
+        help="Why. misdirected: one person may begin.",
+    ),
+    click.option(
+        "--reason",
+        help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
+    ),
+    _approved_option,
+)
+
+
+@write_command(case, case_argument, *recall_options)
+def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall CASE from all who have it.
+
+    They stop its use at once, and answer whether their copies are erased. Open handoffs are
+    withdrawn. A later version may be offered in a new handoff.
+
+    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
+    --approved-by pdc-2
+    """
+    return recalled(gateway.recall({"case": case}, **options))
+
+
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--on",
+        "erase_on",
+        type=CalendarDay(),
+        required=True,
+        metavar="YYYY-MM-DD",
+        help="The new day of its erasure.",
+    ),
+    click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
+    click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
+    click.option(
+        "--advice",
+        required=True,
+        type=click.Choice([*map(str, DpoAdvice)]),
+        help="What the DPO advised; it is recorded, and decides nothing.",
+    ),
+    click.option("--reason", required=True, help="Reason, up to 200 characters."),
+)
+def advance_erasure(
+    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Bring the erasure of CASE forward.
+
+    To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
+    keeps by law stays with it.
+    """
+    written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
+    return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
+
+
+@write_command(
+    case,
+    case_argument,
+    click.argument("recall", type=click.UUID),
+    click.option("--reason", help="Reason (optional, up to 200 characters)."),
+)
+def approve_recall(
+    gateway: Gateway, case: UUID, recall: UUID, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Approve the RECALL of CASE as the second person.
+
+    Of what was misdirected one person may begin; the second follows within 24 hours.
+    """
+    return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
+
+
+def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+    """What a recall touched, in a sentence."""
+    result = written.result
+    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
+    sentence = (
+        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
+        f"{len(result['handoffs']) - len(held)} offers withdrawn"
+    )
+    if result["approve_by"]:
+        sentence += f"; a second person must approve it by {result['approve_by']}"
+    return written, sentence
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import Moment, NewFile, organisation_id
+from gateway.cli.arguments import CalendarDay, Moment, NewFile, organisation_id
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     case_argument,
     condition_lines,
     measure_lines,
+    recall_options,
+    recalled,
     show_opened,
 )
 from gateway.cli.output import (
@@ -321,6 +323,12 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         help="Only handoffs of this matter.",
     ),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
+    click.option(
+        "--erase-before",
+        type=CalendarDay(),
+        metavar="YYYY-MM-DD",
+        help="Only handoffs whose case is erased before this day.",
+    ),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
@@ -383,6 +391,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
+            **({"retention": _retention(view["retention"])} if "retention" in view else {}),
+            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -403,9 +413,9 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 @partner_command(handoff, handoff_argument)
 def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
-    """Show the correction notices of HANDOFF, and what is owed.
+    """Show the correction notices of HANDOFF.
 
-    They are there after the erasure of its case, too.
+    It also shows what is owed. Both are there after the erasure of its case, too.
     """
     found = gateway.notices(handoff)
     if as_json:
@@ -447,11 +457,21 @@ def _contested(view: Mapping[str, Any]) -> list[str]:
     ]
 
 
+_RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
+
+
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
         return None
     return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+
+
+def _retention(stated: Mapping[str, Any]) -> str:
+    """What a holder states of its retention, as far as it is shown."""
+    told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
+    shown = [f"{word} {stated[name]}" for name, word in told.items() if stated.get(name)]
+    return ", ".join(shown) or "the holder keeps it by law"
 
 
 def _package(one: Mapping[str, Any]) -> str:
@@ -510,7 +530,7 @@ def _answer_command(kind: AnswerKind) -> None:
             if not options.pop("yes"):
                 _agree(options["conditions"])
         fields = {
-            name: value.isoformat() if isinstance(value, datetime) else value
+            name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
             if value not in (None, ())
         }
@@ -536,6 +556,7 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
+    FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),
@@ -590,6 +611,16 @@ def review(
     return written, f"{len(written.result['consultations'])} reviewed"
 
 
+@write_command(handoff, handoff_argument, *recall_options)
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall what HANDOFF gave.
+
+    Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
+    recalls the case from all who have it.
+    """
+    return recalled(gateway.recall({"handoff": handoff}, **options))
+
+
 # --- Opening and proving -------------------------------------------------------------------------
 
 
@@ -616,6 +647,16 @@ def consult(
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
     )
+    show_opened(gateway, opened, as_json, options)
+
+
+@partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
+def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+    """Consult what you retain of HANDOFF, whose case was erased.
+
+    While your retention holds, and for you alone. The log records it, with person and reason.
+    """
+    opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)
 
 

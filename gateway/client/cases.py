@@ -218,6 +218,45 @@ class CaseClient(ClientBase):
             action, f"{path}/measures/{spelled(measure)}/{step}", asked, handoff
         )
 
+    def advance_erasure(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
+        """Bring the erasure of an own case forward (R10); ``fields`` are those of the interface."""
+        path = f"/cases/{spelled(case)}/early-erasure"
+        return self._exchange.write("case.advance_erasure", path, {"by": by, **fields})
+
+    def recall(
+        self,
+        where: Mapping[str, UUID | str],
+        by: str,
+        code: str,
+        reason: str | None = None,
+        approved_by: str | None = None,
+    ) -> ConfirmedWrite:
+        """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
+
+        ``code`` is one of `gateway.domain.recall.RecallCode`; two persons decide it, of what was
+        ``misdirected`` the second may follow within a day (`approve_recall`). The reason is left
+        out where the case was erased. With a document key the recall is signed here.
+        """
+        path, handoff = _of(where)
+        said = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
+        asked = {name: value for name, value in said.items() if value is not None}
+        document = None
+        if self._author is not None:
+            case = where.get("case")
+            if case is None:
+                case = str(self._exchange.read("handoff.read", path)["case"])
+            newest = self.case(case)
+            document = self._author.recall(spelled(case), newest["version"], handoff, asked)
+        return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
+
+    def approve_recall(
+        self, case: UUID | str, recall: UUID | str, by: str, reason: str | None = None
+    ) -> ConfirmedWrite:
+        """Approve, as the second person, a recall that one person made."""
+        path = f"/cases/{spelled(case)}/recalls/{spelled(recall)}/approval"
+        asked = {"by": by} | ({} if reason is None else {"reason": reason})
+        return self._exchange.write("case.approve_recall", path, asked)
+
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated."""
         return self._exchange.items("case.read", "/cases")

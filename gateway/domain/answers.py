@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import UUID
 
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
@@ -25,7 +26,9 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffState,
 )
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
+from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
@@ -42,12 +45,13 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first three, an array of text for the next
-    three, an object for the others."""
+    """What the value of a field is: JSON text for the first three and a day, an array of text for
+    the next three, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
     TIME = "time"
+    DAY = "day"
     WORDS = "words"
     IDS = "ids"
     POINTERS = "pointers"
@@ -63,6 +67,8 @@ class AnswerField:
     are all that a word, or the elements of a list, may be. A reservation has one of each.
     ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
     the police's own is read by police alone, another public authority's by public authorities.
+    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
+    text is taken once the case was erased.
     """
 
     name: str
@@ -73,6 +79,7 @@ class AnswerField:
     words: tuple[str, ...] = ()
     outside: bool = False
     guarded: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class AnswerKind:
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
     line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it, or gets it.
+    gives it, or gets it. ``of_recall``: it answers the recall that stands on the handoff, and
+    binds it.
     """
 
     name: str
@@ -95,11 +103,17 @@ class AnswerKind:
     path: str = ""
     fields: tuple[AnswerField, ...] = ()
     of_holder: bool = False
+    of_recall: bool = False
 
     @property
     def command(self) -> str:
         """The verb of the action, as ``accept``."""
         return self.action.partition(".")[2]
+
+    @cached_property
+    def outlives_case(self) -> bool:
+        """Whether it may be given about a case that was erased."""
+        return any(HandoffState.LAPSED in ways for ways in self.moves.values())
 
     @cached_property
     def accepts(self) -> bool:
@@ -141,6 +155,9 @@ _NOTE = replace(_WHY, name="note", about="What there is to add.", required=False
 
 UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
 """The states in which a handoff takes its next package."""
+
+RECALLED = {**_EVER, **_from_open(HandoffState.WITHDRAWN)}
+"""The state of a handoff after a recall that touches it: an open one is withdrawn by it."""
 
 _KINDS = (
     AnswerKind(
@@ -460,12 +477,80 @@ _KINDS = (
         ),
     ),
     AnswerKind(
+        "recall_acknowledgement",
+        "handoff.acknowledge_recall",
+        "handoff.recall_acknowledged",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ACKNOWLEDGE_RECALL: _EVER},
+        "Acknowledge a recall: you stopped the use of the case.\n\nThe final answer follows.",
+        path="recall-acknowledgement",
+        of_recall=True,
+    ),
+    AnswerKind(
+        "recall_answer",
+        "handoff.answer_recall",
+        "handoff.recall_answered",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ANSWER_RECALL: _EVER},
+        "Say whether your copies are erased after a recall.\n\nErased, or kept by law: then you "
+        "state why and until when, and may say later that they are erased. After the case was "
+        "erased here, it confirms that your copies are erased too.",
+        path="recall-answer",
+        fields=(
+            AnswerField(
+                "done",
+                FieldType.WORD,
+                "Whether your copies are erased, or why you keep them.",
+                required=True,
+                words=tuple(map(str, RecallAnswer)),
+            ),
+            AnswerField(
+                "legal_basis",
+                FieldType.TEXT,
+                "Kept: on which legal basis.",
+                longest=LONGEST_BASIS,
+                reference=True,
+            ),
+            AnswerField(
+                "authority",
+                FieldType.TEXT,
+                "Kept in proceedings: before whom.",
+                longest=200,
+                reference=True,
+            ),
+            AnswerField(
+                "reference",
+                FieldType.TEXT,
+                "Kept in proceedings: their number.",
+                longest=200,
+                reference=True,
+            ),
+            AnswerField(
+                "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
+            ),
+            AnswerField(
+                "backups_until", FieldType.DAY, "Erased: the day by which your backups are, too."
+            ),
+            AnswerField(
+                "onward_copies", FieldType.TEXT, "Who else has copies from you.", longest=300
+            ),
+            AnswerField(
+                "onward_informed",
+                FieldType.WORD,
+                "Whether those who have copies from you were informed of the recall.",
+                words=("informed", "not_informed", "none"),
+                outside=True,
+            ),
+        ),
+        of_recall=True,
+    ),
+    AnswerKind(
         "correction_notice",
         "handoff.notify_correction",
         "handoff.correction_notified",
         AnswerAuthor.ORIGINATOR,
         {HandoffAction.NOTIFY_CORRECTION: _EVER},
-        "Notify a holder of a correction where no package can follow.\n\nIts own copy lives on "
+        "Notify of a correction where no package can follow.\n\nA holder's copy lives on "
         "after the end of the handoff, and of the case here. The notice names places and a code, "
         "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
@@ -514,6 +599,57 @@ _KINDS = (
         of_holder=True,
     ),
     AnswerKind(
+        "retention",
+        "handoff.retain",
+        "handoff.retained",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
+        "Keep a case beyond its day of erasure, on a legal basis of your own.\n\nThe legal basis "
+        "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
+        "accepted stays, for nobody else.",
+        path="retention",
+        fields=(
+            AnswerField(
+                "legal_basis",
+                FieldType.TEXT,
+                "By which article you keep it.",
+                required=True,
+                longest=LONGEST_BASIS,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "authority",
+                FieldType.TEXT,
+                "Which authority ordered it, where one did.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "reference",
+                FieldType.TEXT,
+                "The number of the file, or of the order.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "until",
+                FieldType.DAY,
+                "The first day on which you keep it no more, if any.",
+                guarded=True,
+            ),
+            AnswerField(
+                "review_on",
+                FieldType.DAY,
+                "The day of your review, within three years; by default the latest.",
+                guarded=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
         "reissue",
         "handoff.reissue",
         "handoff.reissued",
@@ -550,7 +686,10 @@ MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     for kind in _KINDS
     for move, ways in kind.moves.items()
     for state, target in ways.items()
-} | {(state, HandoffAction.UPDATE): state for state in UPDATABLE}
+} | {
+    **{(state, HandoffAction.UPDATE): state for state in UPDATABLE},
+    **{(state, HandoffAction.RECALL): target for state, target in RECALLED.items()},
+}
 """The state after each move that is possible; what is missing is refused."""
 
 
@@ -599,9 +738,9 @@ def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:
-    """Whether a handoff takes its next package: it is neither ended nor past its end."""
+    """Whether a handoff takes its next package: it is not ended, past its end, or recalled."""
     over = handoff.expires_at is not None and handoff.expires_at <= now
-    return handoff.state in UPDATABLE and not over
+    return handoff.state in UPDATABLE and handoff.recall is None and not over
 
 
 def update(handoff: Handoff, change: ChangeKind) -> Handoff:
@@ -610,6 +749,8 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     A correction or tightening can be consulted at once, an addition once it is acknowledged.
     Raises WrongState.
     """
+    if handoff.recall is not None:
+        raise WrongState("the handoff is recalled: offer a later version in a new one")
     if (handoff.state, HandoffAction.UPDATE) not in MOVES:
         raise WrongState(
             f"a handoff that is {handoff.state} takes no update: make a new offer, if its "
@@ -620,3 +761,34 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     if not handoff.is_held or change not in ANSWERED:
         return moved
     return replace(moved, held=number)
+
+
+def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | None:
+    """The handoff after a recall, which is named by the event that recorded it.
+
+    None when it touches nothing: the handoff ended without an acceptance, its copies are erased, or
+    a recall stands on it. ``consulted``: it was consulted before acceptance, so that its recipient
+    holds the case as well. An offer that nobody took is withdrawn, and nothing is owed.
+    """
+    if handoff.recall is not None:
+        return None
+    holds = handoff.is_held or consulted
+    if not holds and handoff.state is not HandoffState.OFFERED:
+        return None
+    return replace(
+        handoff,
+        state=RECALLED[handoff.state],
+        sequence=handoff.sequence + 1,
+        recall=by_recall if holds else None,
+    )
+
+
+def answer_recall(handoff: Handoff, done: RecallAnswer) -> Handoff:
+    """The handoff with its recipient's final answer to a recall, of which only one is given before
+    the copies are erased. Raises WrongState."""
+    given = handoff.recall_answer
+    if given is RecallAnswer.COPIES_ERASED:
+        raise WrongState("you said that your copies are erased: there is nothing left to answer")
+    if given is not None and done is not RecallAnswer.COPIES_ERASED:
+        raise WrongState(f"you answered already, by {given}; only copies_erased may follow")
+    return replace(handoff, recall_answer=done)

@@ -55,7 +55,9 @@ class DutyKind(StrEnum):
     that was offered before it; a second person's review of a consultation before acceptance; the
     answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
     an imminent danger; the data protection officer's review of an offer to a third country by
-    derogation.
+    derogation; the retention without which a copy in its days of grace is destroyed; the review of
+    a retention by its holder. After a recall: that its holder stopped the use, its final answer,
+    and the originator's second person.
     """
 
     ANSWER = "answer"
@@ -69,6 +71,11 @@ class DutyKind(StrEnum):
     CONFIRMATION_IN_DANGER = "confirmation_in_danger"
     CALL = "call"
     DEROGATION_REVIEW = "derogation_review"
+    RETENTION = "retention"
+    RETENTION_REVIEW = "retention_review"
+    RECALL_ACKNOWLEDGEMENT = "recall_acknowledgement"
+    RECALL_ANSWER = "recall_answer"
+    RECALL_APPROVAL = "recall_approval"
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,17 @@ _ENDS_OFFER = frozenset(
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
         HandoffAction.LAPSE,
+        HandoffAction.RECALL,
     }
 )
 
 _ENDS_UPDATES = frozenset(
-    {HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE}
+    {
+        HandoffAction.UPDATE,
+        HandoffAction.NOTIFY_CORRECTION,
+        HandoffAction.OMIT_UPDATE,
+        HandoffAction.RECALL,
+    }
 )
 
 ENDS_PACKAGES = frozenset(
@@ -125,20 +138,20 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     ),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
         AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.ACKNOWLEDGE}),
+        frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.RECALL}),
         shared=True,
         longest=timedelta(days=3),
         in_service=True,
     ),
     DutyKind.APPLICATION: DutyTerms(
         AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE}),
+        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE, HandoffAction.RECALL}),
         shared=True,
         term=timedelta(days=30),
     ),
     DutyKind.PROPOSAL_ANSWER: DutyTerms(
         AnswerAuthor.ORIGINATOR,
-        frozenset({HandoffAction.ANSWER_PROPOSAL}),
+        frozenset({HandoffAction.ANSWER_PROPOSAL, HandoffAction.RECALL}),
         shared=True,
         term=timedelta(days=7),
     ),
@@ -150,8 +163,26 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.CALL: DutyTerms(
         AnswerAuthor.ORIGINATOR, _ENDS_OFFER | {HandoffAction.CALL}, shared=True
     ),
+    DutyKind.RETENTION: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.RETAIN}), shared=False
+    ),
+    DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.RECALL_ACKNOWLEDGEMENT: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}),
+        shared=True,
+    ),
+    DutyKind.RECALL_ANSWER: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ANSWER_RECALL}), shared=True
+    ),
+    DutyKind.RECALL_APPROVAL: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
+
+OUTLIVING = frozenset(
+    {DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER, DutyKind.RECALL_APPROVAL}
+)
+"""Duties that the erasure of the case does not end: copies of holders live on."""
 
 
 @dataclass(frozen=True)

@@ -311,6 +311,22 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class StandingRetention:
+    """For how long an organisation under led keeps what it accepts for a purpose, by which act.
+
+    It keeps it ``years`` from its acceptance, None without an end, and reviews that after
+    ``review_years``. ``id`` is the audit event that registered it.
+    """
+
+    id: UUID
+    purpose: str
+    legal_act: str
+    years: int | None
+    review_years: int
+    period: Period
+
+
+@dataclass(frozen=True)
 class Contact:
     """Whom to reach at an organisation, in one role. Personal data: never in a event document."""
 
@@ -387,6 +403,7 @@ class Organisation:
     application: Application | None = None
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    retentions: tuple[StandingRetention, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
     service_hours: ServiceHours | None = None

@@ -24,6 +24,7 @@ from gateway.evidence.bundle_verification import (
     spell,
 )
 from gateway.evidence.event import PARTY
+from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact
 from gateway.evidence.trust import AuthoredDocument
@@ -83,6 +84,7 @@ class BundleFacts:
         )
         not_proved += self._claims()
         not_proved += self._embargo_facts()
+        not_proved += self._recall_facts()
         not_proved += self._stream_facts()
         # A party may leave out the latest documents, and the rest still verifies.
         not_proved += [] if self.of.course.states.isdisjoint(OPEN) else [Fact("later")]
@@ -137,6 +139,8 @@ class BundleFacts:
             values["to"] = self.of.offer.recipient
             values |= {"competence": self.of.offer.competence} if self.of.offer.competence else {}
             values["purpose"] = claims.get("purpose")
+        elif signed is self.of.recalled:
+            key, values = "recall", {**values, "code": claims["code"], "version": claims["version"]}
         elif key == "acceptance" and "groups" in extra:
             key = "acceptance.partial"
         if entry is not None:
@@ -217,6 +221,19 @@ class BundleFacts:
             for one in meanwhile
             if measure.holds_at(one)
         ]
+
+    def _recall_facts(self) -> list[Fact]:
+        """The recall that an event, or an answer, names and the file lacks; and its second person,
+        where that is not shown."""
+        recalled, recall = self.of.recalled, self.of.recall
+        if recalled is None:
+            return [] if recall is None else [Fact("recall.missing", {"entry": recall.start.index})]
+        shown = {part.name for part in recalled.verified.placed}
+        if {"by", "approved_by"} <= shown or any(
+            one.event["type"] == APPROVED for one in self.of.confirmed
+        ):
+            return []
+        return [Fact("recall.persons", {"by": recalled.author})]
 
     def _mandate_facts(self) -> tuple[list[Fact], list[Fact]]:
         if self.of.offer.competence is None:

@@ -11,6 +11,7 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.handoff import AGREEMENTS, OPEN, HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.recall import RecallAnswer
 from gateway.evidence import (
     bundle,
     handoff_documents,
@@ -19,6 +20,7 @@ from gateway.evidence import (
     key_status,
     mandates,
     measures,
+    recalls,
     sd_jwt,
     seal,
 )
@@ -27,6 +29,7 @@ from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
+    RECALL_TYP,
     AnswerClaims,
     OfferClaims,
 )
@@ -37,6 +40,7 @@ from gateway.evidence.key_history import KeyRegistration, KeyRevocation
 from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.measures import LoggedMeasure
+from gateway.evidence.recalls import LoggedRecall
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DisclosedValue, DocumentError, SdJwt
@@ -52,6 +56,7 @@ _UPDATED = "handoff.updated"
 MOVES_OF_EVENTS = {
     **{kind.event: frozenset(kind.moves) for kind in ANSWERS.values()},
     _UPDATED: frozenset({HandoffAction.UPDATE}),
+    recalls.RECALLED: frozenset({HandoffAction.RECALL}),
 }
 """The moves that an event records; whether an acceptance was partial may be withheld."""
 
@@ -104,6 +109,7 @@ CONSULTED = "case.consulted"
 ANNOUNCED = "handoff.change_announced"
 ERASED = "case.erased"
 NOTICE = "correction_notice"
+_RECALL_ANSWER = "recall_answer"
 _MOVING = frozenset({_OFFERED, *MOVES_OF_EVENTS})
 
 
@@ -147,6 +153,10 @@ class BundleVerification:
     before: AuthoredDocument | None
     """The offer that a succession replaced, where the file has it."""
     signed_answers: tuple[AuthoredDocument, ...]
+    recalled: AuthoredDocument | None = None
+    """The recall of this handoff, where the file has it."""
+    recall: LoggedRecall | None = None
+    """The recall of this handoff by its event, where the file has that."""
     answers: Mapping[str, AnswerClaims]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[KeyRegistration]
@@ -203,7 +213,7 @@ class BundleVerification:
             ("Origin of each member's key", self.trace_keys),
             ("No attested document breaks a promise to sign", self.check_promises),
             ("The events follow each other in a possible order", self.check_event_order),
-            ("Nothing went through that a measure had closed", self.check_measures),
+            ("Nothing went through that was closed", self.check_measures),
             ("Undisclosed elements are counted", self.count_withheld),
         ]
 
@@ -215,6 +225,9 @@ class BundleVerification:
         types = [CASE_TYP, OFFER_TYP] * len(packages)
         texts += self.bundle.answers
         types += [ANSWER_TYP for _ in self.bundle.answers]
+        if self.bundle.recall is not None:
+            texts.append(self.bundle.recall)
+            types.append(RECALL_TYP)
         self.documents = tuple(sd_jwt.parse(text) for text in texts)
         for document, typ in zip(self.documents, types, strict=True):
             if read_unverified_claims(document).header.get("typ") != typ:
@@ -314,14 +327,20 @@ class BundleVerification:
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
-        documents = self.documents[2 * len(self.links) :]
+        end = 2 * len(self.links)
+        documents = self.documents[end : end + len(self.bundle.answers)]
+        if self.bundle.recall is not None:
+            self.recalled = open_document(self.documents[-1], RECALL_TYP, self._trust)
         self.signed_answers = tuple(
             open_document(document, ANSWER_TYP, self._trust) for document in documents
         )
         read = [handoff_documents.read_answer(signed.verified) for signed in self.signed_answers]
         self.answers = {d.digest: a for d, a in zip(documents, read, strict=True)}
         pairs = zip(read, self.signed_answers, strict=True)
-        return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
+        found = [f"{answer.kind} {signed.signature()}" for answer, signed in pairs]
+        if self.recalled is not None:
+            found.append(f"recall {self.recalled.signature()}")
+        return "; ".join(found)
 
     def compare_answers(self) -> str:
         """Each answer is about one of the packages, and by the party that may give it; an
@@ -343,7 +362,37 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
                 )
+            self._compare_recall_answer(answer)
+        if self.recalled is not None:
+            self._compare_recall(self.recalled)
         return pluralise(len(self.answers), "answer")
+
+    def _compare_recall_answer(self, answer: AnswerClaims) -> None:
+        """An answer binds the recall, where it is a kind that does: the one in the file."""
+        named = None if self.recalled is None else self.recalled.document.digest
+        if answer.recall is None:
+            return
+        if not ANSWERS[answer.kind].of_recall or named not in (None, answer.recall):
+            raise VerificationFailed(Code.MISMATCH, f"the {answer.kind} answers another recall")
+
+    def _compare_recall(self, recalled: AuthoredDocument) -> None:
+        """A recall is of this case and handoff, by the originator, covers the packages, and two
+        persons made it, where they are shown; of what was misdirected the second one follows."""
+        recall = handoff_documents.read_recall(recalled.verified)
+        _require_same(
+            "the recall",
+            ("originator", recall.author, self.offer.author),
+            ("case", str(recall.case), self.case.verified.claims.get("case")),
+            ("handoff", recall.handoff or self.offer.handoff, self.offer.handoff),
+        )
+        if any(link.version > recall.version for link in self.links):
+            raise VerificationFailed(Code.MISMATCH, "the recall does not cover every package")
+        by, second = (
+            next((one.value for one in _named(recalled, name)), None)
+            for name in ("by", "approved_by")
+        )
+        if by is not None and (by == second or (second is None and recall.code.persons > 1)):
+            raise VerificationFailed(Code.MISMATCH, "a second person is missing in the recall")
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
@@ -405,10 +454,12 @@ class BundleVerification:
         offers = {
             link.digest: _OFFERED if link.offer.updates is None else _UPDATED for link in self.links
         }
-        self.recorded = {**offers, **answers}
+        recall = {} if self.recalled is None else {self.recalled.document.digest: recalls.RECALLED}
+        self.recorded = {**offers, **answers, **recall}
         self._packages = {
             **{link.digest: link.offer.package_digest for link in self.links},
             **{digest: answer.package_digest for digest, answer in self.answers.items()},
+            **dict.fromkeys(recall, ""),
         }
         self._complete = self.links[0].offer.updates is None and not any(
             one.event["type"] == _UPDATED
@@ -497,8 +548,8 @@ class BundleVerification:
         return f"offered {spell(self.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
-        """The offers and the answers: each is recorded by an event."""
-        return [*(link.offered for link in self.links), *self.signed_answers]
+        """The offers, the answers and the recall: each is recorded by an event."""
+        return [*(link.offered for link in self.links), *self._said_by_parties()]
 
     def signed_at(self, signed: AuthoredDocument) -> datetime:
         return read_time(signed.verified.claims)
@@ -651,6 +702,7 @@ class BundleVerification:
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
         self._check_notices()
+        self._check_recall()
         if self._has_lapsed():
             ended = {HandoffState.LAPSED if one in OPEN else one for one in self.course.states}
             self.course = replace(self.course, states=frozenset(ended))
@@ -689,6 +741,26 @@ class BundleVerification:
                     Code.MISMATCH, f"the {answer.kind} is of another notice than the newest"
                 )
 
+    def _check_recall(self) -> None:
+        """What answers a recall is logged after it; one final answer is given, which only an
+        erasure may follow, for good."""
+        said = {
+            signed.document.digest: RecallAnswer(part.value)
+            for signed in self.signed_answers
+            if str(signed.verified.claims["kind"]) == _RECALL_ANSWER
+            for part in _named(signed, "done")
+        }
+        self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
+        answering = [digest for digest, one in self.answers.items() if one.recall is not None]
+        start = None if self.recall is None else self.recall.start.index
+        if start is not None and any(self._index_of(digest) < start for digest in answering):
+            raise VerificationFailed(Code.MISMATCH, "an answer is in the log before its recall")
+        given = [done for _, done in self.recall.answered] if self.recall else []
+        for number, done in enumerate(given):
+            erases = done in (None, RecallAnswer.COPIES_ERASED)
+            if number and (not erases or given[number - 1] is RecallAnswer.COPIES_ERASED):
+                raise VerificationFailed(Code.MISMATCH, "a recall has two final answers")
+
     def _index_of(self, digest: str) -> int:
         return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)
 
@@ -697,7 +769,8 @@ class BundleVerification:
         return any(one.event["type"] == ERASED for one in self.confirmed)
 
     def check_measures(self) -> str:
-        """No consultation and no offer of what a suspension or a mark closed, while it held.
+        """No consultation and no offer of what a suspension, a mark or a recall closed, while it
+        held.
 
         As far as the file shows it: which elements a measure is on, for which reason content was
         opened, and which elements were.
@@ -711,10 +784,12 @@ class BundleVerification:
             link = offered.get(event.get("document_sha256", ""))
             if link is not None:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
+                self._refuse_recalled(one, "")
             elif event["type"] == CONSULTED:
                 link = self.links_by_case.get(str(event.get("case_digest")), self.links[-1])
                 shown = self.shown_by(one)
                 self._refuse_closed(one, link, shown, measures.reason_code(one))
+                self._refuse_recalled(one, measures.reason_code(one))
         return pluralise(len(self.measures), "measure")
 
     def _refuse_closed(
@@ -744,6 +819,15 @@ class BundleVerification:
                     f"the gateway let through, at entry {one.index}, what the {measure.kind} of "
                     f"entry {measure.start.index} had closed",
                 )
+
+    def _refuse_recalled(self, one: VerifiedReceipt, reason: str | None) -> None:
+        """Likewise for what the recall closed; of an offer the ``reason`` is empty."""
+        if self.recall is not None and self.recall.closes(one, reason, self.offer.purpose):
+            raise VerificationFailed(
+                Code.LET_THROUGH,
+                f"the gateway let through, at entry {one.index}, what the recall of entry "
+                f"{self.recall.start.index} had closed",
+            )
 
     def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
         """The digests of what a consultation showed; None where they are not in the file."""
@@ -792,7 +876,11 @@ class BundleVerification:
     def acts(self) -> list[AuthoredDocument]:
         """The case and the offer of each package, and the answers."""
         packages = [one for link in self.links for one in (link.case, link.offered)]
-        return [*packages, *self.signed_answers]
+        return [*packages, *self._said_by_parties()]
+
+    def _said_by_parties(self) -> list[AuthoredDocument]:
+        recalled = [] if self.recalled is None else [self.recalled]
+        return [*self.signed_answers, *recalled]
 
 
 def _is_on_changes(answer: AnswerClaims) -> bool:

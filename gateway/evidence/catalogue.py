@@ -92,8 +92,8 @@ _FAILED: Mapping[int, tuple[str, str]] = {
         "NON VÉRIFIÉ (NOT VERIFIED) : un document n’est pas signé par son auteur",
     ),
     19: (
-        "LET THROUGH: the gateway allowed what a measure had closed",
-        "PASSAGE INDU (LET THROUGH) : la passerelle a permis ce qu’une mesure avait fermé",
+        "LET THROUGH: the gateway allowed what was closed",
+        "PASSAGE INDU (LET THROUGH) : la passerelle a permis ce qui était fermé",
     ),
 }
 
@@ -189,6 +189,24 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "proposal_answer": (
         "{at}: {by} answered the proposal of a correction in handoff {handoff}.",
         "{at} : {by} a répondu à une proposition de rectification dans la transmission {handoff}.",
+    ),
+    "retention": (
+        "{at}: {by} claimed a legal basis to retain handoff {handoff} beyond the erasure.",
+        "{at} : {by} a invoqué une base légale pour conserver la transmission {handoff} au-delà "
+        "de l’effacement.",
+    ),
+    "recall": (
+        "{at}: {by} recalled what handoff {handoff} gave, up to version {version}: {code}.",
+        "{at} : {by} a rappelé le contenu de la transmission {handoff}, jusqu’à la version "
+        "{version}{nb}: {code}.",
+    ),
+    "recall_acknowledgement": (
+        "{at}: {by} stopped the use of what handoff {handoff} gave, after its recall.",
+        "{at} : {by} a cessé d’utiliser le contenu de la transmission {handoff}, après son rappel.",
+    ),
+    "recall_answer": (
+        "{at}: {by} answered the recall of handoff {handoff}.",
+        "{at} : {by} a répondu au rappel de la transmission {handoff}.",
     ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
@@ -393,6 +411,38 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "package.later": (
         "A later package, or a correction notice, may exist that is not in this file.",
         "Un lot ultérieur, ou un avis de rectification, peut exister sans figurer dans ce fichier.",
+    ),
+    "recall.missing": (
+        "The handoff was recalled (entry {entry}); the document of the recall is not in this file.",
+        "La transmission a été rappelée (entrée {entry}) ; le document du rappel est absent de ce "
+        "fichier.",
+    ),
+    "recall.persons": (
+        "That two persons of {by} decided the recall: this file does not show both.",
+        "Que deux personnes de {by} ont décidé le rappel : ce fichier ne les montre pas toutes les "
+        "deux.",
+    ),
+    "coverage.none": (
+        "No handoff of case {case} was recalled.",
+        "Aucune transmission du dossier {case} n’a été rappelée.",
+    ),
+    "coverage.recalled": (
+        "Handoff {handoff} to {recipient} was recalled (entry {entry}).",
+        "La transmission {handoff} à {recipient} a été rappelée (entrée {entry}).",
+    ),
+    "coverage.given": (
+        "{at}: {recipient} gave what it owed after the recall of handoff {handoff}: {what} (entry "
+        "{entry}).",
+        "{at} : {recipient} a fourni ce qu’il devait après le rappel de la transmission {handoff}"
+        "{nb}: {what} (entrée {entry}).",
+    ),
+    "coverage.owed": (
+        "{recipient} still owes after the recall of handoff {handoff}: {what}.",
+        "{recipient} doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
+    ),
+    "coverage.late": (
+        "LATE: {recipient} owes after the recall of handoff {handoff}: {what}.",
+        "EN RETARD : {recipient} doit, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "notice.missing": (
         "Not in this file: the correction notice {notice}, which an answer is about.",
@@ -626,8 +676,7 @@ _TITLES: Mapping[str, str] = {
     "No attested document breaks a promise to sign": "Aucun document attesté ne contredit un "
     "engagement de signer",
     "The events follow each other in a possible order": "L’ordre des événements est cohérent",
-    "Nothing went through that a measure had closed": "Rien n’est passé de ce qu’une mesure avait "
-    "fermé",
+    "Nothing went through that was closed": "Rien n’est passé de ce qui était fermé",
     "Undisclosed elements are counted": "Décompte des éléments non communiqués",
     "The file is a receipt": "Le fichier est un récépissé",
     "The log of the event is trusted": "Le journal de l’événement est de confiance",
@@ -692,6 +741,11 @@ _REASONS: Mapping[str, str] = {
     "a laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
     "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
     "avis de rectification",
+    "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",
+    "the recall does not cover every package": "le rappel ne couvre pas tous les lots",
+    "a second person is missing in the recall": "la seconde personne manque dans le rappel",
+    "an answer is in the log before its recall": "une réponse figure au journal avant son rappel",
+    "a recall has two final answers": "un rappel a reçu deux réponses définitives",
     "the {0} answers a notice": "une réponse ({0}) porte sur un avis auquel elle ne peut répondre",
     "an acceptance does not repeat the conditions of its offer": "une acceptation ne reprend pas "
     "les conditions de son offre",

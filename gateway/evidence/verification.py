@@ -12,7 +12,7 @@ Exit codes::
     16  the gateway signed two incompatible documents, or its log two histories
     17  an act of a party is only the operator's word: its author did not sign it
     18  a demonstration: the reference date was simulated
-    19  the gateway let through what a measure had closed
+    19  the gateway let through what was closed
 
 No network, no clock: a report depends only on the files and the trusted keys.
 """

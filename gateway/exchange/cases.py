@@ -15,7 +15,7 @@ from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.marking import marking_of
+from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
@@ -24,16 +24,17 @@ from gateway.domain.refusals import (
     Forbidden,
     OpenHandoffs,
     ValidationFailed,
+    WrongState,
 )
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
-from gateway.exchange.erasure import civil_day
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
     CaseStep,
@@ -221,7 +222,9 @@ def close(
 
     def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
-            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+            raise OpenHandoffs(
+                "withdraw or recall the open handoffs, or wait until they are closed"
+            )
         return cases.close(found)
 
     return _step(ports, caller, key, case, confirmation, action="case.close", step=step)
@@ -234,7 +237,9 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+            raise WrongState("the case is past the day of its erasure")
         verified = sd_jwt.read_stored(version.document)
         shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
@@ -309,6 +314,22 @@ def view_on(
         seen,
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
+    )
+
+
+def view_on_erased(case: Case) -> CaseAttributes:
+    """What policy may know of a case that was erased: nothing but whose it was."""
+    return CaseAttributes(
+        id=str(case.id),
+        tlp="RED",
+        handling=frozenset(),
+        onward=ONWARD[-1],
+        purpose=frozenset(),
+        matter=frozenset(),
+        embargoed=False,
+        suspended=False,
+        assurance="attested",
+        state=str(case.state),
     )
 
 
@@ -564,7 +585,8 @@ def _next(
         case, version.version, version.digest, cases.unconfirmed_matches(content)
     )
     erase_on = date.fromisoformat(content["marking"]["erase_on"])
-    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
+    planned = case.erase_on if case.early else erase_on
+    return replace(revised, revision=case.revision + 1, erase_on=planned)
 
 
 def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]) -> Case:

@@ -7,19 +7,23 @@ duties.
 from uuid import UUID
 
 from gateway.domain.answers import ON_CHANGES, takes_update
+from gateway.domain.case import CaseState
 from gateway.domain.decision import case_entity
 from gateway.domain.duty import DutyKind, HandoffDuty
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, view_on
-from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed
+from gateway.exchange.cases import find, view_on, view_on_erased
+from gateway.exchange.handoffs import entity_of
+from gateway.exchange.recall_answers import answer_for, recall_of
+from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
     RequestContext,
     authorize,
+    deny_as_not_found,
     read,
 )
 from gateway.kernel.values import Caller
@@ -29,26 +33,36 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
     def query(context: RequestContext) -> CaseCoverage:
-        found, version = find(context, case)
-        content = sd_jwt.read_stored(version.document)
-        view = view_on(content, version, found.state, context.today.day)
+        found = context.work.cases.get(context.caller.organisation, case)
+        if found is None:
+            deny_as_not_found()
+        if found.state is CaseState.ERASED:
+            view = view_on_erased(found)
+        else:
+            _, version = find(context, case)
+            content = sd_jwt.read_stored(version.document)
+            view = view_on(content, version, found.state, context.today.day)
         authorize(context, case_entity(view, context.entity()))
-        context.about = EventSubject(case_digest=version.digest)
+        context.about = EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
-        lines = [_line(context, one, told) for one in handoffs]
+        erased = found.state is CaseState.ERASED
+        lines = [_line(context, one, told, erased=erased) for one in handoffs]
         return CaseCoverage(found.id, found.version, found.state, lines)
 
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) -> HolderCoverage:
-    answers = context.work.handoffs.answers(handoff.id)
+def _line(
+    context: RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+) -> HolderCoverage:
+    """One handoff; of an erased case no document is left, and no package follows."""
+    answers = context.work.handoffs.answers(handoff.id, documents=not erased)
     newer = told is not None and told.version > handoff.case_version
     takes = takes_update(handoff, context.now)
     duties = context.work.duties.of(handoff.id, open_only=True)
-    said = [one for one in answers if one.move in ON_CHANGES]
-    omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE]
+    said = [one for one in answers if one.move in _ANSWERS]
+    omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
     left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
     return HolderCoverage(
         handoff=handoff.id,
@@ -72,15 +86,30 @@ def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) 
         ],
         answered=str(said[-1].move) if said else None,
         answered_by_event=said[-1].event if said else None,
+        recall=_recall(context, handoff),
     )
 
 
+def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
+    """The recall of a handoff, and its holder's final answer as the originator may read it."""
+    recall = recall_of(context, handoff)
+    if recall is None:
+        return None
+    done = handoff.recall_answer
+    entity = entity_of(context, handoff)
+    seen = None if done is None else answer_for(context, entity, {"done": str(done)})[0]
+    return RecallCoverage(recall.id, recall.code, seen)
+
+
+_ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}
 _COVERED = frozenset(
     {
         DutyKind.UPDATE,
         DutyKind.ACKNOWLEDGEMENT,
         DutyKind.APPLICATION,
         DutyKind.PROPOSAL_ANSWER,
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
     }
 )
 

@@ -11,6 +11,7 @@ from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
+    OUTLIVING,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -84,10 +85,11 @@ def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnsw
         if one.kind in ended:
             work.duties.save(one.close(answer.at))
     announced = any(one.kind is DutyKind.UPDATE for one in owed)
+    told = announced and handoff.is_held and answer.move in ENDS_PACKAGES
     begins = []
-    if answer.move in _TOLD or (announced and answer.move in ENDS_PACKAGES):
+    if told or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
-    if DutyKind.ACKNOWLEDGEMENT in ended:
+    if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
         begins.append(DutyKind.APPLICATION)
     if answer.move is HandoffAction.PROPOSE_CORRECTION:
         begins.append(DutyKind.PROPOSAL_ANSWER)
@@ -128,9 +130,10 @@ def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
 def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:
-    """Close the duties of all handoffs of a case; of some kinds only, where any are named."""
+    """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
+    are named."""
     for duty in work.duties.open_of_case(originator, case):
-        if not kinds or duty.kind in kinds:
+        if duty.kind in (kinds or frozenset(DutyKind) - OUTLIVING):
             work.duties.save(duty.close(now))
 
 

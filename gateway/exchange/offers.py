@@ -472,6 +472,10 @@ def authorize_offer(
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
+            "recalled": any(
+                one.covers(version.version, reader.slug)
+                for one in context.work.cases.recalls(case.originator, case.id)
+            ),
         },
         "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),

@@ -16,6 +16,8 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.recall import RecallCode
+from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -40,6 +42,14 @@ class CaseStep:
     version: int
     digest: Digest
     state: CaseState
+
+
+@dataclass(frozen=True)
+class AdvancedErasure:
+    """A case whose erasure was brought forward: the first day without its content."""
+
+    case: UUID
+    erase_on: date
 
 
 @dataclass(frozen=True)
@@ -118,13 +128,30 @@ class Superseded:
 
 
 @dataclass(frozen=True)
+class RetainedDocument:
+    """A document of a handoff that is retained: an offer, update or answer."""
+
+    kind: str
+    document: SignedText
+
+
+@dataclass(frozen=True)
+class RetainedDocuments:
+    """The documents of a handoff whose case was erased, oldest first; no content."""
+
+    handoff: UUID
+    documents: Sequence[RetainedDocument]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more.
+    used any more. ``documents`` are those of the handoff, oldest first, with what a holder retains
+    of an erased case.
     """
 
     case: UUID
@@ -138,6 +165,19 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
+    documents: Sequence[RetainedDocument] | None = None
+
+
+@dataclass(frozen=True)
+class RetentionView:
+    """What a holder retains beyond the day of erasure, as it states; who may not know by what law
+    reads that it does."""
+
+    retention: UUID
+    ground: RetentionGround | None = None
+    legal_basis: str | None = None
+    until: date | None = None
+    review_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +283,43 @@ class OfferResult:
 
 
 @dataclass(frozen=True)
+class RecalledHandoff:
+    """A handoff that a recall touched; ``held``: its recipient owes answers."""
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    held: bool
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A recall: its document, and the handoffs that it touched.
+
+    ``approve_by`` is when a second person has to follow; ``document`` is null in a repeated answer
+    once the case was erased.
+    """
+
+    recall: UUID
+    case: UUID
+    version: int
+    code: RecallCode
+    digest: Digest
+    document: SignedText | None
+    handoffs: Sequence[RecalledHandoff]
+    approve_by: datetime | None
+
+
+@dataclass(frozen=True)
+class RecallApproved:
+    """A recall that its second person approved."""
+
+    recall: UUID
+    case: UUID
+    code: RecallCode
+
+
+@dataclass(frozen=True)
 class Reviewed:
     """A handoff after a review: the events of the consultations that were reviewed."""
 
@@ -263,7 +340,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or the
+    final answer to a recall."""
 
     sequence: int
     kind: str
@@ -329,6 +407,7 @@ class HandoffSummary:
     ended_by: EndedBy | None
     break_glass: BreakGlass
     package: int
+    recalled: Annotated[bool, "Whether a recall stands on it (R13)."]
 
 
 @dataclass(frozen=True)
@@ -389,12 +468,13 @@ class HandoffView(HandoffSummary):
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+    retention: RetentionView | None = None
 
 
 @dataclass(frozen=True)
 class Owed:
     """What is owed after a change: an update or a correction notice, an acknowledgement, an
-    application; or the answer to a proposal.
+    application; the answer to a proposal; or an acknowledgement of a recall, and its answer.
 
     ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """
@@ -415,12 +495,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class RecallCoverage:
+    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read."""
+
+    recall: UUID
+    code: RecallCode
+    answer: str | None
+
+
+@dataclass(frozen=True)
 class HolderCoverage:
     """One handoff of a case: what its recipient has, and what is owed, what is due first, first.
 
-    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
-    package; ``left_out`` says why, where its originator decided so. ``answered`` is its last answer
-    to a change, and the event of that.
+    ``holds`` says that it ever accepted, and did not say that its copies are erased.
+    ``announced_only``: it heard of a change, and gets no package; ``left_out`` says why, where its
+    originator decided so. ``answered`` is its last answer to a change or a recall, and the event of
+    that.
     """
 
     handoff: UUID
@@ -434,6 +524,7 @@ class HolderCoverage:
     owed: Sequence[Owed]
     answered: str | None
     answered_by_event: UUID | None
+    recall: RecallCoverage | None
 
 
 @dataclass(frozen=True)

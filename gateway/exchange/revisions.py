@@ -5,6 +5,7 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffState
+from gateway.domain.recall import RETAINING
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,
@@ -47,7 +48,7 @@ def check_change(
     }
     errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
-    held = {one.recipient for one in holders(context, earlier)}
+    held = {one.recipient for one in holders(context, earlier) if one.recall is None}
     if left_out := sorted(held - set(listed)) if listed else []:
         why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
         errors.append(("/content/marking/release_to", why))
@@ -108,7 +109,8 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        if touched:
+        # After a recall its holder owes nothing more than that, unless it keeps the case.
+        if touched and (one.recall is None or one.recall_answer in RETAINING):
             _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
 

@@ -32,6 +32,8 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.recall import Recall
+from gateway.domain.retention import GRACE_DAYS, Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
@@ -50,6 +52,7 @@ from gateway.kernel.values import (
     LogQuery,
     Proposal,
     ReferenceDate,
+    RetainedCopy,
     SentHandoff,
     SignedTreeHead,
     TreeHead,
@@ -251,6 +254,15 @@ class CaseStore(Protocol):
     def end_measure(self, measure: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""
 
+    def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
+        """Every recall of a case, or of a handoff of it, in the order in which they were made."""
+
+    def recall(self, recall: UUID) -> Recall | None:
+        """One recall by the event that recorded it."""
+
+    def add_recall(self, recall: Recall) -> None:
+        """Store a new recall; in a transaction that holds the case."""
+
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
         documents of all its versions, all statements, and what repeats of their requests are
@@ -290,21 +302,23 @@ class HandoffStore(Protocol):
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
         the answer. The due time stays: it follows the duties."""
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        """The offer and every answer, in order."""
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
 
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The correction notices, in order; those from before the erasure of the case went with
         it."""
-
-    def uses_key(self, key: UUID) -> bool:
-        """Whether an organisation's answers about erased cases are encrypted by a key."""
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         """Every handoff of the case, by id; none is locked."""
+
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""
@@ -341,6 +355,9 @@ class HandoffStore(Protocol):
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
 
+    def was_consulted(self, handoff: UUID) -> bool:
+        """Whether the content of the handoff was ever consulted."""
+
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
 
@@ -374,6 +391,68 @@ class DutyStore(Protocol):
 
     def save_clock(self, clock: SweepClock) -> None:
         """Replace that."""
+
+
+class RetentionStore(Protocol):
+    """What holders keep beyond the day of erasure: a handoff has one retention at a time.
+
+    It is made and ended in a transaction that holds its handoff (`HandoffStore.get`).
+    """
+
+    def of_handoff(self, handoff: UUID) -> Retention | None:
+        """The retention that has not ended; its last day may be over."""
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
+        """Those of every handoff of a case that have not ended, by handoff."""
+
+    def add(self, retention: Retention) -> None:
+        """Store a new one; the one before was ended."""
+
+    def end(self, retention: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
+
+    def over(self, day: date, limit: int) -> Sequence[UUID]:
+        """Handoffs whose retention, or days of grace, are over on a civil day."""
+
+    def holders(self) -> Collection[str]:
+        """The organisations that retain something, have a copy, or a key of late answers."""
+
+    def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        """Handoffs of which an organisation retains something, or has a copy."""
+
+    def keep(self, copy: RetainedCopy) -> None:
+        """Store a copy under a new key. Raises CaseKeysUnavailable."""
+
+    def copy(self, handoff: UUID) -> RetainedCopy | None:
+        """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
+
+    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
+        """The handoffs of a case of which there is a copy, by id."""
+
+    def end_grace(self, handoff: UUID) -> None:
+        """Let a copy stand: a retention was stated."""
+
+    def drop_copy(self, handoff: UUID) -> bool:
+        """Take a copy away, where there is one, and doom its key."""
+
+    def having(self, key: UUID) -> UUID | None:
+        """The handoff whose copy is encrypted by a key."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
+
+    def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        """Recipient and id of each handoff that was accepted and is not retained, whose case is
+        erased after one day, and by another."""
+
+    def announced(self, days: int) -> date | None:
+        """Up to which day of erasure holders heard so many ``days`` before; None at first."""
+
+    def announce(self, days: int, told: date | None, last: date) -> bool:
+        """Note that they hear up to the day ``last``; False where it is not ``told`` any more."""
+
+    def end_answer_key(self, organisation: str) -> None:
+        """Doom the key of an organisation's answers about erased cases, where there is one."""
 
 
 class LogStore(Protocol):
@@ -649,6 +728,7 @@ class UnitOfWork(Protocol):
     cases: CaseStore
     handoffs: HandoffStore
     duties: DutyStore
+    retentions: RetentionStore
     log: LogStore
     journal: JournalStore
     retries: IdempotencyStore
@@ -790,8 +870,9 @@ class Ports:
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
-    ``consultations`` says of which ones by the police a private originator learns;
-    ``journal_terms`` how long the log names persons.
+    ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
+    which ones by the police a private originator learns; ``journal_terms`` how long the log names
+    persons.
     """
 
     issuer: str
@@ -815,5 +896,6 @@ class Ports:
     due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
     call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
+    retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     journal_terms: JournalTerms = field(default_factory=JournalTerms)

@@ -3,7 +3,7 @@ which of them audit.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -26,6 +26,7 @@ from gateway.domain.organisation import (
     Membership,
     Organisation,
     Period,
+    StandingRetention,
     Status,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
@@ -263,8 +264,41 @@ def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "agreement": str(made.id)}
 
 
+YEARS = tuple(map(str, range(1, 51)))
+REVIEW_YEARS = ("1", "2", "3")
+
+
+def read_years(words: Collection[str], value: Any) -> int:
+    """A number of years, as one of some words."""
+    if value not in words:
+        raise ValueError
+    return int(value)
+
+
+def record_retention(context: ChangeContext) -> Mapping[str, Any]:
+    """Record for how long an organisation under led keeps what it accepts for a purpose."""
+    organisation = context.organisation
+    if "led" not in organisation.regimes:
+        raise WrongState("only an organisation under led keeps cases by a recorded term")
+    made = StandingRetention(
+        id=context.event,
+        purpose=context.values["purpose"],
+        legal_act=context.values["legal_act"],
+        years=context.values["years"],
+        review_years=context.values["review_years"],
+        period=context.period(),
+    )
+    if any(
+        made.purpose == one.purpose and made.period.overlaps(one.period)
+        for one in organisation.retentions
+    ):
+        raise WrongState("a retention for that purpose is recorded in that period already")
+    context.save(replace(organisation, retentions=(*organisation.retentions, made)))
+    return {"organisation": organisation.slug, "retention": str(made.id)}
+
+
 def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, Any]:
-    """End one of the interests or agreements of an organisation, which its id names."""
+    """End one of the interests, agreements or retentions of an organisation, which its id names."""
     organisation = context.organisation
     named, day = context.values[noun], context.values["until"]
     held = getattr(organisation, held_as)

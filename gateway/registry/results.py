@@ -255,6 +255,20 @@ class AgreementEntry:
 
 
 @dataclass(frozen=True)
+class StandingRetentionEntry:
+    """How long what is accepted for a purpose is kept; ``retention`` is the event that recorded
+    it."""
+
+    retention: UUID
+    purpose: str
+    legal_act: str
+    years: int | None
+    review_years: int
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
 class DecidedAuditAccess(AuditAccessEntry):
     """An audit access, with the decision behind it."""
 
@@ -312,6 +326,7 @@ class Entry:
     mandates: Sequence[HeldMandate]
     interests: Sequence[InterestEntry]
     agreements: Sequence[AgreementEntry]
+    retentions: Sequence[StandingRetentionEntry]
     audit_access: Sequence[DecidedAuditAccess]
     keys: Sequence[KeyEntry]
     systems: Sequence[SystemEntry]

@@ -22,6 +22,7 @@ from gateway.domain.organisation import (
     STAFF_SCOPE,
     MembershipClass,
 )
+from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel.changes import ChangeType
@@ -319,6 +320,38 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("agreement", "The event that recorded it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "agreement", "agreements"),
+    ),
+    "retention.record": ChangeType(
+        "Record how long a member under led keeps cases for a purpose.",
+        2,
+        (
+            one_of("purpose", "For which purpose.", Purpose),
+            free_text("legal_act", "The act that says so, as in: art. 230-8 CPP.", LONGEST_BASIS),
+            optional(
+                one_of(
+                    "years",
+                    "Years from its acceptance; left out, without an end.",
+                    members.YEARS,
+                    partial(members.read_years, members.YEARS),
+                )
+            ),
+            one_of(
+                "review_years",
+                "Years until its review.",
+                members.REVIEW_YEARS,
+                partial(members.read_years, members.REVIEW_YEARS),
+                default="3",
+            ),
+            *period(),
+        ),
+        members.record_retention,
+        about="Each acceptance applies it (R14), so that nobody has to answer for each case.",
+    ),
+    "retention.end": ChangeType(
+        "End a recorded retention; what it was applied to stays retained.",
+        2,
+        (identifier("retention", "The event that recorded it.", option="EVENT"), _UNTIL),
+        partial(members.end_named, "retention", "retentions"),
     ),
     "system.register": ChangeType(
         "Register a system and its scopes.",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -37,7 +38,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.tables import answer, answer_key, case_file, consultation, handoff
+from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -88,6 +89,9 @@ _FILTERS = {
     # A set is stored as a JSON array of texts.
     "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+    "erase_before": exists().where(
+        _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
+    ),
 }
 
 
@@ -141,6 +145,17 @@ _ANSWERS = (
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
+_RECALLS_OF = (
+    select(answer)
+    .join(handoff, handoff.c.id == answer.c.handoff)
+    .where(
+        handoff.c.originator == bindparam("originator"),
+        handoff.c.case == bindparam("case"),
+        answer.c.move == HandoffAction.RECALL,
+        answer.c.document != ERASED,
+    )
+    .order_by(answer.c.handoff)
+)
 _NOTICES = _ANSWERS.where(
     answer.c.move == HandoffAction.NOTIFY_CORRECTION, answer.c.document != ERASED
 )
@@ -149,12 +164,14 @@ _ANSWER_KEY = select(answer_key.c.content_key).where(
     answer_key.c.organisation == bindparam("organisation")
 )
 _ADD_ANSWER_KEY = insert_new(answer_key)
-_USES_KEY = select(answer_key.c.organisation).where(answer_key.c.content_key == bindparam("key"))
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _WAS_INFORMED = (
     select(consultation.c.event)
     .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
     .limit(1)
+)
+_WAS_CONSULTED = (
+    select(consultation.c.event).where(consultation.c.handoff == bindparam("handoff")).limit(1)
 )
 _ADD_CONSULTATION = insert_new(consultation)
 
@@ -162,7 +179,7 @@ _ADD_CONSULTATION = insert_new(consultation)
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
     "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under",
+    "sequence", "package", "held", "held_under", "recall", "recall_answer",
     "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
@@ -228,16 +245,15 @@ class SqlHandoffs:
             raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        if not documents:
+            return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
 
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
-
-    def uses_key(self, key: UUID) -> bool:
-        return self._transaction.execute(_USES_KEY, {"key": key}).first() is not None
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         values = {"handoff": handoff, "before": package - 1}
@@ -247,6 +263,10 @@ class SqlHandoffs:
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         values = {"originator": originator, "case": case}
         return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
+
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        values = {"originator": originator, "case": case}
+        return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
@@ -311,6 +331,9 @@ class SqlHandoffs:
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
+
+    def was_consulted(self, handoff: UUID) -> bool:
+        return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
@@ -380,6 +403,8 @@ def _handoff(row: Row[Any]) -> Handoff:
         package=row.package,
         held=row.held,
         held_under=row.held_under,
+        recall=row.recall,
+        recall_answer=row.recall_answer,
     )
 
 

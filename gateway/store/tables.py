@@ -38,6 +38,8 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
+from gateway.domain.recall import RecallAnswer, RecallCode
+from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
     NUMBER,
@@ -89,7 +91,7 @@ contact = Table(
     sqlite_with_rowid=False,
 )
 
-# Keys of contacts that are still to be destroyed.
+# Keys of contacts and of retained copies that are still to be destroyed.
 doomed_key = Table(
     "doomed_key",
     metadata,
@@ -317,6 +319,7 @@ case_file = Table(
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
+    Column("early", Boolean, nullable=False),  # whether its erasure was brought forward
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
@@ -373,6 +376,25 @@ case_measure = Table(
     sqlite_with_rowid=False,
 )
 
+# Recalls of a case, or of one handoff of it. The document is among the answers of each handoff that
+# the recall touched; its reason ends with the case's key.
+case_recall = Table(
+    "case_recall",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that recorded it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", Uuid),  # NULL: all of them
+    Column("recipient", TEXT),  # of that one
+    Column("code", Choice(RecallCode), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("at", Instant, nullable=False),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    Index("case_recall_of", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
 # That holders heard of a correction or tightening, written once by the clearance of its version.
 announcement = Table(
     "announcement",
@@ -422,6 +444,8 @@ handoff = Table(
     Column("package", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
+    Column("recall", Uuid),  # the recall that stands on it
+    Column("recall_answer", Choice(RecallAnswer)),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),
@@ -445,16 +469,6 @@ answer = Table(
     Column("document", LargeBinary, nullable=False),  # encrypted
     Column("event", Uuid, nullable=False, unique=True),
     PrimaryKeyConstraint("handoff", "sequence"),
-)
-
-# Under which an organisation's answers about erased cases are encrypted.
-answer_key = Table(
-    "answer_key",
-    metadata,
-    Column("organisation", TEXT, primary_key=True),
-    Column("content_key", Uuid, nullable=False),
-    Index("answer_key_by_key", "content_key"),
-    sqlite_with_rowid=False,
 )
 
 # What a party owes about a handoff, and what was recorded of it as the time ran out.
@@ -488,6 +502,58 @@ Index(
     duty.c.due_at,
     sqlite_where=duty.c.closed_at.is_(null()),
     postgresql_where=duty.c.closed_at.is_(null()),
+)
+
+# What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
+    Column("holder", TEXT, nullable=False),
+    Column("ground", Choice(RetentionGround), nullable=False),
+    Column("legal_basis", TEXT),
+    Column("until", Day),
+    Column("review_on", Day, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("retention_of_handoff", "handoff"),
+    Index("retention_of_case", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
+# One package for one holder, under a key of its own: the case's key is destroyed.
+retained_copy = Table(
+    "retained_copy",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
+    Column("holder", TEXT, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("grace_until", Day),
+    Column("content_key", Uuid, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # encrypted
+    Index("retained_copy_by_key", "content_key"),
+)
+
+# Under which an organisation's answers about erased cases are encrypted.
+answer_key = Table(
+    "answer_key",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Index("answer_key_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
+# Up to which day of erasure holders heard, so many days before.
+erasure_notice = Table(
+    "erasure_notice",
+    metadata,
+    Column("days", Integer, primary_key=True, autoincrement=False),
+    Column("told", Day, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # When duties were last swept, and the last time in which they were not.

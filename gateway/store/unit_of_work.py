@@ -25,6 +25,7 @@ from gateway.kernel.ports import (
     OrganisationStore,
     ProposalStore,
     RateLimits,
+    RetentionStore,
     RevokedTokenStore,
     StaffStore,
     SuccessionStore,
@@ -51,6 +52,7 @@ from gateway.store.procedures import (
     SqlSuccessions,
 )
 from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
 from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
@@ -67,6 +69,7 @@ class SqlUnitOfWork:
     retries: IdempotencyStore
     budgets: RateLimits
     duties: DutyStore
+    retentions: RetentionStore
     revoked_tokens: RevokedTokenStore
     replay: AssertionReplayGuard
     signing: CertificateOrders
@@ -186,6 +189,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,
     "handoffs": SqlHandoffs,
+    "retentions": SqlRetentions,
 }
 
 

@@ -85,6 +85,9 @@ ON_HANDOFF = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
+    "handoff.acknowledge_recall",
+    "handoff.answer_recall",
+    "handoff.read_recall_answer",
 )
 ON_MEASURE = {
     "case.end_measure": ("setter", "successor", "unanswered"),
@@ -99,6 +102,7 @@ BY_ORIGINATORS = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
+    "handoff.read_recall_answer",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -117,6 +121,8 @@ BY_ADMINISTRATORS = (
     "interest.end",
     "agreement.record",
     "agreement.end",
+    "retention.record",
+    "retention.end",
     "system.disable",
     "system.enable",
     "system.set_admin_scopes",
@@ -165,15 +171,21 @@ ON_ITSELF = (
     "staff.recuse",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
+ON_OWN_CASES = ("case.recall", "case.approve_recall")
+"""What is asked about the originator, whatever is left of its case."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
     *ON_HANDOFF,
+    *ON_OWN_CASES,
     *ON_SUCCESSION,
+    "case.advance_erasure",
     "case.consult",
+    "case.consult_retained",
     "case.embargo",
     *ON_MEASURE,
+    "handoff.retain",
     "handoff.offer",
     "handoff.break_glass",
     "handoff.accept",
@@ -286,6 +298,8 @@ SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
 REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
+ERASED: Mapping[str, Any] = {"done": "copies_erased"}
+SAID = {"handoff.report_outcome": REPORT, "handoff.answer_recall": ERASED}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -633,7 +647,7 @@ FITTING = [
     *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
-    *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
+    *((action, HOTLINE, HOTLINE, {}) for action in (*ON_ITSELF, *ON_OWN_CASES)),
     *(
         (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
         for action in ON_CASE
@@ -653,7 +667,7 @@ FITTING = [
             a,
             ABROAD,
             handoff(HOTLINE, ABROAD),
-            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+            FREE if a in BARRED else SAID.get(a, {}),
         )
         for a in ON_HANDOFF
         if a not in (*BY_ORIGINATORS, "handoff.give_go_ahead")
@@ -765,11 +779,13 @@ def _resources(
         handoff, party, party, st.sampled_from([None, CSAM]), st.sampled_from(HandoffState)
     )
     cases = st.builds(case, party)
+    if action in ON_OWN_CASES:
+        return party
     if action in ON_SUCCESSION:
         return st.builds(succession, party, party)
     if action in ("case.consult", "case.embargo", *ON_MEASURE):
         return handoffs | cases
-    return cases if action in (*ON_CASE, "handoff.offer") else handoffs
+    return cases if action in (*ON_CASE, "case.advance_erasure", "handoff.offer") else handoffs
 
 
 @st.composite
@@ -787,8 +803,14 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "handoff.report_outcome": REPORT,
+        **SAID,
+        "case.advance_erasure": {"persons": draw(st.integers(1, 3))},
         "case.consult": OPEN,
+        "case.consult_retained": {
+            "retained": draw(st.booleans()),
+            "reason": draw(st.sampled_from(["retention", "evidence"])),
+            "third_country": draw(st.booleans()),
+        },
         **{a: {one: draw(st.booleans()) for one in facts} for a, facts in ON_MEASURE.items()},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
@@ -854,7 +876,7 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
     context = dict(FREE) if action in BARRED else {}
-    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= SAID.get(action, {})
     context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE

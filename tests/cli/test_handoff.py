@@ -47,6 +47,46 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
     assert "due 2026-03-05T" in output
 
 
+@pytest.mark.parametrize("signs", [False, True], ids=["attested", "signed"])
+def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool) -> None:
+    trust = trust_of(desks.stage.gateway)
+    if signs:
+        key = signing(desks)
+        trust = replace(trust, organisations={HOTLINE: {key.kid: key.public_key}})
+    desks.changes["trust"] = trust
+    file = desks.case_file()
+    case = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)["result"]["case"]
+    offer = desks.told(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
+        "--group", "items", "--competence", "csam/FR",
+    )  # fmt: skip
+    handoff = offer["result"]["handoff"]
+    own = desks.changes.pop("document_key", None)  # the other desk has none
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    desks.changes |= {} if own is None else {"document_key": own}
+    output = desks.done(
+        "case", "recall", case, "--by", "approver-1", "--code", "misdirected", "--reason", "astray"
+    )
+    assert OFMIN in output
+    recall = output.partition("recall ")[2].split()[0]
+    desks.done("case", "approve-recall", case, recall, "--by", "approver-2")
+    desks.changes.pop("document_key", None)
+    assert "RECALLED" in desks.done("handoff", "show", handoff, at=OFMIN)
+    desks.done("handoff", "acknowledge-recall", handoff, *BY, at=OFMIN)
+    desks.done(
+        "handoff", "answer-recall", handoff, *BY, "--done", "copies_erased",
+        "--backups-until", "2026-06-30", at=OFMIN,
+    )  # fmt: skip
+    (line,) = desks.told("case", "coverage", case)["handoffs"]
+    assert (line["recall"]["answer"], line["owed"]) == ("copies_erased", [])
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "recalled.json")
+    file = desks.folder / "recalled.json"
+    result = verification.verify(file.read_bytes(), trust)
+    assert result.conclusion is not None, result.sentence
+    told = {one.key for facts in result.conclusion.facts().values() for one in facts}
+    assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
+
+
 def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     file = desks.case_file()
     told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)

@@ -448,8 +448,10 @@ def test_the_moves_of_these_tests_are_all_there_are():
     steps.add("onward_by_law")  # below
     steps.add("go_ahead")  # tests/exchange/test_measures.py
     updates = {"update", "acknowledge", "apply", "dispute", "propose_correction"}  # test_updates.py
-    updates |= {"notify_correction", "omit_update", "answer_proposal"}
-    assert steps | the_gateways | updates == {move.value for move in HandoffAction}
+    updates |= {"notify_correction", "omit_update", "answer_proposal", "call"}
+    updates.add("retain")  # test_retention.py
+    recalls = {"recall", "acknowledge_recall", "answer_recall"}  # test_recalls.py
+    assert steps | the_gateways | updates | recalls == {move.value for move in HandoffAction}
 
 
 def test_a_revision_leaves_what_was_offered_as_it_was(gateway):

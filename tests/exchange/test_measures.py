@@ -10,6 +10,7 @@ import pytest
 
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
+from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
@@ -25,6 +26,7 @@ from gateway.exchange import (
     handoffs,
     measures,
     offers,
+    recalls,
     succession_execution,
     successions,
 )
@@ -35,6 +37,7 @@ from gateway.exchange.measures import (
     MeasureEnd,
     MeasureRequest,
 )
+from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
@@ -223,13 +226,13 @@ def test_one_person_suspends_again_only_after_a_while(gateway):
     restricted(gateway, case, MeasureKind.SUSPENSION)
 
 
-def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
+def test_no_version_and_no_recall_ends_an_embargo(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     held(gateway, handoff)
     newer = revised(gateway, case)
-    reply = answers.said("liaison-1", "given back")
-    gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, reply)
+    wanted = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
+    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, wanted)
     offer = offer_of(gateway, ABROAD, **REMOVAL)
     at = UUID(newer.result["case"])
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)

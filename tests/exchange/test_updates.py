@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.domain.case import case_from_claims
 from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
+from gateway.domain.recall import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -23,9 +24,10 @@ from gateway.domain.refusals import (
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
+from gateway.exchange import cases, coverage, erasure, handoffs, offers, recalls, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -35,6 +37,7 @@ from tests.founding import (
     ABROAD,
     HOTLINE,
     OFMIN,
+    OPENING,
     Founded,
     accepted,
     acknowledged,
@@ -280,8 +283,16 @@ def test_a_closed_handoff_takes_the_next_package(gateway):
     assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
 
 
-@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
-@pytest.mark.parametrize("before", ["offered", "accepted"])
+@pytest.mark.parametrize(
+    ("end", "before"),
+    [
+        (answers.decline, "offered"),
+        (answers.withdraw, "offered"),
+        (answers.redirect, "offered"),
+        (answers.decline, "accepted"),
+        (answers.redirect, "accepted"),
+    ],
+)
 def test_an_ended_handoff_takes_no_package_and_a_holder_gets_a_notice(gateway, end, before):
     case = submitted(gateway, items=FIRST)
     offer = offered(gateway, case)
@@ -308,13 +319,12 @@ def test_an_ended_handoff_takes_no_package_and_a_holder_gets_a_notice(gateway, e
         assert isinstance(refused.refusal, WrongState)
 
 
-@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
+@pytest.mark.parametrize("end", [answers.decline, answers.redirect])
 def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
     case, handoff = held(gateway)
     revised(gateway, case, items=CORRECTED)
     assert owed(gateway, handoff) == ["update"]
-    by = HOTLINE if end is answers.withdraw else OFMIN
-    gateway.do(end, caller(by), gateway.key(), handoff, answers.said("officer-1", "not ours"))
+    gateway.do(end, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "not ours"))
     assert owed(gateway, handoff) == ["update", "acknowledgement"]
     assert gateway.handoff(handoff).due_at > gateway.clock()
     notified(gateway, handoff)
@@ -631,7 +641,6 @@ def may(gateway: Founded, answer: Any, by: str, handoff: UUID, said: Any) -> boo
         ("closed", True, "package"),
         ("declined", True, "notice"),
         ("redirected", True, "notice"),
-        ("withdrawn", True, "notice"),
         ("declined", False, None),
         ("redirected", False, None),
         ("withdrawn", False, None),
@@ -779,13 +788,13 @@ def test_after_the_erasure_of_its_case_a_holder_gets_a_notice_and_answers_it(gat
     notice = sd_jwt.parse(notified(gateway, handoff).result["document"]).digest
     found = handoffs.notices(gateway.ports, caller(OFMIN), handoff)
     assert [sd_jwt.parse(one.document).digest for one in found.notices] == [notice]
-    assert owed(gateway, handoff) == ["acknowledgement"]
+    assert sorted(owed(gateway, handoff)) == ["acknowledgement", "retention"]
     written = acknowledged(gateway, handoff)
     claims = sd_jwt.read_unverified(written.result["document"]).claims
     assert claims["notice_digest"] == notice
     said = answers.said("officer-1", ground="evidence")
     gateway.do(answers.dispute, caller(OFMIN), gateway.key(), handoff, said)
-    assert owed(gateway, handoff) == []
+    assert owed(gateway, handoff) == ["retention"]
 
 
 @pytest.mark.parametrize("closed", [True, False])
@@ -824,7 +833,7 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    assert not owed(gateway, handoff)
+    assert owed(gateway, handoff) == ["retention"]
     refused = gateway.refusal(
         answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
     )
@@ -953,6 +962,36 @@ class Course(RuleBasedStateMachine):
     def decline(self) -> None:
         self._try(answers.decline, OFMIN, answers.said("officer-1", "not ours"))
 
+    @precondition(lambda self: self.number > 1)
+    @rule()
+    def recall(self) -> None:
+        before = self.now
+        wanted = RecallRequest("approver-1", RecallCode.UNLAWFUL, "an order", "approver-2")
+        touches = before.is_held or before.state is HandoffState.OFFERED
+        assert self._try(recalls.of_handoff, HOTLINE, wanted) is (touches and not before.recall)
+
+    @rule(done=st.sampled_from(["copies_erased", "declined"]))
+    def answer_recall(self, done: str) -> None:
+        kept = {"legal_basis": "CSI L. 236-1", "until": "2026-12-31"} if done == "declined" else {}
+        before = self.now
+        given = self._try(
+            answers.answer_recall, OFMIN, answers.said("officer-1", done=done, **kept)
+        )
+        allowed = {None: True, RecallAnswer.DECLINED: done == "copies_erased"}
+        assert given is (before.recall is not None and allowed.get(before.recall_answer, False))
+
+    @rule()
+    def consult(self) -> None:
+        opens = self._try(handoffs.consult, OFMIN, OPENING)
+        assert not opens or self.now.recall is None
+
+    @invariant()
+    def a_recall_stands_and_no_package_follows_it(self) -> None:
+        recalled = [one for one in (*self.seen, self.now) if one.recall is not None]
+        if recalled:
+            assert (self.now.recall, self.now.package) == (recalled[0].recall, recalled[0].package)
+            assert not {"update", "answer"} & set(owed(self.gateway, self.handoff))
+
     @invariant()
     def the_newest_package_never_goes_back(self) -> None:
         now, before = self.now, self.seen[-1]
@@ -965,7 +1004,7 @@ class Course(RuleBasedStateMachine):
     @invariant()
     def what_is_held_can_be_read_and_nothing_newer(self) -> None:
         now = self.now
-        if now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
+        if now.recall or now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
             return
         assert consulted(self.gateway, self.handoff).result["package"] == now.held
 

@@ -106,6 +106,12 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         {"kind": "transfer", "description": "all", "reference": "Art. 46"},
     ),
     ("agreement.end", HOTLINE, {"agreement": UNKNOWN, "until": "2026-04-01"}),
+    (
+        "retention.record",
+        OFMIN,
+        {"purpose": "investigate", "legal_act": "art. 230-8 CPP", "review_years": "3", **DAYS},
+    ),
+    ("retention.end", OFMIN, {"retention": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),
     ("system.register", HOTLINE, {"system": "mill", "scopes": ["cases.read"]}),

@@ -27,6 +27,8 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
+        "consult-retained": "case.consult, of what is retained of an erased case",
+        "recall": "case.recall, of what one handoff gave",
         "export": "case.consult and receipt.read, into one file",
         "notices": "handoff.read: the correction notices, after an erasure too",
     },
@@ -45,6 +47,7 @@ MORE = {
 
 OTHER_VERBS = {
     "report-outcome": "report_outcome",
+    "advance-erasure": "advance_erasure",
     "end-measure": "end_measure",
     "contest-embargo": "contest_embargo",
     "confirm-embargo": "confirm_embargo",
@@ -54,6 +57,9 @@ OTHER_VERBS = {
     "notify-correction": "notify_correction",
     "omit-update": "omit_update",
     "answer-proposal": "answer_proposal",
+    "acknowledge-recall": "acknowledge_recall",
+    "answer-recall": "answer_recall",
+    "approve-recall": "approve_recall",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
@@ -70,8 +76,10 @@ NOT_ASKED = {
     "case.erase",
     "case.lift_embargo",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.plan",

@@ -35,6 +35,15 @@ API = {
     ("POST", "/cases/{case}/assessment"): ("case.assess", "cases.write"),
     ("POST", "/cases/{case}/clearance"): ("case.clear", "cases.write"),
     ("POST", "/cases/{case}/closure"): ("case.close", "cases.write"),
+    ("POST", "/cases/{case}/early-erasure"): ("case.advance_erasure", "cases.write"),
+    ("POST", "/cases/{case}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/cases/{case}/recalls/{recall}/approval"): ("case.approve_recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall-acknowledgement"): (
+        "handoff.acknowledge_recall",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/recall-answer"): ("handoff.answer_recall", "handoffs.answer"),
     ("POST", "/cases/{case}/embargo"): ("case.embargo", "cases.write"),
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
@@ -66,6 +75,9 @@ API = {
     ("POST", "/handoffs/{handoff}/calls"): ("handoff.call", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
+    ("GET", "/handoffs/{handoff}/retained"): ("handoff.read", "handoffs.read"),
+    ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/retained/consultations"): ("case.consult", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
@@ -257,7 +269,14 @@ def test_every_action_is_one_of_policy_and_of_the_log():
 def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
-    by_others = {"case.disclose", "handoff.break_glass", "case.erase", "case.lift_embargo"}
+    by_others = {
+        "case.consult_retained",
+        "case.disclose",
+        "case.erase",
+        "case.lift_embargo",
+        "handoff.break_glass",
+        "handoff.read_recall_answer",
+    }
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.client.conformance import _verifies, read_presentation
+from gateway.domain.staff import RegisterRole
 from gateway.exchange import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
@@ -28,6 +29,7 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    enter_staff,
     offered,
     revised,
     submitted,
@@ -195,6 +197,29 @@ def tell_of_notice(story: Story) -> None:
     story.get(OFMIN, at + "correction-notices", handoff=handoff)
 
 
+def tell_of_recalls(story: Story) -> None:
+    """Two handoffs of one case: one goes astray, and the case is recalled from the other too."""
+    gateway = story.line.gateway
+    case = submitted(gateway)
+    astray, kept = (str(accepted(gateway, offered(gateway, case, **again))) for again in _TWICE)
+    said = {"by": "approver-1", "code": "misdirected", "reason": "wrong address"}
+    made = story.post(HOTLINE, "/handoffs/{handoff}/recall", said, handoff=astray)["result"]
+    path = "/cases/{case}/recalls/{recall}/approval"
+    of = {"case": made["case"], "recall": made["recall"]}
+    story.post(HOTLINE, path, {"by": "approver-2"}, **of)
+    said |= {"code": "inaccurate", "approved_by": "approver-2"}
+    story.post(HOTLINE, "/cases/{case}/recall", said, case=made["case"])
+    at = "/handoffs/{handoff}/"
+    story.post(OFMIN, at + "recall-acknowledgement", BY, handoff=kept)
+    declined = {"done": "declined", "legal_basis": "CSI L. 236-1", "until": "2026-12-31"}
+    story.post(OFMIN, at + "recall-answer", {**BY, **declined}, handoff=kept)
+    story.get(HOTLINE, "/handoffs/{handoff}", handoff=kept)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=made["case"])
+
+
+_TWICE: tuple[dict[str, str], ...] = ({}, {"again": "to try"})
+
+
 def tell_of_offers(story: Story, case: str) -> list[str]:
     to = {"competence": {"matter": "csam", "territory": "FR"}}
     asked = offer_of(story.line, **to)
@@ -259,6 +284,31 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     own = story.line.gateway.new_id()
     story.post(OFMIN, "/cases", {**BY, "content": case_content(own)})
     story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
+
+
+def tell_of_retention(story: Story) -> None:
+    """What a holder keeps, of a case whose erasure was brought forward and that was erased."""
+    gateway = story.line.gateway
+    enter_staff(gateway.ports.begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    case = submitted(gateway)
+    handoff = str(accepted(gateway, offered(gateway, case)))
+    id_ = case.result["case"]
+    day = gateway.clock().date() + timedelta(days=9)
+    retained = {"legal_basis": "art. 230-8 CPP", "until": "2090-01-01"}
+    story.post(OFMIN, "/handoffs/{handoff}/retention", {**BY, **retained}, handoff=handoff)
+    for who in (OFMIN, HOTLINE):
+        story.get(who, "/handoffs/{handoff}", handoff=handoff)
+    story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
+    asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
+    body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
+    story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)
+    story.post(OFMIN, "/handoffs/{handoff}/closure", BY, handoff=handoff)
+    story.post(HOTLINE, "/cases/{case}/closure", BY, case=id_)
+    gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
+    opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
+    story.get(OFMIN, "/handoffs/{handoff}/retained", handoff=handoff)
+    path = "/handoffs/{handoff}/retained/consultations"
+    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["documents"]
 
 
 def tell_of_imminent_danger(story: Story) -> None:
@@ -419,7 +469,9 @@ def test_every_answer_of_the_interface_is_as_described():
     made = tell_of_offers(story, case)
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
+    tell_of_recalls(story)
     tell_of_updates(story, case, made[0])
+    tell_of_retention(story)
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)

@@ -4,7 +4,7 @@ import click
 
 from gateway.cli.admin.session import AdminSession, read_only
 from gateway.cli.output import format_value, print_items
-from gateway.exchange.erasure import civil_day
+from gateway.exchange.civil_day import civil_day
 from gateway.kernel.ports import TransactionMode
 
 
