@@ -19,6 +19,9 @@ MEASURED = frozenset({"rights_request", "evidence", "legal_claim", "imminent_dan
 FOR_THE_POLICE = frozenset({"in_proceedings", "imminent_danger"})
 """Reason codes by which an authority opens what is suspended."""
 
+FOR_CHILDREN = frozenset({"investigate", "prosecute", "identify_victim", "protect_child"})
+"""The purposes of an authority that may look into what is recalled, until it has answered."""
+
 NEXT = {
     "accept": dict.fromkeys(["offered"], "accepted"),
     "accept_partly": dict.fromkeys(["offered"], "partially_accepted"),
@@ -41,6 +44,8 @@ AFTER = {
     "handoff.reissued": "reissued",
     "handoff.lapsed": "withdrawn",
 }
+RECALLED = {state: "withdrawn" for state in OPEN}
+"""A recall withdraws what is open; what has ended stays as it is."""
 """The state that an event of a handoff says."""
 
 
@@ -108,6 +113,7 @@ class Case:
     versions: list[Version]
     state: str
     announced: int = 0
+    recalled: int = 0
     measures: list[Measure] = field(default_factory=list)
 
     @property
@@ -146,6 +152,14 @@ class Handoff:
     held: int = 0
     whole: bool = True
     expires_at: datetime | None = None
+    consulted: bool = False
+    reserved: bool = False
+    recall: str | None = None
+    answer: str | None = None
+    retained_until: date | None = None
+    recalled_version: int = 0
+    copy: bool = False
+    graced: date | None = None
 
     @property
     def is_held(self) -> bool:
@@ -153,9 +167,18 @@ class Handoff:
         return self.held > 0
 
     @property
+    def is_holder(self) -> bool:
+        """Whether its recipient has copies: it accepted or looked, and has not erased them."""
+        return (self.is_held or self.consulted) and self.answer != "copies_erased"
+
+    @property
     def hears(self) -> bool:
         """Whether its recipient has to hear of what binds the case: it holds it, or may take it."""
-        return self.is_held or self.state in OPEN
+        return self.is_holder or self.state in OPEN
+
+    def is_retained(self, day: date) -> bool:
+        """Whether its recipient keeps it by a law that it stated."""
+        return self.retained_until is not None and day < self.retained_until
 
 
 @dataclass
@@ -231,6 +254,8 @@ class World:
                 return None
         elif not reads_on and not self.holds_mandate(reader, handoff.competence, day):
             return None
+        if not self._leaves_open(handoff, member, code, day):
+            return None
         measures = list(case.in_force(now))
         whole = any(one.kind == "suspension" and not one.items for one in measures)
         if whole and not (member.led and code in FOR_THE_POLICE):
@@ -249,10 +274,41 @@ class World:
         shown = (one for one in given if not self.withheld(handoff, one, measures, code))
         return number, frozenset(shown)
 
+    def keeps(self, handoff: Handoff, reader: str, code: str, day: date) -> bool:
+        """Whether a consultation opens what was kept of an erased case."""
+        member = self.members[reader]
+        return (
+            reader == handoff.recipient
+            and member.status == "active"
+            and handoff.copy
+            and handoff.is_retained(day)
+            and code == "retention"
+            and (handoff.recall is None or self._leaves_open(handoff, member, code, day))
+        )
+
+    @staticmethod
+    def _leaves_open(handoff: Handoff, member: Organisation, code: str, day: date) -> bool:
+        """Whether a recall leaves a handoff open for a reason; without one, its codes open
+        nothing."""
+        if handoff.recall is None:
+            return code not in ("recall_review", "retention")
+        own = member.led and handoff.purpose in FOR_CHILDREN
+        ordered = handoff.recall in ("misdirected", "authority_order")
+        if handoff.answer is None:
+            return own and not ordered and code in ("recall_review", "imminent_danger")
+        if not handoff.is_retained(day):
+            return False
+        if handoff.answer == "in_proceedings":
+            return code == "in_proceedings"
+        kept = handoff.answer in ("processing_restricted", "declined") and code == "retention"
+        return kept and not ordered and (own or handoff.recall != "unlawful")
+
     @staticmethod
     def _is_opened_by_state(handoff: Handoff, code: str, reads_on: bool) -> bool:
         if handoff.state in ACCEPTED | {"closed"}:
             return True
+        if handoff.recall is not None and handoff.state == "withdrawn":
+            return handoff.is_held
         if handoff.state == "reissued":
             return reads_on
         # Break-glass: in imminent danger the holder of the mandate looks before it accepts.

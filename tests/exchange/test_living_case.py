@@ -12,24 +12,34 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gateway.domain.case import GROUPS
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
+from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import Refusal
+from gateway.domain.retention import DpoAdvice
+from gateway.domain.staff import RegisterRole
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt
 from gateway.exchange import (
     cases,
     duties,
+    early_erasure,
     erasure,
+    erasure_notices,
     handoffs,
     measures,
     notifications,
     offers,
+    recalls,
+    retained_copies,
+    retention,
     succession_execution,
     successions,
     updates,
 )
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.early_erasure import EarlyErasure
 from gateway.exchange.measures import MeasureEnd, MeasureRequest
+from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
@@ -39,6 +49,7 @@ from tests.exchange.living_case import (
     AFTER,
     NEXT,
     OPEN,
+    RECALLED,
     Case,
     Handoff,
     Mandate,
@@ -63,7 +74,7 @@ from tests.founding import (
     canonical_text,
     check_log,
     conditions_of,
-    fields_of,
+    enter_staff,
     founded,
     offer_of,
     revised,
@@ -87,6 +98,8 @@ CODES = (
     "imminent_danger",
     "rights_request",
     "superseded_package",
+    "recall_review",
+    "retention",
 )
 MARKINGS = ({}, {"tlp": "AMBER+STRICT"}, {"tlp": "RED"})
 """From the loosest to the strictest."""
@@ -119,6 +132,8 @@ def founding() -> Founded:
         gateway.administer("system.register", slug, system=DESK, scopes=sorted(SCOPES))
     function, matter, territory = CSAM_FR.split("/")
     where = {"function": function, "matter": matter, "territory": territory}
+    for slug in MEMBERS:
+        enter_staff(gateway.ports.begin, slug, ["dpo-1"], frozenset({RegisterRole.DPO}))
     gateway.administer("mandate.grant", UNIT, **where, legal_act="an order", start="2020-01-01")
     return gateway
 
@@ -296,7 +311,7 @@ class Weeks(RuleBasedStateMachine):
             one.ended = one.ended or one.kind == "suspension"
         announced = case.to_announce()
         for one in self.world.of(case):
-            if one.is_held and one.state != "lapsed":
+            if one.is_held and one.answer != "copies_erased":
                 told = self.told(one.recipient, "handoff.change_announced", one.id)
                 assert told is announced, "a holder was not told of a change, or of none"
         if announced:
@@ -377,6 +392,11 @@ class Weeks(RuleBasedStateMachine):
         assert competence is None or self.world.holds_mandate(to, competence, self.day)
         in_danger = case.urgency == "imminent_danger" and case.state in ("draft", "assessed")
         assert case.state == "cleared" or in_danger
+        assert package.version > case.recalled
+        assert not any(
+            other.recall and other.recipient == to and other.recalled_version >= package.version
+            for other in self.world.of(case)
+        )
         self._check_given(one, package)
         assert self.told(to, "handoff.offered", one.id)
         self.world.handoffs.append(one)
@@ -401,6 +421,7 @@ class Weeks(RuleBasedStateMachine):
         given = self.items_given(one.case, newest, sorted(stored.permitted_disclosures))
         package = Package(newest.number, given, written.result["change"])
         assert one.state in OPEN | {"closed"}
+        assert one.recall is None
         assert one.case.state == "cleared"
         assert newest.number > one.packages[-1].version
         assert self.told(one.recipient, "handoff.updated", one.id)
@@ -446,7 +467,9 @@ class Weeks(RuleBasedStateMachine):
             return
         self._moved(one, step)
         if step.startswith("accept"):
-            one.held, one.whole = len(one.packages), step == "accept"
+            one.held, one.whole, one.reserved = len(one.packages), step == "accept", reserved
+            if reserved:  # let its originator withdraw it, which a consultation would prevent
+                self.touched.remove(one)
         assert self.told(one.case.originator, self.news[one.recipient][-1]["type"], one.id)
 
     @precondition(lambda self: self.world.handoffs)
@@ -455,6 +478,9 @@ class Weeks(RuleBasedStateMachine):
         one = self.handoff(number)
         reply = answers.said("liaison-1", "by mistake")
         if self.attempt(one.case.originator, answers.withdraw, one.id, reply) is not None:
+            if one.is_held:
+                assert one.reserved and not one.consulted, "only a recall ends what was accepted"
+                one.held = 0
             self._moved(one, "withdraw")
             assert self.told(one.recipient, "handoff.withdrawn", one.id)
 
@@ -500,6 +526,103 @@ class Weeks(RuleBasedStateMachine):
                 self.told(one.recipient, typ, one.id)
                 for typ in ("handoff.correction_notified", "handoff.update_omitted")
             )
+
+    # --- Recalls and retentions ------------------------------------------------------------------
+
+    @precondition(lambda self: self.world.handoffs)
+    @rule(
+        number=NUMBERS,
+        code=st.sampled_from(["misdirected", "unlawful", "inaccurate", "authority_order"]),
+        two=st.sampled_from([True, True, False]),
+        whole=st.booleans(),
+    )
+    def recall(self, number: int, code: str, two: bool, whole: bool) -> None:
+        one = self.handoff(number)
+        case = one.case
+        reason = None if case.state == "erased" else "as decided"
+        second = "approver-2" if two else None
+        asked = RecallRequest("approver-1", RecallCode(code), reason, second)
+        if whole:
+            written = self.attempt(case.originator, recalls.of_case, case.id, asked)
+        else:
+            written = self.attempt(case.originator, recalls.of_handoff, one.id, asked)
+        if written is None:
+            return
+        assert two or code == "misdirected"
+        assert self.told(case.originator, "case.recalled")
+        if whole:
+            case.recalled = case.newest.number
+        for other in self.world.of(case) if whole else [one]:
+            if other.recall is not None or not (other.is_holder or other.state == "offered"):
+                continue
+            if other.is_holder:
+                other.recall, other.recalled_version = code, case.newest.number
+            other.state = RECALLED.get(other.state, other.state)
+            assert self.told(other.recipient, "handoff.recalled", other.id)
+            self.touched.append(other)
+
+    @precondition(lambda self: any(one.recall for one in self.world.handoffs))
+    @rule(
+        number=NUMBERS,
+        done=st.sampled_from(
+            [None, "copies_erased", "processing_restricted", "in_proceedings", "declined"]
+        ),
+    )
+    def answer_recall(self, number: int, done: str | None) -> None:
+        recalled = [one for one in self.world.handoffs if one.recall]
+        one = recalled[number % len(recalled)]
+        if done is None:
+            said = answers.said("officer-1")
+            self.attempt(one.recipient, answers.acknowledge_recall, one.id, said)
+            return
+        until = self.day + timedelta(days=60)
+        kept = {
+            "copies_erased": {},
+            "processing_restricted": {"until": until.isoformat()},
+            "in_proceedings": {"authority": "court", "until": until.isoformat()},
+            "declined": {"legal_basis": "code, article 1", "until": until.isoformat()},
+        }[done]
+        if done == "in_proceedings":
+            kept["reference"] = "26/123"
+        said = answers.said("officer-1", done=done, **kept)
+        if self.attempt(one.recipient, answers.answer_recall, one.id, said) is None:
+            return
+        assert one.answer is None or (
+            done == "copies_erased" and one.answer != "copies_erased"
+        )
+        police = self.world.members[one.recipient].led
+        assert police or done not in ("processing_restricted", "in_proceedings")
+        one.answer = done
+        one.retained_until = until if kept else None
+        one.copy = one.copy and bool(kept)
+        self.touched.append(one)
+
+    @precondition(lambda self: any(one.is_held for one in self.world.handoffs))
+    @rule(number=NUMBERS, days=st.sampled_from([30, 600]))
+    def retain(self, number: int, days: int) -> None:
+        holders = [one for one in self.world.handoffs if one.is_held]
+        one, until = holders[number % len(holders)], self.day + timedelta(days=days)
+        said = answers.said("officer-1", legal_basis="code, article 1", until=until.isoformat())
+        if self.attempt(one.recipient, answers.retain, one.id, said) is not None:
+            assert self.world.members[one.recipient].led, "a private member retained a case"
+            assert one.answer != "copies_erased", "a case is retained whose copies are erased"
+            one.retained_until = until
+            self.touched.append(one)
+
+    @precondition(lambda self: self.world.cases)
+    @rule(number=NUMBERS, days=st.integers(1, 20), two=st.sampled_from([True, True, False]))
+    def advance_erasure(self, number: int, days: int, two: bool) -> None:
+        case, day = self.case(number), self.day + timedelta(days=days)
+        second = "approver-2" if two else "approver-1"
+        favourable = DpoAdvice.FAVOURABLE
+        asked = EarlyErasure("approver-1", second, "dpo-1", favourable, day, "no longer needed")
+        advance = early_erasure.advance_erasure
+        if self.attempt(case.originator, advance, case.id, asked) is not None:
+            assert two and day < case.erase_on
+            case.erase_on = day
+            for one in self.world.of(case):
+                if one.hears:
+                    assert self.told(one.recipient, "case.erasure_advanced", one.id)
 
     # --- Measures --------------------------------------------------------------------------------
 
@@ -588,6 +711,9 @@ class Weeks(RuleBasedStateMachine):
 
     def _consult(self, one: Handoff, reader: str, code: str, package: int | None = None) -> None:
         """Open a package, and hold what came of it against the oracle."""
+        if one.case.state == "erased":
+            self._consult_copy(one, reader, code)
+            return
         expected = self.world.opens(one, reader, code, package, self.now, self.day)
         asked = ConsultationRequest("officer-1", code, "needed", package)
         written = self.attempt(reader, handoffs.consult, one.id, asked)
@@ -596,6 +722,7 @@ class Weeks(RuleBasedStateMachine):
             return
         assert expected is not None, f"{reader} opened a {one.state} handoff with {code}"
         number, items = expected
+        one.consulted = True
         assert written.result["package"] == number
         content = sd_jwt.read_unverified(written.result["presentation"]).content
         given = one.packages[number - 1]
@@ -607,6 +734,18 @@ class Weeks(RuleBasedStateMachine):
         assert bool(written.result.get("superseded")) is superseded
         assert self.told(reader, "case.consulted", one.id)
 
+    def _consult_copy(self, one: Handoff, reader: str, code: str) -> None:
+        """Open what its recipient keeps of an erased case; nobody else opens anything."""
+        asked = ConsultationRequest("officer-1", code, "needed")
+        assert self.attempt(reader, handoffs.consult, one.id, asked) is None
+        expected = self.world.keeps(one, reader, code, self.day)
+        written = self.attempt(reader, retained_copies.consult, one.id, asked)
+        assert (written is not None) is expected, f"{reader} and what is kept: {expected}"
+        if written is not None:
+            content = sd_jwt.read_unverified(written.result["presentation"]).content
+            shown = {part["id"] for part in content.get("items", ())}
+            assert shown <= (one.packages[one.held - 1].items if one.whole else set())
+
     @invariant()
     def what_was_done_binds_at_once(self) -> None:
         """Whoever's handoff was touched opens what the oracle allows now, and nothing else."""
@@ -614,7 +753,8 @@ class Weeks(RuleBasedStateMachine):
             return
         touched, self.touched = self.touched, []
         for one in {id(one): one for one in touched}.values():
-            self._consult(one, one.recipient, "assessment")
+            code = "retention" if one.case.state == "erased" else "assessment"
+            self._consult(one, one.recipient, code)
 
     # --- Members ---------------------------------------------------------------------------------
 
@@ -679,6 +819,16 @@ class Weeks(RuleBasedStateMachine):
             succession_execution.apply(ports, due.id)
         self._see_reissued()
         self.listen()
+        erasure_notices.announce(ports)
+        self.listen()
+        while retention.end_due(ports):
+            pass
+        self.listen()
+        for one in self.world.handoffs:
+            if one.retained_until is not None:
+                one.copy = one.copy and one.is_retained(self.day)
+            elif one.graced is not None:
+                one.copy = one.copy and self.day < one.graced + timedelta(days=30)
         erasure.destroy_keys(ports)
         while erasure.erase_due(ports):
             pass
@@ -690,6 +840,10 @@ class Weeks(RuleBasedStateMachine):
 
     def _erased(self, case: Case) -> None:
         case.state = "erased"
+        for one in self.world.of(case):
+            led = self.world.members[one.recipient].led
+            one.copy = one.is_held and one.answer != "copies_erased" and led
+            one.graced = None if one.is_retained(self.day) else self.day
         assert self.told(case.originator, "case.erased")
         for one in self.world.of(case):
             assert self.told(one.recipient, "case.erased", one.id)
@@ -783,7 +937,8 @@ class Weeks(RuleBasedStateMachine):
         self._states_follow_from_events()
         for one in self.world.handoffs[::2]:
             if one.state in OPEN:
-                self.withdraw(self.world.handoffs.index(one))
+                number = self.world.handoffs.index(one)
+                self.recall(number, code="unlawful", two=True, whole=False)
                 assert one.state == "withdrawn", "a handoff is stuck"
         self.gateway.clock.advance(timedelta(days=500))
         self.maintain()
@@ -806,6 +961,8 @@ class Weeks(RuleBasedStateMachine):
                 continue
             if one["type"] == "case.erased" and found.get(named) in OPEN:
                 found[named] = "lapsed"
+            if one["type"] == "handoff.recalled":
+                found[named] = RECALLED.get(found[named], found[named])
             found[named] = AFTER.get(one["type"], found.get(named, ""))
         for one in self.world.handoffs:
             stored = str(self.gateway.handoff(one.id).state)
