@@ -180,7 +180,12 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 
 OUTLIVING = frozenset(
-    {DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER, DutyKind.RECALL_APPROVAL}
+    {
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
+        DutyKind.RECALL_APPROVAL,
+        DutyKind.RETENTION_REVIEW,
+    }
 )
 """Duties that the erasure of the case does not end: copies of holders live on."""
 

@@ -15,7 +15,6 @@ from gateway.domain import case as cases
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.duty import DutyKind
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, Refusal
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import canonical
@@ -247,10 +246,6 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
     return after
 
 
-_ENDED = frozenset(DutyKind) - {DutyKind.RETENTION_REVIEW}
-"""What is owed no more once a case is erased: who retains it reviews that all the same."""
-
-
 def _erase(
     ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why, *, lost: bool = False
 ) -> int:
@@ -260,7 +255,7 @@ def _erase(
     which names what it knows: the handoff, the digest of that version, and whether a copy is kept
     for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
     """
-    duties.close_of_case(work, erased.originator, erased.id, ports.now(), *_ENDED)
+    duties.close_of_case(work, erased.originator, erased.id, ports.now())
     kept = {} if lost else retained_copies.keep(ports, work, erased, event)
     retained_copies.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))

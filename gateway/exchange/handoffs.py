@@ -381,7 +381,7 @@ def _store(
 
 
 def _facts(asked: AnswerRequest) -> dict[str, Value]:
-    """What policy is told of an answer."""
+    """The facts about an answer that policy reads."""
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields

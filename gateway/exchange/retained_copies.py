@@ -20,6 +20,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.marking import marking_of
 from gateway.domain.organisation import Status, is_transfer_barred
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import CaseErased, EditConflict
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
@@ -37,6 +38,7 @@ from gateway.exchange.handoffs import (
     shown_document,
     versions_of,
 )
+from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import (
     Conditions,
     ContentPresentation,
@@ -95,7 +97,8 @@ def _has_grace(work: UnitOfWork, handoff: Handoff) -> bool:
     holder = work.organisations.get(handoff.recipient)
     if holder is None or holder.status is Status.LEFT:
         return False
-    return handoff.is_held and "led" in holder.regimes
+    erased = handoff.recall_answer is RecallAnswer.COPIES_ERASED
+    return handoff.is_held and not erased and "led" in holder.regimes
 
 
 def end_unkept(
@@ -248,6 +251,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         "retained": retained,
         "reason": opening.reason_code,
         "third_country": is_transfer_barred(context.organisation, context.today.day),
+        **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
     copy = _copy(context, found)

@@ -28,7 +28,7 @@ def answered(story: Scenario, done: str, kind: str = "recall_answer", **changes:
 
 def consulted(story: Scenario, code: str) -> Scenario:
     """The recipient consults, with a code that it alone reads."""
-    why = EventDetail("reason", f"{code}: needed", frozenset({story.recipient}))
+    why = EventDetail("reason_code", code, frozenset({story.recipient}))
     story.record("case.consult", None, package_digest="A" * 43, details=(why,))
     return story
 

@@ -18,8 +18,8 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import coverage, erasure, handoffs, offers, recalls, updates
-from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange import coverage, erasure, handoffs, offers, recalls, retained_copies, updates
+from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.actors import GATEWAY
@@ -641,6 +641,24 @@ def test_a_recall_outlives_the_erasure_of_its_case(gateway):
     written = answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
     assert written.result["document"]
     assert not owed(gateway, handoff)
+
+
+def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
+    """A copy of an erased case opens by the answer that its holder gave, and by nothing else."""
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    recalled(gateway, case, code=RecallCode.INACCURATE)
+    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
+    erased(gateway, case)
+    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
+    consult = retained_copies.consult
+    denied = gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
+    assert denied.refusal.rules == ("R13.recall.copy",)
+    answer(gateway, handoff, RecallAnswer.DECLINED, until="2029-01-01")
+    assert gateway.do(consult, caller(OFMIN), gateway.key(), handoff, look).result
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
 
 
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
