@@ -44,7 +44,7 @@ AFTER = {
     "handoff.reissued": "reissued",
     "handoff.lapsed": "withdrawn",
 }
-RECALLED = {state: "withdrawn" for state in OPEN}
+RECALLED = dict.fromkeys(OPEN, "withdrawn")
 """A recall withdraws what is open; what has ended stays as it is."""
 """The state that an event of a handoff says."""
 
@@ -98,6 +98,7 @@ class Version:
     number: int
     items: dict[str, str]
     marking: dict[str, Any]
+    erase_on: date
     change: str | None
     written: Any
 
@@ -181,6 +182,17 @@ class Handoff:
         return self.retained_until is not None and day < self.retained_until
 
 
+@dataclass(frozen=True)
+class Opening:
+    """A consultation that is asked for: by whom, why, of which package, and when."""
+
+    reader: str
+    code: str
+    package: int | None
+    now: datetime
+    day: date
+
+
 @dataclass
 class World:
     """All that is known."""
@@ -229,88 +241,95 @@ class World:
                 return True
         return False
 
-    def opens(
-        self,
-        handoff: Handoff,
-        reader: str,
-        code: str,
-        package: int | None,
-        now: datetime,
-        day: date,
-    ) -> tuple[int, frozenset[str]] | None:
-        """The number of the package that a consultation shows, and its items; None: it is refused."""
-        case, member = handoff.case, self.members[reader]
-        if reader != handoff.recipient or member.status != "active":
-            return None
-        if case.state == "erased" or day >= case.erase_on:
-            return None
-        if handoff.expires_at is not None and now >= handoff.expires_at:
-            return None
-        reads_on = self.reads_on(handoff, day)
-        if not self._is_opened_by_state(handoff, code, reads_on):
-            return None
-        if handoff.competence is None:
-            if not member.seat:
-                return None
-        elif not reads_on and not self.holds_mandate(reader, handoff.competence, day):
-            return None
-        if not self._leaves_open(handoff, member, code, day):
-            return None
-        measures = list(case.in_force(now))
-        whole = any(one.kind == "suspension" and not one.items for one in measures)
-        if whole and not (member.led and code in FOR_THE_POLICE):
-            return None
-        if code == "in_proceedings" and not member.led:
-            return None
-        held = handoff.held or len(handoff.packages)
-        number = held if package is None else package
-        if number > held:
-            return None
-        if number == held and code == "superseded_package":
-            return None
-        if number < held and code not in ("superseded_package", *(MEASURED - FOR_THE_POLICE)):
+    def opens(self, handoff: Handoff, asked: Opening) -> tuple[int, frozenset[str]] | None:
+        """The number of the package that a consultation shows, and its items.
+
+        None: it is refused.
+        """
+        rules = (
+            self._takes_part,
+            self._is_there,
+            self._is_opened_by_state,
+            self._has_mandate,
+            self._leaves_open,
+            self._is_in_use,
+        )
+        number = self._package(handoff, asked)
+        if number is None or not all(rule(handoff, asked) for rule in rules):
             return None
         given = handoff.packages[number - 1].items if handoff.whole else frozenset()
-        shown = (one for one in given if not self.withheld(handoff, one, measures, code))
+        measures = list(handoff.case.in_force(asked.now))
+        shown = (one for one in given if not self.withheld(handoff, one, measures, asked.code))
         return number, frozenset(shown)
 
-    def keeps(self, handoff: Handoff, reader: str, code: str, day: date) -> bool:
-        """Whether a consultation opens what was kept of an erased case."""
-        member = self.members[reader]
-        return (
-            reader == handoff.recipient
-            and member.status == "active"
-            and handoff.copy
-            and handoff.is_retained(day)
-            and code == "retention"
-            and (handoff.recall is None or self._leaves_open(handoff, member, code, day))
-        )
+    @staticmethod
+    def _package(handoff: Handoff, asked: Opening) -> int | None:
+        """Which package is shown: the newest that is held, or an older one, as what it is."""
+        held = handoff.held or len(handoff.packages)
+        number = held if asked.package is None else asked.package
+        of_older = asked.code in ("superseded_package", *(MEASURED - FOR_THE_POLICE))
+        fits = asked.code != "superseded_package" if number == held else of_older
+        return number if number <= held and fits else None
+
+    def _takes_part(self, handoff: Handoff, asked: Opening) -> bool:
+        member = self.members[asked.reader]
+        own = asked.reader == handoff.recipient and member.status == "active"
+        return own and (member.led or asked.code != "in_proceedings")
 
     @staticmethod
-    def _leaves_open(handoff: Handoff, member: Organisation, code: str, day: date) -> bool:
+    def _is_there(handoff: Handoff, asked: Opening) -> bool:
+        case, end = handoff.case, handoff.expires_at
+        over = end is not None and asked.now >= end
+        return case.state != "erased" and asked.day < case.erase_on and not over
+
+    def _is_opened_by_state(self, handoff: Handoff, asked: Opening) -> bool:
+        if handoff.state in ACCEPTED | {"closed"}:
+            return True
+        if handoff.recall is not None and handoff.state == "withdrawn":
+            return handoff.is_held
+        if handoff.state == "reissued":
+            return self.reads_on(handoff, asked.day)
+        # Break-glass: in imminent danger the holder of the mandate looks before it accepts.
+        danger = handoff.case.urgency == asked.code == "imminent_danger"
+        return handoff.state == "offered" and danger and handoff.competence is not None
+
+    def _has_mandate(self, handoff: Handoff, asked: Opening) -> bool:
+        if handoff.competence is None:
+            return self.members[asked.reader].seat
+        held = self.holds_mandate(asked.reader, handoff.competence, asked.day)
+        return held or self.reads_on(handoff, asked.day)
+
+    def _leaves_open(self, handoff: Handoff, asked: Opening) -> bool:
         """Whether a recall leaves a handoff open for a reason; without one, its codes open
         nothing."""
+        code, member = asked.code, self.members[asked.reader]
         if handoff.recall is None:
             return code not in ("recall_review", "retention")
         own = member.led and handoff.purpose in FOR_CHILDREN
         ordered = handoff.recall in ("misdirected", "authority_order")
         if handoff.answer is None:
             return own and not ordered and code in ("recall_review", "imminent_danger")
-        if not handoff.is_retained(day):
+        if not handoff.is_retained(asked.day):
             return False
         if handoff.answer == "in_proceedings":
             return code == "in_proceedings"
         kept = handoff.answer in ("processing_restricted", "declined") and code == "retention"
         return kept and not ordered and (own or handoff.recall != "unlawful")
 
-    @staticmethod
-    def _is_opened_by_state(handoff: Handoff, code: str, reads_on: bool) -> bool:
-        if handoff.state in ACCEPTED | {"closed"}:
-            return True
-        if handoff.recall is not None and handoff.state == "withdrawn":
-            return handoff.is_held
-        if handoff.state == "reissued":
-            return reads_on
-        # Break-glass: in imminent danger the holder of the mandate looks before it accepts.
-        danger = handoff.case.urgency == code == "imminent_danger"
-        return handoff.state == "offered" and danger and handoff.competence is not None
+    def _is_in_use(self, handoff: Handoff, asked: Opening) -> bool:
+        """Whether the whole case is not suspended, or is opened in spite of it."""
+        held = handoff.case.in_force(asked.now)
+        suspended = any(one.kind == "suspension" and not one.items for one in held)
+        police = self.members[asked.reader].led and asked.code in FOR_THE_POLICE
+        return police or not suspended
+
+    def keeps(self, handoff: Handoff, asked: Opening) -> bool:
+        """Whether a consultation opens what was kept of an erased case."""
+        recalled = handoff.recall is not None
+        return (
+            self._takes_part(handoff, asked)
+            and handoff.copy
+            and handoff.is_retained(asked.day)
+            and asked.code == "retention"
+            and (not recalled or self._leaves_open(handoff, asked))
+        )
