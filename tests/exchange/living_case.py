@@ -22,6 +22,9 @@ FOR_THE_POLICE = frozenset({"in_proceedings", "imminent_danger"})
 FOR_CHILDREN = frozenset({"investigate", "prosecute", "identify_victim", "protect_child"})
 """The purposes of an authority that may look into what is recalled, until it has answered."""
 
+ORDERED = frozenset({"misdirected", "authority_order"})
+"""Recalls after which a case is open in proceedings alone."""
+
 NEXT = {
     "accept": dict.fromkeys(["offered"], "accepted"),
     "accept_partly": dict.fromkeys(["offered"], "partially_accepted"),
@@ -305,16 +308,20 @@ class World:
         code, member = asked.code, self.members[asked.reader]
         if handoff.recall is None:
             return code not in ("recall_review", "retention")
-        own = member.led and handoff.purpose in FOR_CHILDREN
-        ordered = handoff.recall in ("misdirected", "authority_order")
         if handoff.answer is None:
-            return own and not ordered and code in ("recall_review", "imminent_danger")
-        if not handoff.is_retained(asked.day):
-            return False
-        if handoff.answer == "in_proceedings":
-            return code == "in_proceedings"
-        kept = handoff.answer in ("processing_restricted", "declined") and code == "retention"
-        return kept and not ordered and (own or handoff.recall != "unlawful")
+            own = member.led and handoff.purpose in FOR_CHILDREN
+            looks = code in ("recall_review", "imminent_danger")
+            return own and looks and handoff.recall not in ORDERED
+        of_answer = "in_proceedings" if handoff.answer == "in_proceedings" else "retention"
+        return code == of_answer and self._is_kept_by_answer(handoff, asked)
+
+    def _is_kept_by_answer(self, handoff: Handoff, asked: Opening) -> bool:
+        """Whether the final answer to a recall lets its holder open what it keeps."""
+        if not handoff.is_retained(asked.day) or handoff.answer == "in_proceedings":
+            return handoff.is_retained(asked.day)
+        own = self.members[asked.reader].led and handoff.purpose in FOR_CHILDREN
+        kept = handoff.answer in ("processing_restricted", "declined")
+        return kept and handoff.recall not in ORDERED and (own or handoff.recall != "unlawful")
 
     def _is_in_use(self, handoff: Handoff, asked: Opening) -> bool:
         """Whether the whole case is not suspended, or is opened in spite of it."""
@@ -331,5 +338,5 @@ class World:
             and handoff.copy
             and handoff.is_retained(asked.day)
             and asked.code == "retention"
-            and (not recalled or self._leaves_open(handoff, asked))
+            and (not recalled or self._is_kept_by_answer(handoff, asked))
         )

@@ -170,6 +170,7 @@ class Weeks(RuleBasedStateMachine):
         self.taken = dict.fromkeys(MEMBERS, 0)
         self.number = 0
         self.succession = False
+        self.left: date | None = None
         self.submit(first, cleared=True, danger=danger, days=40)
         for number, address in enumerate(addresses):
             self.offer(0, address, None)
@@ -780,10 +781,21 @@ class Weeks(RuleBasedStateMachine):
         """One member at most is suspended at a time."""
         suspended = [one for one in self.world.members.values() if one.status == "suspended"]
         member, *_ = [*suspended, self.world.members[who]]
+        if member.status == "left":
+            return
         who = member.slug
         verb = "suspend" if member.status == "active" else "reinstate"
         if self.administer(f"organisation.{verb}", who, reason="an inquiry"):
             member.status = "suspended" if verb == "suspend" else "active"
+            self.touched += [one for one in self.world.handoffs if one.recipient == who]
+
+    @precondition(lambda self: len(self.world.handoffs) > 4 and not self.left)
+    @rule(who=st.sampled_from([ABROAD, UNIT, HOST]))
+    def leave(self, who: str) -> None:
+        """A member leaves for good: it opens nothing any more, and hears of what it holds."""
+        if self.administer("organisation.leave", who, reason="it was dissolved"):
+            self.world.members[who].status = "left"
+            self.left = self.day
             self.touched += [one for one in self.world.handoffs if one.recipient == who]
 
     @precondition(lambda self: not self.succession)
@@ -845,6 +857,8 @@ class Weeks(RuleBasedStateMachine):
             pass
         self.listen()
         for one in self.world.handoffs:
+            if self.world.members[one.recipient].status == "left":
+                one.copy = one.copy and self.day < self.left + timedelta(days=30)
             if one.retained_until is not None:
                 one.copy = one.copy and one.is_retained(self.day)
             elif one.graced is not None:
@@ -968,6 +982,8 @@ class Weeks(RuleBasedStateMachine):
         self._states_follow_from_events(*before)
         self.listen()
         for who in MEMBERS:
+            if self.world.members[who].status == "left":
+                continue
             while self._poll(who, 100):
                 pass
             self.listen()
