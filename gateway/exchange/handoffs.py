@@ -31,7 +31,7 @@ from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_derogation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
-from gateway.domain.recall import answer_errors
+from gateway.domain.recall import RecallAnswer, answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -670,6 +670,8 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
+    if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
+        raise WrongState("you erased your copies for good: only a new offer opens the case again")
     _refuse_expired(context, found)
     opened = _package(context, found, opening)
     versions = versions_of(context.work, found, opened)

@@ -579,6 +579,16 @@ def test_coverage_shows_who_confirmed_the_erasure_of_its_copies(gateway):
     assert (line["holds"], line["answered"]) == (False, "answer_recall")
 
 
+def test_who_said_that_its_copies_are_erased_opens_the_case_no_more(gateway):
+    """A recall passes it over, so nothing else would close it."""
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    assert not opens(gateway, handoff, "investigation")
+
+
 # --- withdrawal after an acceptance --------------------------------------------------------------
 
 
