@@ -184,6 +184,20 @@ def test_what_was_consulted_in_imminent_danger_before_acceptance_is_held(gateway
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
 
 
+def test_a_recall_passes_over_who_consulted_in_danger_and_erased_its_copies(gateway):
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    offer = offered(gateway, case)
+    handoff = UUID(offer.result["handoff"])
+    assert opens(gateway, handoff, "imminent_danger")
+    accepted(gateway, offer)
+    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    given(gateway, case, ABROAD)
+    (touched,) = recalled(gateway, case).result["handoffs"]
+    assert touched["handoff"] != str(handoff)
+
+
 def test_a_recall_of_the_case_passes_over_what_is_recalled_already(gateway):
     case = submitted(gateway)
     first = given(gateway, case, OFMIN)
