@@ -586,7 +586,7 @@ def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
     )
 
 
-def _is_needed(part: Element, reader: str) -> bool:
+def is_needed(part: Element, reader: str) -> bool:
     """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
     which alone knows a contact."""
     fact = part.group == "statements" and part.category == "fact"
@@ -685,7 +685,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     accepted = {
         digest: part
         for digest, part in accepted_parts(found, opened, parts).items()
-        if not in_danger or _is_needed(part, found.recipient)
+        if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),

@@ -33,6 +33,7 @@ from gateway.exchange.handoffs import (
     accepted_parts,
     binding_beside,
     entity_of,
+    is_needed,
     package_numbered,
     party_to,
     shown_document,
@@ -118,14 +119,21 @@ def end_unkept(
 
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
-    conditions, and the handoff's documents as the holder may read them."""
+    conditions, and the handoff's documents as the holder may read them. Of who never accepted, and
+    consulted in imminent danger, it is the least that it could consult."""
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
     package = package_numbered(work, handoff, handoff.held or handoff.package)
     versions = versions_of(work, handoff, package)
-    parts = with_strictest_marking(versions.offered, versions.agreed, originator)
-    accepted = accepted_parts(handoff, package, parts)
+    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
+    agreed = versions.agreed if handoff.held else versions.now
+    parts = with_strictest_marking(versions.offered, agreed, originator)
+    accepted = {
+        digest: part
+        for digest, part in accepted_parts(handoff, package, parts).items()
+        if handoff.held or is_needed(part, handoff.recipient)
+    }
     document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
     binding = binding_beside(versions, accepted, originator)

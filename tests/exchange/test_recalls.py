@@ -685,6 +685,25 @@ def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
     gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
 
 
+def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gateway):
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    rescue = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+    ask = (caller(OFMIN), gateway.key(), handoff)
+    seen = gateway.do(handoffs.consult, *ask, rescue).result
+    recalled(gateway, case)
+    answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2029-01-01")
+    erased(gateway, case)
+    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
+    ask = (caller(OFMIN), gateway.key(), handoff)
+    kept = gateway.do(retained_copies.consult, *ask, look).result
+
+    def elements(opened: Any) -> set[str]:
+        return {one.digest for one in sd_jwt.read_stored(opened["presentation"]).placed}
+
+    assert elements(to_json(kept)) == elements(to_json(seen))
+
+
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
