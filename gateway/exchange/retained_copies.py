@@ -18,6 +18,7 @@ from gateway.domain.case import Case, Element
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
+from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of
 from gateway.domain.organisation import Status, is_transfer_barred
 from gateway.domain.recall import RecallAnswer
@@ -210,9 +211,7 @@ def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
 
     def query(context: RequestContext) -> RetainedDocuments:
         found = _held_by_caller(context, handoff)
-        barred = is_transfer_barred(context.organisation, context.today.day)
-        facts: dict[str, Value] = {"conflict": False, "third_country": barred}
-        authorize(context, entity_of(context, found), facts)
+        authorize(context, entity_of(context, found), _barriers(context, found))
         content = json.loads(_copy(context, found).content)
         return RetainedDocuments(found.id, _documents(content))
 
@@ -225,6 +224,18 @@ def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
         deny_as_not_found()
     context.about = EventSubject(found.id, found.case_digest)
     return found
+
+
+def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+    """Interests of the holder (R9), judged on what its copy says, and third countries (R15)."""
+    reader, day = context.organisation, context.today.day
+    copy = context.work.retentions.copy(handoff.id) if reader.interests else None
+    met = False
+    if copy is not None:
+        content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
+        named = f"{handoff.originator}/{handoff.case}"
+        met = has_conflict_of_interest(reader, day, named, content)
+    return {"conflict": met, "third_country": is_transfer_barred(reader, day)}
 
 
 def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
@@ -258,7 +269,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
-        "third_country": is_transfer_barred(context.organisation, context.today.day),
+        **_barriers(context, found),
         **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")

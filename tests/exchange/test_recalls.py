@@ -704,6 +704,19 @@ def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gatewa
     assert elements(to_json(kept)) == elements(to_json(seen))
 
 
+def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_interest(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, ABROAD)
+    recalled(gateway, case, code=RecallCode.INACCURATE)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD, until="2029-01-01")
+    interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
+    gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")
+    erased(gateway, case)
+    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
+    consult = (retained_copies.consult, caller(ABROAD), gateway.key(), handoff, look)
+    assert isinstance(refused(gateway, *consult), NotFound)
+
+
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
