@@ -318,8 +318,9 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
     context.record((own,), *_reason(wanted.reason, own), subject(told, own))
-    by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
-    tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
+    by = {**told, "by": context.caller.organisation}
+    where = EventSubject(owing.id, owing.case_digest)
+    tell(context, found, found.setter, by, where, reason=wanted.reason)
     return Contested(found.id, due_at)
 
 
@@ -374,7 +375,7 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
     said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
-    record_measure(context, place.case, ended, said, to_setter={"reason": wanted.reason})
+    record_measure(context, place.case, ended, said, to_setter=wanted.reason)
     return view_on_measure(context.organisation, ended)
 
 

@@ -23,6 +23,7 @@ from gateway.evidence import event, sd_jwt
 from gateway.exchange import (
     cases,
     duties,
+    erasure,
     handoffs,
     measures,
     offers,
@@ -408,6 +409,26 @@ def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
         offer_of(gateway, ABROAD, **REMOVAL),
     )
     assert failed.rules == ("R7.embargo",)
+
+
+def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = UUID(held(gateway, handoff, until=None).result["measure"])
+    asked = EmbargoContest(embargo, "officer-1", reason="as we said by telephone", ground="other")
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert "as we said by telephone" in words(gateway, OFMIN)
+    gateway.clock.advance(timedelta(days=4000))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert "as we said by telephone" not in words(gateway, OFMIN)
+
+
+def words(gateway: Founded, organisation: str) -> str:
+    """All that the newest events of an organisation say."""
+    with gateway.ports.begin("read") as work:
+        numbers = work.log.stream(organisation, 0, 1000)
+        logged = [work.log.logged(one).event.disclosures for _, one in numbers]
+    return " ".join(str(detail.value) for details in logged for detail in details)
 
 
 def test_a_renewed_embargo_owes_no_answer_about_the_one_before(gateway):
