@@ -106,7 +106,8 @@ def approve(
 ) -> WriteResult:
     """Approve, as the second person, a recall that one person made.
 
-    Raises WrongState when it waits for nobody, and SecondPersonRequired.
+    Raises WrongState when it waits for nobody, SecondPersonRequired, and ValidationFailed for a
+    reason in words once the case was erased.
     """
     content = {"case": str(case), "recall": str(asked.recall), "reason": asked.reason}
     request = ActionRequest("case.approve_recall", asked.by, key, content)
@@ -115,6 +116,8 @@ def approve(
         authorize(context, context.entity())
         found = _own(case, context)
         context.about = EventSubject(case_digest=found.digest)
+        if asked.reason is not None:
+            _refuse_words(found)
         made = context.work.cases.recall(asked.recall)
         if made is None or (made.originator, made.case) != (found.originator, found.id):
             deny_as_not_found()
@@ -202,10 +205,16 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
 
 def _check_reason(wanted: RecallRequest, case: Case) -> None:
     """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
-    erased = case.state is CaseState.ERASED
-    if (wanted.reason is None) is not erased:
-        sentence = "is left out: the case was erased" if erased else "say why, for its holders"
-        raise ValidationFailed((("/reason", sentence),))
+    if wanted.reason is not None:
+        _refuse_words(case)
+    elif case.state is not CaseState.ERASED:
+        raise ValidationFailed((("/reason", "say why, for its holders"),))
+
+
+def _refuse_words(case: Case) -> None:
+    """Words about an erased case would have no key to end with. Raises ValidationFailed."""
+    if case.state is CaseState.ERASED:
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
 def _bind(

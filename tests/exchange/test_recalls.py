@@ -704,6 +704,19 @@ def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gatewa
     assert elements(to_json(kept)) == elements(to_json(seen))
 
 
+def test_the_second_person_writes_no_words_about_an_erased_case(gateway):
+    case = submitted(gateway)
+    given(gateway, case, OFMIN)
+    made = recalled(gateway, case, code=RecallCode.MISDIRECTED, approved_by=None)
+    erased(gateway, case)
+    at, recall = UUID(case.result["case"]), UUID(made.result["recall"])
+    told = ApprovalRequest(recall, "approver-2", "it was meant for another")
+    with pytest.raises(ValidationFailed):
+        gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, told)
+    quietly = replace(told, reason=None)
+    assert gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, quietly).result
+
+
 def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_interest(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, ABROAD)
