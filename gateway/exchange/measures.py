@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
@@ -369,6 +369,10 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     }
     authorize(context, place.resource, facts)
     check_persons(wanted.by, wanted.approved_by, MEASURES[found.kind].persons)
+    if not found.holds(context.now):
+        raise EditConflict("the measure has ended: read the case again")
+    if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
     if not (facts["setter"] or wanted.reason):
         raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
     _close(context, found)

@@ -423,6 +423,28 @@ def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gatewa
     assert "as we said by telephone" not in words(gateway, OFMIN)
 
 
+def test_a_measure_that_is_over_is_ended_by_nobody(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff)
+    gateway.clock.advance(3 * HOUR)
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="no longer needed")
+    with pytest.raises(EditConflict):
+        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+
+
+def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    gateway.clock.advance(timedelta(days=364, hours=-2))
+    embargo = held(gateway, handoff, until=None)
+    gateway.clock.advance(timedelta(hours=48))
+    assert erasure.erase_due(gateway.ports) == 1
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="the address is known")
+    with pytest.raises(ValidationFailed):
+        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+
+
 def words(gateway: Founded, organisation: str) -> str:
     """All that the newest events of an organisation say."""
     with gateway.ports.begin("read") as work:
