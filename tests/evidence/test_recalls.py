@@ -139,6 +139,27 @@ def test_an_answer_opens_what_is_kept_under_its_own_code(done, reason, closed):
         verified(story.file())
 
 
+@pytest.mark.parametrize(
+    ("done", "reason", "closed"),
+    [
+        ("in_proceedings", "retention", False),
+        ("in_proceedings", "in_proceedings", True),
+        ("declined", "retention", False),
+        (None, "retention", True),
+    ],
+)
+def test_a_copy_of_an_erased_case_opens_by_the_answer_under_one_code(done, reason, closed):
+    story = recalled()
+    if done is not None:
+        answered(story, done)
+    story.record("case.erase", None)
+    consulted(story, reason)
+    if closed:
+        refused(story.file(), Code.LET_THROUGH, CLOSED)
+    else:
+        verified(story.file())
+
+
 def test_a_consultation_before_the_recall_let_nothing_through():
     verified(consulted(Scenario().told("acceptance"), "investigation").recalled().file())
 
