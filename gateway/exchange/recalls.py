@@ -39,6 +39,7 @@ from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -173,7 +174,10 @@ def _recall(
 
 def _own(case: UUID, context: RequestContext) -> Case:
     found = context.work.cases.get(context.caller.organisation, case)
-    return deny_as_not_found() if found is None else found
+    if found is None:
+        deny_as_not_found()
+    refuse_recused(context, found.originator, found.id)
+    return found
 
 
 def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:

@@ -26,6 +26,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
+from gateway.registry import staff
 from tests import answers
 from tests.founding import (
     ABROAD,
@@ -257,6 +258,16 @@ def test_two_persons_recall(gateway, second):
     alone = replace(UNLAWFUL, approved_by=second)
     failed = refused(gateway, recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, alone)
     assert isinstance(failed, SecondPersonRequired)
+
+
+def test_who_keeps_away_from_a_case_recalls_it_not(gateway):
+    case = submitted(gateway)
+    given(gateway, case, OFMIN)
+    kept = staff.Recusal("approver-3", f"{HOTLINE}/{case.result['case']}")
+    gateway.do(staff.recuse, caller(HOTLINE), gateway.key(), "approver-2", kept)
+    with pytest.raises(ValidationFailed) as failed:
+        recalled(gateway, case)
+    assert [pointer for pointer, _ in failed.value.errors] == ["/approved_by"]
 
 
 def test_of_what_was_misdirected_the_second_person_follows(gateway):
