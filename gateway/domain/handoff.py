@@ -199,6 +199,11 @@ class Handoff:
         return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
 
     @property
+    def hears_of_measures(self) -> bool:
+        """Whether its recipient has the case, or may take or, after a recall, open it."""
+        return self.state in HOLDING or (self.recall is not None and self.is_held)
+
+    @property
     def place(self) -> HandoffPlace:
         """Where it stands in a list."""
         return HandoffPlace(self.urgency.rank, self.due_at or NEVER, self.id)

@@ -16,7 +16,6 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
-    HOLDING,
     READABLE,
     Handoff,
     HandoffAction,
@@ -863,7 +862,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
         originates = context.caller.organisation == found.originator
-        told = measures if originates or found.state in HOLDING else ()
+        told = measures if originates or found.hears_of_measures else ()
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and originates

@@ -423,6 +423,21 @@ def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gatewa
     assert "as we said by telephone" not in words(gateway, OFMIN)
 
 
+def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
+    """Else its bundle would show a mark that never ended, and what it then opened as let through."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    two = {"by": "approver-1", "approved_by": "approver-2"}
+    on = {"elements": (element_id("url"),), **two}
+    mark = restricted(gateway, case, MeasureKind.MARK, **on)
+    at, law = UUID(case.result["case"]), RecallRequest(**two, code=RecallCode.OTHER, reason="x")
+    gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, law)
+    asked = MeasureEnd(UUID(mark.result["measure"]), **two)
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert types(gateway, OFMIN)[-1] == "case.measure_ended"
+    assert to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["measures"] == []
+
+
 def test_a_measure_that_is_over_is_ended_by_nobody(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
