@@ -20,6 +20,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Status, is_transfer_barred
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import CaseErased, EditConflict
@@ -269,6 +270,10 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
+        "suspended": any(
+            one.kind is MeasureKind.SUSPENSION and not one.elements
+            for one in _measures(context, found)
+        ),
         **_barriers(context, found),
         **consultation_facts(context, found),
     }
@@ -313,14 +318,17 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     )
 
 
+def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+    every = context.work.cases.measures(handoff.originator, handoff.case)
+    return [one for one in every if one.holds(context.now)]
+
+
 def _parts(
     context: RequestContext, handoff: Handoff, content: Mapping[str, Any]
 ) -> Mapping[str, Element]:
     """The parts of a copy under the markings that decided on the day of the erasure, and the
     measures that hold still."""
-    every = context.work.cases.measures(handoff.originator, handoff.case)
-    held = [one for one in every if one.holds(context.now)]
     offered = sd_jwt.read_stored(content["presentation"])
-    found = elements(offered, context.require(handoff.originator), held)
+    found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
     markings = content["markings"]
     return {d: replace(one, marking=marking_of(markings[d])) for d, one in found.items()}
