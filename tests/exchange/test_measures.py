@@ -424,7 +424,7 @@ def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gatewa
 
 
 def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
-    """Else its bundle would show a mark that never ended, and what it then opened as let through."""
+    """Else its bundle shows a mark that never ended, and what it opens then as let through."""
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     two = {"by": "approver-1", "approved_by": "approver-2"}
