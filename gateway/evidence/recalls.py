@@ -15,7 +15,6 @@ from gateway.evidence.receipt import VerifiedReceipt
 RECALLED = "handoff.recalled"
 _ANSWERED = "handoff.recall_answered"
 APPROVED = "case.recall_approved"
-ERASED = "case.erased"
 
 LOOKS = frozenset({"recall_review", "imminent_danger"})
 """The reason codes of who looks into a recalled case before its final answer."""
@@ -31,14 +30,12 @@ ASTRAY = frozenset({RecallCode.MISDIRECTED, RecallCode.AUTHORITY_ORDER})
 class LoggedRecall:
     """The recall of a handoff, by its event; ``code`` is None where that is not shown.
 
-    ``answered`` has the entry of each final answer, and what it says where a document shows it;
-    ``erased`` is the entry of the case's erasure: what is opened after it is the holder's own copy.
+    ``answered`` has the entry of each final answer, and what it says where a document shows it.
     """
 
     start: VerifiedReceipt
     code: RecallCode | None
     answered: Sequence[tuple[int, RecallAnswer | None]]
-    erased: int | None = None
 
     def closes(self, one: VerifiedReceipt, reason: str | None, purpose: Collection[str]) -> bool:
         """Whether a consultation after it was closed, as far as the file shows.
@@ -54,11 +51,9 @@ class LoggedRecall:
         done = given[-1]
         if done is RecallAnswer.COPIES_ERASED:
             return True
-        is_copy = self.erased is not None and self.erased < one.index
-        if done is RecallAnswer.IN_PROCEEDINGS and is_copy:
-            return reason not in (None, "retention")
         if done is RecallAnswer.IN_PROCEEDINGS or (done is None and reason == "in_proceedings"):
-            return reason not in (None, "in_proceedings")
+            # The holder's copy opens as a retention; that the case was erased, it may not show.
+            return reason not in (None, "in_proceedings", "retention")
         return reason not in (None, "retention") or (done is not None and self.code in ASTRAY)
 
 
@@ -80,6 +75,4 @@ def read(
         for one in allowed
         if one.event["type"] == _ANSWERED
     ]
-    erased = next((one.index for one in allowed if one.event["type"] == ERASED), None)
-    known = RecallCode(str(code)) if code in [*RecallCode] else None
-    return LoggedRecall(start, known, answered, erased)
+    return LoggedRecall(start, RecallCode(str(code)) if code in [*RecallCode] else None, answered)

@@ -69,10 +69,9 @@ from gateway.kernel.transact import (
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
-
 MOST_LATE = 20
-"""Places of a correction notice about an erased case, and such notices of one handoff: nothing shows
-that the ids are those of the case, and many would carry a file (R1)."""
+"""Places of a correction notice about an erased case, and such notices of one handoff: nothing
+shows that the ids are those of the case, and many would carry a file (R1)."""
 
 _ON_NOTICES = frozenset({*ON_CHANGES, HandoffAction.NOTIFY_CORRECTION})
 

@@ -125,6 +125,7 @@ def test_the_gateway_let_through_what_a_recall_had_closed(code, reason, closed):
     ("done", "reason", "closed"),
     [
         ("in_proceedings", "in_proceedings", False),
+        ("in_proceedings", "retention", False),  # of its copy, after the erasure
         ("in_proceedings", "investigation", True),
         ("declined", "retention", False),
         ("declined", "recall_review", True),
@@ -133,27 +134,6 @@ def test_the_gateway_let_through_what_a_recall_had_closed(code, reason, closed):
 )
 def test_an_answer_opens_what_is_kept_under_its_own_code(done, reason, closed):
     story = consulted(answered(recalled(), done), reason)
-    if closed:
-        refused(story.file(), Code.LET_THROUGH, CLOSED)
-    else:
-        verified(story.file())
-
-
-@pytest.mark.parametrize(
-    ("done", "reason", "closed"),
-    [
-        ("in_proceedings", "retention", False),
-        ("in_proceedings", "in_proceedings", True),
-        ("declined", "retention", False),
-        (None, "retention", True),
-    ],
-)
-def test_a_copy_of_an_erased_case_opens_by_the_answer_under_one_code(done, reason, closed):
-    story = recalled()
-    if done is not None:
-        answered(story, done)
-    story.record("case.erase", None)
-    consulted(story, reason)
     if closed:
         refused(story.file(), Code.LET_THROUGH, CLOSED)
     else:
