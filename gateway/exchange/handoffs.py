@@ -1020,7 +1020,7 @@ def _shown_answer(
 
 
 def shown_document(answer: HandoffAnswer, reader: str) -> str:
-    """A document of a handoff, or an offer, as a party keeps it: the other's without its persons."""
+    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
     if answer.author == reader:
         return answer.document
     document = sd_jwt.parse(answer.document)
