@@ -578,6 +578,14 @@ def test_a_removal_waits_for_the_police_and_silence_means_go(police_first):
     assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
+def test_a_removal_waits_for_the_police_though_their_offer_is_withdrawn(police_first):
+    case = submitted(police_first)
+    handoff = UUID(offered(police_first, case).result["handoff"])
+    said = answers.said("liaison-1", "sent again tomorrow")
+    police_first.do(answers.withdraw, caller(HOTLINE), police_first.key(), handoff, said)
+    assert removal(police_first, case).rules == ("R7.police_first",)
+
+
 def test_a_removal_waits_for_nobody_before_the_police_are_asked(police_first):
     assert offered(police_first, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
