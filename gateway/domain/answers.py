@@ -772,7 +772,7 @@ def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | N
     a recall stands on it. ``consulted``: it was consulted before acceptance, so that its recipient
     holds the case as well. An offer that nobody took is withdrawn, and nothing is owed.
     """
-    if handoff.recall is not None:
+    if handoff.recall is not None or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return None
     holds = handoff.is_held or consulted
     if not holds and handoff.state is not HandoffState.OFFERED:

@@ -30,7 +30,7 @@ from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, is_derogation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
-from gateway.domain.recall import answer_errors
+from gateway.domain.recall import RecallAnswer, answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -585,7 +585,7 @@ def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
     )
 
 
-def _is_needed(part: Element, reader: str) -> bool:
+def is_needed(part: Element, reader: str) -> bool:
     """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
     which alone knows a contact."""
     fact = part.group == "statements" and part.category == "fact"
@@ -669,6 +669,8 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
+    if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
+        raise WrongState("you erased your copies for good: only a new offer opens the case again")
     _refuse_expired(context, found)
     opened = _package(context, found, opening)
     versions = versions_of(context.work, found, opened)
@@ -682,7 +684,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     accepted = {
         digest: part
         for digest, part in accepted_parts(found, opened, parts).items()
-        if not in_danger or _is_needed(part, found.recipient)
+        if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),
@@ -978,13 +980,17 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
+_PERSONS = frozenset({"by", "approved_by"})
+"""What documents call the persons of their author."""
+
+
 def _shown_answer(
     context: RequestContext,
     handoff: PolicyEntity,
     answer: HandoffAnswer,
     measures: Sequence[Measure],
 ) -> AnswerView:
-    """An answer as the caller may read it: of the other party's, not the person."""
+    """An answer as the caller may read it: of the other party's, not the persons."""
     shown = AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
@@ -998,7 +1004,7 @@ def _shown_answer(
         return shown
     document = sd_jwt.parse(answer.document)
     readable: Mapping[str, Any] = {
-        d.name: d.value for d in document.disclosures if d.name and d.name != "by"
+        d.name: d.value for d in document.disclosures if d.name and d.name not in _PERSONS
     }
     seen = None
     if answer.move is HandoffAction.OUTCOME:
@@ -1014,11 +1020,11 @@ def _shown_answer(
 
 
 def shown_document(answer: HandoffAnswer, reader: str) -> str:
-    """A document of a handoff, or an offer, as a party keeps it: the other's without its person."""
+    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
     if answer.author == reader:
         return answer.document
     document = sd_jwt.parse(answer.document)
-    digests = [one.digest for one in document.disclosures if one.name != "by"]
+    digests = [one.digest for one in document.disclosures if one.name not in _PERSONS]
     return document.present(digests).compact()
 
 
