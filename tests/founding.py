@@ -8,8 +8,8 @@ log holds exactly what was handed out.
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -269,7 +269,7 @@ class Founded:
     checked: dict[UUID, LoggedEvent] = field(default_factory=dict)
     """Events of the story that was told, found sound when it was."""
     compared: dict[str, list[Any]] | None = None
-    """The registry's rows at its end, which were compared with those events."""
+    """The registry's rows at its end, compared with those events, and what `past_events` made."""
     beside: set[str] = field(default_factory=set)
     """Organisations of whose entries a test wrote something itself, without an event."""
 
@@ -310,6 +310,17 @@ class Founded:
     def key(self) -> str:
         """A idempotency key that was never used."""
         return f"key-{next(self._keys):05}"
+
+    @contextmanager
+    def past_events(self, organisation: str) -> Iterator[UnitOfWork]:
+        """A Work for entries of an organisation that a test makes itself, without an event."""
+        unchanged = self.compared == _registry_rows(self.store)
+        self.beside.add(organisation)
+        with self.ports.begin(TransactionMode.REGISTRY) as work:
+            yield work
+            work.commit()
+        if unchanged:
+            self.compared = _registry_rows(self.store)
 
     def new_id(self) -> UUID:
         """An id as a partner would make it."""
@@ -471,8 +482,8 @@ def founded(
         _tell_the_story(gateway)
         return gateway
     told, copy = _told(simulated_reference_date)
-    gateway = unfounded(None, simulated_reference_date)
-    gateway.store.put_back(copy)  # type: ignore[attr-defined] # it is a borrowed one
+    keys = keys or MemoryKeys()
+    gateway = unfounded(partial(LentStore, keys=keys, held=copy), simulated_reference_date, keys)
     gateway.clock.reads = told.clock.reads
     gateway.ports.new_id.made = told.ports.new_id.made  # type: ignore[attr-defined]
     gateway.ports.random.calls = told.ports.random.calls  # type: ignore[attr-defined]
@@ -881,8 +892,8 @@ def _registry_rows(store: Any) -> dict[str, list[Any]] | None:
     """All that the comparison looks at; None of a store that no copy is put into."""
     if not isinstance(store, LentStore):
         return None
-    names = {"organisation", "competence", *(table.name for table in registry_proof._TABLES)}
-    return {name: rows for name, rows in store.tables().items() if name in names}
+    compared = (table.name for table in registry_proof._TABLES)
+    return store.tables("organisation", "competence", *compared)
 
 
 def registry_compared(gateway: Founded) -> RegistryComparison:
