@@ -135,7 +135,8 @@ class DemoEnvironment:
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
         self.administer("invitation.create", slug, values)
         with self._opened() as gateway:
-            (stands,) = to_json(queries.open_invitations(gateway.ports))
+            stand = to_json(queries.open_invitations(gateway.ports))
+            (stands,) = [one for one in stand if one["organisation"] == slug]
             invitation = invitation_file(host_addresses(gateway), stands, token)
             home = SystemFolder(self.folder / slug, invitation)
             home.keep_root((gateway.config.published / ROOT_FILE).read_bytes())
