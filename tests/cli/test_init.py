@@ -22,6 +22,7 @@ from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
+from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of
 from tests.operating import (
     ISSUER,
@@ -200,8 +201,8 @@ def test_the_file_explains_every_setting_and_is_the_configuration(tmp_path, pass
     assert config.simulated_reference_date is None
 
 
-@pytest.mark.parametrize(
-    ("changes", "setting"),
+@each(
+    "changes, setting",
     [
         (("--issuer", "http://gateway.example.org"), "[gateway] issuer"),
         (("--name", "Example"), "[gateway] name"),
@@ -354,8 +355,8 @@ def test_a_mark_of_another_log_s_beginning_is_refused(tmp_path, passphrase_file)
 # --- persons
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
+@each(
+    "given, sentence",
     [
         (("martin=A. Martin",), "at least two administrators"),
         (("martin=A. Martin", "martin=B. Martin"), "one id is given twice"),
@@ -413,8 +414,8 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(
-    ("content", "sentence"),
+@each(
+    "content, sentence",
     [
         (b"elevenchars\n", "at least 12 characters"),
         (b"", "at least 12 characters"),

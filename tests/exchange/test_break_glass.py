@@ -17,6 +17,7 @@ from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from tests.each import each
 from tests.founding import (
     HOTLINE,
     OCRVP,
@@ -55,7 +56,7 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     assert open_kinds(gateway, handoff.id) == [DutyKind.ANSWER, DutyKind.CLEARANCE]
 
 
-@pytest.mark.parametrize(
+@each(
     "content", [{"urgency": "urgent", "urgency_reason": "child_located"}, {"urgency_reason": None}]
 )
 def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, content):
