@@ -346,6 +346,7 @@ def database(kept: Kept, tmp_path: Path) -> Iterator[Place]:
     made.close()
 
 
+@pytest.mark.slow
 def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
     database, kept
 ) -> None:
