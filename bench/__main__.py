@@ -119,13 +119,19 @@ _CPU = {"sqlite": ((0.22, 0.25), (10, 6.5)), "postgresql": ((0.1, 0.16), (20, 14
     default="sqlite",
     show_default=True,
 )
-def bench(quick: bool, database: str) -> None:
+@click.option(
+    "--network",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    help="Milliseconds that a round trip to PostgreSQL takes longer: the servers are elsewhere.",
+)
+def bench(quick: bool, database: str, network: float) -> None:
     """Measure what a handoff costs, beside servers that do less, all on the loopback interface.
 
     Exit code 0 when every floor holds, 1 when one is missed, 2 when nothing was measured.
     """
     try:
-        with site(database) as made:
+        with site(database, network) as made:
             rounds = _measure(QUICK if quick else FULL, made)
             checked = _check(made, rounds)
     except (NotStarted, NotKept, OSError) as trouble:

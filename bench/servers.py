@@ -24,6 +24,7 @@ from sqlalchemy import make_url
 from bench import machine
 from bench.baselines import BASELINES
 from bench.load import HOST
+from bench.network import slowed
 from bench.workload import MATTER, ORIGINATOR, RECIPIENT, STAFF, TERRITORY
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment, postgresql
@@ -69,8 +70,11 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(database: str = "sqlite") -> Iterator[Site]:
-    """Make a site on `sqlite` or `postgresql`; nothing of it stays behind."""
+def site(database: str = "sqlite", network: float = 0.0) -> Iterator[Site]:
+    """Make a site on `sqlite` or `postgresql`; nothing of it stays behind.
+
+    A round trip to a database server takes ``network`` milliseconds longer.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="casegate-bench-")))
         if machine.is_in_memory(folder):
@@ -80,6 +84,8 @@ def site(database: str = "sqlite") -> Iterator[Site]:
         if database == "postgresql":
             ours = {name: stack.enter_context(postgresql(GATEWAY)) for name in _DATABASES}
             servers = [_postmaster(url) for url in ours.values()]
+            if network:
+                ours = {k: stack.enter_context(_afar(url, network)) for k, url in ours.items()}
             theirs = {name: _another(url, "bench_limit") for name, url in ours.items()}
             urls = [ours, theirs]
         (folder / "limit").mkdir()
@@ -106,6 +112,15 @@ def _another(url: str, name: str) -> str:
     with psycopg.connect(_plain(url), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
     return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def _afar(url: str, network: float) -> Iterator[str]:
+    """The URL of the same database over a slower network."""
+    near = make_url(url)
+    with slowed(f"{near.query['host']}/.s.PGSQL.{near.port or 5432}", network) as port:
+        far = near.set(host=HOST, port=port).difference_update_query(["host"])
+        yield far.render_as_string(hide_password=False)
 
 
 def _plain(url: str) -> str:

@@ -1,9 +1,10 @@
-"""All that administrators change, over the network and on the host: the registry, and erasure."""
+"""All that administrators change, over the network and on the host: the registry, erasure, and the
+end of an embargo whose setter is suspended."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.exchange import erasure
+from gateway.exchange import erasure, measures
 from gateway.kernel.changes import ChangeType
 from gateway.registry import table
 
@@ -13,5 +14,6 @@ CHANGES: Mapping[str, ChangeType] = {
     **table.CHANGES,
     **{one: replace(table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
     erasure.ACTION: erasure.CHANGE,
+    measures.LIFT: measures.CHANGE,
 }
 """Every change, by its action."""

@@ -18,8 +18,11 @@ from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
-from gateway.domain.duty import DUE, FOLLOW_UP
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
+from gateway.domain.journal import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, JournalTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
+from gateway.domain.organisation import KINDS
+from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 
 CONFIG_FILE = "casegate.toml"
@@ -73,7 +76,7 @@ def _due(urgency: Urgency, further: str = "") -> Any:
     """Declare the time to answer an offer of one class of urgency."""
     return _setting(
         f"due.{urgency}",
-        setting_validators.integer(1, 24 * 31),
+        setting_validators.number(0.002, 24 * 31, "hours"),
         f"Hours in which the answer to an offer of the class {urgency} is due.{further}",
         DUE[urgency] // _HOUR,
     )
@@ -138,7 +141,7 @@ class Config:
     )
     request_deadline: float = _setting(
         "listeners.request_deadline",
-        setting_validators.seconds(0.5, 120),
+        setting_validators.number(0.5, 120, "seconds"),
         "Seconds that a client has to send a request, again to take the answer, and half\n"
         "as many to shake hands; after that the connection is cut.",
         10,
@@ -226,6 +229,13 @@ class Config:
         "Days after which only a judicial authority's order renews an embargo.",
         EMBARGO_TOTAL.days,
     )
+    police_first_hours: int = _setting(
+        "embargo.police_first_hours",
+        setting_validators.integer(0, 72),
+        "Hours that an originator's removals wait for the police to which it offered the case.\n"
+        "0, the default: they wait for nobody, as long as no convention says otherwise.",
+        0,
+    )
     emergency_numbers: tuple[str, ...] = _setting(
         "emergency.numbers",
         setting_validators.telephone_numbers,
@@ -254,15 +264,57 @@ class Config:
         'as in ["/usr/local/bin/notify"]. It gets one line of JSON, and nothing of a case.',
         None,
     )
-    due_imminent_danger: int = _due(Urgency.IMMINENT_DANGER, "\nConventions of this gateway.")
-    due_urgent: int = _due(Urgency.URGENT)
-    due_priority: int = _due(Urgency.PRIORITY)
-    due_normal: int = _due(Urgency.NORMAL)
+    due_imminent_danger: float = _due(Urgency.IMMINENT_DANGER, "\nConventions of this gateway.")
+    due_urgent: float = _due(Urgency.URGENT)
+    due_priority: float = _due(Urgency.PRIORITY)
+    due_normal: float = _due(Urgency.NORMAL)
+    due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = _setting(
+        "due.of_kinds",
+        setting_validators.terms(Urgency, KINDS),
+        "Other terms for some kinds of organisations, in hours: by default none. Terms of the\n"
+        "classes priority and normal run on the days of service that an organisation declared;\n"
+        'as in ["priority judicial 120", "normal provider 336"].',
+        [],
+    )
+    due_call: int = _setting(
+        "due.call_minutes",
+        setting_validators.integer(1, 60),
+        "Minutes in which the originator telephones after the offer of an imminent danger: an\n"
+        "offer is not an emergency call. After that both duty contacts are notified.",
+        CALL_WITHIN // timedelta(minutes=1),
+    )
     due_second_person: int = _setting(
         "due.second_person",
         setting_validators.integer(1, 72),
         "Hours in which a second person follows, where one person acted in imminent danger.",
         FOLLOW_UP // _HOUR,
+    )
+    log_years_led: int = _setting(
+        "retention.log_years_led",
+        setting_validators.integer(1, 10),
+        "Years for which the log names persons and reasons of who acts under the Directive\n"
+        "(EU) 2016/680 (regime led); then these details are erased, and the log verifies on.",
+        LED_YEARS,
+    )
+    log_years_gdpr: int = _setting(
+        "retention.log_years_gdpr",
+        setting_validators.integer(1, LONGEST_GDPR_YEARS),
+        "Likewise of who acts under the GDPR only, and of the operator's own people.",
+        GDPR_YEARS,
+    )
+    log_years_reason: str | None = _setting(
+        "retention.log_years_reason",
+        setting_validators.text,
+        "Why one of these terms is longer than its default: without a reason none may be. It\n"
+        "stands in each event that erases such details.",
+        None,
+    )
+    retention_grace_days: int = _setting(
+        "retention.grace_days",
+        setting_validators.integer(1, 90),
+        "Days in which a holder under led that stated no retention may still do so, after a case\n"
+        "was erased. Then its copy is destroyed.",
+        GRACE_DAYS,
     )
     require_signed: bool = _setting(
         "policy.require_signed",
@@ -290,6 +342,11 @@ class Config:
     def due(self) -> Mapping[Urgency, timedelta]:
         """The time to answer an offer, by urgency."""
         return {one: timedelta(hours=getattr(self, f"due_{one}")) for one in Urgency}
+
+    @property
+    def journal_terms(self) -> JournalTerms:
+        """How long the log names persons. ValueError for a longer term without a reason."""
+        return JournalTerms(self.log_years_led, self.log_years_gdpr, self.log_years_reason)
 
     @property
     def offline(self) -> Path:
@@ -414,7 +471,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         raise ConfigError("[high_water_mark] url and [database] url must name different databases")
     if values["keys_url"] in (values["database_url"], values["mark_url"]):
         raise ConfigError("[case_keys] url must name a database of its own")
-    return Config(folder=folder, **values)
+    config = Config(folder=folder, **values)
+    try:
+        _ = config.journal_terms
+    except ValueError as error:
+        raise ConfigError(f"[retention] log_years_reason is missing: {error}") from None
+    return config
 
 
 def _parse(path: Path) -> dict[str, Any]:

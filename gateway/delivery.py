@@ -11,7 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +55,7 @@ LARGEST_ANSWER = 16 * 1024
 """Bytes of a receiver's answer that are read."""
 
 MAIL_SECONDS = 20.0
+"""Of one run of the operator's mail command."""
 
 _GLOBAL = ipaddress.ip_network("2000::/3")
 
@@ -141,10 +142,11 @@ class Deliverer:
     def _send(self, organisation: str, delivery: Delivery, report: DeliveryReport) -> None:
         if delivery.cursor.way is DeliveryWay.MAIL:
             for one in delivery.pending:
-                if self.stopping.is_set():
+                if self.stopping.is_set() or not self._may_mail(delivery):
                     return
                 if one.event in delivery.for_mail:
-                    mail(self.gateway.config.mail_command or (), organisation, one)
+                    roles = delivery.for_mail[one.event]
+                    mail(self.gateway.config.mail_command or (), organisation, roles, one)
                 report.taken.append(one)
             return
         texts = notifications.sign(self.gateway.ports, organisation, delivery.pending)
@@ -157,6 +159,12 @@ class Deliverer:
                     report.taken.append(one)
                 else:
                     report.refused[one] = refused
+
+    def _may_mail(self, delivery: Delivery) -> bool:
+        """Whether a mail that begins now ends before another process may have the turn."""
+        until = delivery.cursor.leased_until
+        longest = timedelta(seconds=MAIL_SECONDS)
+        return until is not None and self.gateway.ports.now() + longest < until
 
     def _count(self, report: DeliveryReport) -> None:
         if self.gateway.counts is not None:
@@ -224,6 +232,8 @@ def receiver(config: Config, address: str) -> Iterator[Callable[[str], ReceiverE
         try:
             with client.stream("POST", url, content=text, extensions=named) as response:
                 if response.status_code == HTTPStatus.ACCEPTED:
+                    # An answer that is read whole leaves the connection to the next token.
+                    next(response.iter_raw(LARGEST_ANSWER), b"")
                     return None
                 if response.status_code != HTTPStatus.BAD_REQUEST:
                     raise ReceiverFailed(f"it answers {response.status_code}")
@@ -283,9 +293,15 @@ def is_public(address: str) -> bool:
 # --- By the operator's mail ----------------------------------------------------------------------
 
 
-def mail(command: tuple[str, ...], organisation: str, told: EventNotification) -> None:
-    """Run the operator's program, which gets one line of JSON; ReceiverFailed when it fails."""
-    line = canonical.encode({"organisation": organisation, **told.members()}) + b"\n"
+def mail(
+    command: tuple[str, ...], organisation: str, roles: Sequence[str], told: EventNotification
+) -> None:
+    """Run the operator's program, which gets one line of JSON; ReceiverFailed when it fails.
+
+    ``roles`` are those of the contacts that are to be told.
+    """
+    said = {"organisation": organisation, "contacts": list(roles), **told.members()}
+    line = canonical.encode(said) + b"\n"
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own program
             command,

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -24,10 +24,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
+from gateway.domain.journal import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import duties, erasure, succession_execution
+from gateway.exchange import (
+    duties,
+    erasure,
+    erasure_notices,
+    log_terms,
+    retention,
+    succession_execution,
+)
+from gateway.exchange.civil_day import civil_day
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -59,7 +68,7 @@ PARTNERS_CERTIFICATE = "partners.pem"
 DELIVERY_CERTIFICATE = "deliver.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 RETRY_AFTER = timedelta(seconds=5)
-BATCHES = 20  # of erasures in one run: other duties wait
+BATCHES = 20  # of erasures in one run: other tasks wait
 MOST_WAITING = 1000  # certificate requests that are counted
 
 
@@ -84,8 +93,8 @@ def holding(config: Config) -> Iterator[None]:
         os.close(descriptor)
 
 
-class DutyReport(NamedTuple):
-    """What a duty left: alarms for the operator; ``more`` when work is left for the next step."""
+class TaskReport(NamedTuple):
+    """What a task left: alarms for the operator; ``more`` when work is left for the next step."""
 
     alarms: tuple[str, ...] = ()
     more: bool = False
@@ -121,32 +130,32 @@ class Maintenance:
     _alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def step(self) -> None:
-        """Run each duty that is due. What fails is an alarm, and keeps no other duty."""
-        for duty in DUTIES:
+        """Run each task that is due. What fails is an alarm, and keeps no other task."""
+        for task in TIMETABLE:
             now = self.gateway.ports.now()
-            if self._due.setdefault(duty.name, now + duty.after_start) <= now:
-                self._attempt(duty)
+            if self._due.setdefault(task.name, now + task.after_start) <= now:
+                self._attempt(task)
 
     def start(self) -> None:
-        """Run every duty of a start; raise what a gateway cannot start without."""
-        for duty in DUTIES:
-            failure = None if duty.after_start else self._attempt(duty)
-            if failure is not None and duty.vital:
+        """Run every task of a start; raise what a gateway cannot start without."""
+        for task in TIMETABLE:
+            failure = None if task.after_start else self._attempt(task)
+            if failure is not None and task.vital:
                 raise failure
 
     def alarms(self) -> list[str]:
         """What the operator has to act on."""
-        return [alarm for duty in DUTIES for alarm in self._alarms.get(duty.name, ())]
+        return [alarm for task in TIMETABLE for alarm in self._alarms.get(task.name, ())]
 
-    def _attempt(self, duty: "Duty") -> Exception | None:
-        """Run a duty and plan the next run; returns why it failed."""
+    def _attempt(self, task: "Task") -> Exception | None:
+        """Run a task and plan the next run; returns why it failed."""
         now = self.gateway.ports.now()
-        if duty.records and self.log_refusal is not None:
+        if task.records and self.log_refusal is not None:
             return None
         failure: Exception | None = None
-        report = DutyReport(more=True)
+        report = TaskReport(more=True)
         try:
-            report = duty.run(self, now)
+            report = task.run(self, now)
         except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
             frozen = "log frozen: " if isinstance(refusal, LogFrozen) else ""
@@ -156,25 +165,25 @@ class Maintenance:
         except Exception as error:  # a database that restarts, a full disk, a defect
             failure = error
             reason = error.detail if isinstance(error, Refusal) else place_of(error)
-            report = DutyReport((f"{duty.failing}: {reason}",))
-        pause = min(duty.every, RETRY_AFTER) if failure else duty.every
-        self._due[duty.name] = now if report.more else now + pause
-        self._alarms[duty.name] = report.alarms
+            report = TaskReport((f"{task.failing}: {reason}",))
+        pause = min(task.every, RETRY_AFTER) if failure else task.every
+        self._due[task.name] = now if report.more else now + pause
+        self._alarms[task.name] = report.alarms
         return failure
 
 
 @dataclass(frozen=True)
-class Duty:
+class Task:
     """One line of the timetable.
 
-    ``failing`` tells the operator what is not done. A duty that ``records`` waits while the log is
+    ``failing`` tells the operator what is not done. A task that ``records`` waits while the log is
     frozen; a gateway does not start when a ``vital`` one fails. What takes long comes some time
     ``after_start``.
     """
 
     name: str
     every: timedelta
-    run: Callable[[Maintenance, datetime], DutyReport]
+    run: Callable[[Maintenance, datetime], TaskReport]
     failing: str
     records: bool = False
     vital: bool = False
@@ -184,16 +193,16 @@ class Duty:
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
-def refresh_authorities(upkeep: Maintenance, now: datetime) -> DutyReport:
+def refresh_authorities(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Read what a ceremony changed; one that cannot be read changes nothing."""
     try:
         upkeep.authority.refresh()
-        return DutyReport(tuple(rotation.reminder(upkeep.gateway.config.issuing, now)))
+        return TaskReport(tuple(rotation.reminder(upkeep.gateway.config.issuing, now)))
     except (AuthorityError, PrivateFileError, OSError) as error:
-        return DutyReport((f"the issuing authorities stay as they were: {error}",))
+        return TaskReport((f"the issuing authorities stay as they were: {error}",))
 
 
-def publish(upkeep: Maintenance, now: datetime) -> DutyReport:
+def publish(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Publish lists each hour, and at once when a certificate or an authority changed.
 
     Authorities before their lists: a client of one without a list is refused.
@@ -210,7 +219,7 @@ def publish(upkeep: Maintenance, now: datetime) -> DutyReport:
     ids = (authorities[0].id, *(authority.id for authority in trusted))
     last = upkeep.published
     if last and last[1:3] == (serials, ids) and now < last.at + PUBLISH_EVERY:
-        return DutyReport(last.alarms)
+        return TaskReport(last.alarms)
     if not _is_newest(upkeep.gateway):
         # A database that may be an older copy lets nobody in again: who is listed stays so.
         listed = publication.listed_in(config.published)
@@ -227,7 +236,7 @@ def publish(upkeep: Maintenance, now: datetime) -> DutyReport:
     publication.publish_crls(config.published, crls)
     renew_certificates(config, authorities[0], now)
     upkeep.published = Published(now, serials, ids, alarms)
-    return DutyReport(alarms)
+    return TaskReport(alarms)
 
 
 def _is_newest(gateway: GatewayRuntime) -> bool:
@@ -251,12 +260,12 @@ def renew_certificates(config: Config, authority: CertificateAuthority, now: dat
     renew_server(client, authority, names, now, usage)
 
 
-def review_published(upkeep: Maintenance, now: datetime) -> DutyReport:
+def review_published(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Look at what is published as partners and listeners read it."""
-    return DutyReport(tuple(publication.alarms(upkeep.gateway.config.published, now)))
+    return TaskReport(tuple(publication.alarms(upkeep.gateway.config.published, now)))
 
 
-def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
+def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Compare the database with the high-water mark.
 
     What is signed is our own: where the key that vouches for heads is new, it vouches for it.
@@ -273,7 +282,7 @@ def check_log(upkeep: Maintenance, now: datetime) -> DutyReport:
             work.commit()
         gateway.continuity.check()
     upkeep.log_refusal = None
-    return DutyReport()
+    return TaskReport()
 
 
 def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
@@ -286,7 +295,7 @@ def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
     return (signed.size, signed.root) == (marked.head.size, marked.head.root)
 
 
-def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
+def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Hold the registry against the log; what differs is out of service until it does no more.
 
     While the log is frozen, too: this asks for no event.
@@ -298,7 +307,7 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> DutyReport:
     stopped = {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
     if before != found.differing | stopped:
         _put_out_of_service(gateway, found.differing | stopped)
-    return DutyReport(found.sentences())
+    return TaskReport(found.sentences())
 
 
 def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
@@ -336,7 +345,7 @@ def _suspensions(gateway: GatewayRuntime) -> Iterator[tuple[Path, Change, str]]:
         yield file, Change(SUSPEND, kept["organisation"], kept["values"]), kept["approval"]
 
 
-def record_suspensions(upkeep: Maintenance, now: datetime) -> DutyReport:
+def record_suspensions(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Record the suspensions that were approved while the log was frozen."""
     gateway, alarms = upkeep.gateway, []
     for file, change, approval in _suspensions(gateway):
@@ -355,7 +364,7 @@ def record_suspensions(upkeep: Maintenance, now: datetime) -> DutyReport:
             _stop(gateway, change.organisation)
             raise
         file.unlink()
-    return DutyReport(tuple(alarms))
+    return TaskReport(tuple(alarms))
 
 
 def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
@@ -365,24 +374,30 @@ def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparis
     return registry_proof.compare_registry(work, replay)
 
 
-def verify_log(upkeep: Maintenance, now: datetime) -> DutyReport:
+def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Make the whole log again from its documents, with streams and search words."""
     with upkeep.gateway.store.begin(TransactionMode.READ) as work:
         try:
             log_integrity.verify_log(work, lambda done, of: None)
         except StoredLogCorrupt as error:
-            return DutyReport((f"the stored log is damaged: {error}",))
-    return DutyReport()
+            return TaskReport((f"the stored log is damaged: {error}",))
+    return TaskReport()
 
 
-def prune(upkeep: Maintenance, now: datetime) -> DutyReport:
+def prune(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Forget what need not be remembered, and remind of certificates that end."""
     prune_tokens(upkeep.gateway.ports)
     remind(upkeep.gateway.ports)
-    return DutyReport()
+    return TaskReport()
 
 
-def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
+def prune_proposals(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Forget changes that nobody approved: their values can be personal."""
+    changes.prune_proposals(upkeep.gateway.ports)
+    return TaskReport()
+
+
+def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Move the handoffs of mandates that moved, a batch each time, until all are moved.
 
     Several nodes may do so at once: each handoff is moved by one.
@@ -403,36 +418,65 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> DutyReport:
             alarms.append(
                 f"{name} cannot move everything now: see `casegate admin succession show`"
             )
-    return DutyReport(tuple(alarms))
+    return TaskReport(tuple(alarms))
 
 
-def sweep_duties(upkeep: Maintenance, now: datetime) -> DutyReport:
+def sweep_duties(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Remind of what is due, and record what is overdue."""
-    return DutyReport(more=duties.sweep(upkeep.gateway.ports))
+    return TaskReport(more=duties.sweep(upkeep.gateway.ports))
 
 
-def erase(upkeep: Maintenance, now: datetime) -> DutyReport:
+def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
     erasure.destroy_keys(ports)
     for _ in range(BATCHES):
         if not erasure.erase_due(ports):
-            return DutyReport()
-    return DutyReport(more=True)
+            return TaskReport()
+    return TaskReport(more=True)
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> DutyReport:
+def end_retentions(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """End what holders retain no more; erasure then destroys the keys of the copies."""
+    return TaskReport(more=retention.end_due(upkeep.gateway.ports))
+
+
+def announce_erasures(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Tell holders what is erased soon."""
+    erasure_notices.announce(upkeep.gateway.ports)
+    return TaskReport()
+
+
+def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Erase what the log says of persons after its term, and tell of reviews that were missed."""
+    ports = upkeep.gateway.ports
+    with ports.begin(TransactionMode.READ) as work:
+        missed = missed_reviews(work.journal.holds(), civil_day(ports, now))
+    return TaskReport(missed, more=log_terms.erase_details(ports))
+
+
+def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
+    """Log holds whose day of review has passed, in sentences for the operator."""
+    return tuple(
+        f"the log hold {one.id} was to be reviewed by {one.review_on}: set a new one if it is "
+        "still needed, and end this one (docs/administrators.md)"
+        for one in holds
+        if one.is_review_missed(today)
+    )
+
+
+def compare_keys(upkeep: Maintenance, now: datetime) -> TaskReport:
     """End again what an older copy of a database brought back."""
     ports = upkeep.gateway.ports
     erasure.erase_restored(ports)
     upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
-    return DutyReport()
+    return TaskReport()
 
 
-def issue_certificates(upkeep: Maintenance, now: datetime) -> DutyReport:
+def issue_certificates(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Make the certificates that were approved."""
     serve_requests(upkeep.gateway, upkeep.authority)
-    return DutyReport()
+    return TaskReport()
 
 
 def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None:
@@ -444,10 +488,10 @@ def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None
         issue_approved_certificates(gateway.ports, authority)
 
 
-def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
+def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
-        return DutyReport()
+        return TaskReport()
     gateway = upkeep.gateway
     entries = waiting = overdue = signed = None
     deliveries: Sequence[DeliveryState] | None = None
@@ -457,7 +501,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
             deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
             overdue = work.duties.overdue(now)
-    except Exception:  # noqa: S110 - other duties say what is wrong with the database
+    except Exception:  # noqa: S110 - other tasks say what is wrong with the database
         pass
     try:
         marked = gateway.mark.read()
@@ -485,7 +529,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> DutyReport:
             failing=sum(one.cursor.failures > 0 for one in deliveries),
         )
     upkeep.show(health, now)
-    return DutyReport()
+    return TaskReport()
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
@@ -502,19 +546,19 @@ def _server_ends(config: Config) -> dict[str, datetime]:
 
 _EACH_STEP, _MINUTE = timedelta(0), timedelta(minutes=1)
 
-DUTIES: tuple[Duty, ...] = (
-    Duty("authorities", _EACH_STEP, refresh_authorities, "authorities are not read again"),
-    Duty("publication", _EACH_STEP, publish, "lists are not published", vital=True),
-    Duty("review", _EACH_STEP, review_published, "what is published is not reviewed"),
-    Duty("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
-    Duty(
+TIMETABLE: tuple[Task, ...] = (
+    Task("authorities", _EACH_STEP, refresh_authorities, "authorities are not read again"),
+    Task("publication", _EACH_STEP, publish, "lists are not published", vital=True),
+    Task("review", _EACH_STEP, review_published, "what is published is not reviewed"),
+    Task("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
+    Task(
         "registry",
         timedelta(hours=1),
         compare_registry,
         "the registry is not compared with the log",
         vital=True,
     ),
-    Duty(
+    Task(
         "suspensions",
         _EACH_STEP,
         record_suspensions,
@@ -522,19 +566,36 @@ DUTIES: tuple[Duty, ...] = (
         records=True,
         vital=True,
     ),
-    Duty(
+    Task(
         "integrity",
         timedelta(days=1),
         verify_log,
         "the stored log is not verified",
         after_start=timedelta(hours=1),
     ),
-    Duty("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
-    Duty("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
-    Duty("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
-    Duty("erasure", _MINUTE, erase, "cases are not erased", records=True),
-    Duty("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
-    Duty(
+    Task("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
+    Task("proposals", timedelta(days=1), prune_proposals, "ended proposals stay", records=True),
+    Task("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
+    Task("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
+    Task(
+        "erasure notices",
+        timedelta(hours=1),
+        announce_erasures,
+        "holders do not hear of erasures",
+        records=True,
+    ),
+    Task("retentions", _MINUTE, end_retentions, "retentions are not ended", records=True),
+    Task("erasure", _MINUTE, erase, "cases are not erased", records=True),
+    Task(
+        "log terms",
+        timedelta(days=1),
+        end_log_terms,
+        "details are not erased from the log after their term",
+        records=True,
+        after_start=_MINUTE,
+    ),
+    Task("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
+    Task(
         "requests",
         _EACH_STEP,
         issue_certificates,
@@ -542,7 +603,7 @@ DUTIES: tuple[Duty, ...] = (
         records=True,
         vital=True,
     ),
-    Duty("health", timedelta(seconds=5), show_health, "the metrics are not updated"),
+    Task("health", timedelta(seconds=5), show_health, "the metrics are not updated"),
 )
 """The timetable, in the order of one step."""
 

@@ -2,8 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +13,8 @@ POSTGRESQL = "postgresql+psycopg://"
 FILE = "file:"
 
 Word = TypeVar("Word", bound=StrEnum)
+
+_LONGEST_TERM = timedelta(days=31)
 
 _HOST = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
@@ -89,13 +91,13 @@ def integer(low: int, high: int) -> Callable[[object], int]:
     return check
 
 
-def seconds(low: float, high: float) -> Callable[[object], float]:
-    """A number of seconds from ``low`` to ``high``."""
+def number(low: float, high: float, unit: str) -> Callable[[object], float]:
+    """A number of a unit, as seconds, from ``low`` to ``high``."""
 
     def check(value: object) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             return float(value)
-        raise ValueError(f"must be a number of seconds from {low} to {high}")
+        raise ValueError(f"must be a number of {unit} from {low} to {high}")
 
     return check
 
@@ -108,6 +110,26 @@ def telephone_numbers(value: object) -> tuple[str, ...]:
     if not all(isinstance(number, str) and form.fullmatch(number) for number in value):
         raise ValueError("must be a list of telephone numbers in quotes, digits only")
     return tuple(value)
+
+
+def terms(
+    classes: type[Word], kinds: Iterable[str]
+) -> Callable[[object], dict[tuple[Word, str], timedelta]]:
+    """Terms in hours, up to 31 days: a list of texts of a class, a kind of organisation, hours."""
+    form = re.compile(rf"({'|'.join(classes)}) ({'|'.join(kinds)}) ([1-9][0-9]{{0,2}})", re.ASCII)
+
+    def check(value: object) -> dict[tuple[Word, str], timedelta]:
+        given = value if isinstance(value, list | tuple) else [None]
+        found = [isinstance(one, str) and form.fullmatch(one) for one in given]
+        read = {(classes(f[1]), f[2]): timedelta(hours=int(f[3])) for f in found if f}
+        if len(read) < len(given) or any(one > _LONGEST_TERM for one in read.values()):
+            raise ValueError(
+                "must be a list of class, kind of organisation, hours (1 to 744), each pair once, "
+                'as in ["priority judicial 120"]'
+            )
+        return read
+
+    return check
 
 
 def boolean(value: object) -> bool:

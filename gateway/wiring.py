@@ -193,10 +193,15 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
             timedelta(days=config.embargo_renewal_days),
             timedelta(days=config.embargo_longest_days),
         ),
+        police_first=timedelta(hours=config.police_first_hours),
         emergency_numbers=config.emergency_numbers,
         due=config.due,
+        due_of_kinds=config.due_of_kinds,
+        call_within=timedelta(minutes=config.due_call),
         follow_up=timedelta(hours=config.due_second_person),
+        retention_grace_days=config.retention_grace_days,
         consultations=config.consultations,
+        journal_terms=config.journal_terms,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

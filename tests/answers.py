@@ -45,8 +45,9 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     return act
 
 
-accept, decline, redirect, outcome, withdraw, close, delay, *_ON_UPDATES = map(_of, PARTIES_ANSWERS)
-acknowledge, apply, dispute, propose_correction = _ON_UPDATES
+accept, decline, redirect, outcome, withdraw, close, delay, *_OTHERS = map(_of, PARTIES_ANSWERS)
+acknowledge, apply, dispute, propose_correction, pass_on_by_law, go_ahead, call, *_OTHERS = _OTHERS
+acknowledge_recall, answer_recall, notify_correction, omit_update, answer_proposal, retain = _OTHERS
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}
@@ -61,6 +62,11 @@ def issue(**said: Any) -> SdJwt:
 def issue_offer(**said: Any) -> SdJwt:
     """Sign an offer; its heading is given with the rest."""
     return handoff_documents.issue_offer(_heading(said), **said)
+
+
+def issue_recall(**said: Any) -> SdJwt:
+    """Sign a recall, likewise."""
+    return handoff_documents.issue_recall(_heading(said), **said)
 
 
 def _heading(said: dict[str, Any]) -> Heading:

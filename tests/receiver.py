@@ -53,7 +53,8 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 class Receiver:
     """``heard`` are the claims of every token, in order; ``taken`` of those answered by 202.
 
-    ``answers`` are used up one by one; after them each token is taken.
+    ``ports`` are those that the tokens came from. ``answers`` are used up one by one; after them
+    each token is taken.
     """
 
     port: int
@@ -63,6 +64,7 @@ class Receiver:
     answers: list[Answer] = field(default_factory=list)
     clients: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -99,6 +101,7 @@ def receiving(folder: Path, clients: Path, port: int = 0) -> Iterator[Receiver]:
             claims = jwt.decode(text, options={"verify_signature": False})
             made.heard.append(claims)
             made.headers.append(dict(self.headers))
+            made.ports.append(self.client_address[1])
             made.clients.append(self.connection.getpeercert())  # type: ignore[attr-defined]
             reply = made.answers.pop(0) if made.answers else take
             if reply is take:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from gateway import delivery, wiring
 from gateway.delivery import Deliverer, is_public
-from gateway.domain.notification import DeliveryWay
+from gateway.domain.notification import LEASE, Cursor, DeliveryWay
 from gateway.exchange import notifications
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.publication import ROOT_FILE
@@ -89,6 +90,7 @@ def test_a_receiver_gets_each_event_once_in_order_signed_and_by_our_certificate(
 ) -> None:
     sending.turn()
     assert sending.receiver.numbers() == [1, 2, 3]
+    assert len({*sending.receiver.ports}) == 1, "one connection for all of a turn"
     sending.turn()
     assert len(sending.receiver.heard) == 3
     headers, client = sending.receiver.headers[0], sending.receiver.clients[0]
@@ -266,18 +268,41 @@ WRITES = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
 
 
 def test_the_mail_command_gets_one_line_and_nothing_of_a_case(tmp_path: Path) -> None:
-    delivery.mail(program(tmp_path, WRITES), OFMIN, TOLD)
+    delivery.mail(program(tmp_path, WRITES), OFMIN, ("duty",), TOLD)
     (line,) = (tmp_path / "mail").read_text().splitlines()
-    assert json.loads(line) == {"organisation": OFMIN, **TOLD.members()}
+    assert json.loads(line) == {"organisation": OFMIN, "contacts": ["duty"], **TOLD.members()}
 
 
 @each("command", [("/nonexistent",), (sys.executable, "-c", "raise SystemExit(3)")])
 def test_a_mail_command_that_fails_is_tried_again(command: tuple[str, ...]) -> None:
     with pytest.raises(delivery.ReceiverFailed):
-        delivery.mail(command, OFMIN, TOLD)
+        delivery.mail(command, OFMIN, ("duty",), TOLD)
+
+
+@journey
+def test_no_mail_outlasts_the_turn_that_it_is_sent_in(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object) -> None:
+        sending.clock.ahead += timedelta(seconds=delivery.MAIL_SECONDS)
+
+    monkeypatch.setattr(delivery, "mail", slow)
+    told = [replace(TOLD, event=UUID(int=n), stream_number=n + 1) for n in range(5)]
+    until = sending.clock() + LEASE
+    turn = notifications.Delivery(
+        cursor=Cursor(OFMIN, DeliveryWay.MAIL, leased_until=until),
+        replays=[],
+        following=told,
+        erased=frozenset(),
+        for_mail={one.event: ("duty",) for one in told},
+    )
+    report = notifications.DeliveryReport()
+    sending.deliverer._send(OFMIN, turn, report)
+    assert report.taken == told[:2]
+    assert sending.clock() < until
 
 
 def test_a_mail_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "MAIL_SECONDS", 0.2)
     with pytest.raises(delivery.ReceiverFailed):
-        delivery.mail((sys.executable, "-c", "input(); input()"), OFMIN, TOLD)
+        delivery.mail((sys.executable, "-c", "input(); input()"), OFMIN, ("duty",), TOLD)

@@ -19,13 +19,18 @@ from cryptography import x509
 from sqlalchemy import create_engine, text
 
 from gateway import files, maintenance, wiring
+from gateway.changes import CHANGES
+from gateway.domain.audit import Coverage
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
 from gateway.exchange import erasure, succession_execution, successions
 from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.kernel import changes
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.values import Caller, CertificateOrder, TreeHead
+from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import Caller, CertificateOrder, LogQuery, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
 from gateway.pki import publication, rotation
 from gateway.pki.authority import (
@@ -401,6 +406,28 @@ def state_of(ports: Ports, case: UUID) -> CaseState:
     return found.state
 
 
+def test_details_of_persons_end_with_their_term_within_a_day(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        change = Change("organisation.suspend", "nobody", {"reason": "for the test"})
+        with pytest.raises(RecordedRefusal):
+            changes.make(upkeep.gateway.ports, CHANGES, change, [])
+        before = erased(upkeep.gateway)
+        clock.at += 366 * DAY
+        upkeep.step()
+        assert (before, erased(upkeep.gateway)) == (0, 1)
+        clock.at += DAY
+        upkeep.step()
+        assert erased(upkeep.gateway) == 1
+
+
+def erased(gateway: wiring.GatewayRuntime) -> int:
+    """How many events of erased details the gateway has."""
+    query = LogQuery(Coverage(whole=True), 100, 10**6, typ="log.details_erased")
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return len(work.log.search(query))
+
+
 def test_two_maintainers_refuse_each_other(gw: Operator) -> None:
     with maintenance.holding(gw.config):
         with pytest.raises(AlreadyRunning):
@@ -465,19 +492,19 @@ def test_an_alarm_is_told_once_and_again_when_it_comes_back(gw: Operator) -> Non
     assert told == [f"{chain} cannot be read: every client is refused"] * 2
 
 
-def test_a_duty_that_fails_is_told_without_its_words_is_retried_and_keeps_no_other(
+def test_a_task_that_fails_is_told_without_its_words_is_retried_and_keeps_no_other(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[datetime] = []
 
-    def fail_twice(_: Maintenance, now: datetime) -> maintenance.DutyReport:
+    def fail_twice(_: Maintenance, now: datetime) -> maintenance.TaskReport:
         runs.append(now)
         if len(runs) < 3:
             raise ZeroDivisionError("a secret")
-        return maintenance.DutyReport()
+        return maintenance.TaskReport()
 
-    duty = maintenance.Duty("broken", DAY, fail_twice, "it is not done")
-    monkeypatch.setattr(maintenance, "DUTIES", (duty, *maintenance.DUTIES))
+    task = maintenance.Task("broken", DAY, fail_twice, "it is not done")
+    monkeypatch.setattr(maintenance, "TIMETABLE", (task, *maintenance.TIMETABLE))
     with maintained(gw) as (upkeep, clock):
         for _ in range(4):
             upkeep.step()
@@ -494,10 +521,10 @@ def test_what_has_work_left_goes_on_in_the_next_step(
 ) -> None:
     left = [True, True, False]
 
-    def work(_: Maintenance, now: datetime) -> maintenance.DutyReport:
-        return maintenance.DutyReport(more=left.pop(0))
+    def work(_: Maintenance, now: datetime) -> maintenance.TaskReport:
+        return maintenance.TaskReport(more=left.pop(0))
 
-    monkeypatch.setattr(maintenance, "DUTIES", (maintenance.Duty("work", DAY, work, "stuck"),))
+    monkeypatch.setattr(maintenance, "TIMETABLE", (maintenance.Task("work", DAY, work, "stuck"),))
     with maintained(gw) as (upkeep, _):
         for _ in range(5):
             upkeep.step()

@@ -1,5 +1,6 @@
 """Checks of settings: what is accepted has one spelling, and what is not says what it should be."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,18 @@ from hypothesis import strategies as st
 
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
+from gateway.domain.organisation import KINDS
+from gateway.domain.vocabulary import Urgency
 from gateway.setting_validators import host_and_port
+
+TERMS = setting_validators.terms(Urgency, KINDS)
+
+
+def test_terms_are_read_by_class_and_kind_of_organisation() -> None:
+    read = TERMS(["priority judicial 120", "normal hotline 24"])
+    assert read[Urgency.PRIORITY, "judicial"] == timedelta(hours=120)
+    assert read[Urgency.NORMAL, "hotline"] == timedelta(hours=24)
+    assert TERMS([]) == {}
 
 
 @given(st.text(max_size=30))
@@ -34,10 +46,14 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
         (setting_validators.local, "0.0.0.0:9000", "loopback"),
         (setting_validators.integer(1, 64), True, "whole number from 1 to 64"),
         (setting_validators.word(ConsultationNotice), "all", "one of none, first, each"),
-        (setting_validators.seconds(0.5, 120), 0.4, "seconds from 0.5 to 120"),
+        (setting_validators.number(0.5, 120, "seconds"), 0.4, "seconds from 0.5 to 120"),
         (setting_validators.boolean, "yes", "without quotes"),
         (setting_validators.command, "/bin/true --quiet", "a list of texts"),
         (setting_validators.command, [], "a list of texts"),
+        (TERMS, "priority hotline 5", "each pair once"),
+        (TERMS, ["priority judicial 745"], "each pair once"),
+        (TERMS, ["priority court 120"], "each pair once"),
+        (TERMS, ["priority judicial 120", "priority judicial 24"], "each pair once"),
         (setting_validators.time_zone, "Paris", "IANA"),
         (setting_validators.log_origin, "https://gateway.example/log", "without scheme"),
         (setting_validators.database, "mysql://user:secret@host/name", "sqlite:///"),

@@ -55,6 +55,7 @@ READERS = {
     ],
     "Administrators": ["docs/administrators", "docs/audit-events"],
     "Auditors and courts": ["docs/auditors"],
+    "Data protection officers and counsel": ["docs/data-protection"],
     "Authors of verifiers": [
         "docs/protocol/documents",
         "docs/protocol/checkpoint",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,19 @@ def gateway_address(
         return setting_validators.origin(value.removesuffix("/"))
     except ValueError as error:
         raise click.BadParameter(f"{value!r} {error}") from error
+
+
+class CalendarDay(click.ParamType[date]):
+    """A day of the calendar."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read it strictly."""
+        try:
+            return value if isinstance(value, date) else parse_date(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Moment(click.ParamType[datetime]):

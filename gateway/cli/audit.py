@@ -4,7 +4,7 @@ import csv
 import io
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from itertools import chain, islice
@@ -51,15 +51,14 @@ from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
-from gateway.evidence import account, canonical, history, log_copy, stream
+from gateway.evidence import account, canonical, history, log_copy, recall_coverage
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
-from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import InputFile, VerificationReport, pluralise
 from gateway.evidence.sd_jwt import MAX_TEXT
-from gateway.evidence.stream import StreamHead
+from gateway.evidence.stream import StreamHead, of_page, verify_stream
 from gateway.evidence.trust import TrustAnchors
 
 
@@ -106,36 +105,64 @@ def check_stream(
         report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
             exit_with_report(context, report, as_json, language)
-    try:
-        read = _verify_folder if stream.is_dir() else _verify_file
-        report = read(stream, trust, copy)
-    except OSError as error:
-        raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+    report = _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
     exit_with_report(context, report, as_json, language)
 
 
-def _verify_folder(
-    folder: Path, trust: TrustAnchors, copy: VerifiedReplica | None
-) -> VerificationReport:
-    statements = list(_parts(folder, "*.sd-jwt", MAX_TEXT))
-    return stream.verify_stream(
-        statements, _parts(folder, "*.json", MAX_RECEIPT_BYTES), trust, copy
+@audit.command("coverage", epilog=f"{CODES} {FOLDER}")
+@click.argument("case", type=click.UUID)
+@click.option(
+    "--stream",
+    "place",
+    required=True,
+    metavar="DIR|FILE",
+    type=click.Path(exists=True, path_type=Path),
+    help="The complete stream of the case's originator, as check-stream takes it.",
+)
+@trust_options(members=False)
+@language_option
+@json_option
+@click.pass_context
+def cover(
+    context: click.Context,
+    case: UUID,
+    place: Path,
+    trust: TrustAnchors,
+    language: str,
+    as_json: bool,
+) -> None:
+    """Say who has answered a recall of CASE, offline.
+
+    It is computed from the originator's own events, once these are proved to be all: what each
+    holder answered after the recall, what it owes, and what is late.
+    """
+    report = _of_stream(
+        place, lambda heads, found: recall_coverage.verify(heads, found, trust, str(case))
     )
+    exit_with_report(context, report, as_json, language)
+
+
+def _of_stream(
+    place: Path,
+    verify: Callable[[Sequence[InputFile], Iterable[InputFile]], VerificationReport],
+) -> VerificationReport:
+    """What a check says of a stream in a folder, or in one file."""
+    try:
+        if place.is_dir():
+            statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
+            return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
+        try:
+            page = of_page(_start(place, MAX_PAGE_BYTES))
+        except ValueError as error:
+            raise click.UsageError(f"{place} is not a stream of events: {error}") from error
+        return verify(*page)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _parts(folder: Path, form: str, longest: int) -> Iterator[InputFile]:
     for file in sorted(folder.glob(form)):
         yield InputFile(file.name, _start(file, longest))
-
-
-def _verify_file(
-    file: Path, trust: TrustAnchors, copy: VerifiedReplica | None
-) -> VerificationReport:
-    try:
-        statements, receipts = stream.of_page(_start(file, MAX_PAGE_BYTES))
-    except ValueError as error:
-        raise click.UsageError(f"{file} is not a stream of events: {error}") from error
-    return stream.verify_stream(statements, receipts, trust, copy)
 
 
 def _start(file: Path, longest: int) -> bytes:
@@ -526,7 +553,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
-_TOLD = ("by", "rules", "reason", "purpose", "groups", "sequence")
+_TOLD = ("by", "rules", "reason_code", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:
@@ -538,7 +565,7 @@ def _print_event(cells: Mapping[str, str]) -> None:
     if "subject" in told:
         told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
-        print_wrapped(f"{name} {cell}", " " * 9, 11)
+        print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
 
 
 def _in_words(text: str) -> str:

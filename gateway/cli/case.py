@@ -2,14 +2,15 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, NewFile, json_option, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, NewFile, json_option, organisation_id
 from gateway.cli.output import (
     Input,
     cold,
@@ -36,10 +37,12 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.case import ROUTING_FIELDS, date_errors, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.item_value import defang
-from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.recall import RecallCode
+from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.domain.timestamp import parse_date
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.vocabulary import ItemKind, is_final
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
 from gateway.formats.profile import ProfileInvalid, read_profile
@@ -259,6 +262,11 @@ def submit(
         metavar="PLACE",
         help="A place that a correction corrects: /urgency, /marking/tlp or /items/ID.",
     ),
+    click.option(
+        "--approved-by",
+        metavar="PSEUDONYM",
+        help="The second person, where a draft loosens what was cleared (R10).",
+    ),
     *_CLEARED_OPTIONS,
 )
 def revise(
@@ -269,6 +277,7 @@ def revise(
     reason_code: str,
     reason: str,
     pointers: tuple[str, ...],
+    approved_by: str | None,
     **options: Any,
 ) -> tuple[ConfirmedWrite, str]:
     """Submit the next version of a case.
@@ -283,6 +292,8 @@ def revise(
     change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
     if pointers:
         change["pointers"] = list(pointers)
+    if approved_by is not None:
+        change["approved_by"] = approved_by
     return _done(gateway.revise(content, by, change, _clearance(**options)))
 
 
@@ -343,12 +354,12 @@ _elements_option = click.option(
 )
 
 
-def _until(required: bool) -> Parameter:
+def _until(*, required: bool = False, without: str = "") -> Parameter:
     return click.option(
         "--until",
         required=required,
         metavar="TIME",
-        help="When it ends, as 2026-01-02T03:04:05Z.",
+        help=f"When it ends, as 2026-01-02T03:04:05Z{without}.",
     )
 
 
@@ -373,10 +384,14 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
         help="Why.",
     ),
     _elements_option,
-    _until(required=True),
+    _until(without="; without it, as long as it may hold"),
     _approved_option,
     click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
     click.option("--reference", help="Its reference."),
+    click.option(
+        "--preservation-reference",
+        help="Of your preservation request: the embargo itself is none.",
+    ),
 )
 def embargo(
     gateway: Gateway,
@@ -394,8 +409,8 @@ def embargo(
     --until 2026-01-04T08:00:00Z --by ofmin-1
     """
     named = list(map(str, elements)) or None
-    written = gateway.embargo(_where(case, handoff), **options, elements=named)
-    return _measured(written)
+    written, said = _measured(gateway.embargo(_where(case, handoff), **options, elements=named))
+    return written, f"{said}. {_REACH}"
 
 
 @write_command(
@@ -411,13 +426,13 @@ def embargo(
         "--code", required=True, metavar="CODE", help="Why: accuracy_contested, objection..."
     ),
     _elements_option,
-    _until(required=False),
+    _until(),
     _approved_option,
 )
 def restrict(
     gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """Restrict the processing of CASE, or of some of its elements.
+    """Restrict the processing of CASE, or of elements.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
     persons set it, and two end it.
@@ -429,20 +444,171 @@ def restrict(
     return _measured(gateway.restrict(case, by, elements=named, **options))
 
 
-@write_command(
-    case,
-    click.argument("measure", type=click.UUID),
-    *_WHERE_OPTIONS,
-    _approved_option,
-)
+_measure_argument = click.argument("measure", type=click.UUID)
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
 def end_measure(
     gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
 ) -> tuple[ConfirmedWrite, str]:
-    """End a MEASURE that you set, by the id that `case show` has.
+    """End a MEASURE, by the id that `case show` has.
+
+    One that you set, or your predecessor in the mandate. In imminent danger also one that you
+    contested and whose setter did not answer in time: say why by --reason.
 
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
     return _measured(gateway.end_measure(_where(case, handoff), **options))
+
+
+@write_command(
+    case,
+    _measure_argument,
+    *_WHERE_OPTIONS,
+    click.option(
+        "--ground",
+        required=True,
+        type=click.Choice(CONTEST_GROUNDS),
+        help="Why. In imminent danger its setter has an hour, else a day.",
+    ),
+    reason_option,
+)
+def contest_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Contest the embargo MEASURE of another organisation.
+
+    Its setter has to end or confirm it. It holds until then.
+
+    Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
+    """
+    written = gateway.contest_embargo(_where(case, handoff), **options)
+    return (
+        written,
+        f"its setter answers by {written.result['due_at']}; the embargo holds until then",
+    )
+
+
+@write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
+def confirm_embargo(
+    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Confirm your embargo MEASURE, which was contested.
+
+    Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
+    """
+    return _measured(gateway.confirm_embargo(_where(case, handoff), **options))
+
+
+def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measures in force on a case, for people; of an own embargo how far it reaches."""
+    held = list(measures)
+    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
+    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    if one["kind"] == MeasureKind.EMBARGO:
+        return f"embargo {one['measure']}: do not act before {one['until']}"
+    until = f"until {one['until']}" if one["until"] else "until two persons end it"
+    return f"{one['kind']} {one['measure']} {until}"
+
+
+_REACH = (
+    "It binds this case only: it reaches neither the same items in another member's case nor "
+    "anybody who heard of them elsewhere. It is no preservation order."
+)
+
+
+recall_options: Sequence[Parameter] = (
+    click.option(
+        "--code",
+        required=True,
+        type=click.Choice([*map(str, RecallCode)]),
+        help="Why. misdirected: one person may begin.",
+    ),
+    click.option(
+        "--reason",
+        help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
+    ),
+    _approved_option,
+)
+
+
+@write_command(case, case_argument, *recall_options)
+def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall CASE from all who have it.
+
+    They stop its use at once, and answer whether their copies are erased. Open handoffs are
+    withdrawn. A later version may be offered in a new handoff.
+
+    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
+    --approved-by pdc-2
+    """
+    return recalled(gateway.recall({"case": case}, **options))
+
+
+@write_command(
+    case,
+    case_argument,
+    click.option(
+        "--on",
+        "erase_on",
+        type=CalendarDay(),
+        required=True,
+        metavar="YYYY-MM-DD",
+        help="The new day of its erasure.",
+    ),
+    click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
+    click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
+    click.option(
+        "--advice",
+        required=True,
+        type=click.Choice([*map(str, DpoAdvice)]),
+        help="What the DPO advised; it is recorded, and decides nothing.",
+    ),
+    click.option("--reason", required=True, help="Reason, up to 200 characters."),
+)
+def advance_erasure(
+    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Bring the erasure of CASE forward.
+
+    To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
+    keeps by law stays with it.
+    """
+    written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
+    return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
+
+
+@write_command(
+    case,
+    case_argument,
+    click.argument("recall", type=click.UUID),
+    click.option("--reason", help="Reason (optional, up to 200 characters)."),
+)
+def approve_recall(
+    gateway: Gateway, case: UUID, recall: UUID, **options: Any
+) -> tuple[ConfirmedWrite, str]:
+    """Approve the RECALL of CASE as the second person.
+
+    Of what was misdirected one person may begin; the second follows within 24 hours.
+    """
+    return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
+
+
+def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+    """What a recall touched, in a sentence."""
+    result = written.result
+    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
+    sentence = (
+        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
+        f"{len(result['handoffs']) - len(held)} offers withdrawn"
+    )
+    if result["approve_by"]:
+        sentence += f"; a second person must approve it by {result['approve_by']}"
+    return written, sentence
 
 
 def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
@@ -628,7 +794,13 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
         print_json(found)
         return
     click.echo(f"Case {sanitise(found['case'])}")
-    print_fields({name: value for name, value in found.items() if name != "case"})
+    apart = ("case", "measures")
+    print_fields(
+        {
+            **{name: value for name, value in found.items() if name not in apart},
+            **measure_lines(found.get("measures") or ()),
+        }
+    )
 
 
 @partner_command(case, case_argument)
@@ -644,16 +816,23 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [_owed_row(one) for one in found["handoffs"]])
+    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
-def _owed_row(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    owed = line["owed"] or {"what": "nothing", "by": "-", "due": "-"}
-    what = f"{owed['what']} (LATE)" if line["late"] else owed["what"]
-    if line["announced_only"]:
-        what += " (announced only)"
-    place = (line["handoff"], line["recipient"], line["state"], line["version"])
-    return (*place, what, owed["by"], owed["due"], line["answered"] or "-")
+_NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
+
+
+def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A row for each thing that is owed about a handoff."""
+    state = line["state"].replace("_", " ")
+    if line["left_out"]:
+        state += f", left out: {line['left_out']['reason']}"
+    elif line["announced_only"]:
+        state += ", announced only"
+    place = (line["handoff"], line["recipient"], state, line["version"])
+    for owed in line["owed"] or [_NOTHING]:
+        what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
+        yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
 
 
 @case.command("import")
@@ -805,7 +984,9 @@ def _code(one: Part, superseded: set[Any]) -> str:
     how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
-    notes += ["superseded"] if one["id"] in superseded else []
+    if one["id"] in superseded:
+        final = is_final(one["scheme"], one["code"], one["method"])
+        notes.append("contested" if final else "superseded")
     notes += [format_value(one["attributes"])] if "attributes" in one else []
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 

@@ -245,6 +245,18 @@ def due(config: Config, now: datetime) -> Findings:
     yield Level.OK, f"{overdue} duties of members are overdue"
 
 
+def log_holds(config: Config, now: datetime) -> Findings:
+    """What suspends the terms of the log, and whether it was looked at in time."""
+    with _read(config) as work:
+        holds = work.journal.holds()
+    today = now.astimezone(config.civil_time_zone).date()
+    missed = maintenance.missed_reviews(holds, today)
+    for sentence in missed:
+        yield Level.WARNING, sentence
+    if not missed:
+        yield Level.OK, f"{len(holds)} log holds are in force, and none waits for its review"
+
+
 def certificates(config: Config, now: datetime) -> Findings:
     """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
     findings = [
@@ -547,6 +559,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     due,
+    log_holds,
     log,
     registry,
     case_keys,

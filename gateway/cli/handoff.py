@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,8 +11,16 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import Moment, NewFile, organisation_id
-from gateway.cli.case import CONSULT_OPTIONS, case_argument, condition_lines, show_opened
+from gateway.cli.arguments import CalendarDay, Moment, NewFile, organisation_id
+from gateway.cli.case import (
+    CONSULT_OPTIONS,
+    case_argument,
+    condition_lines,
+    measure_lines,
+    recall_options,
+    recalled,
+    show_opened,
+)
 from gateway.cli.output import (
     Input,
     cold,
@@ -33,7 +42,7 @@ from gateway.cli.partner_command import (
     partner_command,
     write_command,
 )
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.client import ConfirmedWrite, Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
@@ -44,6 +53,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import read_competence
 from gateway.domain.timestamp import parse_timestamp
@@ -121,6 +131,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         metavar="REASON",
         help="For removal: why items of uncertain country are for this recipient.",
     ),
+    click.option(
+        "--derogation",
+        is_flag=True,
+        help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
+    ),
 )
 
 
@@ -162,6 +177,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
             "not on duty": _off_duty(found),
         }
     )
+    _warn_of_danger(found)
     for item in found["elsewhere"]:
         click.echo(f"  {sanitise(elsewhere(item))}")
     _print_conditions(found["conditions"])
@@ -193,7 +209,15 @@ def offer(
 
     For removal the recipient gets the items hosted in its country; the answer lists the others
     with their holders.
+
+    An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
+    call).
     """
+    try:
+        _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
+    except RequestRefused as refused:
+        if refused.status != HTTPStatus.TOO_MANY_REQUESTS:  # a script offers more than it previews
+            raise
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
@@ -221,15 +245,29 @@ def _uncleared(offered: Mapping[str, Any]) -> str:
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
-    """What to do where nobody is on duty at the recipient of an imminent danger."""
-    return "telephone the recipient" if offered.get("duty_contact") is False else ""
+    """What to do where nobody is on duty at the recipient of what is urgent."""
+    if offered.get("duty_contact") is not False:
+        return ""
+    others = " or ".join(format_value(one) for one in offered.get("on_duty", ()))
+    return "telephone the recipient" + (f"; on duty: {others}" if others else "")
+
+
+def _warn_of_danger(found: Mapping[str, Any]) -> None:
+    """Say before an offer about an imminent danger that it is no emergency call."""
+    if "emergency_numbers" in found:
+        called = " or ".join(["its duty contact", *map(sanitise, found["emergency_numbers"])])
+        click.echo(
+            f"AN OFFER IS NOT AN EMERGENCY CALL: telephone {called}, then record it (casegate "
+            "handoff call).",
+            err=True,
+        )
 
 
 @write_command(
     handoff,
     handoff_argument,
     *(one for one in _OFFER_OPTIONS[2:4]),
-    *_OFFER_OPTIONS[5:],
+    *_OFFER_OPTIONS[5:-1],
 )
 def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Send the newer version of a case in HANDOFF.
@@ -285,6 +323,12 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         help="Only handoffs of this matter.",
     ),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
+    click.option(
+        "--erase-before",
+        type=CalendarDay(),
+        metavar="YYYY-MM-DD",
+        help="Only handoffs whose case is erased before this day.",
+    ),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
@@ -343,8 +387,12 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
-            "expires_at": view["expires_at"],
+            "ends": view["expires_at"],
             "superseded by": _superseded(view.get("superseded")),
+            **measure_lines(view["measures"]),
+            "to confirm": _contested(view),
+            **({"retention": _retention(view["retention"])} if "retention" in view else {}),
+            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             **({"interest": _INTEREST} if view.get("interest") else {}),
@@ -363,6 +411,31 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
         click.echo(f"  {sanitise(_history(answer))}")
 
 
+@partner_command(handoff, handoff_argument)
+def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+    """Show the correction notices of HANDOFF.
+
+    It also shows what is owed. Both are there after the erasure of its case, too.
+    """
+    found = gateway.notices(handoff)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    print_fields({"OVERDUE": _overdue(found), "owed": _open(found)})
+    for notice in found["notices"]:
+        click.echo(f"  {sanitise(_history(notice))}")
+
+
+def _open(view: Mapping[str, Any]) -> list[str]:
+    """What is owed and not late, by whom."""
+    return [
+        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if not one["overdue"] and one["closed_at"] is None
+    ]
+
+
 _INTEREST = "your organisation declared one in this case: assign persons without it"
 
 
@@ -375,11 +448,30 @@ def _overdue(view: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _contested(view: Mapping[str, Any]) -> list[str]:
+    """By when the setter of an embargo that was contested ends or confirms it."""
+    return [
+        f"an embargo, by {one['organisation']}, due {one['due_at']}"
+        for one in view["duties"]
+        if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
+    ]
+
+
+_RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
+
+
 def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
         return None
     return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+
+
+def _retention(stated: Mapping[str, Any]) -> str:
+    """What a holder states of its retention, as far as it is shown."""
+    told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
+    shown = [f"{word} {stated[name]}" for name, word in told.items() if stated.get(name)]
+    return ", ".join(shown) or "the holder keeps it by law"
 
 
 def _package(one: Mapping[str, Any]) -> str:
@@ -438,7 +530,7 @@ def _answer_command(kind: AnswerKind) -> None:
             if not options.pop("yes"):
                 _agree(options["conditions"])
         fields = {
-            name: value.isoformat() if isinstance(value, datetime) else value
+            name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
             if value not in (None, ())
         }
@@ -464,11 +556,15 @@ _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
     FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
+    FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
     ),
     FieldType.IDS: lambda one: _option(
         one, one.name.removesuffix("s"), multiple=True, metavar="ID"
+    ),
+    FieldType.POINTERS: lambda one: _option(
+        one, one.name.removesuffix("s"), multiple=True, metavar="POINTER"
     ),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
@@ -509,9 +605,20 @@ def review(
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
+    The originator's data protection officer reviews an offer to a third country by derogation.
     """
     written = gateway.review(handoff, by, reason)
-    return written, f"{len(written.result['consultations'])} consultations reviewed"
+    return written, f"{len(written.result['consultations'])} reviewed"
+
+
+@write_command(handoff, handoff_argument, *recall_options)
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+    """Recall what HANDOFF gave.
+
+    Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
+    recalls the case from all who have it.
+    """
+    return recalled(gateway.recall({"handoff": handoff}, **options))
 
 
 # --- Opening and proving -------------------------------------------------------------------------
@@ -540,6 +647,16 @@ def consult(
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
     )
+    show_opened(gateway, opened, as_json, options)
+
+
+@partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
+def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+    """Consult what you retain of HANDOFF, whose case was erased.
+
+    While your retention holds, and for you alone. The log records it, with person and reason.
+    """
+    opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)
 
 

@@ -143,6 +143,8 @@ def reasons(error: ClientError) -> Iterator[str]:
             yield f"a child in danger: call {', '.join(map(str, numbers))} now"
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
+        if until := error.help.get("held_until"):
+            yield f"held until {until}"
         if uncertain := error.help.get("uncertain"):
             yield f"uncertain hosting country: {format_value(uncertain)}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))

@@ -4,10 +4,11 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE
+from gateway.cli.arguments import FILE, organisation_id
 from gateway.cli.output import print_items
 from gateway.cli.partner_command import EPILOG, partner_command, write_command
 from gateway.client import ConfirmedWrite, Gateway
@@ -121,7 +122,36 @@ def list_(gateway: Gateway, as_json: bool) -> None:
     print_items(as_json, found, headings, rows)
 
 
-@write_command(staff, click.argument("pseudonym"))
-def end(gateway: Gateway, by: str, pseudonym: str) -> tuple[ConfirmedWrite, str]:
+@write_command(
+    staff,
+    click.argument("pseudonym"),
+    click.option(
+        "--approved-by",
+        multiple=True,
+        metavar="PSEUDONYM",
+        help="Give it twice to end an approver or head: two others who stay.",
+    ),
+)
+def end(
+    gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]
+) -> tuple[ConfirmedWrite, str]:
     """End the entry of PSEUDONYM at once; it is never used again."""
-    return gateway.end_staff(pseudonym, by), f"{pseudonym} is not in force any more"
+    written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
+    return written, f"{pseudonym} is not in force any more"
+
+
+@write_command(
+    staff,
+    click.argument("pseudonym"),
+    click.argument("originator", callback=organisation_id),
+    click.argument("case", type=click.UUID),
+)
+def recuse(
+    gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID
+) -> tuple[ConfirmedWrite, str]:
+    """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
+
+    For somebody whom an interest binds: no request about the case may name them.
+    """
+    written = gateway.recuse_staff(pseudonym, by, originator, case)
+    return written, f"{pseudonym} keeps away from case {case}"

@@ -22,7 +22,7 @@ CODES = (
     "Exit status: 0 verified, 2 called wrongly, 10 an unknown format, 11 an invalid signature, "
     "12 not proved by the log, 13 the parts do not belong together, 14 a key is missing, 15 "
     "something is missing, 16 the gateway contradicts itself (keep the files), 17 only the "
-    "operator's word, 18 a demonstration."
+    "operator's word, 18 a demonstration, 19 that the gateway let through what was closed."
 )
 
 FOLDER = (
@@ -286,5 +286,5 @@ def verify(
 
 def _gravity(code: int) -> int:
     """Which of several results decides: a contradiction, then what failed, then what is less."""
-    order = (16, 11, 12, 13, 10, 14, 15, 17, 18)
+    order = (16, 19, 11, 12, 13, 10, 14, 15, 17, 18)
     return len(order) - order.index(code) if code in order else 0

@@ -122,7 +122,8 @@ class CaseClient(ClientBase):
         """Submit the next version of a case, which names the previous one in ``previous``.
 
         ``change`` says what it is: ``kind`` (addition, tightening or correction), ``reason_code``,
-        ``reason``, and for a correction ``pointers``, the places that it corrects.
+        ``reason``, and for a correction ``pointers``, the places that it corrects; ``approved_by``
+        is the second person where a draft loosens what was cleared (R10).
         """
         path = f"/cases/{spelled(content['case'])}/versions"
         return self._submit(path, by, content, clearance, change)
@@ -175,12 +176,86 @@ class CaseClient(ClientBase):
         measure: UUID | str,
         by: str,
         approved_by: str | None = None,
+        reason: str | None = None,
     ) -> ConfirmedWrite:
-        """End a measure that this member set, before its time."""
+        """End a measure before its time; one of another organisation with a reason."""
+        asked = {"by": by, "approved_by": approved_by, "reason": reason}
+        return self._on_measure("case.end_measure", where, measure, "end", asked)
+
+    def contest_embargo(
+        self,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        by: str,
+        ground: str,
+        reason: str | None = None,
+    ) -> ConfirmedWrite:
+        """Contest an embargo of another organisation: its setter has to end or confirm it."""
+        asked = {"by": by, "ground": ground, "reason": reason}
+        return self._on_measure("case.contest_embargo", where, measure, "contest", asked)
+
+    def confirm_embargo(
+        self,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        by: str,
+        reason: str | None = None,
+    ) -> ConfirmedWrite:
+        """Confirm an embargo of this member that was contested."""
+        asked = {"by": by, "reason": reason}
+        return self._on_measure("case.confirm_embargo", where, measure, "confirmation", asked)
+
+    def _on_measure(
+        self,
+        action: str,
+        where: Mapping[str, UUID | str],
+        measure: UUID | str,
+        step: str,
+        asked: Mapping[str, Any],
+    ) -> ConfirmedWrite:
         path, handoff = _of(where)
-        asked = {"by": by, "approved_by": approved_by}
-        end = f"{path}/measures/{spelled(measure)}/end"
-        return self._exchange.write("case.end_measure", end, asked, handoff)
+        return self._exchange.write(
+            action, f"{path}/measures/{spelled(measure)}/{step}", asked, handoff
+        )
+
+    def advance_erasure(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
+        """Bring the erasure of an own case forward (R10); ``fields`` are those of the interface."""
+        path = f"/cases/{spelled(case)}/early-erasure"
+        return self._exchange.write("case.advance_erasure", path, {"by": by, **fields})
+
+    def recall(
+        self,
+        where: Mapping[str, UUID | str],
+        by: str,
+        code: str,
+        reason: str | None = None,
+        approved_by: str | None = None,
+    ) -> ConfirmedWrite:
+        """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
+
+        ``code`` is one of `gateway.domain.recall.RecallCode`; two persons decide it, of what was
+        ``misdirected`` the second may follow within a day (`approve_recall`). The reason is left
+        out where the case was erased. With a document key the recall is signed here.
+        """
+        path, handoff = _of(where)
+        said = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
+        asked = {name: value for name, value in said.items() if value is not None}
+        document = None
+        if self._author is not None:
+            case = where.get("case")
+            if case is None:
+                case = str(self._exchange.read("handoff.read", path)["case"])
+            newest = self.case(case)
+            document = self._author.recall(spelled(case), newest["version"], handoff, asked)
+        return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
+
+    def approve_recall(
+        self, case: UUID | str, recall: UUID | str, by: str, reason: str | None = None
+    ) -> ConfirmedWrite:
+        """Approve, as the second person, a recall that one person made."""
+        path = f"/cases/{spelled(case)}/recalls/{spelled(recall)}/approval"
+        asked = {"by": by} | ({} if reason is None else {"reason": reason})
+        return self._exchange.write("case.approve_recall", path, asked)
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated."""

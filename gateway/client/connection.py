@@ -50,6 +50,7 @@ _OPTIONAL: Mapping[str, str] = {
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
     "checkpoint_file": "the file that remembers the newest checkpoint of the log",
+    "notifications_file": "the file that remembers the newest notifications that were worked on",
     "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
 _PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
@@ -65,9 +66,10 @@ class PartnerConnection:
 
     ``trust`` holds the keys that verify; ``seal_to`` those to which is sealed, and ``compared`` the
     members' document keys that a person compared, by organisation and key id. ``checkpoint_file``,
-    ``outbox``, ``document_key``, ``encryption_keys``, ``assertion_key`` and ``organisation_keys``
-    (files and folders, opened by whoever makes the client) are None where not wanted. The client
-    puts ``fetch_keys`` in: it adds an organisation's registered keys to ``trust``.
+    ``notifications_file``, ``outbox``, ``document_key``, ``encryption_keys``, ``assertion_key`` and
+    ``organisation_keys`` (files and folders, opened by whoever makes the client) are None where not
+    wanted. The client puts ``fetch_keys`` in: it adds an organisation's registered keys to
+    ``trust``.
     """
 
     api_url: str
@@ -86,6 +88,7 @@ class PartnerConnection:
     organisation_keys: Path | None = None
     compared: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
     fetch_keys: Callable[[str], None] = _no_key
+    notifications_file: Path | None = None
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
@@ -122,6 +125,7 @@ class PartnerConnection:
             assertion_key=paths.get("assertion_key"),
             organisation_keys=kept,
             compared=compared.organisations,
+            notifications_file=paths.get("notifications_file"),
         )
 
     @property
@@ -254,6 +258,7 @@ def new_settings(
         "attestation_keys": "gateway-keys.json",
         "organisation_keys": "organisations",
         "checkpoint_file": "newest.checkpoint",
+        "notifications_file": "newest.notifications",
         "outbox": "outbox",
     }
 

@@ -18,14 +18,17 @@ from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
+from gateway.domain.recall import KEPT, RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
+    RECALL_TYP,
     AnswerClaims,
     OfferClaims,
+    RecallClaims,
     StatementError,
 )
 from gateway.evidence.heading import Heading
@@ -99,6 +102,28 @@ def open_answer(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocum
         return signed, handoff_documents.read_answer(signed.verified)
     except StatementError as error:
         raise EvidenceMismatch(f"an answer cannot be read: {error}") from None
+
+
+def open_recall(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocument, RecallClaims]:
+    """Verify a recall and read its claims."""
+    signed = open_ours(text, RECALL_TYP, connection)
+    try:
+        return signed, handoff_documents.read_recall(signed.verified)
+    except StatementError as error:
+        raise EvidenceMismatch(f"a recall cannot be read: {error}") from None
+
+
+def check_recall(
+    text: Any, handoff: str | None, asked: Mapping[str, Any], connection: PartnerConnection
+) -> AuthoredDocument:
+    """The recall that was signed is the one that was asked for."""
+    signed, recall = open_recall(text, connection)
+    require(recall.author == connection.organisation, "the recall is signed for somebody else")
+    named = None if recall.handoff is None else str(recall.handoff)
+    require(named == handoff, "the recall that was signed is of other handoffs")
+    said = {"code": recall.code, **{p.name: p.value for p in signed.verified.placed}}
+    require(said == dict(asked), "the recall that was signed does not say what was asked")
+    return signed
 
 
 def check_case(
@@ -284,7 +309,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
 
     Returns its offers, one for each package, oldest first.
     """
-    chain = _chain(view.get("answers"), connection)
+    chain = offers_of(view.get("answers"), connection)
     newest = chain[-1].offer
     parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
     require(
@@ -303,10 +328,44 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
+    notices: set[str | None] = {None}
+    recall = None
     for shown in view["answers"][1:]:
-        if shown.get("kind") != UPDATE:
-            _check_shown_answer(shown, chain, connection)
+        if shown.get("kind") == UPDATE:
+            continue
+        if shown.get("kind") == RECALL:
+            recall = _check_shown_recall(shown, chain[0].offer, routing, connection)
+            continue
+        signed, answer = _check_shown_answer(shown, chain, connection)
+        require(answer.notice_digest in notices, "an answer shown is about another notice")
+        require(answer.recall in (None, recall), "an answer shown is about another recall")
+        if answer.kind == "correction_notice":
+            notices.add(signed.document.digest)
     return chain
+
+
+def _check_shown_recall(
+    shown: Mapping[str, Any],
+    offer: OfferClaims,
+    case: AuthoredDocument,
+    connection: PartnerConnection,
+) -> str:
+    """A recall is of this handoff's case, by its originator; its digest."""
+    signed, recall = open_recall(shown.get("document"), connection)
+    claims = case.verified.claims
+    require(recall.author == offer.author, "a recall shown is not by the originator")
+    require(
+        str(recall.case) == claims.get("case") and recall.version >= claims.get("version", 1),
+        "a recall shown does not cover this case",
+    )
+    require(recall.handoff in (None, offer.handoff), "a recall shown is of another handoff")
+    return signed.document.digest
+
+
+def recall_of(view: Mapping[str, Any]) -> str | None:
+    """The digest of the recall of a handoff that was verified."""
+    shown = [one["document"] for one in view["answers"] if one["kind"] == RECALL]
+    return sd_jwt.parse(shown[-1]).digest if shown else None
 
 
 def newest_offer(view: Mapping[str, Any]) -> str:
@@ -316,11 +375,41 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     return sd_jwt.parse(offers[-1]["document"]).digest
 
 
+@dataclass(frozen=True)
+class VerifiedNotice:
+    """A correction notice and its claims."""
+
+    signed: AuthoredDocument
+    claims: AnswerClaims
+
+
+def check_notices(
+    found: Mapping[str, Any], handoff: str, connection: PartnerConnection
+) -> list[VerifiedNotice]:
+    """Correction notices as the gateway shows them: each is one, and of this handoff."""
+    shown = found.get("notices")
+    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
+    require(well_formed and found.get("handoff") == handoff, "the notices are of another handoff")
+    read = [VerifiedNotice(*open_answer(one.get("document"), connection)) for one in shown or ()]
+    for one in read:
+        bound = (one.claims.kind, str(one.claims.handoff))
+        require(bound == ("correction_notice", handoff), "a notice shown is of another handoff")
+    return read
+
+
+def newest_notice(read: Sequence[VerifiedNotice]) -> VerifiedNotice | None:
+    """The last of the notices, if there is one."""
+    return read[-1] if read else None
+
+
 UPDATE = "update"
 """The kind of a document that makes a further package of a handoff."""
 
+RECALL = "recall"
+"""The kind of a document that recalls it."""
 
-def _chain(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
+
+def offers_of(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
     """The offer, and each update of it: every one updates the one before it."""
     well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
     require(well_formed and bool(answers), "the handoff is shown without its offer")
@@ -390,7 +479,7 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> None:
+) -> tuple[AuthoredDocument, AnswerClaims]:
     signed, answer = open_answer(shown.get("document"), connection)
     of = {one.signed.document.digest: one.offer for one in chain}
     offer = of.get(answer.offer_digest)
@@ -406,9 +495,9 @@ def _check_shown_answer(
     require(answer.author == party, "an answer is not by the party that may give it")
     if "code" in shown:
         fields = {placed.name: placed.value for placed in signed.verified.placed}
-        require(
-            shown["code"] in codes_shown_for(fields), "an outcome is shown as another than it says"
-        )
+        may = {str(fields.get("done", KEPT))} if kind.of_recall else codes_shown_for(fields)
+        require(shown["code"] in may, "an answer is shown as another than it says")
+    return signed, answer
 
 
 def check_status(
@@ -518,8 +607,33 @@ class DocumentSigner:
             change=found.change,
         )
 
-    def answer(self, kind: str, offered: VerifiedOffer, fields: Mapping[str, Any]) -> SdJwt:
-        """Sign an answer to an offer that was verified."""
+    def recall(
+        self,
+        case: str,
+        version: int,
+        handoff: str | None,
+        asked: Mapping[str, Any],
+    ) -> SdJwt:
+        """Sign a recall of an own case, up to a version, or of one handoff of it."""
+        return handoff_documents.issue_recall(
+            self._heading(),
+            case=case,
+            version=version,
+            code=RecallCode(asked["code"]),
+            by=asked["by"],
+            approved_by=asked.get("approved_by"),
+            reason=asked.get("reason"),
+            handoff=handoff,
+        )
+
+    def answer(
+        self,
+        kind: str,
+        offered: VerifiedOffer,
+        fields: Mapping[str, Any],
+        recall: str | None = None,
+    ) -> SdJwt:
+        """Sign an answer to an offer that was verified, or to its recall (by that digest)."""
         return handoff_documents.issue_answer(
             self._heading(),
             handoff=offered.offer.handoff,
@@ -528,6 +642,21 @@ class DocumentSigner:
             package_digest=offered.offer.package_digest,
             kind=kind,
             fields=fields,
+            recall=recall,
+        )
+
+    def answer_notice(self, kind: str, notice: VerifiedNotice, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to a correction notice that was verified: it binds what that is about."""
+        about = notice.claims
+        return handoff_documents.issue_answer(
+            self._heading(),
+            handoff=about.handoff,
+            case_digest=about.case_digest,
+            offer_digest=about.offer_digest,
+            package_digest=about.package_digest,
+            kind=kind,
+            fields=fields,
+            notice_digest=notice.signed.document.digest,
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
@@ -548,6 +677,9 @@ def members_of(document: SdJwt) -> dict[str, Any]:
     verified = sd_jwt.read_own(document)
     if verified.header.get("typ") == OFFER_TYP:
         return _offered(verified)
+    if verified.header.get("typ") == RECALL_TYP:
+        said = {placed.name: placed.value for placed in verified.placed}
+        return {**said, "code": verified.claims["code"]}
     if verified.header.get("typ") != CASE_TYP:
         return {placed.name: placed.value for placed in verified.placed}
     claims = sd_jwt.merge_disclosures(verified)

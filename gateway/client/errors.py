@@ -139,8 +139,14 @@ class LogForked(ClientError):
         self.notes = notes
 
 
-HELP = ("elsewhere", "uncertain", "instead", "emergency_numbers")
-"""Members of a problem that tell the caller what else it can do."""
+HELP: Mapping[str, type] = {
+    "elsewhere": list,
+    "uncertain": list,
+    "instead": list,
+    "emergency_numbers": list,
+    "held_until": str,
+}
+"""Members of a problem that tell the caller what else it can do, and what each of them is."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ class ProblemDetails:
 
     ``errors`` are pairs of JSON pointer and sentence; ``rules`` the policies that refused, where
     they may be named; ``receipt`` is there when the refusal is an event in the log. ``help`` has
-    what else the caller can do: ``elsewhere``, ``uncertain``, ``instead``, ``emergency_numbers``.
+    what else the caller can do: the members named in HELP.
     """
 
     slug: str
@@ -183,7 +189,7 @@ class ProblemDetails:
             ),
             rules=tuple(_text(rule) for rule in (rules if isinstance(rules, list) else ())),
             receipt=None if carried is None else receipts.from_json(carried),
-            help={name: members[name] for name in HELP if isinstance(members.get(name), list)},
+            help={n: members[n] for n, form in HELP.items() if isinstance(members.get(n), form)},
         )
 
 

@@ -12,7 +12,7 @@ from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord, MandateRecord
-from gateway.client.documents import UPDATE, VerifiedOffer, require
+from gateway.client.documents import RECALL, UPDATE, VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
@@ -314,12 +314,13 @@ class Export:
                 progress(number, len(events))
         shown = [(answer["kind"], str(answer["document"])) for answer in self.view["answers"]]
         *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
-        answers = [text for kind, text in shown if kind not in ("offer", UPDATE)]
+        answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
+        recall = next((text for kind, text in shown if kind == RECALL), None)
         routing = (str(one["routing"]) for one in self.view["packages"])
         earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
         before = self.view.get("reissue_of", {}).get("offer")
         old = [text for one in earlier for text in (one.case, one.offer)]
-        documents = [*old, case, offer, *answers, *([before] if before else [])]
+        documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
         keys = list(self._key_records(documents))
         mandate = self._mandate()
         data = bundle.encode(
@@ -337,6 +338,7 @@ class Export:
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
                 mandate_ends=mandate.ends if mandate else (),
                 earlier=earlier,
+                recall=recall,
             )
         )
         report = verify_bundle(data, self.trust)

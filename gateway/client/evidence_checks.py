@@ -252,6 +252,12 @@ def _check_documents(
         )
         _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
         _check_own(write, offered.signed)
+    elif write.action == "case.recall":
+        _same(event, document_sha256=result.get("digest"))
+        if result.get("document") is not None:  # it ended with the case, where that was erased
+            recall = documents.check_recall(result["document"], write.handoff, asked, connection)
+            _same(result, digest=recall.document.digest)
+            _check_own(write, recall)
     elif write.action in KIND_OF_ACTION:
         signed, answer = documents.check_answer(
             result.get("document"), write.action, asked, connection

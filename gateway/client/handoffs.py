@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import urlencode
 from uuid import UUID
@@ -10,9 +10,10 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import VerifiedOffer, require
+from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
+from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES
 from gateway.domain.organisation import competence_members, read_competence
 
 
@@ -22,6 +23,7 @@ class BoxFilters(TypedDict, total=False):
     urgency: str | None
     matter: str | None
     overdue: bool
+    erase_before: date | None
 
 
 class HandoffClient(ClientBase):
@@ -82,14 +84,33 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            chain = self._view(name)[1]
-            read = [one for one in chain if offer in (None, one.signed.document.digest)]
-            require(bool(read), "the offer that was read is not shown any more")
-            document = self._author.answer(kind.name, read[-1], asked)
+            on_changes = not ON_CHANGES.isdisjoint(kind.moves)
+            notice = documents.newest_notice(self._notices(name)[1]) if on_changes else None
+            if notice is not None:
+                document = self._author.answer_notice(kind.name, notice, asked)
+            else:
+                if kind.of_recall:
+                    view, chain = self._view(name)
+                    recall = documents.recall_of(view)
+                else:
+                    chain, recall = self._offers(name), None
+                read = [one for one in chain if offer in (None, one.signed.document.digest)]
+                require(bool(read), "the offer that was read is not shown any more")
+                document = self._author.answer(kind.name, read[-1], asked, recall)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
         return self._exchange.write(kind.action, path, document or asked, name)
+
+    def notices(self, handoff: UUID | str) -> dict[str, Any]:
+        """The correction notices of a handoff, each verified, and what is owed; they are there
+        after the erasure of its case, too."""
+        return self._notices(spelled(handoff))[0]
+
+    def _notices(self, name: str) -> tuple[dict[str, Any], list[VerifiedNotice]]:
+        path = f"/handoffs/{name}/correction-notices"
+        found = self._exchange.read("handoff.read", path)
+        return found, documents.check_notices(found, name, self.connection)
 
     def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
         """Review, as a second person, what was consulted in imminent danger before acceptance."""
@@ -115,9 +136,28 @@ class HandoffClient(ClientBase):
         asked |= {} if package is None else {"package": package}
         return self._consult(handoff, self._view(handoff)[1], asked)
 
+    def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
+        """Open what this member retains of an erased case, while its retention holds.
+
+        It is verified against the signed offer that was kept with it.
+        """
+        asked = {"by": by, "reason_code": "retention", "reason": reason}
+        path = f"/handoffs/{spelled(handoff)}/retained/consultations"
+        written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        chain = documents.offers_of(written.result.get("documents"), self.connection)
+        number: Any = written.result.get("package")
+        shown = isinstance(number, int) and 1 <= number <= len(chain)
+        require(
+            shown and str(chain[0].offer.handoff) == spelled(handoff),
+            "what is shown is not of this handoff",
+        )
+        return read_content(written, self.connection, chain[number - 1])
+
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
         wanted["overdue"] = "true" if filters.get("overdue") else None
+        day = filters.get("erase_before")
+        wanted["erase_before"] = day and day.isoformat()
         query = urlencode({name: value for name, value in wanted.items() if value})
         return self._exchange.items("handoff.read", f"/handoffs?{query}")
 
@@ -126,6 +166,16 @@ class HandoffClient(ClientBase):
         view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
+
+    def _offers(self, handoff: str) -> tuple[VerifiedOffer, ...]:
+        """The offers of a handoff, oldest first; of an erased case, those kept with its copy."""
+        try:
+            return self._view(handoff)[1]
+        except RequestRefused as refused:
+            if refused.slug != "case-erased":
+                raise
+            kept = self._exchange.read("handoff.read", f"/handoffs/{handoff}/retained")
+            return documents.offers_of(kept.get("documents"), self.connection)
 
     def _consult(
         self,
@@ -152,6 +202,7 @@ class OfferTerms(TypedDict, total=False):
     and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
+    ``derogation``: in imminent danger it goes to a third country without a transfer tool.
     """
 
     purpose: Required[Sequence[str]]
@@ -163,6 +214,7 @@ class OfferTerms(TypedDict, total=False):
     note: str | None
     again: str | None
     country_reason: str | None
+    derogation: bool
 
 
 class UpdateTerms(TypedDict, total=False):
@@ -293,4 +345,5 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "purpose": list(terms["purpose"]),
         "expires_at": expires_at and expires_at.isoformat(),
         **{name: terms.get(name) for name in ("note", "again", "country_reason")},
+        "derogation": terms.get("derogation") or None,
     }

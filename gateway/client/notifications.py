@@ -1,14 +1,16 @@
 """Notifications: what happened in this organisation's own stream, signed by the gateway."""
 
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from gateway import files
 from gateway.client.cases import ClientBase
-from gateway.client.errors import ClientError, EvidenceMismatch, UnexpectedAnswer
+from gateway.client.errors import ClientError, EvidenceMismatch, SettingsError, UnexpectedAnswer
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.evidence import security_event
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
@@ -19,6 +21,9 @@ REMEMBERED = 1000
 
 MOST = 100
 
+_LINE = 37
+"""Characters of one id, with the end of its line."""
+
 
 @dataclass(frozen=True)
 class NotificationPage:
@@ -26,6 +31,47 @@ class NotificationPage:
 
     notifications: Sequence[EventNotification]
     more: bool
+
+
+class SeenNotifications:
+    """The newest notifications that were worked on: here, and in a file if one is given.
+
+    A notification is remembered before it is acknowledged. So a stop between the two repeats none,
+    and a stop in the midst of the work repeats the one that was worked on.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        """SettingsError when the file is not one of these, or cannot be read."""
+        self._file = file
+        try:
+            self._seen = deque(_stored(file), REMEMBERED)
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+        except ValueError:
+            raise SettingsError(
+                f"{file} has no list of notifications: move it away; some may come twice"
+            ) from None
+
+    def __contains__(self, event: UUID) -> bool:
+        """Whether the notification of an event was worked on."""
+        return event in self._seen
+
+    def add(self, event: UUID) -> None:
+        """Remember one; SettingsError when the file cannot be written."""
+        self._seen.append(event)
+        if self._file is None:
+            return
+        try:
+            files.replace(self._file, "".join(f"{one}\n" for one in self._seen).encode())
+        except OSError as error:
+            raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from error
+
+
+def _stored(file: Path | None) -> Iterator[UUID]:
+    """What a file remembers, oldest first; ValueError where it is something else."""
+    if file is not None and file.exists():
+        with file.open("rb") as opened:
+            yield from map(UUID, opened.read(REMEMBERED * _LINE).decode("ascii").split())
 
 
 class NotificationClient(ClientBase):
@@ -37,9 +83,10 @@ class NotificationClient(ClientBase):
         """Each notification once it is there, without end.
 
         One is acknowledged when the next is asked for, or the iterator is closed: what was not
-        worked on comes again, at the next start too. A repetition is passed over here.
+        worked on comes again, at the next start too. A repetition is passed over here, after a
+        restart too where the connection has a ``notifications_file``. Raises SettingsError.
         """
-        seen = deque[UUID](maxlen=REMEMBERED)
+        seen = SeenNotifications(self.connection.notifications_file)
         handled: list[EventNotification] = []
         try:
             while True:
@@ -48,7 +95,7 @@ class NotificationClient(ClientBase):
                 for one in page.notifications:
                     if one.event not in seen:
                         yield one
-                        seen.append(one.event)
+                        seen.add(one.event)
                     handled.append(one)
         finally:
             if handled:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from gateway.client.cases import ClientBase
-from gateway.client.session import ConfirmedWrite
+from gateway.client.session import ConfirmedWrite, spelled
 
 
 class StaffClient(ClientBase):
@@ -36,7 +37,19 @@ class StaffClient(ClientBase):
         }
         return self._exchange.write("staff.add", "/staff", asked)
 
-    def end_staff(self, pseudonym: str, by: str) -> ConfirmedWrite:
-        """End an entry at once."""
+    def end_staff(
+        self, pseudonym: str, by: str, *, approved_by: Sequence[str] = ()
+    ) -> ConfirmedWrite:
+        """End an entry at once; ``approved_by`` names two others for that of an approver or
+        head."""
         path = f"/staff/{quote(pseudonym, safe='')}/end"
-        return self._exchange.write("staff.end", path, {"by": by})
+        asked = {"by": by, "approved_by": list(approved_by) or None}
+        return self._exchange.write("staff.end", path, asked)
+
+    def recuse_staff(
+        self, pseudonym: str, by: str, originator: str, case: UUID | str
+    ) -> ConfirmedWrite:
+        """Keep a person away from a case for good: no request about it may name them."""
+        path = f"/staff/{quote(pseudonym, safe='')}/recusals"
+        asked = {"by": by, "originator": originator, "case": spelled(case)}
+        return self._exchange.write("staff.recuse", path, asked)

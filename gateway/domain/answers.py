@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import UUID
 
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
@@ -25,8 +26,10 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffState,
 )
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
-from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.retention import LONGEST_BASIS
+from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
 T = TypeVar("T")
@@ -42,14 +45,16 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first three, an array of text for the next
-    two, an object for the others."""
+    """What the value of a field is: JSON text for the first three and a day, an array of text for
+    the next three, an object for the others."""
 
     TEXT = "text"
     WORD = "word"
     TIME = "time"
+    DAY = "day"
     WORDS = "words"
     IDS = "ids"
+    POINTERS = "pointers"
     CONDITIONS = "conditions"
     RESERVATION = "reservation"
 
@@ -60,7 +65,10 @@ class AnswerField:
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
     are all that a word, or the elements of a list, may be. A reservation has one of each.
-    ``outside``: of an outcome of the police, who is not of the police reads it too.
+    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
+    the police's own is read by police alone, another public authority's by public authorities.
+    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
+    text is taken once the case was erased.
     """
 
     name: str
@@ -70,6 +78,8 @@ class AnswerField:
     longest: int = 0
     words: tuple[str, ...] = ()
     outside: bool = False
+    guarded: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ class AnswerKind:
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
     line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it.
+    gives it, or gets it. ``of_recall``: it answers the recall that stands on the handoff, and
+    binds it.
     """
 
     name: str
@@ -92,11 +103,17 @@ class AnswerKind:
     path: str = ""
     fields: tuple[AnswerField, ...] = ()
     of_holder: bool = False
+    of_recall: bool = False
 
     @property
     def command(self) -> str:
         """The verb of the action, as ``accept``."""
         return self.action.partition(".")[2]
+
+    @cached_property
+    def outlives_case(self) -> bool:
+        """Whether it may be given about a case that was erased."""
+        return any(HandoffState.LAPSED in ways for ways in self.moves.values())
 
     @cached_property
     def accepts(self) -> bool:
@@ -132,10 +149,15 @@ _HOLDING = (
 )
 """Where a handoff may be whose recipient holds the case: duties outlive rights."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
+_EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
+"""Likewise, and after the erasure of the case: its holders have copies of their own."""
 _NOTE = replace(_WHY, name="note", about="What there is to add.", required=False)
 
 UPDATABLE = (HandoffState.OFFERED, *_ACCEPTED, HandoffState.CLOSED)
 """The states in which a handoff takes its next package."""
+
+RECALLED = {**_EVER, **_from_open(HandoffState.WITHDRAWN)}
+"""The state of a handoff after a recall that touches it: an open one is withdrawn by it."""
 
 _KINDS = (
     AnswerKind(
@@ -319,7 +341,7 @@ _KINDS = (
         "handoff.acknowledge",
         "handoff.acknowledged",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.ACKNOWLEDGE: _AS_BEFORE},
+        {HandoffAction.ACKNOWLEDGE: _EVER},
         "Acknowledge the updates of a handoff: noted.\n\nAn addition can be consulted afterwards. "
         "A correction or a tightening has to be acknowledged in time.",
         path="acknowledgement",
@@ -331,7 +353,7 @@ _KINDS = (
         "handoff.apply",
         "handoff.applied",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.APPLY: _AS_BEFORE},
+        {HandoffAction.APPLY: _EVER},
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
@@ -351,7 +373,7 @@ _KINDS = (
         "handoff.dispute",
         "handoff.disputed",
         AnswerAuthor.RECIPIENT,
-        {HandoffAction.DISPUTE: _AS_BEFORE},
+        {HandoffAction.DISPUTE: _EVER},
         "Dispute a correction.\n\nIt changes nothing: the originator answers by a further version, "
         "or not.",
         path="dispute",
@@ -363,7 +385,7 @@ _KINDS = (
                 required=True,
                 words=("evidence", "not_ours", "other", "own_assessment"),
             ),
-            _WHY,
+            replace(_WHY_IF_SAID, guarded=True),
         ),
         of_holder=True,
     ),
@@ -386,6 +408,244 @@ _KINDS = (
             ),
             AnswerField("elements", FieldType.IDS, "The element that it is about."),
             _WHY,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "onward_by_law",
+        "handoff.pass_on_by_law",
+        "handoff.passed_on_by_law",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ONWARD_BY_LAW: _AS_BEFORE},
+        "Record that law obliged you to pass the case on.\n\nNo condition stops what law demands. "
+        "The originator hears at once; of an authority a private one reads the fact, and no more.",
+        path="onward-by-law",
+        fields=(
+            AnswerField(
+                "article",
+                FieldType.TEXT,
+                "The article that obliges you; a claim, which nobody checks.",
+                required=True,
+                longest=200,
+                guarded=True,
+            ),
+            AnswerField(
+                "recipient_kind",
+                FieldType.WORD,
+                "To whom it went.",
+                required=True,
+                words=(
+                    "child_protection",
+                    "competent_unit",
+                    "judge",
+                    "prosecutor",
+                    "requisition",
+                ),
+                guarded=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "go_ahead",
+        "handoff.give_go_ahead",
+        "handoff.go_ahead_given",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.GO_AHEAD: {state: state for state in sorted(OPEN)}},
+        "Say that the items may be removed now.\n\nFor the police. Who wants to "
+        "hold the removal sets an embargo; silence means go, after the hours of the convention.",
+        path="go-ahead",
+    ),
+    AnswerKind(
+        "call",
+        "handoff.call",
+        "handoff.called",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.CALL: {state: state for state in sorted(OPEN)}},
+        "Say that you telephoned about a handoff.\n\nAn offer is not an emergency call: in "
+        "imminent danger the call comes first.",
+        path="calls",
+        fields=(
+            AnswerField(
+                "function",
+                FieldType.TEXT,
+                "Whom you reached, by function and not by name.",
+                required=True,
+                longest=100,
+            ),
+            AnswerField("time", FieldType.TIME, "When you reached them.", required=True),
+        ),
+    ),
+    AnswerKind(
+        "recall_acknowledgement",
+        "handoff.acknowledge_recall",
+        "handoff.recall_acknowledged",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ACKNOWLEDGE_RECALL: _EVER},
+        "Acknowledge a recall: you stopped the use of the case.\n\nThe final answer follows.",
+        path="recall-acknowledgement",
+        of_recall=True,
+    ),
+    AnswerKind(
+        "recall_answer",
+        "handoff.answer_recall",
+        "handoff.recall_answered",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.ANSWER_RECALL: _EVER},
+        "Say whether your copies are erased after a recall.\n\nErased, or kept by law: then you "
+        "state why and until when, and may say later that they are erased. After the case was "
+        "erased here, it confirms that your copies are erased too.",
+        path="recall-answer",
+        fields=(
+            AnswerField(
+                "done",
+                FieldType.WORD,
+                "Whether your copies are erased, or why you keep them.",
+                required=True,
+                words=tuple(map(str, RecallAnswer)),
+            ),
+            AnswerField(
+                "legal_basis",
+                FieldType.TEXT,
+                "Kept: on which legal basis.",
+                longest=LONGEST_BASIS,
+                reference=True,
+            ),
+            AnswerField(
+                "authority",
+                FieldType.TEXT,
+                "Kept in proceedings: before whom.",
+                longest=200,
+                reference=True,
+            ),
+            AnswerField(
+                "reference",
+                FieldType.TEXT,
+                "Kept in proceedings: their number.",
+                longest=200,
+                reference=True,
+            ),
+            AnswerField(
+                "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
+            ),
+            AnswerField(
+                "backups_until", FieldType.DAY, "Erased: the day by which your backups are, too."
+            ),
+            AnswerField(
+                "onward_copies", FieldType.TEXT, "Who else has copies from you.", longest=300
+            ),
+            AnswerField(
+                "onward_informed",
+                FieldType.WORD,
+                "Whether those who have copies from you were informed of the recall.",
+                words=("informed", "not_informed", "none"),
+                outside=True,
+            ),
+        ),
+        of_recall=True,
+    ),
+    AnswerKind(
+        "correction_notice",
+        "handoff.notify_correction",
+        "handoff.correction_notified",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.NOTIFY_CORRECTION: _EVER},
+        "Notify of a correction where no package can follow.\n\nA holder's copy lives on "
+        "after the end of the handoff, and of the case here. The notice names places and a code, "
+        "and has no content; the holder acknowledges it as it would an update.",
+        path="correction-notices",
+        fields=(
+            AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),
+            AnswerField(
+                "pointers",
+                FieldType.POINTERS,
+                "A place that is corrected, as /items/ID or /urgency.",
+                required=True,
+            ),
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "update_omission",
+        "handoff.omit_update",
+        "handoff.update_omitted",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.OMIT_UPDATE: _AS_BEFORE},
+        "Leave a holder out of an update, by name and reason.\n\nIt keeps the announcement, and "
+        "acknowledges that.",
+        path="update-omissions",
+        fields=(_WHY,),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "proposal_answer",
+        "handoff.answer_proposal",
+        "handoff.proposal_answered",
+        AnswerAuthor.ORIGINATOR,
+        {HandoffAction.ANSWER_PROPOSAL: _AS_BEFORE},
+        "Answer the proposals of a correction.\n\nA version that follows one is made and sent as "
+        "every other.",
+        path="proposal-answers",
+        fields=(
+            AnswerField(
+                "decision",
+                FieldType.WORD,
+                "Whether a version is to follow.",
+                required=True,
+                words=("not_followed", "to_follow"),
+            ),
+            _WHY_IF_SAID,
+        ),
+        of_holder=True,
+    ),
+    AnswerKind(
+        "retention",
+        "handoff.retain",
+        "handoff.retained",
+        AnswerAuthor.RECIPIENT,
+        {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
+        "Keep a case beyond its day of erasure, on a legal basis of your own.\n\nThe legal basis "
+        "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
+        "accepted stays, for nobody else.",
+        path="retention",
+        fields=(
+            AnswerField(
+                "legal_basis",
+                FieldType.TEXT,
+                "By which article you keep it.",
+                required=True,
+                longest=LONGEST_BASIS,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "authority",
+                FieldType.TEXT,
+                "Which authority ordered it, where one did.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "reference",
+                FieldType.TEXT,
+                "The number of the file, or of the order.",
+                longest=200,
+                reference=True,
+                guarded=True,
+            ),
+            AnswerField(
+                "until",
+                FieldType.DAY,
+                "The first day on which you keep it no more, if any.",
+                guarded=True,
+            ),
+            AnswerField(
+                "review_on",
+                FieldType.DAY,
+                "The day of your review, within three years; by default the latest.",
+                guarded=True,
+            ),
         ),
         of_holder=True,
     ),
@@ -418,12 +678,18 @@ KIND_OF_MOVE: Mapping[HandoffAction, AnswerKind] = {
     move: kind for kind in _KINDS for move in kind.moves
 }
 
+ON_CHANGES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+"""How a holder answers an update, a correction notice, or an announcement."""
+
 MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
     (state, move): target
     for kind in _KINDS
     for move, ways in kind.moves.items()
     for state, target in ways.items()
-} | {(state, HandoffAction.UPDATE): state for state in UPDATABLE}
+} | {
+    **{(state, HandoffAction.UPDATE): state for state in UPDATABLE},
+    **{(state, HandoffAction.RECALL): target for state, target in RECALLED.items()},
+}
 """The state after each move that is possible; what is missing is refused."""
 
 
@@ -448,7 +714,7 @@ def move(
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
     if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
-        raise WrongState(f"'{step}' is for a recipient that has accepted the handoff")
+        raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(
@@ -472,9 +738,9 @@ def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:
-    """Whether a handoff takes its next package: it is neither ended nor past its end."""
+    """Whether a handoff takes its next package: it is not ended, past its end, or recalled."""
     over = handoff.expires_at is not None and handoff.expires_at <= now
-    return handoff.state in UPDATABLE and not over
+    return handoff.state in UPDATABLE and handoff.recall is None and not over
 
 
 def update(handoff: Handoff, change: ChangeKind) -> Handoff:
@@ -483,6 +749,8 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     A correction or tightening can be consulted at once, an addition once it is acknowledged.
     Raises WrongState.
     """
+    if handoff.recall is not None:
+        raise WrongState("the handoff is recalled: offer a later version in a new one")
     if (handoff.state, HandoffAction.UPDATE) not in MOVES:
         raise WrongState(
             f"a handoff that is {handoff.state} takes no update: make a new offer, if its "
@@ -493,3 +761,34 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     if not handoff.is_held or change not in ANSWERED:
         return moved
     return replace(moved, held=number)
+
+
+def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | None:
+    """The handoff after a recall, which is named by the event that recorded it.
+
+    None when it touches nothing: the handoff ended without an acceptance, its copies are erased, or
+    a recall stands on it. ``consulted``: it was consulted before acceptance, so that its recipient
+    holds the case as well. An offer that nobody took is withdrawn, and nothing is owed.
+    """
+    if handoff.recall is not None:
+        return None
+    holds = handoff.is_held or consulted
+    if not holds and handoff.state is not HandoffState.OFFERED:
+        return None
+    return replace(
+        handoff,
+        state=RECALLED[handoff.state],
+        sequence=handoff.sequence + 1,
+        recall=by_recall if holds else None,
+    )
+
+
+def answer_recall(handoff: Handoff, done: RecallAnswer) -> Handoff:
+    """The handoff with its recipient's final answer to a recall, of which only one is given before
+    the copies are erased. Raises WrongState."""
+    given = handoff.recall_answer
+    if given is RecallAnswer.COPIES_ERASED:
+        raise WrongState("you said that your copies are erased: there is nothing left to answer")
+    if given is not None and done is not RecallAnswer.COPIES_ERASED:
+        raise WrongState(f"you answered already, by {given}; only copies_erased may follow")
+    return replace(handoff, recall_answer=done)

@@ -51,10 +51,12 @@ class Party:
 class EventDetail:
     """One erasable value of an event, and the organisations that may read it.
 
-    ``kind`` is one of ``by``, ``roles``, ``assessors``, ``cleared_by``, ``reason``, ``purpose``,
-    ``basis``, ``groups``, ``rules``, ``subject``, ``key``, ``contacts``, ``sequence``, ``change``,
-    ``pointers``; each occurs once in an event. ``value`` is text or a list of texts.
-    ``content_key`` is the key by which it is stored, and with which it ends.
+    ``kind`` is one of ``by``, ``roles``, ``approvals``, ``assessors``, ``cleared_by``,
+    ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
+    ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``; each occurs once in
+    an event.
+    ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
+    which it ends.
     """
 
     kind: str
@@ -115,14 +117,21 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.clear": ("case.cleared", Operation.ALTERATION),
     "case.close": ("case.closed", Operation.ALTERATION),
     "case.erase": ("case.erased", Operation.ERASURE),
+    "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION),
     "case.embargo": ("case.embargoed", Operation.ALTERATION),
     "case.restrict": ("case.restricted", Operation.ALTERATION),
+    "case.contest_embargo": ("case.embargo_contested", Operation.ALTERATION),
+    "case.confirm_embargo": ("case.embargo_confirmed", Operation.ALTERATION),
+    "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
+    "case.recall": ("case.recalled", Operation.ALTERATION),
+    "case.approve_recall": ("case.recall_approved", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
     "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
+    "handoff.recall": ("handoff.recalled", Operation.ALTERATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
         kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
@@ -131,6 +140,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
     "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
     "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
+    "handoff.end_retention": ("handoff.retention_ended", Operation.ERASURE),
+    "erasure.announce": ("erasure.announced", Operation.ALTERATION),
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),
     "events.read": ("events.read", Operation.LOG_ACCESS),
@@ -146,10 +157,13 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
     "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
     "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),
+    "service_hours.set": ("service_hours.set", Operation.REGISTRY_CHANGE),
     "interest.declare": ("interest.declared", Operation.REGISTRY_CHANGE),
     "interest.end": ("interest.ended", Operation.REGISTRY_CHANGE),
     "agreement.record": ("agreement.recorded", Operation.REGISTRY_CHANGE),
     "agreement.end": ("agreement.ended", Operation.REGISTRY_CHANGE),
+    "retention.record": ("retention.recorded", Operation.REGISTRY_CHANGE),
+    "retention.end": ("retention.ended", Operation.REGISTRY_CHANGE),
     "admin.add": ("admin.added", Operation.REGISTRY_CHANGE),
     "admin.disable": ("admin.disabled", Operation.REGISTRY_CHANGE),
     "system.disable": ("system.disabled", Operation.REGISTRY_CHANGE),
@@ -186,15 +200,19 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "staff.read": ("staff.read", Operation.CONSULTATION),
     "staff.add": ("staff.added", Operation.REGISTRY_CHANGE),
     "staff.end": ("staff.ended", Operation.REGISTRY_CHANGE),
+    "staff.recuse": ("staff.recused", Operation.REGISTRY_CHANGE),
     "staff.establish": ("staff.established", Operation.REGISTRY_CHANGE),
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
     "audit.inform": ("audit.informed", Operation.LOG_ACCESS),
+    "log_hold.set": ("log_hold.set", Operation.REGISTRY_CHANGE),
+    "log_hold.end": ("log_hold.ended", Operation.REGISTRY_CHANGE),
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
+    "log.erase_details": ("log.details_erased", Operation.ERASURE),
     "log.adopt_mark": ("log.mark_adopted", Operation.KEY_EVENT),
     "certificate.issue": ("certificate.issued", Operation.KEY_EVENT),
     "certificate.warn": ("certificate.expiring", Operation.KEY_EVENT),
@@ -205,8 +223,9 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
 """Each action and the event that it becomes, whatever its result; read actions become one only when
 they are refused (a read that is allowed opens no content), and so does a preview; except
 ``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
-ten are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
-its issuing authority, a database that two administrators vouch for, the certificate that the holder
+eleven are the gateway's own: its founding, the lost log that it continues, a step of its keys or of
+its issuing authority, details that ended with their term, a database that two administrators vouch
+for, the certificate that the holder
 of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
 its last step, the status that goes with a first certificate, and a succession that was approved; so
 are the answers that the gateway makes."""

@@ -16,7 +16,12 @@ from uuid import UUID
 
 from gateway.domain.conditions import CLEAR, DISCLOSED, EMBARGO_TERMS
 from gateway.domain.marking import Marking, marking_of, strictest
-from gateway.domain.refusals import SecondPersonRequired, UnconfirmedMatch, WrongState
+from gateway.domain.refusals import (
+    SecondPersonRequired,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import ClassificationMethod
 
@@ -132,8 +137,10 @@ class Case:
     ``digest`` is that of the current version's signed document. ``originator_ref`` is a keyed
     digest of the originator's reference, which it does not reveal. ``unconfirmed_matches`` are the
     ids of automated matches that no person confirmed (R18). ``revision`` counts changes, for
-    compare-and-set. ``erase_on`` is the first day without the content; ``measured``: it has, or
-    had, a measure (gateway/domain/measure.py).
+    compare-and-set. ``cleared_digest`` is that of the last version that a second person cleared.
+    ``erase_on`` is the first day without the content; ``early``: two persons brought it forward,
+    and no version puts it off again. ``measured``: it has, or had, a measure
+    (gateway/domain/measure.py).
     """
 
     originator: str
@@ -143,11 +150,13 @@ class Case:
     originator_ref: str
     erase_on: date
     measured: bool = False
+    early: bool = False
     state: CaseState = CaseState.DRAFT
     unconfirmed_matches: frozenset[str] = frozenset()
     assessed_by: str | None = None
     second_assessor: str | None = None
     cleared_by: str | None = None
+    cleared_digest: str | None = None
     revision: int = 1
 
 
@@ -209,7 +218,7 @@ def clear(case: Case, by: str) -> Case:
     state = _moved(case, CaseAction.CLEAR)
     if by in (case.assessed_by, case.second_assessor):
         raise SecondPersonRequired("the person who clears a case is not the one who assessed it")
-    return replace(case, state=state, cleared_by=by)
+    return replace(case, state=state, cleared_by=by, cleared_digest=case.digest)
 
 
 def assessed_by_two(content: Mapping[str, Any]) -> bool:
@@ -225,10 +234,26 @@ def close(case: Case) -> Case:
 
 def erase(case: Case, day: date, *, lost: bool = False) -> Case:
     """The case without its content. From its day on a case is erased wherever it stands, and so is
-    one whose content is ``lost`` anyway; else only one that its originator has closed."""
+    one whose content is ``lost`` anyway; else only one that its originator has closed. Who assessed
+    and cleared it is in the log alone from then on, for its term."""
+    persons: dict[str, Any] = {"assessed_by": None, "second_assessor": None, "cleared_by": None}
     if case.state is not CaseState.ERASED and (lost or erasure_is_due(case, day)):
-        return replace(case, state=CaseState.ERASED)
-    return replace(case, state=_moved(case, CaseAction.ERASE))
+        return replace(case, state=CaseState.ERASED, **persons)
+    return replace(case, state=_moved(case, CaseAction.ERASE), **persons)
+
+
+def advance_erasure(case: Case, day: date, erase_on: date) -> Case:
+    """The case with an earlier day of erasure, from tomorrow on: who holds it hears a day before.
+
+    Raises WrongState for a case that was erased, ValidationFailed for another day.
+    """
+    if case.state is CaseState.ERASED:
+        raise WrongState("the case was erased")
+    if not day < erase_on < case.erase_on:
+        raise ValidationFailed(
+            (("/erase_on", f"is a day from tomorrow on, and before {case.erase_on}"),)
+        )
+    return replace(case, erase_on=erase_on, early=True)
 
 
 def erasure_is_due(case: Case, day: date) -> bool:
@@ -257,8 +282,8 @@ def date_errors(
     if planned is not None and erase_on < planned:
         yield (
             "/marking/erase_on",
-            f"must not be before {planned}, as in the version before: to erase the case earlier, "
-            "close it and ask two administrators of the gateway",
+            f"must not be before {planned}, as it is now: to erase the case earlier, two persons "
+            "bring its erasure forward",
         )
     latest = now + CLOCK_SKEW
     for pointer, moment in _moments(content):

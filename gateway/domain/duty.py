@@ -13,6 +13,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.handoff import Handoff, HandoffAction
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 
@@ -25,14 +26,11 @@ DUE: Mapping[Urgency, timedelta] = {
 """Time to answer by urgency, unless the operator sets another: a convention, not a statutory
 term."""
 
-LONGEST_ACKNOWLEDGEMENT = timedelta(days=3)
-"""A correction is acknowledged in the time of the case's urgency, at the latest after this."""
+BY_THE_CLOCK = frozenset({Urgency.IMMINENT_DANGER, Urgency.URGENT})
+"""What does not wait for hours of service: it is for whoever is on duty."""
 
-LONGEST_UPDATE = timedelta(hours=24)
-"""A correction that was announced is sent in the time of the case's urgency, or after this."""
-
-APPLIED_WITHIN = timedelta(days=30)
-"""After its acknowledgement a correction is applied to the holder's own copy, or disputed."""
+CALL_WITHIN = timedelta(minutes=15)
+"""Time to telephone after the offer of an imminent danger, unless the operator sets another."""
 
 FOLLOW_UP = timedelta(hours=24)
 """Time for the second person after break-glass, unless the operator sets another."""
@@ -51,25 +49,53 @@ NOTICE_IN_DANGER = timedelta(minutes=5)
 class DutyKind(StrEnum):
     """What is owed.
 
-    An answer to the offer; the update that was announced to a holder; the acknowledgement of a
-    correction or tightening; the clearance of a case that was offered before it; a second person's
-    review of a consultation before acceptance.
+    An answer to the offer; the update that was announced to a holder, or the correction notice
+    where no package can follow; the acknowledgement of a correction or tightening; what was done
+    with one's own copy after it; an answer to the proposal of a correction; the clearance of a case
+    that was offered before it; a second person's review of a consultation before acceptance; the
+    answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
+    an imminent danger; the data protection officer's review of an offer to a third country by
+    derogation; the retention without which a copy in its days of grace is destroyed; the review of
+    a retention by its holder. After a recall: that its holder stopped the use, its final answer,
+    and the originator's second person.
     """
 
     ANSWER = "answer"
     UPDATE = "update"
     ACKNOWLEDGEMENT = "acknowledgement"
+    APPLICATION = "application"
+    PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
+    CONFIRMATION = "confirmation"
+    CONFIRMATION_IN_DANGER = "confirmation_in_danger"
+    CALL = "call"
+    DEROGATION_REVIEW = "derogation_review"
+    RETENTION = "retention"
+    RETENTION_REVIEW = "retention_review"
+    RECALL_ACKNOWLEDGEMENT = "recall_acknowledgement"
+    RECALL_ANSWER = "recall_answer"
+    RECALL_APPROVAL = "recall_approval"
 
 
 @dataclass(frozen=True)
 class DutyTerms:
-    """Who owes it, which answers fulfil or end it, and whether the other party learns of it."""
+    """Who owes it, which answers fulfil or end it, and whether the other party learns of it.
+
+    It is due in the time of the case's urgency, at the latest after the ``longest`` time, or in a
+    ``term`` of its own; ``in_service``: in the service hours of who owes it, unless it is urgent.
+    """
 
     owes: AnswerAuthor
     ended_by: frozenset[HandoffAction]
     shared: bool
+    longest: timedelta = timedelta.max
+    in_service: bool = False
+    term: timedelta | None = None
+
+    def party(self, handoff: Handoff) -> str:
+        """The organisation that owes it."""
+        return handoff.originator if self.owes is AnswerAuthor.ORIGINATOR else handoff.recipient
 
 
 _ENDS_OFFER = frozenset(
@@ -81,12 +107,21 @@ _ENDS_OFFER = frozenset(
         HandoffAction.WITHDRAW,
         HandoffAction.REISSUE,
         HandoffAction.LAPSE,
+        HandoffAction.RECALL,
     }
 )
 
 _ENDS_UPDATES = frozenset(
     {
         HandoffAction.UPDATE,
+        HandoffAction.NOTIFY_CORRECTION,
+        HandoffAction.OMIT_UPDATE,
+        HandoffAction.RECALL,
+    }
+)
+
+ENDS_PACKAGES = frozenset(
+    {
         HandoffAction.DECLINE,
         HandoffAction.REDIRECT,
         HandoffAction.WITHDRAW,
@@ -94,17 +129,65 @@ _ENDS_UPDATES = frozenset(
         HandoffAction.LAPSE,
     }
 )
+"""After these no package follows, and what was announced is acknowledged without one."""
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True),
-    DutyKind.UPDATE: DutyTerms(AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False),
+    DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, in_service=True),
+    DutyKind.UPDATE: DutyTerms(
+        AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False, longest=timedelta(hours=24)
+    ),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ACKNOWLEDGE}), shared=True
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.RECALL}),
+        shared=True,
+        longest=timedelta(days=3),
+        in_service=True,
+    ),
+    DutyKind.APPLICATION: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE, HandoffAction.RECALL}),
+        shared=True,
+        term=timedelta(days=30),
+    ),
+    DutyKind.PROPOSAL_ANSWER: DutyTerms(
+        AnswerAuthor.ORIGINATOR,
+        frozenset({HandoffAction.ANSWER_PROPOSAL, HandoffAction.RECALL}),
+        shared=True,
+        term=timedelta(days=7),
     ),
     DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
     DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.CONFIRMATION: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
+    DutyKind.CONFIRMATION_IN_DANGER: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
+    DutyKind.DEROGATION_REVIEW: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
+    DutyKind.CALL: DutyTerms(
+        AnswerAuthor.ORIGINATOR, _ENDS_OFFER | {HandoffAction.CALL}, shared=True
+    ),
+    DutyKind.RETENTION: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.RETAIN}), shared=False
+    ),
+    DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.RECALL_ACKNOWLEDGEMENT: DutyTerms(
+        AnswerAuthor.RECIPIENT,
+        frozenset({HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}),
+        shared=True,
+    ),
+    DutyKind.RECALL_ANSWER: DutyTerms(
+        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ANSWER_RECALL}), shared=True
+    ),
+    DutyKind.RECALL_APPROVAL: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
+
+OUTLIVING = frozenset(
+    {
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
+        DutyKind.RECALL_APPROVAL,
+        DutyKind.RETENTION_REVIEW,
+    }
+)
+"""Duties that the erasure of the case does not end: copies of holders live on."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +231,7 @@ class HandoffDuty:
 
     def close(self, now: datetime) -> "HandoffDuty":
         """The duty once it is fulfilled, or owed no more."""
-        return replace(self, closed_at=now, next_at=None)
+        return replace(self, closed_at=now, next_at=None, person=None)
 
     def delay(self, until: datetime, now: datetime) -> "HandoffDuty":
         """The duty with a later time. Raises WrongState for one that is not later, or too far."""
@@ -169,12 +252,25 @@ class HandoffDuty:
         return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
 
 
+def end_of_term(
+    owes: Organisation, kind: DutyKind, urgency: Urgency, term: timedelta, since: datetime
+) -> datetime:
+    """When a duty is due that begins at ``since``; ``term`` is the time to answer by urgency.
+
+    What is not urgent is due in the service hours of who ``owes`` it, if it declared any.
+    """
+    terms = DUTIES[kind]
+    longest, hours = terms.term or min(term, terms.longest), owes.service_hours
+    if hours is None or not terms.in_service or urgency in BY_THE_CLOCK:
+        return since + longest
+    return hours.end_of(since, longest)
+
+
 def begin(
     handoff: Handoff, kind: DutyKind, source: UUID, since: datetime, due_at: datetime
 ) -> HandoffDuty:
     """A new duty about a handoff, whose organisation is reminded at half of its term."""
-    owes = DUTIES[kind].owes
-    organisation = handoff.originator if owes is AnswerAuthor.ORIGINATOR else handoff.recipient
+    organisation = DUTIES[kind].party(handoff)
     half = _half(since, due_at)
     return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
 
@@ -217,14 +313,3 @@ class SweepClock:
             return timedelta(0)
         began, ended = max(self.stopped_at, duty.since), min(self.resumed_at, duty.due_at)
         return max(ended - began, timedelta(0))
-
-
-def acknowledgement_due_at(term: timedelta, at: datetime) -> datetime:
-    """When the acknowledgement of a change is due that was sent or announced ``at``; ``term`` is
-    the time to answer by the case's urgency."""
-    return at + min(term, LONGEST_ACKNOWLEDGEMENT)
-
-
-def update_due_at(term: timedelta, at: datetime) -> datetime:
-    """When the update that was announced ``at`` is due from the originator; likewise."""
-    return at + min(term, LONGEST_UPDATE)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.vocabulary import Urgency
 
 
@@ -46,7 +47,22 @@ class HandoffAction(StrEnum):
     APPLY = "apply"
     DISPUTE = "dispute"
     PROPOSE_CORRECTION = "propose_correction"
+    ONWARD_BY_LAW = "onward_by_law"
+    GO_AHEAD = "go_ahead"
+    CALL = "call"
+    NOTIFY_CORRECTION = "notify_correction"
+    OMIT_UPDATE = "omit_update"
+    ANSWER_PROPOSAL = "answer_proposal"
+    RETAIN = "retain"
+    RECALL = "recall"
+    ACKNOWLEDGE_RECALL = "acknowledge_recall"
+    ANSWER_RECALL = "answer_recall"
 
+
+OF_RECALL = frozenset(
+    {HandoffAction.RECALL, HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}
+)
+"""What is done and answered also after the case was erased: copies of holders live on."""
 
 OPEN = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED})
 READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, HandoffState.CLOSED})
@@ -140,7 +156,8 @@ class Handoff:
     ``urgency`` and ``matter`` are the version's, in clear; ``matter`` is empty where the offer does
     not disclose it. ``due_at`` is the earliest time by which the recipient owes something, None
     when it owes nothing (gateway/domain/duty.py). ``break_glass``: it was offered by one person
-    before the case was cleared (R16).
+    before the case was cleared (R16). ``recall`` is the recall that stands on it, ``recall_answer``
+    the last answer to that, or that the copies of an erased case are erased.
     """
 
     id: UUID
@@ -167,6 +184,8 @@ class Handoff:
     package: int = 1
     held: int = 0
     held_under: str | None = None
+    recall: UUID | None = None
+    recall_answer: RecallAnswer | None = None
 
     @property
     def recipient(self) -> str:
@@ -175,8 +194,9 @@ class Handoff:
 
     @property
     def is_held(self) -> bool:
-        """Whether the recipient ever accepted: then it hears of every change, and owes answers."""
-        return self.held > 0
+        """Whether the recipient ever accepted, and has not said that its copies are erased: then it
+        hears of every change, and owes answers."""
+        return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
 
     @property
     def place(self) -> HandoffPlace:
@@ -221,9 +241,8 @@ def offers_of(answers: Iterable[HandoffAnswer]) -> list[HandoffAnswer]:
     return [answer for answer in answers if answer.move in (None, HandoffAction.UPDATE)]
 
 
-AGREEMENTS = frozenset(
-    {HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY, HandoffAction.ACKNOWLEDGE}
-)
+ACCEPTING = frozenset({HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY})
+AGREEMENTS = ACCEPTING | {HandoffAction.ACKNOWLEDGE}
 """By which a recipient takes what was sent, under the conditions that it shows."""
 
 

@@ -2,13 +2,16 @@
 
 A measure binds from its commit on and ends by its time or by an event; no version changes it, but
 a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it, for how long and
-with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark).
+with how many persons. What it forbids is policy's (R7.embargo, R13.suspension, R13.mark), and so is
+who else than its setter ends it. An embargo can be contested: that asks its setter, and ends
+nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
@@ -54,6 +57,17 @@ EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), EMBARGO_TOTAL)
 JUDGE = "judge"
 """The reason of an embargo that a judicial authority ordered; it states authority and reference."""
 
+IN_DANGER = "imminent_danger"
+CONTEST_GROUNDS = (IN_DANGER, "no_longer_needed", "too_long", "other")
+"""Why an embargo is contested. In imminent danger its setter answers in the time of that class."""
+
+CONFIRMED_WITHIN = timedelta(hours=24)
+"""Otherwise the setter of an embargo that is contested ends or confirms it in this time."""
+
+ONLY_TOLD_THE_DAY = frozenset({"provider", "researcher", "regulator"})
+"""Kinds of organisations that learn of an embargo on what they hold only before which day not to
+act: an hour would tell more of what is planned."""
+
 MEASURES: Mapping[MeasureKind, MeasureType] = {
     MeasureKind.EMBARGO: MeasureType(
         "case.embargo",
@@ -82,7 +96,10 @@ class Measure:
 
     ``elements`` are ids of elements of the case; none is the whole case. ``since`` is when the
     first of a chain of renewals was set (one that ended shortly before is of the chain).
-    ``ended_at`` is when it was ended or renewed.
+    ``ended_at`` is when it was ended or renewed. ``handoff`` is the one by which its setter holds
+    the case, None where it is the setter's own.
+    ``before``: it is on the versions of the case before that number only, for a correction left
+    them as evidence.
     """
 
     id: UUID
@@ -95,10 +112,21 @@ class Measure:
     since: datetime
     until: datetime | None
     ended_at: datetime | None = None
+    handoff: UUID | None = None
+    before: int | None = None
 
     def holds(self, now: datetime) -> bool:
         """Whether it binds at a moment."""
         return self.ended_at is None and (self.until is None or now < self.until)
+
+    def until_for(self, kind: str) -> datetime | None:
+        """Its end as a holder of a kind learns it; who is only told a day, the first one after."""
+        if self.kind is not MeasureKind.EMBARGO or kind not in ONLY_TOLD_THE_DAY:
+            return self.until
+        if self.until is None:
+            return None
+        begun = self.until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return begun if begun == self.until else begun + timedelta(days=1)
 
     def overlaps(self, elements: Collection[str]) -> bool:
         """Whether it is on one of these elements; none is the whole case."""
@@ -137,8 +165,38 @@ def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: 
         raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
 
 
-def measures_on(element: str, measures: Iterable[Measure]) -> frozenset[str]:
-    """The kinds of those measures that are on an element, or on its whole case."""
+def measures_on(element: str, measures: Iterable[Measure], version: int) -> frozenset[str]:
+    """The kinds of those measures that are on an element of a version, or on its whole case."""
     return frozenset(
-        str(one.kind) for one in measures if not one.elements or element in one.elements
+        str(one.kind)
+        for one in measures
+        if (not one.elements or element in one.elements)
+        and (one.before is None or version < one.before)
     )
+
+
+def marking_errors(
+    marking: Mapping[str, Any], before: Mapping[str, Any] | None, by: str, today: date, terms: Terms
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the embargo in the marking of a case version, by JSON pointer.
+
+    ``before`` is the embargo in the version before, ``by`` who writes this one, ``today`` its civil
+    day. It is bounded as one beside the versions is: what a version prolongs, a judicial authority
+    has ordered.
+    """
+    embargo = marking.get("embargo")
+    if not embargo:
+        return
+    if embargo["set_by"] != by:
+        yield "/marking/embargo/set_by", f"is {by}: an embargo is set by who writes it"
+    if embargo["reason"] == JUDGE:
+        if "embargo" not in marking.get("force", {}):
+            yield "/marking/force", "names the order of the judicial authority: its reference"
+        return
+    until = date.fromisoformat(embargo["until"])
+    if before is None and terms.total and until > today + terms.total:
+        days = terms.total.days
+        yield "/marking/embargo/until", f"is at most {days} days from today, unless a judge ordered"
+    if before is not None and until > date.fromisoformat(before["until"]):
+        why = "is prolonged by two persons and casegate case embargo, or by the order of a judge"
+        yield "/marking/embargo/until", why

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrganisations
+from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 
@@ -139,6 +140,7 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
         "staff.read",
         "staff.add",
         "staff.end",
+        "staff.recuse",
     }
 )
 """What an organisation that is enrolled may ask before it is active; policies state it too."""
@@ -309,6 +311,22 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class StandingRetention:
+    """For how long an organisation under led keeps what it accepts for a purpose, by which act.
+
+    It keeps it ``years`` from its acceptance, None without an end, and reviews that after
+    ``review_years``. ``id`` is the audit event that registered it.
+    """
+
+    id: UUID
+    purpose: str
+    legal_act: str
+    years: int | None
+    review_years: int
+    period: Period
+
+
+@dataclass(frozen=True)
 class Contact:
     """Whom to reach at an organisation, in one role. Personal data: never in a event document."""
 
@@ -365,7 +383,7 @@ class Organisation:
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present. ``push_address`` is where its notifications are sent to, None where it collects
-    them.
+    them. ``service_hours`` is None where its terms run by the clock.
     """
 
     slug: str
@@ -385,8 +403,10 @@ class Organisation:
     application: Application | None = None
     interests: tuple[DeclaredInterest, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    retentions: tuple[StandingRetention, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
+    service_hours: ServiceHours | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
@@ -551,6 +571,18 @@ def transfer_tool(organisation: Organisation, day: date) -> str | None:
         return None
     tools = (one for one in organisation.agreements if one.kind == "transfer")
     return next((one.reference for one in tools if one.period.holds(day)), None)
+
+
+DEROGATIONS = {
+    "gdpr": "derogation: Art. 49(1)(f) GDPR",
+    "led": "derogation: Art. 38(1)(a) LED",
+}
+"""By regime, what an offer names in place of a transfer tool where somebody's life is in danger."""
+
+
+def is_derogation(tool: str | None) -> bool:
+    """Whether an offer went to a third country by a derogation, and by no transfer tool."""
+    return tool in DEROGATIONS.values()
 
 
 # --- What an organisation is called ---

@@ -20,7 +20,7 @@ from gateway.domain.case import (
     is_sealed,
 )
 from gateway.domain.marking import onward_rank, tlp_rank
-from gateway.domain.vocabulary import Attribution, PermittedActions
+from gateway.domain.vocabulary import Attribution, ClassificationMethod, PermittedActions
 
 
 class ChangeKind(StrEnum):
@@ -31,10 +31,12 @@ class ChangeKind(StrEnum):
     CORRECTION = "correction"
 
 
+UNLAWFUL = "unlawful"
+
 REASONS = (
     "inaccurate",
     "incomplete",
-    "unlawful",
+    UNLAWFUL,
     "reclassified",
     "reassessed",
     "marking",
@@ -59,12 +61,22 @@ class VersionChange:
     """What the author of a version says that it changes, and why.
 
     ``pointers`` are the places that a correction corrects, as `Revision` names them.
+    ``approved_by`` is the second person, where one is needed before the clearance (R10).
     """
 
     kind: ChangeKind
     reason_code: str
     reason: str
     pointers: tuple[str, ...] = ()
+    approved_by: str | None = None
+
+    @property
+    def unlawful(self) -> tuple[str, ...]:
+        """The ids of the elements that a correction corrects because they were unlawful."""
+        if self.reason_code != UNLAWFUL:
+            return ()
+        places = (one.removeprefix("/").partition("/") for one in self.pointers)
+        return tuple(element for array, _, element in places if array in ARRAYS and element)
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,17 @@ def place_of(name: str, element: str = "") -> str:
     return f"/{name}/{element}" if element else f"/{name}"
 
 
+def is_place(text: str) -> bool:
+    """Whether a text can be a place of some case: an element by its id, a property, a marking."""
+    name, _, element = text.removeprefix("/").rpartition("/")
+    if name not in ARRAYS:
+        return text in map(place_of, (*PROPERTIES, *CLEAR_MARKING))
+    try:
+        return str(UUID(element)) == element and text == place_of(name, element)
+    except ValueError:
+        return False
+
+
 def _actions_rank(word: str) -> int:
     """The place of what a recipient may do in the order from nothing to most."""
     return [*map(str, PermittedActions)].index(word)
@@ -161,6 +184,50 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
             change = _element_change(was.get(element), now.get(element))
             found[place_of(array, element)] = change
     return Revision({place: kind for place, kind in found.items() if kind is not None})
+
+
+def loosens(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a version loosens the markings of another one, or how a person found what it says.
+
+    Of elements that are in both, with what their case adds; TLP, handling, and the method of a
+    classification (R18). A sealed element has no marking that could be read.
+    """
+    if _is_looser(before["marking"], after["marking"]):
+        return True
+    for array in ARRAYS:
+        now = {one["id"]: one for one in after.get(array, ())}
+        for one in before.get(array, ()):
+            other = now.get(one["id"], one)
+            ranks = [_METHODS.index(part.get("method", _HUMAN_X2)) for part in (one, other)]
+            marked = [_within(content, part) for content, part in ((before, one), (after, other))]
+            if ranks[1] < ranks[0] or _is_looser(*marked):
+                return True
+    return False
+
+
+_HUMAN_X2 = ClassificationMethod.HUMAN_X2
+_METHODS = (
+    ClassificationMethod.CLASSIFIER,
+    ClassificationMethod.HASH_MATCH,
+    ClassificationMethod.HUMAN,
+    _HUMAN_X2,
+)
+"""What a classification rests on, from the weakest to the strongest."""
+
+
+def _within(content: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The marking of an element with that of its case."""
+    case, own = content["marking"], part.get("marking") or {}
+    handling = {*case.get("handling", ()), *own.get("handling", ())}
+    return {
+        "tlp": max(case["tlp"], own.get("tlp", case["tlp"]), key=tlp_rank),
+        "handling": handling,
+    }
+
+
+def _is_looser(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    lost = set(before.get("handling") or ()) - set(after.get("handling") or ()) - {"H0"}
+    return bool(lost) or tlp_rank(after["tlp"]) < tlp_rank(before["tlp"])
 
 
 def shed_errors(

@@ -35,6 +35,9 @@ ENTERING_TEMPORARILY = frozenset({RegisterRole.HEAD, RegisterRole.LIAISON, Regis
 TEMPORARY = timedelta(hours=24)
 """How long a temporary entry holds: what is needed at night is confirmed by day, or ends."""
 
+MOST_RECUSALS = 100
+"""Cases that one person keeps away from."""
+
 ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.submit": WORKING,
     "case.revise": WORKING,
@@ -42,11 +45,16 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.clear": APPROVING,
     "case.close": WORKING,
     "case.consult": ALL_ROLES,
+    "case.advance_erasure": WORKING,
     "case.embargo": WORKING,
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
+    "case.contest_embargo": WORKING,
+    "case.confirm_embargo": WORKING,
+    "case.recall": APPROVING,
+    "case.approve_recall": APPROVING,
     "handoff.offer": WORKING,
-    "handoff.review": WORKING,
+    "handoff.review": ALL_ROLES,  # a dpo reviews a derogation, and nothing else
     "notification.replay": WORKING,
     "handoff.update": WORKING,
     **{kind.action: WORKING for kind in PARTIES_ANSWERS},
@@ -57,6 +65,7 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "registry.consult": ALL_ROLES,
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
+    "staff.recuse": ENTERING,
 }
 """For each action that names a person, the roles of which the person has one."""
 
@@ -67,7 +76,7 @@ class StaffEntry:
 
     The entry holds from ``start`` until ``end`` (days; None: no end yet), and in no case from
     ``ends_at`` on: the moment at which it was ended, or a temporary one ends by itself. ``event``
-    recorded it.
+    recorded it. ``recusals`` are keyed digests of the cases that the person keeps away from.
     """
 
     organisation: str
@@ -78,6 +87,7 @@ class StaffEntry:
     temporary: bool
     ends_at: datetime | None
     event: UUID
+    recusals: frozenset[str] = frozenset()
 
     def in_force(self, day: date, now: datetime) -> bool:
         """Whether the person acts for the organisation at the moment ``now`` of a civil day."""

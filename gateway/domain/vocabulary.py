@@ -385,7 +385,8 @@ _QUALIFYING = frozenset(
 
 
 def is_final(scheme: str, code: str, method: str) -> bool:
-    """Whether a classification may no longer be superseded: baseline, stood for by two persons."""
+    """Whether only two persons may supersede a classification, and so contest it: a baseline that
+    two persons stand for."""
     return (scheme, code) in _BASELINE and method == ClassificationMethod.HUMAN_X2
 
 

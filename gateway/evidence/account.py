@@ -3,11 +3,14 @@
 A log has entries without words. Each receipt opens one, and tells its number in the stream of each
 party. No event is ever erased: an entry without a receipt is one that was withheld. A number below
 the largest that is shown, and that no receipt shows, is an event of that party that was withheld.
+Details of persons are erased after their term: how many, events of the gateway say.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, history, receipt
 from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica, read_tile
@@ -130,6 +133,7 @@ class _Account:
             for organisation, numbers in sorted(self._numbers.items())
         ]
         end = max(self._opened, default=-1) + 1
+        erased = self._erased()
         missing = next((index for index in range(end) if index not in self._opened), None)
         lacking = [] if missing is None else [Fact("account.withheld", {"entry": missing})]
         if end < size:
@@ -138,5 +142,31 @@ class _Account:
             lacking.append(Fact("account.beyond", {"number": self._beyond}))
         code = Code.VERIFIED if opened == size else Code.INCOMPLETE
         return Conclusion(
-            [Fact("account", values), *parties], [Fact("recorded.word")], lacking, code
+            [Fact("account", values), *parties, *erased], [Fact("recorded.word")], lacking, code
         )
+
+    def _erased(self) -> list[Fact]:
+        """What events of the gateway say of details that ended with their term."""
+        ended: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in self._opened.values():
+            if one.event["type"] == EVENT_TYPES["log.erase_details"][0]:
+                for told in map(_erasure, one.details("subject")):
+                    ended[told["organisation"]].update(
+                        entries=told["entries"], details=told["details"]
+                    )
+        return [
+            Fact("account.details_erased", {"organisation": organisation, **counted})
+            for organisation, counted in sorted(ended.items())
+        ]
+
+
+def _erasure(subject: Any) -> Mapping[str, Any]:
+    """What an erasure of details tells; MALFORMED for anything else."""
+    try:
+        told = canonical.decode(subject.encode())
+        numbers = {name: int(told[name]) for name in ("entries", "details")}
+        return {"organisation": str(told["organisation"]), **numbers}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise VerificationFailed(
+            Code.UNKNOWN_FORMAT, "an event does not tell which details ended with their term"
+        ) from None

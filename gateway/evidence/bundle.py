@@ -27,10 +27,21 @@ _LOCKS = "locks"
 _STATUSES = "key_statuses"
 _ENDS = "mandate_ends"
 _PACKAGES = "packages"
+_RECALL = "recall"
 _FIELDS = frozenset({"format", _PACKAGES, "answers", "receipts", "keys"})
 _FORMER_FIELDS = _FIELDS - {_PACKAGES} | {"case", "offer"}
 _OPTIONAL = frozenset(
-    {_REGISTRATIONS, _REVOCATIONS, _PREDECESSOR, _PLAN, _MANDATE, _LOCKS, _STATUSES, _ENDS}
+    {
+        _REGISTRATIONS,
+        _REVOCATIONS,
+        _PREDECESSOR,
+        _PLAN,
+        _MANDATE,
+        _LOCKS,
+        _STATUSES,
+        _ENDS,
+        _RECALL,
+    }
 )
 
 
@@ -61,6 +72,7 @@ class Bundle:
     are those of the events by which members forbade the gateway to sign for them, or allowed it.
     ``key_statuses`` are the gateway's statements that keys in use were not revoked (compact
     SD-JWTs), ``mandate_ends`` the receipts of the events that ended that mandate of the recipient.
+    ``recall`` is the document that recalled the handoff, where one did.
     """
 
     case: str
@@ -77,6 +89,7 @@ class Bundle:
     key_statuses: tuple[str, ...] = ()
     mandate_ends: tuple[Receipt, ...] = ()
     earlier: tuple[BundlePackage, ...] = ()
+    recall: str | None = None
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -99,8 +112,9 @@ def encode(bundle: Bundle) -> bytes:
             members[name] = [receipt.to_json(one) for one in found]
     if bundle.key_statuses:
         members[_STATUSES] = list(bundle.key_statuses)
-    if bundle.predecessor_offer is not None:
-        members[_PREDECESSOR] = bundle.predecessor_offer
+    for name, document in ((_PREDECESSOR, bundle.predecessor_offer), (_RECALL, bundle.recall)):
+        if document is not None:
+            members[name] = document
     for name, one in ((_PLAN, bundle.succession), (_MANDATE, bundle.mandate)):
         if one is not None:
             members[name] = receipt.to_json(one)
@@ -126,8 +140,8 @@ def parse(data: bytes) -> Bundle:
     *earlier, newest = _packages(members)
     documents = _list(members, "answers")
     statuses = _list(members, _STATUSES)
-    before = members.get(_PREDECESSOR)
-    if _PREDECESSOR in members and not isinstance(before, str):
+    before, recall = members.get(_PREDECESSOR), members.get(_RECALL)
+    if not all(isinstance(members.get(name, ""), str) for name in (_PREDECESSOR, _RECALL)):
         raise BundleError("the documents of a bundle are texts")
     if not all(isinstance(document, str) for document in (*documents, *statuses)):
         raise BundleError("the documents of a bundle are texts")
@@ -148,6 +162,7 @@ def parse(data: bytes) -> Bundle:
         key_statuses=tuple(statuses),
         mandate_ends=_receipts(members, _ENDS),
         earlier=tuple(earlier),
+        recall=recall,
     )
 
 

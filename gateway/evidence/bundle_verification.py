@@ -1,16 +1,17 @@
 """Verify an evidence bundle: each document and receipt, then all of them against each other."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, MOVES, AnswerAuthor
+from gateway.domain.answers import ANSWERS, MOVES, ON_CHANGES, AnswerAuthor
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import FORCES, conditions, repeats
+from gateway.domain.conditions import conditions, repeats
 from gateway.domain.handoff import AGREEMENTS, OPEN, HandoffAction, HandoffState
+from gateway.domain.measure import MeasureKind
+from gateway.domain.recall import RecallAnswer
 from gateway.evidence import (
     bundle,
     handoff_documents,
@@ -18,15 +19,17 @@ from gateway.evidence import (
     key_history,
     key_status,
     mandates,
+    measures,
+    recalls,
     sd_jwt,
     seal,
 )
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
-from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
+    RECALL_TYP,
     AnswerClaims,
     OfferClaims,
 )
@@ -36,8 +39,10 @@ from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
 from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
+from gateway.evidence.measures import LoggedMeasure
+from gateway.evidence.recalls import LoggedRecall
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import Code, Conclusion, Fact, VerificationFailed, pluralise
+from gateway.evidence.report import Code, VerificationFailed, pluralise
 from gateway.evidence.sd_jwt import DisclosedValue, DocumentError, SdJwt
 from gateway.evidence.trust import (
     AuthoredDocument,
@@ -51,6 +56,7 @@ _UPDATED = "handoff.updated"
 MOVES_OF_EVENTS = {
     **{kind.event: frozenset(kind.moves) for kind in ANSWERS.values()},
     _UPDATED: frozenset({HandoffAction.UPDATE}),
+    recalls.RECALLED: frozenset({HandoffAction.RECALL}),
 }
 """The moves that an event records; whether an acceptance was partial may be withheld."""
 
@@ -99,9 +105,11 @@ def _reachable(states: frozenset[HandoffState]) -> frozenset[HandoffState]:
 
 _SUBMITTED = frozenset({"case.submitted", "case.revised"})
 _OFFERED = "handoff.offered"
-_CONSULTED = "case.consulted"
-_ANNOUNCED = "handoff.change_announced"
-_ERASED = "case.erased"
+CONSULTED = "case.consulted"
+ANNOUNCED = "handoff.change_announced"
+ERASED = "case.erased"
+NOTICE = "correction_notice"
+_RECALL_ANSWER = "recall_answer"
 _MOVING = frozenset({_OFFERED, *MOVES_OF_EVENTS})
 
 
@@ -145,6 +153,10 @@ class BundleVerification:
     before: AuthoredDocument | None
     """The offer that a succession replaced, where the file has it."""
     signed_answers: tuple[AuthoredDocument, ...]
+    recalled: AuthoredDocument | None = None
+    """The recall of this handoff, where the file has it."""
+    recall: LoggedRecall | None = None
+    """The recall of this handoff by its event, where the file has that."""
     answers: Mapping[str, AnswerClaims]
     """By the digest of the document, in the bundle's order."""
     origins: Sequence[KeyRegistration]
@@ -164,12 +176,14 @@ class BundleVerification:
     statuses: Sequence[KeyStatus]
     """What the gateway signed of keys, in this file and in the verifier's key files."""
     course: History
+    measures: Sequence[LoggedMeasure]
+    """What closed the case, or parts of it, for a time."""
     lacking: int | None
     """How many answers are not shown, where the events number them."""
 
     def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
         """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
-        self._data, self._trust, self._history = data, trust, log_history
+        self._data, self._trust, self.log_history = data, trust, log_history
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         """The titled steps, in their order."""
@@ -199,6 +213,7 @@ class BundleVerification:
             ("Origin of each member's key", self.trace_keys),
             ("No attested document breaks a promise to sign", self.check_promises),
             ("The events follow each other in a possible order", self.check_event_order),
+            ("Nothing went through that was closed", self.check_measures),
             ("Undisclosed elements are counted", self.count_withheld),
         ]
 
@@ -210,6 +225,9 @@ class BundleVerification:
         types = [CASE_TYP, OFFER_TYP] * len(packages)
         texts += self.bundle.answers
         types += [ANSWER_TYP for _ in self.bundle.answers]
+        if self.bundle.recall is not None:
+            texts.append(self.bundle.recall)
+            types.append(RECALL_TYP)
         self.documents = tuple(sd_jwt.parse(text) for text in texts)
         for document, typ in zip(self.documents, types, strict=True):
             if read_unverified_claims(document).header.get("typ") != typ:
@@ -235,6 +253,7 @@ class BundleVerification:
             for case, offered in zip(self.cases, offers, strict=True)
         )
         self._link_of = {link.digest: link for link in self.links}
+        self.links_by_case = {link.offer.case_digest: link for link in self.links}
         self.offered, self.offer = self.links[-1].offered, self.links[-1].offer
         return self.offered.signature()
 
@@ -308,14 +327,20 @@ class BundleVerification:
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
-        documents = self.documents[2 * len(self.links) :]
+        end = 2 * len(self.links)
+        documents = self.documents[end : end + len(self.bundle.answers)]
+        if self.bundle.recall is not None:
+            self.recalled = open_document(self.documents[-1], RECALL_TYP, self._trust)
         self.signed_answers = tuple(
             open_document(document, ANSWER_TYP, self._trust) for document in documents
         )
         read = [handoff_documents.read_answer(signed.verified) for signed in self.signed_answers]
         self.answers = {d.digest: a for d, a in zip(documents, read, strict=True)}
         pairs = zip(read, self.signed_answers, strict=True)
-        return "; ".join(f"{answer.kind} {signed.signature()}" for answer, signed in pairs)
+        found = [f"{answer.kind} {signed.signature()}" for answer, signed in pairs]
+        if self.recalled is not None:
+            found.append(f"recall {self.recalled.signature()}")
+        return "; ".join(found)
 
     def compare_answers(self) -> str:
         """Each answer is about one of the packages, and by the party that may give it; an
@@ -323,6 +348,8 @@ class BundleVerification:
         for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
             link = self._link_of.get(answer.offer_digest, self.links[-1])
+            if answer.notice_digest is not None and not _is_on_changes(answer):
+                raise VerificationFailed(Code.MISMATCH, f"the {answer.kind} answers a notice")
             _require_same(
                 f"the {answer.kind}",
                 ("handoff", answer.handoff, link.offer.handoff),
@@ -335,9 +362,39 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
                 )
+            self._compare_recall_answer(answer)
+        if self.recalled is not None:
+            self._compare_recall(self.recalled)
         return pluralise(len(self.answers), "answer")
 
-    def _said(self, name: str) -> list[Any]:
+    def _compare_recall_answer(self, answer: AnswerClaims) -> None:
+        """An answer binds the recall, where it is a kind that does: the one in the file."""
+        named = None if self.recalled is None else self.recalled.document.digest
+        if answer.recall is None:
+            return
+        if not ANSWERS[answer.kind].of_recall or named not in (None, answer.recall):
+            raise VerificationFailed(Code.MISMATCH, f"the {answer.kind} answers another recall")
+
+    def _compare_recall(self, recalled: AuthoredDocument) -> None:
+        """A recall is of this case and handoff, by the originator, covers the packages, and two
+        persons made it, where they are shown; of what was misdirected the second one follows."""
+        recall = handoff_documents.read_recall(recalled.verified)
+        _require_same(
+            "the recall",
+            ("originator", recall.author, self.offer.author),
+            ("case", str(recall.case), self.case.verified.claims.get("case")),
+            ("handoff", recall.handoff or self.offer.handoff, self.offer.handoff),
+        )
+        if any(link.version > recall.version for link in self.links):
+            raise VerificationFailed(Code.MISMATCH, "the recall does not cover every package")
+        by, second = (
+            next((one.value for one in _named(recalled, name)), None)
+            for name in ("by", "approved_by")
+        )
+        if by is not None and (by == second or (second is None and recall.code.persons > 1)):
+            raise VerificationFailed(Code.MISMATCH, "a second person is missing in the recall")
+
+    def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
         return [part.value for signed in self.signed_answers for part in _named(signed, name)]
 
@@ -352,7 +409,7 @@ class BundleVerification:
             raise VerificationFailed(
                 Code.MISMATCH, "the receipts are of the log of another gateway than the offer"
             )
-        self._found = found
+        self.receipts = found
         entries = {one.index: one for one in reversed(found)}
         self.confirmed = [entries[index] for index in sorted(entries)]
         return "; ".join(f"{one.event['type']} is entry {one.index}" for one in self.confirmed)
@@ -368,18 +425,18 @@ class BundleVerification:
         ]
         mine = (*self._trust.registrations, *self._trust.revocations, *self._trust.locks)
         planned = [] if self.plan is None else [self.plan]
-        self._found += [*planned, *self._confirmable(others)]
-        found = [*self._found, *self._confirmable(mine)]
-        self._history.add(history.of_receipt(one) for one in found)
+        self.receipts += [*planned, *self._confirmable(others)]
+        found = [*self.receipts, *self._confirmable(mine)]
+        self.log_history.add(history.of_receipt(one) for one in found)
         self.statuses = [
             *(key_status.read(text, self._trust) for text in self.bundle.key_statuses),
             *key_status.read_kept(self._trust.key_statuses, self._trust),
         ]
-        self._history.add(one.tree for one in self.statuses)
+        self.log_history.add(one.tree for one in self.statuses)
         if not self.confirmed:
             return ""
-        shown = "shown" if self._history.is_shown(self._log()) else "not shown, nor contradicted"
-        return f"{pluralise(len(self._history.sizes(self._log())), 'checkpoint')}, {shown}"
+        shown = "shown" if self.log_history.is_shown(self.log()) else "not shown, nor contradicted"
+        return f"{pluralise(len(self.log_history.sizes(self.log())), 'checkpoint')}, {shown}"
 
     def _confirmable(self, receipts: Iterable[Receipt]) -> Iterator[VerifiedReceipt]:
         for one in receipts:
@@ -397,10 +454,12 @@ class BundleVerification:
         offers = {
             link.digest: _OFFERED if link.offer.updates is None else _UPDATED for link in self.links
         }
-        self.recorded = {**offers, **answers}
+        recall = {} if self.recalled is None else {self.recalled.document.digest: recalls.RECALLED}
+        self.recorded = {**offers, **answers, **recall}
         self._packages = {
             **{link.digest: link.offer.package_digest for link in self.links},
             **{digest: answer.package_digest for digest, answer in self.answers.items()},
+            **dict.fromkeys(recall, ""),
         }
         self._complete = self.links[0].offer.updates is None and not any(
             one.event["type"] == _UPDATED
@@ -420,20 +479,20 @@ class BundleVerification:
         consulted = [
             f"entry {one.index} records the consultation of this presentation"
             for one in self.confirmed
-            if self._is_of_this_presentation(one)
+            if self.is_of_this_presentation(one)
         ]
-        absent = (f"{one.event['type']}, entry {one.index}" for one in self._absent())
+        absent = (f"{one.event['type']}, entry {one.index}" for one in self.absent())
         return "; ".join([*consulted, *(f"not in this file: document of {one}" for one in absent)])
 
-    def _absent(self) -> list[VerifiedReceipt]:
+    def absent(self) -> list[VerifiedReceipt]:
         """The moves whose document is not in the file."""
         return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
 
-    def _is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
+    def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))
-        return one.event["type"] == _CONSULTED and opened == (self.offer.case_digest, package)
+        return one.event["type"] == CONSULTED and opened == (self.offer.case_digest, package)
 
     def _match(self, fields: Mapping[str, Any]) -> None:
         typ = fields["type"]
@@ -472,33 +531,33 @@ class BundleVerification:
     def check_times(self) -> str:
         """Nothing is signed before what it is about, after it was recorded, or too late."""
         for link in self.links:
-            signed, made = self._signed_at(link.case), self._signed_at(link.offered)
+            signed, made = self.signed_at(link.case), self.signed_at(link.offered)
             _require_order("the offer is older than the case version", signed, made)
         for one, answer in zip(self.signed_answers, self.answers.values(), strict=True):
             offered = self._link_of[answer.offer_digest].offered
-            signed = self._signed_at(offered)
-            _require_order("an answer is older than its offer", signed, self._signed_at(one))
+            signed = self.signed_at(offered)
+            _require_order("an answer is older than its offer", signed, self.signed_at(one))
             if "expires_at" in offered.verified.claims and ANSWERS[answer.kind].accepts:
                 expiry = read_time(offered.verified.claims, "expires_at")
                 _require_order(
                     "the offer was accepted after it ended", self._recorded_at(one), expiry
                 )
-        for one in self._moved():
+        for one in self.moved():
             recorded = self._recorded_at(one)
-            _require_order("a document is newer than its record", self._signed_at(one), recorded)
-        return f"offered {_spell(self._signed_at(self.links[0].offered))}"
+            _require_order("a document is newer than its record", self.signed_at(one), recorded)
+        return f"offered {spell(self.signed_at(self.links[0].offered))}"
 
-    def _moved(self) -> list[AuthoredDocument]:
-        """The offers and the answers: each is recorded by an event."""
-        return [*(link.offered for link in self.links), *self.signed_answers]
+    def moved(self) -> list[AuthoredDocument]:
+        """The offers, the answers and the recall: each is recorded by an event."""
+        return [*(link.offered for link in self.links), *self._said_by_parties()]
 
-    def _signed_at(self, signed: AuthoredDocument) -> datetime:
+    def signed_at(self, signed: AuthoredDocument) -> datetime:
         return read_time(signed.verified.claims)
 
     def _recorded_at(self, signed: AuthoredDocument) -> datetime:
-        return _time_of(self._record_of(signed))
+        return _time_of(self.record_of(signed))
 
-    def _record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
+    def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
         digest = signed.document.digest
         return next(one for one in self.moving if one.event.get("document_sha256") == digest)
@@ -510,7 +569,7 @@ class BundleVerification:
         """
         if self.plan is not None and self.before is not None:
             moved = mandates.read(self.plan)
-            offered = self._signed_at(self.before) - timedelta(hours=12)
+            offered = self.signed_at(self.before) - timedelta(hours=12)
             if not self.plan.event.get("simulated_date") and moved.start <= offered.date():
                 predecessor = str(mandates.subject(self.plan)["organisation"])
                 raise mandates.ended(predecessor, moved.competence, moved.start)
@@ -519,8 +578,8 @@ class BundleVerification:
         if self.bundle.mandate is None:
             return f"not proved: no receipt of event {self.offer.mandate_event} is in this file"
         confirmed = confirm_receipt(self.bundle.mandate, self._trust)
-        record = self._record_of(self.links[0].offered)
-        if confirmed.checkpoint.origin != self._log() or confirmed.index >= record.index:
+        record = self.record_of(self.links[0].offered)
+        if confirmed.checkpoint.origin != self.log() or confirmed.index >= record.index:
             raise VerificationFailed(
                 Code.MISMATCH, "the mandate was not registered before the offer, in the same log"
             )
@@ -539,7 +598,7 @@ class BundleVerification:
         Likewise their revocations, which come after it. A key that only a key file confirms is
         reported and is not a failure: the user knows where that file came from.
         """
-        documents = self._documents()
+        documents = self.authored()
         registered = (*self.bundle.registrations, *self._trust.registrations)
         revoked = (*self.bundle.revocations, *self._trust.revocations)
         self.origins = key_history.registrations(documents, registered, self._trust)
@@ -551,22 +610,22 @@ class BundleVerification:
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise VerificationFailed(Code.MISMATCH, "a key was used after it was revoked")
         key_status.require_consistent(self.statuses, self.revoked)
-        return key_history.describe(documents, self.origins, self.revoked, self._unrevoked())
+        return key_history.describe(documents, self.origins, self.revoked, self.unrevoked())
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
         """Whether the event is of the log of this handoff."""
-        return event.checkpoint.origin == self._log()
+        return event.checkpoint.origin == self.log()
 
     def check_promises(self) -> str:
         """No document is attested for a member that, at that entry, signed everything itself."""
         receipts = (*self.bundle.locks, *self._trust.locks)
         locks = key_history.locks(receipts, self._trust)
-        attested = [one for one in self._moved() if one.attested and not self._is_gateways_own(one)]
+        attested = [one for one in self.moved() if one.attested and not self.is_gateways_own(one)]
         for one in attested:
-            key_history.require_promise_kept(locks, one.author, self._record_of(one))
+            key_history.require_promise_kept(locks, one.author, self.record_of(one))
         return f"{pluralise(len(locks), 'promise')} to sign, or its end, shown"
 
-    def _is_gateways_own(self, signed: AuthoredDocument) -> bool:
+    def is_gateways_own(self, signed: AuthoredDocument) -> bool:
         """Whether the document ends a handoff in a succession, which the gateway always signs.
 
         A reissued offer is not its own: for a member that signs everything itself it makes none.
@@ -576,26 +635,26 @@ class BundleVerification:
             and ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
         )
 
-    def _documents(self) -> list[AuthoredDocument]:
+    def authored(self) -> list[AuthoredDocument]:
         before = [] if self.before is None else [self.before]
         return [*self.acts(), *before]
 
-    def _log(self) -> str:
+    def log(self) -> str:
         return self.confirmed[0].checkpoint.origin
 
     def _first_use(self, one: KeyRegistration) -> int:
         """The first place in the log that names a document which the key signed."""
-        digests = {s.document.digest for s in self._documents() if s.kid == one.kid}
+        digests = {s.document.digest for s in self.authored() if s.kid == one.kid}
         named = ("document_sha256", "case_digest")
         used = (c.index for c in self.confirmed if digests.intersection(map(c.event.get, named)))
         return next(used, one.confirmed.index + 1)
 
     def _last_use(self, one: KeyRevocation) -> int:
         """The last place at which a document that the key signed is shown to have come; or -1."""
-        signed = filter(one.of, self._documents())
-        return max((at for s in signed if (at := self._place_of(s)) is not None), default=-1)
+        signed = filter(one.of, self.authored())
+        return max((at for s in signed if (at := self.place_of(s)) is not None), default=-1)
 
-    def _place_of(self, signed: AuthoredDocument) -> int | None:
+    def place_of(self, signed: AuthoredDocument) -> int | None:
         """Where a document came into the log, where that is shown.
 
         Of a case version only its own event says so: it may be offered, and read, much later.
@@ -609,29 +668,27 @@ class BundleVerification:
         )
         return next(places, None)
 
-    def _unplaced(self) -> list[KeyRevocation]:
+    def unplaced(self) -> list[KeyRevocation]:
         """Those after which a document of the key may have come into the log."""
         return [
             one
             for one in self.revoked
-            if not all(
-                self._came_before(s, one.confirmed) for s in filter(one.of, self._documents())
-            )
+            if not all(self._came_before(s, one.confirmed) for s in filter(one.of, self.authored()))
         ]
 
-    def _unrevoked(self) -> set[tuple[str, str]]:
+    def unrevoked(self) -> set[tuple[str, str]]:
         """The keys of which the gateway signed that no entry shown here, nor before, revoked them.
 
         They count at the gateway that signed alone.
         """
         last, at = self.confirmed[-1].index, self.offered.gateway
         found = (one for one in self.statuses if one.size > last and one.gateway == at)
-        return {(one.organisation, one.kid) for one in found if one.log == self._log()}
+        return {(one.organisation, one.kid) for one in found if one.log == self.log()}
 
     def _came_before(self, signed: AuthoredDocument, end: VerifiedReceipt) -> bool:
         """Whether an entry before the end of its key names a document."""
         digest, named = signed.document.digest, ("document_sha256", "case_digest")
-        return end.checkpoint.origin == self._log() and any(
+        return end.checkpoint.origin == self.log() and any(
             c.index < end.index and digest in map(c.event.get, named) for c in self.confirmed
         )
 
@@ -644,14 +701,19 @@ class BundleVerification:
             )
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
+        self._check_notices()
+        self._check_recall()
+        if self._has_lapsed():
+            ended = {HandoffState.LAPSED if one in OPEN else one for one in self.course.states}
+            self.course = replace(self.course, states=frozenset(ended))
         self.lacking = self._count_lacking()
         return self._state()
 
     def _check_agreements(self) -> None:
         """An acceptance or acknowledgement is of the newest package of its time in the log."""
-        made = {self._record_of(link.offered).index: link for link in self.links}
+        made = {self.record_of(link.offered).index: link for link in self.links}
         for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
-            at = self._record_of(signed).index
+            at = self.record_of(signed).index
             known = [made[index] for index in sorted(made) if index < at]
             if not known or self._link_of[answer.offer_digest] not in known:
                 raise VerificationFailed(Code.MISMATCH, "an answer is in the log before its offer")
@@ -660,6 +722,118 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.MISMATCH, f"the {answer.kind} is of an older package than the newest"
                 )
+
+    def _check_notices(self) -> None:
+        """What is logged after a correction notice, and answers a change, is about the newest one
+        of its time; one that is not in the file is no failure: `BundleFacts` says so."""
+        newest: dict[str | None, int] = {}
+        for digest, answer in self.answers.items():
+            if answer.kind == NOTICE:
+                newest[digest] = self._index_of(digest)
+        for digest, answer in self.answers.items():
+            if not _is_on_changes(answer):
+                continue
+            at = self._index_of(digest)
+            known = [one for one, index in newest.items() if index < at]
+            expected = max(known, key=lambda one: newest[one], default=None)
+            if answer.notice_digest != expected and (known or answer.notice_digest in newest):
+                raise VerificationFailed(
+                    Code.MISMATCH, f"the {answer.kind} is of another notice than the newest"
+                )
+
+    def _check_recall(self) -> None:
+        """What answers a recall is logged after it; one final answer is given, which only an
+        erasure may follow, for good."""
+        said = {
+            signed.document.digest: RecallAnswer(part.value)
+            for signed in self.signed_answers
+            if str(signed.verified.claims["kind"]) == _RECALL_ANSWER
+            for part in _named(signed, "done")
+        }
+        self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
+        answering = [digest for digest, one in self.answers.items() if one.recall is not None]
+        start = None if self.recall is None else self.recall.start.index
+        if start is not None and any(self._index_of(digest) < start for digest in answering):
+            raise VerificationFailed(Code.MISMATCH, "an answer is in the log before its recall")
+        given = [done for _, done in self.recall.answered] if self.recall else []
+        for number, done in enumerate(given):
+            erases = done in (None, RecallAnswer.COPIES_ERASED)
+            if number and (not erases or given[number - 1] is RecallAnswer.COPIES_ERASED):
+                raise VerificationFailed(Code.MISMATCH, "a recall has two final answers")
+
+    def _index_of(self, digest: str) -> int:
+        return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)
+
+    def _has_lapsed(self) -> bool:
+        """Whether the case was erased: that ends an open handoff, without a document."""
+        return any(one.event["type"] == ERASED for one in self.confirmed)
+
+    def check_measures(self) -> str:
+        """No consultation and no offer of what a suspension, a mark or a recall closed, while it
+        held.
+
+        As far as the file shows it: which elements a measure is on, for which reason content was
+        opened, and which elements were.
+        """
+        self.measures = measures.read(self.confirmed)
+        offered = {one.offered.document.digest: one for one in self.links}
+        for one in self.confirmed:
+            event = one.event
+            if event["result"] != EventResult.ALLOWED or event.get("handoff") is None:
+                continue
+            link = offered.get(event.get("document_sha256", ""))
+            if link is not None:
+                self._refuse_closed(one, link, link.offer.disclosures, None)
+                self._refuse_recalled(one, "")
+            elif event["type"] == CONSULTED:
+                link = self.links_by_case.get(str(event.get("case_digest")), self.links[-1])
+                shown = self.shown_by(one)
+                self._refuse_closed(one, link, shown, measures.reason_code(one))
+                self._refuse_recalled(one, measures.reason_code(one))
+        return pluralise(len(self.measures), "measure")
+
+    def _refuse_closed(
+        self,
+        one: VerifiedReceipt,
+        link: Link,
+        digests: Collection[str] | None,
+        code: str | None,
+    ) -> None:
+        """Raise VerificationFailed where an offer, or a consultation, gives what was closed then.
+
+        ``digests`` are those that it gives, None where that is not known.
+        """
+        ids = None
+        if digests is not None:
+            placed = link.case.verified.placed
+            ids = {str(_members(p.value).get("id")) for p in placed if p.digest in digests}
+        consulted = one.event["type"] == CONSULTED
+        for measure in self.measures:
+            if measure.kind is MeasureKind.EMBARGO or not measure.holds_at(one):
+                continue
+            if consulted and measure.opens_with(code):
+                continue
+            if measure.is_on(ids, link.version):
+                raise VerificationFailed(
+                    Code.LET_THROUGH,
+                    f"the gateway let through, at entry {one.index}, what the {measure.kind} of "
+                    f"entry {measure.start.index} had closed",
+                )
+
+    def _refuse_recalled(self, one: VerifiedReceipt, reason: str | None) -> None:
+        """Likewise for what the recall closed; of an offer the ``reason`` is empty."""
+        if self.recall is not None and self.recall.closes(one, reason, self.offer.purpose):
+            raise VerificationFailed(
+                Code.LET_THROUGH,
+                f"the gateway let through, at entry {one.index}, what the recall of entry "
+                f"{self.recall.start.index} had closed",
+            )
+
+    def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
+        """The digests of what a consultation showed; None where they are not in the file."""
+        if not self.is_of_this_presentation(consulted):
+            return None
+        return {placed.digest for placed in self.case.verified.placed}
 
     def _count_lacking(self) -> int | None:
         """How many answers before the last one that is numbered are not shown; None without one.
@@ -690,230 +864,31 @@ class BundleVerification:
 
     def count_withheld(self) -> str:
         """How many digests have no content here, decoys included."""
-        return "; ".join(f"{number} of the {name}" for name, number in self._withheld().items())
+        return "; ".join(f"{number} of the {name}" for name, number in self.withheld().items())
 
-    def _withheld(self) -> dict[str, int]:
+    def withheld(self) -> dict[str, int]:
         return {
             "case": sum(one.verified.withheld for one in self.cases),
-            "answers": sum(one.verified.withheld for one in self._moved()),
+            "answers": sum(one.verified.withheld for one in self.moved()),
             "events": sum(one.opened.withheld for one in self.confirmed),
         }
 
     def acts(self) -> list[AuthoredDocument]:
         """The case and the offer of each package, and the answers."""
         packages = [one for link in self.links for one in (link.case, link.offered)]
-        return [*packages, *self.signed_answers]
+        return [*packages, *self._said_by_parties()]
 
-    def conclude(self) -> Conclusion:
-        """What the file proves, what is the operator's word, and what it does not show."""
-        acts = self.acts()
-        proved = [fact for one in acts if not one.attested for fact in self._act(one)]
-        word = [fact for one in acts if one.attested for fact in self._act(one)]
-        not_proved = [
-            *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self._absent()),
-            *self._missing_packages(),
-            *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
-            *([Fact("lacking", {"number": self.lacking})] if self.lacking else []),
-        ]
-        missing = bool(not_proved)
-        proved += [
-            Fact("documents", {"signed": sum(not one.attested for one in acts), "all": len(acts)}),
-            Fact("log", {"log": self._log()}),
-            Fact("elements", {"shown": len(self.case.verified.placed)}),
-            *(sealed_facts(self.case)),
-        ]
-        state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
-        moved = proved if self._moves_are_signed() else word
-        moved.append(Fact("state", state))
-        word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]
-        dates = sorted({d for one in self._found if (d := one.event.get("simulated_date"))})
-        for found, lacking in (self._mandate_facts(), self._history_facts()):
-            proved += found
-            not_proved += lacking
-        stated, lacking = self._reissue_facts()
-        word += stated
-        not_proved += lacking
-        documents = self._documents()
-        word += [one.fact() for one in key_status.newest(self.statuses, documents)]
-        proved += key_history.proved(self.origins, self.revoked, self._unplaced())
-        not_proved += key_history.not_proved(
-            documents, self.origins, self.revoked, self._unplaced(), self._unrevoked()
-        )
-        not_proved += self._claims()
-        not_proved += self._stream_facts()
-        # A party may leave out the latest documents, and the rest still verifies.
-        not_proved += [] if self.course.states.isdisjoint(OPEN) else [Fact("later")]
-        if self.lacking == 0:
-            word.append(Fact("numbered"))
-        later = Fact("outcomes" if self.lacking is None else "outcomes.later")
-        not_proved += [later, Fact("withheld", self._withheld())]
-        not_proved += [Fact("simulated", {"dates": dates})] if dates else []
-        word.append(Fact("times"))
-        only_word = any(one.attested and not self._is_covered(one) for one in self._moved())
-        code = Code.SIMULATED if dates else Code.VERIFIED
-        if missing or only_word:  # worse than a demonstration
-            code = Code.INCOMPLETE if missing else Code.ATTESTED
-        return Conclusion(proved, word, not_proved, code, self.content)
-
-    def _moves_are_signed(self) -> bool:
-        """Whether the parties' own documents, in this file, show every move."""
-        signed = {one.document.digest for one in self._moved() if not one.attested}
-        return all(one.event.get("document_sha256") in signed for one in self.moving)
-
-    def _is_covered(self, signed: AuthoredDocument) -> bool:
-        """Whether the gateway's own act rests on an offer that the originator signed."""
-        if signed is self.links[0].offered:
-            return self.before is not None and not self.before.attested
-        return self._is_gateways_own(signed)
-
-    def _act(self, signed: AuthoredDocument) -> list[Fact]:
-        """What a party did, and whose signature shows it."""
-        claims, extra = signed.verified.claims, {}
-        values: dict[str, Any] = {
-            "by": signed.author,
-            "kid": signed.kid,
-            "digest": signed.document.digest,
-            "signed_at": _spell(self._signed_at(signed)),
-            "at": _spell(self._signed_at(signed)),
-        }
-        if signed in self.cases:
-            key, entry = "case", self._place_of(signed)
-        else:
-            record = self._record_of(signed)
-            entry, values["at"] = record.index, record.event["time"]
-            extra = {placed.name: placed.value for placed in signed.verified.placed}
-            values["handoff"] = str(self.offer.handoff)
-            key = str(claims.get("kind", "update" if "updates" in claims else "offer"))
-        link = next((one for one in self.links if signed in (one.case, one.offered)), None)
-        if link is not None:
-            case = link.case.verified.claims
-            values |= {"case": str(case.get("case")), "version": case.get("version", 1)}
-        if link is not None and signed is link.offered:
-            values |= {"change": str(link.offer.change)} if link.offer.change else {}
-            values["to"] = self.offer.recipient
-            values |= {"competence": self.offer.competence} if self.offer.competence else {}
-            values["purpose"] = claims.get("purpose")
-        elif key == "acceptance" and "groups" in extra:
-            key = "acceptance.partial"
-        if entry is not None:
-            values["entry"] = entry
-        return [Fact(key, values, extra), signature_fact(signed, entry)]
-
-    def _recorded_fact(self, one: VerifiedReceipt) -> list[Fact]:
-        """What the gateway recorded beside the documents of this file."""
-        event = one.event
-        values = {"at": event["time"], "type": event["type"], "entry": one.index}
-        extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
-        if event["result"] != EventResult.ALLOWED:
-            return [Fact("attempt", {**values, "result": event["result"]}, extra)]
-        if event.get("document_sha256") in self.recorded:
-            return []
-        if event["type"] == _CONSULTED and self._is_superseded(one):
-            return [Fact("consulted.superseded", values, extra)]
-        if event["type"] == _CONSULTED:
-            if self._is_of_this_presentation(one):
-                values["elements"] = len(self.case.verified.placed)
-                return [Fact("consulted", values, extra)]
-            return [Fact("consulted.other", values, extra)]
-        return [Fact("erased" if event["type"] == _ERASED else "event", values, extra)]
-
-    def _is_superseded(self, one: VerifiedReceipt) -> bool:
-        """Whether a consultation was of a package after the record of the next one's update."""
-        later = False
-        for link in reversed(self.links):
-            if link.offer.case_digest == one.event.get("case_digest"):
-                return later
-            later = later or self._record_of(link.offered).index < one.index
-        return False
-
-    def _missing_packages(self) -> list[Fact]:
-        """The package before the first one here, and a change announced after the newest one."""
-        updates = self.links[0].offer.updates
-        found = [] if updates is None else [Fact("package.missing", {"offer": updates})]
-        newest = self._record_of(self.offered).index
-        told = [one for one in self.confirmed if one.event["type"] == _ANNOUNCED]
-        return found + [
-            Fact("package.announced", {"entry": one.index}) for one in told if one.index > newest
-        ]
-
-    def _mandate_facts(self) -> tuple[list[Fact], list[Fact]]:
-        if self.offer.competence is None:
-            return [], []
-        if self.mandate is not None:
-            offered = self._record_of(self.offered).index
-            ends = [one.fact(offered) for one in self.ends]
-            return [self.mandate.fact(), *ends], [] if ends else [Fact("mandate.ended")]
-        values = {
-            "organisation": self.offer.recipient,
-            "competence": self.offer.competence,
-            "event": self.offer.mandate_event,
-        }
-        return [], [Fact("mandate.unproved", values)]
-
-    def _reissue_facts(self) -> tuple[list[Fact], list[Fact]]:
-        reissue = self.links[0].offer.reissue_of
-        if reissue is None:
-            return [], []
-        values = {
-            "handoff": str(reissue.handoff),
-            "predecessor": reissue.predecessor,
-            "successor": self.offer.recipient,
-            "event": str(reissue.event),
-        }
-        found = [Fact("reissued_from", values)]
-        if self.plan is not None:
-            act = mandates.subject(self.plan).get("legal_act")
-            origin = self.plan.checkpoint.origin
-            found.append(Fact("succession", {"act": act, "entry": self.plan.index, "log": origin}))
-        if self.before is None:
-            return found, [Fact("reissued_from.no_original")]
-        found.append(Fact("reissued_from.original", {"by": self.before.author}))
-        return [*found, signature_fact(self.before, None)], []
-
-    def _claims(self) -> list[Fact]:
-        """What the parties say that law or an agreement asks of them: nobody checked it."""
-        found = []
-        for name, one in _members(self.content.get("force")).items():
-            stated = _members(one)
-            if stated.get("force") in FORCES:
-                said = {"condition": name, "reference": str(stated.get("reference"))}
-                found.append(Fact(f"condition.{stated['force']}", {"by": self.case.author, **said}))
-        for one in map(_members, self._said("reservation")):
-            said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
-            found.append(Fact("reservation", {"by": self.offer.recipient, **said}))
-        return found
-
-    def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
-        values = {"log": self._log()}
-        if self._history.is_shown(self._log()):
-            return [Fact("one_history", values)], []
-        return [], [Fact("one_history.unproved", values)]
-
-    def _stream_facts(self) -> list[Fact]:
-        """Whom to ask about what the gateway attested: the number in that party's own stream."""
-        told: dict[str, Fact] = {}
-        for one in self.signed_answers:
-            if not one.attested:
-                continue
-            numbers = (
-                value["stream_number"]
-                for value in self._record_of(one).details(PARTY)
-                if value["organisation"] == one.author
-            )
-            number = next(numbers, None)
-            if number is None:
-                told[one.author] = Fact("stream.unproved", {"organisation": one.author})
-            else:
-                values = {"organisation": one.author, "number": number}
-                told.setdefault(one.author, Fact("stream", values))
-        return list(told.values())
+    def _said_by_parties(self) -> list[AuthoredDocument]:
+        recalled = [] if self.recalled is None else [self.recalled]
+        return [*self.signed_answers, *recalled]
 
 
-_TOLD = frozenset({"by", "reason", "purpose", "rules", "basis", "groups", "change"})
-"""The details of an event that a conclusion repeats."""
+def _is_on_changes(answer: AnswerClaims) -> bool:
+    """Whether an answer is one to an update, a notice or an announcement."""
+    return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
 
 
-def _members(value: Any) -> dict[str, Any]:
+def _members(value: Any) -> Mapping[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
@@ -933,31 +908,11 @@ def _repeats(repeated: Any, link: Link) -> bool:
     return repeats(repeated, stated)
 
 
-def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:
-    """Whose signature a document has, and the entry that records it."""
-    values: dict[str, Any] = {"by": signed.author, "kid": signed.kid}
-    if signed.attested:
-        values["issuer"] = signed.gateway
-    logged = "" if entry is None else ".logged"
-    if entry is not None:
-        values["entry"] = entry
-    return Fact(f"{'attested' if signed.attested else 'signed'}{logged}", values)
-
-
-def sealed_facts(case: AuthoredDocument) -> list[Fact]:
-    """How many sealed elements of a case are for whom."""
-    counted = Counter(part.sealed_to for part in seal.shown(case.verified))
-    return [
-        Fact("sealed", {"organisation": organisation, "number": number})
-        for organisation, number in sorted(counted.items())
-    ]
-
-
 def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
     """Two clocks may differ by some minutes."""
     if first > second + MAX_SKEW:
         raise VerificationFailed(
-            Code.MISMATCH, f"{otherwise} ({_spell(second)} is before {_spell(first)})"
+            Code.MISMATCH, f"{otherwise} ({spell(second)} is before {spell(first)})"
         )
 
 
@@ -972,7 +927,7 @@ def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
     return mandates.days_of(_time_of(confirmed))
 
 
-def _spell(at: datetime) -> str:
+def spell(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 

@@ -27,10 +27,19 @@ def encode(value: Any) -> bytes:
     return _write(value).encode("utf-8")
 
 
-def _writer(*, sort_keys: bool) -> Callable[[Any], str]:
-    """`json.dumps` with these settings, which would make the encoder in C anew for each call."""
+def writer(
+    *, sort_keys: bool = False, default: Callable[[Any], Any] | None = None
+) -> Callable[[Any], str]:
+    """`json.dumps` without a space, which would make the encoder in C anew for each call.
+
+    ``default`` gives what is written for a value that JSON lacks.
+    """
     library = json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, sort_keys=sort_keys, separators=(",", ":")
+        ensure_ascii=False,
+        allow_nan=False,
+        sort_keys=sort_keys,
+        separators=(",", ":"),
+        default=default,
     )
     make: Any = getattr(encoder, "c_make_encoder", None)  # the library keeps it for itself
     if make is None:
@@ -42,11 +51,11 @@ def _writer(*, sort_keys: bool) -> Callable[[Any], str]:
     return lambda value: join(write(value, 0))
 
 
-compact = _writer(sort_keys=False)
+compact = writer()
 """Write JSON without a space, members in the order that they have. Nothing is checked."""
 
 # The library's sorted keys are RFC 8785's, because ours are ASCII; its escapes are, too (3.2.2.2).
-_write = _writer(sort_keys=True)
+_write = writer(sort_keys=True)
 
 
 def decode(data: bytes, *, fractions: bool = False) -> Any:
@@ -141,12 +150,10 @@ def _check_members(container: Any, containers: list[Any]) -> None:
     """Add the containers among what one holds; the most frequent kinds come first."""
     for value in container.values() if isinstance(container, dict) else container:
         if isinstance(value, str):
-            if not value.isascii():
-                value.encode("utf-8")  # a lone surrogate has no UTF-8 form
-        elif isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str) or not key.isascii():
-                    raise ValueError("a key is not ASCII text")
+            continue  # half a character in it has no UTF-8 form, which `encode` needs
+        if isinstance(value, dict):
+            if not _has_ascii_keys(value):
+                raise ValueError("a key is not ASCII text")
             containers.append(value)
         elif isinstance(value, list | tuple):
             containers.append(value)
@@ -156,6 +163,14 @@ def _check_members(container: Any, containers: list[Any]) -> None:
             _check_integer(value)
         elif value is not None:
             raise ValueError(f"{type(value).__name__} is not a JSON value")
+
+
+def _has_ascii_keys(value: dict[Any, Any]) -> bool:
+    """Whether all keys are ASCII text, looked at together."""
+    try:
+        return "".join(value).isascii()
+    except TypeError:
+        return False
 
 
 def _check_integer(value: int) -> None:

@@ -91,6 +91,10 @@ _FAILED: Mapping[int, tuple[str, str]] = {
         "NOT VERIFIED: a document is not signed by its author",
         "NON VÉRIFIÉ (NOT VERIFIED) : un document n’est pas signé par son auteur",
     ),
+    19: (
+        "LET THROUGH: the gateway allowed what was closed",
+        "PASSAGE INDU (LET THROUGH) : la passerelle a permis ce qui était fermé",
+    ),
 }
 
 _ACTS: Mapping[str, tuple[str, str]] = {
@@ -136,6 +140,10 @@ _ACTS: Mapping[str, tuple[str, str]] = {
         "{at}: {by} withdrew handoff {handoff}.",
         "{at} : {by} a retiré la transmission {handoff}.",
     ),
+    "call": (
+        "{at}: {by} stated that it telephoned about handoff {handoff}.",
+        "{at} : {by} a indiqué avoir téléphoné au sujet de la transmission {handoff}.",
+    ),
     "closure": (
         "{at}: {by} closed handoff {handoff}.",
         "{at} : {by} a clôturé la transmission {handoff}.",
@@ -160,6 +168,45 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "correction_proposal": (
         "{at}: {by} proposed a correction of what handoff {handoff} gave.",
         "{at} : {by} a proposé une rectification du contenu de la transmission {handoff}.",
+    ),
+    "onward_by_law": (
+        "{at}: {by} stated that law obliged it to pass on what handoff {handoff} gave.",
+        "{at} : {by} a déclaré que la loi l’obligeait à communiquer à un tiers le contenu de la "
+        "transmission {handoff}.",
+    ),
+    "go_ahead": (
+        "{at}: {by} agreed that the items of handoff {handoff} may be removed.",
+        "{at} : {by} a accepté le retrait des contenus de la transmission {handoff}.",
+    ),
+    "correction_notice": (
+        "{at}: {by} gave notice that what handoff {handoff} gave is corrected.",
+        "{at} : {by} a avisé d’une rectification du contenu de la transmission {handoff}.",
+    ),
+    "update_omission": (
+        "{at}: {by} left the recipient of handoff {handoff} out of an update.",
+        "{at} : {by} n’a pas adressé de mise à jour au destinataire de la transmission {handoff}.",
+    ),
+    "proposal_answer": (
+        "{at}: {by} answered the proposal of a correction in handoff {handoff}.",
+        "{at} : {by} a répondu à une proposition de rectification dans la transmission {handoff}.",
+    ),
+    "retention": (
+        "{at}: {by} claimed a legal basis to retain handoff {handoff} beyond the erasure.",
+        "{at} : {by} a invoqué une base légale pour conserver la transmission {handoff} au-delà "
+        "de l’effacement.",
+    ),
+    "recall": (
+        "{at}: {by} recalled what handoff {handoff} gave, up to version {version}: {code}.",
+        "{at} : {by} a rappelé le contenu de la transmission {handoff}, jusqu’à la version "
+        "{version}{nb}: {code}.",
+    ),
+    "recall_acknowledgement": (
+        "{at}: {by} stopped the use of what handoff {handoff} gave, after its recall.",
+        "{at} : {by} a cessé d’utiliser le contenu de la transmission {handoff}, après son rappel.",
+    ),
+    "recall_answer": (
+        "{at}: {by} answered the recall of handoff {handoff}.",
+        "{at} : {by} a répondu au rappel de la transmission {handoff}.",
     ),
     "reissue": (
         "{at}: the gateway reissued handoff {handoff} of {by}, because a mandate moved.",
@@ -361,6 +408,57 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Une version plus récente du dossier a été annoncée (entrée {entry}) ; elle est absente de "
         "ce fichier.",
     ),
+    "package.later": (
+        "A later package, or a correction notice, may exist that is not in this file.",
+        "Un lot ultérieur, ou un avis de rectification, peut exister sans figurer dans ce fichier.",
+    ),
+    "recall.missing": (
+        "The handoff was recalled (entry {entry}); the document of the recall is not in this file.",
+        "La transmission a été rappelée (entrée {entry}) ; le document du rappel est absent de ce "
+        "fichier.",
+    ),
+    "recall.persons": (
+        "That two persons of {by} decided the recall: this file does not show both.",
+        "Que deux personnes de {by} ont décidé le rappel : ce fichier ne les montre pas toutes les "
+        "deux.",
+    ),
+    "coverage.none": (
+        "No handoff of case {case} was recalled.",
+        "Aucune transmission du dossier {case} n’a été rappelée.",
+    ),
+    "coverage.recalled": (
+        "Handoff {handoff} to {recipient} was recalled (entry {entry}).",
+        "La transmission {handoff} à {recipient} a été rappelée (entrée {entry}).",
+    ),
+    "coverage.given": (
+        "{at}: {recipient} gave what it owed after the recall of handoff {handoff}: {what} (entry "
+        "{entry}).",
+        "{at} : {recipient} a fourni ce qu’il devait après le rappel de la transmission {handoff}"
+        "{nb}: {what} (entrée {entry}).",
+    ),
+    "coverage.owed": (
+        "{recipient} still owes after the recall of handoff {handoff}: {what}.",
+        "{recipient} doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
+    ),
+    "coverage.late": (
+        "LATE: {recipient} owes after the recall of handoff {handoff}: {what}.",
+        "EN RETARD : {recipient} doit, après le rappel de la transmission {handoff}{nb}: {what}.",
+    ),
+    "notice.missing": (
+        "Not in this file: the correction notice {notice}, which an answer is about.",
+        "Absent de ce fichier : l’avis de rectification {notice}, sur lequel porte une réponse.",
+    ),
+    "embargo": (
+        "Entry {entry} came while the embargo of entry {embargo} held. Law enforcement may have "
+        "such an offer, others may not for removal; this file does not show which applies.",
+        "L’entrée {entry} est intervenue pendant l’embargo de l’entrée {embargo}. Une telle offre "
+        "est permise aux autorités répressives, aux autres non pour un retrait ; ce fichier ne "
+        "montre pas lequel des deux s’applique.",
+    ),
+    "legal_basis": (
+        "{by} states the legal basis {article} ({regime}). Nothing checks it.",
+        "{by} invoque la base légale {article} ({regime}). Rien ne le vérifie.",
+    ),
     "gaps": (
         "Moves between the events shown that are not in this file: {number}.",
         "Changements d’état entre les événements présentés, absents de ce fichier : {number}.",
@@ -503,6 +601,12 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "elles sont postérieures à tout ce qui est présenté. Copiez d’abord le journal, puis "
         "cherchez.",
     ),
+    "account.details_erased": (
+        "{organisation}: {details} details of {entries} entries ended with the term of the log, "
+        "the gateway's events say.",
+        "{organisation} : {details} détails de {entries} entrées ont été effacés au terme de leur "
+        "conservation, selon les événements de la passerelle.",
+    ),
     "account.withheld": (
         "The first entry without a receipt is {entry}: it lies outside the search or the audit "
         "access, or was withheld. No event is ever erased.",
@@ -572,6 +676,7 @@ _TITLES: Mapping[str, str] = {
     "No attested document breaks a promise to sign": "Aucun document attesté ne contredit un "
     "engagement de signer",
     "The events follow each other in a possible order": "L’ordre des événements est cohérent",
+    "Nothing went through that was closed": "Rien n’est passé de ce qui était fermé",
     "Undisclosed elements are counted": "Décompte des éléments non communiqués",
     "The file is a receipt": "Le fichier est un récépissé",
     "The log of the event is trusted": "Le journal de l’événement est de confiance",
@@ -632,6 +737,16 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
+    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed": "la passerelle "
+    "a laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
+    "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
+    "avis de rectification",
+    "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",
+    "the recall does not cover every package": "le rappel ne couvre pas tous les lots",
+    "a second person is missing in the recall": "la seconde personne manque dans le rappel",
+    "an answer is in the log before its recall": "une réponse figure au journal avant son rappel",
+    "a recall has two final answers": "un rappel a reçu deux réponses définitives",
+    "the {0} answers a notice": "une réponse ({0}) porte sur un avis auquel elle ne peut répondre",
     "an acceptance does not repeat the conditions of its offer": "une acceptation ne reprend pas "
     "les conditions de son offre",
     "the receipts are of several logs": "les récépissés proviennent de plusieurs journaux",
@@ -691,6 +806,7 @@ _DETAILS: Mapping[str, str] = {
     r"the original offer is not in this file": "l’offre initiale n’est pas dans ce fichier",
     r"(\d+) of (\d+) elements? shown": "éléments présentés : {0} sur {1}",
     r"(\d+) answers?": "réponses : {0}",
+    r"(\d+) measures?": "mesures : {0}",
     r"(\d+) documents?": "documents : {0}",
     r"(\S+) is entry (\d+)": "{0} : entrée {1}",
     r"(\d+) checkpoints?, shown": "points de contrôle : {0}, montré",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.organisation import SLUG, read_organisation_uri
+from gateway.domain.recall import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import base64url
 from gateway.evidence.heading import Heading, seconds
@@ -22,6 +23,7 @@ from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
 CASE_TYP = "casegate-case+sd-jwt"
+RECALL_TYP = "casegate-recall+sd-jwt"
 
 
 class StatementError(ValueError):
@@ -75,7 +77,8 @@ class OfferClaims:
 
 @dataclass(frozen=True)
 class AnswerClaims:
-    """The claims of an answer. ``groups`` is None unless disclosed."""
+    """The claims of an answer. ``groups`` is None unless disclosed; ``notice_digest`` is that of
+    the correction notice which it answers, ``recall`` that of the recall, if it answers one."""
 
     author: str
     kind: str
@@ -84,6 +87,19 @@ class AnswerClaims:
     offer_digest: str
     package_digest: str
     groups: tuple[str, ...] | None
+    notice_digest: str | None = None
+    recall: str | None = None
+
+
+@dataclass(frozen=True)
+class RecallClaims:
+    """The claims of a recall: of a case, up to a version, or of one handoff of it alone."""
+
+    author: str
+    case: UUID
+    version: int
+    code: RecallCode
+    handoff: UUID | None
 
 
 def package_digest(digests: Iterable[str]) -> str:
@@ -143,11 +159,14 @@ def issue_answer(
     package_digest: str,
     kind: str,
     fields: Mapping[str, Any],
+    notice_digest: str | None = None,
+    recall: str | None = None,
 ) -> SdJwt:
     """Sign an answer of a known kind (else StatementError).
 
     Only the ids and digests of what it answers stand in clear. All ``fields`` are disclosures,
-    those that are None left out: only the parties may know what was decided and why.
+    those that are None left out: only the parties may know what was decided and why. ``recall``
+    is the digest of the recall that is answered.
     """
     if kind not in ANSWERS:
         raise StatementError("an answer is of a known kind")
@@ -158,7 +177,53 @@ def issue_answer(
         "package_digest": package_digest,
         "kind": kind,
     }
+    if notice_digest is not None:
+        claims["notice_digest"] = notice_digest
+    if recall is not None:
+        claims["recall"] = recall
     return heading.sign(ANSWER_TYP, claims, fields)
+
+
+def issue_recall(
+    heading: Heading,
+    *,
+    case: UUID | str,
+    version: int,
+    code: RecallCode,
+    by: str,
+    approved_by: str | None,
+    reason: str | None,
+    handoff: UUID | str | None = None,
+) -> SdJwt:
+    """Sign a recall; the persons and the reason are its disclosures.
+
+    One document is for all holders: it names no handoff and no recipient, unless it is of one
+    ``handoff`` alone.
+    """
+    claims = {"case": str(case), "version": version, "code": str(code)}
+    if handoff is not None:
+        claims["handoff"] = str(handoff)
+    words = {"by": by, "approved_by": approved_by, "reason": reason}
+    return heading.sign(RECALL_TYP, claims, words)
+
+
+def read_recall(verified: VerifiedSdJwt) -> RecallClaims:
+    """The claims of a verified recall; StatementError when one is missing or malformed."""
+    claims = verified.claims
+    try:
+        code = RecallCode(_text(claims, "code"))
+    except ValueError as error:
+        raise StatementError("a recall has a code that is known") from error
+    version = claims.get("version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise StatementError("a recall names the last version that it covers")
+    return RecallClaims(
+        author=author(claims),
+        case=_id(claims, "case"),
+        version=version,
+        code=code,
+        handoff=_id(claims, "handoff") if "handoff" in claims else None,
+    )
 
 
 def author(claims: Mapping[str, Any]) -> str:
@@ -255,6 +320,8 @@ def read_answer(verified: VerifiedSdJwt) -> AnswerClaims:
         offer_digest=_digest(claims.get("offer_digest")),
         package_digest=_digest(claims.get("package_digest")),
         groups=_groups(verified),
+        notice_digest=_digest(claims["notice_digest"]) if "notice_digest" in claims else None,
+        recall=_digest(claims["recall"]) if "recall" in claims else None,
     )
 
 

@@ -33,6 +33,7 @@ class Code(IntEnum):
     CONTRADICTION = 16
     ATTESTED = 17
     SIMULATED = 18
+    LET_THROUGH = 19
 
 
 class StepResult(StrEnum):

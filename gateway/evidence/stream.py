@@ -187,7 +187,7 @@ def verify_stream(
     `receipt.to_json`, read one by one. Roots of different sizes are compared only with a verified
     ``copy`` of the log.
     """
-    proof = _StreamVerification(statements, receipts, trust, copy)
+    proof = StreamVerification(statements, receipts, trust, copy)
     return run_steps("stream", proof.steps(), proof.conclude)
 
 
@@ -202,7 +202,7 @@ def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
     return [InputFile("the signed head", members["signed_head"].encode())], account.of_search(data)
 
 
-class _StreamVerification:
+class StreamVerification:
     """One stream; a method for each step."""
 
     head: StreamHead
@@ -384,7 +384,13 @@ class _StreamVerification:
         more = f", {later} beyond it" if later else ""
         return f"{len(inside)} of {len(roots)} roots are those of the copy{more}"
 
+    def confirmed(self) -> list[VerifiedReceipt]:
+        """The events, in the order of the log."""
+        found = {one.index: one for _, one in self._confirmed}
+        return [found[index] for index in sorted(found)]
+
     def conclude(self) -> Conclusion:
+        """What follows from steps that all passed."""
         head = self.head
         values = {
             "organisation": head.organisation,

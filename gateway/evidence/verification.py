@@ -12,6 +12,7 @@ Exit codes::
     16  the gateway signed two incompatible documents, or its log two histories
     17  an act of a party is only the operator's word: its author did not sign it
     18  a demonstration: the reference date was simulated
+    19  the gateway let through what was closed
 
 No network, no clock: a report depends only on the files and the trusted keys.
 """
@@ -32,7 +33,8 @@ from gateway.evidence import (
     sd_jwt,
     seal,
 )
-from gateway.evidence.bundle_verification import BundleVerification, sealed_facts, signature_fact
+from gateway.evidence.bundle_facts import BundleFacts, sealed_facts, signature_fact
+from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
@@ -159,7 +161,7 @@ def verify_bundle(
     steps = exchange.steps()
     if require_signed:
         steps.append((_SIGNED, lambda: _require_signed(exchange.acts())))
-    return run_steps("bundle", steps, exchange.conclude)
+    return run_steps("bundle", steps, BundleFacts(exchange).conclude)
 
 
 _SIGNED = "Every document is signed by its author"

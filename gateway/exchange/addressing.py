@@ -11,12 +11,14 @@ from uuid import UUID
 from gateway.domain.handoff import OfferAddress
 from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.organisation import (
+    DUTY_CONTACT,
     Mandate,
     Organisation,
     format_competence,
     parse_competence,
     resolve_competence,
 )
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import Addressee, ItemElsewhere
 from gateway.kernel.transact import RequestContext
@@ -118,21 +120,47 @@ def help_in_danger(
 
     Public authorities alone are named: no declared interest closes these (R9).
     """
-    if content["urgency"] != "imminent_danger":
+    if content["urgency"] != Urgency.IMMINENT_DANGER:
         return {}
-    asked = parse_competence(key or "")
+    return {
+        "instead": _authorities(context, content["matter"], (organisation, key), lambda _: True),
+        "emergency_numbers": context.ports.emergency_numbers,
+    }
+
+
+def authorities_on_duty(
+    context: RequestContext, matters: Sequence[str], address: OfferAddress
+) -> list[Addressee]:
+    """Public authorities beside the one that is addressed where somebody is reached at any hour."""
+    tried = address.organisation, address.competence
+    return _authorities(context, matters, tried, lambda slug: has_duty_contact(context, slug))
+
+
+def has_duty_contact(context: RequestContext, organisation: str) -> bool:
+    """Whether somebody is reached at an organisation at any hour."""
+    return context.work.organisations.has_contact(organisation, DUTY_CONTACT)
+
+
+def _authorities(
+    context: RequestContext,
+    matters: Sequence[str],
+    tried: tuple[str | None, str | None],
+    fits: Callable[[str], bool],
+) -> list[Addressee]:
+    """Public authorities with a system that receive or investigate, nearest first.
+
+    Not the organisation and competence that were ``tried``.
+    """
+    asked = parse_competence(tried[1] or "")
     near = asked[2] if asked else context.organisation.country
     found = list[tuple[bool, Addressee]]()
     for function in ("receive", "investigate"):
-        for one in _holding(context, function, content["matter"], context.today.day):
+        for one in _holding(context, function, matters, context.today.day):
             holder = context.require(one.organisation)
-            tried = (one.organisation, one.key) == (organisation, key)
-            reachable = context.work.organisations.has_system(holder.slug)
+            reachable = context.work.organisations.has_system(holder.slug) and fits(holder.slug)
+            other = (one.organisation, one.key) != tried
             own = holder.slug == context.caller.organisation
-            if holder.public_authority and reachable and not tried and not own:
+            if holder.public_authority and reachable and other and not own:
                 found.append((one.territory != near, Addressee(holder.slug, one.key)))
     found.sort(key=itemgetter(0))  # stable: those of one distance stay in their order
-    return {
-        "instead": [addressee for _, addressee in found[:MOST_NAMED]],
-        "emergency_numbers": context.ports.emergency_numbers,
-    }
+    return [addressee for _, addressee in found[:MOST_NAMED]]

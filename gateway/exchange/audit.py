@@ -292,7 +292,8 @@ def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     asked = {"filters": reading.filters.asked(), **place}
     context.record(
         (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
-        EventDetail("reason", f"{reading.reason_code}: {reading.reason}", reader),
+        EventDetail("reason_code", reading.reason_code, reader),
+        EventDetail("reason", reading.reason, reader),
         EventDetail("subject", canonical.encode(asked).decode(), reader),
         package_digest=page.package_digest,
     )

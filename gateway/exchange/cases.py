@@ -15,8 +15,8 @@ from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
 from gateway.domain.decision import CaseAttributes, Value, case_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.marking import marking_of
-from gateway.domain.measure import Measure, MeasureKind, measures_on
+from gateway.domain.marking import ONWARD, marking_of
+from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -24,16 +24,18 @@ from gateway.domain.refusals import (
     Forbidden,
     OpenHandoffs,
     ValidationFailed,
+    WrongState,
 )
 from gateway.domain.revision import VersionChange
-from gateway.domain.staff import ROLES_OF, NamedPerson
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
-from gateway.exchange.erasure import civil_day
+from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
     CaseStep,
     CaseSummary,
@@ -43,7 +45,7 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import announce_change, check_change
+from gateway.exchange.revisions import announce_change, check_change, loosens_cleared
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -52,6 +54,7 @@ from gateway.exchange.signed_requests import (
     stored_case,
 )
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
@@ -123,7 +126,17 @@ class Submission:
 
     def persons(self) -> tuple[NamedPerson, ...]:
         """Who is named beside who submits."""
-        return () if self.clearance is None else self.clearance.persons()
+        cleared = () if self.clearance is None else self.clearance.persons()
+        second = None if self.change is None else self.change.approved_by
+        if second is None:
+            return cleared
+        return (*cleared, NamedPerson("/change/approved_by", second, APPROVING))
+
+    def by_two_persons(self) -> bool:
+        """Whether a second person decides a further version with who submits it: the one who
+        clears it, or the one who is named for that."""
+        second = None if self.change is None else self.change.approved_by
+        return self.clearance is not None or second not in (None, self.by)
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
@@ -209,7 +222,9 @@ def close(
 
     def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
-            raise OpenHandoffs("withdraw the open handoffs, or wait until they are closed")
+            raise OpenHandoffs(
+                "withdraw or recall the open handoffs, or wait until they are closed"
+            )
         return cases.close(found)
 
     return _step(ports, caller, key, case, confirmation, action="case.close", step=step)
@@ -222,7 +237,9 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> ContentPresentation:
-        _, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+            raise WrongState("the case is past the day of its erasure")
         verified = sd_jwt.read_stored(version.document)
         shown = elements(verified, context.organisation)
         originator = (Party(context.caller.organisation, "originator"),)
@@ -289,7 +306,7 @@ def view_on(
     if not measures:
         return seen
     items = [part["id"] for part in verified.content.get("items", ())]
-    held = [MeasureKind.EMBARGO in measures_on(item, measures) for item in items]
+    held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
     whole = {one.kind for one in measures if not one.elements}
     # Of no items, all are under an embargo.
     embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
@@ -297,6 +314,22 @@ def view_on(
         seen,
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
+    )
+
+
+def view_on_erased(case: Case) -> CaseAttributes:
+    """What policy may know of a case that was erased: nothing but whose it was."""
+    return CaseAttributes(
+        id=str(case.id),
+        tlp="RED",
+        handling=frozenset(),
+        onward=ONWARD[-1],
+        purpose=frozenset(),
+        matter=frozenset(),
+        embargoed=False,
+        suspended=False,
+        assurance="attested",
+        state=str(case.state),
     )
 
 
@@ -311,9 +344,11 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
 def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
-    shown = MeasureView(measure.id, measure.kind, measure.until, measure.ended_at)
-    originates = reader.slug == measure.originator and reader.public_authority
-    if not originates and measure.setter != reader.slug:
+    originates = reader.slug == measure.originator
+    setter = measure.setter == reader.slug
+    until = measure.until if originates or setter else measure.until_for(reader.kind)
+    shown = MeasureView(measure.id, measure.kind, until, measure.ended_at, measure.before)
+    if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
 
@@ -352,7 +387,8 @@ def elements(
     }
     if measures:
         for part in verified.placed:
-            held = measures_on(part.value["id"] if part.in_array else "", measures)
+            element = part.value["id"] if part.in_array else ""
+            held = measures_on(element, measures, verified.claims["version"])
             found[part.digest] = replace(found[part.digest], measures=held)
     return found
 
@@ -377,6 +413,7 @@ def find(
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.id)
     if known is not None and known.digest == found.digest:
         return found, known
     version = context.work.cases.version(found.digest)
@@ -422,28 +459,33 @@ def _submit(
         summary=cases.summary(verified.content),
         document=document.compact(),
         change=None if submission.change is None else submission.change.kind,
+        unlawful=() if submission.change is None else submission.change.unlawful,
     )
+    earlier = context.work.cases.get(version.originator, version.case)
     view = view_on(verified, version, CaseState.DRAFT, context.today.day)
     marked = replace(view, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
+    if submission.change is not None:
+        facts["loosens"] = loosens_cleared(context, earlier, verified)
+        facts["two_persons"] = submission.by_two_persons()
     authorize(context, case_entity(marked, context.entity()), facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    earlier = context.work.cases.get(version.originator, version.case)
     if submission.change is None:
         case = _cleared(_first(context, version, content), submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
+        earlier = context.work.cases.get(version.originator, version.case)
         if earlier is None:
             deny_as_not_found()
+        refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
         check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
-        _follow(context, case)
     own = frozenset({version.originator})
     context.record(
         (Party(version.originator, "originator"),),
@@ -452,6 +494,8 @@ def _submit(
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
         *_change_details(submission.change, own),
     )
+    if submission.change is not None:
+        _follow(context, case)
     if case.state is CaseState.CLEARED and submission.change is not None:
         announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
@@ -460,7 +504,10 @@ def _submit(
 def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:
     if change is not None:
         yield EventDetail("change", str(change.kind), readers)
-        yield EventDetail("reason", f"{change.reason_code}: {change.reason}", readers)
+        yield EventDetail("reason_code", change.reason_code, readers)
+        yield EventDetail("reason", change.reason, readers)
+        if change.approved_by is not None:
+            yield EventDetail("approved_by", change.approved_by, readers)
         if change.pointers:
             yield EventDetail("pointers", change.pointers, readers)
 
@@ -538,7 +585,8 @@ def _next(
         case, version.version, version.digest, cases.unconfirmed_matches(content)
     )
     erase_on = date.fromisoformat(content["marking"]["erase_on"])
-    return replace(revised, revision=case.revision + 1, erase_on=erase_on)
+    planned = case.erase_on if case.early else erase_on
+    return replace(revised, revision=case.revision + 1, erase_on=planned)
 
 
 def _cleared(case: Case, clearance: Clearance | None, content: Mapping[str, Any]) -> Case:
@@ -579,7 +627,13 @@ def _check_dates(
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
     day = civil_day(context.ports, context.now)
-    found = cases.date_errors(content, context.now, day, planned)
+    terms, before = context.ports.embargo_terms, None
+    if earlier is not None and (version := context.work.cases.version(earlier.digest)):
+        before = version.summary.get("embargo")
+    found = (
+        *cases.date_errors(content, context.now, day, planned),
+        *marking_errors(content["marking"], before, context.caller.organisation, day, terms),
+    )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
         raise ValidationFailed(errors)
 
@@ -661,12 +715,12 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        _follow(context, moved)
         own = frozenset({found.originator})
         reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
         by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
         context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        _follow(context, moved)
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
@@ -680,14 +734,11 @@ def _step(
 
 
 def _follow(context: RequestContext, case: Case) -> None:
-    """What a clearance ends: suspensions, for the cleared version says what is right, and what was
-    owed for offers before it (R16)."""
+    """What a clearance ends: suspensions, and what was owed for offers before it (R16)."""
     if case.state is not CaseState.CLEARED:
         return
     close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)
-    for one in in_force(context, case):
-        if one.kind is MeasureKind.SUSPENSION:
-            context.work.cases.end_measure(one.id, context.now)
+    end_suspensions(context, case)
 
 
 def _case_digest(logged: LoggedEvent) -> str:

@@ -19,6 +19,14 @@ IMMINENT_DANGER = "imminent_danger"
 SUPERSEDED = "superseded_package"
 """Why an older package of a handoff is opened, which a newer one replaced."""
 
+OF_MARKS = ("evidence", "legal_claim", "rights_request")
+"""Why a marked element is opened, of whichever package; R13.mark names them, and danger too."""
+RECALL_REVIEW = "recall_review"
+"""Why a law enforcement authority opens what was recalled, to answer the recall (R13)."""
+
+RETENTION = "retention"
+"""Why a holder opens what it keeps on a legal basis of its own, after a recall or the erasure."""
+
 REASON_CODES = (
     "assessment",
     "investigation",
@@ -33,6 +41,8 @@ REASON_CODES = (
     "evidence",
     "legal_claim",
     SUPERSEDED,
+    RECALL_REVIEW,
+    RETENTION,
 )
 """Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
 
@@ -65,10 +75,12 @@ def record_consultation(
     binding: BindingConditions,
     handoff: UUID | None,
     parties: tuple[Party, ...],
+    content_key: UUID | None = None,
 ) -> ContentPresentation:
     """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
 
-    ``withheld_groups`` names the groups of which something was kept back.
+    ``withheld_groups`` names the groups of which something was kept back. The reason ends with the
+    key of its case, or with the ``content_key``.
     """
     reader = context.caller.organisation
     groups = {part.group for part in shown.values()}
@@ -79,7 +91,8 @@ def record_consultation(
     )
     context.record(
         parties,
-        EventDetail("reason", f"{opening.reason_code}: {opening.reason}", frozenset({reader})),
+        EventDetail("reason_code", opening.reason_code, frozenset({reader})),
+        EventDetail("reason", opening.reason, frozenset({reader}), content_key=content_key),
         EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
         package_digest=handoff_documents.package_digest(shown),
     )

@@ -1,32 +1,29 @@
 """Coverage: the holders of a case, and what is owed to and by each after a change of it.
 
 It is read from what the originator is a party of, and is no document. What is owed are the open
-duties; that a correction was applied is no duty, and is computed.
+duties.
 """
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from gateway.domain.answers import takes_update
+from gateway.domain.answers import ON_CHANGES, takes_update
+from gateway.domain.case import CaseState
 from gateway.domain.decision import case_entity
-from gateway.domain.duty import APPLIED_WITHIN, DutyKind
-from gateway.domain.handoff import (
-    Handoff,
-    HandoffAction,
-    HandoffAnswer,
-    agreed_at,
-    offers_of,
-)
-from gateway.domain.revision import ANSWERED, Announcement
-from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange.cases import find, view_on
-from gateway.exchange.results import CaseCoverage, HolderCoverage, Owed
+from gateway.domain.duty import DutyKind, HandoffDuty
+from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.revision import Announcement
+from gateway.evidence import sd_jwt
+from gateway.exchange.cases import find, view_on, view_on_erased
+from gateway.exchange.handoffs import entity_of
+from gateway.exchange.recall_answers import answer_for, recall_of
+from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
     RequestContext,
     authorize,
+    deny_as_not_found,
     read,
 )
 from gateway.kernel.values import Caller
@@ -36,26 +33,37 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
     def query(context: RequestContext) -> CaseCoverage:
-        found, version = find(context, case)
-        content = sd_jwt.read_stored(version.document)
-        view = view_on(content, version, found.state, context.today.day)
+        found = context.work.cases.get(context.caller.organisation, case)
+        if found is None:
+            deny_as_not_found()
+        if found.state is CaseState.ERASED:
+            view = view_on_erased(found)
+        else:
+            _, version = find(context, case)
+            content = sd_jwt.read_stored(version.document)
+            view = view_on(content, version, found.state, context.today.day)
         authorize(context, case_entity(view, context.entity()))
-        context.about = EventSubject(case_digest=version.digest)
+        context.about = EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
-        lines = [_line(context, one, told) for one in handoffs]
+        erased = found.state is CaseState.ERASED
+        lines = [_line(context, one, told, erased=erased) for one in handoffs]
         return CaseCoverage(found.id, found.version, found.state, lines)
 
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) -> HolderCoverage:
-    answers = context.work.handoffs.answers(handoff.id)
+def _line(
+    context: RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+) -> HolderCoverage:
+    """One handoff; of an erased case no document is left, and no package follows."""
+    answers = context.work.handoffs.answers(handoff.id, documents=not erased)
     newer = told is not None and told.version > handoff.case_version
-    owed = _owed_on_change(context, handoff)
-    if owed is None and handoff.is_held and not newer:
-        owed = _owed_application(handoff, answers)
-    said = [one for one in answers if one.move in _ANSWERED_BY]
+    takes = takes_update(handoff, context.now)
+    duties = context.work.duties.of(handoff.id, open_only=True)
+    said = [one for one in answers if one.move in _ANSWERS]
+    omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
+    left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
     return HolderCoverage(
         handoff=handoff.id,
         recipient=handoff.recipient,
@@ -63,48 +71,53 @@ def _line(context: RequestContext, handoff: Handoff, told: Announcement | None) 
         holds=handoff.is_held,
         package=handoff.package,
         version=handoff.case_version,
-        announced_only=newer and handoff.is_held and not takes_update(handoff, context.now),
-        owed=owed,
-        late=owed is not None and owed.due <= context.now,
+        announced_only=newer and handoff.is_held and (left_out is not None or not takes),
+        left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
+        owed=[
+            Owed(
+                _word(one, takes),
+                one.organisation,
+                one.due_at,
+                one.source,
+                one.due_at <= context.now,
+            )
+            for one in sorted(duties, key=lambda one: one.due_at)
+            if one.kind in _COVERED
+        ],
         answered=str(said[-1].move) if said else None,
         answered_by_event=said[-1].event if said else None,
+        recall=_recall(context, handoff),
     )
 
 
-_ANSWERED_BY = (HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE)
-
-
-def _owed_on_change(context: RequestContext, handoff: Handoff) -> Owed | None:
-    """The update or the acknowledgement, whichever is due first."""
-    duties = context.work.duties.of(handoff.id, open_only=True)
-    owed = [one for one in duties if one.kind in (DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT)]
-    if not owed:
+def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
+    """The recall of a handoff, and its holder's final answer as the originator may read it."""
+    recall = recall_of(context, handoff)
+    if recall is None:
         return None
-    first = min(owed, key=lambda one: one.due_at)
-    return Owed(str(first.kind), first.organisation, first.due_at, first.source)
+    done = handoff.recall_answer
+    entity = entity_of(context, handoff)
+    seen = None if done is None else answer_for(context, entity, {"done": str(done)})[0]
+    return RecallCoverage(recall.id, recall.code, seen)
 
 
-def _owed_application(handoff: Handoff, answers: Sequence[HandoffAnswer]) -> Owed | None:
-    """What was done after the acknowledgement of a correction or tightening."""
-    changed = [one for one in offers_of(answers)[1:] if _change(one) in ANSWERED]
-    if not changed:
-        return None
-    newest = changed[-1]
-    agreed = agreed_at(answers, newest.sequence)
-    done = any(
-        one.move in (HandoffAction.APPLY, HandoffAction.DISPUTE) and one.sequence > newest.sequence
-        for one in answers
-    )
-    if agreed is None or done or newest.sequence < _first_acceptance(answers):
-        return None
-    return Owed("application", handoff.recipient, agreed + APPLIED_WITHIN, newest.event)
+_ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}
+_COVERED = frozenset(
+    {
+        DutyKind.UPDATE,
+        DutyKind.ACKNOWLEDGEMENT,
+        DutyKind.APPLICATION,
+        DutyKind.PROPOSAL_ANSWER,
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
+    }
+)
 
 
-def _first_acceptance(answers: Sequence[HandoffAnswer]) -> int:
-    """What came before it was accepted as it then was, and is in no copy of the recipient's."""
-    accepted = (HandoffAction.ACCEPT, HandoffAction.ACCEPT_PARTLY)
-    return next((one.sequence for one in answers if one.move in accepted), 0)
+def _word(duty: HandoffDuty, takes: bool) -> str:
+    """What is owed; where no package can follow, a notice replaces the update."""
+    return "correction_notice" if duty.kind is DutyKind.UPDATE and not takes else str(duty.kind)
 
 
-def _change(offer: HandoffAnswer) -> str | None:
-    return handoff_documents.read_offer(sd_jwt.read_stored(offer.document)).change
+def _reason(omission: HandoffAnswer) -> str:
+    return str(sd_jwt.read_stored(omission.document).content["reason"])

@@ -3,13 +3,24 @@ runs out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import DutyKind, HandoffDuty, SweepClock, acknowledgement_due_at, begin
+from gateway.domain.duty import (
+    DUTIES,
+    ENDS_PACKAGES,
+    OUTLIVING,
+    DutyKind,
+    HandoffDuty,
+    SweepClock,
+    begin,
+    end_of_term,
+)
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.refusals import WrongState
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -19,20 +30,71 @@ AT_ONCE = 50
 """Duties that are swept in one transaction: writers wait meanwhile."""
 
 
-def settle(work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, term: timedelta) -> None:
-    """Close the duties that an answer to a handoff fulfils or ends, in its transaction.
+_ANSWERED = frozenset(
+    kind for kind, one in DUTIES.items() if one.shared and one.owes is AnswerAuthor.RECIPIENT
+)
+"""What the recipient owes the originator: it may ask for more time."""
+
+_TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
+"""What takes the place of an update, and is acknowledged as it would be."""
+
+
+def due_at(
+    ports: Ports,
+    work: UnitOfWork,
+    owes: str,
+    kind: DutyKind,
+    *,
+    urgency: Urgency,
+    since: datetime,
+) -> datetime:
+    """When a duty is due that an organisation owes from ``since`` on, by the terms for its kind."""
+    found = work.organisations.get(owes)
+    if found is None:
+        raise LookupError("a party of a handoff is not in the registry")
+    term = ports.due_of_kinds.get((urgency, found.kind), ports.due[urgency])
+    return end_of_term(found, kind, urgency, term, since)
+
+
+def owe(
+    ports: Ports,
+    work: UnitOfWork,
+    handoff: Handoff,
+    kind: DutyKind,
+    *,
+    source: UUID,
+    since: datetime,
+    urgency: Urgency | None = None,
+) -> None:
+    """Begin a duty that follows from an event, by the urgency of the handoff or another one."""
+    owes = DUTIES[kind].party(handoff)
+    due = due_at(ports, work, owes, kind, urgency=urgency or handoff.urgency, since=since)
+    add(work, begin(handoff, kind, source, since, due))
+
+
+def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
+    """Close the duties that an answer to a handoff fulfils or ends, in its transaction, and begin
+    those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement. ``term`` is the time to answer by its urgency.
+    more, its holder acknowledges the announcement, and the originator still owes the notice.
     """
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = [one for one in owed if answer.move in one.terms.ended_by]
-    for duty in ended:
-        work.duties.save(duty.close(answer.at))
-    unsent = any(one.kind is DutyKind.UPDATE for one in ended)
-    if unsent and answer.move is not HandoffAction.UPDATE:
-        due = acknowledgement_due_at(term, answer.at)
-        add(work, begin(handoff, DutyKind.ACKNOWLEDGEMENT, answer.event, answer.at, due))
+    ended = {one.kind for one in owed if answer.move in one.terms.ended_by}
+    for one in owed:
+        if one.kind in ended:
+            work.duties.save(one.close(answer.at))
+    announced = any(one.kind is DutyKind.UPDATE for one in owed)
+    told = announced and handoff.is_held and answer.move in ENDS_PACKAGES
+    begins = []
+    if told or answer.move in _TOLD:
+        begins.append(DutyKind.ACKNOWLEDGEMENT)
+    if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
+        begins.append(DutyKind.APPLICATION)
+    if answer.move is HandoffAction.PROPOSE_CORRECTION:
+        begins.append(DutyKind.PROPOSAL_ANSWER)
+    for kind in begins:
+        owe(ports, work, handoff, kind, source=answer.event, since=answer.at)
 
 
 def add(work: UnitOfWork, duty: HandoffDuty) -> None:
@@ -42,10 +104,16 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
         work.duties.add(duty)
 
 
+def owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, source: UUID, at: datetime) -> None:
+    """Let the originator telephone, where a handoff is about an imminent danger."""
+    if handoff.urgency is Urgency.IMMINENT_DANGER:
+        add(work, begin(handoff, DutyKind.CALL, source, at, at + ports.call_within))
+
+
 def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
     """Move the due time of what the recipient owes. Raises WrongState when it owes nothing, or
     when the new time is not later, or too far."""
-    owed = [one for one in work.duties.of(handoff, open_only=True) if one.terms.shared]
+    owed = [one for one in work.duties.of(handoff, open_only=True) if one.kind in _ANSWERED]
     if not owed:
         raise WrongState("nothing is due from you in this handoff")
     for duty in owed:
@@ -62,9 +130,10 @@ def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
 def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:
-    """Close the duties of all handoffs of a case; of some kinds only, where any are named."""
+    """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
+    are named."""
     for duty in work.duties.open_of_case(originator, case):
-        if not kinds or duty.kind in kinds:
+        if duty.kind in (kinds or frozenset(DutyKind) - OUTLIVING):
             work.duties.save(duty.close(now))
 
 

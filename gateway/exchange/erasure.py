@@ -7,22 +7,25 @@ round, a key could be gone on a decision that never counted (ADR 0012).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.audit_event import Party
+from gateway.domain.audit import CaseId
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.refusals import NotFound, Refusal
+from gateway.domain.refusals import CaseKeysUnavailable, NotFound, Refusal
+from gateway.domain.retention import RetentionEnd
 from gateway.evidence import canonical
-from gateway.exchange import duties
+from gateway.exchange import duties, retained_copies, retention
+from gateway.exchange.civil_day import civil_day
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Erasure
+from gateway.kernel.values import Erasure, RetainedCopy
 
 ACTION = "case.erase"
 
@@ -52,14 +55,11 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     lost anyway.
     """
     ports, found = context.request.ports, _case(context)
-    erased = cases.erase(
-        found,
-        civil_day(ports, context.now),
-        lost=_is_lost(ports, context.work, found),
-    )
+    lost = _is_lost(ports, context.work, found)
+    erased = cases.erase(found, civil_day(ports, context.now), lost=lost)
     code = "due" if _is_due(context) else "early"
     why = _Why(code, context.persons, context.values["reason"])
-    _erase(ports, context.work, context.event, erased, why)
+    _erase(ports, context.work, context.event, erased, why, lost=lost)
     context.request.recorded = True
     return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
 
@@ -99,18 +99,29 @@ def erase_due(ports: Ports) -> int:
     whatever is wrong with those that are left, once nothing else is.
     """
     day = civil_day(ports, ports.now())
-    with ports.begin(TransactionMode.READ) as work:
-        due = work.cases.due(day, AT_ONCE)
-    if not due:
-        return 0
-    try:
-        done = _erase_all(ports, due, day)
-    except Refusal:
-        raise
-    except Exception:
-        done = _erase_singly(ports, due, day)
-    destroy_keys(ports)
-    return done
+    waiting = set[CaseId]()
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            found = work.cases.due(day, AT_ONCE + len(waiting))
+        due = [one for one in found if CaseId(one.originator, one.id) not in waiting]
+        if not due:
+            break
+        try:
+            done = _erase_all(ports, due, day)
+        except CaseKeysUnavailable:
+            done = _erase_singly(ports, due, day, waiting)
+        except Refusal:
+            raise
+        except Exception:
+            done = _erase_singly(ports, due, day, waiting)
+        if done:
+            destroy_keys(ports)
+            return done
+    if waiting:
+        raise CaseKeysUnavailable(
+            f"{len(waiting)} cases that holders retain wait for the keys of cases"
+        )
+    return 0
 
 
 def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
@@ -133,12 +144,17 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
     return done
 
 
-def _erase_singly(ports: Ports, due: Sequence[Case], day: date) -> int:
-    """Erase each by itself: one that cannot be erased keeps no other. Raises when none could."""
+def _erase_singly(ports: Ports, due: Sequence[Case], day: date, waiting: set[CaseId]) -> int:
+    """Erase each by itself: one that cannot be erased keeps no other. Raises when none could.
+
+    Those whose copies cannot be made now are ``waiting``.
+    """
     done, failure = 0, None
     for one in due:
         try:
             done += _erase_all(ports, [one], day)
+        except CaseKeysUnavailable:
+            waiting.add(CaseId(one.originator, one.id))
         except Refusal:
             raise
         except Exception as error:
@@ -167,7 +183,7 @@ def destroy_keys(ports: Ports) -> int:
 
 
 def erase_restored(ports: Ports) -> int:
-    """Erase cases that are there again though their key is destroyed; how many were.
+    """Erase cases, and copies, that are there again though their key is destroyed; how many were.
 
     So it is after an older copy of the database was put in place: nothing of them can be read,
     and this says so. Raises CaseKeysUnavailable, LogFrozen.
@@ -176,9 +192,12 @@ def erase_restored(ports: Ports) -> int:
     while destroyed := ports.keys.destroyed(after, PAGE):
         after = destroyed[-1]
         with ports.begin(TransactionMode.READ) as work:
-            back = [case for key in destroyed if (case := work.cases.having(key)) is not None]
-        for one in back:
-            done += _erase_again(ports, one, day)
+            back = [one for key in destroyed if (one := work.cases.having(key)) is not None]
+            copies = [of for key in destroyed if (of := work.retentions.having(key)) is not None]
+        for case in back:
+            done += _erase_again(ports, case, day)
+        for handoff in copies:
+            done += _end_again(ports, handoff)
     return done
 
 
@@ -188,13 +207,24 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
         if found is None or found.state is CaseState.ERASED:
             return False
         erased = cases.erase(found, day, lost=True)
-        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"))
+        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"), lost=True)
+        work.commit()
+    return True
+
+
+def _end_again(ports: Ports, handoff: UUID) -> bool:
+    """End a retention whose copy is there again though its key is destroyed."""
+    with ports.begin(TransactionMode.WRITE) as work:
+        found = work.handoffs.get(handoff)
+        if found is None:
+            return False
+        retention.end_and_record(ports, work, found, RetentionEnd.KEY_LOST)
         work.commit()
     return True
 
 
 def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
-    """Destroy keys that no case and no contact came to use; the newest key that was looked at.
+    """Destroy keys that nothing came to use; the newest key that was looked at.
 
     Begin after the one that was returned the time before. Raises CaseKeysUnavailable, LogFrozen:
     keys of a newer database than this one are not unused.
@@ -207,27 +237,28 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
             unused = [
                 key
                 for key in old
-                if work.cases.having(key) is None and not work.organisations.uses_key(key)
+                if work.cases.having(key) is None
+                and not work.organisations.uses_key(key)
+                and not work.retentions.uses_key(key)
             ]
         if unused:
             ports.keys.destroy(unused)
     return after
 
 
-def civil_day(ports: Ports, now: datetime) -> date:
-    """Today in the gateway's civil time zone; a simulated date neither hastens nor puts off."""
-    today = ports.reference_date(now)
-    return now.date() if today.simulated else today.day
-
-
-def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why) -> int:
+def _erase(
+    ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why, *, lost: bool = False
+) -> int:
     """Take a case's content away and record it; how many events that made.
 
     The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
-    which names what it knows: the handoff, and the digest of that version.
+    which names what it knows: the handoff, the digest of that version, and whether a copy is kept
+    for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
     """
-    counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     duties.close_of_case(work, erased.originator, erased.id, ports.now())
+    kept = {} if lost else retained_copies.keep(ports, work, erased, event)
+    retained_copies.end_unkept(ports, work, erased, kept)
+    counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
     today = ports.reference_date(ports.now()).simulated_date
     parties = (Party(GATEWAY, "gateway"), Party(erased.originator, "originator"))
@@ -242,16 +273,28 @@ def _erase(ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why)
         case_digest=erased.digest,
     )
     for one in sent:
+        told = events.gateway_and(one.recipient, role="recipient")
         events.record(
             work,
             ACTION,
-            events.gateway_and(one.recipient, role="recipient"),
+            told,
             event=ports.new_id(),
             simulated_date=today,
+            details=_of_copy(kept.get(one.handoff), told),
             handoff=one.handoff,
             case_digest=one.case_digest,
         )
     return 1 + len(sent)
+
+
+def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventDetail, ...]:
+    """What the event says to a holder of its copy: until when it may state a retention."""
+    if copy is None:
+        return ()
+    state = "retained" if copy.grace_until is None else "waits"
+    until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
+    subject = canonical.encode({"copy": state, **until}).decode()
+    return (events.shared("subject", subject, told),)
 
 
 def _subject(erased: Case, counted: Erasure, why: _Why) -> str:

@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, move
+from gateway.domain.answers import ANSWERS, KIND_OF_MOVE, AnswerKind, FieldType, move
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element
+from gateway.domain.case import ARRAYS, ROUTING_FIELDS, Element, erasure_is_due
 from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
+    ACCEPTING,
     AGREEMENTS,
     HOLDING,
     READABLE,
@@ -27,8 +29,9 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.marking import marking_of, strictest
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import is_transfer_barred
+from gateway.domain.organisation import Organisation, is_derogation, is_transfer_barred
 from gateway.domain.outcome import outcome_as_read, outcome_errors
+from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -39,8 +42,10 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.retention import RetentionGround
+from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.succession import ReissuedHandoff
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -54,18 +59,26 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on_measure,
 )
+from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
+    OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
     record_consultation,
     to_json,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.erasure import civil_day
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of, states_danger
+from gateway.exchange.recall_answers import (
+    answer_for,
+    answer_recall,
+    check_answerable,
+    consultation_facts,
+    recall_of,
+)
 from gateway.exchange.results import (
     Answered,
     AnswerView,
@@ -73,7 +86,9 @@ from gateway.exchange.results import (
     DutyView,
     HandoffSummary,
     HandoffView,
+    NoticesView,
     PackageView,
+    RetentionView,
     Reviewed,
     SucceededBy,
     Succeeds,
@@ -81,10 +96,23 @@ from gateway.exchange.results import (
     TightenedElement,
     WaitingTotals,
 )
+from gateway.exchange.retention import (
+    apply_standing_retention,
+    retention_in_force,
+    set_retention,
+    view_on_retention,
+)
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import stale
+from gateway.exchange.updates import (
+    answered_notice,
+    check_places,
+    check_step,
+    stale,
+    stale_notice,
+)
 from gateway.kernel import events
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
@@ -144,9 +172,10 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    offered = prepare(ports, caller, request, partial(_offered, handoff, asked))
+    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
-    if offered is not None:
+    if prepared is not None:
+        offered, beside = prepared
         if asked.signed is not None:
             document = asked.signed.document
         else:
@@ -158,8 +187,9 @@ def answer(
                 package_digest=offered.package_digest,
                 kind=asked.kind.name,
                 fields={"by": asked.by, **asked.fields},
+                **beside,
             )
-        act = partial(_store, offered, asked, document)
+        act = partial(_store, prepared, asked, document)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
         stored = context.work.handoffs.answer_of(logged.event.id)
@@ -168,60 +198,76 @@ def answer(
     return transact(ports, caller, request, act, replay)
 
 
-def _offered(handoff: UUID, asked: AnswerRequest, context: RequestContext) -> Handoff:
-    """The handoff, once the answer fits what was offered in its newest package."""
+def _offered(
+    handoff: UUID, asked: AnswerRequest, context: RequestContext
+) -> tuple[Handoff, dict[str, str | None]]:
+    """The handoff, once the answer fits what was offered in its newest package, and the digest of
+    what it answers beside that: a correction notice, or a recall."""
     found = party_to(context, handoff)
     _hide_barred(context, found)
     named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
     updated = found.package > 1
     if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
         raise stale(found)
-    _refuse_lapsed(found)
+    _refuse_late(context, found, asked)
     recipient = context.caller.organisation == found.recipient
     if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
         raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    beside = _beside(context, found, asked.kind)
     if asked.signed is not None:
+        notice = beside["notice_digest"]
+        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
+            raise stale_notice(notice)
         bound = {
             "handoff": str(found.id),
             "case_digest": found.case_digest,
             "offer_digest": found.offer_digest,
             "package_digest": found.package_digest,
             "kind": asked.kind.name,
+            **beside,
         }
         claims = asked.signed.verified.claims
         if any(claims.get(name) != value for name, value in bound.items()):
-            raise InvalidDocument("the answer is bound to another handoff, offer, package or kind")
+            raise InvalidDocument(
+                "the answer is bound to another handoff, offer, package, notice, recall or kind"
+            )
     elif named not in (None, found.offer_digest):
         raise stale(found)
     _check_fields(context, found, asked)
     if not asked.kind.accepts:
-        return found
-    if not found.conditions_digest:
-        raise CaseErased("the case was erased: nothing is left to accept")
+        return found, beside
     repeated = asked.fields.get("conditions") or {}
     as_offered = conditions_digest(context.ports, found.case_digest, repeated)
     if as_offered != found.conditions_digest:
-        _check_conditions(repeated, _versions(context, found, _newest(found)))
+        _check_conditions(repeated, versions_of(context.work, found, _newest(found)))
     if "groups" in asked.fields:
-        verified = sd_jwt.read_stored(_read(context, found.case_digest).document)
+        verified = sd_jwt.read_stored(_read(context.work, found.case_digest).document)
         parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found
+    return found, beside
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
         raise ValidationFailed(errors)
+    if asked.kind is ANSWERS["recall_answer"]:
+        today = civil_day(context.ports, context.now)
+        if errors := answer_errors(asked.fields, today):
+            raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
+    if "pointers" in asked.fields:
+        check_places(context, found, asked.fields["pointers"])
+    if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
+        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
 
 
-def _check_conditions(repeated: Mapping[str, Any], versions: "_Versions") -> None:
+def _check_conditions(repeated: Mapping[str, Any], versions: "Versions") -> None:
     """An acceptance repeats what binds at its commit."""
     if repeated != versions.binding.conditions:
         raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
@@ -232,7 +278,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`_readable`)."""
-    versions = _versions(context, handoff, _newest(handoff))
+    versions = versions_of(context.work, handoff, _newest(handoff))
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -262,7 +308,7 @@ def _check_elements(
     named: Sequence[str],
 ) -> None:
     """An answer is about elements that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(_read(context, handoff.case_digest).document)
+    verified = sd_jwt.read_stored(_read(context.work, handoff.case_digest).document)
     offered = {
         placed.value["id"]
         for placed in verified.placed
@@ -277,29 +323,35 @@ def _check_elements(
 
 
 def _store(
-    offered: Handoff, asked: AnswerRequest, document: SdJwt, context: RequestContext
+    prepared: tuple[Handoff, dict[str, str | None]],
+    asked: AnswerRequest,
+    document: SdJwt,
+    context: RequestContext,
 ) -> Answered:
+    offered, beside = prepared
     check_signed(context, asked.signed)
-    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
-    if asked.kind.accepts:
-        facts["conditions_accepted"] = "conditions" in asked.fields
-    if asked.kind is ANSWERS["outcome"]:
-        facts["code"] = asked.fields["code"]
-    found = _authorized(context, offered.id, facts)
-    _refuse_lapsed(found)
+    found = _authorized(context, offered.id, _facts(asked))
+    _refuse_late(context, found, asked)
+    if asked.kind.of_recall:
+        check_answerable(context, found, asked.kind, asked.fields)
     if found.offer_digest != offered.offer_digest:
         raise stale(found)
+    if (newest := _beside(context, found, asked.kind)) != beside:
+        raise stale_notice(newest["notice_digest"])
+    current = context.work.handoffs.current_version(found)
     if asked.kind.accepts:
         _refuse_expired(context, found)
-        if not context.work.handoffs.is_current(found):
+        if current != found.case_digest:
             _check_tightened(context, found, asked.fields["conditions"])
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    case = context.work.cases.get(found.originator, found.case) if step in AGREEMENTS else None
-    under = None if case is None else case.digest
+    under = current if step in AGREEMENTS else None
     moved = move(found, step, context.caller.organisation, groups=groups, under=under)
-    if step in _ON_UPDATES:
-        _refuse_unchanged(context, found, step)
+    check_step(context, found, step)
+    if step is HandoffAction.WITHDRAW and found.is_held:
+        moved = _withdraw_reserved(context, moved)
+    if step is HandoffAction.ANSWER_RECALL:
+        moved = answer_recall(context, moved, asked.fields)
     stored = HandoffAnswer(
         handoff=found.id,
         sequence=moved.sequence,
@@ -311,7 +363,11 @@ def _store(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    duties.settle(context.work, moved, stored, context.ports.due[moved.urgency])
+    duties.settle(context.ports, context.work, moved, stored)
+    if step is HandoffAction.RETAIN:
+        _retain(context, moved, asked)
+    if moved.held and not found.held:
+        apply_standing_retention(context, moved)
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)
@@ -324,19 +380,79 @@ def _store(
     return _answered(stored)
 
 
-_ON_UPDATES = frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.APPLY, HandoffAction.DISPUTE})
+def _facts(asked: AnswerRequest) -> dict[str, Value]:
+    """The facts about an answer that policy reads."""
+    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    if asked.kind.accepts:
+        facts["conditions_accepted"] = "conditions" in asked.fields
+    if asked.kind is ANSWERS["outcome"]:
+        facts["code"] = asked.fields["code"]
+    if asked.kind is ANSWERS["recall_answer"]:
+        facts["done"] = asked.fields["done"]
+    return facts
 
 
-def _refuse_unchanged(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """An acknowledgement follows an update, or an announcement where none comes; what was done
-    follows the acknowledgement."""
-    told = context.work.cases.announced(handoff.originator, handoff.case)
-    if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-        raise WrongState("there is no update of this handoff, and none was announced")
-    owed = context.work.duties.of(handoff.id, open_only=True)
-    unacknowledged = any(one.kind is DutyKind.ACKNOWLEDGEMENT for one in owed)
-    if unacknowledged and step is not HandoffAction.ACKNOWLEDGE:
-        raise WrongState("acknowledge the change first")
+def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    """After the erasure only what outlives the case is answered, and without free text: codes, and
+    references."""
+    if not asked.kind.outlives_case:
+        _refuse_erased(context, handoff)
+    if handoff.conditions_digest:
+        return
+    if asked.kind is ANSWERS["retention"] and _copy_is_gone(context, handoff):
+        raise CaseErased("the case was erased, and nothing of it is kept for you")
+    told = [
+        one.name
+        for one in asked.kind.fields
+        if one.type is FieldType.TEXT and not one.reference and one.name in asked.fields
+    ]
+    if told:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased, write no text") for name in told)
+        )
+
+
+def _copy_is_gone(context: RequestContext, handoff: Handoff) -> bool:
+    copies = context.work.retentions.copies_of(handoff.originator, handoff.case)
+    return handoff.id not in copies
+
+
+def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    days = {name: asked.fields.get(name) for name in ("until", "review_on")}
+    set_retention(
+        context,
+        handoff,
+        RetentionGround.STATED,
+        legal_basis=asked.fields["legal_basis"],
+        **{name: day and parse_date(day) for name, day in days.items()},
+    )
+
+
+def _beside(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> dict[str, str | None]:
+    """What an answer of a kind binds beside the offer, by the name of the claim: the digest of the
+    newest correction notice, or of the recall that stands."""
+    recall = recall_of(context, handoff) if kind.of_recall else None
+    notice = answered_notice(context, handoff, kind)
+    return {"notice_digest": notice, "recall": None if recall is None else recall.digest}
+
+
+def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
+    """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
+
+    That is possible before the first consultation, where the acceptance has a reservation and the
+    originator would hear of a consultation; else only a recall ends what a holder may do.
+    """
+    made = context.work.handoffs.answers(moved.id)
+    accepted = next(one for one in made if one.move in ACCEPTING)
+    reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
+    recipient = context.require(moved.recipient)
+    informed = _is_informed(context, moved, recipient, _measures(context, moved))
+    if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
+        raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+    for duty in context.work.duties.of(moved.id, open_only=True):
+        if HandoffAction.RECALL in duty.terms.ended_by:
+            context.work.duties.save(duty.close(context.now))
+    return replace(moved, held=0, held_under=None)
 
 
 def consult(
@@ -393,15 +509,21 @@ def _parties_of_consultation(
     context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
 ) -> tuple[Party, ...]:
     """The recipient, which opens the content, and the originator where it is informed."""
-    originator = context.require(handoff.originator)
-    informed = informs_originator(
+    informed = _is_informed(context, handoff, context.organisation, measures)
+    return tuple(p for p in _parties(handoff) if informed or p.role != "originator")
+
+
+def _is_informed(
+    context: RequestContext, handoff: Handoff, reader: Organisation, measures: Sequence[Measure]
+) -> bool:
+    """Whether the originator hears of the next consultation."""
+    return informs_originator(
         context.ports.consultations,
-        originator_is_public=originator.public_authority,
-        reader_is_police="led" in context.organisation.regimes,
+        originator_is_public=context.require(handoff.originator).public_authority,
+        reader_is_police="led" in reader.regimes,
         embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
         informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
     )
-    return tuple(p for p in _parties(handoff) if informed or p.organisation != originator.slug)
 
 
 @dataclass(frozen=True)
@@ -415,10 +537,11 @@ class ReviewRequest:
 def review(
     ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
 ) -> WriteResult:
-    """Review, as a second person, what was consulted before acceptance (R16).
+    """Review, as a second person, what was consulted before acceptance (R16); for the originator,
+    as its data protection officer, an offer to a third country by derogation (R15).
 
-    Raises WrongState when nothing waits for a review, SecondPersonRequired, and the policy's
-    denials.
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, ValidationFailed, and
+    the policy's denials.
     """
     content = {"handoff": str(handoff), "reason": asked.reason}
     request = ActionRequest("handoff.review", asked.by, key, content)
@@ -426,20 +549,32 @@ def review(
     def act(context: RequestContext) -> Any:
         found = _authorized(context, handoff)
         owed = context.work.duties.of(handoff, open_only=True)
-        waiting = [one for one in owed if one.kind is DutyKind.REVIEW]
+        originates = found.originator == caller.organisation
+        kind = DutyKind.DEROGATION_REVIEW if originates else DutyKind.REVIEW
+        waiting = [one for one in owed if one.kind is kind]
         if not waiting:
-            raise WrongState("no consultation of this handoff waits for a review")
+            raise WrongState("nothing of this handoff waits for your review")
+        _require_reviewer(context, asked.by, {RegisterRole.DPO} if originates else WORKING)
         others = [one for one in waiting if one.person != asked.by]
         if not others:
             raise SecondPersonRequired("who consulted does not review it: another person does")
         for one in others:
             context.work.duties.save(one.close(context.now))
-        own = frozenset({found.recipient})
+        own = frozenset({caller.organisation})
         why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
-        context.record((Party(found.recipient, "recipient"),), *why)
+        role = "originator" if originates else "recipient"
+        context.record((Party(caller.organisation, role),), *why)
         return to_json_values(Reviewed(handoff, [one.source for one in others]))
 
     return transact(ports, caller, request, act)
+
+
+def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
+    """Which roles may review depends on what is reviewed."""
+    entries = context.work.staff.named(context.caller.organisation, [by])
+    named = NamedPerson("/by", by, frozenset(roles))
+    if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
+        raise ValidationFailed(errors)
 
 
 def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
@@ -459,7 +594,7 @@ def _is_needed(part: Element, reader: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Versions:
+class Versions:
     """The version of a package, as stored and as read, the case's current one and that under whose
     markings the recipient agreed, as read, and the conditions that bind."""
 
@@ -470,18 +605,19 @@ class _Versions:
     binding: BindingConditions
 
 
-def _versions(context: RequestContext, handoff: Handoff, package: Package) -> _Versions:
-    version = _read(context, package.case_digest)
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    current = version if case is None else _read(context, case.digest, version)
+def versions_of(work: UnitOfWork, handoff: Handoff, package: Package) -> Versions:
+    """The versions that decide about a package of a handoff."""
+    version = _read(work, package.case_digest)
+    case = work.cases.get(handoff.originator, handoff.case)
+    current = version if case is None else _read(work, case.digest, version)
     agreed = version
     if handoff.held_under is not None and package.number == handoff.held:
-        agreed = _read(context, handoff.held_under, version, current)
+        agreed = _read(work, handoff.held_under, version, current)
     offered = sd_jwt.read_stored(version.document)
     now = _content(current, version, offered)
     under = now if agreed is current else _content(agreed, version, offered)
     binding = binding_conditions(handoff.purpose, package, offered, current)
-    return _Versions(version, offered, now, under, binding)
+    return Versions(version, offered, now, under, binding)
 
 
 def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
@@ -498,7 +634,7 @@ class _Readable:
 
     handoff: Handoff
     package: int
-    versions: _Versions
+    versions: Versions
     shown: Mapping[str, Element]
     withheld_groups: Sequence[str]
     superseded: Superseded | None
@@ -520,36 +656,34 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     found = party_to(context, handoff)
     _hide_barred(context, found)
     context.about = EventSubject(found.id, found.case_digest)
-    _refuse_lapsed(found)
+    _refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
-    is_open = found.state in READABLE or read_access or in_danger
+    # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
+    recalled = found.recall is not None and found.is_held and found.state is HandoffState.WITHDRAWN
+    is_open = found.state in READABLE or read_access or in_danger or recalled
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = _measures(context, found)
     suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
-    facts["break_glass"] = in_danger
+    facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **_barriers(context, found)})
     _refuse_expired(context, found)
     opened = _package(context, found, opening)
-    versions = _versions(context, found, opened)
+    versions = versions_of(context.work, found, opened)
     if in_danger:
         _require_danger(found, versions)
-    # No later version brings the day of erasure forward.
-    if civil_day(context.ports, context.now).isoformat() >= versions.offered.claims["erase_on"]:
-        raise WrongState("the case is past the day of its erasure")
+    _refuse_past_erasure(context, found, versions.offered)
     originator = context.require(found.originator)
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
-        for digest, part in parts.items()
-        if digest in opened.permitted_disclosures
-        and (found.accepted_groups is None or part.group in {"routing", *found.accepted_groups})
-        and (not in_danger or _is_needed(part, found.recipient))
+        for digest, part in accepted_parts(found, opened, parts).items()
+        if not in_danger or _is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),
@@ -565,17 +699,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    own = elements(versions.offered, originator)
-    strict = with_strictest_marking(versions.offered, versions.now, originator)
-    told = marking_of(versions.binding.conditions)
-    tightened = [
-        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
-        for placed in versions.offered.placed
-        if placed.in_array
-        and placed.digest in shown
-        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
-    ]
-    binding = replace(versions.binding, tightened_elements=tightened)
+    binding = binding_beside(versions, shown, originator)
     return _Readable(
         found,
         opened.number,
@@ -587,7 +711,49 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     )
 
 
-def _require_danger(handoff: Handoff, versions: _Versions) -> None:
+def accepted_parts(
+    handoff: Handoff, package: Package, parts: Mapping[str, Element]
+) -> Mapping[str, Element]:
+    """The parts of a package that its recipient accepted, where it named groups."""
+    groups = handoff.accepted_groups
+    return {
+        digest: part
+        for digest, part in parts.items()
+        if digest in package.permitted_disclosures
+        and (groups is None or part.group in {"routing", *groups})
+    }
+
+
+def binding_beside(
+    versions: Versions, shown: Collection[str], originator: Organisation
+) -> BindingConditions:
+    """The conditions that bind beside the parts ``shown``, and which of these the case's present
+    version marks more strictly than themselves and the conditions say."""
+    own = elements(versions.offered, originator)
+    strict = with_strictest_marking(versions.offered, versions.now, originator)
+    told = marking_of(versions.binding.conditions)
+    tightened = [
+        TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
+        for placed in versions.offered.placed
+        if placed.in_array
+        and placed.digest in shown
+        and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))
+    ]
+    return replace(versions.binding, tightened_elements=tightened)
+
+
+def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
+    """Refuse from the day of erasure on: the case's, and before it that of the package, which no
+    later version puts off unasked, unless the recipient retains it."""
+    day = civil_day(context.ports, context.now)
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    over = case is None or erasure_is_due(case, day)
+    agreed = date.fromisoformat(offered.claims["erase_on"])
+    if over or (agreed <= day and retention_in_force(context, handoff) is None):
+        raise WrongState("the case is past the day of its erasure")
+
+
+def _require_danger(handoff: Handoff, versions: Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
     listed = versions.now.content.get("release_to") or ()
@@ -613,22 +779,35 @@ def _package(context: RequestContext, handoff: Handoff, opening: ConsultationReq
             if number <= handoff.package
             else f"the handoff has no package {number}"
         )
-    if (number < held) is not (opening.reason_code == SUPERSEDED):
+    code = opening.reason_code
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
         raise ValidationFailed(
-            (("/reason_code", f"is '{SUPERSEDED}' for an older package than {held} alone"),)
+            (
+                (
+                    "/reason_code",
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
+                    f"with {named}",
+                ),
+            )
         )
+    return package_numbered(context.work, handoff, number)
+
+
+def package_numbered(work: UnitOfWork, handoff: Handoff, number: int) -> Package:
+    """A package of a handoff by its number."""
     if number == handoff.package:
         return _newest(handoff)
-    offer = context.work.handoffs.offer(handoff.id, number)
+    offer = work.handoffs.offer(handoff.id, number)
     return deny_as_not_found() if offer is None else package_of(offer, number)
 
 
-def _read(context: RequestContext, digest: str, *known: CaseVersion) -> CaseVersion:
+def _read(work: UnitOfWork, digest: str, *known: CaseVersion) -> CaseVersion:
     """A version of a case; one that was read is not read again."""
     for version in known:
         if version.digest == digest:
             return version
-    found = context.work.cases.version(digest)
+    found = work.cases.version(digest)
     return deny_as_not_found() if found is None else found
 
 
@@ -655,9 +834,13 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 
 
-def _refuse_lapsed(handoff: Handoff) -> None:
-    if handoff.state is HandoffState.LAPSED:
-        raise CaseErased("the case was erased, and the handoff ended with it")
+def _refuse_erased(context: RequestContext, handoff: Handoff) -> None:
+    """Refuse what needs the content of a case that was erased: its handoffs state no conditions."""
+    if handoff.conditions_digest:
+        return
+    if context.caller.organisation == handoff.recipient and not _copy_is_gone(context, handoff):
+        raise CaseErased("the case was erased: consult what you retain of it")
+    raise CaseErased("the case was erased, and the handoff ended with it")
 
 
 def _refuse_expired(context: RequestContext, handoff: Handoff) -> None:
@@ -673,7 +856,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
 
     def query(context: RequestContext) -> HandoffView:
         found = _authorized(context, handoff)
-        versions = _versions(context, found, _newest(found))
+        _refuse_erased(context, found)
+        versions = versions_of(context.work, found, _newest(found))
         version, verified = versions.version, versions.offered
         measures = _measures(context, found)
         originates = context.caller.organisation == found.originator
@@ -684,16 +868,18 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
+        entity = entity_of(context, found)
         return HandoffView(
             **vars(_summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
+            answers=[_shown_answer(context, entity, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=_superseded(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
+            retention=_retention(context, found),
             interest=_barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -704,6 +890,26 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+    """The correction notices of a handoff; those after the erasure of its case, too."""
+
+    def query(context: RequestContext) -> NoticesView:
+        found = _authorized(context, handoff)
+        given = context.work.handoffs.notices(handoff)
+        entity = entity_of(context, found)
+        shown = [_shown_answer(context, entity, one, ()) for one in given]
+        return NoticesView(found.id, found.state, shown, _duties(context, found))
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
+    found = retention_in_force(context, handoff)
+    if found is None:
+        return None
+    return view_on_retention(context.organisation, context.require(handoff.recipient), found)
 
 
 def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
@@ -742,7 +948,7 @@ def _packages(
     found = []
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-        version = _read(context, claims.case_digest, newest)
+        version = _read(context.work, claims.case_digest, newest)
         found.append(
             PackageView(
                 number=number,
@@ -774,7 +980,10 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
 
 
 def _shown_answer(
-    context: RequestContext, answer: HandoffAnswer, measures: Sequence[Measure]
+    context: RequestContext,
+    handoff: PolicyEntity,
+    answer: HandoffAnswer,
+    measures: Sequence[Measure],
 ) -> AnswerView:
     """An answer as the caller may read it: of the other party's, not the person."""
     shown = AnswerView(
@@ -795,16 +1004,32 @@ def _shown_answer(
     seen = None
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
-    if answer.move is HandoffAction.DISPUTE and not _may_read_dispute(context, answer):
-        readable = {name: value for name, value in readable.items() if name != "reason"}
+    elif answer.move is HandoffAction.ANSWER_RECALL:
+        seen, readable = answer_for(context, handoff, readable)
+    elif answer.move is not None and not _reads_guarded(context, answer):
+        kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
+        guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
+        readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
 
 
-def _may_read_dispute(context: RequestContext, answer: HandoffAnswer) -> bool:
-    """The text of a led member's dispute is for led members (CPP 11)."""
-    author = context.require(answer.author)
-    return "led" in context.organisation.regimes or "led" not in author.regimes
+def shown_document(answer: HandoffAnswer, reader: str) -> str:
+    """A document of a handoff, or an offer, as a party keeps it: the other's without its person."""
+    if answer.author == reader:
+        return answer.document
+    document = sd_jwt.parse(answer.document)
+    digests = [one.digest for one in document.disclosures if one.name != "by"]
+    return document.present(digests).compact()
+
+
+def _reads_guarded(context: RequestContext, answer: HandoffAnswer) -> bool:
+    """What an authority says of its own acts is for its like: of the police for police (CPP 11),
+    of another one for public authorities."""
+    author, reader = context.require(answer.author), context.organisation
+    if "led" in author.regimes:
+        return "led" in reader.regimes
+    return reader.public_authority or not author.public_authority
 
 
 def _outcome_for(
@@ -835,10 +1060,12 @@ def page(
     urgency: Urgency | None = None,
     matter: str | None = None,
     overdue: bool = False,
+    erase_before: date | None = None,
 ) -> HandoffPage:
     """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    ``after`` is the cursor of the page before, None for the first page.
+    ``after`` is the cursor of the page before, None for the first page. ``erase_before``: those
+    whose case is erased before that day.
     """
 
     def query(context: RequestContext) -> HandoffPage:
@@ -847,6 +1074,7 @@ def page(
             urgency=urgency,
             matter=matter,
             overdue_at=context.now if overdue else None,
+            erase_before=erase_before,
         )
 
         def rows(cursor: str, number: int) -> Sequence[Handoff]:
@@ -889,6 +1117,7 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     return found
 
 
@@ -930,7 +1159,8 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     if reader.slug != handoff.recipient:
         return OWN
     conflict = has_conflict(context.work, reader, handoff, day)
-    return {"conflict": conflict, "third_country": is_transfer_barred(reader, day)}
+    barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
+    return {"conflict": conflict, "third_country": barred}
 
 
 def _parties(handoff: Handoff) -> tuple[Party, ...]:
@@ -961,4 +1191,5 @@ def _summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         break_glass=handoff.break_glass,
         package=handoff.package,
+        recalled=handoff.recall is not None,
     )

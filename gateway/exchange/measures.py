@@ -1,29 +1,50 @@
-"""Measures on a case: set, renewed and ended, by its originator or by an authority that holds it.
+"""Measures on a case: set, renewed, contested, confirmed and ended.
 
-The event is for the setter and the originator. Whoever else holds the case, or may take it, gets
-one of its own that says of what kind the measure is and until when: not who set it, and not why.
+An originator sets them on its own case, an authority on one that it holds. The event is for who
+asked and the originator. Whoever else holds the case, or may take it, gets one of its own that says
+of what kind the measure is and until when: not who set it, and not why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
-from gateway.domain.decision import PolicyEntity, case_entity
-from gateway.domain.handoff import HOLDING, Handoff
-from gateway.domain.measure import JUDGE, MEASURES, Measure, MeasureKind, check_persons, check_term
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.duty import DutyKind, HandoffDuty, begin
+from gateway.domain.handoff import Handoff
+from gateway.domain.measure import (
+    CONFIRMED_WITHIN,
+    IN_DANGER,
+    JUDGE,
+    MEASURES,
+    Measure,
+    MeasureKind,
+    check_persons,
+    check_term,
+)
+from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import APPROVING, NamedPerson
-from gateway.evidence import canonical, sd_jwt
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_measure
 from gateway.exchange.handoffs import entity_of, party_to
-from gateway.exchange.interests import is_barred
-from gateway.exchange.results import MeasureView
+from gateway.exchange.measure_events import (
+    END,
+    known,
+    record_measure,
+    subject,
+    tell,
+    tell_holders,
+)
+from gateway.exchange.results import Contested, MeasureView
 from gateway.kernel import events
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -37,13 +58,18 @@ from gateway.kernel.transact import (
 )
 from gateway.kernel.values import Caller, LoggedEvent
 
-END = "case.end_measure"
+CONTEST = "case.contest_embargo"
+CONFIRM = "case.confirm_embargo"
+LIFT = "case.lift_embargo"
+
+_ON_CONTEST = (DutyKind.CONFIRMATION, DutyKind.CONFIRMATION_IN_DANGER)
 
 
 @dataclass(frozen=True)
 class MeasureRequest:
     """What an organisation sets: of which kind, why, on which elements (none: the whole case),
-    until when. ``approved_by`` is the second person; ``authority`` and ``reference`` are claims."""
+    until when (an embargo without it: as long as one may). ``approved_by`` is the second person;
+    ``authority``, ``reference`` and ``preservation_reference`` are claims."""
 
     kind: MeasureKind
     by: str
@@ -53,6 +79,12 @@ class MeasureRequest:
     approved_by: str | None = None
     authority: str | None = None
     reference: str | None = None
+    preservation_reference: str | None = None
+
+    @property
+    def action(self) -> str:
+        """The policy's."""
+        return MEASURES[self.kind].action
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
@@ -64,92 +96,138 @@ class MeasureRequest:
             "approved_by": self.approved_by,
             "authority": self.authority,
             "reference": self.reference,
+            "preservation_reference": self.preservation_reference,
         }
 
 
 @dataclass(frozen=True)
-class MeasureEnd:
-    """Who ends a measure before its time; ``approved_by`` is the second person."""
+class _OnMeasure:
+    """What is asked about a measure that was set: by whom, and why."""
 
+    action: ClassVar[str]
     measure: UUID
     by: str
     approved_by: str | None = None
+    reason: str | None = None
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        return {"measure": str(self.measure), "approved_by": self.approved_by}
+        said = asdict(self)
+        del said["by"]
+        return {**said, "measure": str(self.measure)}
 
 
-Act = Callable[[RequestContext, Case, PolicyEntity], MeasureView]
+@dataclass(frozen=True)
+class MeasureEnd(_OnMeasure):
+    """Who ends a measure before its time; ``approved_by`` is the second person.
 
-
-def on_case(
-    ports: Ports, caller: Caller, key: str, case: UUID, wanted: MeasureRequest | MeasureEnd
-) -> WriteResult:
-    """Set, renew or end a measure on one's own case.
-
-    Raises ValidationFailed (term, element), SecondPersonRequired, EditConflict (it has ended).
+    Who did not set it, and ends it because its setter has not answered, says why.
     """
-    request, act = _asked(wanted, key, {"case": str(case)})
 
-    def acted(context: RequestContext) -> MeasureView:
+    action = END
+
+
+@dataclass(frozen=True)
+class EmbargoContest(_OnMeasure):
+    """Who contests an embargo of another, on which of CONTEST_GROUNDS."""
+
+    action = CONTEST
+    ground: str = "other"
+
+
+@dataclass(frozen=True)
+class EmbargoConfirmation(_OnMeasure):
+    """Who confirms its own embargo, after somebody contested it."""
+
+    action = CONFIRM
+
+
+Wanted = MeasureRequest | MeasureEnd | EmbargoContest | EmbargoConfirmation
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The case that a measure is on, as policy sees it, and the handoff by which the caller holds
+    it, None for its own case."""
+
+    case: Case
+    resource: PolicyEntity
+    held: Handoff | None = None
+
+
+Act = Callable[[Any, RequestContext, _Place], MeasureView | Contested]
+
+
+def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) -> WriteResult:
+    """Set, renew or end a measure on one's own case; contest or confirm an embargo on it.
+
+    Raises ValidationFailed (term, element, ground), SecondPersonRequired, EditConflict (it has
+    ended), WrongState (contested before, or by nobody).
+    """
+    request = _request(wanted, key, {"case": str(case)})
+
+    def acted(context: RequestContext) -> MeasureView | Contested:
         found, version = find(context, case)
         verified = sd_jwt.read_stored(version.document)
         view = view_on(verified, version, found.state, context.today.day)
         context.about = EventSubject(case_digest=found.digest)
-        return act(context, found, case_entity(view, context.entity()))
+        place = _Place(found, case_entity(view, context.entity()))
+        return _ACTS[type(wanted)](wanted, context, place)
 
-    return transact(ports, caller, request, acted, partial(_again, wanted))
+    return transact(ports, caller, request, acted, partial(_again, wanted, None))
 
 
 def on_handoff(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: MeasureRequest | MeasureEnd
+    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: Wanted
 ) -> WriteResult:
     """Likewise on a case that the caller holds by mandate."""
-    request, act = _asked(wanted, key, {"handoff": str(handoff)})
+    request = _request(wanted, key, {"handoff": str(handoff)})
     held = prepare(ports, caller, request, lambda context: party_to(context, handoff))
-    acted = None if held is None else partial(_act_on_handoff, act, held)
-    return transact(ports, caller, request, acted, partial(_again, wanted))
+    acted = None if held is None else partial(_act_on_handoff, wanted, held)
+    return transact(ports, caller, request, acted, partial(_again, wanted, handoff))
 
 
-def _act_on_handoff(act: Act, held: Handoff, context: RequestContext) -> MeasureView:
+def _act_on_handoff(
+    wanted: Wanted, held: Handoff, context: RequestContext
+) -> MeasureView | Contested:
     # The case first, and for itself alone: a handoff would share its row with others.
     case = context.work.cases.get(held.originator, held.case)
     if case is None:
         deny_as_not_found()
     context.about = EventSubject(held.id, held.case_digest)
-    return act(context, case, entity_of(context, party_to(context, held.id)))
+    held = party_to(context, held.id)
+    return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
 
 
-def _asked(
-    wanted: MeasureRequest | MeasureEnd, key: str, where: Mapping[str, str]
-) -> tuple[ActionRequest, Act]:
-    if isinstance(wanted, MeasureEnd):
-        action, act = END, cast(Act, partial(_end, wanted))
-    else:
-        action, act = MEASURES[wanted.kind].action, partial(_set, wanted)
+def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionRequest:
     second = wanted.approved_by
     persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
     content = {**where, **wanted.asked()}
-    return ActionRequest(action, wanted.by, key, content, persons=persons), act
+    return ActionRequest(wanted.action, wanted.by, key, content, persons=persons)
 
 
 def _again(
-    wanted: MeasureRequest | MeasureEnd, context: RequestContext, logged: LoggedEvent
-) -> MeasureView:
-    set_by = wanted.measure if isinstance(wanted, MeasureEnd) else logged.event.id
+    wanted: Wanted, handoff: UUID | None, context: RequestContext, logged: LoggedEvent
+) -> MeasureView | Contested:
+    set_by = logged.event.id if isinstance(wanted, MeasureRequest) else wanted.measure
     found = context.work.cases.measure(set_by)
     if found is None:
         deny_as_not_found()
-    return view_on_measure(context.organisation, found)
+    if not isinstance(wanted, EmbargoContest):
+        return view_on_measure(context.organisation, found)
+    where, owed = found.handoff or handoff, _kind_of(wanted)
+    duties = () if where is None else context.work.duties.of(where)
+    (one,) = (one for one in duties if (one.kind, one.source) == (owed, found.id))
+    return Contested(found.id, one.due_at)
 
 
-def _set(
-    wanted: MeasureRequest, context: RequestContext, case: Case, resource: PolicyEntity
-) -> MeasureView:
-    authorize(context, resource)
+# --- Setting -------------------------------------------------------------------------------------
+
+
+def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> MeasureView:
+    authorize(context, place.resource)
+    case, setter, now = place.case, context.caller.organisation, context.now
     _check(context, case, wanted)
-    setter, now = context.caller.organisation, context.now
     kind = MEASURES[wanted.kind]
     embargo = wanted.kind is MeasureKind.EMBARGO
     terms = context.ports.embargo_terms if embargo else kind.terms
@@ -160,6 +238,10 @@ def _set(
         and one.overlaps(wanted.elements)
         and one.is_renewed(terms, now)
     ]
+    until = wanted.until
+    if embargo and until is None:
+        default = context.ports.embargo_terms
+        until = now + (default.renewal if renewed else default.longest)
     measure = Measure(
         id=context.event,
         originator=case.originator,
@@ -169,17 +251,24 @@ def _set(
         code=wanted.code,
         elements=wanted.elements,
         since=min((one.since for one in renewed), default=now),
-        until=wanted.until,
+        until=until,
+        handoff=None if place.held is None else place.held.id,
     )
     check_persons(wanted.by, wanted.approved_by, 2 if renewed else kind.persons)
     check_term(measure, terms, now, renews=bool(renewed))
     for one in renewed:
         if one.holds(now) and set(one.elements) == set(wanted.elements):
-            context.work.cases.end_measure(one.id, now)
+            _close(context, one)
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
-    grounds = (wanted.code, wanted.authority, wanted.reference, wanted.approved_by)
-    _record(context, case, measure, ", ".join(filter(None, grounds)))
+    preservation = wanted.preservation_reference and f"preservation {wanted.preservation_reference}"
+    grounds = (wanted.authority, wanted.reference, preservation)
+    said = {
+        "reason_code": wanted.code,
+        "reason": ", ".join(filter(None, grounds)),
+        "approved_by": wanted.approved_by,
+    }
+    record_measure(context, case, measure, said)
     return view_on_measure(context.organisation, measure)
 
 
@@ -199,49 +288,184 @@ def _check(context: RequestContext, case: Case, wanted: MeasureRequest) -> None:
         raise ValidationFailed((("/elements", "name elements of the case by their ids"),))
 
 
-def _end(
-    wanted: MeasureEnd, context: RequestContext, case: Case, resource: PolicyEntity
-) -> MeasureView:
-    found = context.work.cases.measure(wanted.measure)
-    if found is None or (found.originator, found.case) != (case.originator, case.id):
+# --- Contesting and confirming -------------------------------------------------------------------
+
+
+def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> Contested:
+    """Ask the setter of an embargo to end or confirm it; that ends nothing by itself."""
+    found = _found(context, place.case, wanted.measure)
+    in_danger = wanted.ground == IN_DANGER
+    facts: dict[str, Value] = {"setter": _is_setter(context, found), "in_danger": in_danger}
+    authorize(context, place.resource, facts)
+    _require_embargo(context, found)
+    if in_danger and not _states_danger(context, place.case):
+        why = "is for a case whose urgency is imminent_danger: it takes a version that says so"
+        raise ValidationFailed((("/ground", why),))
+    term = context.ports.due[Urgency.IMMINENT_DANGER] if in_danger else CONFIRMED_WITHIN
+    due_at = context.now + term
+    if found.until is not None and found.until <= due_at:
+        raise WrongState("this embargo ends before an answer would be due")
+    owing = place.held if found.handoff is None else context.work.handoffs.get(found.handoff)
+    if owing is None:
         deny_as_not_found()
-    authorize(context, resource, {"setter": found.setter == context.caller.organisation})
+    kind = _kind_of(wanted)
+    if any((o.kind, o.source) == (kind, found.id) for o in context.work.duties.of(owing.id)):
+        raise WrongState(
+            "contested on this ground before: its setter has answered, or its time runs"
+        )
+    owed = begin(owing, kind, found.id, context.now, due_at)
+    context.work.duties.add(replace(owed, organisation=found.setter))
+    told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
+    own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
+    context.record((own,), *_reason(wanted.reason, own), subject(told, own))
+    by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
+    tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
+    return Contested(found.id, due_at)
+
+
+def _kind_of(wanted: EmbargoContest) -> DutyKind:
+    in_danger = wanted.ground == IN_DANGER
+    return DutyKind.CONFIRMATION_IN_DANGER if in_danger else DutyKind.CONFIRMATION
+
+
+def _states_danger(context: RequestContext, case: Case) -> bool:
+    version = context.work.cases.version(case.digest)
+    return version is not None and version.summary["urgency"] == Urgency.IMMINENT_DANGER
+
+
+def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place) -> MeasureView:
+    found = _found(context, place.case, wanted.measure)
+    authorize(context, place.resource, {"setter": _is_setter(context, found)})
+    _require_embargo(context, found)
+    if not _settle(context, found):
+        raise WrongState("nobody waits for an answer about this embargo")
+    record_measure(context, place.case, found, {"reason": wanted.reason})
+    return view_on_measure(context.organisation, found)
+
+
+def _settle(context: RequestContext, measure: Measure) -> int:
+    """Close what the setter of a measure owes to who contested it; how many there were."""
+    owed = _owed(context, measure)
+    for one in owed:
+        context.work.duties.save(one.close(context.now))
+    return len(owed)
+
+
+def _owed(context: RequestContext, measure: Measure) -> list[HandoffDuty]:
+    every = context.work.duties.open_of_case(measure.originator, measure.case)
+    return [one for one in every if one.kind in _ON_CONTEST and one.source == measure.id]
+
+
+# --- Ending --------------------------------------------------------------------------------------
+
+
+def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureView:
+    found = _found(context, place.case, wanted.measure)
+    facts = {
+        "setter": _is_setter(context, found),
+        "successor": place.held is not None and _succeeds(context, found, place.held),
+        "unanswered": _is_unanswered(context, found),
+    }
+    authorize(context, place.resource, facts)
     check_persons(wanted.by, wanted.approved_by, MEASURES[found.kind].persons)
-    context.work.cases.end_measure(found.id, context.now)
-    context.work.cases.save(replace(case, revision=case.revision + 1))
+    if not (facts["setter"] or wanted.reason):
+        raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
+    _close(context, found)
+    context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
-    _record(context, case, ended, wanted.approved_by or "")
+    said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
+    record_measure(context, place.case, ended, said, to_setter={"reason": wanted.reason})
     return view_on_measure(context.organisation, ended)
 
 
-def _record(context: RequestContext, case: Case, measure: Measure, reason: str) -> None:
-    setter = measure.setter
-    parties = [Party(case.originator, "originator")]
-    if setter != case.originator:
-        parties.append(Party(setter, "recipient"))
-    known = {
-        "measure": str(measure.id),
-        "kind": str(measure.kind),
-        "until": measure.until and measure.until.isoformat(),
-    }
-    subject = canonical.encode({**known, "elements": list(measure.elements)}).decode()
-    own = (EventDetail("reason", reason, frozenset({setter})),) if reason else ()
-    context.record(tuple(parties), *own, events.shared("subject", subject, parties))
-    told = {case.originator, setter}
-    for one in context.work.handoffs.sent_of(case.originator, case.id):
-        if one.recipient in told or one.state not in HOLDING:
-            continue
-        told.add(one.recipient)
-        if is_barred(context.work, one.handoff, context.today.day):
-            continue
-        holder = events.gateway_and(one.recipient, role="recipient")
-        events.record(
-            context.work,
-            context.request.action,
-            holder,
-            event=context.ports.new_id(),
-            simulated_date=context.today.simulated_date,
-            details=(events.shared("subject", canonical.encode(known).decode(), holder),),
-            handoff=one.handoff,
-            case_digest=one.case_digest,
-        )
+def _succeeds(context: RequestContext, measure: Measure, held: Handoff) -> bool:
+    """Whether the mandate under which a measure was set has moved from its setter to the caller."""
+    under = measure.handoff and context.work.handoffs.get(measure.handoff)
+    competence = under and under.address.competence
+    if not competence or held.address.competence != competence:
+        return False
+    holder, passed = measure.setter, set[str]()
+    while holder not in passed:
+        passed.add(holder)
+        for one in context.work.successions.from_office(holder, competence):
+            if one.cancelled is None and one.day <= context.today.day:
+                holder = one.successor
+    return holder == context.caller.organisation
+
+
+def _is_unanswered(context: RequestContext, measure: Measure) -> bool:
+    """Whether it is on record that the setter did not answer in imminent danger."""
+    return any(
+        one.kind is DutyKind.CONFIRMATION_IN_DANGER and one.overdue_at is not None
+        for one in _owed(context, measure)
+    )
+
+
+def _close(context: RequestContext, measure: Measure) -> None:
+    context.work.cases.end_measure(measure.id, context.now)
+    _settle(context, measure)
+
+
+def _lift(context: ChangeContext) -> Mapping[str, Any]:
+    """End an embargo as administrators decided, whose setter is suspended."""
+    request, setter = context.request, context.change.organisation
+    found = context.work.cases.measure(context.values["measure"])
+    if found is None or (found.setter, found.kind) != (setter, MeasureKind.EMBARGO):
+        raise NotFound("that organisation has set no such embargo")
+    case = context.work.cases.get(found.originator, found.case)
+    if case is None:
+        raise NotFound("the case of this embargo is not here")
+    _require_embargo(request, found)
+    _close(request, found)
+    context.work.cases.save(replace(case, revision=case.revision + 1))
+    ended = replace(found, ended_at=context.now)
+    if found.originator != setter:
+        tell(request, found, found.originator, known(ended), EventSubject(None, case.digest))
+    tell_holders(request, ended, {setter, found.originator})
+    return {"measure": str(found.id)}
+
+
+CHANGE = ChangeType(
+    "Lift an embargo whose setter is suspended.",
+    2,
+    (
+        identifier("measure", "Which embargo.", option="MEASURE"),
+        free_text("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _lift,
+    about="A suspended member can neither renew nor end what it set. Everybody who holds the case "
+    "hears that the embargo ended.",
+)
+
+
+# --- What they share -----------------------------------------------------------------------------
+
+
+def _found(context: RequestContext, case: Case, measure: UUID) -> Measure:
+    found = context.work.cases.measure(measure)
+    if found is None or (found.originator, found.case) != (case.originator, case.id):
+        deny_as_not_found()
+    return found
+
+
+def _is_setter(context: RequestContext, measure: Measure) -> bool:
+    return measure.setter == context.caller.organisation
+
+
+def _require_embargo(context: RequestContext, measure: Measure) -> None:
+    if measure.kind is not MeasureKind.EMBARGO:
+        raise WrongState("this is not an embargo")
+    if not measure.holds(context.now):
+        raise EditConflict("the measure has ended: read the case again")
+
+
+def _reason(reason: str | None, *parties: Party) -> tuple[EventDetail, ...]:
+    return (events.shared("reason", reason, parties),) if reason else ()
+
+
+_ACTS: Mapping[type[Wanted], Act] = {
+    MeasureRequest: _set,
+    MeasureEnd: _end,
+    EmbargoContest: _contest,
+    EmbargoConfirmation: _confirm,
+}

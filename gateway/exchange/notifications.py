@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.notification import (
     LONGEST_DESCRIPTION,
@@ -19,7 +20,7 @@ from gateway.domain.notification import (
     RefusedNotification,
     last_contiguous,
 )
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import DUTY_CONTACT, Organisation
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
@@ -53,6 +54,12 @@ OF_ONE_TURN = 50
 URGENT = (Urgency.IMMINENT_DANGER, Urgency.URGENT)
 """What the operator's mail tells of, besides what is overdue."""
 
+REGISTER_EVENTS = frozenset(
+    EVENT_TYPES[one][0] for one in ("staff.add", "staff.end", "staff.recuse")
+)
+KEEPING_WATCH = ("head", "data_protection")
+"""Who hears of each entry of the staff register, whoever made it."""
+
 LONGEST_ERROR = 100
 
 
@@ -70,14 +77,15 @@ class Delivery:
 
     ``replays`` are refused ones that are sent again: before the others, out of their order.
     ``following`` come after the cursor; the documents of the stream numbers ``erased`` are gone.
-    ``for_mail`` are the events of which the operator's mail tells.
+    ``for_mail`` are the events of which the operator's mail tells, with the roles of the contacts
+    for whom that is.
     """
 
     cursor: Cursor
     replays: Sequence[EventNotification]
     following: Sequence[EventNotification]
     erased: frozenset[int]
-    for_mail: frozenset[UUID]
+    for_mail: Mapping[UUID, Sequence[str]]
     push_address: str | None = None
 
     @property
@@ -285,23 +293,27 @@ def _following(
     replays = [(one.stream_number, one.event) for one in again]
     stream = work.log.stream(organisation, cursor.acknowledged, most)
     known: dict[int, EventNotification] = {}
-    for_mail = set[UUID]()
+    for_mail: dict[UUID, Sequence[str]] = {}
     for number, event in (*replays, *stream):
         logged = work.log.logged(event)
         if logged is not None:
             document = events.read(logged.event.document)
             handoff = _handoff(work, organisation, document.get("handoff"), day)
             known[number] = _notification(event, number, document, handoff)
-            if handoff is not None and not _is_own(logged, organisation):
+            if document["type"] in REGISTER_EVENTS:
+                for_mail[event] = KEEPING_WATCH
+            elif handoff is not None and not _is_own(logged, organisation):
                 overdue = handoff.state in OPEN and handoff.overdue(now)
-                if overdue or handoff.urgency in URGENT:
-                    for_mail.add(event)
+                if handoff.urgency in URGENT:
+                    for_mail[event] = (DUTY_CONTACT,)
+                elif overdue:
+                    for_mail[event] = ("liaison",)
     return Delivery(
         cursor=cursor,
         replays=[known[number] for number, _ in replays if number in known],
         following=[known[number] for number, _ in stream if number in known],
         erased=frozenset(number for number, _ in stream if number not in known),
-        for_mail=frozenset(for_mail),
+        for_mail=for_mail,
     )
 
 

@@ -1,7 +1,7 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -11,10 +11,11 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import BY_THE_CLOCK, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Handoff,
+    HandoffAction,
     HandoffAnswer,
     HandoffState,
     OfferAddress,
@@ -22,8 +23,9 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
-    DUTY_CONTACT,
+    DEROGATIONS,
     Organisation,
+    is_derogation,
     is_transfer_barred,
     parse_competence,
     transfer_tool,
@@ -41,8 +43,11 @@ from gateway.domain.refusals import (
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.exchange import duties
 from gateway.exchange.addressing import (
     ItemsByCountry,
+    authorities_on_duty,
+    has_duty_contact,
     help_in_danger,
     items_by_country,
     resolve,
@@ -108,7 +113,8 @@ class OfferRequest:
     the offer and the use of what was accepted. ``handoff`` is the id that the originator gave it.
     ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
     ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
-    uncertain country are for this recipient (R8).
+    uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
+    to a third country all the same, because of an imminent danger (R15).
     """
 
     handoff: UUID
@@ -122,6 +128,7 @@ class OfferRequest:
     note: str | None = None
     again: str | None = None
     country_reason: str | None = None
+    derogation: bool = False
     signed: VerifiedRequest | None = None
 
     def asked(self) -> dict[str, Any]:
@@ -139,12 +146,16 @@ class OfferRequest:
             "note": self.note,
             "again": self.again,
             "country_reason": self.country_reason,
+            "derogation": self.derogation,
         }
 
 
 @dataclass(frozen=True)
 class SelectionInputs:
-    """All that the choice of disclosures depends on; equal inputs, equal choice."""
+    """All that the choice of disclosures depends on; equal inputs, equal choice.
+
+    ``held_until``: a removal waits until then for the police.
+    """
 
     case: Case
     originator: PolicyEntity
@@ -153,6 +164,7 @@ class SelectionInputs:
     assurance: str
     items: ItemsByCountry
     transfer_tool: str | None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +178,7 @@ class PreparedOffer:
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
     duty_contact: bool | None
+    on_duty: Sequence[Addressee]
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -178,7 +191,9 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     spend_preview(ports, caller)
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    return previewed(offer, draft)
+    danger = draft.verified.content["urgency"] == Urgency.IMMINENT_DANGER
+    numbers = ports.emergency_numbers if danger else None
+    return replace(previewed(offer, draft), emergency_numbers=numbers)
 
 
 def spend_preview(ports: Ports, caller: Caller) -> None:
@@ -207,6 +222,7 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         conditions=Conditions(conditions_of(wanted, draft)),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
+        on_duty=draft.on_duty or None,
     )
 
 
@@ -263,6 +279,8 @@ def select_parts(
     if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
         raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
+    reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
+    others = authorities_on_duty(context, verified.content["matter"], inputs.address)
     draft = PreparedOffer(
         inputs,
         version,
@@ -270,7 +288,8 @@ def select_parts(
         permitted_disclosures,
         withheld_groups,
         reseal,
-        _duty_contact(context, verified.content["urgency"], inputs.address.organisation),
+        reached,
+        others if reached is False else (),
     )
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
@@ -278,10 +297,8 @@ def select_parts(
 
 
 def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
-    """In imminent danger, whether somebody is reached at the recipient at any hour."""
-    if urgency != Urgency.IMMINENT_DANGER:
-        return None
-    return context.work.organisations.has_contact(recipient, DUTY_CONTACT)
+    """Of what runs by the clock, whether somebody is reached at the recipient at any hour."""
+    return has_duty_contact(context, recipient) if urgency in BY_THE_CLOCK else None
 
 
 def breaks_glass(case: Case) -> bool:
@@ -353,10 +370,49 @@ def _inputs(
     items = by_country(context, verified, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
-    tool = transfer_tool(recipient, context.today.day)
-    return SelectionInputs(
-        case, context.entity(), context.entity(recipient), address, word, items, tool
-    )
+    tool = tool_of(context, verified, wanted, recipient)
+    held_until = _held_for_police(context, case, wanted, recipient)
+    if held_until is not None:
+        context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
+    entities = context.entity(), context.entity(recipient)
+    return SelectionInputs(case, *entities, address, word, items, tool, held_until)
+
+
+def _held_for_police(
+    context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
+) -> datetime | None:
+    """Until when a removal waits for the police to which the case was offered (R7); silence is no
+    answer, and ends with the hours of the convention."""
+    hours = context.ports.police_first
+    police = "led" in recipient.regimes | context.organisation.regimes
+    if not hours or Purpose.REMOVE not in wanted.purpose or police:
+        return None
+    waiting = [
+        until
+        for one in context.work.handoffs.of_case(case.originator, case.id)
+        if one.state in OPEN
+        and (until := one.offered_at + hours) > context.now
+        and "led" in context.require(one.recipient).regimes
+        and all(
+            answer.move is not HandoffAction.GO_AHEAD
+            for answer in context.work.handoffs.answers(one.id)
+        )
+    ]
+    return max(waiting, default=None)
+
+
+def tool_of(
+    context: RequestContext,
+    verified: VerifiedSdJwt,
+    wanted: OfferRequest,
+    recipient: Organisation,
+) -> str | None:
+    """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
+    its originator states."""
+    barred = is_transfer_barred(recipient, context.today.day)
+    if barred and wanted.derogation and states_danger(verified):
+        return DEROGATIONS["led" if "led" in regimes_of(verified.content) else "gdpr"]
+    return transfer_tool(recipient, context.today.day)
 
 
 def by_country(
@@ -411,9 +467,15 @@ def authorize_offer(
                 reader, context.today.day, named, verified.content
             ),
             "third_country": is_transfer_barred(reader, context.today.day),
+            "derogation": is_derogation(inputs.transfer_tool),
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
+            "police_first": inputs.held_until is not None,
+            "recalled": any(
+                one.covers(version.version, reader.slug)
+                for one in context.work.cases.recalls(case.originator, case.id)
+            ),
         },
         "handoff.offer",
         hidden=NotAddressable(NOT_ADDRESSABLE),
@@ -484,7 +546,14 @@ def _offer(
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
-    due_at = context.now + context.ports.due[urgency]
+    due_at = duties.due_at(
+        context.ports,
+        context.work,
+        inputs.address.organisation,
+        DutyKind.ANSWER,
+        urgency=urgency,
+        since=context.now,
+    )
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -518,6 +587,11 @@ def _offer(
     context.work.handoffs.add(handoff, answer)
     owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
     context.work.duties.add(owed)
+    duties.owe_call(context.ports, context.work, handoff, context.event, context.now)
+    if is_derogation(handoff.transfer_tool):
+        by = context.now + context.ports.follow_up
+        owed = begin(handoff, DutyKind.DEROGATION_REVIEW, context.event, context.now, by)
+        context.work.duties.add(owed)
     if handoff.break_glass:
         by = context.now + context.ports.follow_up
         owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
@@ -571,13 +645,14 @@ def record_offer(
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
     both = frozenset({handoff.originator, handoff.recipient})
-    broken = "break_glass" if handoff.break_glass and handoff.package == 1 else None
-    reasons = "; ".join(one for one in (broken, wanted.again, wanted.country_reason) if one)
+    broken = handoff.break_glass and handoff.package == 1
+    reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
     parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
         parties,
         EventDetail("purpose", handoff.purpose, both),
+        *((EventDetail("reason_code", "break_glass", both),) if broken else ()),
         *((EventDetail("reason", reasons, both),) if reasons else ()),
         *((number,) if handoff.sequence > 1 else ()),
         package_digest=handoff.package_digest,

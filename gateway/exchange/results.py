@@ -16,6 +16,8 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
+from gateway.domain.recall import RecallCode
+from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -24,7 +26,8 @@ DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it 
 BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
 DutyContact = Annotated[
     bool,
-    "In imminent danger: whether the recipient has a duty contact. If not, call it by telephone.",
+    "Of what is urgent or an imminent danger: whether the recipient has a duty contact. If not, "
+    "it is not on duty: telephone.",
 ]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
@@ -42,17 +45,34 @@ class CaseStep:
 
 
 @dataclass(frozen=True)
+class AdvancedErasure:
+    """A case whose erasure was brought forward: the first day without its content."""
+
+    case: UUID
+    erase_on: date
+
+
+@dataclass(frozen=True)
 class MeasureView:
-    """A measure on a case; who set it, why, and on which elements, is for its setter, and for an
-    originator that is a public authority."""
+    """A measure on a case, or on its versions ``before`` that number; who set it, why, and on which
+    elements, is for its setter, and for an originator that is a public authority."""
 
     measure: UUID
     kind: MeasureKind
     until: datetime | None
     ended_at: datetime | None
+    before: int | None = None
     setter: str | None = None
     code: str | None = None
     elements: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Contested:
+    """An embargo that was contested, and by when its setter ends or confirms it."""
+
+    measure: UUID
+    due_at: datetime
 
 
 @dataclass(frozen=True)
@@ -108,13 +128,30 @@ class Superseded:
 
 
 @dataclass(frozen=True)
+class RetainedDocument:
+    """A document of a handoff that is retained: an offer, update or answer."""
+
+    kind: str
+    document: SignedText
+
+
+@dataclass(frozen=True)
+class RetainedDocuments:
+    """The documents of a handoff whose case was erased, oldest first; no content."""
+
+    handoff: UUID
+    documents: Sequence[RetainedDocument]
+
+
+@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more.
+    used any more. ``documents`` are those of the handoff, oldest first, with what a holder retains
+    of an erased case.
     """
 
     case: UUID
@@ -128,6 +165,19 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
+    documents: Sequence[RetainedDocument] | None = None
+
+
+@dataclass(frozen=True)
+class RetentionView:
+    """What a holder retains beyond the day of erasure, as it states; who may not know by what law
+    reads that it does."""
+
+    retention: UUID
+    ground: RetentionGround | None = None
+    legal_basis: str | None = None
+    until: date | None = None
+    review_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +228,19 @@ class Preview:
     conditions: Conditions
     break_glass: BreakGlass
     duty_contact: DutyContact | None = None
+    on_duty: (
+        Annotated[
+            Sequence[Addressee], "Where the recipient is not on duty: who is competent and is."
+        ]
+        | None
+    ) = None
+    emergency_numbers: (
+        Annotated[
+            Sequence[str],
+            "In imminent danger: an offer is not an emergency call. Call these numbers first.",
+        ]
+        | None
+    ) = None
     updates: Digest | None = None
     change: str | None = None
 
@@ -220,6 +283,43 @@ class OfferResult:
 
 
 @dataclass(frozen=True)
+class RecalledHandoff:
+    """A handoff that a recall touched; ``held``: its recipient owes answers."""
+
+    handoff: UUID
+    recipient: str
+    state: HandoffState
+    held: bool
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A recall: its document, and the handoffs that it touched.
+
+    ``approve_by`` is when a second person has to follow; ``document`` is null in a repeated answer
+    once the case was erased.
+    """
+
+    recall: UUID
+    case: UUID
+    version: int
+    code: RecallCode
+    digest: Digest
+    document: SignedText | None
+    handoffs: Sequence[RecalledHandoff]
+    approve_by: datetime | None
+
+
+@dataclass(frozen=True)
+class RecallApproved:
+    """A recall that its second person approved."""
+
+    recall: UUID
+    case: UUID
+    code: RecallCode
+
+
+@dataclass(frozen=True)
 class Reviewed:
     """A handoff after a review: the events of the consultations that were reviewed."""
 
@@ -240,7 +340,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """A document of a handoff, as a reader may have it; ``code`` is an outcome's."""
+    """A document of a handoff, as a reader may have it; ``code`` is an outcome's, or the
+    final answer to a recall."""
 
     sequence: int
     kind: str
@@ -261,6 +362,16 @@ class DutyView:
     due_at: datetime
     closed_at: datetime | None
     overdue: bool
+
+
+@dataclass(frozen=True)
+class NoticesView:
+    """The correction notices of a handoff, and what is owed about it."""
+
+    handoff: UUID
+    state: HandoffState
+    notices: Sequence[AnswerView]
+    duties: Sequence[DutyView]
 
 
 @dataclass(frozen=True)
@@ -296,6 +407,7 @@ class HandoffSummary:
     ended_by: EndedBy | None
     break_glass: BreakGlass
     package: int
+    recalled: Annotated[bool, "Whether a recall stands on it (R13)."]
 
 
 @dataclass(frozen=True)
@@ -356,27 +468,49 @@ class HandoffView(HandoffSummary):
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+    retention: RetentionView | None = None
 
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed after a change: an update, an acknowledgement or an application.
+    """What is owed after a change: an update or a correction notice, an acknowledgement, an
+    application; the answer to a proposal; or an acknowledgement of a recall, and its answer.
 
-    ``by`` is who owes it, ``event`` the one that it is owed since.
+    ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """
 
     what: str
     by: str
     due: datetime
     event: UUID
+    late: bool
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """That a holder was left out of an update: why, and by which event."""
+
+    reason: str
+    event: UUID
+
+
+@dataclass(frozen=True)
+class RecallCoverage:
+    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read."""
+
+    recall: UUID
+    code: RecallCode
+    answer: str | None
 
 
 @dataclass(frozen=True)
 class HolderCoverage:
-    """One handoff of a case: what its recipient has, and what is owed.
+    """One handoff of a case: what its recipient has, and what is owed, what is due first, first.
 
-    ``holds`` says that it ever accepted. ``announced_only``: it heard of a change, and gets no
-    package. ``answered`` is its last answer to a change, and the event of that.
+    ``holds`` says that it ever accepted, and did not say that its copies are erased.
+    ``announced_only``: it heard of a change, and gets no package; ``left_out`` says why, where its
+    originator decided so. ``answered`` is its last answer to a change or a recall, and the event of
+    that.
     """
 
     handoff: UUID
@@ -386,10 +520,11 @@ class HolderCoverage:
     package: int
     version: int
     announced_only: bool
-    owed: Owed | None
-    late: bool
+    left_out: LeftOut | None
+    owed: Sequence[Owed]
     answered: str | None
     answered_by_event: UUID | None
+    recall: RecallCoverage | None
 
 
 @dataclass(frozen=True)

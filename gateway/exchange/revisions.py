@@ -1,12 +1,11 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
-from datetime import timedelta
-
 from gateway.domain.answers import takes_update
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
-from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin, update_due_at
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffState
+from gateway.domain.recall import RETAINING
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,
@@ -14,6 +13,7 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    loosens,
     shed_errors,
     strictest_change,
 )
@@ -22,6 +22,7 @@ from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
+from gateway.exchange.measure_events import keep_as_evidence
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -39,10 +40,15 @@ def check_change(
     was = case_from_claims(before.content)
     errors = list(compare(was, after).label_errors(said))
     measures = context.work.cases.measures(earlier.originator, earlier.id)
-    measured = {name for one in measures if one.holds(context.now) for name in one.elements}
+    measured = {
+        name
+        for one in measures
+        if one.holds(context.now) and one.before is None
+        for name in one.elements
+    }
     errors += shed_errors(was, after, measured)
     listed = after["marking"].get("release_to") or ()
-    held = {one.recipient for one in holders(context, earlier)}
+    held = {one.recipient for one in holders(context, earlier) if one.recall is None}
     if left_out := sorted(held - set(listed)) if listed else []:
         why = f"leaves out {', '.join(left_out)}, a holder of the case; that is a recall"
         errors.append(("/content/marking/release_to", why))
@@ -50,6 +56,16 @@ def check_change(
         raise ValidationFailed(tuple(errors))
     if earlier.state is CaseState.CLOSED and said.kind is ChangeKind.ADDITION:
         raise WrongState("a closed case takes corrections and tightenings, no additions")
+
+
+def loosens_cleared(
+    context: RequestContext, earlier: Case | None, following: VerifiedSdJwt
+) -> bool:
+    """Whether a version loosens what a second person cleared, in the last version that was."""
+    if earlier is None or earlier.cleared_digest is None or earlier.state is CaseState.ERASED:
+        return False
+    cleared = case_from_claims(_read(context, earlier.cleared_digest).content)
+    return loosens(cleared, case_from_claims(following.content))
 
 
 def holders(context: RequestContext, case: Case) -> list[Handoff]:
@@ -61,6 +77,8 @@ def holders(context: RequestContext, case: Case) -> list[Handoff]:
 def announce_change(context: RequestContext, case: Case, version: CaseVersion) -> None:
     """Let each holder hear of the version that this transaction cleared; additions are no news.
 
+    What it corrects as unlawful is kept as evidence in the older versions.
+
     Of the versions since the last one that was announced the strictest change counts: a draft that
     was replaced is announced with what replaced it. Each event names the groups touched, of those
     that the holder was offered. Who is barred from the case (R9) hears nothing.
@@ -70,6 +88,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     change = strictest_change(since)
     if change not in ANSWERED:
         return
+    keep_as_evidence(context, case, last.version if last else 0)
     context.work.cases.announce(
         Announcement(case.originator, case.id, case.version, change, context.now, context.event)
     )
@@ -90,19 +109,28 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        if touched:
-            _owe(context, one, context.ports.due[Urgency(now.content["urgency"])])
+        # After a recall its holder owes nothing more than that, unless it keeps the case.
+        if touched and (one.recall is None or one.recall_answer in RETAINING):
+            _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
 
 
-def _owe(context: RequestContext, holder: Handoff, term: timedelta) -> None:
-    """The originator owes the update; where none can be sent, its holder an acknowledgement."""
-    if takes_update(holder, context.now):
-        kind, due = DutyKind.UPDATE, update_due_at
-    else:
-        kind, due = DutyKind.ACKNOWLEDGEMENT, acknowledgement_due_at
-    owed = begin(holder, kind, context.event, context.now, due(term, context.now))
-    duties.add(context.work, owed)
+def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
+    """The originator owes the update, or a notice; where no package can be sent, its holder
+    acknowledges the announcement meanwhile."""
+    owed = [DutyKind.UPDATE]
+    if not takes_update(holder, context.now):
+        owed.append(DutyKind.ACKNOWLEDGEMENT)
+    for kind in owed:
+        duties.owe(
+            context.ports,
+            context.work,
+            holder,
+            kind,
+            source=context.event,
+            since=context.now,
+            urgency=urgency,
+        )
 
 
 def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:

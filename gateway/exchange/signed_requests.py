@@ -15,6 +15,7 @@ from gateway.domain import case as cases
 from gateway.domain.conditions import EMBARGO_TERMS
 from gateway.domain.organisation import (
     competence_members,
+    is_derogation,
     organisation_uri,
     parse_competence,
 )
@@ -41,8 +42,18 @@ _UPDATED = _OFFERED | {"updates", "change"}
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What stands in clear in a signed offer, or update, beside its heading, and what is disclosed."""
 
-BINDING = ("handoff", "case_digest", "offer_digest", "package_digest", "kind")
-"""What stands in clear in a signed answer beside its heading."""
+_RECALLED = frozenset({"case", "version", "code", "handoff"})
+
+BINDING = (
+    "handoff",
+    "case_digest",
+    "offer_digest",
+    "package_digest",
+    "kind",
+    "notice_digest",
+    "recall",
+)
+"""What stands in clear in a signed answer beside its heading; the last two where it answers one."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +218,7 @@ def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
         "handoff": str(offer.handoff),
         "to": _addressed(offer),
         "purpose": list(offer.purpose),
+        **({"derogation": True} if is_derogation(offer.transfer_tool) else {}),
     }
 
 
@@ -260,6 +272,16 @@ def _moment(seconds: Any) -> str:
         raise InvalidDocument("'expires_at' is a time in whole seconds since 1970") from None
 
 
+def _recall_body(opened: VerifiedRequest) -> dict[str, Any]:
+    """The body that a signed recall stands for; what it covers is held against the case."""
+    _only(opened.verified.claims, HEADING | _RECALLED)
+    try:
+        recall = handoff_documents.read_recall(opened.verified)
+    except StatementError as error:
+        raise InvalidDocument(f"the signed document is not accepted: {error}") from None
+    return {**{p.name: p.value for p in opened.verified.placed}, "code": str(recall.code)}
+
+
 def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:
     """The body that a signed approval of a succession stands for: the person."""
     _only(opened.verified.claims, HEADING | frozenset(PLANNED))
@@ -275,4 +297,5 @@ CASE = SignedRequestType(handoff_documents.CASE_TYP, _case_body)
 OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _offer_body)
 UPDATE = SignedRequestType(handoff_documents.OFFER_TYP, _update_body)
 ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, _answer_body)
+RECALL = SignedRequestType(handoff_documents.RECALL_TYP, _recall_body)
 SUCCESSION = SignedRequestType(SUCCESSION_TYP, _succession_body)

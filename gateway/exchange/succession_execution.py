@@ -384,7 +384,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
         work.handoffs.save(draft.ended, draft.ending)
-        duties.settle(work, draft.ended, draft.ending, ports.due[draft.ended.urgency])
+        duties.settle(ports, work, draft.ended, draft.ending)
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
@@ -403,8 +403,9 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             following, offer = draft.followed_by
             became = following.id
             work.handoffs.add(following, offer)
-            due_at = offer.at + ports.due[following.urgency]
-            work.duties.add(begin(following, DutyKind.ANSWER, offer.event, offer.at, due_at))
+            kind, owes, urgency = DutyKind.ANSWER, following.recipient, following.urgency
+            due = duties.due_at(ports, work, owes, kind, urgency=urgency, since=offer.at)
+            work.duties.add(begin(following, kind, offer.event, offer.at, due))
             _record(
                 work,
                 "handoff.offer",
@@ -488,7 +489,7 @@ def _following(
         address=address,
         offer_digest=offer.digest,
         offered_at=at,
-        due_at=at + ports.due[disposition.handoff.urgency],
+        due_at=None,  # that of the duty which follows
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,

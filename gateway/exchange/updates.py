@@ -4,6 +4,7 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,17 +12,24 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
+from gateway.domain.answers import ON_CHANGES, AnswerKind, takes_update
+from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DutyKind, acknowledgement_due_at, begin
+from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
 )
-from gateway.domain.organisation import transfer_tool
-from gateway.domain.refusals import EditConflict, InvalidDocument, ValidationFailed, WrongState
-from gateway.domain.revision import ANSWERED, ChangeKind, strictest_change
+from gateway.domain.organisation import is_derogation
+from gateway.domain.refusals import (
+    CaseErased,
+    EditConflict,
+    InvalidDocument,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.revision import ANSWERED, ChangeKind, is_place, place_of, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -41,11 +49,13 @@ from gateway.exchange.offers import (
     select_parts,
     sign_offer,
     spend_preview,
+    tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -104,6 +114,88 @@ def stale(handoff: Handoff) -> EditConflict:
         f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
         "read it, then answer that one"
     )
+
+
+def stale_notice(newest: str | None) -> EditConflict:
+    """Likewise of a correction notice."""
+    return EditConflict(
+        f"the newest correction notice of this handoff is {newest}: read it, then answer that one"
+    )
+
+
+def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> str | None:
+    """The digest of the notice that an answer of this kind is about: the newest one of the handoff,
+    after which no package comes."""
+    if ON_CHANGES.isdisjoint(kind.moves):
+        return None
+    notices = context.work.handoffs.notices(handoff.id)
+    return sd_jwt.parse(notices[-1].document).digest if notices else None
+
+
+def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+    """Whether what a step answers is there.
+
+    An acknowledgement follows an update, or an announcement where none comes; what was done follows
+    the acknowledgement. A notice replaces an update that is owed and cannot be sent; after the
+    erasure of the case its originator gives one when it has to. Raises WrongState, CaseErased.
+    """
+    if step not in ON_CHANGES and step not in _FOLLOWS:
+        return
+    if is_erased(context, handoff):
+        if step in ON_CHANGES and not context.work.handoffs.notices(handoff.id):
+            raise CaseErased("the case was erased, and no correction notice came after that")
+        return
+    if step in ON_CHANGES:
+        told = context.work.cases.announced(handoff.originator, handoff.case)
+        if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
+            raise WrongState("there is no update of this handoff, and none was announced")
+    owed = {one.kind for one in context.work.duties.of(handoff.id, open_only=True)}
+    if step in (HandoffAction.APPLY, HandoffAction.DISPUTE) and DutyKind.ACKNOWLEDGEMENT in owed:
+        raise WrongState("acknowledge the change first")
+    if step in _FOLLOWS and _FOLLOWS[step] not in owed:
+        raise WrongState(
+            f"no {_FOLLOWS[step]} is owed in this handoff: 'case coverage' shows what is"
+        )
+    if step is HandoffAction.NOTIFY_CORRECTION and takes_update(handoff, context.now):
+        raise WrongState("this handoff takes the next package: send the update")
+
+
+def is_erased(context: RequestContext, handoff: Handoff) -> bool:
+    """Whether the case of a handoff is erased here, whatever the handoff's state is."""
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    return case is None or case.state is CaseState.ERASED
+
+
+_FOLLOWS: Mapping[HandoffAction, DutyKind] = {
+    HandoffAction.NOTIFY_CORRECTION: DutyKind.UPDATE,
+    HandoffAction.OMIT_UPDATE: DutyKind.UPDATE,
+    HandoffAction.ANSWER_PROPOSAL: DutyKind.PROPOSAL_ANSWER,
+}
+"""The steps of an originator that are possible only while it owes something."""
+
+
+def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
+    """A notice names places of what was offered; other ids could be anything (R1).
+
+    Of an erased case nothing is left to compare with: then they are ids and names of the profile.
+    Raises ValidationFailed.
+    """
+    if is_erased(context, handoff):
+        if not all(map(is_place, named)):
+            raise ValidationFailed((("/pointers", "name places, as /items/ and an id"),))
+        return
+    version = context.work.cases.version(handoff.case_digest)
+    if version is None:
+        deny_as_not_found()
+    given = (
+        place_of(*identity(part))
+        for part in sd_jwt.read_stored(version.document).placed
+        if part.digest in handoff.permitted_disclosures
+    )
+    if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
+        raise ValidationFailed(
+            (("/pointers", "name only places of what was offered: /urgency, or /items/ and an id"),)
+        )
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
@@ -165,6 +257,7 @@ def _own(context: RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
+    refuse_recused(context, found.originator, found.case)
     context.about = EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
     authorize(context, handoff_entity(found, context.entity(), recipient))
@@ -194,7 +287,8 @@ def _terms(
 ) -> OfferRequest:
     """The update as an offer of the parts that it selects.
 
-    The reason why items of uncertain country are for this recipient is that of the offer (R8).
+    The reason why items of uncertain country are for this recipient is that of the offer (R8), and
+    so is a derogation.
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
@@ -211,6 +305,7 @@ def _terms(
         expires_at=end,
         note=wanted.note,
         country_reason=said.get("country_reason"),
+        derogation=is_derogation(found.transfer_tool),
         signed=wanted.signed,
     )
 
@@ -263,7 +358,7 @@ def _inputs(
         found.address,
         word,
         by_country(context, verified, terms, recipient, day),
-        transfer_tool(recipient, day),
+        tool_of(context, verified, terms, recipient),
     )
 
 
@@ -312,13 +407,21 @@ def _update(
         event=context.event,
     )
     context.work.handoffs.save(moved, stored)
-    term = context.ports.due[moved.urgency]
-    duties.settle(context.work, moved, stored, term)
+    duties.settle(context.ports, context.work, moved, stored)
+    due_at = partial(
+        duties.due_at,
+        context.ports,
+        context.work,
+        moved.recipient,
+        urgency=moved.urgency,
+        since=context.now,
+    )
     if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, context.now + term)
+        duties.hasten(context.work, moved.id, due_at(DutyKind.ANSWER))
+        duties.owe_call(context.ports, context.work, moved, context.event, context.now)
     if moved.is_held and draft.change in ANSWERED:
-        due = acknowledgement_due_at(term, context.now)
         kind = DutyKind.ACKNOWLEDGEMENT
+        due = due_at(kind)
         duties.add(context.work, begin(moved, kind, context.event, context.now, due))
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)

@@ -80,7 +80,7 @@ def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
         raise InvalidApproval("an approval is from a person who administers nothing any more")
     if (given.action, given.change) != (context.request.action, digest):
         raise InvalidApproval("an approval is for another change: sign this one")
-    if not -AHEAD <= context.ports.now() - given.at <= LIVES:
+    if not -AHEAD <= context.now - given.at <= LIVES:  # the time of the event
         raise InvalidApproval(
             "an approval is older than 72 hours, or dated in the future: sign again"
         )

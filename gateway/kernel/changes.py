@@ -54,6 +54,9 @@ APART: Mapping[str, frozenset[str]] = {
 }
 """Values that are personal: a detail of their own in the event, which can be erased."""
 
+APPROVALS = "approvals"
+"""The detail of a change's event that has what its administrators signed."""
+
 UNKNOWN = "no organisation has that id: admit it first"
 NO_PROPOSAL = "there is no such proposal, or it ended long ago"
 
@@ -310,7 +313,8 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
         _require_open(context.work, proposal)
         approvals.void(context, stored.approval)
         context.work.proposals.withdraw(proposal, context.event)
-        context.record(events.gateway_and(), _subject(change, frozenset({GATEWAY})))
+        subject = _subject(change, frozenset({GATEWAY}))
+        context.record(events.gateway_and(), subject, *_signed(context))
         return {"event": str(context.event), "proposal": str(proposal)}
 
     return transact(ports, step.actor, step.request, act)
@@ -354,6 +358,13 @@ def described(change: Change) -> str:
     apart = APART.get(change.action, frozenset())
     values = {name: value for name, value in change.values.items() if name not in apart}
     return canonical.encode({"organisation": change.organisation, **values}).decode()
+
+
+def prune_proposals(ports: Ports) -> None:
+    """Forget the proposals that ended `STORED` ago: their values can be personal."""
+    with ports.begin(TransactionMode.REGISTRY) as work:
+        work.proposals.prune(ports.now() - STORED)
+        work.commit()
 
 
 # --- Reading proposals ---------------------------------------------------------------------------
@@ -457,10 +468,9 @@ def _propose(
         approval=signed,
         expires_at=approvals.expires_at(counted),
     )
-    context.work.proposals.prune(context.now - STORED)
     context.work.proposals.add(stored)
     subject = _subject(change, frozenset({GATEWAY}))
-    context.record(events.gateway_and(), subject, action="proposal.create")
+    context.record(events.gateway_and(), subject, *_signed(context), action="proposal.create")
     return _view(stored)
 
 
@@ -494,7 +504,7 @@ def _record(context: ChangeContext) -> None:
     concerned = (context.change.organisation, *context.affected)
     parties = events.gateway_and(*concerned)
     readers = frozenset({GATEWAY, *concerned})
-    details = [_subject(context.change, readers)]
+    details = [_subject(context.change, readers), *_signed(context.request)]
     if context.names_key is not None:
         # Beside the reason: for who may know which key it is, and nothing else.
         named = (context.change.organisation, context.names_key)
@@ -503,6 +513,14 @@ def _record(context: ChangeContext) -> None:
         said, content_key = context.contacts
         details.append(EventDetail("contacts", said, readers, content_key))
     context.request.record(parties, *details)
+
+
+def _signed(request: RequestContext) -> tuple[EventDetail, ...]:
+    """What the administrators signed: by it the registry is made again, and by no name alone."""
+    actor = request.actor
+    if not isinstance(actor, Administrators):
+        return ()
+    return (EventDetail(APPROVALS, actor.approvals, frozenset({GATEWAY})),)
 
 
 def _subject(change: Change, readers: frozenset[str]) -> EventDetail:

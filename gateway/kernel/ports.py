@@ -12,14 +12,16 @@ from enum import StrEnum
 from typing import Protocol, Self
 from uuid import UUID
 
+from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
+from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
@@ -30,6 +32,8 @@ from gateway.domain.organisation import (
     Organisation,
     System,
 )
+from gateway.domain.recall import Recall
+from gateway.domain.retention import GRACE_DAYS, Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
@@ -48,6 +52,7 @@ from gateway.kernel.values import (
     LogQuery,
     Proposal,
     ReferenceDate,
+    RetainedCopy,
     SentHandoff,
     SignedTreeHead,
     TreeHead,
@@ -220,6 +225,12 @@ class CaseStore(Protocol):
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
         """What each version of the case after number ``after`` is to the one before it."""
 
+    def unlawful(
+        self, originator: str, case: UUID, after: int
+    ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """The versions after number ``after`` that correct something unlawful, and the ids of these
+        elements."""
+
     def announce(self, announcement: Announcement) -> None:
         """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
 
@@ -242,6 +253,15 @@ class CaseStore(Protocol):
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""
+
+    def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
+        """Every recall of a case, or of a handoff of it, in the order in which they were made."""
+
+    def recall(self, recall: UUID) -> Recall | None:
+        """One recall by the event that recorded it."""
+
+    def add_recall(self, recall: Recall) -> None:
+        """Store a new recall; in a transaction that holds the case."""
 
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
@@ -271,8 +291,8 @@ class HandoffStore(Protocol):
     def get(self, handoff: UUID) -> Handoff | None:
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
 
-    def is_current(self, handoff: Handoff) -> bool:
-        """Whether its version is still that of its case, for what `get` returned in a writing
+    def current_version(self, handoff: Handoff) -> str:
+        """The digest of its case's current version, for what `get` returned in a writing
         transaction: no further query."""
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
@@ -282,14 +302,23 @@ class HandoffStore(Protocol):
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
         the answer. The due time stays: it follows the duties."""
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        """The offer and every answer, in order."""
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
+
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         """Every handoff of the case, by id; none is locked."""
+
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""
@@ -326,6 +355,9 @@ class HandoffStore(Protocol):
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
 
+    def was_consulted(self, handoff: UUID) -> bool:
+        """Whether the content of the handoff was ever consulted."""
+
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
 
@@ -359,6 +391,68 @@ class DutyStore(Protocol):
 
     def save_clock(self, clock: SweepClock) -> None:
         """Replace that."""
+
+
+class RetentionStore(Protocol):
+    """What holders keep beyond the day of erasure: a handoff has one retention at a time.
+
+    It is made and ended in a transaction that holds its handoff (`HandoffStore.get`).
+    """
+
+    def of_handoff(self, handoff: UUID) -> Retention | None:
+        """The retention that has not ended; its last day may be over."""
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
+        """Those of every handoff of a case that have not ended, by handoff."""
+
+    def add(self, retention: Retention) -> None:
+        """Store a new one; the one before was ended."""
+
+    def end(self, retention: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
+
+    def over(self, day: date, limit: int) -> Sequence[UUID]:
+        """Handoffs whose retention, or days of grace, are over on a civil day."""
+
+    def holders(self) -> Collection[str]:
+        """The organisations that retain something, have a copy, or a key of late answers."""
+
+    def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        """Handoffs of which an organisation retains something, or has a copy."""
+
+    def keep(self, copy: RetainedCopy) -> None:
+        """Store a copy under a new key. Raises CaseKeysUnavailable."""
+
+    def copy(self, handoff: UUID) -> RetainedCopy | None:
+        """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
+
+    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
+        """The handoffs of a case of which there is a copy, by id."""
+
+    def end_grace(self, handoff: UUID) -> None:
+        """Let a copy stand: a retention was stated."""
+
+    def drop_copy(self, handoff: UUID) -> bool:
+        """Take a copy away, where there is one, and doom its key."""
+
+    def having(self, key: UUID) -> UUID | None:
+        """The handoff whose copy is encrypted by a key."""
+
+    def uses_key(self, key: UUID) -> bool:
+        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
+
+    def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        """Recipient and id of each handoff that was accepted and is not retained, whose case is
+        erased after one day, and by another."""
+
+    def announced(self, days: int) -> date | None:
+        """Up to which day of erasure holders heard so many ``days`` before; None at first."""
+
+    def announce(self, days: int, told: date | None, last: date) -> bool:
+        """Note that they hear up to the day ``last``; False where it is not ``told`` any more."""
+
+    def end_answer_key(self, organisation: str) -> None:
+        """Doom the key of an organisation's answers about erased cases, where there is one."""
 
 
 class LogStore(Protocol):
@@ -403,6 +497,34 @@ class LogStore(Protocol):
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The entries of indexes ``start <= i < end`` that exist."""
+
+
+class JournalStore(Protocol):
+    """How long the log names persons, and what suspends that."""
+
+    def holds(self) -> Sequence[LogHold]:
+        """The log holds that were not ended, the oldest first."""
+
+    def hold(self, hold: UUID) -> LogHold | None:
+        """One log hold, ended or not."""
+
+    def add_hold(self, hold: LogHold) -> None:
+        """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
+
+    def end_hold(self, hold: UUID, at: datetime) -> None:
+        """End a log hold, in a REGISTRY transaction: all streams are gone through anew.
+
+        EditConflict when it is not there, or ended before.
+        """
+
+    def erase_details(
+        self, organisation: str, until: datetime, held: Collection[CaseId]
+    ) -> ErasedDetails:
+        """Erase what some of the next events say of persons, where the organisation acted.
+
+        Events of its stream before ``until`` are gone through, a bounded number in their order;
+        those about the cases ``held`` are passed over.
+        """
 
 
 class IdempotencyStore(Protocol):
@@ -559,6 +681,9 @@ class StaffStore(Protocol):
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
         """Let an entry end at a moment."""
 
+    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        """Replace the digests of the cases that a person keeps away from."""
+
 
 class NotificationStore(Protocol):
     """How far each organisation's stream was delivered, and what its receiver refused."""
@@ -603,7 +728,9 @@ class UnitOfWork(Protocol):
     cases: CaseStore
     handoffs: HandoffStore
     duties: DutyStore
+    retentions: RetentionStore
     log: LogStore
+    journal: JournalStore
     retries: IdempotencyStore
     budgets: RateLimits
     revoked_tokens: RevokedTokenStore
@@ -738,10 +865,14 @@ class Ports:
     ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
     the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
     the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
-    recorded; ``embargo_terms`` how long an embargo holds; ``emergency_numbers`` are
+    recorded; ``embargo_terms`` how long an embargo holds, ``police_first`` how long a removal waits
+    for the police; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
-    urgency, ``follow_up`` that for the second person after break-glass. ``consultations`` says
-    of which ones by the police a private originator learns.
+    urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
+    for the call in imminent danger, ``follow_up`` for the second person after break-glass.
+    ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
+    which ones by the police a private originator learns; ``journal_terms`` how long the log names
+    persons.
     """
 
     issuer: str
@@ -759,7 +890,12 @@ class Ports:
     fingerprint_key: bytes = field(repr=False)
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
+    police_first: timedelta = timedelta(0)
     emergency_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
+    due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
+    call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
+    retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
+    journal_terms: JournalTerms = field(default_factory=JournalTerms)

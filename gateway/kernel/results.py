@@ -15,7 +15,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from gateway.evidence import receipt
+from gateway.evidence import canonical, receipt
 from gateway.evidence.receipt import Receipt
 
 SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
@@ -43,10 +43,8 @@ def _members(value: Any) -> Any:
     return {m: held[n] for n, m, optional in names if not optional or held[n] is not None}
 
 
-# Encoders are made once: json.dumps with settings makes a new one for each call.
-encode = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_members
-).encode
+encode = canonical.writer(default=_members)
+"""Write a result as JSON."""
 
 
 def to_json(result: Any) -> Any:

@@ -158,8 +158,9 @@ class RequestContext:
 
     An act that finds its work done before points ``event`` at the earlier event, and records
     nothing. ``persons`` are administrators whose signatures were good; ``staff`` is who asks, as
-    the staff register of their organisation has them. ``help`` is what a
-    refusal of the request says beside its sentence, once the caller may know what it is about.
+    the staff register of their organisation has them, ``named`` all whom the request names, each at
+    its pointer. ``help`` is what a refusal of the request says beside its sentence, once the caller
+    may know what it is about.
     """
 
     ports: Ports
@@ -173,6 +174,7 @@ class RequestContext:
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
     staff: StaffEntry | None = None
+    named: tuple[tuple[str, StaffEntry], ...] = ()
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
     help: dict[str, Any] = field(default_factory=dict)
@@ -388,6 +390,7 @@ def _require_persons(context: RequestContext) -> None:
     if errors := tuple(person_errors(persons, entries)):
         raise ValidationFailed(errors)
     context.staff = entries[request.by]
+    context.named = tuple((one.pointer, entries[one.pseudonym]) for one in persons)
 
 
 def authorize(

@@ -65,7 +65,8 @@ class CaseVersion:
 
     ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
     ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
-    ``change`` is what it is to the version before it; None for the first.
+    ``change`` is what it is to the version before it; None for the first. ``unlawful`` are the ids
+    of the elements that it corrects as unlawful.
     """
 
     originator: str
@@ -77,6 +78,7 @@ class CaseVersion:
     summary: Mapping[str, Any]
     document: str
     change: ChangeKind | None = None
+    unlawful: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,23 @@ class Erasure:
 
 
 @dataclass(frozen=True)
+class RetainedCopy:
+    """What a holder keeps of an erased case by one handoff, under a key of its own.
+
+    ``since`` is when the case was erased, ``grace_until`` the first day on which a copy is
+    destroyed for which no retention was stated, None where one was. ``content`` is JSON of
+    gateway/exchange/retained_copies.py. ``content_key`` is the store's, None for a new one.
+    """
+
+    handoff: UUID
+    holder: str
+    since: datetime
+    grace_until: date | None
+    content: str
+    content_key: UUID | None = None
+
+
+@dataclass(frozen=True)
 class Consultation:
     """Content that was opened: by which event, of which version, and the digests shown.
 
@@ -119,13 +138,15 @@ class Consultation:
 class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 
-    ``overdue_at``: those whose recipient owed something until that time.
+    ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
+    whose case is there still, and is erased before that day.
     """
 
     state: str | None = None
     urgency: Urgency | None = None
     matter: str | None = None
     overdue_at: datetime | None = None
+    erase_before: date | None = None
 
 
 @dataclass(frozen=True)

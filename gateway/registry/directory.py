@@ -41,6 +41,7 @@ from gateway.registry.results import (
     ListedEncryptionKey,
     ListedKey,
     ListedOrganisation,
+    ListedServiceHours,
     MandateRegistration,
     MembershipStatement,
     OwnCertificate,
@@ -299,7 +300,7 @@ def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
 
 
 def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
-    day = context.today.day
+    day, hours = context.today.day, organisation.service_hours
     return ListedOrganisation(
         organisation=organisation.slug,
         name=organisation.name,
@@ -312,6 +313,7 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
+        service_hours=None if hours is None else ListedServiceHours(**vars(hours)),
         signed_only=organisation.signed_only,
         document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
         encryption_keys=[

@@ -2,12 +2,14 @@
 which of them audit.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from gateway.domain import lifecycle
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
@@ -24,9 +26,12 @@ from gateway.domain.organisation import (
     Membership,
     Organisation,
     Period,
+    StandingRetention,
     Status,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
+from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
+from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import ChangeContext
@@ -259,8 +264,41 @@ def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": organisation.slug, "agreement": str(made.id)}
 
 
+YEARS = tuple(map(str, range(1, 51)))
+REVIEW_YEARS = ("1", "2", "3")
+
+
+def read_years(words: Collection[str], value: Any) -> int:
+    """A number of years, as one of some words."""
+    if value not in words:
+        raise ValueError
+    return int(value)
+
+
+def record_retention(context: ChangeContext) -> Mapping[str, Any]:
+    """Record for how long an organisation under led keeps what it accepts for a purpose."""
+    organisation = context.organisation
+    if "led" not in organisation.regimes:
+        raise WrongState("only an organisation under led keeps cases by a recorded term")
+    made = StandingRetention(
+        id=context.event,
+        purpose=context.values["purpose"],
+        legal_act=context.values["legal_act"],
+        years=context.values["years"],
+        review_years=context.values["review_years"],
+        period=context.period(),
+    )
+    if any(
+        made.purpose == one.purpose and made.period.overlaps(one.period)
+        for one in organisation.retentions
+    ):
+        raise WrongState("a retention for that purpose is recorded in that period already")
+    context.save(replace(organisation, retentions=(*organisation.retentions, made)))
+    return {"organisation": organisation.slug, "retention": str(made.id)}
+
+
 def end_named(noun: str, held_as: str, context: ChangeContext) -> Mapping[str, Any]:
-    """End one of the interests or agreements of an organisation, which its id names."""
+    """End one of the interests, agreements or retentions of an organisation, which its id names."""
     organisation = context.organisation
     named, day = context.values[noun], context.values["until"]
     held = getattr(organisation, held_as)
@@ -352,6 +390,43 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState("the organisation has no such audit access, or it was ended before")
     context.save(replace(organisation, audit_access=ended))
     return {"organisation": organisation.slug, "audit_access": str(grant)}
+
+
+# --- When a member is at work --------------------------------------------------------------------
+
+
+def read_time_zone(value: Any) -> str:
+    """A time zone by its name; ValueError or LookupError for one that nobody knows."""
+    return ZoneInfo(text(value)).key
+
+
+def read_hours(value: Any) -> tuple[str, ...]:
+    """The spans of a week, several a day or none at all; ValueError unless each is one."""
+    if not isinstance(value, list) or not all(re.fullmatch(SPAN, one, re.ASCII) for one in value):
+        raise ValueError
+    return tuple(value)
+
+
+def read_holidays(value: Any) -> tuple[date, ...]:
+    """Days without service, in their order; ValueError for too many, or one twice."""
+    days = tuple(sorted(map(parse_date, value)))
+    if not isinstance(value, list) or len(set(days)) < len(days) or len(days) > MOST_HOLIDAYS:
+        raise ValueError
+    return days
+
+
+def set_service_hours(context: ChangeContext) -> Mapping[str, Any]:
+    """Let terms run on days of service; without hours, by the clock again."""
+    said, found = context.values, None
+    if said["hours"]:
+        try:
+            found = ServiceHours(said["time_zone"], said["hours"], said["holidays"] or ())
+        except ValueError as error:
+            raise ValidationFailed((("/hours", str(error)),)) from None
+    elif said["holidays"]:
+        raise ValidationFailed((("/hours", "are missing, and holidays are given"),))
+    context.save(replace(context.organisation, service_hours=found))
+    return {"organisation": context.organisation.slug, "hours": list(said["hours"])}
 
 
 # --- Where a member's notifications go -----------------------------------------------------------

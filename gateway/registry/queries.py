@@ -43,6 +43,7 @@ from gateway.registry.results import (
     MembershipEntry,
     OpenInvitation,
     ResolutionEntry,
+    StandingRetentionEntry,
     SystemEntry,
 )
 
@@ -222,6 +223,19 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
             AgreementEntry(a.id, a.kind, a.description, a.reference, a.period.start, a.period.end)
             for a in one.agreements
             if holds(a.period)
+        ],
+        retentions=[
+            StandingRetentionEntry(
+                r.id,
+                r.purpose,
+                r.legal_act,
+                r.years,
+                r.review_years,
+                r.period.start,
+                r.period.end,
+            )
+            for r in one.retentions
+            if holds(r.period)
         ],
         audit_access=[
             DecidedAuditAccess(**reach_of(g), decision_ref=g.decision_ref, ended_at=g.ended_at)

@@ -1,9 +1,8 @@
 """The registry as the log's events make it: each recorded change is made again, from its event.
 
 The table of changes says once what a change does. It is asked again here, so a new change is made
-again without a second description, and so is how many administrators of that moment its event has
-to name. Policy is not, nor are their signatures, which no event holds: the signed log says that
-they were.
+again without a second description, and so is how many administrators of that moment have to have
+signed it: what they signed is in its event. Policy is not asked: the signed log says that it was.
 """
 
 import json
@@ -16,10 +15,20 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import Administrator
+from gateway.domain.refusals import InvalidApproval
 from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.evidence import event
-from gateway.kernel.actors import GatewayItself
-from gateway.kernel.changes import APART, UNKNOWN, Change, ChangeContext, ChangeType
+from gateway.evidence import event, sd_jwt
+from gateway.kernel import approvals
+from gateway.kernel.actors import Administrators
+from gateway.kernel.changes import (
+    APART,
+    APPROVALS,
+    UNKNOWN,
+    Change,
+    ChangeContext,
+    ChangeType,
+    digest_of,
+)
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import ActionRequest, RequestContext
@@ -33,7 +42,8 @@ class Replay:
 
     def __init__(self, issuer: str, civil_day: Callable[[datetime], date]) -> None:
         """``issuer`` is the gateway's address, ``civil_day`` the day of a moment where it is."""
-        self._ports = cast(Ports, SimpleNamespace(issuer=issuer))  # a change asks for nothing else
+        # A change asks for nothing else.
+        self._ports = cast(Ports, SimpleNamespace(issuer=issuer, fingerprint_key=b""))
         self._civil_day = civil_day
 
     def __call__(self, logged: LoggedEvent, work: UnitOfWork) -> None:
@@ -43,7 +53,7 @@ class Replay:
         say what it was.
         """
         told = event.read(logged.event.document)
-        change = _CHANGES.get(told["type"])
+        action, change = _CHANGES.get(told["type"], ("", None))
         if change is None or told["result"] != EventResult.ALLOWED:
             return
         details = {one.kind: one.value for one in logged.event.disclosures}
@@ -53,8 +63,8 @@ class Replay:
         context = RequestContext(
             ports=self._ports,
             work=work,
-            actor=GatewayItself(),
-            request=ActionRequest(told["type"]),
+            actor=Administrators(tuple(details.get(APPROVALS, ()))),
+            request=ActionRequest(action),
             now=now,
             today=ReferenceDate(day),
             event=logged.event.id,
@@ -64,24 +74,38 @@ class Replay:
 
 
 class NotApproved(ValueError):
-    """The event of a change names too few administrators, or someone who was none."""
+    """What administrators signed of a change is less than it needs, or not by whom it names."""
 
 
-def _require_approved(context: RequestContext, kind: ChangeType) -> None:
-    """Require as many administrators as the table says, each enabled when the change was made."""
-    named = [context.work.organisations.person(one) for one in set(context.persons)]
-    if len(named) < kind.persons or not all(one is not None and one.enabled for one in named):
+def _require_approved(context: RequestContext, kind: ChangeType, change: Change) -> None:
+    """Require what as many administrators signed as the table says, each enabled at that moment.
+
+    What is signed names the change by its digest: where its event tells a part of the values
+    apart, the digest cannot be made again, and is the one that all of them signed.
+    """
+    signed, named = cast(Administrators, context.actor).approvals, set(context.persons)
+    if change.action in APART and signed:
+        digest = str(sd_jwt.read_unverified(signed[0]).claims.get("change"))
+    else:
+        digest = digest_of(change)
+    try:
+        counted = approvals.count(context, signed, digest)
+    except InvalidApproval as why:
+        raise NotApproved(why.detail) from why
+    for one in counted:
+        approvals.consume(context, one)
+    if len(counted) < kind.persons or {one.person for one in counted} != named:
         raise NotApproved("the change was not approved by administrators of that moment")
 
 
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     kind, organisation = CHANGES[action], said.pop("organisation")
-    _require_approved(context, kind)
+    change = Change(action, organisation, said)
+    _require_approved(context, kind, change)
     found = context.work.organisations.get(organisation)
     apart = APART.get(action, frozenset())
     told = [field for field in kind.fields if field.name not in apart]
     values = {**dict.fromkeys(apart), **read_fields(told, said)}
-    change = Change(action, organisation, said)
     kind.apply(ChangeContext(context, change, values, found, context.persons))
 
 
@@ -127,4 +151,4 @@ _ACTIONS: Mapping[str, _Redo] = {
     "invitation.redeem": _redeem,
     "succession.apply": _apply_succession,
 }
-_CHANGES = {EVENT_TYPES[action][0]: redo for action, redo in _ACTIONS.items()}
+_CHANGES = {EVENT_TYPES[action][0]: (action, redo) for action, redo in _ACTIONS.items()}

@@ -48,6 +48,15 @@ class ListedEncryptionKey(ListedKey):
 
 
 @dataclass(frozen=True)
+class ListedServiceHours:
+    """When an organisation is at work: spans of the week, and days without service."""
+
+    time_zone: str
+    hours: Sequence[str]
+    holidays: Sequence[date]
+
+
+@dataclass(frozen=True)
 class ListedOrganisation:
     """An organisation as members see it on the reference date."""
 
@@ -61,6 +70,7 @@ class ListedOrganisation:
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
     duty_contact: Annotated[bool, "Whether somebody is reached at any hour; if not: telephone."]
+    service_hours: Annotated[ListedServiceHours, "Null where its terms run by the clock."] | None
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]
@@ -139,6 +149,14 @@ class StaffAdded:
 @dataclass(frozen=True)
 class StaffEnded:
     """The entry that was ended."""
+
+    event: UUID
+    pseudonym: str
+
+
+@dataclass(frozen=True)
+class StaffRecused:
+    """A person who keeps away from a case."""
 
     event: UUID
     pseudonym: str
@@ -237,6 +255,20 @@ class AgreementEntry:
 
 
 @dataclass(frozen=True)
+class StandingRetentionEntry:
+    """How long what is accepted for a purpose is kept; ``retention`` is the event that recorded
+    it."""
+
+    retention: UUID
+    purpose: str
+    legal_act: str
+    years: int | None
+    review_years: int
+    from_: date
+    until: date | None
+
+
+@dataclass(frozen=True)
 class DecidedAuditAccess(AuditAccessEntry):
     """An audit access, with the decision behind it."""
 
@@ -294,6 +326,7 @@ class Entry:
     mandates: Sequence[HeldMandate]
     interests: Sequence[InterestEntry]
     agreements: Sequence[AgreementEntry]
+    retentions: Sequence[StandingRetentionEntry]
     audit_access: Sequence[DecidedAuditAccess]
     keys: Sequence[KeyEntry]
     systems: Sequence[SystemEntry]

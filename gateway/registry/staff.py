@@ -4,7 +4,7 @@ Two administrators enter the first ones. From then on the organisation keeps its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -16,8 +16,10 @@ from gateway.domain.staff import (
     APPROVING,
     ENTERING,
     ENTERING_TEMPORARILY,
+    MOST_RECUSALS,
     TEMPORARY,
     NamedPerson,
+    RegisterRole,
     StaffEntry,
     entry_error,
     pseudonym,
@@ -27,6 +29,7 @@ from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
+from gateway.kernel.recusals import recusal_digest
 from gateway.kernel.results import Page, collect_page, iterate, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -38,10 +41,23 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller
-from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
+from gateway.registry.results import StaffAdded, StaffEnded, StaffMember, StaffRecused
+
+
+@dataclass(frozen=True)
+class Recusal:
+    """A case, ``<originator>/<case id>``, that a person is kept away from, and ``by`` whom."""
+
+    by: str
+    case: str
+
 
 _CHARACTERS = 4
 _TWO = 2
+_NEED_TWO_WHO_STAY = (
+    "to end an approver or head takes two others in force as approver or head (approved_by), who "
+    "stay: enter another one before, if there are no two others"
+)
 _NEED_TWO = (
     "an entry as approver or head needs two persons in force as approver or head (approved_by); "
     "the gateway's administrators enter the first two"
@@ -57,10 +73,7 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     """
     by, approved_by = asked["by"], asked.get("approved_by", ())
     temporary = asked.get("temporary", False)
-    persons = (
-        NamedPerson("/by", by, ENTERING_TEMPORARILY if temporary else ENTERING),
-        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
-    )
+    persons = _persons(by, ENTERING_TEMPORARILY if temporary else ENTERING, approved_by)
     request = ActionRequest("staff.add", by, key, dict(asked), persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
@@ -77,9 +90,32 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     return transact(ports, caller, request, act)
 
 
-def end(ports: Ports, caller: Caller, key: str, person: str, by: str) -> WriteResult:
-    """End an entry at once; its pseudonym is never used again. Raises WrongState."""
-    request = ActionRequest("staff.end", by, key, {"pseudonym": person})
+def _persons(
+    by: str, roles: frozenset[RegisterRole], approved_by: Sequence[str]
+) -> tuple[NamedPerson, ...]:
+    """Who asks, in one of the roles, and who agree."""
+    return (
+        NamedPerson("/by", by, roles),
+        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
+    )
+
+
+def end(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    person: str,
+    by: str,
+    *,
+    approved_by: Sequence[str] = (),
+) -> WriteResult:
+    """End an entry at once; its pseudonym is never used again.
+
+    Raises WrongState, and SecondPersonRequired for one that approves, unless two others agree: so
+    that nobody ends the others, and two are left.
+    """
+    asked = {"pseudonym": person, "approved_by": list(approved_by)}
+    request = ActionRequest("staff.end", by, key, asked, _persons(by, ENTERING, approved_by))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
@@ -89,9 +125,38 @@ def end(ports: Ports, caller: Caller, key: str, person: str, by: str) -> WriteRe
         (entry,) = found
         if entry.ends_at is not None and entry.ends_at <= context.now:
             raise WrongState("the entry ended before")
+        if entry.roles & APPROVING and len({*approved_by} - {person}) < _TWO:
+            raise SecondPersonRequired(_NEED_TWO_WHO_STAY)
         context.work.staff.end(caller.organisation, person, context.now)
-        _record(context, [entry], (Party(caller.organisation, "actor"),))
+        _record(context, [entry], (Party(caller.organisation, "actor"),), approved_by)
         return dict(to_json(StaffEnded(context.event, person)))
+
+    return transact(ports, caller, request, act)
+
+
+def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal) -> WriteResult:
+    """Keep a person away from a case that an interest binds them to, for good.
+
+    The case need not be known here. Raises WrongState beyond MOST_RECUSALS.
+    """
+    asked = {"pseudonym": person, "case": recusal.case}
+    request = ActionRequest("staff.recuse", recusal.by, key, asked)
+
+    def act(context: RequestContext) -> Mapping[str, Any]:
+        authorize(context, context.entity())
+        found = context.work.staff.named(caller.organisation, [person])
+        if not found:
+            deny_as_not_found()
+        (entry,) = found
+        digest = recusal_digest(context.ports, entry, recusal.case)
+        recusals = entry.recusals | {digest}
+        if len(recusals) > MOST_RECUSALS:
+            raise WrongState(f"a person keeps away from {MOST_RECUSALS} cases at most")
+        context.work.staff.recuse(caller.organisation, person, recusals)
+        parties = (Party(caller.organisation, "actor"),)
+        told = canonical.encode({"pseudonym": person, "recusal": digest}).decode()
+        context.record(parties, events.shared("subject", told, parties))
+        return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
 

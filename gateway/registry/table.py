@@ -22,6 +22,8 @@ from gateway.domain.organisation import (
     STAFF_SCOPE,
     MembershipClass,
 )
+from gateway.domain.retention import LONGEST_BASIS
+from gateway.domain.service_hours import SPAN
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel.changes import ChangeType
 from gateway.kernel.client_assertion import read_keys
@@ -44,7 +46,7 @@ from gateway.kernel.fields import (
     signed_document,
     subset_of,
 )
-from gateway.registry import keys, mandates, members, staff, systems
+from gateway.registry import keys, log_holds, mandates, members, staff, systems
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
@@ -192,6 +194,38 @@ CHANGES: Mapping[str, ChangeType] = {
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
     ),
+    "service_hours.set": ChangeType(
+        "Record when an organisation is at work.",
+        2,
+        (
+            replace(
+                any_text("time_zone", "Its time zone, as Europe/Paris."),
+                read=members.read_time_zone,
+            ),
+            Field(
+                "hours",
+                'A span of the week, as "mon 09:00-17:00"; none: its terms run by the clock.',
+                members.read_hours,
+                {"type": "array", "items": {"type": "string", "pattern": f"^{SPAN}$"}},
+                several=True,
+                option="--hours",
+                default=[],
+            ),
+            optional(
+                Field(
+                    "holidays",
+                    "A day without service.",
+                    members.read_holidays,
+                    {"type": "array", "items": {"type": "string", "format": "date"}},
+                    several=True,
+                    option="--holiday",
+                )
+            ),
+        ),
+        members.set_service_hours,
+        about="What is not urgent falls due on its days of service, while it is at work. It "
+        "replaces what was recorded before, holidays too.",
+    ),
     "membership.grant": ChangeType(
         "Grant a membership for a time.",
         2,
@@ -286,6 +320,38 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("agreement", "The event that recorded it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "agreement", "agreements"),
+    ),
+    "retention.record": ChangeType(
+        "Record how long a member under led keeps cases for a purpose.",
+        2,
+        (
+            one_of("purpose", "For which purpose.", Purpose),
+            free_text("legal_act", "The act that says so, as in: art. 230-8 CPP.", LONGEST_BASIS),
+            optional(
+                one_of(
+                    "years",
+                    "Years from its acceptance; left out, without an end.",
+                    members.YEARS,
+                    partial(members.read_years, members.YEARS),
+                )
+            ),
+            one_of(
+                "review_years",
+                "Years until its review.",
+                members.REVIEW_YEARS,
+                partial(members.read_years, members.REVIEW_YEARS),
+                default="3",
+            ),
+            *period(),
+        ),
+        members.record_retention,
+        about="Each acceptance applies it (R14), so that nobody has to answer for each case.",
+    ),
+    "retention.end": ChangeType(
+        "End a recorded retention; what it was applied to stays retained.",
+        2,
+        (identifier("retention", "The event that recorded it.", option="EVENT"), _UNTIL),
+        partial(members.end_named, "retention", "retentions"),
     ),
     "system.register": ChangeType(
         "Register a system and its scopes.",
@@ -404,6 +470,30 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
+    ),
+    "log_hold.set": ChangeType(
+        "Keep details of persons in the log beyond their term.",
+        2,
+        (
+            free_text("reference", "Of the proceedings or the inquiry, as a file number.", 200),
+            date("review_on", "Day by which it is looked at again, within a year."),
+            optional(
+                organisation_id("member", "Only what this member did; for a case, its originator.")
+            ),
+            optional(identifier("case", "Only what anybody did with this case.")),
+        ),
+        log_holds.set_hold,
+        about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns "
+        "of a review that was missed.",
+        at_gateway=True,
+    ),
+    "log_hold.end": ChangeType(
+        "End a log hold.",
+        2,
+        (identifier("log_hold", "The event that set it.", option="EVENT"), _REASON),
+        log_holds.end_hold,
+        about="What it kept beyond its term is erased within a day.",
+        at_gateway=True,
     ),
     "notification.set_push": ChangeType(
         "Send a member's notifications to an address of its own.",

@@ -8,7 +8,8 @@ No thread ever waits for a client. The main loop of a worker waits, without bloc
     the client to close             closed after LINGER
     the next request                closed after KEEP_ALIVE
 
-Of those that it waits for there are at most OF_ONE_ADDRESS of one address, and half of a worker's
-connections in all; one more, and the longest waiting is cut. So connections alone do not stop the
-service; requests that it must answer, and handshakes that it must compute, cost what they cost.
+Of those that it waits for there are at most OF_ONE_ADDRESS of one address, half of a worker's
+connections in all, and HELD_BYTES of what they sent or did not take; beyond, the longest waiting is
+cut. Of one address as many are idle at most. So connections alone do not stop the service; requests
+that it must answer, and handshakes that it must compute, cost what they cost.
 """

@@ -50,6 +50,11 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         self._chunked = False
         self._decoded = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of requests that are kept here."""
+        return len(self.received) + self._given.getbuffer().nbytes
+
     def hand_over(self) -> None:
         """Let the parser have what was received, piece by piece."""
         self._head_given = self._head > 0
@@ -64,6 +69,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
     def take_back(self) -> None:
         """Begin the next request with what the parser has left."""
         self.received += self.take_buffered() + self._given.read()
+        self._given = io.BytesIO()
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Refuse to wait for more: a thread gets a whole request, or one that cannot be served."""

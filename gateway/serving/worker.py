@@ -50,7 +50,11 @@ LINGER = 1.0
 """Seconds for a client to close after the last answer (RFC 9112 section 9.6)."""
 
 OF_ONE_ADDRESS = 64
-"""Connections of one address that a worker waits for; then the longest waiting is cut."""
+"""Connections of one address that a worker waits for; then the longest waiting is cut. As many may
+be idle beside them; then the longest idle ends."""
+
+HELD_BYTES = 32 * 1024 * 1024
+"""What a worker holds of requests that are not whole and of answers that nobody takes, in all."""
 
 LONGEST_WAIT = 25.0
 """Seconds that a request may wait for news: less than clients and proxies wait for an answer."""
@@ -178,6 +182,8 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
         self._new_parser = partial(_Requests, cfg, (), address)
         self.parser = self._new_parser()
         self.parser.unreader = self.incoming
+        self.counted = 0
+        """Of the bytes that it holds, those that the worker has counted."""
         self.waits: _Waits | None = None
         """For what the last request waits."""
         self.answer_by = 0.0
@@ -195,6 +201,11 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
         """Whether it is for another request, after the one that a thread has answered."""
         done = self.outcome
         return not done.cancelled() and done.exception() is None and bool(done.result())
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for it: received and not yet served, or answered and not taken."""
+        return self.incoming.held + len(self.sock.unsent or b"")
 
     def read_request(self) -> bool:
         """Read until a whole request is there; False when the client has left. Raises _BLOCKED."""
@@ -288,6 +299,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         self.max_keepalived = max(1, self.worker_connections - self._most - self.cfg.threads)
         self._waiting: dict[ClientConnection, None] = {}  # in the order of their coming
         self._of_address: dict[str, dict[ClientConnection, None]] = {}
+        self._held = 0  # bytes, of those that are waited for
         self._looked = 0.0
         self._asking = False
 
@@ -318,8 +330,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         self._wait(conn, conn.phase)
 
     def enqueue_req(self, conn: ClientConnection) -> None:
-        """Read the next request of a connection that was idle, or has sent it already."""
-        conn.incoming.take_back()
+        """Read the next request of a connection that was idle."""
         self._wait(conn, Phase.REQUEST)
 
     def finish_request(self, conn: ClientConnection, fs: "Future[bool]") -> None:
@@ -331,9 +342,14 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             return
         conn.answer_by, conn.sock.may_wait = 0.0, True
         if conn.stays and not conn.sock.unsent:
-            super().finish_request(conn, fs)
+            self._rest(conn)
         else:
             self._wait(conn, Phase.ANSWER)
+
+    def on_client_socket_readable(self, conn: ClientConnection, client: socket.socket) -> None:
+        """Go on with a connection that was idle, unless it was ended by the events before."""
+        if conn in self.keepalived_conns:
+            super().on_client_socket_readable(conn, client)
 
     def handle_request(self, req: Any, conn: ClientConnection) -> bool:
         """Serve a request in a thread, or learn what its answer waits for."""
@@ -404,6 +420,26 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         self._enter(conn, phase)
         self._go_on(conn)
 
+    def _rest(self, conn: ClientConnection) -> None:
+        """Let a connection be idle; where its address has too many, the longest idle ends.
+
+        Nothing is held of what was answered. The next request may be here already.
+        """
+        conn.incoming.take_back()
+        if conn.incoming.received:
+            self._wait(conn, Phase.REQUEST)
+            return
+        super().finish_request(conn, conn.outcome)
+        if not conn.neighbours or len(self.keepalived_conns) <= OF_ONE_ADDRESS:
+            return
+        alike = [one for one in self.keepalived_conns if one.neighbours == conn.neighbours]
+        if len(alike) > OF_ONE_ADDRESS:
+            self.terms.met("cut", "too many idle of one address")
+            self.keepalived_conns.remove(alike[0])
+            self.poller.unregister(alike[0].sock)
+            self.nr_conns -= 1
+            alike[0].close()
+
     def _enter(self, conn: ClientConnection, phase: Phase) -> None:
         conn.phase = phase
         limit = conn.answer_by
@@ -418,6 +454,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         except _BLOCKED as error:
             writing = conn.phase is Phase.ANSWER or isinstance(error, ssl.SSLWantWriteError)
             self._watch(conn, selectors.EVENT_WRITE if writing else selectors.EVENT_READ)
+            self._count(conn)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             self._drop(conn)
         except ssl.SSLError as error:
@@ -425,6 +462,13 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             self._end(conn)
         except (OSError, ValueError):  # it has left
             self._drop(conn)
+
+    def _count(self, conn: ClientConnection) -> None:
+        """Count what is held for a connection; where all hold too much, cut the longest waiting."""
+        self._held += conn.held - conn.counted
+        conn.counted = conn.held
+        while self._held > HELD_BYTES:
+            self._cut(next(one for one in self._waiting if one.counted), "too many bytes")
 
     def _advance(self, conn: ClientConnection) -> None:
         """Raises _BLOCKED while a client is to be waited for."""
@@ -444,7 +488,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
                 self._end(conn)
                 return
             self._leave(conn)
-            super().finish_request(conn, conn.outcome)
+            self._rest(conn)
         elif conn.sock.recv(READ_BYTES) and conn.phase is Phase.END:
             self._watch(conn, selectors.EVENT_READ)
         else:  # it has left, or sends more before it has its answer
@@ -493,6 +537,8 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     def _leave(self, conn: ClientConnection) -> None:
         """Wait no more for a connection."""
         del self._waiting[conn]
+        self._held -= conn.counted
+        conn.counted = 0
         if conn.neighbours:
             alike = self._of_address[conn.neighbours]
             del alike[conn]

@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, tuple
 from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState
 from gateway.domain.measure import Measure
+from gateway.domain.recall import Recall
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
@@ -22,6 +23,7 @@ from gateway.store.tables import (
     answer,
     case_file,
     case_measure,
+    case_recall,
     case_version,
     doomed_key,
     handoff,
@@ -85,11 +87,26 @@ _END_MEASURE = (
     .where(case_measure.c.id == bindparam("of_measure"), case_measure.c.ended_at.is_(null()))
     .values(ended_at=bindparam("at"))
 )
+_RECALL = select(*record_columns(case_recall, Recall))
+_RECALL_BY_ID = _RECALL.where(case_recall.c.id == bindparam("recall"))
+_RECALLS = _RECALL.where(
+    case_recall.c.originator == bindparam("originator"), case_recall.c.case == bindparam("case")
+).order_by(case_recall.c.id)
+_ADD_RECALL = insert(case_recall)
 _CHANGES = select(case_version.c.change).where(
     case_version.c.originator == bindparam("originator"),
     case_version.c.case == bindparam("case"),
     case_version.c.version > bindparam("after"),
     case_version.c.change.is_not(null()),
+)
+_UNLAWFUL = (
+    select(case_version.c.version, case_version.c.unlawful)
+    .where(
+        case_version.c.originator == bindparam("originator"),
+        case_version.c.case == bindparam("case"),
+        case_version.c.version > bindparam("after"),
+    )
+    .order_by(case_version.c.version)
 )
 _ANNOUNCE = insert_new(announcement)
 _ANNOUNCED = (
@@ -207,6 +224,13 @@ class SqlCases:
         values = {"originator": originator, "case": case, "after": after}
         return [row.change for row in self._transaction.execute(_CHANGES, values)]
 
+    def unlawful(
+        self, originator: str, case: UUID, after: int
+    ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        values = {"originator": originator, "case": case, "after": after}
+        rows = self._transaction.execute(_UNLAWFUL, values)
+        return [(row.version, row.unlawful) for row in rows if row.unlawful]
+
     def announce(self, announcement: Announcement) -> None:
         self._transaction.require_writing()
         if not self._transaction.changed(_ANNOUNCE, vars(announcement)):
@@ -241,6 +265,18 @@ class SqlCases:
         self._transaction.require_writing()
         if not self._transaction.changed(_END_MEASURE, {"of_measure": measure, "at": at}):
             raise EditConflict("the measure has ended: read the case again")
+
+    def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
+        rows = self._transaction.execute(_RECALLS, {"originator": originator, "case": case})
+        return [Recall(*row) for row in rows]
+
+    def recall(self, recall: UUID) -> Recall | None:
+        row = self._transaction.execute(_RECALL_BY_ID, {"recall": recall}).first()
+        return row and Recall(*row)
+
+    def add_recall(self, recall: Recall) -> None:
+        self._transaction.require_writing()
+        self._transaction.execute(_ADD_RECALL, vars(recall))
 
     def erase(self, case: Case) -> Erasure:
         """What is overwritten was encrypted: the key's end is what erases it."""

@@ -14,6 +14,8 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, Uu
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from gateway.evidence import canonical
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -24,6 +26,9 @@ E = TypeVar("E", bound=StrEnum)
 TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 # Only the very name INTEGER makes a number SQLite's own row key.
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+write_json = canonical.compact
+"""JSON without spaces, as all JSON columns hold it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -190,8 +195,3 @@ def _read(type_: Any, value: Any) -> Any:
     if issubclass(kind, date):
         return kind.fromisoformat(value)
     return value if isinstance(value, kind) else kind(value)
-
-
-def write_json(value: Any) -> str:
-    """JSON without spaces, as all JSON columns hold it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

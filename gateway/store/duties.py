@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, null, select, update
+from sqlalchemy import and_, bindparam, func, insert, null, or_, select, update
 
 from gateway.domain.duty import DUTIES, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
@@ -39,13 +39,14 @@ _SAVE = update(duty).where(
     duty.c.source == bindparam("of_source"),
     _open,
 )
-_shared = [kind for kind, terms in DUTIES.items() if terms.shared]
+# Not IN: the text of that depends on a value, and is made anew by the engine each time.
+_shared = or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.shared))
 _next_due = (
     select(func.coalesce(func.min(duty.c.due_at), bindparam("never", NEVER, duty.c.due_at.type)))
     .where(
         duty.c.handoff == handoff.c.id,
         duty.c.organisation == handoff.c.recipient,
-        duty.c.kind.in_(_shared),
+        _shared,
         _open,
     )
     .scalar_subquery()
@@ -83,6 +84,7 @@ class SqlDuties:
             "reminded_at": duty.reminded_at,
             "overdue_at": duty.overdue_at,
             "closed_at": duty.closed_at,
+            "person": duty.person,
         }
         if not self._transaction.changed(_SAVE, values):
             raise EditConflict("the duty has changed: read it again")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -36,8 +37,8 @@ from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
-from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.tables import answer, case_file, consultation, handoff
+from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
@@ -59,26 +60,18 @@ _GET_WITH_KEY = (
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
-_KEY_OF = (
+_CASE_OF = (
     select(
         handoff.c.originator,
         handoff.c.case,
         case_file.c.state.label("case_state"),
         case_file.c.content_key,
+        case_file.c.digest.label("current"),
     )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
-_CASE_OF = select(handoff.c.originator, handoff.c.case).where(handoff.c.id == bindparam("handoff"))
-_SHARE_CASE = (
-    select(
-        case_file.c.state.label("case_state"),
-        case_file.c.content_key,
-        case_file.c.digest.label("current"),
-    )
-    .where(case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case"))
-    .with_for_update(read=True)
-)
+_SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
 _PAGE = (
     select(handoff)
@@ -96,6 +89,9 @@ _FILTERS = {
     # A set is stored as a JSON array of texts.
     "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
+    "erase_before": exists().where(
+        _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
+    ),
 }
 
 
@@ -149,12 +145,33 @@ _ANSWERS = (
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
 _ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
+_RECALLS_OF = (
+    select(answer)
+    .join(handoff, handoff.c.id == answer.c.handoff)
+    .where(
+        handoff.c.originator == bindparam("originator"),
+        handoff.c.case == bindparam("case"),
+        answer.c.move == HandoffAction.RECALL,
+        answer.c.document != ERASED,
+    )
+    .order_by(answer.c.handoff)
+)
+_NOTICES = _ANSWERS.where(
+    answer.c.move == HandoffAction.NOTIFY_CORRECTION, answer.c.document != ERASED
+)
 _ADD_ANSWER = insert(answer)
+_ANSWER_KEY = select(answer_key.c.content_key).where(
+    answer_key.c.organisation == bindparam("organisation")
+)
+_ADD_ANSWER_KEY = insert_new(answer_key)
 _CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
 _WAS_INFORMED = (
     select(consultation.c.event)
     .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
     .limit(1)
+)
+_WAS_CONSULTED = (
+    select(consultation.c.event).where(consultation.c.handoff == bindparam("handoff")).limit(1)
 )
 _ADD_CONSULTATION = insert_new(consultation)
 
@@ -162,7 +179,7 @@ _ADD_CONSULTATION = insert_new(consultation)
 _FOLLOWING = (
     "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
     "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under",
+    "sequence", "package", "held", "held_under", "recall", "recall_answer",
     "urgency", "matter",
 )  # fmt: skip
 """The fields that follow the answers and the updates."""
@@ -190,23 +207,22 @@ class SqlHandoffs:
             self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
-        # Cases are locked before handoffs, by everybody: so the case's id is read first.
-        of = self._transaction.execute(_CASE_OF, values).first()
-        if of is None:
+        # Cases are locked before handoffs, by everybody.
+        held = self._transaction.execute(_SHARE_CASE, values).first()
+        if held is None:
             return None
-        case = {"originator": of.originator, "case": of.case}
-        held = self._transaction.execute(_SHARE_CASE, case).one()
-        self._case_of[handoff] = (of.originator, of.case)
+        case = (held.originator, held.case)
+        self._case_of[handoff] = case
         self._current[handoff] = held.current
-        self._cipher.note_case(of.originator, of.case, held.case_state, held.content_key)
-        self._transaction.shared_cases.add((of.originator, of.case))
+        self._cipher.note_case(*case, held.case_state, held.content_key)
+        self._transaction.shared_cases.add(case)
         row = self._transaction.execute(_GET_LOCKED, values).first()
-        if row is not None and (row.originator, row.case) != (of.originator, of.case):
+        if row is not None and (row.originator, row.case) != case:
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
 
-    def is_current(self, handoff: Handoff) -> bool:
-        return self._current[handoff.id] == handoff.case_digest
+    def current_version(self, handoff: Handoff) -> str:
+        return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
@@ -229,8 +245,14 @@ class SqlHandoffs:
             raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
-    def answers(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+    def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        if not documents:
+            return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
+        return [self._answer(row) for row in rows]
+
+    def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
@@ -241,6 +263,10 @@ class SqlHandoffs:
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         values = {"originator": originator, "case": case}
         return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
+
+    def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        values = {"originator": originator, "case": case}
+        return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
@@ -306,6 +332,9 @@ class SqlHandoffs:
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
 
+    def was_consulted(self, handoff: UUID) -> bool:
+        return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
+
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
         return row and Consultation(
@@ -320,13 +349,24 @@ class SqlHandoffs:
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
         if case not in self._cipher.case_keys:
-            row = self._transaction.execute(_KEY_OF, {"handoff": answer.handoff}).one()
+            row = self._transaction.execute(_CASE_OF, {"handoff": answer.handoff}).one()
             case = self._case_of[answer.handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
-        key = self._cipher.case_keys[case]
+        key = self._cipher.case_keys[case] or self._late_key(answer.author)
         cell = _cell(answer.handoff, answer.sequence)
         document = self._cipher.encrypt(answer.document, key, cell)
         self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})
+
+    def _late_key(self, author: str) -> UUID:
+        """The key of an organisation's answers about erased cases; a new one the first time."""
+        row = self._transaction.execute(_ANSWER_KEY, {"organisation": author}).first()
+        if row is not None:
+            return cast(UUID, row.content_key)
+        key = self._cipher.new_key()
+        made = {"organisation": author, "content_key": key}
+        if not self._transaction.changed(_ADD_ANSWER_KEY, made):
+            raise EditConflict("another request made the key: ask again")
+        return key
 
     def _answer(self, row: Row[Any]) -> HandoffAnswer:
         text = self._cipher.decrypt(row.document, _cell(row.handoff, row.sequence))
@@ -363,6 +403,8 @@ def _handoff(row: Row[Any]) -> Handoff:
         package=row.package,
         held=row.held,
         held_under=row.held_under,
+        recall=row.recall,
+        recall_answer=row.recall_answer,
     )
 
 

@@ -14,7 +14,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store import tables
 from gateway.store.database import UnsuitableDatabase, writing_engine
 from gateway.store.keyring import SqlKeyring
-from gateway.store.tables import case_file
+from gateway.store.tables import case_file, retained_copy
 from gateway.store.unit_of_work import SqlUnitOfWork, Store
 
 PAGE = 256
@@ -29,6 +29,9 @@ _NEWEST = (
     .where(case_file.c.content_key.is_not(null()), tables.KEPT)
     .order_by(case_file.c.content_key.desc())
     .limit(1)
+)
+_NEWEST_COPY = (
+    select(retained_copy.c.content_key).order_by(retained_copy.c.content_key.desc()).limit(1)
 )
 _KEYS = (
     select(case_file.c.content_key, case_file.c.originator, case_file.c.id)
@@ -58,8 +61,9 @@ def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
     Keys are numbered as time passes: an older copy of the keys database lacks the newest.
     """
     with store.begin(TransactionMode.READ) as work:
-        newest = [row.content_key for row in work.rows(_NEWEST, {})]
-    if newest and not keyring.states(newest):
+        found = [*work.rows(_NEWEST, {}), *work.rows(_NEWEST_COPY, {})]
+    newest = max((row.content_key for row in found), default=None)
+    if newest is not None and not keyring.states([newest]):
         raise CaseKeysUnavailable(OLDER)
 
 

@@ -1,18 +1,22 @@
 """Whether a stored log is whole: documents, entries, tiles, the head, streams and search words.
 
-All of them follow from the documents and their details, so all are made again and compared. Run
+All of them follow from the documents and their details, so all are made again and compared. A
+detail that is missing has to be one that an event of the gateway erased after its term. Run
 nightly, and after whatever moved a database: a log that lost or changed a row must be found before
 it is written to again.
 """
 
 import json
+from bisect import bisect
 from collections.abc import Callable
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, func, or_, select
 
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.values import TreeHead
@@ -38,6 +42,12 @@ _STORED = (
     .where(log_event.c.idx >= bindparam("start"))
     .order_by(log_event.c.idx)
     .limit(bindparam("limit"))
+)
+_ERASING = (
+    select(log_event.c.idx, log_event.c.disclosures)
+    .join(log_facet, log_facet.c.idx == log_event.c.idx)
+    .where(log_facet.c.words.startswith(f"|typ:{EVENT_TYPES['log.erase_details'][0]}|"))
+    .order_by(log_event.c.idx)
 )
 _STREAM_ROWS = (
     select(party)
@@ -87,7 +97,7 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     of persons their words are not compared.
     """
     head = work.log.head()
-    streams, blocks = _Streams(), _Blocks(work)
+    streams, blocks, erasures = _Streams(), _Blocks(work), _Erasures(work)
     grown: dict[tuple[int, int], bytes] = {}
     root, size = tree.EMPTY_ROOT, 0
 
@@ -98,7 +108,7 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
         rows = work.rows(_STORED, {"start": size, "limit": min(CHUNK, head.size - size)})
         leaves = [tree.leaf_hash(_checked(row, size + at)) for at, row in enumerate(rows)]
         for row in rows:
-            _require_told(row, streams, work.person_key)
+            _require_told(row, streams, erasures, work.person_key)
             blocks.add(row)
         if not leaves:
             raise StoredLogCorrupt(f"entry {size} is missing: the head counts {head.size}")
@@ -118,6 +128,7 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
         if [row.data for row in work.rows(_TILE, {"level": level, "n": n})] != [data]:
             raise StoredLogCorrupt(f"tile {n} of level {level} is not that of the entries")
     streams.require_rows(work)
+    erasures.require_all()
     counted = {name: work.rows(count, {})[0][0] for name, count in _COUNTS.items()}
     if counted != {
         "entries": head.size,
@@ -183,6 +194,49 @@ class _Streams:
             raise StoredLogCorrupt("the parties' streams are not those that the events count")
 
 
+class _Erasures:
+    """The details that ended with their term, as the gateway's events count them."""
+
+    def __init__(self, work: SqlUnitOfWork) -> None:
+        """Read what the events say; that they are in the log is found out with all others."""
+        told = [_subject(row) for row in work.rows(_ERASING, {})]
+        self._told = sum(one["details"] for one in told)
+        self._counted = 0
+        self._ranges: list[tuple[int, int]] = []
+        for start, end in sorted((one["first"], one["last"]) for one in told):
+            before = self._ranges.pop() if self._ranges and start <= self._ranges[-1][1] else None
+            merged = (start, end) if before is None else (before[0], max(end, before[1]))
+            self._ranges.append(merged)
+
+    def count(self, index: int) -> None:
+        """A detail that is missing at an entry."""
+        at = bisect(self._ranges, index, key=itemgetter(0)) - 1
+        if at < 0 or index > self._ranges[at][1]:
+            raise StoredLogCorrupt(f"a detail of entry {index} is missing: no event erased it")
+        self._counted += 1
+
+    def require_all(self) -> None:
+        """Require as many as the events say."""
+        if self._counted != self._told:
+            raise StoredLogCorrupt(
+                f"{self._counted} details are missing, and events erased {self._told}"
+            )
+
+
+def _subject(row: Row[Any]) -> dict[str, int]:
+    """What an erasure of details tells; StoredLogCorrupt where it tells nothing."""
+    try:
+        opened = [
+            sd_jwt.read_stored_disclosure(text)
+            for text, _ in json.loads(row.disclosures)
+            if text is not None
+        ]
+        told = next(json.loads(one.value) for one in opened if one.name == "subject")
+        return {name: int(told[name]) for name in ("first", "last", "details")}
+    except (ValueError, LookupError, TypeError, StopIteration):
+        raise StoredLogCorrupt(f"entry {row.idx} does not tell what it erased") from None
+
+
 def _digest(organisation: str, number: int, index: int) -> int:
     return int.from_bytes(sha256(f"{organisation}/{number}/{index}".encode()).digest(), "big")
 
@@ -204,13 +258,14 @@ class _Blocks:
             raise StoredLogCorrupt(f"the words of block {n} are not those of its entries")
 
 
-def _require_told(row: Row[Any], streams: _Streams, person_key: bytes) -> None:
+def _require_told(row: Row[Any], streams: _Streams, erasures: _Erasures, person_key: bytes) -> None:
     """Require that all that is stored beside a document is what the event says."""
     told = event.read(row.document)
     committed, details, parties = set(told["sd"]), {}, []
     for text, _ in json.loads(row.disclosures):
         if text is None:
-            raise StoredLogCorrupt(f"a detail of entry {row.idx} is missing: no event erased it")
+            erasures.count(row.idx)
+            continue
         if text.startswith(ENVELOPE):
             continue  # committed to in clear, and nothing that is searched for
         read = sd_jwt.read_stored_disclosure(text)

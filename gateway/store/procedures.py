@@ -380,14 +380,12 @@ _STAFF_PAGE = (
     .limit(bindparam("limit"))
 )
 _ADD_STAFF = insert_new(staff)
-_END_STAFF = (
-    update(staff)
-    .where(
-        staff.c.organisation == bindparam("of_organisation"),
-        staff.c.pseudonym == bindparam("of_pseudonym"),
-    )
-    .values(ends_at=bindparam("ends_at"))
+_OF_STAFF = update(staff).where(
+    staff.c.organisation == bindparam("of_organisation"),
+    staff.c.pseudonym == bindparam("of_pseudonym"),
 )
+_END_STAFF = _OF_STAFF.values(ends_at=bindparam("ends_at"))
+_RECUSE_STAFF = _OF_STAFF.values(recusals=bindparam("recusals"))
 
 
 class SqlStaff:
@@ -414,3 +412,8 @@ class SqlStaff:
         self._transaction.require_writing()
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
         self._transaction.execute(_END_STAFF, values)
+
+    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        self._transaction.require_writing()
+        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
+        self._transaction.execute(_RECUSE_STAFF, values)

@@ -17,6 +17,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
+from gateway.domain.journal import LOG_HOLD
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
 from gateway.kernel.ports import TransactionMode, UnitOfWork
@@ -26,6 +27,7 @@ from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import InclusionProofs
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
+from gateway.store.journal import SqlJournal
 from gateway.store.log import ENVELOPE
 from gateway.store.procedures import SqlInvitations, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
@@ -40,6 +42,7 @@ from gateway.store.tables import (
     client_key,
     invitation,
     log_event,
+    log_hold,
     metadata,
     person,
     succession,
@@ -69,6 +72,7 @@ _TABLES: Mapping[Table, frozenset[str]] = {
     certificate: frozenset({"reminded"}),
     invitation: frozenset(),
     person: frozenset(),
+    log_hold: frozenset(),
     # What the two organisations approved is theirs: signed, or in their streams.
     succession: frozenset({"version"}).union(
         f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")
@@ -135,6 +139,7 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
             invitations=SqlInvitations(run),
             signing=SqlSigning(run),
             successions=SqlSuccessions(run),
+            journal=SqlJournal(run),
             retries=SqlRetries(run),
             conformance=_AsTold(),
             cases=_AsTold(),
@@ -232,4 +237,6 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
 def _owner(table: Table, row: Any) -> Entry:
     if table is person:
         return "person", row.id
+    if table is log_hold:
+        return LOG_HOLD, str(row.id)
     return "organisation", row.predecessor if table is succession else row.organisation

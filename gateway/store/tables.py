@@ -3,7 +3,7 @@
 Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
 a case or a handoff is replaced only by comparing its counter; log tables are only added to,
 except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL):
-the entries that commit to them stay.
+the entries that commit to them stay. Disclosures of persons end so with the term of the log.
 
 What cases, answers and reasons say is encrypted by the key of their case
 (`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
@@ -38,6 +38,8 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import Status
+from gateway.domain.recall import RecallAnswer, RecallCode
+from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import ChangeKind
 from gateway.store.columns import (
     NUMBER,
@@ -89,7 +91,7 @@ contact = Table(
     sqlite_with_rowid=False,
 )
 
-# Keys of contacts that are still to be destroyed.
+# Keys of contacts and of retained copies that are still to be destroyed.
 doomed_key = Table(
     "doomed_key",
     metadata,
@@ -265,6 +267,19 @@ succession = Table(
     Index("succession_from", "predecessor", "competence"),
 )
 
+# Proceedings or inquiries that suspend the terms of the log; rows stay.
+log_hold = Table(
+    "log_hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("organisation", TEXT),  # of all, if NULL; a case's originator
+    Column("case", Uuid),
+    Column("reference", TEXT, nullable=False),
+    Column("review_on", Day, nullable=False),
+    Column("ended_at", Instant),
+    sqlite_with_rowid=False,
+)
+
 # Who acts for an organisation, owned by it: changed in WRITE Works, so that a rota waits for no
 # change of the registry. Entries end and stay: a pseudonym is never used again.
 staff = Table(
@@ -278,6 +293,8 @@ staff = Table(
     Column("temporary", Boolean, nullable=False),
     Column("ends_at", Instant),
     Column("event", Uuid, nullable=False),
+    # Keyed digests: whoever reads the table learns of no case, and of no person what binds them.
+    Column("recusals", TextSet, nullable=False),
     PrimaryKeyConstraint("organisation", "pseudonym"),
     sqlite_with_rowid=False,
 )
@@ -298,9 +315,11 @@ case_file = Table(
     Column("assessed_by", TEXT),
     Column("second_assessor", TEXT),  # where a classification is by two persons
     Column("cleared_by", TEXT),
+    Column("cleared_digest", TEXT),  # of the last version that was cleared
     Column("revision", Integer, nullable=False),
     Column("erase_on", Day, nullable=False),
     Column("measured", Boolean, nullable=False),  # whether it ever had a measure
+    Column("early", Boolean, nullable=False),  # whether its erasure was brought forward
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
@@ -328,6 +347,7 @@ case_version = Table(
     Column("assurance", TEXT, nullable=False),
     Column("event", Uuid, nullable=False),
     Column("change", Choice(ChangeKind)),  # NULL for the first version
+    Column("unlawful", TextList, nullable=False),  # ids of elements that it corrects as such
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
@@ -349,8 +369,29 @@ case_measure = Table(
     Column("since", Instant, nullable=False),
     Column("until", Instant),
     Column("ended_at", Instant),
+    Column("handoff", Uuid),  # by which its setter holds the case
+    Column("before", Integer),  # on versions before this number only
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
+# Recalls of a case, or of one handoff of it. The document is among the answers of each handoff that
+# the recall touched; its reason ends with the case's key.
+case_recall = Table(
+    "case_recall",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that recorded it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", Uuid),  # NULL: all of them
+    Column("recipient", TEXT),  # of that one
+    Column("code", Choice(RecallCode), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("at", Instant, nullable=False),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+    Index("case_recall_of", "originator", "case"),
     sqlite_with_rowid=False,
 )
 
@@ -403,6 +444,8 @@ handoff = Table(
     Column("package", Integer, nullable=False),
     Column("held", Integer, nullable=False),
     Column("held_under", TEXT),
+    Column("recall", Uuid),  # the recall that stands on it
+    Column("recall_answer", Choice(RecallAnswer)),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),
@@ -459,6 +502,58 @@ Index(
     duty.c.due_at,
     sqlite_where=duty.c.closed_at.is_(null()),
     postgresql_where=duty.c.closed_at.is_(null()),
+)
+
+# What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # the event that set it
+    Column("originator", TEXT, nullable=False),
+    Column("case", Uuid, nullable=False),
+    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
+    Column("holder", TEXT, nullable=False),
+    Column("ground", Choice(RetentionGround), nullable=False),
+    Column("legal_basis", TEXT),
+    Column("until", Day),
+    Column("review_on", Day, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("retention_of_handoff", "handoff"),
+    Index("retention_of_case", "originator", "case"),
+    sqlite_with_rowid=False,
+)
+
+# One package for one holder, under a key of its own: the case's key is destroyed.
+retained_copy = Table(
+    "retained_copy",
+    metadata,
+    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
+    Column("holder", TEXT, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("grace_until", Day),
+    Column("content_key", Uuid, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # encrypted
+    Index("retained_copy_by_key", "content_key"),
+)
+
+# Under which an organisation's answers about erased cases are encrypted.
+answer_key = Table(
+    "answer_key",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("content_key", Uuid, nullable=False),
+    Index("answer_key_by_key", "content_key"),
+    sqlite_with_rowid=False,
+)
+
+# Up to which day of erasure holders heard, so many days before.
+erasure_notice = Table(
+    "erasure_notice",
+    metadata,
+    Column("days", Integer, primary_key=True, autoincrement=False),
+    Column("told", Day, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # When duties were last swept, and the last time in which they were not.
@@ -671,5 +766,15 @@ stream = Table(
     metadata,
     Column("organisation", TEXT, primary_key=True),
     Column("last", NUMBER, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How far details of persons were erased from each stream after their term
+# (gateway/store/journal.py): the last number that was looked at.
+detail_erasure = Table(
+    "detail_erasure",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("reached", NUMBER, nullable=False),
     sqlite_with_rowid=False,
 )

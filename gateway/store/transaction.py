@@ -6,7 +6,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -33,7 +33,8 @@ _SQLITE_AWAY = frozenset({10, 13, 14})
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 # Connection exceptions, insufficient resources, operator intervention, system errors; a server
 # that only reads (a standby); damaged pages (PostgreSQL, appendix A).
-_POSTGRESQL_AWAY = ("08", "53", "57P", "58", "25006", "XX001", "XX002")
+_ONLY_READS = "25006"
+_POSTGRESQL_AWAY = ("08", "53", "57P", "58", _ONLY_READS, "XX001", "XX002")
 
 
 class BrokenRule(RuntimeError):
@@ -93,6 +94,7 @@ class Transaction:
         driver: Any = connection.connection.driver_connection
         self._driver = driver
         self._cursor = driver.cursor()
+        self._piped = ExitStack()
         self._on_sqlite = isinstance(self._driver, sqlite3.Connection)
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
@@ -128,8 +130,7 @@ class Transaction:
             changed.rowcount = self._cursor.rowcount
             return changed
         except DRIVER_ERRORS as error:
-            self.failed = True
-            raise translated(error) from error
+            raise self._failure(error) from error
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -158,16 +159,27 @@ class Transaction:
         try:
             yield
         except DRIVER_ERRORS as error:
-            self.failed = True
-            raise translated(error) from error
+            raise self._failure(error) from error
 
-    def pipeline(self) -> AbstractContextManager[Any]:
+    def _failure(self, error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
+        """What a failed statement means; a connection to a server that only reads is given up."""
+        self.failed = True
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if getattr(cause, "sqlstate", None) == _ONLY_READS:
+            self._connection.invalidate()
+        return translated(error)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
         """A block whose statements go to PostgreSQL in as few messages as their results allow.
 
-        What changes rows is answered at the end of the block: its count of rows is not known
-        before, and an error of any of them ends the block.
+        What changes rows is answered by `commit`, or at the end of the block: its count of rows is
+        not known before, and an error of any of them ends the block.
         """
-        return nullcontext() if self._on_sqlite else self._driver.pipeline()
+        with self._piped:
+            if not self._on_sqlite:
+                self._piped.enter_context(self._driver.pipeline())
+            yield
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
@@ -201,7 +213,12 @@ class Transaction:
             raise
 
     def _commit_now(self) -> None:
-        self._driver.commit()
+        if self._on_sqlite:
+            self._driver.commit()
+            return
+        # The driver's own commit would wait for its answer, and then for the end of the pipeline.
+        self._cursor.execute("COMMIT")
+        self._piped.close()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

@@ -19,11 +19,13 @@ from gateway.kernel.ports import (
     HandoffStore,
     IdempotencyStore,
     InvitationStore,
+    JournalStore,
     LogStore,
     NotificationStore,
     OrganisationStore,
     ProposalStore,
     RateLimits,
+    RetentionStore,
     RevokedTokenStore,
     StaffStore,
     SuccessionStore,
@@ -38,6 +40,7 @@ from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+from gateway.store.journal import SqlJournal
 from gateway.store.log import EventHeader, SqlLog
 from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
@@ -49,6 +52,7 @@ from gateway.store.procedures import (
     SqlSuccessions,
 )
 from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
 from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
@@ -58,12 +62,14 @@ class SqlUnitOfWork:
 
     organisations: OrganisationStore
     log: LogStore
+    journal: JournalStore
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
     retries: IdempotencyStore
     budgets: RateLimits
     duties: DutyStore
+    retentions: RetentionStore
     revoked_tokens: RevokedTokenStore
     replay: AssertionReplayGuard
     signing: CertificateOrders
@@ -173,6 +179,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "replay": SqlReplay,
     "signing": SqlSigning,
     "invitations": SqlInvitations,
+    "journal": SqlJournal,
     "conformance": SqlConformance,
     "duties": SqlDuties,
     "successions": SqlSuccessions,
@@ -182,6 +189,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
 _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,
     "handoffs": SqlHandoffs,
+    "retentions": SqlRetentions,
 }
 
 

@@ -167,6 +167,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
                 "description": "Of a removal offer: items of other countries, and their holders.",
             },
             "uncertain": {**_TEXTS, "description": "Items whose hosting country is uncertain."},
+            "held_until": {
+                **_TEXT,
+                "format": "date-time",
+                "description": "Of a removal offer: until when it waits for the police.",
+            },
             "instead": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/Addressee"},

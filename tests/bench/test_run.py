@@ -21,7 +21,14 @@ def test_requests_in_one_process_are_measured():
     assert done.returncode == 0, done.stderr
 
 
+def test_notifications_are_timed_by_both_ways():
+    command = [sys.executable, "-m", "bench.delivery", "--handoffs", "10"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    assert "did not come" not in done.stdout
+
+
 def test_a_wrong_usage_is_told_by_exit_code_two():
-    for module in ("bench", "bench.inside", "bench.peers"):
+    for module in ("bench", "bench.inside", "bench.delivery", "bench.peers"):
         command = [sys.executable, "-m", module, "--nothing-like-it"]
         assert subprocess.run(command, check=False, capture_output=True).returncode == 2

@@ -71,6 +71,7 @@ ON_HANDOFF = (
     "handoff.redirect",
     "handoff.report_outcome",
     "handoff.withdraw",
+    "handoff.call",
     "handoff.close",
     "handoff.review",
     "handoff.delay",
@@ -79,8 +80,30 @@ ON_HANDOFF = (
     "handoff.apply",
     "handoff.dispute",
     "handoff.propose_correction",
+    "handoff.pass_on_by_law",
+    "handoff.give_go_ahead",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
+    "handoff.acknowledge_recall",
+    "handoff.answer_recall",
+    "handoff.read_recall_answer",
 )
-BY_ORIGINATORS = ("handoff.withdraw", "handoff.update")
+ON_MEASURE = {
+    "case.end_measure": ("setter", "successor", "unanswered"),
+    "case.contest_embargo": ("setter", "in_danger"),
+    "case.confirm_embargo": ("setter",),
+}
+"""With the facts that are told of each."""
+BY_ORIGINATORS = (
+    "handoff.withdraw",
+    "handoff.call",
+    "handoff.update",
+    "handoff.notify_correction",
+    "handoff.omit_update",
+    "handoff.answer_proposal",
+    "handoff.read_recall_answer",
+)
 BY_ADMINISTRATORS = (
     "organisation.apply",
     "organisation.approve",
@@ -93,10 +116,13 @@ BY_ADMINISTRATORS = (
     "organisation.reinstate",
     "organisation.leave",
     "contact.set",
+    "service_hours.set",
     "interest.declare",
     "interest.end",
     "agreement.record",
     "agreement.end",
+    "retention.record",
+    "retention.end",
     "system.disable",
     "system.enable",
     "system.set_admin_scopes",
@@ -119,6 +145,7 @@ BY_ADMINISTRATORS = (
     "audit_access.grant",
     "audit_access.end",
     "case.erase",
+    "case.lift_embargo",
 )
 ON_GATEWAY = (
     "admin.add",
@@ -128,6 +155,8 @@ ON_GATEWAY = (
     "gateway_key.rotate",
     "ca.rotate",
     "log.adopt_mark",
+    "log_hold.set",
+    "log_hold.end",
 )
 BY_ENTRUSTED = ("registry.read", "registry.consult")
 ON_ITSELF = (
@@ -139,17 +168,24 @@ ON_ITSELF = (
     "staff.read",
     "staff.add",
     "staff.end",
+    "staff.recuse",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
+ON_OWN_CASES = ("case.recall", "case.approve_recall")
+"""What is asked about the originator, whatever is left of its case."""
 ON_SUCCESSION = ("succession.read", "succession.approve")
 BY_PARTNERS = (
     *ON_LOG,
     *ON_CASE,
     *ON_HANDOFF,
+    *ON_OWN_CASES,
     *ON_SUCCESSION,
+    "case.advance_erasure",
     "case.consult",
+    "case.consult_retained",
     "case.embargo",
-    "case.end_measure",
+    *ON_MEASURE,
+    "handoff.retain",
     "handoff.offer",
     "handoff.break_glass",
     "handoff.accept",
@@ -259,8 +295,11 @@ GIVE: Mapping[str, Any] = {
     "competence": "",
 }
 SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
+REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
 OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
 REPORT: Mapping[str, Any] = {"code": "received"}
+ERASED: Mapping[str, Any] = {"done": "copies_erased"}
+SAID = {"handoff.report_outcome": REPORT, "handoff.answer_recall": ERASED}
 
 
 def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]:
@@ -608,14 +647,18 @@ FITTING = [
     *((action, HOTLINE, LOG, {}) for action in ON_LOG if action not in MORE_ON_LOG),
     *((action, HOTLINE, LOG, {name: True}) for action, name in MORE_ON_LOG.items()),
     ("whoami.read", HOTLINE, LOG, {}),
-    *((action, HOTLINE, HOTLINE, {}) for action in ON_ITSELF),
+    *((action, HOTLINE, HOTLINE, {}) for action in (*ON_ITSELF, *ON_OWN_CASES)),
     *(
-        (action, HOTLINE, OWN_CASE, SUBMIT if action in ("case.submit", "case.revise") else {})
+        (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
         for action in ON_CASE
     ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
-    ("case.end_measure", HOTLINE, OWN_CASE, {"setter": True}),
+    *(
+        (a, HOTLINE, OWN_CASE, dict.fromkeys(facts, False) | {"setter": "in_danger" not in facts})
+        for a, facts in ON_MEASURE.items()
+    ),
+    ("handoff.give_go_ahead", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(ABROAD)),
     ("handoff.offer", HOTLINE, OWN_CASE, offer_to(OFFICE, CSAM)),
     *((action, HOTLINE, handoff(HOTLINE, ABROAD), {}) for action in BY_ORIGINATORS),
@@ -624,10 +667,10 @@ FITTING = [
             a,
             ABROAD,
             handoff(HOTLINE, ABROAD),
-            FREE if a in BARRED else REPORT if a == "handoff.report_outcome" else {},
+            FREE if a in BARRED else SAID.get(a, {}),
         )
         for a in ON_HANDOFF
-        if a not in BY_ORIGINATORS
+        if a not in (*BY_ORIGINATORS, "handoff.give_go_ahead")
     ),
     ("case.consult", ABROAD, handoff(HOTLINE, ABROAD), OPEN),
     ("case.consult", OFFICE, handoff(HOTLINE, OFFICE, CSAM), OPEN),
@@ -647,7 +690,9 @@ FITTING = [
     ),
     *((a, o, succession(ABROAD, OFFICE), {}) for a in ON_SUCCESSION for o in (ABROAD, OFFICE)),
     *((a, PolicyEntity("Person", "p", {"enabled": True}), ABROAD, {"approvals": 2})
-      for a in BY_ADMINISTRATORS if a != "case.erase"),
+      for a in BY_ADMINISTRATORS if a not in ("case.erase", "case.lift_embargo")),
+    ("case.lift_embargo", PolicyEntity("Person", "p", {"enabled": True}),
+     organisation("abroad", status=Status.SUSPENDED), {"approvals": 2}),
     ("case.erase", PolicyEntity("Person", "p", {"enabled": True}), ABROAD,
      {"approvals": 2, "due": False}),
 ]  # fmt: skip
@@ -732,11 +777,13 @@ def _resources(
         handoff, party, party, st.sampled_from([None, CSAM]), st.sampled_from(HandoffState)
     )
     cases = st.builds(case, party)
+    if action in ON_OWN_CASES:
+        return party
     if action in ON_SUCCESSION:
         return st.builds(succession, party, party)
-    if action in ("case.consult", "case.embargo", "case.end_measure"):
+    if action in ("case.consult", "case.embargo", *ON_MEASURE):
         return handoffs | cases
-    return cases if action in (*ON_CASE, "handoff.offer") else handoffs
+    return cases if action in (*ON_CASE, "case.advance_erasure", "handoff.offer") else handoffs
 
 
 @st.composite
@@ -749,13 +796,20 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        **dict.fromkeys(("case.submit", "case.revise"), SUBMIT),
+        "case.submit": SUBMIT,
+        "case.revise": REVISE,
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,
-        "handoff.report_outcome": REPORT,
+        **SAID,
+        "case.advance_erasure": {"persons": draw(st.integers(1, 3))},
         "case.consult": OPEN,
-        "case.end_measure": {"setter": draw(st.booleans())},
+        "case.consult_retained": {
+            "retained": draw(st.booleans()),
+            "reason": draw(st.sampled_from(["retention", "evidence"])),
+            "third_country": draw(st.booleans()),
+        },
+        **{a: {one: draw(st.booleans()) for one in facts} for a, facts in ON_MEASURE.items()},
         "handoff.offer": offer_to(draw(party), competence),
         "case.disclose": {**GIVE, "competence": competence},
     }
@@ -820,7 +874,7 @@ def test_a_stranger_is_told_nothing_of_a_handoff(
 ) -> None:
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
     context = dict(FREE) if action in BARRED else {}
-    context |= REPORT if action == "handoff.report_outcome" else {}
+    context |= SAID.get(action, {})
     context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE

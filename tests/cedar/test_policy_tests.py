@@ -55,6 +55,7 @@ def test_optional_policies_are_not_in_force_unless_they_are_named():
         "R2.signed.case",
         "R2.signed.offer",
         "R2.signed.answer",
+        "R2.signed.recall",
     }
     assert EVERY.revision != POLICY.revision
 

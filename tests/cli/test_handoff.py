@@ -48,6 +48,46 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
     assert "due 2026-03-05T" in output
 
 
+@pytest.mark.parametrize("signs", [False, True], ids=["attested", "signed"])
+def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool) -> None:
+    trust = trust_of(desks.stage.gateway)
+    if signs:
+        key = signing(desks)
+        trust = replace(trust, organisations={HOTLINE: {key.kid: key.public_key}})
+    desks.changes["trust"] = trust
+    file = desks.case_file()
+    case = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)["result"]["case"]
+    offer = desks.told(
+        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
+        "--group", "items", "--competence", "csam/FR",
+    )  # fmt: skip
+    handoff = offer["result"]["handoff"]
+    own = desks.changes.pop("document_key", None)  # the other desk has none
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    desks.changes |= {} if own is None else {"document_key": own}
+    output = desks.done(
+        "case", "recall", case, "--by", "approver-1", "--code", "misdirected", "--reason", "astray"
+    )
+    assert OFMIN in output
+    recall = output.partition("recall ")[2].split()[0]
+    desks.done("case", "approve-recall", case, recall, "--by", "approver-2")
+    desks.changes.pop("document_key", None)
+    assert "RECALLED" in desks.done("handoff", "show", handoff, at=OFMIN)
+    desks.done("handoff", "acknowledge-recall", handoff, *BY, at=OFMIN)
+    desks.done(
+        "handoff", "answer-recall", handoff, *BY, "--done", "copies_erased",
+        "--backups-until", "2026-06-30", at=OFMIN,
+    )  # fmt: skip
+    (line,) = desks.told("case", "coverage", case)["handoffs"]
+    assert (line["recall"]["answer"], line["owed"]) == ("copies_erased", [])
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "recalled.json")
+    file = desks.folder / "recalled.json"
+    result = verification.verify(file.read_bytes(), trust)
+    assert result.conclusion is not None, result.sentence
+    told = {one.key for facts in result.conclusion.facts().values() for one in facts}
+    assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
+
+
 def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     file = desks.case_file()
     told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
@@ -83,6 +123,25 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
     desks.done("handoff", "apply", handoff, *BY, "--done", "rectified", at=OFMIN)
     assert "nothing" in desks.done("case", "coverage", case)
+
+
+def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
+    handoff = desks.offered()
+    case = desks.told("handoff", "show", handoff)["case"]
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    desks.done("handoff", "decline", handoff, *BY, "--reason", "not ours", at=OFMIN)
+    before = desks.told("case", "show", case)
+    file = desks.case_file(case=case, version=2, previous=before["digest"], urgency="normal")
+    desks.done(
+        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
+        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
+    )  # fmt: skip
+    assert "correction notice" in desks.done("case", "coverage", case)
+    said = ("--by", "liaison-1", "--code", "inaccurate", "--pointer", "/urgency")
+    desks.done("handoff", "notify-correction", handoff, *said)
+    assert "/urgency" in desks.done("handoff", "notices", handoff, at=OFMIN)
+    desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    assert "application" in desks.done("case", "coverage", case)
 
 
 def signing(desks: Desks) -> SigningKey:
@@ -208,9 +267,13 @@ def test_a_draft_is_offered_and_consulted_in_imminent_danger_and_reviewed(desks:
     preview = desks.done("handoff", "preview", case, *asked, "--group", "items")
     assert "telephone" in preview
     assert "second person" in preview
-    offer = desks.done("handoff", "offer", case, *asked, "--group", "items")
-    assert "telephone" in offer
+    offer = desks.run("handoff", "offer", case, *asked, "--group", "items")
+    assert "telephone" in offer.stdout
+    assert offer.output.index("AN OFFER IS NOT") < offer.output.index("offered to")
     handoff = desks.told("handoff", "list", at=OFMIN)["items"][0]["handoff"]
+    call = ("--function", "duty officer", "--time", "2026-03-02T08:00:00Z")
+    desks.done("handoff", "call", handoff, "--by", "liaison-1", *call)
+    assert "function: duty officer" in desks.done("handoff", "show", handoff, at=OFMIN)
     rescue = ("--reason-code", "imminent_danger", "--reason", "a child is in danger")
     desks.done("handoff", "consult", handoff, *BY, *rescue, at=OFMIN)
     assert desks.run("handoff", "review", handoff, *BY, at=OFMIN).exit_code == 1
@@ -448,6 +511,21 @@ def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks
     assert [one["measure"] for one in shown["measures"]] == [renewed["measure"]]
     ended = desks.told("case", "end-measure", renewed["measure"], *where, at=OFMIN)["result"]
     assert ended["ended_at"]
+
+
+def test_an_embargo_is_contested_and_confirmed_from_two_desks(desks: Desks) -> None:
+    handoff = accepted(desks)
+    case = desks.told("handoff", "show", handoff)["case"]
+    where = ("--handoff", handoff, *BY)
+    embargo = ("case", "embargo", *where, "--code", "operation")
+    set_ = desks.told(*embargo, at=OFMIN)["result"]["measure"]
+    contest = ("case", "contest-embargo", set_, "--case", case, "--ground", "too_long", *BY)
+    due = desks.told(*contest)["result"]["due_at"]
+    assert due in desks.done("handoff", "show", handoff, at=OFMIN)
+    confirmed = desks.told("case", "confirm-embargo", set_, *where, at=OFMIN)["result"]
+    assert confirmed["ended_at"] is None
+    assert due not in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert set_ in desks.done("case", "show", case)
 
 
 def test_an_originator_suspends_its_case_from_its_desk(desks: Desks) -> None:

@@ -1,11 +1,20 @@
 """Notifications at a member's desk: verified, acknowledged once they were worked on."""
 
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
-from gateway.client import EvidenceMismatch, GatewayUnavailable, RequestRefused, UnexpectedAnswer
+from gateway.client import (
+    EvidenceMismatch,
+    GatewayUnavailable,
+    RequestRefused,
+    SettingsError,
+    UnexpectedAnswer,
+)
+from gateway.client.notifications import REMEMBERED, SeenNotifications
 from gateway.keys import KeyPurpose, generate_key, jwk_set
 from tests.client.client_fixture import MemberClient, cut
 from tests.client.scenario import accepted, disbelieved, offer
@@ -58,6 +67,41 @@ def test_a_repetition_is_passed_over_and_acknowledged_again(
     assert next(coming).type == "notification.replayed"
     coming.close()
     assert office.notification_status()["refused"] == []
+
+
+def test_what_was_worked_on_is_passed_over_after_a_restart_though_it_was_not_acknowledged(
+    stage: Listening, office: MemberClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "newest.notifications"
+    first = MemberClient(stage, OFMIN, notifications_file=file)
+    coming = first.notifications()
+    worked_on = next(coming)
+    first.wire.faults += [cut] * 20  # it stops before it can acknowledge
+    with pytest.raises(GatewayUnavailable):
+        next(coming)
+    accepted(stage)
+    again = MemberClient(stage, OFMIN, notifications_file=file)
+    assert again.poll_notifications().notifications[0] == worked_on, "it comes again"
+    assert next(again.notifications()) != worked_on
+
+
+def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "newest.notifications"
+    file.write_text("".join(f"{UUID(int=one)}\n" for one in range(REMEMBERED)))
+    seen = SeenNotifications(file)
+    seen.add(UUID(int=REMEMBERED))
+    assert UUID(int=0) not in seen
+    assert UUID(int=REMEMBERED) in SeenNotifications(file)
+    assert len(file.read_text().split()) == REMEMBERED
+
+
+@pytest.mark.parametrize("content", [b"no list", b"\xff"])
+def test_a_file_of_something_else_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "newest.notifications"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError):
+        SeenNotifications(file)
+    assert file.read_bytes() == content
 
 
 def test_a_lost_connection_at_the_end_loses_nothing(office: MemberClient) -> None:

@@ -101,7 +101,7 @@ def test_what_is_sealed_is_opened_by_its_addressee_after_a_recorded_consultation
     }
     event = consulted.written.receipt
     assert fields_of(event)["type"] == "case.consulted"
-    assert shown(event)["reason"] == "investigation: first look"
+    assert shown(event)["reason"] == "first look"
     check_log(stage.gateway)
 
 

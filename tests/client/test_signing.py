@@ -147,12 +147,32 @@ def test_a_signed_correction_is_sent_acknowledged_and_proved(stage):
     assert (older.content["urgency"], older.superseded["version"]) == ("normal", 3)
     office.answer("acknowledge", handoff, "officer-1")
     (line,) = hotline.coverage(case["case"])["handoffs"]
-    assert line["owed"]["what"] == "application"
+    assert [one["what"] for one in line["owed"]] == ["application"]
     office.answer("apply", handoff, "officer-1", done="rectified")
     for made in (office.export(handoff, "officer-1", "for the file"), hotline.export(handoff)):
         verdict = verify_bundle(made, trust(stage))
         assert (verdict.passed, verdict.code) == (True, Code.VERIFIED), verdict
         assert len(json.loads(made)["packages"]) == 3
+    check_log(stage.gateway)
+
+
+def test_a_signed_notice_is_answered_and_proved(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case = content(stage)
+    written = hotline.submit(case, "intake-1", CLEARED)
+    handoff = hotline.offer(case["case"], "liaison-1", **WANTED).result["handoff"]
+    office.accept(office.handoff(handoff), "officer-1")
+    office.answer("decline", handoff, "officer-1", reason="not ours")
+    second = {**case, "version": 2, "previous": written.result["digest"], "urgency": "normal"}
+    hotline.revise(second, "intake-1", correction("/urgency"), CLEARED)
+    said = {"code": "inaccurate", "pointers": ["/urgency"]}
+    hotline.answer("notify_correction", handoff, "liaison-1", **said)
+    assert len(office.notices(handoff)["notices"]) == 1
+    office.answer("acknowledge", handoff, "officer-1")
+    office.answer("apply", handoff, "officer-1", done="rectified")
+    for made in (office.export(handoff), hotline.export(handoff)):
+        verdict = verify_bundle(made, trust(stage))
+        assert (verdict.passed, verdict.code) == (True, Code.VERIFIED), verdict
     check_log(stage.gateway)
 
 

@@ -91,6 +91,12 @@ def test_what_is_lost_is_erased_wherever_it_stands(state):
     assert cases.erase(case(state), TODAY, lost=True).state is CaseState.ERASED
 
 
+def test_an_erased_case_names_nobody():
+    before = case(CaseState.CLOSED, assessed_by="analyst-1", cleared_by="approver-1")
+    after = cases.erase(before, TODAY)
+    assert (after.assessed_by, after.second_assessor, after.cleared_by) == (None, None, None)
+
+
 def test_an_erased_case_is_never_erased_again():
     with pytest.raises(WrongState):
         cases.erase(case(CaseState.ERASED, erase_on=TODAY), TODAY, lost=True)

@@ -11,6 +11,7 @@ from gateway.domain.answers import ANSWERS, MOVES, UPDATABLE
 from gateway.domain.duty import (
     DUE,
     DUTIES,
+    ENDS_PACKAGES,
     LONGEST_DELAY,
     LONGEST_PAUSE,
     NOTICE,
@@ -55,16 +56,18 @@ def test_an_offer_is_answered_by_what_ends_its_state_of_offered():
         for move, ways in kind.moves.items()
         if any(before == "offered" and after != "offered" for before, after in ways.items())
     }
-    assert DUTIES[DutyKind.ANSWER].ended_by == ends < moves
+    assert DUTIES[DutyKind.ANSWER].ended_by == ends | {HandoffAction.RECALL}
+    assert ends < moves
 
 
-def test_an_announced_update_is_owed_until_it_is_sent_or_the_handoff_takes_none_any_more():
+def test_no_package_follows_what_leaves_the_states_of_an_update():
     ends = {
         step
         for (state, step), after in MOVES.items()
-        if state in UPDATABLE and after not in UPDATABLE
+        if state in UPDATABLE and after not in UPDATABLE and step is not HandoffAction.RECALL
     }
-    assert DUTIES[DutyKind.UPDATE].ended_by == ends | {HandoffAction.UPDATE}
+    assert ends == ENDS_PACKAGES
+    assert ENDS_PACKAGES.isdisjoint(DUTIES[DutyKind.UPDATE].ended_by)
 
 
 def test_a_duty_is_told_of_at_half_of_its_term_and_at_its_end_and_then_no_more():

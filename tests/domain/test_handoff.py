@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.answers import MOVES, move, update
+from gateway.domain.answers import MOVES, answer_recall, move, recall, update
 from gateway.domain.handoff import (
     AGREEMENTS,
     OPEN,
@@ -16,6 +16,7 @@ from gateway.domain.handoff import (
     HandoffPlace,
     HandoffState,
 )
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ChangeKind
 from tests.each import each
@@ -41,11 +42,14 @@ HELD = (
     "withdrawn",
     "reissued",
 )
-OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction")
+OF_HOLDERS = ("acknowledge", "apply", "dispute", "propose_correction", "onward_by_law")
+OF_RECALL = ("acknowledge_recall", "answer_recall")
+OF_ORIGINATORS = ("notify_correction", "omit_update", "answer_proposal")
 
 # Written out from contracts.md 5, not taken from the table under test.
 ALLOWED = {
     "offered": {
+        "go_ahead": "offered",
         "delay": "offered",
         "accept": "accepted",
         "accept_partly": "partially_accepted",
@@ -56,6 +60,7 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
     "accepted": {
+        "go_ahead": "accepted",
         "outcome": "accepted",
         "decline": "declined",
         "redirect": "redirected",
@@ -65,6 +70,7 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
     "partially_accepted": {
+        "go_ahead": "partially_accepted",
         "outcome": "partially_accepted",
         "decline": "declined",
         "redirect": "redirected",
@@ -74,9 +80,17 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
 }
+for opened in ("offered", "accepted", "partially_accepted"):
+    ALLOWED[opened]["call"] = opened
+AS_BEFORE = (*OF_HOLDERS, *OF_RECALL, *OF_ORIGINATORS, "retain")
 for held in HELD:
-    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(OF_HOLDERS, held)}
-EVERY_PAIR = [(state, step) for state in HandoffState for step in HandoffAction if step != "update"]
+    ALLOWED[held] = {**ALLOWED.get(held, {}), **dict.fromkeys(AS_BEFORE, held)}
+AFTER_ERASURE = ("acknowledge", "apply", "dispute", "notify_correction", "retain", *OF_RECALL)
+ALLOWED["lapsed"] = dict.fromkeys(AFTER_ERASURE, "lapsed")
+BY_OTHER_WAYS = ("update", "recall")
+EVERY_PAIR = [
+    (state, step) for state in HandoffState for step in HandoffAction if step not in BY_OTHER_WAYS
+]
 
 
 def groups_for(step: HandoffAction) -> frozenset[str] | None:
@@ -86,7 +100,7 @@ def groups_for(step: HandoffAction) -> frozenset[str] | None:
 @each("state, step", EVERY_PAIR)
 def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
     before = handoff(state)
-    mover = HOTLINE if step is HandoffAction.WITHDRAW else POLICE
+    mover = HOTLINE if step in ("withdraw", "call", *OF_ORIGINATORS) else POLICE
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
         with pytest.raises(WrongState, match=f"a handoff that is {state} "):
@@ -136,6 +150,65 @@ def test_an_ended_handoff_takes_no_update(state):
             update(handoff(state), CORRECTION)
 
 
+RECALL = UUID(int=7)
+# The table of living-case.md 1: the state after a recall, by the state before, of what is held.
+AFTER_RECALL = {
+    "accepted": "withdrawn",
+    "partially_accepted": "withdrawn",
+    **{
+        state: state
+        for state in ("closed", "declined", "redirected", "withdrawn", "reissued", "lapsed")
+    },
+}
+
+
+@pytest.mark.parametrize("state", AFTER_RECALL)
+def test_a_recall_stands_on_what_is_held_wherever_that_is(state):
+    before = handoff(HandoffState(state))
+    after = recall(before, RECALL, consulted=False)
+    expected = {"state": HandoffState(AFTER_RECALL[state]), "recall": RECALL, "sequence": 5}
+    assert after == replace(before, **expected)
+    assert recall(after, UUID(int=8), consulted=False) is None
+
+
+@pytest.mark.parametrize("state", HandoffState, ids=str)
+def test_a_recall_withdraws_an_offer_and_leaves_what_else_was_never_held(state):
+    after = recall(replace(handoff(state), held=0), RECALL, consulted=False)
+    if state is HandoffState.OFFERED:
+        assert (after.state, after.recall) == (HandoffState.WITHDRAWN, None)
+    else:
+        assert after is None
+
+
+def test_what_was_consulted_before_acceptance_is_recalled():
+    after = recall(handoff(), RECALL, consulted=True)
+    assert (after.state, after.recall) == (HandoffState.WITHDRAWN, RECALL)
+
+
+@pytest.mark.parametrize("first", RecallAnswer, ids=str)
+@pytest.mark.parametrize("second", RecallAnswer, ids=str)
+def test_one_final_answer_is_given_and_an_erasure_may_follow(first, second):
+    answered = answer_recall(handoff(HandoffState.WITHDRAWN), first)
+    erased = RecallAnswer.COPIES_ERASED
+    assert answered.is_held is (first is not erased)
+    if second is erased and first is not erased:
+        assert answer_recall(answered, second).recall_answer is second
+    else:
+        with pytest.raises(WrongState):
+            answer_recall(answered, second)
+
+
+def test_who_erased_its_copies_is_recalled_no_more():
+    erased = answer_recall(handoff(HandoffState.CLOSED), RecallAnswer.COPIES_ERASED)
+    assert recall(erased, RECALL, consulted=False) is None
+
+
+def test_a_recalled_handoff_takes_no_update():
+    recalled = recall(handoff(HandoffState.CLOSED), RECALL, consulted=False)
+    with pytest.raises(WrongState):
+        update(recalled, CORRECTION)
+
+
 @each("step", OF_HOLDERS)
 def test_who_never_accepted_answers_no_update(step):
     declined = replace(handoff(HandoffState.DECLINED), held=0)
@@ -143,10 +216,10 @@ def test_who_never_accepted_answers_no_update(step):
         move(declined, HandoffAction(step), POLICE)
 
 
-@each("state, step", sorted(pair for pair in MOVES if pair[1] != "update"))
+@each("state, step", sorted(pair for pair in MOVES if pair[1] not in BY_OTHER_WAYS))
 @each("who", ["the other party", "a stranger"])
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
-    other = POLICE if step is HandoffAction.WITHDRAW else HOTLINE
+    other = POLICE if step in ("withdraw", "call", *OF_ORIGINATORS) else HOTLINE
     by = other if who == "the other party" else "stranger-a"
     with pytest.raises(WrongState):
         move(handoff(state), step, by, groups=groups_for(step))
@@ -170,7 +243,7 @@ def test_what_was_taken_on_in_part_stays_so(step):
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
-    beside = {HandoffAction.UPDATE, *map(HandoffAction, OF_HOLDERS)}
+    beside = set(map(HandoffAction, (*BY_OTHER_WAYS, *AS_BEFORE)))
     assert {state for state, step in MOVES if step not in beside} == OPEN
     assert set(HandoffState) - OPEN == {
         HandoffState.DECLINED,

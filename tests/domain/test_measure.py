@@ -1,6 +1,7 @@
 """Measures: how long each kind holds, and how many persons set it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from gateway.domain.measure import (
     MeasureKind,
     check_persons,
     check_term,
+    marking_errors,
     measures_on,
 )
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
@@ -84,6 +86,37 @@ def test_a_suspension_has_an_end_and_a_mark_has_none():
         check_term(measure(MeasureKind.MARK, until=NOW + HOUR), None, NOW, renews=False)
 
 
+TODAY = NOW.date()
+
+
+def written(days: int, before: int | None = None, **more: Any) -> list[str]:
+    """Where an embargo that ends in so many days is refused in a version that an office writes."""
+
+    def lasts(length: int) -> dict[str, Any]:
+        return {"until": (TODAY + timedelta(days=length)).isoformat()}
+
+    embargo = {**lasts(days), "reason": "operation", "set_by": "office", **more}
+    earlier = None if before is None else lasts(before)
+    marking = {"embargo": embargo, "force": more.pop("force", {})}
+    errors = marking_errors(marking, earlier, "office", TODAY, EMBARGO)
+    return [pointer.rpartition("/")[2] for pointer, _ in errors]
+
+
+def test_an_embargo_in_a_version_ends_within_two_weeks_and_no_version_prolongs_it():
+    assert written(14) == written(3, before=10) == written(30, before=30) == []
+    assert written(15) == written(11, before=10) == ["until"]
+
+
+def test_a_judge_orders_a_longer_one_by_a_reference():
+    order = {"embargo": {"force": "law", "reference": "26/123"}}
+    assert written(60, reason="judge") == ["force"]
+    assert written(60, reason="judge", force=order) == []
+
+
+def test_nobody_writes_an_embargo_in_the_name_of_another():
+    assert written(1, set_by="ministry") == ["set_by"]
+
+
 def test_the_same_person_twice_is_one():
     check_persons("a", "b", 2)
     with pytest.raises(SecondPersonRequired):
@@ -92,7 +125,22 @@ def test_the_same_person_twice_is_one():
         check_persons("a", None, 2)
 
 
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_who_is_only_told_a_day_is_told_one_without_an_embargo(until):
+    found = measure(until=until.replace(year=2026))
+    told = found.until_for("regulator")
+    assert found.until <= told < found.until + timedelta(days=1)
+    assert (told.hour, told.minute, told.second, told.microsecond) == (0, 0, 0, 0)
+    assert found.until_for("police_office") == found.until
+
+
 def test_a_measure_without_elements_is_on_every_element():
     whole, one = measure(), measure(MeasureKind.MARK, elements=("a",))
-    assert measures_on("a", [whole, one]) == {"embargo", "mark"}
-    assert measures_on("b", [whole, one]) == {"embargo"}
+    assert measures_on("a", [whole, one], 1) == {"embargo", "mark"}
+    assert measures_on("b", [whole, one], 1) == {"embargo"}
+
+
+def test_what_a_correction_left_as_evidence_is_marked_in_older_versions_only():
+    kept = measure(MeasureKind.MARK, elements=("a",), before=2)
+    assert measures_on("a", [kept], 1) == {"mark"}
+    assert measures_on("a", [kept], 2) == frozenset()

@@ -12,6 +12,7 @@ from gateway.domain.revision import (
     ChangeKind,
     VersionChange,
     compare,
+    loosens,
     strictest_change,
 )
 from gateway.domain.vocabulary import Attribution, PermittedActions
@@ -181,3 +182,42 @@ def test_the_conditions_that_bind_loosen_none_of_either_version(one, other):
 @each("kinds", [[], [ADDITION], [ADDITION, TIGHTENING], [*ChangeKind]])
 def test_of_several_changes_the_strictest_counts(kinds):
     assert strictest_change(kinds) is (kinds or [ADDITION])[-1]
+
+
+def classified(method: str) -> dict[str, Any]:
+    found = {"id": str(CASE), "scheme": "fr_law", "code": "csam", "method": method}
+    return {**content(tlp="AMBER"), "classifications": [found]}
+
+
+@each(
+    "before, after, looser",
+    [
+        (content(tlp="RED"), content(tlp="AMBER"), True),
+        (content(tlp="AMBER"), content(tlp="RED"), False),
+        (content(handling=["H1"]), content(handling=[]), True),
+        (content(handling=["H0"]), content(handling=["H1"]), False),
+        (marked(tlp="RED"), item(), True),
+        (marked(tlp="RED"), marked(tlp="AMBER"), True),
+        (marked(tlp="RED"), changed(lambda _: None, tlp="RED"), False),
+        (marked(handling=["H1"]), marked(handling=["H2"]), True),
+        (content(), without("items"), False),
+        (classified("human"), classified("hash_match"), True),
+        (classified("human_x2"), classified("human"), True),
+        (classified("classifier"), classified("human_x2"), False),
+        (content(urgency="normal"), content(), False),
+    ],
+)
+def test_what_loosens_is_a_lower_tlp_fewer_codes_or_a_weaker_method(before, after, looser):
+    assert loosens(before, after) is looser
+
+
+@each(
+    "code, pointers, ids",
+    [
+        ("unlawful", (URL, "/urgency"), (element_id("url"),)),
+        ("inaccurate", (URL,), ()),
+    ],
+)
+def test_a_correction_names_the_elements_that_were_unlawful(code, pointers, ids):
+    said = VersionChange(CORRECTION, code, "why", pointers)
+    assert said.unlawful == ids

@@ -91,10 +91,10 @@ def test_a_pseudonym_names_the_organisation_and_nobody(organisation, made):
     assert pseudonym(organisation, bytes([0, 1, 34, 67])) == made
 
 
-def test_a_dpo_only_reads_and_tests():
+def test_a_dpo_only_reads_tests_and_reviews():
     deciding = {action for action, roles in ROLES_OF.items() if RegisterRole.DPO not in roles}
     others = {"case.consult", "audit.search", "registry.consult"}
-    others |= {"conformance.start", "conformance.submit"}
+    others |= {"conformance.start", "conformance.submit", "handoff.review"}
     assert ROLES_OF.keys() - deciding == others
 
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.recall import RecallCode
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import bundle, handoff_documents, sd_jwt
+from gateway.evidence import bundle, canonical, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
@@ -19,6 +21,7 @@ from tests.evidence.logbook import ORIGIN, Logbook
 
 GATEWAY = "https://gw.example.org"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CASE = "01890000-0000-7000-8000-00000000cace"
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
 CONDITIONS = {
@@ -36,10 +39,17 @@ ACTIONS = {
     "redirection": "handoff.redirect",
     "outcome": "handoff.report_outcome",
     "withdrawal": "handoff.withdraw",
+    "call": "handoff.call",
     "closure": "handoff.close",
     "delay": "handoff.delay",
     "acknowledgement": "handoff.acknowledge",
     "application": "handoff.apply",
+    "dispute": "handoff.dispute",
+    "correction_notice": "handoff.notify_correction",
+    "update_omission": "handoff.omit_update",
+    "proposal_answer": "handoff.answer_proposal",
+    "recall_acknowledgement": "handoff.acknowledge_recall",
+    "recall_answer": "handoff.answer_recall",
     "reissue": "handoff.reissue",
     "lapse": "handoff.lapse",
 }
@@ -88,7 +98,7 @@ def case_version(
     organisation: str = "hotline", attested: bool = False, seed: str = "", version: int = 1
 ) -> SdJwt:
     word = word_of(organisation, attested)
-    claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": "c-1", **CONDITIONS}
+    claims = {"iss": word["issuer"], "aud": GATEWAY, "iat": 1, "case": CASE, **CONDITIONS}
     if version > 1:
         claims["version"] = version
     if attested:
@@ -99,10 +109,11 @@ def case_version(
         properties=[
             ("matter", ["csam"]),
             ("urgency", "normal"),
+            ("legal_basis", [{"regime": "gdpr", "article": "6(1)(f)"}]),
             ("force", FORCE),
             ("reporter", {"anonymous": True}),
         ],
-        arrays=[("items", [{"kind": "url", "n": n} for n in range(3)]), ("subjects", [])],
+        arrays=[("items", [{"id": f"i-{n}", "kind": "url"} for n in range(3)]), ("subjects", [])],
         signer=word["signer"],
         random=chance(f"case {organisation} {attested} {seed}"),
     )
@@ -128,6 +139,7 @@ class Scenario:
     answers: list[SdJwt] = field(default_factory=list)
     earlier: list[tuple[SdJwt, list[str], SdJwt]] = field(default_factory=list)
     """Of each package before the newest: the case, what may be shown of it, the offer."""
+    recall: SdJwt | None = None
 
     def __post_init__(self) -> None:
         attested = self.case_attested or (self.attested and not self.own_case)
@@ -185,6 +197,29 @@ class Scenario:
             self.record("handoff.update", self.offer.digest)
         return self
 
+    def recalled(self, code: str = "unlawful", **changes: Any) -> "Scenario":
+        """The same story after a recall; ``changes`` are to its claims."""
+        said = {
+            "audience": GATEWAY,
+            "at": AT,
+            "jti": "recall",
+            "case": CASE,
+            "version": len(self.earlier) + 1,
+            "code": RecallCode(code),
+            "by": "staff-1",
+            "approved_by": "staff-2",
+            "reason": "an order",
+        }
+        self.recall = answers.issue_recall(
+            **word_of(self.originator, self.attested) | said | changes,
+            random=chance(f"recall {self.handoff}"),
+        )
+        subject = canonical.encode({"recall": self.recall.digest, "code": code}).decode()
+        told = EventDetail("subject", subject, frozenset({self.originator, self.recipient}))
+        digest = self.recall.digest
+        self.record("handoff.recall", digest, package_digest=None, details=(told,))
+        return self
+
     def record(self, action: str, digest: str | None, **changes: Any) -> int:
         """Log an event of the handoff; ``changes`` are to the fact."""
         number = len(self.log.events)
@@ -205,7 +240,7 @@ class Scenario:
 
     def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
         """Sign an answer without logging it; ``changes`` are to its claims."""
-        author = by or (self.originator if kind == "withdrawal" else self.recipient)
+        author = by or ANSWERS[kind].party(self.originator, self.recipient)
         claims = {
             "audience": GATEWAY,
             "at": AT,
@@ -251,6 +286,7 @@ class Scenario:
             offer=self.offer.compact(),
             answers=tuple(document.compact() for document in self.answers),
             receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),
+            recall=None if self.recall is None else self.recall.compact(),
             earlier=tuple(
                 BundlePackage(case.present(permitted).compact(), offer.compact())
                 for case, permitted, offer in self.earlier

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from gateway.evidence import account
+from gateway.domain.audit_event import EventDetail
+from gateway.evidence import account, canonical
 from gateway.evidence.log_copy import open_copy
 from gateway.evidence.report import Code, InputFile, VerificationReport
 from tests.each import each
@@ -93,3 +94,13 @@ def test_a_changed_receipt_is_no_part_of_an_account() -> None:
     parts = everything(book)
     changed = InputFile("x", parts[0].data.replace(b'"nonce": "', b'"nonce": "A'))
     assert not taken(book, [changed, *parts[1:]]).passed
+
+
+def test_details_that_ended_are_counted_by_who_acted() -> None:
+    book = story()
+    for _ in range(2):
+        told = {"organisation": POLICE, "first": 0, "last": 4, "entries": 3, "details": 7}
+        said = EventDetail("subject", canonical.encode(told).decode(), frozenset({POLICE}))
+        book.happen(POLICE, action="log.erase_details", details=(said,))
+    ended = fact(taken(book, everything(book)), "account.details_erased")
+    assert (ended["organisation"], ended["entries"], ended["details"]) == (POLICE, 6, 14)

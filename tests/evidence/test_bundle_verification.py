@@ -69,7 +69,10 @@ def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
     )
 
 
-OF_HOLDERS = {move for kind in ANSWERS.values() if kind.of_holder for move in kind.moves}
+OF_HOLDERS = {
+    HandoffAction.RECALL,
+    *(m for k in ANSWERS.values() if k.of_holder or k.of_recall for m in k.moves),
+}
 
 
 @each("final", [HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.WITHDRAW])

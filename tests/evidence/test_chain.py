@@ -3,16 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gateway.domain.audit_event import EventDetail
+import pytest
+
+from gateway.domain.audit_event import EventDetail, EventResult
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import bundle, verification
+from gateway.evidence import bundle, canonical, verification
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import SdJwt
 from tests.each import each
-from tests.evidence.scenario import ACTIONS, TRUST, Scenario, fact, keys_of
+from tests.evidence.scenario import ACTIONS, AT, TRUST, Scenario, fact, keys_of
 from tests.evidence.test_verification import failed_step, refused, verified
 
-OFFERS, ANSWERS, RECEIPTS, LOGGED, ORDER = 4, 7, 10, 11, 16
+OFFERS, ANSWERS, RECEIPTS, LOGGED, ORDER, MEASURES = 4, 7, 10, 11, 16, 17
 """The numbers of the steps that hold offers, answers and receipts against each other."""
 
 
@@ -144,6 +146,190 @@ def test_a_consultation_of_an_older_package_after_its_update_is_told():
     case, _, _ = story.earlier[0]
     story.record("case.consult", None, case_digest=case.digest)
     assert "consulted.superseded" in keys_of(verified(story.file()))
+
+
+def consulted(story: Scenario, code: str = "investigation", **changes: object) -> Scenario:
+    """The story after a consultation by the recipient, of what the bundle shows."""
+    why = EventDetail("reason_code", code, frozenset({"police"}))
+    story.record("case.consult", None, details=(why,), **changes)
+    return story
+
+
+def test_a_superseded_package_is_told_with_its_reason_code():
+    story = chain()
+    case, _, _ = story.earlier[0]
+    consulted(story, "superseded_package", case_digest=case.digest)
+    told = fact(verified(story.file()), "consulted.superseded")
+    assert told["says"]["reason_code"] == "superseded_package"
+
+
+def test_an_addition_replaces_a_package_once_it_is_acknowledged():
+    story = Scenario().told("acceptance").updated(change=ChangeKind.ADDITION)
+    case, _, _ = story.earlier[0]
+    consulted(story, case_digest=case.digest)
+    assert "consulted.superseded" not in keys_of(verified(story.file()))
+    consulted(story.told("acknowledgement"), case_digest=case.digest)
+    assert "consulted.superseded" in keys_of(verified(story.file()))
+
+
+# --- notices -------------------------------------------------------------------------------------
+
+
+def announced(story: Scenario) -> Scenario:
+    readers = frozenset({"hotline", "police"})
+    said = (EventDetail("change", "correction", readers),)
+    story.record("handoff.announce_change", None, package_digest=None, details=said)
+    return story
+
+
+def notified() -> tuple[Scenario, str]:
+    """A handoff that was declined after its acceptance, whose holder got a correction notice."""
+    story = announced(Scenario().told("acceptance", "decline"))
+    notice = story.say("correction_notice", code="inaccurate", pointers=["/items/i-1"])
+    return story, notice.digest
+
+
+def test_a_notice_replaces_the_package_that_was_announced_and_its_answers_bind_it():
+    story, notice = notified()
+    for kind in ("acknowledgement", "application"):
+        story.say(kind, notice_digest=notice)
+    told = keys_of(verified(story.file()))
+    assert "correction_notice" in told
+    assert "package.announced" not in told
+
+
+def test_an_answer_to_another_notice_than_the_newest_is_refused():
+    story, older = notified()
+    story.say("correction_notice", code="unlawful", pointers=["/items/i-2"])
+    story.say("acknowledgement", notice_digest=older)
+    refused(story.file(), Code.MISMATCH, ORDER, "another notice")
+
+
+def test_an_answer_after_a_notice_binds_it():
+    story, _ = notified()
+    refused(story.told("acknowledgement").file(), Code.MISMATCH, ORDER, "another notice")
+
+
+def test_an_answer_before_a_notice_is_not_about_it():
+    story = Scenario().told("acceptance", "decline")
+    notice = story.answer("correction_notice", code="inaccurate", pointers=["/items/i-1"])
+    story.say("acknowledgement", notice_digest=notice.digest)
+    story.answers.append(notice)
+    story.record("handoff.notify_correction", notice.digest)
+    refused(story.file(), Code.MISMATCH, ORDER, "another notice")
+
+
+def test_only_what_answers_a_change_is_about_a_notice():
+    story, notice = notified()
+    story.say("proposal_answer", decision="to_follow", notice_digest=notice)
+    refused(story.file(), Code.MISMATCH, ANSWERS, "answers a notice")
+
+
+def test_a_notice_that_is_left_out_is_named():
+    story, notice = notified()
+    story.say("acknowledgement", notice_digest=notice)
+    kept = tuple(one.compact() for one in story.answers if one.digest != notice)
+    result = verified(story.file(answers=kept), code=Code.INCOMPLETE)
+    assert fact(result, "notice.missing")["notice"] == notice
+
+
+@pytest.mark.parametrize("story", [chain(), notified()[0]], ids=["updated", "notified"])
+def test_what_a_file_does_not_show_may_be_a_later_package_or_notice(story):
+    assert "package.later" in keys_of(verified(story.file()))
+
+
+def test_an_erased_case_ends_an_open_handoff_without_a_document():
+    story = Scenario().told("acceptance")
+    assert "lapsed" not in fact(verified(story.file()), "state")["states"]
+    story.record("case.erase", None, package_digest=None)
+    result = verified(story.file())
+    assert fact(result, "state")["states"] == ["lapsed"]
+    assert not {"later", "absent"} & set(keys_of(result))
+    story.say("correction_notice", code="unlawful", pointers=["/items/i-1"])
+    assert fact(verified(story.file()), "state")["states"] == ["lapsed"]
+
+
+# --- measures ------------------------------------------------------------------------------------
+
+SUSPENSION, MARK, EMBARGO = "suspension", "mark", "embargo"
+
+
+def measured(story: Scenario, kind: str, **said: object) -> str:
+    """Log a measure on the case; its name."""
+    name = f"measure-{len(story.log.events)}"
+    told(story, "case.embargo" if kind == EMBARGO else "case.restrict", name, kind=kind, **said)
+    return name
+
+
+def told(story: Scenario, action: str, measure: str, **said: object) -> None:
+    subject = canonical.encode({"measure": measure, "until": None, **said}).decode()
+    both = frozenset({"hotline", "police"})
+    details = (EventDetail("subject", subject, both),)
+    story.record(action, None, package_digest=None, details=details)
+
+
+@pytest.mark.parametrize("elements", [[], ["i-1"]])
+@pytest.mark.parametrize(("kind", "code"), [(SUSPENSION, "in_proceedings"), (MARK, "evidence")])
+def test_the_gateway_let_through_what_was_closed(kind, code, elements):
+    story = Scenario().told("acceptance")
+    name = measured(story, kind, elements=elements)
+    refused(consulted(story).file(), Code.LET_THROUGH, MEASURES)
+    story.indexes.pop()
+    verified(consulted(story, code).file())
+    told(story, "case.end_measure", name, kind=kind)
+    verified(consulted(story).file())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": SUSPENSION, "elements": ["another"]},
+        {"kind": SUSPENSION},
+        {"kind": SUSPENSION, "elements": [], "until": AT.isoformat()},
+        {"kind": MARK, "elements": ["i-1"], "before": 1},
+        {"kind": "another", "elements": []},
+    ],
+    ids=str,
+)
+def test_what_no_measure_is_shown_to_close_is_let_through(said):
+    story = Scenario().told("acceptance")
+    measured(story, **said)
+    verified(consulted(story).file())
+
+
+def test_a_consultation_without_its_reason_convicts_nobody():
+    story = Scenario().told("acceptance")
+    measured(story, SUSPENSION, elements=[])
+    verified(consulted(story).file("hotline"))
+
+
+def test_a_refused_consultation_let_nothing_through():
+    story = Scenario().told("acceptance")
+    measured(story, SUSPENSION, elements=[])
+    verified(consulted(story, result=EventResult.DENIED).file())
+
+
+@pytest.mark.parametrize("elements", [[], ["i-1"]])
+def test_the_gateway_let_an_update_through_while_the_case_was_suspended(elements):
+    story = Scenario().told("acceptance")
+    name = measured(story, SUSPENSION, elements=elements)
+    refused(story.updated().file(), Code.LET_THROUGH, MEASURES)
+    story = Scenario().told("acceptance")
+    name = measured(story, SUSPENSION, elements=elements)
+    told(story, "case.end_measure", name, kind=SUSPENSION)
+    verified(story.updated().file())
+
+
+def test_an_offer_during_an_embargo_is_told():
+    story = Scenario().told("acceptance")
+    assert "embargo" not in keys_of(verified(story.file()))
+    measured(story, EMBARGO, elements=[])
+    assert "embargo" in keys_of(verified(story.updated().file()))
+
+
+def test_a_legal_basis_is_told_as_a_claim_of_who_states_it():
+    story = Scenario()
+    assert fact(verified(story.file()), "legal_basis")["under"] == "not_proved"
 
 
 def test_an_event_of_another_version_does_not_belong():

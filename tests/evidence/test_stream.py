@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -138,7 +140,7 @@ class Rising(dict):
 class Book(Logbook):
     """A log whose gateway states ends of streams, truly or not."""
 
-    def happen(self, *parties: str) -> int:
+    def happen(self, *parties: str, **changes: Any) -> int:
         """One more event of these parties; its entry."""
         made = AuditEvent(
             id=UUID(int=len(self.events)),
@@ -147,7 +149,7 @@ class Book(Logbook):
             parties=tuple(Party(name, "actor") for name in parties),
             details=(EventDetail("by", "staff-1", frozenset({HOTLINE})),),
         )
-        return self.record(made, AT)
+        return self.record(replace(made, **changes), AT)
 
     def set_counter(self, organisation: str, to: int) -> None:
         """Lie: the organisation's next event gets the number after ``to``."""

@@ -261,7 +261,7 @@ def test_a_redacted_presentation_verifies_as_its_originators_word():
     assert result.steps[2].detail == "matter, urgency"
     assert "only your key file confirms it" in result.steps[3].detail
     assert "key.registration.unproved" in keys_of(result)
-    assert fact(result, "withheld.document")["number"] == 10
+    assert fact(result, "withheld.document")["number"] == 14
 
 
 def test_an_attested_document_rests_on_the_operators_word_and_says_so():
@@ -465,8 +465,8 @@ def test_withheld_parts_are_counted():
     story = Scenario().told("acceptance")
     bare = story.file("police", case=story.case.present(()).compact())
     told = fact(verified(bare), "withheld")
-    assert (told["case"], told["answers"], told["events"]) == (12, 6, 6)
-    assert verified(bare).steps[4].detail == "0 of 6 elements shown"
+    assert (told["case"], told["answers"], told["events"]) == (16, 6, 6)
+    assert verified(bare).steps[4].detail == "0 of 7 elements shown"
 
 
 def test_a_simulated_date_of_any_receipt_in_a_bundle_is_said():

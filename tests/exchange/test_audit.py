@@ -151,7 +151,7 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
         "audit.search", "log_access", "allowed")  # fmt: skip
     told = shown(written.receipt)
     assert told["by"] == "auditor-1"
-    assert told["reason"] == "lawfulness: yearly check"
+    assert (told["reason_code"], told["reason"]) == ("lawfulness", "yearly check")
     assert json.loads(told["subject"]) == {
         "after": -1, "before": size, "filters": {"handoff": str(handoff)}}  # fmt: skip
     digests = [

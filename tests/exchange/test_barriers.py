@@ -1,23 +1,30 @@
 """Interests and third countries keep cases away: offers, answers, reading and lists, on record."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from gateway.domain.duty import DutyKind
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
+from gateway.domain.organisation import DEROGATIONS, is_derogation
 from gateway.domain.refusals import (
     Forbidden,
     NoCompetentOrganisation,
     NotAddressable,
     NotFound,
     SeveralCompetentOrganisations,
+    ValidationFailed,
+    WrongState,
 )
-from gateway.evidence import event
+from gateway.evidence import event, sd_jwt
 from gateway.exchange import handoffs, measures, notifications, offers
+from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.measures import MeasureRequest
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from tests import answers
@@ -34,6 +41,7 @@ from tests.founding import (
     caller,
     conditions_of,
     consulted,
+    enter_staff,
     fields_of,
     offer_of,
     offered,
@@ -270,6 +278,67 @@ def test_a_case_goes_to_a_third_country_only_under_a_transfer_tool(gateway):
     assert offer_refused(gateway, "far").refusal.rules == ("R15.transfer.offer",)
     tool(gateway)
     offered(gateway, to="far")
+
+
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+
+
+def derogated(gateway, **content):
+    made = submitted(gateway, **{**DANGER, **content})
+    wanted = replace(offer_of(gateway, to="far"), derogation=True)
+    return UUID(made.result["case"]), wanted
+
+
+def test_in_imminent_danger_a_case_goes_by_a_derogation_that_the_offer_names(gateway):
+    move_abroad(gateway, "US")
+    case, wanted = derogated(gateway)
+    alone = gateway.refusal(
+        offers.offer, caller(HOTLINE), gateway.key(), case, replace(wanted, derogation=False)
+    )
+    assert alone.refusal.rules == ("R15.transfer.offer",)
+    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    claims = sd_jwt.read_unverified(offer.result["offer"]).claims
+    assert claims["transfer_tool"] == DEROGATIONS["gdpr"]
+    taken = accepted(gateway, offer, recipient="far")
+    gateway.do(handoffs.consult, caller("far"), gateway.key(), taken, OPENING)
+
+
+def test_a_derogation_is_for_nothing_but_imminent_danger(gateway):
+    move_abroad(gateway, "US")
+    case, wanted = derogated(gateway, urgency="urgent")
+    refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    assert refused.refusal.rules == ("R15.transfer.offer",)
+
+
+def test_where_there_is_a_transfer_tool_the_offer_names_that(gateway):
+    move_abroad(gateway, "US")
+    tool(gateway)
+    case, wanted = derogated(gateway)
+    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    claims = sd_jwt.read_unverified(offer.result["offer"]).claims
+    assert not is_derogation(claims["transfer_tool"])
+
+
+def test_the_data_protection_officer_reviews_a_derogation_and_nobody_else(gateway):
+    move_abroad(gateway, "US")
+    case, wanted = derogated(gateway)
+    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    handoff = UUID(offer.result["handoff"])
+    enter_staff(gateway.ports.begin, HOTLINE, ["pdc-dpo1"], roles=frozenset({"dpo"}))
+
+    def owed():
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            return [one.kind for one in work.duties.of(handoff, open_only=True)]
+
+    me, said = caller(HOTLINE), ReviewRequest("approver-1", "needed")
+    assert DutyKind.DEROGATION_REVIEW in owed()
+    with pytest.raises(ValidationFailed):
+        handoffs.review(gateway.ports, me, gateway.key(), handoff, said)
+    said = replace(said, by="pdc-dpo1")
+    gateway.do(handoffs.review, me, gateway.key(), handoff, said)
+    assert DutyKind.DEROGATION_REVIEW not in owed()
+    again = gateway.refusal(handoffs.review, me, gateway.key(), handoff, said)
+    assert isinstance(again.refusal, WrongState)
 
 
 def test_inside_no_tool_is_needed(gateway):

@@ -8,7 +8,13 @@ import pytest
 
 from gateway.domain.duty import FOLLOW_UP, DutyKind
 from gateway.domain.organisation import DUTY_CONTACT
-from gateway.domain.refusals import NotFound, SecondPersonRequired, WrongState
+from gateway.domain.refusals import (
+    NotFound,
+    SecondPersonRequired,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import event as event_document
 from gateway.evidence import sd_jwt
 from gateway.exchange import cases, duties, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
@@ -17,6 +23,7 @@ from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from tests import answers
 from tests.each import each
 from tests.founding import (
     HOTLINE,
@@ -51,9 +58,13 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     handoff = gateway.handoff(UUID(written.result["handoff"]))
     assert handoff.break_glass
     assert written.result["break_glass"] is True
-    assert shown(written.receipt)["reason"] == "break_glass"
+    assert shown(written.receipt)["reason_code"] == "break_glass"
     assert "R16.break_glass" in shown(written.receipt)["rules"]
-    assert open_kinds(gateway, handoff.id) == [DutyKind.ANSWER, DutyKind.CLEARANCE]
+    assert set(open_kinds(gateway, handoff.id)) == {
+        DutyKind.ANSWER,
+        DutyKind.CALL,
+        DutyKind.CLEARANCE,
+    }
 
 
 @each(
@@ -76,7 +87,7 @@ def test_the_clearance_that_follows_closes_what_was_owed(gateway):
     case = UUID(made.result["case"])
     for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
         gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
-    assert open_kinds(gateway, handoff) == [DutyKind.ANSWER]
+    assert DutyKind.CLEARANCE not in open_kinds(gateway, handoff)
 
 
 def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(gateway):
@@ -86,19 +97,106 @@ def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(ga
         gateway.clock.advance(timedelta(minutes=4))
         duties.sweep(gateway.ports)
     owed = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
-    assert {one["kind"]: one["overdue"] for one in owed} == {"answer": True, "clearance": True}
+    assert {one["kind"]: one["overdue"] for one in owed} == {
+        "answer": True,
+        "call": True,
+        "clearance": True,
+    }
     seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
-    assert [one["kind"] for one in seen] == ["answer"]
+    assert [one["kind"] for one in seen] == ["answer", "call"]
 
 
 @pytest.mark.parametrize("on_duty", [False, True])
-def test_an_offer_in_imminent_danger_says_whether_somebody_is_on_duty(gateway, on_duty):
+def test_an_offer_of_what_is_urgent_says_whether_somebody_is_on_duty(gateway, on_duty):
     if on_duty:
-        contact = {"role": DUTY_CONTACT, "name": "the desk", "address": "+33 1 00 00 00 00"}
-        gateway.administer("contact.set", OFMIN, **contact)
-    made = submitted(gateway, **DANGER)
-    assert offered(gateway, made).result["duty_contact"] is on_duty
+        on_call(gateway, OFMIN)
+    for urgency in (DANGER, {"urgency": "urgent"}):
+        made = submitted(gateway, **urgency)
+        assert offered(gateway, made).result["duty_contact"] is on_duty
     assert "duty_contact" not in offered(gateway).result
+
+
+def on_call(gateway: Founded, organisation: str) -> None:
+    contact = {"role": DUTY_CONTACT, "name": "the desk", "address": "+33 1 00 00 00 00"}
+    gateway.administer("contact.set", organisation, **contact)
+
+
+def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency_call(gateway):
+    gateway.administer(
+        "mandate.grant",
+        OCRVP,
+        function="investigate",
+        matter="csam",
+        territory="FR",
+        legal_act="an act",
+        start="2023-11-01",
+    )
+    case = UUID(submitted(gateway, **DANGER).result["case"])
+
+    def preview():
+        return to_json(offers.preview(gateway.ports, caller(HOTLINE), case, offer_of(gateway)))
+
+    assert "on_duty" not in preview()
+    assert preview()["emergency_numbers"] == list(gateway.ports.emergency_numbers)
+    on_call(gateway, OCRVP)
+    assert {one["organisation"] for one in preview()["on_duty"]} == {OCRVP}
+    on_call(gateway, OFMIN)
+    assert "on_duty" not in preview()
+    usual = UUID(submitted(gateway).result["case"])
+    found = to_json(offers.preview(gateway.ports, caller(HOTLINE), usual, offer_of(gateway)))
+    assert not found.keys() & {"emergency_numbers", "on_duty", "duty_contact"}
+
+
+# --- the call that goes with it ---
+
+
+def called(gateway: Founded, handoff: UUID, minutes: int = 0):
+    at = gateway.clock() + timedelta(minutes=minutes)
+    said = answers.said("liaison-1", function="duty officer", time=at.isoformat())
+    return answers.call, caller(HOTLINE), gateway.key(), handoff, said
+
+
+def overdue(gateway: Founded, organisation: str) -> int:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        stream = work.log.stream(organisation, 0, 1000)
+        logged = [work.log.logged(event) for _, event in stream]
+    types = [event_document.read(one.event.document)["type"] for one in logged if one is not None]
+    return types.count("handoff.overdue")
+
+
+def wait(gateway: Founded) -> None:
+    duties.sweep(gateway.ports)
+    for _ in range(5):
+        gateway.clock.advance(timedelta(minutes=4))
+        duties.sweep(gateway.ports)
+
+
+def test_without_a_call_both_parties_are_told(gateway):
+    offered(gateway, submitted(gateway, **DANGER))
+    wait(gateway)
+    assert (overdue(gateway, HOTLINE), overdue(gateway, OFMIN)) == (1, 1)
+
+
+@pytest.mark.parametrize("answer", ["call", "delay"])
+def test_only_a_call_or_an_end_of_the_offer_fulfils_it(gateway, answer):
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    if answer == "call":
+        action, *asked = called(gateway, handoff)
+        gateway.do(action, *asked)
+    else:
+        until = (gateway.clock() + timedelta(hours=9)).isoformat()
+        said = answers.said("officer-1", code="workload", until=until)
+        gateway.do(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
+    wait(gateway)
+    assert overdue(gateway, OFMIN) == (0 if answer == "call" else 1)
+
+
+def test_a_call_was_made_before_it_is_told(gateway):
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    action, *asked = called(gateway, handoff, minutes=1)
+    with pytest.raises(ValidationFailed):
+        action(gateway.ports, *asked)
+    assert DutyKind.CALL in open_kinds(gateway, handoff)
 
 
 # --- consulted before acceptance ---
@@ -149,7 +247,7 @@ def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
     assert fields_of(reviewed.receipt)["type"] == "handoff.reviewed"
     assert DutyKind.REVIEW not in open_kinds(gateway, handoff)
     seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
-    assert [one["kind"] for one in seen] == ["answer"]
+    assert [one["kind"] for one in seen] == ["answer", "call"]
     again = gateway.refusal(*review(gateway, handoff, "officer-2"))
     assert isinstance(again.refusal, WrongState)
 

@@ -373,5 +373,6 @@ def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
         p.digest for p in whole.placed
     )
     assert fields["case_digest"] == case.result["digest"]
-    assert told["reason"] == "investigation: first look at the report"
+    assert told["reason_code"] == "investigation"
+    assert told["reason"] == "first look at the report"
     assert told["groups"] == sorted(GROUPS)

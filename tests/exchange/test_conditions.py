@@ -34,7 +34,8 @@ from tests.founding import (
 
 EMBARGO = {"no_notice_to_host": True, "no_publication": False, "until": "2026-04-01"}
 SOURCE = {"reason": "judge", "set_by": OFMIN}
-FORCE = {"onward": {"force": "law", "reference": "LED 9(3)"}}
+ORDER = {"embargo": {"force": "law", "reference": "tribunal 26/123"}}
+FORCE = {"onward": {"force": "law", "reference": "LED 9(3)"}, **ORDER}
 MARKED = {
     "handling": ["H3"],
     "handling_note": "Not before the hearing.",
@@ -93,7 +94,9 @@ def test_a_preview_shows_the_conditions_of_its_offer(gateway):
 
 
 def test_a_private_member_learns_the_terms_of_an_embargo_and_not_who_set_it(gateway):
-    case = submitted(gateway, originator=OFMIN, marking={"embargo": {**EMBARGO, **SOURCE}})
+    case = submitted(
+        gateway, originator=OFMIN, marking={"embargo": {**EMBARGO, **SOURCE}, "force": ORDER}
+    )
     handoff = UUID(offered(gateway, case, originator=OFMIN, to=ABROAD).result["handoff"])
     shown = view(gateway, handoff, ABROAD)
     assert shown["conditions"]["embargo"] == EMBARGO
@@ -199,11 +202,11 @@ def test_a_handoff_shows_the_stricter_of_the_version_offered_and_the_present_one
     offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
     handoff = UUID(offer.result["handoff"])
     before = view(gateway, handoff, ABROAD)
-    later = {**TIGHTER, "embargo": {**EMBARGO, **SOURCE}, "attribution": "must"}
+    stricter = {**TIGHTER, "attribution": "must", "force": ORDER}
+    later = {**stricter, "embargo": {**EMBARGO, **SOURCE}}
     newer = revised(gateway, case, originator=OFMIN, marking=later)
     shown = view(gateway, handoff, ABROAD)
-    changed = {**TIGHTER, "attribution": "must", "embargo": EMBARGO}
-    assert shown["conditions"] == {**before["conditions"], **changed}
+    assert shown["conditions"] == {**before["conditions"], **stricter, "embargo": EMBARGO}
     assert "tightened_by" in shown
     assert "tightened_by" not in before
     assert shown["case_digest"] == before["case_digest"]

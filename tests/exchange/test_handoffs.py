@@ -445,8 +445,13 @@ def test_the_moves_of_these_tests_are_all_there_are():
     steps = {step for step, *_ in ANSWERS.values()} | {"accept", "accept_partly", "withdraw"}
     steps.add("delay")  # tests/exchange/test_duties.py
     the_gateways = {"reissue", "lapse"}  # tests/exchange/test_succession.py
+    steps.add("onward_by_law")  # below
+    steps.add("go_ahead")  # tests/exchange/test_measures.py
     updates = {"update", "acknowledge", "apply", "dispute", "propose_correction"}  # test_updates.py
-    assert steps | the_gateways | updates == {move.value for move in HandoffAction}
+    updates |= {"notify_correction", "omit_update", "answer_proposal", "call"}
+    updates.add("retain")  # test_retention.py
+    recalls = {"recall", "acknowledge_recall", "answer_recall"}  # test_recalls.py
+    assert steps | the_gateways | updates | recalls == {move.value for move in HandoffAction}
 
 
 def test_a_revision_leaves_what_was_offered_as_it_was(gateway):
@@ -455,3 +460,37 @@ def test_a_revision_leaves_what_was_offered_as_it_was(gateway):
     before = gateway.handoff(handoff)
     revised(gateway, case, urgency="imminent_danger")
     assert gateway.handoff(handoff) == before
+
+
+# --- What law obliges to pass on -----------------------------------------------------------------
+
+BY_LAW = {"article": "CPP 40", "recipient_kind": "prosecutor"}
+
+
+def stated(gateway: Founded, handoff: UUID, recipient: str, reader: str) -> Any:
+    """What ``reader`` reads of it once ``recipient`` stated that law obliged it."""
+    said = answers.said("officer-1", **BY_LAW)
+    gateway.do(answers.pass_on_by_law, caller(recipient), gateway.key(), handoff, said)
+    view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+    content = sd_jwt.read_unverified(view["answers"][-1]["document"]).content
+    return {name: content[name] for name in BY_LAW if name in content}
+
+
+def test_a_private_originator_reads_of_an_authority_only_that_law_obliged_it(gateway):
+    handoff = accepted(gateway)
+    assert stated(gateway, handoff, OFMIN, HOTLINE) == {}
+    assert gateway.handoff(handoff).state is HandoffState.ACCEPTED
+
+
+def test_an_authority_reads_all_that_a_private_holder_states_of_the_law(gateway):
+    case = submitted(gateway, originator=OFMIN)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    assert stated(gateway, handoff, ABROAD, OFMIN) == BY_LAW
+
+
+def test_law_obliges_only_who_holds_a_case(gateway):
+    handoff = handoff_of(offered(gateway))
+    said = answers.said("officer-1", **BY_LAW)
+    failed = gateway.refusal(answers.pass_on_by_law, caller(OFMIN), gateway.key(), handoff, said)
+    assert isinstance(failed.refusal, WrongState)

@@ -1,5 +1,7 @@
 """Measures on a case: who sets them, what they stop at once, and who hears of them."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -7,34 +9,57 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.measure import MeasureKind
+from gateway.domain.organisation import SCOPES
+from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
     NotFound,
     SecondPersonRequired,
     ValidationFailed,
+    WrongState,
 )
 from gateway.evidence import event, sd_jwt
-from gateway.exchange import cases, handoffs, measures, offers
+from gateway.exchange import (
+    cases,
+    duties,
+    handoffs,
+    measures,
+    offers,
+    recalls,
+    succession_execution,
+    successions,
+)
 from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.measures import MeasureEnd, MeasureRequest
+from gateway.exchange.measures import (
+    EmbargoConfirmation,
+    EmbargoContest,
+    MeasureEnd,
+    MeasureRequest,
+)
+from gateway.exchange.recalls import RecallRequest
+from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.store.registry_proof import RegistryComparison
 from tests import answers
 from tests.founding import (
     ABROAD,
     CLEARED,
     HOTLINE,
+    OCRVP,
     OFMIN,
     Founded,
     accepted,
     caller,
     case_content,
+    conditions_of,
     consulted,
     element_id,
     fields_of,
     offer_of,
     offered,
+    registry_compared,
     revised,
     submitted,
 )
@@ -201,13 +226,13 @@ def test_one_person_suspends_again_only_after_a_while(gateway):
     restricted(gateway, case, MeasureKind.SUSPENSION)
 
 
-def test_no_version_and_no_withdrawal_ends_an_embargo(gateway):
+def test_no_version_and_no_recall_ends_an_embargo(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     held(gateway, handoff)
     newer = revised(gateway, case)
-    reply = answers.said("liaison-1", "given back")
-    gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, reply)
+    wanted = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
+    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, wanted)
     offer = offer_of(gateway, ABROAD, **REMOVAL)
     at = UUID(newer.result["case"])
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
@@ -221,6 +246,27 @@ def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
     (one,) = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
     assert one["until"] and "setter" not in one and "code" not in one
     assert types(gateway, ABROAD)[-1] == "case.embargoed"
+
+
+def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
+    entry = {"name": "A regulator", "kind": "regulator", "country": "FR", "regimes": ["gdpr"]}
+    gateway.administer("organisation.admit", "regulator", **entry, public_authority=True)
+    seat = {"membership": "full", "start": "2000-01-01", "decision_ref": "statutes"}
+    gateway.administer("membership.grant", "regulator", **seat)
+    gateway.administer("system.register", "regulator", system="desk", scopes=sorted(SCOPES))
+    case = submitted(gateway)
+    taken = UUID(offered(gateway, case, to="regulator", **REMOVAL).result["handoff"])
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)))
+    (one,) = to_json(handoffs.look_up(gateway.ports, caller("regulator"), taken))["measures"]
+    assert one.keys() - {"ended_at"} == {"measure", "kind", "until"}
+    assert one["until"].endswith("T00:00:00+00:00") and one["until"] > embargo.result["until"]
+    with gateway.ports.begin("read") as work:
+        *_, (_, last) = work.log.stream("regulator", 0, 1000)
+        told = work.log.logged(last).event
+    opened = event.open_disclosures(told.document, told.shown_to("regulator"))
+    subject = json.loads(dict(opened.shown)["subject"])
+    assert subject.keys() == {"measure", "kind", "until"}
+    assert subject["until"] == one["until"]
 
 
 def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
@@ -270,6 +316,226 @@ def test_an_outcome_reads_as_received_for_a_private_party_while_an_embargo_holds
     gateway.clock.advance(3 * HOUR)
     view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     assert view["answers"][-1]["code"] == "closed"
+
+
+# --- ended by others, contested, confirmed -------------------------------------------------------
+
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+
+
+def also_competent(gateway: Founded, case: WriteResult) -> UUID:
+    """A second authority accepts a case under the same mandate."""
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR"}
+    gateway.administer("mandate.grant", OCRVP, **mandate, legal_act="decree", start="2026-01-01")
+    offer = offered(gateway, case, organisation=OCRVP)
+    return accepted(gateway, offer, recipient=OCRVP)
+
+
+def contested(gateway: Founded, by: str, where: UUID, embargo: WriteResult, ground: str) -> Any:
+    """Contest an embargo on one's own case (a hotline), or on one that is held by mandate."""
+    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground=ground)
+    act = measures.on_case if by == HOTLINE else measures.on_handoff
+    return gateway.do(act, caller(by), gateway.key(), where, asked)
+
+
+def ended(gateway: Founded, by: str, where: UUID, embargo: WriteResult, **more: Any) -> Any:
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", **more)
+    return gateway.do(measures.on_handoff, caller(by), gateway.key(), where, asked)
+
+
+def rules_against(gateway: Founded, by: str, where: UUID, embargo: WriteResult) -> Any:
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="a child")
+    at = caller(by), gateway.key(), where
+    return refused(gateway, measures.on_handoff, *at, asked).rules
+
+
+def let_pass(gateway: Founded, hours: int) -> None:
+    for _ in range(hours * 15):
+        gateway.clock.advance(timedelta(minutes=4))
+        duties.sweep(gateway.ports)
+
+
+def test_who_holds_a_case_by_mandate_ends_an_embargo_unanswered_in_imminent_danger(gateway):
+    case = submitted(gateway, **DANGER)
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
+    other = also_competent(gateway, case)
+    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
+    contested(gateway, OCRVP, other, embargo, "imminent_danger")
+    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
+    let_pass(gateway, 2)
+    with pytest.raises(ValidationFailed):
+        ended(gateway, OCRVP, other, embargo)
+    ended(gateway, OCRVP, other, embargo, reason="the child was moved")
+    assert types(gateway, OFMIN)[-1] == types(gateway, HOTLINE)[-1] == "case.measure_ended"
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
+def test_a_confirmed_embargo_holds_in_imminent_danger(gateway):
+    case = submitted(gateway, **DANGER)
+    handoff = accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    other = also_competent(gateway, case)
+    contested(gateway, OCRVP, other, embargo, "imminent_danger")
+    assert "case.embargo_contested" in types(gateway, OFMIN)
+    asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    assert types(gateway, OCRVP)[-1] == "case.embargo_confirmed"
+    let_pass(gateway, 2)
+    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
+    at, offer = UUID(case.result["case"]), offer_of(gateway, ABROAD, **REMOVAL)
+    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
+    assert failed.rules == ("R7.embargo",)
+
+
+def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    first = contested(gateway, HOTLINE, at, embargo, "too_long")
+    owed = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
+    assert first.result["due_at"] in [one["due_at"] for one in owed]
+    with pytest.raises(RecordedRefusal) as again:
+        contested(gateway, HOTLINE, at, embargo, "other")
+    assert isinstance(again.value.refusal, WrongState)
+    let_pass(gateway, 25)
+    assert types(gateway, HOTLINE)[-1] == "handoff.overdue"
+    failed = refused(
+        gateway,
+        offers.offer,
+        caller(HOTLINE),
+        gateway.key(),
+        at,
+        offer_of(gateway, ABROAD, **REMOVAL),
+    )
+    assert failed.rules == ("R7.embargo",)
+
+
+def test_a_renewed_embargo_owes_no_answer_about_the_one_before(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    contested(gateway, HOTLINE, at, embargo, "too_long")
+    held(gateway, handoff, until=None, approved_by="approver-2")
+    with gateway.ports.begin("read") as work:
+        assert work.duties.of(handoff, open_only=True) == []
+
+
+def test_danger_is_the_word_of_the_case_not_of_who_contests(gateway):
+    case = submitted(gateway)
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
+    with pytest.raises(ValidationFailed):
+        contested(gateway, HOTLINE, UUID(case.result["case"]), embargo, "imminent_danger")
+
+
+def test_an_embargo_that_ends_before_the_answer_is_not_contested(gateway):
+    case = submitted(gateway)
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)))
+    with pytest.raises(RecordedRefusal) as failed:
+        contested(gateway, HOTLINE, UUID(case.result["case"]), embargo, "too_long")
+    assert isinstance(failed.value.refusal, WrongState)
+
+
+def test_a_repeated_contest_gets_the_first_answer(gateway):
+    case = submitted(gateway)
+    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
+    at, key = UUID(case.result["case"]), gateway.key()
+    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="other")
+    first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
+    gateway.clock.advance(HOUR)
+    again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
+    assert (first.result, first.receipt) == (again.result, again.receipt)
+
+
+def test_the_successor_in_the_mandate_ends_what_its_predecessor_set(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    judge = {"code": "judge", "authority": "tribunal", "reference": "26/123"}
+    held(gateway, handoff, until=None)
+    end = gateway.ports.now() + timedelta(days=7)
+    embargo = held(gateway, handoff, until=end, approved_by="approver-2", **judge)
+    succession = gateway.administer(
+        "succession.plan",
+        OFMIN,
+        successor=OCRVP,
+        competence="receive/csam/FR",
+        effective_on="2026-03-04",
+        read_until="2026-05-01",
+        legal_act="Decree 2026-1",
+        permissions=False,
+    ).result["succession"]
+    for office in (OFMIN, OCRVP):
+        by = SuccessionApprovalRequest("officer-9")
+        gateway.do(successions.approve, caller(office), gateway.key(), UUID(succession), by)
+    gateway.clock.advance(timedelta(days=3))
+    succession_execution.apply(gateway.ports, UUID(succession))
+    moved = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["reissued_as"]
+    taken = UUID(moved["handoff"])
+    conditions = conditions_of(gateway, taken, OCRVP)
+    said = answers.said("officer-1", conditions=conditions)
+    gateway.do(answers.accept, caller(OCRVP), gateway.key(), taken, said)
+    ended(gateway, OCRVP, taken, embargo, reason="the operation is over")
+    assert types(gateway, OFMIN)[-1] == "case.measure_ended"
+
+
+def test_two_administrators_lift_what_a_suspended_member_set(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    contested(gateway, HOTLINE, at, embargo, "too_long")
+    lift = {"measure": embargo.result["measure"], "reason": "its setter cannot"}
+    with pytest.raises(RecordedRefusal):
+        gateway.administer("case.lift_embargo", OFMIN, **lift)
+    gateway.administer("organisation.suspend", OFMIN, reason="under review")
+    with pytest.raises(RecordedRefusal):
+        gateway.administer("case.lift_embargo", OCRVP, **lift)
+    gateway.administer("case.lift_embargo", OFMIN, **lift)
+    assert types(gateway, HOTLINE)[-1] == types(gateway, OFMIN)[-1] == "case.embargo_lifted"
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+    with pytest.raises(EditConflict):
+        gateway.administer("case.lift_embargo", OFMIN, **lift)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+
+
+# --- the police first ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def police_first(gateway: Founded) -> Founded:
+    gateway.ports = replace(gateway.ports, police_first=24 * HOUR)
+    return gateway
+
+
+def removal(gateway: Founded, case: WriteResult) -> Any:
+    asked = caller(HOTLINE), gateway.key(), UUID(case.result["case"])
+    return refused(gateway, offers.offer, *asked, offer_of(gateway, ABROAD, **REMOVAL))
+
+
+def test_a_removal_waits_for_the_police_and_silence_means_go(police_first):
+    case = submitted(police_first)
+    offered(police_first, case)
+    failed = removal(police_first, case)
+    assert failed.rules == ("R7.police_first",)
+    assert failed.help["held_until"]
+    police_first.clock.advance(24 * HOUR)
+    assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
+def test_a_removal_waits_for_nobody_before_the_police_are_asked(police_first):
+    assert offered(police_first, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
+def test_a_removal_waits_no_longer_once_the_police_let_it_go_ahead(police_first):
+    case = submitted(police_first)
+    handoff = UUID(offered(police_first, case).result["handoff"])
+    said = answers.said("officer-1")
+    police_first.do(answers.go_ahead, caller(OFMIN), police_first.key(), handoff, said)
+    assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
+def test_without_a_convention_a_removal_waits_for_nobody(gateway):
+    case = submitted(gateway)
+    offered(gateway, case)
+    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
 # --- restrictions of processing ------------------------------------------------------------------

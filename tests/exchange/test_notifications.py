@@ -242,7 +242,7 @@ def test_mail_begins_with_what_comes_and_tells_of_what_others_did_urgently(gatew
     delivery = turn(gateway, DeliveryWay.MAIL)
     urgent, normal = delivery.pending
     assert (urgent.urgency, normal.urgency) == ("urgent", "normal")
-    assert delivery.for_mail == {urgent.event}
+    assert delivery.for_mail == {urgent.event: ("duty",)}
 
 
 def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
@@ -253,9 +253,9 @@ def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
     gateway.clock.advance(timedelta(days=8))
     asked = turn(gateway, DeliveryWay.MAIL)
     (offer,) = asked.pending
-    assert asked.for_mail == {offer.event}
+    assert asked.for_mail == {offer.event: ("liaison",)}
     own = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
-    assert own.for_mail == set()
+    assert own.for_mail == {}
 
 
 # --- The registry ---

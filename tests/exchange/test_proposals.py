@@ -1,6 +1,7 @@
 """Proposals: one person proposes, another one makes it, and until then it can be taken back."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -65,6 +66,15 @@ def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(ga
         approve(gateway, named)
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert str(work.proposals.get(named).withdrawal_event) == str(fields_of(receipt)["id"])
+
+
+def test_a_proposal_is_forgotten_long_after_its_end(gateway):
+    named = proposed(gateway)
+    for days, there in ((29, True), (10, False)):
+        gateway.clock.advance(timedelta(days=days))
+        changes.prune_proposals(gateway.ports)
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            assert (work.proposals.get(named) is not None) is there
 
 
 def test_who_withdraws_a_proposal_takes_back_the_approval_wherever_it_is_kept_besides(gateway):

@@ -2,13 +2,19 @@
 
 # ruff: noqa: S608 - statements of a forger, of our own words
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from gateway.domain.audit_event import EventDetail
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.store.registry_proof import RegistryComparison
@@ -22,6 +28,7 @@ from tests.founding import (
     Founded,
     document_key,
     founded,
+    make_change,
     registry_compared,
 )
 
@@ -157,16 +164,22 @@ def test_a_change_that_is_undone_together_with_its_event_is_told(gateway, statem
     assert registry_compared(gateway).problems
 
 
-def mandate_logged(gateway: Founded, *persons: str) -> None:
-    """An event as a forger who can sign for the log would record it; no row is changed."""
-    values = {
+MANDATE = Change(
+    "mandate.grant",
+    HOTLINE,
+    {
         "function": "receive",
         "matter": "trafficking",
         "territory": "FR",
         "legal_act": "none",
         "from": "2026-01-01",
-        "until": None,
-    }
+    },
+)
+OTHER = replace(MANDATE, organisation=OFMIN)
+
+
+def mandate_logged(gateway: Founded, *persons: str, signed: Sequence[str] = ()) -> None:
+    """An event as a forger who can sign for the log would record it; no row is changed."""
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         events.record(
             work,
@@ -178,28 +191,58 @@ def mandate_logged(gateway: Founded, *persons: str) -> None:
             details=[
                 events.shared(
                     "subject",
-                    canonical.encode({"organisation": HOTLINE, **values}).decode(),
+                    canonical.encode({"organisation": HOTLINE, **MANDATE.values}).decode(),
                     events.gateway_and(HOTLINE),
-                )
+                ),
+                EventDetail("approvals", tuple(signed), frozenset({GATEWAY})),
             ],
             at=gateway.clock(),
         )
         work.commit()
 
 
-@pytest.mark.parametrize("persons", [(), (ALICE,), (ALICE, ALICE), (ALICE, "eve")])
-def test_a_change_that_too_few_administrators_approved_is_not_made_again(gateway, persons):
-    mandate_logged(gateway, *persons)
+@pytest.mark.parametrize(
+    ("named", "change", "signers"),
+    [
+        ((), MANDATE, ()),
+        ((ALICE,), MANDATE, (ALICE,)),
+        ((ALICE, BENOIT), MANDATE, ()),
+        ((ALICE, BENOIT), MANDATE, (ALICE, ALICE)),
+        ((ALICE, "eve"), MANDATE, (ALICE, BENOIT)),
+        ((ALICE, BENOIT), OTHER, (ALICE, BENOIT)),
+    ],
+    ids=["nobody", "one", "names", "one twice", "another name", "another change"],
+)
+def test_a_change_that_too_few_administrators_signed_is_not_made_again(
+    gateway, named, change, signers
+):
+    signed = gateway.approve(change, *signers) if signers else ()
+    mandate_logged(gateway, *named, signed=signed)
     found = registry_compared(gateway)
     assert found.differing == frozenset()
     (problem,) = found.problems
     assert "NotApproved" in problem
 
 
+def test_what_was_signed_for_one_event_makes_no_second_one(gateway):
+    signed = gateway.approve(MANDATE)
+    gateway.do(make_change, MANDATE, signed)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+    mandate_logged(gateway, ALICE, BENOIT, signed=signed)
+    assert "NotApproved" in str(registry_compared(gateway).problems)
+
+
+def test_what_was_signed_long_ago_makes_no_change(gateway):
+    signed = gateway.approve(MANDATE)
+    gateway.clock.advance(timedelta(days=4))
+    mandate_logged(gateway, ALICE, BENOIT, signed=signed)
+    assert "NotApproved" in str(registry_compared(gateway).problems)
+
+
 def test_a_change_that_a_disabled_administrator_approved_is_not_made_again(gateway):
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person=BENOIT, reason="left")
-    mandate_logged(gateway, ALICE, BENOIT)
+    mandate_logged(gateway, ALICE, BENOIT, signed=gateway.approve(MANDATE))
     assert "NotApproved" in str(registry_compared(gateway).problems)
 
 

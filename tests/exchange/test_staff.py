@@ -2,16 +2,19 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import TEMPORARY
-from gateway.exchange import cases, handoffs
+from gateway.exchange import cases, handoffs, notifications
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.notifications import DeliveryReport
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
@@ -277,6 +280,77 @@ def test_an_entry_ends_once_and_stays_in_the_register():
     )
 
 
+def recused(gateway, organisation, person, case, originator=HOTLINE):
+    recusal = staff.Recusal("approver-1", f"{originator}/{case}")
+    return gateway.do(staff.recuse, caller(organisation), gateway.key(), person, recusal)
+
+
+def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it():
+    gateway = founded()
+    made = submitted(gateway, **DRAFT)
+    case, other = UUID(made.result["case"]), UUID(submitted(gateway, **DRAFT).result["case"])
+    analyst = entered(gateway, "analyst")[0]
+    written = recused(gateway, HOTLINE, analyst, case)
+    assert str(case) not in shown(written.receipt)["subject"]
+    refused = refused_without_event(
+        gateway, ValidationFailed, cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst)
+    )
+    assert pointers(refused) == ["/by"]
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), other, step(analyst))
+    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, step("analyst-1"))
+
+
+def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case():
+    gateway = founded()
+    officer = entered(gateway, "officer", organisation=OFMIN)[0]
+    made = submitted(gateway)
+    recused(gateway, OFMIN, officer, made.result["case"])
+    handoff = UUID(offered(gateway, made).result["handoff"])
+    said = answers.said(officer, reason="not ours")
+    refused_without_event(
+        gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
+    )
+    other = answers.said("officer-1", reason="not ours")
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, other)
+
+
+def test_nobody_recuses_persons_of_another_organisation():
+    gateway = founded()
+    analyst = entered(gateway, "analyst")[0]
+    recusal = staff.Recusal("approver-1", f"{HOTLINE}/{gateway.new_id()}")
+    gateway.refusal(staff.recuse, caller(OFMIN), gateway.key(), analyst, recusal)
+
+
+def agreed(persons):
+    """An end to which these persons agree."""
+    return partial(staff.end, approved_by=persons)
+
+
+def test_two_others_who_stay_end_an_approver_and_no_fewer():
+    gateway = founded()
+    approver = entered(gateway, "approver", approved_by=("approver-1", "approver-2"))[0]
+    for agree in ((), ("approver-1",), ("approver-1", "approver-1"), ("approver-1", approver)):
+        asked = caller(HOTLINE), gateway.key(), approver, "approver-1"
+        refused_on_record(gateway, SecondPersonRequired, agreed(agree), *asked)
+    assert register(gateway)[approver]["in_force"]
+    stay = agreed(("approver-1", "approver-2"))
+    gateway.do(stay, caller(HOTLINE), gateway.key(), approver, approver)
+    assert not register(gateway)[approver]["in_force"]
+
+
+def test_head_and_data_protection_officer_hear_of_every_change_of_the_register():
+    gateway = founded()
+    begun = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
+    assert begun is not None
+    notifications.end_delivery(gateway.ports, begun, DeliveryReport())
+    analyst = entered(gateway, "analyst")[0]
+    gateway.do(staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1")
+    told = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
+    assert told is not None
+    assert [one.type for one in told.pending] == ["staff.added", "staff.ended"]
+    assert [told.for_mail[one.event] for one in told.pending] == 2 * [("head", "data_protection")]
+
+
 def test_nobody_ends_an_entry_of_another_organisation():
     gateway = founded()
     analyst = entered(gateway, "analyst")[0]
@@ -318,8 +392,13 @@ def test_a_register_with_two_who_approve_is_its_organisations_own(empty):
 
 def test_once_too_few_are_left_administrators_enter_others(empty):
     written = empty.administer("staff.establish", NEW, **FIRST)
-    first = written.result["entries"][0]["pseudonym"]
-    empty.do(staff.end, caller(NEW), empty.key(), first, first)
+    first, second = (one["pseudonym"] for one in written.result["entries"])
+    day = (empty.clock() + timedelta(days=30)).date().isoformat()
+    third = asking(first, {"roles": ["approver"], "until": day}, approved_by=[first, second])
+    made = empty.do(staff.add, caller(NEW), empty.key(), third)
+    stay = [second, made.result["entries"][0]["pseudonym"]]
+    empty.do(agreed(stay), caller(NEW), empty.key(), first, first)
+    empty.clock.advance(timedelta(days=31))
     assert empty.administer("staff.establish", NEW, **FIRST).result["entries"]
 
 

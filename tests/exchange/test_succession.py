@@ -13,9 +13,10 @@ from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
 from gateway.evidence import event as events
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import handoffs, succession_execution, successions
+from gateway.exchange import handoffs, succession_execution, successions, updates
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -35,6 +36,7 @@ from tests.founding import (
     OPENING,
     Founded,
     accepted,
+    acknowledged,
     caller,
     case_content,
     conditions_of,
@@ -46,6 +48,7 @@ from tests.founding import (
     registry_compared,
     revised,
     submitted,
+    updated,
 )
 
 DAY, LATER = date(2026, 4, 1), date(2026, 5, 1)
@@ -565,6 +568,26 @@ def test_nothing_more_is_done_with_what_succeeded(gateway):
     ):
         refused = gateway.refusal(action, caller(who), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
+
+
+def test_a_correction_goes_to_the_successor_as_a_package_and_to_the_predecessor_as_a_notice(
+    gateway,
+):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    succession = agreed(gateway)
+    gateway.day = DAY
+    succession_execution.apply(gateway.ports, succession)
+    revised(gateway, case, urgency="normal")
+    said = answers.said("liaison-1", code="inaccurate", pointers=["/urgency"])
+    new = following(gateway, handoff)
+    updated(gateway, new)
+    gateway.refusal(answers.notify_correction, caller(HOTLINE), gateway.key(), new, said)
+    gateway.refusal(
+        updates.update, caller(HOTLINE), gateway.key(), handoff, UpdateRequest("liaison-1")
+    )
+    gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
+    acknowledged(gateway, handoff)
 
 
 # --- what is not re-issued

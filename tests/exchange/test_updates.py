@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway.domain.case import case_from_claims
 from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
+from gateway.domain.recall import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -22,9 +24,10 @@ from gateway.domain.refusals import (
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
+from gateway.exchange import cases, coverage, erasure, handoffs, offers, recalls, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -34,10 +37,12 @@ from tests.founding import (
     ABROAD,
     HOTLINE,
     OFMIN,
+    OPENING,
     Founded,
     accepted,
     acknowledged,
     caller,
+    change_of,
     check_log,
     conditions_of,
     consulted,
@@ -108,6 +113,24 @@ def covered(gateway: Founded, case: WriteResult) -> Any:
     found = to_json(coverage.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     (line,) = found["handoffs"]
     return line
+
+
+def awaited(line: Any) -> list[str]:
+    """What is owed about a handoff, as coverage says it."""
+    return [one["what"] for one in line["owed"]]
+
+
+def place(element: str) -> str:
+    return f"/items/{element_id(element)}"
+
+
+NOTICE = answers.said("liaison-1", code="inaccurate", pointers=[place("url")])
+
+
+def notified(gateway: Founded, handoff: UUID) -> WriteResult:
+    """A correction notice to OFMIN."""
+    asked = caller(HOTLINE), gateway.key(), handoff, NOTICE
+    return gateway.do(answers.notify_correction, *asked)
 
 
 # --- who hears, and of what ----------------------------------------------------------------------
@@ -191,7 +214,7 @@ def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
     assert values(found) == [one["value"] for one in CORRECTED]
     assert view(gateway, handoff)["due_at"] == written.result["acknowledge_by"]
     acknowledged(gateway, handoff)
-    assert view(gateway, handoff)["due_at"] is None
+    assert owed(gateway, handoff) == ["application"]
 
 
 def test_an_addition_is_shown_once_it_is_acknowledged(gateway):
@@ -260,11 +283,17 @@ def test_a_closed_handoff_takes_the_next_package(gateway):
     assert values(consulted(gateway, handoff)) == [one["value"] for one in CORRECTED]
 
 
-@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
-@pytest.mark.parametrize("before", ["offered", "accepted"])
-def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement(
-    gateway, end, before
-):
+@pytest.mark.parametrize(
+    ("end", "before"),
+    [
+        (answers.decline, "offered"),
+        (answers.withdraw, "offered"),
+        (answers.redirect, "offered"),
+        (answers.decline, "accepted"),
+        (answers.redirect, "accepted"),
+    ],
+)
+def test_an_ended_handoff_takes_no_package_and_a_holder_gets_a_notice(gateway, end, before):
     case = submitted(gateway, items=FIRST)
     offer = offered(gateway, case)
     handoff = accepted(gateway, offer) if before == "accepted" else UUID(offer.result["handoff"])
@@ -278,35 +307,43 @@ def test_an_ended_handoff_takes_no_package_and_a_holder_answers_the_announcement
     line = covered(gateway, case)
     assert line["announced_only"] is line["holds"] is (before == "accepted")
     if before == "accepted":
-        assert line["owed"]["what"] == "acknowledgement"
+        assert awaited(line) == ["correction_notice", "acknowledgement"]
         acknowledged(gateway, handoff)
-        assert covered(gateway, case)["owed"] is None
+        assert awaited(covered(gateway, case)) == ["correction_notice", "application"]
+        notified(gateway, handoff)
+        assert awaited(covered(gateway, case)) == ["acknowledgement", "application"]
     else:
+        assert awaited(line) == []
         said = answers.said("officer-1")
         refused = gateway.refusal(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
         assert isinstance(refused.refusal, WrongState)
 
 
-@pytest.mark.parametrize("end", [answers.decline, answers.withdraw, answers.redirect])
+@pytest.mark.parametrize("end", [answers.decline, answers.redirect])
 def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
     case, handoff = held(gateway)
     revised(gateway, case, items=CORRECTED)
     assert owed(gateway, handoff) == ["update"]
-    by = HOTLINE if end is answers.withdraw else OFMIN
-    gateway.do(end, caller(by), gateway.key(), handoff, answers.said("officer-1", "not ours"))
-    assert owed(gateway, handoff) == ["acknowledgement"]
+    gateway.do(end, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "not ours"))
+    assert owed(gateway, handoff) == ["update", "acknowledgement"]
     assert gateway.handoff(handoff).due_at > gateway.clock()
+    notified(gateway, handoff)
     acknowledged(gateway, handoff)
-    assert not owed(gateway, handoff)
+    assert owed(gateway, handoff) == ["application"]
 
 
-def test_after_the_end_of_a_handoff_its_holder_answers_the_announcement(gateway):
+def test_an_update_that_was_not_sent_before_the_end_of_its_handoff_becomes_a_notice(gateway):
     case, handoff = held(gateway, expires_at=gateway.clock() + timedelta(days=1))
-    gateway.clock.advance(timedelta(days=1))
     revised(gateway, case, items=CORRECTED)
-    assert owed(gateway, handoff) == ["acknowledgement"]
-    acknowledged(gateway, handoff)
-    assert not owed(gateway, handoff)
+    assert awaited(covered(gateway, case)) == ["update"]
+    refused = gateway.refusal(
+        answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, NOTICE
+    )
+    assert isinstance(refused.refusal, WrongState)
+    gateway.clock.advance(timedelta(days=1))
+    assert awaited(covered(gateway, case)) == ["correction_notice"]
+    notified(gateway, handoff)
+    assert awaited(covered(gateway, case)) == ["acknowledgement"]
 
 
 @pytest.mark.parametrize("state", ["draft", "unchanged"])
@@ -349,7 +386,7 @@ def test_a_recipient_that_policy_lets_have_nothing_keeps_the_announcement(gatewa
     )
     assert isinstance(refused.refusal, Refusal)
     assert len(events(gateway, "handoff.change_announced")) == 1
-    assert covered(gateway, case)["owed"]["what"] == "update"
+    assert awaited(covered(gateway, case)) == ["update"]
 
 
 def test_a_retry_of_an_update_gets_the_first_result(gateway):
@@ -396,6 +433,241 @@ def test_an_update_is_an_offer_that_names_the_one_it_updates(gateway):
     offer = handoff_documents.read_offer(sd_jwt.read_unverified(written.result["offer"]))
     assert (offer.updates, offer.change) == (before.offer_digest, ChangeKind.CORRECTION)
     assert (offer.handoff, offer.recipient, offer.purpose) == (handoff, OFMIN, before.purpose)
+
+
+# --- what a second person had cleared, and what was unlawful --------------------------------------
+
+
+@pytest.mark.parametrize("looser", [{"tlp": "AMBER"}, {"handling": []}])
+def test_one_person_does_not_loosen_what_a_second_one_cleared(gateway, looser):
+    strict = {"tlp": "RED", "handling": ["H1"]}
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking=strict)
+    marking = {**strict, **looser}
+    asked = {"originator": OFMIN, "items": FIRST, "marking": marking, "clearance": None}
+    with pytest.raises(RecordedRefusal) as refused:
+        revised(gateway, case, **asked)
+    assert refused.value.refusal.rules == ("R10.loosen",)
+    before = cases_of(case)
+    content = {**before, "marking": {**before["marking"], **looser}}
+    named = replace(change_of(before, content), approved_by="approver-1")
+    revised(gateway, case, **asked, change=named)
+
+
+def test_the_second_person_is_another_one(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking={"tlp": "RED"})
+    before = cases_of(case)
+    content = {**before, "marking": {**before["marking"], "tlp": "AMBER"}}
+    named = replace(change_of(before, content), approved_by="intake-1")
+    asked = {"originator": OFMIN, "items": FIRST, "marking": {"tlp": "AMBER"}, "clearance": None}
+    with pytest.raises(RecordedRefusal):
+        revised(gateway, case, **asked, change=named)
+
+
+def test_what_nobody_cleared_is_loosened_by_one_person(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST, marking={"tlp": "RED"}, clearance=None)
+    asked = {"originator": OFMIN, "items": FIRST, "marking": {"tlp": "AMBER"}, "clearance": None}
+    revised(gateway, case, **asked)
+
+
+def cases_of(written: WriteResult) -> dict[str, Any]:
+    """The content of a version that was submitted."""
+    return case_from_claims(sd_jwt.read_unverified(written.result["document"]).content)
+
+
+def unlawful(gateway: Founded, case: WriteResult, now: Any, **changes: Any) -> WriteResult:
+    """A version that corrects the items because they were unlawful."""
+    before = cases_of(case)
+    said = change_of(before, {**before, "items": now})
+    return revised(
+        gateway, case, items=now, change=replace(said, reason_code="unlawful"), **changes
+    )
+
+
+@pytest.mark.parametrize("now", [CORRECTED, FIRST[1:]])
+def test_what_a_correction_calls_unlawful_is_kept_as_evidence_in_older_packages(gateway, now):
+    case, handoff = held(gateway)
+    unlawful(gateway, case, now)
+    assert len(events(gateway, "case.restricted")) == 2  # the originator's, and the holder's own
+    old = values(consulted(gateway, handoff))
+    assert FIRST[0]["value"] not in old
+    updated(gateway, handoff)
+    assert values(consulted(gateway, handoff)) == [one["value"] for one in now]
+    older = replace(OLDER, reason_code="evidence")
+    opened = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, older)
+    assert FIRST[0]["value"] in values(opened)
+    withheld = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OLDER)
+    assert FIRST[0]["value"] not in values(withheld)
+
+
+def test_an_unlawful_element_is_marked_once_its_correction_is_cleared(gateway):
+    case, handoff = held(gateway)
+    unlawful(gateway, case, CORRECTED, clearance=None)
+    assert not events(gateway, "case.restricted")
+    assert FIRST[0]["value"] in values(consulted(gateway, handoff))
+
+
+# --- where no package can follow ------------------------------------------------------------------
+
+
+def ended(gateway: Founded) -> tuple[WriteResult, UUID]:
+    """A case that OFMIN had accepted, then declined, and that was corrected."""
+    case, handoff = held(gateway)
+    said = answers.said("officer-1", "not ours")
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    revised(gateway, case, items=CORRECTED)
+    return case, handoff
+
+
+def test_a_notice_names_places_and_a_code_and_has_no_content(gateway):
+    _, handoff = ended(gateway)
+    written = notified(gateway, handoff)
+    document = sd_jwt.read_unverified(written.result["document"])
+    assert document.claims["package_digest"] == gateway.handoff(handoff).package_digest
+    said = {part.name for part in document.placed}
+    assert said == {"by", "code", "pointers"}
+    (told,) = events(gateway, "handoff.correction_notified")
+    assert told["document_sha256"] == sd_jwt.parse(written.result["document"]).digest
+    read = sd_jwt.read_unverified(view(gateway, handoff)["answers"][-1]["document"]).content
+    assert (read["code"], read["pointers"]) == ("inaccurate", [place("url")])
+
+
+@pytest.mark.parametrize("named", [f"/items/{UUID(int=7)}", "/urgency_reason", "/items"])
+def test_a_notice_names_places_of_what_was_offered(gateway, named):
+    _, handoff = ended(gateway)
+    said = answers.said("liaison-1", code="inaccurate", pointers=[named])
+    with pytest.raises(ValidationFailed) as refused:
+        gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
+    assert refused.value.errors[0][0] == "/pointers"
+
+
+def test_a_notice_is_given_once_for_each_correction(gateway):
+    _, handoff = ended(gateway)
+    notified(gateway, handoff)
+    again = caller(HOTLINE), gateway.key(), handoff, NOTICE
+    assert isinstance(gateway.refusal(answers.notify_correction, *again).refusal, WrongState)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields"),
+    [
+        (answers.apply, {"done": "rectified"}),
+        (answers.dispute, {"reason": "we saw it", "ground": "evidence"}),
+    ],
+)
+def test_what_answers_a_notice_binds_its_digest(gateway, answer, fields):
+    _, handoff = ended(gateway)
+    notice = sd_jwt.parse(notified(gateway, handoff).result["document"]).digest
+    for act, said in ((answers.acknowledge, {}), (answer, fields)):
+        asked = answers.said("officer-1", **said)
+        written = gateway.do(act, caller(OFMIN), gateway.key(), handoff, asked)
+        claims = sd_jwt.read_unverified(written.result["document"]).claims
+        assert claims["notice_digest"] == notice
+    assert owed(gateway, handoff) == []
+
+
+def test_a_holder_is_left_out_by_name_and_reason_and_keeps_the_announcement(gateway):
+    case, handoff = held(gateway)
+    gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
+    revised(gateway, case, items=CORRECTED)
+    said = answers.said("liaison-1", "suspended, and told by telephone")
+    gateway.do(answers.omit_update, caller(HOTLINE), gateway.key(), handoff, said)
+    line = covered(gateway, case)
+    (told,) = events(gateway, "handoff.update_omitted")
+    assert line["left_out"] == {"reason": "suspended, and told by telephone", "event": told["id"]}
+    assert (line["announced_only"], awaited(line)) == (True, ["acknowledgement"])
+
+
+def test_nobody_is_left_out_of_what_is_not_owed(gateway):
+    _, handoff = held(gateway)
+    said = answers.said("liaison-1", "suspended")
+    asked = caller(HOTLINE), gateway.key(), handoff, said
+    assert isinstance(gateway.refusal(answers.omit_update, *asked).refusal, WrongState)
+
+
+def test_an_originator_answers_a_proposal_in_seven_days(gateway):
+    case, handoff = held(gateway)
+    said = answers.said("officer-1", "it is another host", proposal="inaccurate")
+    gateway.do(answers.propose_correction, caller(OFMIN), gateway.key(), handoff, said)
+    (due,) = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"]) == ("proposal_answer", HOTLINE)
+    gateway.clock.advance(timedelta(days=7))
+    assert covered(gateway, case)["owed"][0]["late"]
+    assert not view(gateway, handoff)["overdue"]
+    asked = caller(HOTLINE), gateway.key(), handoff, answers.said("liaison-1", decision="to_follow")
+    gateway.do(answers.answer_proposal, *asked)
+    assert covered(gateway, case)["owed"] == []
+    again = caller(HOTLINE), gateway.key(), *asked[2:]
+    assert isinstance(gateway.refusal(answers.answer_proposal, *again).refusal, WrongState)
+
+
+# --- the table of handoff states: what an update is there, and what the recipient may do ----------
+
+ENDED = {"declined": answers.decline, "redirected": answers.redirect, "withdrawn": answers.withdraw}
+
+
+def brought_to(gateway: Founded, state: str, *, accepted_before: bool) -> tuple[WriteResult, UUID]:
+    """A handoff in a state, to OFMIN."""
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    handoff = UUID(offer.result["handoff"])
+    groups = {"groups": ("items",)} if state == "partially_accepted" else {}
+    if accepted_before:
+        accepted(gateway, offer, **groups)
+    if state == "closed":
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    if state in ENDED:
+        by = HOTLINE if state == "withdrawn" else OFMIN
+        said = answers.said("officer-1", "not ours")
+        gateway.do(ENDED[state], caller(by), gateway.key(), handoff, said)
+    assert gateway.handoff(handoff).state == state
+    return case, handoff
+
+
+def may(gateway: Founded, answer: Any, by: str, handoff: UUID, said: Any) -> bool:
+    """Whether an answer is taken."""
+    try:
+        gateway.do(answer, caller(by), gateway.key(), handoff, said)
+    except (RecordedRefusal, Refusal):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("state", "accepted_before", "sent"),
+    [
+        ("offered", False, "package"),
+        ("accepted", True, "package"),
+        ("partially_accepted", True, "package"),
+        ("closed", True, "package"),
+        ("declined", True, "notice"),
+        ("redirected", True, "notice"),
+        ("declined", False, None),
+        ("redirected", False, None),
+        ("withdrawn", False, None),
+    ],
+)
+def test_what_an_update_is_in_each_state_and_what_the_recipient_may_do_then(
+    gateway, state, accepted_before, sent
+):
+    case, handoff = brought_to(gateway, state, accepted_before=accepted_before)
+    revised(gateway, case, items=CORRECTED)
+    by_package = may(gateway, updates.update, HOTLINE, handoff, UpdateRequest("liaison-1"))
+    by_notice = may(gateway, answers.notify_correction, HOTLINE, handoff, NOTICE)
+    assert (by_package, by_notice) == (sent == "package", sent == "notice")
+    told = bool(events(gateway, "handoff.change_announced"))
+    assert told is accepted_before
+    said = {
+        answers.acknowledge: {},
+        answers.apply: {"done": "rectified"},
+        answers.dispute: {"ground": "evidence"},
+        answers.propose_correction: {"reason": "another host", "proposal": "other"},
+    }
+    done = [
+        may(gateway, answer, OFMIN, handoff, answers.said("officer-1", **fields))
+        for answer, fields in said.items()
+    ]
+    assert done == [accepted_before] * 4
+    assert gateway.handoff(handoff).state == state
 
 
 # --- an update that meets an answer --------------------------------------------------------------
@@ -500,6 +772,60 @@ def test_an_acknowledgement_of_a_tightening_closes_nothing(gateway):
     assert values(consulted(gateway, handoff, ABROAD)) == [one["value"] for one in FIRST]
 
 
+def erased(gateway: Founded, *, closed: bool) -> UUID:
+    """A handoff that OFMIN had accepted, of a case that was erased since."""
+    _, handoff = held(gateway)
+    if closed:
+        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    return handoff
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_after_the_erasure_of_its_case_a_holder_gets_a_notice_and_answers_it(gateway, closed):
+    handoff = erased(gateway, closed=closed)
+    notice = sd_jwt.parse(notified(gateway, handoff).result["document"]).digest
+    found = handoffs.notices(gateway.ports, caller(OFMIN), handoff)
+    assert [sd_jwt.parse(one.document).digest for one in found.notices] == [notice]
+    assert sorted(owed(gateway, handoff)) == ["acknowledgement", "retention"]
+    written = acknowledged(gateway, handoff)
+    claims = sd_jwt.read_unverified(written.result["document"]).claims
+    assert claims["notice_digest"] == notice
+    said = answers.said("officer-1", ground="evidence")
+    gateway.do(answers.dispute, caller(OFMIN), gateway.key(), handoff, said)
+    assert owed(gateway, handoff) == ["retention"]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_about_an_erased_case_nothing_is_said_in_words(gateway, closed):
+    handoff = erased(gateway, closed=closed)
+    notified(gateway, handoff)
+    with pytest.raises(ValidationFailed):
+        said = answers.said("officer-1", note="we had seen it")
+        gateway.do(answers.acknowledge, caller(OFMIN), gateway.key(), handoff, said)
+    said = answers.said("officer-1", "it is another", proposal="other")
+    refused = gateway.refusal(
+        answers.propose_correction, caller(OFMIN), gateway.key(), handoff, said
+    )
+    assert isinstance(refused.refusal, CaseErased)
+
+
+@pytest.mark.parametrize("named", ["/items/a-text", "/a_text", "/matter/x", "/items"])
+def test_a_notice_about_an_erased_case_names_places_and_no_texts(gateway, named):
+    handoff = erased(gateway, closed=True)
+    said = answers.said("liaison-1", code="other", pointers=[named])
+    with pytest.raises(ValidationFailed):
+        gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
+
+
+def test_a_retry_of_a_notice_about_an_erased_case_gets_the_first_result(gateway):
+    handoff, key = erased(gateway, closed=True), gateway.key()
+    first = gateway.do(answers.notify_correction, caller(HOTLINE), key, handoff, NOTICE)
+    again = gateway.do(answers.notify_correction, caller(HOTLINE), key, handoff, NOTICE)
+    assert again.result == first.result
+
+
 def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     case, handoff = held(gateway)
     gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
@@ -507,7 +833,7 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
     updated(gateway, handoff)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    assert not owed(gateway, handoff)
+    assert owed(gateway, handoff) == ["retention"]
     refused = gateway.refusal(
         answers.acknowledge, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
     )
@@ -519,22 +845,25 @@ def test_what_was_erased_is_not_acknowledged_any_more(gateway):
 
 def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(gateway):
     case, handoff = held(gateway)
-    assert covered(gateway, case)["owed"] is None
+    assert covered(gateway, case)["owed"] == []
     revised(gateway, case, items=CORRECTED)
-    due = covered(gateway, case)["owed"]
+    (due,) = covered(gateway, case)["owed"]
     assert (due["what"], due["by"]) == ("update", HOTLINE)
     updated(gateway, handoff)
-    due = covered(gateway, case)["owed"]
-    assert (due["what"], due["by"]) == ("acknowledgement", OFMIN)
-    assert not covered(gateway, case)["late"]
+    (due,) = covered(gateway, case)["owed"]
+    assert (due["what"], due["by"], due["late"]) == ("acknowledgement", OFMIN, False)
     gateway.clock.advance(timedelta(days=4))
-    assert covered(gateway, case)["late"]
+    (due,) = covered(gateway, case)["owed"]
+    assert due["late"]
     acknowledged(gateway, handoff)
-    assert covered(gateway, case)["owed"]["what"] == "application"
+    assert awaited(covered(gateway, case)) == ["application"]
+    gateway.clock.advance(timedelta(days=31))
+    assert covered(gateway, case)["owed"][0]["late"]
+    assert view(gateway, handoff)["overdue"]
     said = answers.said("officer-1", done="rectified")
     gateway.do(answers.apply, caller(OFMIN), gateway.key(), handoff, said)
     line = covered(gateway, case)
-    assert (line["owed"], line["answered"], line["package"]) == (None, "apply", 2)
+    assert (line["owed"], line["answered"], line["package"]) == ([], "apply", 2)
 
 
 def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_due(gateway):
@@ -545,12 +874,12 @@ def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_
     revised(gateway, second, items=FIRST)
     again = updated(gateway, handoff)
     due = gateway.handoff(handoff).due_at
-    by = covered(gateway, case)["owed"]["due"]
+    by = covered(gateway, case)["owed"][0]["due"]
     assert by == first.result["acknowledge_by"] == again.result["acknowledge_by"]
     for at, late in ((due - timedelta(microseconds=1), False), (due, True)):
         ports = replace(gateway.ports, now=lambda at=at: at)
         found = coverage.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
-        assert [one.late for one in found.handoffs] == [late]
+        assert [one.late for line in found.handoffs for one in line.owed] == [late]
 
 
 def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
@@ -559,7 +888,7 @@ def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
     revised(gateway, case, items=CORRECTED)
     (told,) = events(gateway, "handoff.change_announced")
     assert told["handoff"]
-    assert covered(gateway, case)["owed"] is None
+    assert covered(gateway, case)["owed"] == []
 
 
 # --- whatever comes after what -------------------------------------------------------------------
@@ -633,6 +962,36 @@ class Course(RuleBasedStateMachine):
     def decline(self) -> None:
         self._try(answers.decline, OFMIN, answers.said("officer-1", "not ours"))
 
+    @precondition(lambda self: self.number > 1)
+    @rule()
+    def recall(self) -> None:
+        before = self.now
+        wanted = RecallRequest("approver-1", RecallCode.UNLAWFUL, "an order", "approver-2")
+        touches = before.is_held or before.state is HandoffState.OFFERED
+        assert self._try(recalls.of_handoff, HOTLINE, wanted) is (touches and not before.recall)
+
+    @rule(done=st.sampled_from(["copies_erased", "declined"]))
+    def answer_recall(self, done: str) -> None:
+        kept = {"legal_basis": "CSI L. 236-1", "until": "2026-12-31"} if done == "declined" else {}
+        before = self.now
+        given = self._try(
+            answers.answer_recall, OFMIN, answers.said("officer-1", done=done, **kept)
+        )
+        allowed = {None: True, RecallAnswer.DECLINED: done == "copies_erased"}
+        assert given is (before.recall is not None and allowed.get(before.recall_answer, False))
+
+    @rule()
+    def consult(self) -> None:
+        opens = self._try(handoffs.consult, OFMIN, OPENING)
+        assert not opens or self.now.recall is None
+
+    @invariant()
+    def a_recall_stands_and_no_package_follows_it(self) -> None:
+        recalled = [one for one in (*self.seen, self.now) if one.recall is not None]
+        if recalled:
+            assert (self.now.recall, self.now.package) == (recalled[0].recall, recalled[0].package)
+            assert not {"update", "answer"} & set(owed(self.gateway, self.handoff))
+
     @invariant()
     def the_newest_package_never_goes_back(self) -> None:
         now, before = self.now, self.seen[-1]
@@ -645,7 +1004,7 @@ class Course(RuleBasedStateMachine):
     @invariant()
     def what_is_held_can_be_read_and_nothing_newer(self) -> None:
         now = self.now
-        if now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
+        if now.recall or now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
             return
         assert consulted(self.gateway, self.handoff).result["package"] == now.held
 

@@ -85,6 +85,15 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
     ("staff.establish", HOTLINE, {"entries": ["head,analyst", "approver"]}),
+    (
+        "service_hours.set",
+        HOTLINE,
+        {
+            "time_zone": "Europe/Paris",
+            "hours": ["mon 09:00-17:00"],
+            "holidays": ["2026-05-01"],
+        },
+    ),
     ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
     ("mandate.grant", HOTLINE, {**COMPETENCE, **DAYS}),
@@ -97,6 +106,12 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         {"kind": "transfer", "description": "all", "reference": "Art. 46"},
     ),
     ("agreement.end", HOTLINE, {"agreement": UNKNOWN, "until": "2026-04-01"}),
+    (
+        "retention.record",
+        OFMIN,
+        {"purpose": "investigate", "legal_act": "art. 230-8 CPP", "review_years": "3", **DAYS},
+    ),
+    ("retention.end", OFMIN, {"retention": UNKNOWN, "until": "2026-04-01"}),
     ("succession.plan", OFMIN, PLAN),
     ("succession.cancel", OFMIN, {"succession": UNKNOWN, **REASON}),
     ("system.register", HOTLINE, {"system": "mill", "scopes": ["cases.read"]}),
@@ -123,6 +138,13 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("invitation.withdraw", HOTLINE, {"invitation": UNKNOWN, **REASON}),
     ("notification.set_push", HOTLINE, {"address": "https://receiver.example/events"}),
     ("notification.end_push", HOTLINE, REASON),
+    ("log_hold.set", GATEWAY, {"reference": "12/345", "review_on": "2026-04-01"}),
+    (
+        "log_hold.set",
+        GATEWAY,
+        {"reference": "12/345", "review_on": "2026-04-01", "member": HOTLINE, "case": UNKNOWN},
+    ),
+    ("log_hold.end", GATEWAY, {"log_hold": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),
@@ -134,8 +156,12 @@ KINDS = {**CHANGES, **STEPS}
 FORMS = {action: kind.fields for action, kind in KINDS.items()}
 
 NO_VALUE: tuple[Any, ...] = (5, [], {}, None, "")
-GOOD_AFTER_ALL = {("system.set_keys", "keys"), ("system.set_admin_scopes", "scopes")}
-"""What an empty list says: no key any more, no scope of the operator's any more."""
+GOOD_AFTER_ALL = {
+    ("system.set_keys", "keys"),
+    ("system.set_admin_scopes", "scopes"),
+    ("service_hours.set", "holidays"),
+}
+"""What an empty list says: no key any more, no scope of the operator's any more, no holiday."""
 
 
 def completed(action: str, values: Mapping[str, Any]) -> dict[str, Any]:

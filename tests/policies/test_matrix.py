@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.domain.handoff import POLICE_ONLY_OUTCOMES, HandoffState
 from gateway.domain.marking import TLP
 from gateway.domain.vocabulary import Handling, Purpose
-from gateway.exchange.consultations import REASON_CODES
+from gateway.exchange.consultations import REASON_CODES, RECALL_REVIEW, RETENTION
 from tests.each import each
 from tests.policies import matrix
 from tests.policies.matrix import (
@@ -119,7 +119,7 @@ def test_every_reason_of_a_consultation_serves_some_purpose():
     served = {
         reason for reason in REASON_CODES for name in PURPOSES if matrix.opens(POLICE, name, reason)
     }
-    assert served == set(REASON_CODES)
+    assert served == set(REASON_CODES) - {RECALL_REVIEW, RETENTION}  # these need more than a case
 
 
 @each("code", sorted(POLICE_ONLY_OUTCOMES))

@@ -16,7 +16,7 @@ def row(kind: AnswerKind) -> str:
     assert all(way.keys() == before for way in ways)
     after = {target: None for way in ways for state, target in way.items() if state != target}
     states = "open" if before == OPEN else " or ".join(sorted(before))
-    states = "held" if kind.of_holder else states
+    states = "held" if kind.of_holder else "recalled" if kind.of_recall else states
     then = " or ".join(after) or "as before"
     verb = kind.command.replace("_", "-")
     return f"| `{verb}` | {kind.author} | {states} | {then} | `{kind.event}` |\n"

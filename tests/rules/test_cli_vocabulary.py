@@ -27,7 +27,10 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
+        "consult-retained": "case.consult, of what is retained of an erased case",
+        "recall": "case.recall, of what one handoff gave",
         "export": "case.consult and receipt.read, into one file",
+        "notices": "handoff.read: the correction notices, after an erasure too",
     },
     "receipt": {"save": "receipt.read, into a file"},
     "notification": {
@@ -44,8 +47,19 @@ MORE = {
 
 OTHER_VERBS = {
     "report-outcome": "report_outcome",
+    "advance-erasure": "advance_erasure",
     "end-measure": "end_measure",
+    "contest-embargo": "contest_embargo",
+    "confirm-embargo": "confirm_embargo",
     "propose-correction": "propose_correction",
+    "pass-on-by-law": "pass_on_by_law",
+    "give-go-ahead": "give_go_ahead",
+    "notify-correction": "notify_correction",
+    "omit-update": "omit_update",
+    "answer-proposal": "answer_proposal",
+    "acknowledge-recall": "acknowledge_recall",
+    "answer-recall": "answer_recall",
+    "approve-recall": "approve_recall",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""
@@ -60,9 +74,12 @@ def verbs(noun: str) -> set[str]:
 
 NOT_ASKED = {
     "case.erase",
+    "case.lift_embargo",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.plan",

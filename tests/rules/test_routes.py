@@ -35,10 +35,32 @@ API = {
     ("POST", "/cases/{case}/assessment"): ("case.assess", "cases.write"),
     ("POST", "/cases/{case}/clearance"): ("case.clear", "cases.write"),
     ("POST", "/cases/{case}/closure"): ("case.close", "cases.write"),
+    ("POST", "/cases/{case}/early-erasure"): ("case.advance_erasure", "cases.write"),
+    ("POST", "/cases/{case}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/cases/{case}/recalls/{recall}/approval"): ("case.approve_recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall"): ("case.recall", "cases.write"),
+    ("POST", "/handoffs/{handoff}/recall-acknowledgement"): (
+        "handoff.acknowledge_recall",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/recall-answer"): ("handoff.answer_recall", "handoffs.answer"),
     ("POST", "/cases/{case}/embargo"): ("case.embargo", "cases.write"),
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
     ("POST", "/cases/{case}/measures/{measure}/end"): ("case.end_measure", "cases.write"),
+    ("POST", "/cases/{case}/measures/{measure}/contest"): ("case.contest_embargo", "cases.write"),
+    ("POST", "/cases/{case}/measures/{measure}/confirmation"): (
+        "case.confirm_embargo",
+        "cases.write",
+    ),
+    ("POST", "/handoffs/{handoff}/measures/{measure}/contest"): (
+        "case.contest_embargo",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/measures/{measure}/confirmation"): (
+        "case.confirm_embargo",
+        "handoffs.answer",
+    ),
     ("POST", "/handoffs/{handoff}/measures/{measure}/end"): (
         "case.end_measure",
         "handoffs.answer",
@@ -50,14 +72,30 @@ API = {
     ("POST", "/handoffs/{handoff}/redirection"): ("handoff.redirect", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/outcomes"): ("handoff.report_outcome", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/withdrawal"): ("handoff.withdraw", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/calls"): ("handoff.call", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
+    ("GET", "/handoffs/{handoff}/retained"): ("handoff.read", "handoffs.read"),
+    ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/retained/consultations"): ("case.consult", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/dispute"): ("handoff.dispute", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/correction-proposals"): (
         "handoff.propose_correction",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/onward-by-law"): ("handoff.pass_on_by_law", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/go-ahead"): ("handoff.give_go_ahead", "handoffs.answer"),
+    ("GET", "/handoffs/{handoff}/correction-notices"): ("handoff.read", "handoffs.read"),
+    ("POST", "/handoffs/{handoff}/correction-notices"): (
+        "handoff.notify_correction",
+        "handoffs.answer",
+    ),
+    ("POST", "/handoffs/{handoff}/update-omissions"): ("handoff.omit_update", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/proposal-answers"): (
+        "handoff.answer_proposal",
         "handoffs.answer",
     ),
     ("POST", "/handoffs/{handoff}/updates"): ("handoff.update", "handoffs.offer"),
@@ -69,6 +107,7 @@ API = {
     ("GET", "/staff"): ("staff.read", ANY_SCOPE),
     ("POST", "/staff"): ("staff.add", "staff"),
     ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
+    ("POST", "/staff/{pseudonym}/recusals"): ("staff.recuse", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("POST", "/notifications"): ("notification.poll", "events.read"),
@@ -230,7 +269,14 @@ def test_every_action_is_one_of_policy_and_of_the_log():
 def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
-    by_others = {"case.disclose", "handoff.break_glass", "case.erase"}
+    by_others = {
+        "case.consult_retained",
+        "case.disclose",
+        "case.erase",
+        "case.lift_embargo",
+        "handoff.break_glass",
+        "handoff.read_recall_answer",
+    }
     assert partners - asked == by_others, "what policy asks by itself, and administrators"
 
 

@@ -10,10 +10,12 @@ from gateway.exchange import (
     audit,
     cases,
     conformance,
+    early_erasure,
     handoffs,
     measures,
     notifications,
     offers,
+    recalls,
     receipts,
     successions,
     updates,
@@ -28,22 +30,27 @@ from tests.founding import policy
 GATEWAYS_OWN = {
     "gateway.create",
     "log.continue",
+    "log.erase_details",
     "certificate.issue",
     "certificate.warn",
     "organisation.enrol",
     "conformance.pass",
     "handoff.announce_change",
+    "handoff.recall",
     "handoff.reissue",
     "handoff.lapse",
+    "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.apply",
     "audit.inform",
+    "erasure.announce",
 }
-"""Nobody asks for them: the founding, the log that it continues, a certificate once it is made and
-when its end comes near, the status that goes with the first one, the run that is passed with its
-last step, what holders hear of a version that is cleared, what a succession does that was
-planned and approved, what members learn of audits."""
+"""Nobody asks for them: the founding, the log that it continues, details that ended with a term,
+a certificate once it is made and when its end comes near, the status that goes with the first one,
+the run that is passed with its last step, what holders hear of a version that is cleared, what a
+succession does that was planned and approved, what members learn of audits, what holders hear
+before an erasure, and the end of what they retain."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,
@@ -54,18 +61,24 @@ BY_SYSTEMS = {
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,
+    "staff.recuse": staff.recuse,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 
-DECIDED_ONLY = {"case.disclose", "handoff.break_glass"}
-"""Asked of policy beside an action: for each kind of element, for what goes before a second
-person."""
+DECIDED_ONLY = {
+    "case.consult_retained",
+    "case.disclose",
+    "handoff.break_glass",
+    "handoff.read_recall_answer",
+}
+"""Asked of policy beside an action: for a copy in place of a case, for each kind of element, for
+what goes before a second person, for what somebody else reads of an answer."""
 
 REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, measures),
+    "case": (cases, early_erasure, measures, recalls),
     "handoff": (handoffs, offers, updates),
     "directory": (directory,),
     "receipt": (receipts,),
@@ -82,11 +95,12 @@ ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.plan",
     "succession.cancel",
     "case.erase",
+    "case.lift_embargo",
     "notification.set_push",
     "notification.end_push",
 }
-"""Administrators plan what the two offices then approve, cancel it, erase cases early, and say to
-which address notifications go."""
+"""Administrators plan what the two offices then approve, cancel it, erase cases early, lift
+embargoes, and say to which address notifications go."""
 
 READS = {
     "case.read": "look_up",
@@ -100,8 +114,12 @@ READS = {
     "whoami.read": "whoami",
     "succession.read": "look_up",
     "case.embargo": "on_case",
+    "case.recall": "of_case",
+    "case.approve_recall": "approve",
     "case.restrict": "on_case",
     "case.end_measure": "on_case",
+    "case.contest_embargo": "on_case",
+    "case.confirm_embargo": "on_case",
 }
 
 
@@ -140,5 +158,5 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
     assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
-    updates = {"handoff.updated"}
-    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - updates) == len(ANSWERS)
+    others = {"handoff.updated", "handoff.recalled"}
+    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,6 +146,29 @@ def test_of_one_address_the_longest_waiting_is_cut_and_a_good_client_served(
         assert patient.good()["peer"]
         with contextlib.suppress(ConnectionResetError):
             assert first.recv(1) == b""
+
+
+@journey
+def test_of_one_address_the_longest_idle_ends_and_the_others_go_on(patient: Server) -> None:
+    with contextlib.ExitStack() as held:
+        first, second, *_ = [
+            held.enter_context(patient.connect(patient.pem)) for _ in range(OF_ONE_ADDRESS)
+        ]
+        for connection in (first, second, *_):
+            ask(connection)
+        patient.good()
+        assert first.recv(1) == b""
+        assert ask(second)["peer"]
+
+
+@journey
+def test_what_is_held_for_those_who_take_nothing_is_bounded_in_all(patient: Server) -> None:
+    with contextlib.ExitStack() as held:
+        first, *_ = [held.enter_context(not_reading(patient)) for _ in range(4)]
+        assert patient.good()["peer"]
+        with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
+            while first.recv(1 << 16):
+                pass
 
 
 def test_addresses_are_counted_together_as_one_client_can_have_them() -> None:

@@ -23,6 +23,7 @@ from gateway.store import key_inventory, tables
 from gateway.store.content_encryption import ContentCipher, EnvelopeError
 from tests import answers, founding
 from tests.founding import (
+    ABROAD,
     HOTLINE,
     OFMIN,
     accepted,
@@ -278,3 +279,37 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert listed.originator_ref
     assert columns == {"summary"}
+
+
+def test_only_what_a_holder_retains_or_may_still_retain_opens_after_an_erasure(place, tmp_path):
+    """A holder that retains, one in its days of grace, and one that may do neither; an old copy of
+    the database opens no more than the present one."""
+    gateway = opened(place)
+    statement = founding._statement("fact", text=WORDS[0])
+    case = submitted(gateway, statements=[statement])
+    retaining = accepted(gateway, offered(gateway, case))
+    graced = accepted(gateway, offered(gateway, submitted(gateway, statements=[statement])))
+    private = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    basis = answers.said("officer-1", legal_basis="art. 230-8 CPP")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), retaining, basis)
+    backup = tmp_path / "backup.copy"
+    with closing(sqlite3.connect(tmp_path / "casegate.db")) as here:
+        here.execute(f"VACUUM INTO '{backup}'")
+    gateway.clock.advance(timedelta(days=4000))
+    assert erasure.erase_due(gateway.ports) == 2
+    assert readable(tmp_path) == set()
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        copies = {one: work.retentions.copy(one) for one in (retaining, graced, private)}
+    assert copies[private] is None
+    assert copies[retaining].grace_until is None
+    assert copies[graced].grace_until is not None
+    place.close()
+    shutil.move(backup, tmp_path / "casegate.db")
+    for journal in tmp_path.glob("casegate.db-*"):
+        journal.unlink()
+    again = place.open(origin=founding.ORIGIN)
+    with again.begin(TransactionMode.READ) as work:
+        for handoff in (retaining, graced, private):
+            assert work.retentions.copy(handoff) is None
+            with pytest.raises(CaseErased):
+                work.handoffs.answers(handoff)

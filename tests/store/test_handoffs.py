@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.answers import update
+from gateway.domain.answers import move, update
+from gateway.domain.case import CaseState
 from gateway.domain.handoff import HandoffAction, HandoffPlace, HandoffState, OfferAddress
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
@@ -63,9 +64,10 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
 
 def test_a_writer_learns_with_a_handoff_whether_its_case_was_revised(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
-    for expected in (True, False):
+    for unchanged in (True, False):
         with store.begin(TransactionMode.WRITE) as work:
-            assert work.handoffs.is_current(work.handoffs.get(made.id)) is expected
+            found = work.handoffs.get(made.id)
+            assert (work.handoffs.current_version(found) == made.case_digest) is unchanged
         with store.begin(TransactionMode.WRITE) as work:
             work.cases.save(*revised(work.cases.get(made.originator, made.case)))
             work.commit()
@@ -112,6 +114,27 @@ def test_an_answer_is_appended_and_moves_the_handoff(store, stored_case):
         assert work.handoffs.get(made.id) == moved
         assert work.handoffs.answers(made.id) == [offer, answer]
         assert work.handoffs.answer_of(answer.event) == answer
+
+
+def test_a_notice_about_an_erased_case_is_kept_under_a_key_of_its_author(store, stored_case):
+    made, _ = stored(store, handoff(stored_case, held=1))
+    with store.begin(TransactionMode.WRITE) as work:
+        erased = replace(stored_case, state=CaseState.ERASED, revision=stored_case.revision + 1)
+        work.cases.erase(erased)
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        lapsed = work.handoffs.get(made.id)
+    moved = move(lapsed, HandoffAction.NOTIFY_CORRECTION, made.originator)
+    notice = answer_to(moved, HandoffAction.NOTIFY_CORRECTION)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.get(made.id)
+        work.handoffs.save(moved, notice)
+        work.commit()
+    with store.begin(TransactionMode.READ) as work:
+        assert work.handoffs.notices(made.id) == [notice]
+        with pytest.raises(CaseErased):
+            work.handoffs.answers(made.id)
+        assert not work.handoffs.uses_key(new_id())
 
 
 @pytest.mark.parametrize("sequence", [1, 3])

@@ -21,7 +21,7 @@ from gateway.store.database import BoundedConnection, UnsuitableDatabase, readin
 from gateway.store.high_water_mark import open_mark
 from gateway.store.keyring import make_keyring, require_keys
 from gateway.store.tables import revoked_token
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import Transaction, translated
 from tests.postgresql import new_database
 from tests.store.places import check_log
 from tests.store.samples import (
@@ -389,6 +389,32 @@ def test_whose_session_ends_in_the_middle_is_told_to_retry_and_nothing_is_stored
     with store.begin(TransactionMode.READ) as work:
         assert work.cases.get("hotline", made.id) is None
         assert work.log.head().size == 0
+
+
+def test_a_session_that_only_reads_does_not_answer_writers_and_is_not_used_again(postgresql):
+    """As after a failover, where the server of an open connection has become a standby."""
+    store = postgresql.open()
+    with postgresql.connected() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar()
+        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    end_sessions(postgresql)
+    made, version = case()
+    with pytest.raises(DatabaseUnavailable), store.begin(TransactionMode.WRITE) as work:
+        work.cases.add(made, version)
+    with postgresql.connected() as connection:
+        connection.execute(text("SET TRANSACTION READ WRITE"))
+        connection.execute(text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'))
+    with store.begin(TransactionMode.WRITE) as work:
+        work.cases.add(made, version)
+        work.log.record(fact())
+        work.commit()
+
+
+@pytest.mark.parametrize(
+    "failure", [psycopg.errors.DiskFull, psycopg.errors.OutOfMemory, psycopg.errors.IoError]
+)
+def test_a_server_without_disk_or_memory_is_a_database_that_does_not_answer(failure):
+    assert isinstance(translated(failure("no room")), DatabaseUnavailable)
 
 
 class Path:

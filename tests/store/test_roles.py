@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
+from gateway.kernel.actors import GATEWAY
 from tests.founding import Founded, accepted, check_log, consulted, founded, offered
 from tests.store import places
 
@@ -42,11 +44,20 @@ def test_members_are_founded_and_hand_over_by_it(gateway):
     check_log(gateway)
 
 
+def test_administrators_set_and_end_log_holds_by_it(gateway):
+    review = (gateway.clock() + timedelta(days=30)).date().isoformat()
+    asked = {"reference": "12/345", "review_on": review}
+    hold = gateway.administer("log_hold.set", GATEWAY, **asked).result["log_hold"]
+    gateway.administer("log_hold.end", GATEWAY, log_hold=hold, reason="closed")
+    check_log(gateway)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "DELETE FROM log_event",
         "UPDATE log_event SET document = NULL",
+        "UPDATE log_event SET disclosures = '[]'",
         "DELETE FROM party",
         "DELETE FROM log_head",
         "DELETE FROM log_tile",

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.client.conformance import _verifies, read_presentation
+from gateway.domain.staff import RegisterRole
 from gateway.exchange import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
@@ -29,6 +30,10 @@ from tests.founding import (
     correction,
     document_key,
     element_id,
+    enter_staff,
+    offered,
+    revised,
+    submitted,
 )
 from tests.web.listening import Listening, Partner, listening
 from tests.web.partners.test_successions import DAY, PLAN
@@ -158,12 +163,62 @@ def tell_of_updates(story: Story, case: str, handoff: str) -> None:
         ("acknowledgement", {}),
         ("application", {"done": "rectified"}),
         ("dispute", {"ground": "other", "reason": "seen by ourselves"}),
+        ("onward-by-law", {"article": "CPP 40", "recipient_kind": "prosecutor"}),
         (
             "correction-proposals",
             {"proposal": "other", "reason": "see there", "elements": [element_id("url")]},
         ),
     ):
         story.post(OFMIN, at + kind, {**BY, **said}, handoff=handoff)
+    story.post(HOTLINE, at + "proposal-answers", {**BY, "decision": "to_follow"}, handoff=handoff)
+    tell_of_omission(story, case, handoff)
+    tell_of_notice(story)
+
+
+def tell_of_omission(story: Story, case: str, handoff: str) -> None:
+    """A holder that is left out of an update."""
+    before = story.get(HOTLINE, "/cases/{case}", case=case)
+    fourth = case_content(case, version=4, previous=before["digest"], urgency="priority")
+    revise(story, fourth, correction("/urgency"))
+    path = "/handoffs/{handoff}/update-omissions"
+    story.post(HOTLINE, path, {**BY, "reason": "suspended"}, handoff=handoff)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=case)
+
+
+def tell_of_notice(story: Story) -> None:
+    """A correction of what a recipient accepted, then declined."""
+    gateway = story.line.gateway
+    case = submitted(gateway)
+    handoff = str(accepted(gateway, offered(gateway, case)))
+    at = "/handoffs/{handoff}/"
+    story.post(OFMIN, at + "decline", {**BY, "reason": "not ours"}, handoff=handoff)
+    revised(gateway, case, urgency="normal")
+    said = {"code": "inaccurate", "pointers": ["/urgency"]}
+    story.post(HOTLINE, at + "correction-notices", {**BY, **said}, handoff=handoff)
+    story.get(OFMIN, at + "correction-notices", handoff=handoff)
+
+
+def tell_of_recalls(story: Story) -> None:
+    """Two handoffs of one case: one goes astray, and the case is recalled from the other too."""
+    gateway = story.line.gateway
+    case = submitted(gateway)
+    astray, kept = (str(accepted(gateway, offered(gateway, case, **again))) for again in _TWICE)
+    said = {"by": "approver-1", "code": "misdirected", "reason": "wrong address"}
+    made = story.post(HOTLINE, "/handoffs/{handoff}/recall", said, handoff=astray)["result"]
+    path = "/cases/{case}/recalls/{recall}/approval"
+    of = {"case": made["case"], "recall": made["recall"]}
+    story.post(HOTLINE, path, {"by": "approver-2"}, **of)
+    said |= {"code": "inaccurate", "approved_by": "approver-2"}
+    story.post(HOTLINE, "/cases/{case}/recall", said, case=made["case"])
+    at = "/handoffs/{handoff}/"
+    story.post(OFMIN, at + "recall-acknowledgement", BY, handoff=kept)
+    declined = {"done": "declined", "legal_basis": "CSI L. 236-1", "until": "2026-12-31"}
+    story.post(OFMIN, at + "recall-answer", {**BY, **declined}, handoff=kept)
+    story.get(HOTLINE, "/handoffs/{handoff}", handoff=kept)
+    story.get(HOTLINE, "/cases/{case}/coverage", case=made["case"])
+
+
+_TWICE: tuple[dict[str, str], ...] = ({}, {"again": "to try"})
 
 
 def tell_of_offers(story: Story, case: str) -> list[str]:
@@ -192,10 +247,12 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
     answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
+    answer(OFMIN, "go-ahead", refused)
     answer(OFMIN, "decline", refused, reason="not ours")
     answer(
         OFMIN, "redirection", redirected, reason="not ours", suggested_recipient="another office"
     )
+    answer(HOTLINE, "calls", withdrawn, function="duty officer", time="2026-03-02T08:00:00Z")
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
@@ -206,11 +263,17 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
 
 
 def tell_of_measures(story: Story, case: str, handoff: str) -> None:
-    until = story.line.gateway.ports.now() + timedelta(hours=2)
+    until = story.line.gateway.ports.now() + timedelta(hours=30)
     body = {**BY, "code": "operation", "until": until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     path = "/handoffs/{handoff}/embargo"
     set_ = story.post(OFMIN, path, body, handoff=handoff)["result"]["measure"]
     story.get(HOTLINE, "/handoffs/{handoff}", handoff=handoff)
+    held = story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)["case"]
+    path = "/cases/{case}/measures/{measure}/contest"
+    contest = {**BY, "ground": "too_long"}
+    story.post(HOTLINE, path, contest, case=held, measure=set_)
+    path = "/handoffs/{handoff}/measures/{measure}/confirmation"
+    story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     path = "/handoffs/{handoff}/measures/{measure}/end"
     story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     suspension = {**body, "kind": "suspension", "code": "legal_claim"}
@@ -222,6 +285,31 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     own = story.line.gateway.new_id()
     story.post(OFMIN, "/cases", {**BY, "content": case_content(own)})
     story.post(OFMIN, "/cases/{case}/embargo", body, case=str(own))
+
+
+def tell_of_retention(story: Story) -> None:
+    """What a holder keeps, of a case whose erasure was brought forward and that was erased."""
+    gateway = story.line.gateway
+    enter_staff(gateway.ports.begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    case = submitted(gateway)
+    handoff = str(accepted(gateway, offered(gateway, case)))
+    id_ = case.result["case"]
+    day = gateway.clock().date() + timedelta(days=9)
+    retained = {"legal_basis": "art. 230-8 CPP", "until": "2090-01-01"}
+    story.post(OFMIN, "/handoffs/{handoff}/retention", {**BY, **retained}, handoff=handoff)
+    for who in (OFMIN, HOTLINE):
+        story.get(who, "/handoffs/{handoff}", handoff=handoff)
+    story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
+    asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
+    body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
+    story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)
+    story.post(OFMIN, "/handoffs/{handoff}/closure", BY, handoff=handoff)
+    story.post(HOTLINE, "/cases/{case}/closure", BY, case=id_)
+    gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
+    opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
+    story.get(OFMIN, "/handoffs/{handoff}/retained", handoff=handoff)
+    path = "/handoffs/{handoff}/retained/consultations"
+    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["documents"]
 
 
 def tell_of_imminent_danger(story: Story) -> None:
@@ -251,6 +339,24 @@ def tell_of_successions(story: Story) -> None:
     story.get(OCRVP, "/successions/{succession}", succession=succession)
     seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
     story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
+
+
+def tell_of_an_own_embargo(story: Story) -> None:
+    """One that its originator set, contested by another authority of the same mandate."""
+    gateway = story.line.gateway
+    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "decree"}
+    gateway.administer("mandate.grant", OFMIN, **mandate, start=DAY.isoformat())
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    made = submitted(gateway, originator=OCRVP, **danger)
+    offer = offered(gateway, made, originator=OCRVP, organisation=OFMIN)
+    handoff = accepted(gateway, offer, recipient=OFMIN)
+    case, body = made.result["case"], {**BY, "code": "operation"}
+    set_ = story.post(OCRVP, "/cases/{case}/embargo", body, case=case)["result"]["measure"]
+    path = "/handoffs/{handoff}/measures/{measure}/contest"
+    contest = {**BY, "ground": "imminent_danger"}
+    story.post(OFMIN, path, contest, handoff=str(handoff), measure=set_)
+    path = "/cases/{case}/measures/{measure}/confirmation"
+    story.post(OCRVP, path, BY, case=case, measure=set_)
 
 
 def tell_of_the_rest(story: Story, case: str) -> None:
@@ -349,6 +455,8 @@ def tell_of_staff(story: Story) -> None:
     story.partners[ABROAD].held = None
     body = {**BY, "entries": [{"roles": ["analyst"], "until": "2030-01-01"}]}
     (made,) = story.post(ABROAD, "/staff", body)["result"]["entries"]
+    recusal = {**BY, "originator": HOTLINE, "case": str(story.line.gateway.new_id())}
+    story.post(ABROAD, "/staff/{pseudonym}/recusals", recusal, pseudonym=made["pseudonym"])
     story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=made["pseudonym"])
     story.get(ABROAD, "/staff", "?limit=2")
 
@@ -362,10 +470,13 @@ def test_every_answer_of_the_interface_is_as_described():
     made = tell_of_offers(story, case)
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
+    tell_of_recalls(story)
     tell_of_updates(story, case, made[0])
+    tell_of_retention(story)
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
+    tell_of_an_own_embargo(story)
     tell_of_staff(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS

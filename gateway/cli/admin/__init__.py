@@ -14,6 +14,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin import (
     administrators,
     certificate,
+    log_hold,
     notification,
     organisation,
 )
@@ -84,13 +85,15 @@ def _take_json(command: click.Command) -> None:
 
 
 GROUPS = {
+    "service-hours": "Record when members are at work.",
     "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
     "agreement": "Record and end agreements (R15).",
+    "retention": "Record and end how long a member under led keeps cases (R14).",
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "staff": "Enter the first persons of a member's staff register.",
-    "case": "Erase cases before their day.",
+    "case": "Erase cases early, lift embargoes.",
 }
 """Nouns whose commands are all made from the table of changes."""
 
@@ -107,6 +110,7 @@ for _made in (
     administrators.proposal,
     administrators.waiting,
     organisation.succession,
+    log_hold.log_hold,
     notification.notification,
     certificate.certificate,
     certificate.invitation,

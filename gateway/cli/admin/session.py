@@ -498,7 +498,12 @@ def _words(value: Any) -> str:
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
-ORGANISATIONS = {"succession": "PREDECESSOR", "case": "ORIGINATOR"}
+ORGANISATIONS = {
+    "succession.plan": "PREDECESSOR",
+    "succession.cancel": "PREDECESSOR",
+    "case.erase": "ORIGINATOR",
+    "case.lift_embargo": "SETTER",
+}
 """What the organisation of a change is called on the command line, where it has a part in it."""
 
 
@@ -529,13 +534,13 @@ def day(value: Any) -> str | None:
 
 def make_command(action: str, kind: ChangeType) -> click.Command:
     """The command that makes a change, or lets it wait for a second person."""
-    noun, _, verb = action.partition(".")
+    verb = action.partition(".")[2]
 
     def run(session: AdminSession, organisation: str = GATEWAY, **given: Any) -> None:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
         change_registry(session, action, organisation, values)
 
-    about = ORGANISATIONS.get(noun, "ORGANISATION")
+    about = ORGANISATIONS.get(action, "ORGANISATION")
     named: list[click.Parameter] = [click.Argument(["organisation"], metavar=about)]
     persons = "Two persons approve (R10)." if kind.persons == 2 else "One person suffices."
     return click.Command(

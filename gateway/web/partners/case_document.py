@@ -571,8 +571,10 @@ def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
     }
     for pointer, classification in _elements(case, "classifications"):
         superseded = classification.get("supersedes")
-        if isinstance(superseded, str) and superseded in locked:
-            yield f"{pointer}/supersedes", "must not name a baseline that two persons stand for"
+        by_two = classification.get("method") == ClassificationMethod.HUMAN_X2
+        if isinstance(superseded, str) and superseded in locked and not by_two:
+            why = "names a baseline that two persons stand for: two contest it (method human_x2)"
+            yield f"{pointer}/supersedes", why
 
 
 def _check_source(case: Mapping[str, Any]) -> Iterator[Error]:

@@ -24,13 +24,15 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
-from gateway.exchange import cases, coverage, offers, signed_requests
+from gateway.exchange import cases, coverage, early_erasure, offers, signed_requests
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
+from gateway.exchange.early_erasure import EarlyErasure
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
@@ -82,6 +84,7 @@ class VersionChangeBody(StrictSchema):
     reason_code = field.word(REASONS)
     reason = field.free(300)
     pointers = field.several(field.pointer(), required=False)
+    approved_by = field.staff(required=False)
 
 
 class RevisionBody(SubmissionBody):
@@ -111,6 +114,17 @@ class ConsultationBody(StrictSchema):
 
     by = field.staff()
     reason_code = field.word(REASON_CODES)
+    reason = field.free(200)
+
+
+class EarlyErasureBody(StrictSchema):
+    """To which day an erasure is brought forward, by whom, and what the DPO advised."""
+
+    by = field.staff()
+    approved_by = field.staff()
+    dpo = field.staff()
+    advice = field.word(DpoAdvice)
+    erase_on = field.day()
     reason = field.free(200)
 
 
@@ -147,6 +161,7 @@ class PreviewBody(StrictSchema):
     note = field.free(300, required=False)
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
+    derogation = field.StrictBoolean(required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
@@ -232,7 +247,13 @@ def revise(call: Call, case: UUID) -> WriteResult:
 
 def _change(body: Mapping[str, Any]) -> VersionChange:
     pointers = tuple(body.get("pointers", ()))
-    return VersionChange(ChangeKind(body["kind"]), body["reason_code"], body["reason"], pointers)
+    return VersionChange(
+        ChangeKind(body["kind"]),
+        body["reason_code"],
+        body["reason"],
+        pointers,
+        body.get("approved_by"),
+    )
 
 
 def submission(call: Call) -> Submission:
@@ -338,6 +359,25 @@ def consult(call: Call, case: UUID) -> WriteResult:
     return cases.consult(call.ports, call.caller, call.key, case, opening(call.body))
 
 
+@writes(
+    "POST /cases/<uuid:case>/early-erasure",
+    "case.advance_erasure",
+    "cases.write",
+    "AdvancedErasure",
+    body=EarlyErasureBody(),
+    refusals=CONTENT,
+)
+def advance_erasure(call: Call, case: UUID) -> WriteResult:
+    """Bring the erasure of one's own case forward, to tomorrow at the earliest.
+
+    Two persons decide, and name the data protection officer who advised. No version puts it off
+    again. Who was offered the case hears of the day; what another retains by law stays with it.
+    """
+    body = {**call.body, "erase_on": parse_date(call.body["erase_on"])}
+    wanted = EarlyErasure(**body | {"advice": DpoAdvice(body["advice"])})
+    return early_erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
+
+
 def opening(body: Mapping[str, Any]) -> ConsultationRequest:
     """Who opens content, and why."""
     return ConsultationRequest(body["by"], body["reason_code"], body["reason"], body.get("package"))
@@ -405,4 +445,5 @@ def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
         note=body.get("note"),
         again=body.get("again"),
         country_reason=body.get("country_reason"),
+        derogation=body.get("derogation", False),
     )

@@ -21,7 +21,7 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     WrongState,
 )
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import (
     Attribution,
     EmbargoReason,
@@ -31,9 +31,9 @@ from gateway.domain.vocabulary import (
     Purpose,
     Urgency,
 )
-from gateway.exchange import handoffs, updates
+from gateway.exchange import handoffs, retained_copies, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView, Preview
+from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
@@ -84,6 +84,7 @@ class HandoffsQuery(StrictSchema):
     urgency = field.word(Urgency, required=False)
     matter = field.word(Matter, required=False)
     overdue = field.word(("true",), required=False)
+    erase_before = field.day(required=False)
     after = field.place(required=False)
     limit = field.limit()
 
@@ -102,10 +103,12 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
     FieldType.TIME: lambda one: field.moment(required=one.required),
+    FieldType.DAY: lambda one: field.day(required=one.required),
     FieldType.WORDS: lambda one: field.several(
         field.word(one.words), least=1, required=one.required
     ),
     FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
+    FieldType.POINTERS: lambda one: field.several(field.pointer(), least=1, required=one.required),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
     FieldType.RESERVATION: lambda one: field.part(
         field.schema_of(
@@ -166,6 +169,38 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     are those that bind today.
     """
     return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/retained/consultations",
+    "case.consult",
+    "handoffs.answer",
+    "ContentPresentation",
+    body=ConsultationBody(),
+    refusals=CONTENT,
+)
+def consult_retained(call: Call, handoff: UUID) -> WriteResult:
+    """Open what one retains of a case that was erased, with the reason code `retention`.
+
+    For the holder alone, while its retention holds. `documents` are those of the handoff, and
+    `conditions` those that bound on the day of the erasure.
+    """
+    return retained_copies.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+
+
+@endpoint(
+    "GET /handoffs/<uuid:handoff>/retained",
+    "handoff.read",
+    "handoffs.read",
+    "RetainedDocuments",
+    refusals=CONTENT,
+)
+def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
+    """Read the documents of a handoff whose case was erased, of which a copy is kept; no content.
+
+    For the holder, in the days of grace too: its statement of a retention binds its newest offer.
+    """
+    return retained_copies.documents(call.ports, call.caller, handoff)
 
 
 @writes(
@@ -256,11 +291,24 @@ def list_(call: Call) -> dict[str, Any]:
         urgency=Urgency(urgency) if urgency else None,
         matter=call.query.get("matter"),
         overdue="overdue" in call.query,
+        erase_before=parse_date(day) if (day := call.query.get("erase_before")) else None,
         after=call.query.get("after"),
         limit=asked["limit"],
     )
     totals = {} if found.waiting is None else {"waiting": found.waiting}
     return {**page("/handoffs", found, asked), **totals}
+
+
+@endpoint(
+    "GET /handoffs/<uuid:handoff>/correction-notices",
+    "handoff.read",
+    "handoffs.read",
+    "NoticesView",
+    refusals=CONTENT,
+)
+def notices(call: Call, handoff: UUID) -> NoticesView:
+    """Read the correction notices of a handoff, and what is owed; after an erasure, too."""
+    return handoffs.notices(call.ports, call.caller, handoff)
 
 
 @endpoint(

@@ -1,14 +1,22 @@
-"""Measures on a case: an embargo, restrictions of its processing, and their end."""
+"""Measures on a case: an embargo, restrictions of its processing, and how they end."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.measure import MEASURES, MeasureKind
+from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.refusals import SecondPersonRequired
 from gateway.domain.timestamp import parse_timestamp
 from gateway.exchange import measures
-from gateway.exchange.measures import END, MeasureEnd, MeasureRequest
+from gateway.exchange.measure_events import END
+from gateway.exchange.measures import (
+    CONFIRM,
+    CONTEST,
+    EmbargoConfirmation,
+    EmbargoContest,
+    MeasureEnd,
+    MeasureRequest,
+)
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
@@ -18,15 +26,19 @@ _REFUSALS = (*CONTENT, SecondPersonRequired)
 
 
 class EmbargoBody(StrictSchema):
-    """Which elements must not be acted upon, until when, and why; none are the whole case."""
+    """Which elements must not be acted upon, until when, and why; none are the whole case.
+
+    Without ``until`` it holds as long as one may.
+    """
 
     by = field.staff()
     approved_by = field.staff(required=False)
     code = field.word(MEASURES[MeasureKind.EMBARGO].codes)
     elements = field.several(field.uuid(), required=False)
-    until = field.moment()
+    until = field.moment(required=False)
     authority = field.free(200, lines=False, required=False)
     reference = field.free(200, lines=False, required=False)
+    preservation_reference = field.free(200, lines=False, required=False)
 
 
 class RestrictionBody(StrictSchema):
@@ -43,10 +55,26 @@ class RestrictionBody(StrictSchema):
 
 
 class MeasureEndBody(StrictSchema):
-    """Who ends a measure before its time; a mark takes a second person."""
+    """Who ends a measure before its time; a mark takes a second person, one of another a reason."""
 
     by = field.staff()
     approved_by = field.staff(required=False)
+    reason = field.free(300, required=False)
+
+
+class ContestBody(StrictSchema):
+    """Why an embargo of another organisation should end; its setter reads it."""
+
+    by = field.staff()
+    ground = field.word(CONTEST_GROUNDS)
+    reason = field.free(300, required=False)
+
+
+class ConfirmationBody(StrictSchema):
+    """Who confirms an embargo that was contested; the reason stays in the organisation."""
+
+    by = field.staff()
+    reason = field.free(300, required=False)
 
 
 @writes(
@@ -109,7 +137,8 @@ def restrict(call: Call, case: UUID) -> WriteResult:
 )
 def end(call: Call, case: UUID, measure: UUID) -> WriteResult:
     """End a measure on one's own case that one set oneself."""
-    return measures.on_case(call.ports, call.caller, call.key, case, _end(call.body, measure))
+    wanted = MeasureEnd(measure, **call.body)
+    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
 
 
 @writes(
@@ -121,8 +150,73 @@ def end(call: Call, case: UUID, measure: UUID) -> WriteResult:
     refusals=_REFUSALS,
 )
 def end_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
-    """End a measure on a case that one holds, and that one set oneself."""
-    return measures.on_handoff(call.ports, call.caller, call.key, handoff, _end(call.body, measure))
+    """End a measure on a case that one holds by mandate.
+
+    Its setter may, and the successor in that mandate. Where the setter of an embargo did not answer
+    in imminent danger, so may whoever holds the case by mandate, with a reason.
+    """
+    wanted = MeasureEnd(measure, **call.body)
+    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
+
+
+@writes(
+    "POST /cases/<uuid:case>/measures/<uuid:measure>/contest",
+    CONTEST,
+    "cases.write",
+    "Contested",
+    body=ContestBody(),
+    refusals=CONTENT,
+)
+def contest(call: Call, case: UUID, measure: UUID) -> WriteResult:
+    """Contest an embargo that another organisation set on one's own case.
+
+    Its setter ends or confirms it within 24 hours, in imminent danger within the time of that
+    class. Nothing ends by itself.
+    """
+    wanted = EmbargoContest(measure, **call.body)
+    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/measures/<uuid:measure>/contest",
+    CONTEST,
+    "handoffs.answer",
+    "Contested",
+    body=ContestBody(),
+    refusals=CONTENT,
+)
+def contest_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
+    """Contest, in imminent danger, an embargo of another on a case that one holds by mandate."""
+    wanted = EmbargoContest(measure, **call.body)
+    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
+
+
+@writes(
+    "POST /cases/<uuid:case>/measures/<uuid:measure>/confirmation",
+    CONFIRM,
+    "cases.write",
+    "MeasureView",
+    body=ConfirmationBody(),
+    refusals=CONTENT,
+)
+def confirm(call: Call, case: UUID, measure: UUID) -> WriteResult:
+    """Confirm an embargo on one's own case that was contested: it holds as before."""
+    wanted = EmbargoConfirmation(measure, **call.body)
+    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/measures/<uuid:measure>/confirmation",
+    CONFIRM,
+    "handoffs.answer",
+    "MeasureView",
+    body=ConfirmationBody(),
+    refusals=CONTENT,
+)
+def confirm_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
+    """Confirm an embargo that one set on a case that one holds, after it was contested."""
+    wanted = EmbargoConfirmation(measure, **call.body)
+    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
 
 
 def _wanted(body: Mapping[str, Any], kind: MeasureKind) -> MeasureRequest:
@@ -136,8 +230,5 @@ def _wanted(body: Mapping[str, Any], kind: MeasureKind) -> MeasureRequest:
         body.get("approved_by"),
         body.get("authority"),
         body.get("reference"),
+        body.get("preservation_reference"),
     )
-
-
-def _end(body: Mapping[str, Any], measure: UUID) -> MeasureEnd:
-    return MeasureEnd(measure, body["by"], body.get("approved_by"))

@@ -6,6 +6,7 @@ from gateway.domain.refusals import NotFound, SecondPersonRequired
 from gateway.domain.staff import RegisterRole
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
+from gateway.registry.staff import Recusal
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -37,9 +38,18 @@ class StaffBody(StrictSchema):
 
 
 class StaffEndBody(StrictSchema):
-    """Who ends the entry."""
+    """Who ends the entry, and which two others agree where it is an approver's or head's."""
 
     by = field.staff()
+    approved_by = field.several(field.staff(), required=False)
+
+
+class RecusalBody(StrictSchema):
+    """The case that a person keeps away from, and who says so."""
+
+    by = field.staff()
+    originator = field.slug()
+    case = field.uuid()
 
 
 class StaffQuery(StrictSchema):
@@ -80,9 +90,32 @@ def add(call: Call) -> WriteResult:
     "staff",
     "StaffEnded",
     body=StaffEndBody(),
+    refusals=(SecondPersonRequired,),
 )
 def end(call: Call, pseudonym: str) -> WriteResult:
-    """End an entry at once; its pseudonym is never used again."""
+    """End an entry at once; its pseudonym is never used again.
+
+    That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
+    """
     if PSEUDONYM.fault(pseudonym):
         raise NotFound
-    return staff.end(call.ports, call.caller, call.key, pseudonym, call.body["by"])
+    by, agree = call.body["by"], call.body.get("approved_by", ())
+    return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
+
+
+@writes(
+    "POST /staff/<pseudonym>/recusals",
+    "staff.recuse",
+    "staff",
+    "StaffRecused",
+    body=RecusalBody(),
+)
+def recuse(call: Call, pseudonym: str) -> WriteResult:
+    """Keep a person away from a case, for good: no request about it may name them (R9).
+
+    The case is kept as a keyed digest; it need not be known here yet.
+    """
+    if PSEUDONYM.fault(pseudonym):
+        raise NotFound
+    recusal = Recusal(call.body["by"], f"{call.body['originator']}/{call.body['case']}")
+    return staff.recuse(call.ports, call.caller, call.key, pseudonym, recusal)

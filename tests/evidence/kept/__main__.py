@@ -4,7 +4,8 @@ Only for a change of the formats before the first release. Afterwards add files 
 """
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -99,6 +100,22 @@ def _corrected(hotline: MemberClient, office: MemberClient, stage: Listening) ->
     return handoff
 
 
+def _suspended(hotline: MemberClient, office: MemberClient, stage: Listening) -> bytes:
+    """A case that was suspended and opened again, in a file that leaves out the suspension's end:
+    as if it had been opened in between."""
+    handoff = _corrected(hotline, office, stage)
+    case = hotline.handoff(handoff)["case"]
+    until = (stage.gateway.clock() + timedelta(days=1)).isoformat()
+    asked = {"kind": "suspension", "code": "legal_claim", "until": until}
+    measure = hotline.restrict(case, "liaison-1", **asked).result["measure"]
+    (closed,) = (
+        one.receipt for one in office.events() if one.confirmed.event["type"] == "case.restricted"
+    )
+    hotline.end_measure({"case": case}, measure, "liaison-1")
+    whole = bundle.parse(office.export(handoff, "officer-1", "kept evidence"))
+    return bundle.encode(replace(whole, receipts=(*whole.receipts, closed)))
+
+
 def _receipt_file(one: receipt.Receipt) -> bytes:
     return json.dumps(receipt.to_json(one)).encode()
 
@@ -148,6 +165,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     handoff = _handoff(hotline, office, stage)
     before = office.export(handoff, "officer-1", "kept evidence")
     chain = office.export(_corrected(hotline, office, stage), "officer-1", "kept evidence")
+    suspended = _suspended(hotline, office, stage)
     kid = KEYS[HOTLINE].kid
     stage.gateway.administer("key.revoke", HOTLINE, kid=kid, reason="lost")
     record = office.key_record(HOTLINE, kid)
@@ -155,6 +173,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     return {
         "signed-bundle.json": before,
         "signed-chain-bundle.json": chain,
+        "false-let-through-bundle.json": suspended,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
         "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
         "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),

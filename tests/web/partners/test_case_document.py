@@ -438,12 +438,15 @@ def test_a_case_without_content_is_refused():
     assert pointers_of(changed(small_case(), "/items", [])) == [""]
 
 
-def test_a_baseline_that_two_persons_stand_for_is_not_superseded():
+def test_a_baseline_that_two_persons_stand_for_is_contested_by_two_persons_only():
     case = full_case()
     case["classifications"][0] |= {"scheme": "interpol_baseline", "code": "baseline"}
     assert load_case(case)
     case["classifications"][0]["method"] = "human_x2"
+    case["classifications"][1]["method"] = "human"
     assert pointers_of(case) == ["/classifications/1/supersedes"]
+    case["classifications"][1]["method"] = "human_x2"
+    assert load_case(case)
 
 
 def test_a_perceptual_hash_needs_a_strict_label_somewhere():

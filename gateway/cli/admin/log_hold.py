@@ -1,0 +1,42 @@
+"""`casegate admin log-hold`: what keeps details in the log beyond their term."""
+
+import click
+
+from gateway.cli.admin.session import AdminSession, read_only
+from gateway.cli.output import format_value, print_items
+from gateway.exchange.civil_day import civil_day
+from gateway.kernel.ports import TransactionMode
+
+
+@click.group("log-hold")
+def log_hold() -> None:
+    """Keep details of persons in the log beyond their term.
+
+    For proceedings or the inquiry of an authority: two persons set a hold, and two end it.
+    """
+
+
+@log_hold.command("list")
+@click.pass_obj
+def list_holds(session: AdminSession) -> None:
+    """List the log holds in force, and whose review was missed."""
+    with read_only(session) as gateway:
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            holds = work.journal.holds()
+        today = civil_day(gateway.ports, gateway.ports.now())
+    found = [
+        {
+            "log_hold": str(one.id),
+            "member": one.organisation,
+            "case": None if one.case is None else str(one.case),
+            "reference": one.reference,
+            "review_on": one.review_on.isoformat(),
+            "review_missed": one.is_review_missed(today),
+        }
+        for one in holds
+    ]
+    columns = ("log hold", "member", "case", "reference", "review on", "review missed")
+    rows = [
+        ["-" if value is None else format_value(value) for value in one.values()] for one in found
+    ]
+    print_items(session.as_json, found, columns, rows)

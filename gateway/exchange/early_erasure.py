@@ -1,0 +1,107 @@
+"""An originator brings the erasure of its own case forward: two persons, and their DPO's advice."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import case as cases
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.decision import case_entity
+from gateway.domain.retention import DpoAdvice
+from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
+from gateway.evidence import canonical, sd_jwt
+from gateway.exchange.cases import find, view_on
+from gateway.exchange.civil_day import civil_day
+from gateway.exchange.interests import is_barred
+from gateway.exchange.results import AdvancedErasure
+from gateway.kernel import events
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    transact,
+)
+from gateway.kernel.values import Caller
+
+ADVANCE = "case.advance_erasure"
+
+
+@dataclass(frozen=True)
+class EarlyErasure:
+    """Who brings the erasure of a case forward, to which day, and why.
+
+    ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
+    decides nothing.
+    """
+
+    by: str
+    approved_by: str
+    dpo: str
+    advice: DpoAdvice
+    erase_on: date
+    reason: str
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        return {**vars(self), "advice": str(self.advice), "erase_on": self.erase_on.isoformat()}
+
+
+def advance_erasure(
+    ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
+) -> WriteResult:
+    """Bring the erasure of one's own case forward (R10.early_erasure).
+
+    Each organisation that was offered it hears of the day. Raises ValidationFailed (the day),
+    WrongState, and the policy's denials.
+    """
+    persons = (
+        NamedPerson("/approved_by", wanted.approved_by, APPROVING),
+        NamedPerson("/dpo", wanted.dpo, frozenset({RegisterRole.DPO})),
+    )
+    content = {"case": str(case), **wanted.asked()}
+    request = ActionRequest(ADVANCE, wanted.by, key, content, persons=persons)
+    done = AdvancedErasure(case, wanted.erase_on)
+
+    def act(context: RequestContext) -> AdvancedErasure:
+        _advance(context, case, wanted)
+        return done
+
+    return transact(ports, caller, request, act, lambda _context, _logged: done)
+
+
+def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
+    found, version = find(context, case)
+    context.about = EventSubject(case_digest=found.digest)
+    view = view_on(sd_jwt.read_stored(version.document), version, found.state, context.today.day)
+    persons = {wanted.by, wanted.approved_by, wanted.dpo}
+    authorize(context, case_entity(view, context.entity()), {"persons": len(persons)})
+    day = civil_day(context.ports, context.now)
+    moved = cases.advance_erasure(found, day, wanted.erase_on)
+    context.work.cases.save(replace(moved, revision=found.revision + 1))
+    own = (Party(found.originator, "originator"),)
+    told = {"erase_on": wanted.erase_on.isoformat()}
+    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
+    subject = canonical.encode({**told, **decided}).decode()
+    context.record(
+        own,
+        EventDetail("reason", wanted.reason, frozenset({found.originator})),
+        events.shared("subject", subject, own),
+    )
+    for one in context.work.handoffs.sent_of(found.originator, found.id):
+        if is_barred(context.work, one.handoff, context.today.day):
+            continue
+        parties = events.gateway_and(one.recipient, role="recipient")
+        events.record(
+            context.work,
+            ADVANCE,
+            parties,
+            event=context.ports.new_id(),
+            simulated_date=context.today.simulated_date,
+            details=(events.shared("subject", canonical.encode(told).decode(), parties),),
+            handoff=one.handoff,
+            case_digest=one.case_digest,
+        )

@@ -1,0 +1,362 @@
+"""Recalls: the originator stops the use of its case at who holds it, and asks for its copies (R13).
+
+The recall binds by one row of the case, each handoff hears of it by an event in the same
+transaction. It needs no content, so it reaches the holders of a case that was erased here, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import answers
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.case import Case, CaseState
+from gateway.domain.duty import DutyKind, HandoffDuty, begin
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.measure import check_persons
+from gateway.domain.recall import (
+    ANSWERED_WITHIN,
+    APPROVED_WITHIN,
+    Recall,
+    RecallCode,
+    acknowledgement_due_at,
+)
+from gateway.domain.refusals import (
+    EditConflict,
+    InvalidDocument,
+    SecondPersonRequired,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.staff import APPROVING, NamedPerson
+from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.exchange import duties
+from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
+from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.kernel import events
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    prepare,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+
+@dataclass(frozen=True)
+class RecallRequest:
+    """Why an originator recalls; ``approved_by`` is the second person. The ``reason`` is in words,
+    and left out once the case was erased.
+
+    ``signed`` is the recall itself, where its author signed it.
+    """
+
+    by: str
+    code: RecallCode
+    reason: str | None = None
+    approved_by: str | None = None
+    signed: VerifiedRequest | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What a retry must repeat."""
+        own = {} if self.signed is None else {"signed": True}
+        said = {"code": str(self.code), "reason": self.reason, "approved_by": self.approved_by}
+        return {**own, **said}
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """Who approves, as the second person, a recall that stands already."""
+
+    recall: UUID
+    by: str
+    reason: str | None = None
+
+
+def of_case(
+    ports: Ports, caller: Caller, key: str, case: UUID, wanted: RecallRequest
+) -> WriteResult:
+    """Recall a case from all who were given it; a handoff that is recalled already is passed over.
+
+    Raises SecondPersonRequired, WrongState (nobody is left to recall it from), EditConflict (the
+    case has another version than the signed recall covers), InvalidDocument.
+    """
+    return _recall(ports, caller, key, wanted, {"case": case})
+
+
+def of_handoff(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: RecallRequest
+) -> WriteResult:
+    """Recall what one handoff gave, likewise; a second recall of it is refused."""
+    return _recall(ports, caller, key, wanted, {"handoff": handoff})
+
+
+def approve(
+    ports: Ports, caller: Caller, key: str, case: UUID, asked: ApprovalRequest
+) -> WriteResult:
+    """Approve, as the second person, a recall that one person made.
+
+    Raises WrongState when it waits for nobody, and SecondPersonRequired.
+    """
+    content = {"case": str(case), "recall": str(asked.recall), "reason": asked.reason}
+    request = ActionRequest("case.approve_recall", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        authorize(context, context.entity())
+        found = _own(case, context)
+        context.about = EventSubject(case_digest=found.digest)
+        made = context.work.cases.recall(asked.recall)
+        if made is None or (made.originator, made.case) != (found.originator, found.id):
+            deny_as_not_found()
+        waiting = _waits(context.work, made)
+        if waiting is None:
+            raise WrongState("this recall waits for no second person")
+        if waiting.person == asked.by:
+            raise SecondPersonRequired("who recalled does not approve it: another person does")
+        context.work.handoffs.get(waiting.handoff)  # locked, as its duties are
+        context.work.duties.save(waiting.close(context.now))
+        own = frozenset({found.originator})
+        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        parties = _parties_of(made)
+        context.record(parties, *why, events.shared("subject", _subject(made), parties))
+        return to_json(RecallApproved(made.id, made.case, made.code))
+
+    return transact(ports, caller, request, act)
+
+
+def _waits(work: UnitOfWork, recall: Recall) -> HandoffDuty | None:
+    """The duty of the second person, while it is open."""
+    owed = work.duties.open_of_case(recall.originator, recall.case)
+    named = (DutyKind.RECALL_APPROVAL, recall.id)
+    return next((one for one in owed if (one.kind, one.source) == named), None)
+
+
+def _recall(
+    ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
+) -> WriteResult:
+    second, handoff = wanted.approved_by, where.get("handoff")
+    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
+    request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
+    draft = prepare(ports, caller, request, partial(_draft, wanted, where))
+    act = None
+    if draft is not None:
+        if wanted.signed is not None:
+            document = wanted.signed.document
+        else:
+            document = handoff_documents.issue_recall(
+                attesting(ports, caller.organisation),
+                case=draft.id,
+                version=draft.version,
+                code=wanted.code,
+                by=wanted.by,
+                approved_by=second,
+                reason=wanted.reason,
+                handoff=handoff,
+            )
+        act = partial(_bind, wanted, draft, handoff, document)
+    return transact(ports, caller, request, act, _again)
+
+
+def _own(case: UUID, context: RequestContext) -> Case:
+    found = context.work.cases.get(context.caller.organisation, case)
+    return deny_as_not_found() if found is None else found
+
+
+def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
+    """The caller's own case, by its id or by that of a handoff of it."""
+    if "case" in where:
+        return _own(where["case"], context)
+    found = context.work.handoffs.get(where["handoff"])
+    if found is None or found.originator != context.caller.organisation:
+        deny_as_not_found()
+    return _own(found.case, context)
+
+
+def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestContext) -> Case:
+    """The case that is recalled, once a signed recall says the same of it."""
+    authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
+    case, handoff = _named(where, context), where.get("handoff")
+    context.about = EventSubject(handoff, case.digest)
+    _check_reason(wanted, case)
+    persons = wanted.code.persons if wanted.approved_by is None else 2
+    check_persons(wanted.by, wanted.approved_by, persons)
+    if wanted.signed is not None:
+        said = handoff_documents.read_recall(wanted.signed.verified)
+        if (said.case, said.handoff, said.code) != (case.id, handoff, wanted.code):
+            raise InvalidDocument("the signed recall is of another case, handoff or code")
+        if said.version != case.version:
+            raise EditConflict(f"a recall covers the newest version, which is {case.version}")
+    return case
+
+
+def _check_reason(wanted: RecallRequest, case: Case) -> None:
+    """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
+    erased = case.state is CaseState.ERASED
+    if (wanted.reason is None) is not erased:
+        sentence = "is left out: the case was erased" if erased else "say why, for its holders"
+        raise ValidationFailed((("/reason", sentence),))
+
+
+def _bind(
+    wanted: RecallRequest,
+    draft: Case,
+    handoff: UUID | None,
+    document: SdJwt,
+    context: RequestContext,
+) -> Recalled:
+    check_signed(context, wanted.signed)
+    authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
+    case = _own(draft.id, context)
+    context.about = EventSubject(handoff, case.digest)
+    if case.version != draft.version:
+        raise EditConflict("the case has a newer version: recall it again")
+    _check_reason(wanted, case)
+    listed = context.work.handoffs.of_case(case.originator, case.id)
+    named = [one for one in listed if handoff in (None, one.id)]
+    recall = Recall(
+        id=context.event,
+        originator=case.originator,
+        case=case.id,
+        handoff=handoff,
+        recipient=None if handoff is None else named[0].recipient,
+        code=wanted.code,
+        version=case.version,
+        digest=document.digest,
+        at=context.now,
+    )
+    context.work.cases.save(replace(case, revision=case.revision + 1))
+    context.work.cases.add_recall(recall)
+    own, parties = frozenset({recall.originator}), _parties_of(recall)
+    context.record(
+        parties,
+        *(() if wanted.reason is None else (EventDetail("reason", wanted.reason, own),)),
+        events.shared("subject", _subject(recall), parties),
+        document_sha256=document.digest,
+    )
+    touched = [moved for one in named if (moved := _touch(context, recall, one.id, document))]
+    if not touched:
+        raise WrongState("nobody has the case by an offer that is not recalled already")
+    approve_by = None
+    if wanted.approved_by is None:
+        approve_by = context.now + APPROVED_WITHIN
+        owed = begin(touched[0], DutyKind.RECALL_APPROVAL, recall.id, context.now, approve_by)
+        context.work.duties.add(replace(owed, person=wanted.by))
+    return _recalled(recall, touched, document.compact(), approve_by)
+
+
+def _touch(
+    context: RequestContext, recall: Recall, handoff: UUID, document: SdJwt
+) -> Handoff | None:
+    """Recall one handoff, with an event of its own; None where there is nothing to recall.
+
+    Also of who is barred from the case (R9): it has copies, and hears of nothing but the recall.
+    """
+    work, found = context.work, context.work.handoffs.get(handoff)
+    if found is None:
+        return None
+    consulted = any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff))
+    moved = answers.recall(found, recall.id, consulted=consulted)
+    if moved is None:
+        return None
+    stored = HandoffAnswer(
+        handoff=moved.id,
+        sequence=moved.sequence,
+        move=HandoffAction.RECALL,
+        state=moved.state,
+        author=recall.originator,
+        at=recall.at,
+        document=document.compact(),
+        event=context.ports.new_id(),
+    )
+    work.handoffs.save(moved, stored)
+    duties.settle(context.ports, work, moved, stored)
+    if moved.recall is not None:
+        stopped = acknowledgement_due_at(moved.urgency, recall.at)
+        for kind, due in (
+            (DutyKind.RECALL_ACKNOWLEDGEMENT, stopped),
+            (DutyKind.RECALL_ANSWER, recall.at + ANSWERED_WITHIN),
+        ):
+            work.duties.add(begin(moved, kind, stored.event, recall.at, due))
+    about, context.about = context.about, EventSubject(moved.id, moved.case_digest)
+    parties = (Party(moved.originator, "originator"), Party(moved.recipient, "recipient"))
+    context.record(
+        parties,
+        events.shared("sequence", str(moved.sequence), parties),
+        events.shared("subject", _subject(recall), parties),
+        action="handoff.recall",
+        event=stored.event,
+        document_sha256=document.digest,
+    )
+    context.about = about
+    return moved
+
+
+def _parties_of(recall: Recall) -> tuple[Party, ...]:
+    """The originator; of what went astray the administrators hear, for they inform controllers."""
+    if recall.code is RecallCode.MISDIRECTED:
+        return events.gateway_and(recall.originator, role="originator")
+    return (Party(recall.originator, "originator"),)
+
+
+def _subject(recall: Recall) -> str:
+    known = {
+        "recall": recall.digest,
+        "case": str(recall.case),
+        "version": recall.version,
+        "code": str(recall.code),
+    }
+    return canonical.encode(known).decode()
+
+
+def _recalled(
+    recall: Recall, touched: Sequence[Handoff], document: str | None, approve_by: datetime | None
+) -> Recalled:
+    return Recalled(
+        recall=recall.id,
+        case=recall.case,
+        version=recall.version,
+        code=recall.code,
+        digest=recall.digest,
+        document=document,
+        handoffs=[
+            RecalledHandoff(one.id, one.recipient, one.state, one.recall == recall.id)
+            for one in touched
+        ],
+        approve_by=approve_by,
+    )
+
+
+def _again(context: RequestContext, logged: LoggedEvent) -> Recalled:
+    made = context.work.cases.recall(logged.event.id)
+    if made is None:
+        deny_as_not_found()
+    listed = context.work.handoffs.of_case(made.originator, made.case)
+    said = context.work.handoffs.recalls_of(made.originator, made.case)
+    by_this = {one.handoff: one for one in said if sd_jwt.parse(one.document).digest == made.digest}
+    if not by_this:  # the document ended with the case, the holders are known still
+        touched = [one for one in listed if one.recall == made.id]
+        return _recalled(made, touched, None, _approve_by(context, made, touched))
+    touched = [replace(one, state=by_this[one.id].state) for one in listed if one.id in by_this]
+    document = next(iter(by_this.values())).document
+    return _recalled(made, touched, document, _approve_by(context, made, touched))
+
+
+def _approve_by(
+    context: RequestContext, recall: Recall, touched: Sequence[Handoff]
+) -> datetime | None:
+    """By when its second person had to follow, whatever came of it."""
+    named = (DutyKind.RECALL_APPROVAL, recall.id)
+    duties_of = (context.work.duties.of(one.id) for one in touched)
+    owed = (one for found in duties_of for one in found if (one.kind, one.source) == named)
+    return next((one.due_at for one in owed), None)

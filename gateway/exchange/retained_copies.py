@@ -1,0 +1,307 @@
+"""What holders keep of a case that is erased: copies, each under a key of its own.
+
+A copy is written in the transaction of the erasure, which dooms the case's key; so what stops in
+between loses nothing. It is one holder's alone: its newest accepted package, with the documents of
+its handoff and the strictest marking of that day. A holder under led that stated nothing has one
+that nobody opens, for some days of grace (R14).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import Party
+from gateway.domain.case import Case, Element
+from gateway.domain.decision import Value
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import Handoff
+from gateway.domain.marking import marking_of
+from gateway.domain.organisation import Status, is_transfer_barred
+from gateway.domain.recall import RecallAnswer
+from gateway.domain.refusals import CaseErased, EditConflict
+from gateway.domain.retention import RetentionEnd
+from gateway.evidence import sd_jwt
+from gateway.exchange.cases import elements
+from gateway.exchange.civil_day import civil_day
+from gateway.exchange.conditions import BindingConditions
+from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.handoffs import (
+    accepted_parts,
+    binding_beside,
+    entity_of,
+    package_numbered,
+    party_to,
+    shown_document,
+    versions_of,
+)
+from gateway.exchange.recall_answers import consultation_facts
+from gateway.exchange.results import (
+    Conditions,
+    ContentPresentation,
+    RetainedDocument,
+    RetainedDocuments,
+    TightenedElement,
+)
+from gateway.exchange.retention import end_and_record, retention_in_force, start_of
+from gateway.kernel import results
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent, RetainedCopy
+
+# --- Written with the erasure --------------------------------------------------------------------
+
+
+def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUID, RetainedCopy]:
+    """Write the copies of a case that ``event`` erases, before its content is taken away.
+
+    By handoff; none where the case's key was destroyed before. Raises CaseKeysUnavailable: then
+    nothing may be erased yet.
+    """
+    now = ports.now()
+    day = civil_day(ports, now)
+    kept = {}
+    for handoff in work.handoffs.of_case(case.originator, case.id):
+        retention = work.retentions.of_handoff(handoff.id)
+        if retention is not None and retention.holds(day):
+            grace_until = None
+        elif retention is None and _has_grace(work, handoff):
+            grace_until = day + timedelta(days=ports.retention_grace_days)
+        else:
+            continue
+        try:
+            content = _content(work, handoff)
+        except CaseErased:
+            return {}
+        kept[handoff.id] = RetainedCopy(handoff.id, handoff.recipient, now, grace_until, content)
+        work.retentions.keep(kept[handoff.id])
+        if grace_until is not None:
+            due = start_of(grace_until)
+            work.duties.add(begin(handoff, DutyKind.RETENTION, event, now, due))
+    return kept
+
+
+def _has_grace(work: UnitOfWork, handoff: Handoff) -> bool:
+    holder = work.organisations.get(handoff.recipient)
+    if holder is None or holder.status is Status.LEFT:
+        return False
+    erased = handoff.recall_answer is RecallAnswer.COPIES_ERASED
+    return handoff.is_held and not erased and "led" in holder.regimes
+
+
+def end_unkept(
+    ports: Ports, work: UnitOfWork, case: Case, kept: Mapping[UUID, RetainedCopy]
+) -> None:
+    """End the retentions of a case that is erased for which there is no copy: their time is over,
+    or nobody can read the case any more."""
+    day = civil_day(ports, ports.now())
+    for retention in work.retentions.of_case(case.originator, case.id):
+        handoff = work.handoffs.get(retention.handoff)
+        if handoff is not None and handoff.id not in kept:
+            lost = retention.holds(day)
+            end_and_record(
+                ports, work, handoff, RetentionEnd.KEY_LOST if lost else RetentionEnd.UNTIL
+            )
+
+
+def _content(work: UnitOfWork, handoff: Handoff) -> str:
+    """A copy's content, as JSON: the presentation, the markings that decide by digest, the
+    conditions, and the handoff's documents as the holder may read them."""
+    originator = work.organisations.get(handoff.originator)
+    if originator is None:
+        deny_as_not_found()
+    package = package_numbered(work, handoff, handoff.held or handoff.package)
+    versions = versions_of(work, handoff, package)
+    parts = with_strictest_marking(versions.offered, versions.agreed, originator)
+    accepted = accepted_parts(handoff, package, parts)
+    document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
+    marked = {one: parts[one].marking for one in accepted}
+    binding = binding_beside(versions, accepted, originator)
+    answers = work.handoffs.answers(handoff.id)
+    return json.dumps(
+        {
+            "version": versions.version.version,
+            "assurance": versions.version.assurance,
+            "digest": versions.version.digest,
+            "event": str(versions.version.event),
+            "package": package.number,
+            "presentation": document.compact(),
+            "markings": {
+                digest: {"tlp": one.tlp, "handling": sorted(one.handling)}
+                for digest, one in marked.items()
+            },
+            "conditions": binding.conditions,
+            "tightened_by": binding.tightened_by and str(binding.tightened_by),
+            "tightened_elements": results.to_json(list(binding.tightened_elements)),
+            "documents": [
+                [str(one.move or "offer"), shown_document(one, handoff.recipient)]
+                for one in answers
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
+# --- Opened by its holder ------------------------------------------------------------------------
+
+
+def consult(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+) -> WriteResult:
+    """Open what the caller keeps of a case that was erased, while its retention holds.
+
+    Raises CaseErased where there is no copy, CaseKeysUnavailable, and the policy's denials.
+    """
+    asked = {"handoff": str(handoff), "retained": True, **opening.asked()}
+    request = ActionRequest("case.consult", opening.by, key, asked)
+
+    def act(context: RequestContext) -> ContentPresentation:
+        opened = _opened(context, handoff, opening)
+        made = record_consultation(
+            context,
+            opening,
+            opened.version,
+            shown=opened.shown,
+            withheld_groups=opened.withheld_groups,
+            binding=opened.binding,
+            handoff=handoff,
+            parties=(Party(context.caller.organisation, "recipient"),),
+            content_key=opened.content_key,
+        )
+        return replace(made, **opened.beside)
+
+    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+        opened = _opened(context, handoff, opening)
+        before = context.work.handoffs.consultation(logged.event.id)
+        if before is None or set(before.shown) != opened.shown.keys():
+            raise EditConflict("what may be shown has changed: consult again under a new key")
+        made = to_json(opened.version, tuple(opened.shown), opened.withheld_groups, opened.binding)
+        return replace(made, **opened.beside)
+
+    return transact(ports, caller, request, act, replay)
+
+
+def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
+    """The documents of a handoff whose case was erased, and no content: its holder needs them to
+    sign that it retains the copy, in the days of grace too.
+
+    Raises CaseErased where there is no copy, CaseKeysUnavailable.
+    """
+
+    def query(context: RequestContext) -> RetainedDocuments:
+        found = _held_by_caller(context, handoff)
+        barred = is_transfer_barred(context.organisation, context.today.day)
+        facts: dict[str, Value] = {"conflict": False, "third_country": barred}
+        authorize(context, entity_of(context, found), facts)
+        content = json.loads(_copy(context, found).content)
+        return RetainedDocuments(found.id, _documents(content))
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
+    found = party_to(context, handoff)
+    if context.caller.organisation != found.recipient:
+        deny_as_not_found()
+    context.about = EventSubject(found.id, found.case_digest)
+    return found
+
+
+def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
+    copy = context.work.retentions.copy(handoff.id)
+    if copy is None:
+        raise CaseErased(
+            "nothing is kept of the case for you here: a copy is made when it is erased"
+        )
+    return copy
+
+
+def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
+    return [RetainedDocument(*one) for one in content["documents"]]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A copy that may be opened now: its version, what is shown of it (by digest), and beside."""
+
+    version: CaseVersion
+    shown: Mapping[str, Element]
+    withheld_groups: Sequence[str]
+    binding: BindingConditions
+    beside: Mapping[str, Any]
+    content_key: UUID | None
+
+
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Opened:
+    found = _held_by_caller(context, handoff)
+    retained = retention_in_force(context, found) is not None
+    facts: dict[str, Value] = {
+        "retained": retained,
+        "reason": opening.reason_code,
+        "third_country": is_transfer_barred(context.organisation, context.today.day),
+        **consultation_facts(context, found),
+    }
+    authorize(context, entity_of(context, found), facts, "case.consult_retained")
+    copy = _copy(context, found)
+    content = json.loads(copy.content)
+    version = CaseVersion(
+        originator=found.originator,
+        case=found.case,
+        version=content["version"],
+        digest=content["digest"],
+        assurance=content["assurance"],
+        event=UUID(content["event"]),
+        summary={},
+        document=content["presentation"],
+    )
+    parts = _parts(context, found, content)
+    reader = Reader(
+        context.entity(),
+        found.address.competence,
+        found.purpose,
+        read_access=True,  # what is retained is the holder's own, whatever became of its mandate
+        reason_code=opening.reason_code,
+    )
+    originator = context.entity(context.require(found.originator))
+    permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
+    tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
+    return _Opened(
+        version=version,
+        shown={digest: parts[digest] for digest in permitted},
+        withheld_groups=withheld,
+        binding=BindingConditions(
+            Conditions(content["conditions"]),
+            content["tightened_by"] and UUID(content["tightened_by"]),
+            tightened,
+        ),
+        beside={
+            "package": content["package"],
+            "documents": _documents(content),
+        },
+        content_key=copy.content_key,
+    )
+
+
+def _parts(
+    context: RequestContext, handoff: Handoff, content: Mapping[str, Any]
+) -> Mapping[str, Element]:
+    """The parts of a copy under the markings that decided on the day of the erasure, and the
+    measures that hold still."""
+    every = context.work.cases.measures(handoff.originator, handoff.case)
+    held = [one for one in every if one.holds(context.now)]
+    offered = sd_jwt.read_stored(content["presentation"])
+    found = elements(offered, context.require(handoff.originator), held)
+    markings = content["markings"]
+    return {d: replace(one, marking=marking_of(markings[d])) for d, one in found.items()}

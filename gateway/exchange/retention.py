@@ -1,0 +1,207 @@
+"""Retentions of holders: made and ended within the act that they follow from, or by their time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import Handoff
+from gateway.domain.organisation import Organisation, Status
+from gateway.domain.refusals import ValidationFailed
+from gateway.domain.retention import (
+    AFTER_LEAVING,
+    Retention,
+    RetentionEnd,
+    RetentionGround,
+    in_years,
+    retention_errors,
+    review_day,
+    standing_retention,
+)
+from gateway.evidence import canonical
+from gateway.exchange.civil_day import civil_day
+from gateway.exchange.results import RetentionView
+from gateway.kernel import events
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import RequestContext
+
+ENDED = "handoff.end_retention"
+
+AT_ONCE = 50
+"""Retentions that are ended in one transaction: writers wait meanwhile."""
+
+REMINDED_BEFORE = timedelta(days=30)
+"""How long before its day a review is reminded of."""
+
+
+def set_retention(
+    context: RequestContext,
+    handoff: Handoff,
+    ground: RetentionGround,
+    *,
+    legal_basis: str | None,
+    until: date | None = None,
+    review_on: date | None = None,
+) -> Retention:
+    """Let the recipient of a handoff keep its case, by the event of this request.
+
+    It replaces the retention before, and its review is the review of that one. Without
+    ``review_on`` its review is due when it ends, or after three years. A copy in its days of grace
+    stands from now on. Raises ValidationFailed.
+    """
+    day = civil_day(context.ports, context.now)
+    if errors := tuple(retention_errors(day, until, review_on)):
+        raise ValidationFailed(errors)
+    made = Retention(
+        id=context.event,
+        originator=handoff.originator,
+        case=handoff.case,
+        handoff=handoff.id,
+        holder=handoff.recipient,
+        ground=ground,
+        legal_basis=legal_basis,
+        until=until,
+        review_on=review_day(day, until, review_on),
+        since=context.now,
+    )
+    _close(context.work, handoff, context.now)
+    context.work.retentions.add(made)
+    context.work.retentions.end_grace(handoff.id)
+    due = start_of(made.review_on)
+    owed = begin(handoff, DutyKind.RETENTION_REVIEW, made.id, context.now, due)
+    context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
+    return made
+
+
+def apply_standing_retention(context: RequestContext, handoff: Handoff) -> None:
+    """Retain what the caller accepts by this request, where a term for its purpose is recorded."""
+    day = civil_day(context.ports, context.now)
+    found = standing_retention(context.organisation.retentions, handoff.purpose, day)
+    if found is not None:
+        set_retention(
+            context,
+            handoff,
+            RetentionGround.STANDING,
+            legal_basis=found.legal_act,
+            until=None if found.years is None else in_years(day, found.years),
+            review_on=in_years(day, found.review_years),
+        )
+
+
+def end_retention(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | None:
+    """End what the recipient of a handoff retains, for good; the one that ended, if any.
+
+    The key of its copy is doomed: what the caller records destroys it. The caller records it.
+    """
+    work.retentions.drop_copy(handoff.id)
+    return _close(work, handoff, now)
+
+
+_OWED = frozenset({DutyKind.RETENTION, DutyKind.RETENTION_REVIEW})
+
+
+def _close(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | None:
+    for duty in work.duties.of(handoff.id, open_only=True):
+        if duty.kind in _OWED:
+            work.duties.save(duty.close(now))
+    found = work.retentions.of_handoff(handoff.id)
+    if found is not None:
+        work.retentions.end(found.id, now)
+    return found
+
+
+def retention_in_force(context: RequestContext, handoff: Handoff) -> Retention | None:
+    """What the recipient of a handoff retains today."""
+    found = context.work.retentions.of_handoff(handoff.id)
+    holds = found is not None and found.holds(civil_day(context.ports, context.now))
+    return found if holds else None
+
+
+def view_on_retention(
+    reader: Organisation, holder: Organisation, retention: Retention
+) -> RetentionView:
+    """A retention as a party of the handoff may see it: the others, that there is one."""
+    if not may_read_claim(reader, holder):
+        return RetentionView(retention.id)
+    return RetentionView(
+        retention.id,
+        retention.ground,
+        retention.legal_basis,
+        retention.until,
+        retention.review_on,
+    )
+
+
+def may_read_claim(reader: Organisation, holder: Organisation) -> bool:
+    """Whether a party reads by what law another one keeps a case: of one under led such ones,
+    of another public authority the public authorities (CPP 11)."""
+    if reader.slug == holder.slug:
+        return True
+    if "led" in holder.regimes:
+        return "led" in reader.regimes
+    return reader.public_authority or not holder.public_authority
+
+
+def end_due(ports: Ports) -> bool:
+    """End the retentions, and days of grace, that are over; whether more are to be ended at once.
+
+    Raises LogFrozen, Busy. The keys of their copies are doomed by this, and destroyed after it.
+    """
+    day = civil_day(ports, ports.now())
+    with ports.begin(TransactionMode.READ) as work:
+        left = [one for one in work.retentions.holders() if _has_left(work, one, day)]
+        found = filter(None, map(work.handoffs.get, _over(work, left, day)))
+        # In the order in which everybody locks handoffs: by case, then id.
+        ordered = sorted(found, key=lambda one: (one.originator, one.case, one.id))
+    if not ordered and not left:
+        return False
+    with ports.begin(TransactionMode.WRITE) as work:
+        held = [work.handoffs.get(one.id) for one in ordered]
+        over = _over(work, left, day)  # a holder may have stated a retention until now
+        for handoff in filter(None, held):
+            if handoff.id in over:
+                end_and_record(ports, work, handoff, over[handoff.id])
+        for holder in left:
+            if not work.retentions.of_holder(holder, 1):
+                work.retentions.end_answer_key(holder)
+        work.commit()
+    return len(ordered) >= AT_ONCE
+
+
+def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, RetentionEnd]:
+    """The handoffs of which something that was retained is to be ended, and why."""
+    over = dict.fromkeys(work.retentions.over(day, AT_ONCE), RetentionEnd.UNTIL)
+    for holder in left:
+        over |= dict.fromkeys(work.retentions.of_holder(holder, AT_ONCE), RetentionEnd.LEFT)
+    return over
+
+
+def _has_left(work: UnitOfWork, organisation: str, day: date) -> bool:
+    found = work.organisations.get(organisation)
+    if found is None or found.status is not Status.LEFT:
+        return False
+    return found.history[-1].since + AFTER_LEAVING <= day
+
+
+def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: RetentionEnd) -> None:
+    """End what the recipient of a handoff retains, by an event that its holder reads."""
+    ended = end_retention(work, handoff, ports.now())
+    if why is RetentionEnd.UNTIL and ended is None:
+        why = RetentionEnd.NONE_STATED
+    parties = events.gateway_and(handoff.recipient, role="recipient")
+    subject = {"why": str(why), **({} if ended is None else {"retention": str(ended.id)})}
+    events.record(
+        work,
+        ENDED,
+        parties,
+        event=ports.new_id(),
+        simulated_date=ports.reference_date(ports.now()).simulated_date,
+        details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
+        handoff=handoff.id,
+        case_digest=handoff.case_digest,
+    )
+
+
+def start_of(day: date) -> datetime:
+    """The moment at which something is due that is owed by a civil day."""
+    return datetime.combine(day, time.min, UTC)

@@ -1,0 +1,214 @@
+"""What holders keep of cases beyond the day of their erasure, and the copies of what was erased."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    null,
+    select,
+    union,
+    update,
+)
+
+from gateway.domain.refusals import EditConflict
+from gateway.domain.retention import Retention
+from gateway.kernel.values import RetainedCopy
+from gateway.store.columns import record_columns
+from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.tables import (
+    KEPT,
+    answer_key,
+    case_file,
+    doomed_key,
+    erasure_notice,
+    handoff,
+    retained_copy,
+    retention,
+)
+from gateway.store.transaction import Transaction, insert_new
+
+_standing = retention.c.ended_at.is_(null())
+_RETENTION = select(*record_columns(retention, Retention)).where(_standing)
+_OF_HANDOFF = _RETENTION.where(retention.c.handoff == bindparam("handoff"))
+_OF_CASE = _RETENTION.where(
+    retention.c.originator == bindparam("originator"), retention.c.case == bindparam("case")
+).order_by(retention.c.handoff)
+_ADD = insert(retention)
+_END = (
+    update(retention)
+    .where(retention.c.id == bindparam("of_retention"), _standing)
+    .values(ended_at=bindparam("at"))
+)
+_retained = select(retention.c.handoff).where(_standing)
+_copied = select(retained_copy.c.handoff)
+_OVER = select(
+    union(
+        _retained.where(retention.c.until <= bindparam("day")),
+        _copied.where(retained_copy.c.grace_until <= bindparam("day")),
+    ).subquery()
+).limit(bindparam("limit"))
+_OF_HOLDER = select(
+    union(
+        _retained.where(retention.c.holder == bindparam("holder")),
+        _copied.where(retained_copy.c.holder == bindparam("holder")),
+    ).subquery()
+).limit(bindparam("limit"))
+_HOLDERS = select(
+    union(
+        select(retention.c.holder).where(_standing),
+        select(retained_copy.c.holder),
+        select(answer_key.c.organisation),
+    ).subquery()
+)
+_UNRETAINED = (
+    select(handoff.c.recipient, handoff.c.id)
+    .join(
+        case_file,
+        and_(case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case),
+    )
+    .where(
+        KEPT,
+        case_file.c.erase_on > bindparam("after"),
+        case_file.c.erase_on <= bindparam("last"),
+        handoff.c.held > literal_column("0"),
+        ~exists().where(retention.c.handoff == handoff.c.id, _standing),
+    )
+)
+_ANNOUNCED = select(erasure_notice.c.told).where(erasure_notice.c.days == bindparam("days"))
+_FIRST_NOTICE = insert_new(erasure_notice)
+_NOTICE = (
+    update(erasure_notice)
+    .where(erasure_notice.c.days == bindparam("of_days"), erasure_notice.c.told == bindparam("was"))
+    .values(told=bindparam("last"))
+)
+_COPY = select(*record_columns(retained_copy, RetainedCopy)).where(
+    retained_copy.c.handoff == bindparam("handoff")
+)
+_COPIES_OF = (
+    _copied.join(handoff, handoff.c.id == retained_copy.c.handoff)
+    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
+    .order_by(retained_copy.c.handoff)
+)
+_KEEP = insert(retained_copy)
+_of_copy = retained_copy.c.handoff == bindparam("of_handoff")
+_END_GRACE = update(retained_copy).where(_of_copy).values(grace_until=None)
+_KEY_OF = select(retained_copy.c.content_key).where(_of_copy)
+_DROP = delete(retained_copy).where(_of_copy)
+_DOOM = insert_new(doomed_key)
+_HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"))
+_ANSWERS_HAVING = select(answer_key.c.organisation).where(
+    answer_key.c.content_key == bindparam("key")
+)
+_ANSWER_KEY = select(answer_key.c.content_key).where(
+    answer_key.c.organisation == bindparam("of_organisation")
+)
+_END_ANSWER_KEY = delete(answer_key).where(
+    answer_key.c.organisation == bindparam("of_organisation")
+)
+
+
+class SqlRetentions:
+    """Retentions in SQL; the contract is that of `gateway.kernel.ports.RetentionStore`."""
+
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
+        self._transaction = transaction
+        self._cipher = cipher
+
+    def of_handoff(self, handoff: UUID) -> Retention | None:
+        row = self._transaction.execute(_OF_HANDOFF, {"handoff": handoff}).first()
+        return row and Retention(*row)
+
+    def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
+        values = {"originator": originator, "case": case}
+        return [Retention(*row) for row in self._transaction.execute(_OF_CASE, values)]
+
+    def add(self, retention: Retention) -> None:
+        self._transaction.require_writing()
+        self._transaction.execute(_ADD, vars(retention))
+
+    def end(self, retention: UUID, at: datetime) -> None:
+        self._transaction.require_writing()
+        if not self._transaction.changed(_END, {"of_retention": retention, "at": at}):
+            raise EditConflict("the retention has ended: read the handoff again")
+
+    def over(self, day: date, limit: int) -> Sequence[UUID]:
+        rows = self._transaction.execute(_OVER, {"day": day, "limit": limit})
+        return [row.handoff for row in rows]
+
+    def holders(self) -> Collection[str]:
+        return {row[0] for row in self._transaction.execute(_HOLDERS)}
+
+    def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        rows = self._transaction.execute(_OF_HOLDER, {"holder": holder, "limit": limit})
+        return [row.handoff for row in rows]
+
+    def keep(self, copy: RetainedCopy) -> None:
+        self._transaction.require_writing()
+        key = self._cipher.new_key()
+        content = self._cipher.encrypt(copy.content, key, _cell(copy.handoff))
+        values = {**vars(copy), "content_key": key, "content": content}
+        self._transaction.execute(_KEEP, values)
+
+    def copy(self, handoff: UUID) -> RetainedCopy | None:
+        row = self._transaction.execute(_COPY, {"handoff": handoff}).first()
+        if row is None:
+            return None
+        content = self._cipher.decrypt(row.content, _cell(handoff))
+        return RetainedCopy(**row._asdict() | {"content": content})
+
+    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
+        values = {"originator": originator, "case": case}
+        return [row.handoff for row in self._transaction.execute(_COPIES_OF, values)]
+
+    def end_grace(self, handoff: UUID) -> None:
+        self._transaction.require_writing()
+        self._transaction.execute(_END_GRACE, {"of_handoff": handoff})
+
+    def drop_copy(self, handoff: UUID) -> bool:
+        self._transaction.require_writing()
+        key = self._transaction.execute(_KEY_OF, {"of_handoff": handoff}).scalar()
+        if key is None:
+            return False
+        self._transaction.changed(_DOOM, {"content_key": key})
+        return self._transaction.changed(_DROP, {"of_handoff": handoff})
+
+    def having(self, key: UUID) -> UUID | None:
+        row = self._transaction.execute(_HAVING, {"key": key}).first()
+        return row and row.handoff
+
+    def uses_key(self, key: UUID) -> bool:
+        of_answers = self._transaction.execute(_ANSWERS_HAVING, {"key": key}).first()
+        return self.having(key) is not None or of_answers is not None
+
+    def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        rows = self._transaction.execute(_UNRETAINED, {"after": after, "last": last})
+        return [(row.recipient, row.id) for row in rows]
+
+    def announced(self, days: int) -> date | None:
+        told: date | None = self._transaction.execute(_ANNOUNCED, {"days": days}).scalar()
+        return told
+
+    def announce(self, days: int, told: date | None, last: date) -> bool:
+        self._transaction.require_writing()
+        if told is None:
+            return self._transaction.changed(_FIRST_NOTICE, {"days": days, "told": last})
+        values = {"of_days": days, "was": told, "last": last}
+        return self._transaction.changed(_NOTICE, values)
+
+    def end_answer_key(self, organisation: str) -> None:
+        self._transaction.require_writing()
+        key = self._transaction.execute(_ANSWER_KEY, {"of_organisation": organisation}).scalar()
+        if key is not None:
+            self._transaction.changed(_DOOM, {"content_key": key})
+            self._transaction.execute(_END_ANSWER_KEY, {"of_organisation": organisation})
+
+
+def _cell(handoff: UUID) -> CellRef:
+    return CellRef(retained_copy.name, str(handoff), "content")

@@ -1,0 +1,88 @@
+"""Recalls of a case, or of what one handoff gave, and their second person."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.recall import RecallCode
+from gateway.domain.refusals import SecondPersonRequired
+from gateway.exchange import recalls
+from gateway.exchange.recalls import ApprovalRequest, RecallRequest
+from gateway.exchange.signed_requests import RECALL, VerifiedRequest
+from gateway.kernel.transact import WriteResult
+from gateway.web.endpoint import CONTENT, Call, writes
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.schema_fields import StrictSchema
+
+
+class RecallBody(StrictSchema):
+    """Why a case is recalled; two persons decide it, of what was misdirected one at first.
+
+    The reason is left out once the case was erased, and needed before.
+    """
+
+    by = field.staff()
+    approved_by = field.staff(required=False)
+    code = field.word(RecallCode)
+    reason = field.free(300, required=False)
+
+
+class RecallApprovalBody(StrictSchema):
+    """Who approves a recall that one person made."""
+
+    by = field.staff()
+    reason = field.free(200, required=False)
+
+
+@writes(
+    "POST /cases/<uuid:case>/recall",
+    "case.recall",
+    "cases.write",
+    "Recalled",
+    body=RecallBody(),
+    signed=RECALL,
+    refusals=(*CONTENT, SecondPersonRequired),
+)
+def recall_case(call: Call, case: UUID) -> WriteResult:
+    """Recall a case from all who have it.
+
+    They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn;
+    what was recalled before is passed over. A later version may be offered in a new handoff. The
+    caller may sign the recall (`application/sd-jwt`).
+    """
+    wanted = _wanted(call.body, call.signed)
+    return recalls.of_case(call.ports, call.caller, call.key, case, wanted)
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/recall",
+    "case.recall",
+    "cases.write",
+    "Recalled",
+    body=RecallBody(),
+    signed=RECALL,
+    refusals=(*CONTENT, SecondPersonRequired),
+)
+def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
+    """Recall what one handoff gave, likewise; once."""
+    wanted = _wanted(call.body, call.signed)
+    return recalls.of_handoff(call.ports, call.caller, call.key, handoff, wanted)
+
+
+@writes(
+    "POST /cases/<uuid:case>/recalls/<uuid:recall>/approval",
+    "case.approve_recall",
+    "cases.write",
+    "RecallApproved",
+    body=RecallApprovalBody(),
+    refusals=(SecondPersonRequired,),
+)
+def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
+    """Approve, as the second person, a recall that one person made; it stands meanwhile."""
+    asked = ApprovalRequest(recall, call.body["by"], call.body.get("reason"))
+    return recalls.approve(call.ports, call.caller, call.key, case, asked)
+
+
+def _wanted(body: Mapping[str, Any], signed: VerifiedRequest | None) -> RecallRequest:
+    code, second = RecallCode(body["code"]), body.get("approved_by")
+    return RecallRequest(body["by"], code, body.get("reason"), second, signed)
