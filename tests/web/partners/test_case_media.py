@@ -156,7 +156,7 @@ NO_PICTURE = {("names", "percent"), ("short paths", "percent")}
 
 
 IN_PIECES = {
-    *((place, encoding) for place in PLACES for encoding in ("base64url", "masked")),
+    *((place, encoding) for place in PLACES for encoding in ("base64url", "percent")),
     *((place, encoding) for place in ("short paths", "statements") for encoding in ENCODINGS),
 } - NO_PICTURE
 """What is put together depends on the place alone, and what is seen in it on the encoding."""
