@@ -652,7 +652,7 @@ def consult(
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
 def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF, whose case was erased.
+    """Consult what you retain of HANDOFF's erased case.
 
     While your retention holds, and for you alone. The log records it, with person and reason.
     """
