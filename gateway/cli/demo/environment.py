@@ -150,10 +150,10 @@ class DemoEnvironment:
         """What `casegate enrol` does with an invitation, without the listeners between."""
         token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
-        self.administer("invitation.create", slug, values)
+        invited = self.administer("invitation.create", slug, values).result["invitation"]
         with self._opened() as gateway:
-            stand = to_json(queries.open_invitations(gateway.ports))
-            (stands,) = [one for one in stand if one["organisation"] == slug]
+            found = to_json(queries.open_invitations(gateway.ports))
+            (stands,) = (one for one in found if one["invitation"] == str(invited))
             invitation = invitation_file(host_addresses(gateway), stands, token)
             home = SystemFolder(self.folder / slug, invitation)
             home.keep_root((gateway.config.published / ROOT_FILE).read_bytes())
