@@ -26,6 +26,7 @@ from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.each import each
 from tests.exchange.test_measures import types
 from tests.founding import (
     HOTLINE,
@@ -70,7 +71,7 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     }
 
 
-@pytest.mark.parametrize(
+@each(
     "content", [{"urgency": "urgent", "urgency_reason": "child_located"}, {"urgency_reason": None}]
 )
 def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, content):
