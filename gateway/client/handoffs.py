@@ -41,6 +41,10 @@ class HandoffClient(ClientBase):
         """The handoffs sent, likewise."""
         return self._box("out", state, filters)
 
+    def duties(self) -> Iterator[dict[str, Any]]:
+        """What this member owes, by urgency, then due time, page by page as it is iterated."""
+        return self._exchange.items("handoff.read", "/duties")
+
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
         return self._view(handoff)[0]

@@ -365,6 +365,25 @@ class DutyView:
 
 
 @dataclass(frozen=True)
+class OpenDuty:
+    """Something that the caller owes about a handoff, to the ``other_party`` or to the gateway.
+
+    ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
+    follows from: a contested embargo and a recall are named by it.
+    """
+
+    kind: DutyKind
+    action: str
+    handoff: UUID
+    case: UUID
+    other_party: str
+    urgency: Urgency
+    due_at: datetime
+    overdue: bool
+    source: UUID
+
+
+@dataclass(frozen=True)
 class NoticesView:
     """The correction notices of a handoff, and what is owed about it."""
 

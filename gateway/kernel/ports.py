@@ -18,7 +18,7 @@ from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
@@ -379,6 +379,12 @@ class DutyStore(Protocol):
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         """The open duties of every handoff of a case."""
+
+    def owed_by(
+        self, organisation: str, after: DutyPlace | None, limit: int
+    ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        """The open duties of an organisation after a place, in order, each with the urgency of its
+        handoff."""
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         """Duties of which there is something to record now, the longest due first."""

@@ -72,6 +72,27 @@ def test_duties_are_found_by_handoff_and_by_case(store, made):
         assert work.duties.overdue(NOON + 9 * HOUR) == 1
 
 
+def test_what_one_owes_comes_in_order_after_each_place(store, made):
+    first, second = owed(made, hours=2), owed(made, hours=4)
+    same = owed(made, DutyKind.RECALL_ANSWER, hours=4)
+    others = owed(made, DutyKind.CLEARANCE, hours=1)
+    done = owed(made, hours=1)
+    stored(store, second, same, first, others, done, saved=[done.close(NOON)])
+
+    def found(after):
+        with store.begin(TransactionMode.READ) as work:
+            return work.duties.owed_by(made.recipient, after, 1)
+
+    listed, after = [], None
+    while page := found(after):
+        ((duty, urgency),) = page
+        listed.append(duty)
+        after = duty.place(urgency)
+    assert urgency is made.urgency
+    assert (listed[0], set(listed)) == (first, {first, second, same})
+    assert len(listed) == len(set(listed))
+
+
 def test_what_is_due_comes_the_longest_due_first_until_nothing_is_left_to_tell(store, made):
     soon, later = owed(made, hours=2), owed(made, hours=4)
     stored(store, later, soon)
