@@ -339,7 +339,7 @@ def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     other = "originator" if box == "in" else "recipient"
-    rows = [(_urgency(one), _due(one), one["handoff"], one[other]) for one in found]
+    rows = [(urgency_word(one["urgency"]), _due(one), one["handoff"], one[other]) for one in found]
     party = "from" if box == "in" else "to"
     print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
 
@@ -348,16 +348,22 @@ _SHORT = {"imminent_danger": "DANGER"}
 """Classes of urgency that are too long for a column."""
 
 
-def _urgency(listed: Mapping[str, Any]) -> str:
-    return _SHORT.get(listed["urgency"], str(listed["urgency"]))
+def urgency_word(urgency: str) -> str:
+    """A class of urgency as a column shows it."""
+    return _SHORT.get(urgency, urgency)
+
+
+def due_time(due_at: str) -> str:
+    """A due time as a column shows it: month, day and minute in UTC."""
+    return f"{parse_timestamp(due_at).astimezone(UTC):%m-%d %H:%M}"
 
 
 def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    """By when an answer is owed; the state where none is."""
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:
-        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+        return due_time(listed["due_at"])
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 

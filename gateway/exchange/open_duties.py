@@ -39,7 +39,6 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[Op
 
 
 def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> OpenDuty:
-    own = duty.organisation
     action = FULFILLED_BY[duty.kind]
     if duty.kind is DutyKind.UPDATE and not takes_update(handoff, context.now):
         action = "handoff.notify_correction"
@@ -48,7 +47,8 @@ def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> 
         action=action,
         handoff=handoff.id,
         case=handoff.case,
-        other_party=handoff.recipient if own == handoff.originator else handoff.originator,
+        originator=handoff.originator,
+        recipient=handoff.recipient,
         urgency=handoff.urgency,
         due_at=duty.due_at,
         overdue=duty.due_at <= context.now,

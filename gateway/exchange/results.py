@@ -366,7 +366,7 @@ class DutyView:
 
 @dataclass(frozen=True)
 class OpenDuty:
-    """Something that the caller owes about a handoff, to the ``other_party`` or to the gateway.
+    """Something that the caller owes about a handoff of which it is a party.
 
     ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
     follows from: a contested embargo and a recall are named by it.
@@ -376,7 +376,8 @@ class OpenDuty:
     action: str
     handoff: UUID
     case: UUID
-    other_party: str
+    originator: str
+    recipient: str
     urgency: Urgency
     due_at: datetime
     overdue: bool

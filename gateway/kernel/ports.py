@@ -14,7 +14,7 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
@@ -237,8 +237,11 @@ class CaseStore(Protocol):
     def announced(self, originator: str, case: UUID) -> Announcement | None:
         """The newest change of the case that holders heard of."""
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """The originator's cases, the oldest first; those that were made later than ``after``.
+    def page(
+        self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
+    ) -> Sequence[ListedCase]:
+        """The originator's cases, the oldest first; those that were made later than ``after``, and
+        are in a ``state``, if one is named.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
 

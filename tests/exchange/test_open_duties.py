@@ -49,7 +49,7 @@ def test_what_is_owed_comes_by_urgency_then_due_time_whatever_the_page(gateway, 
     found = owed(gateway, OFMIN, limit)
     assert [one["handoff"] for one in found] == [str(urgent), str(later), str(normal)]
     assert {(one["kind"], one["action"]) for one in found} == {("answer", "handoff.accept")}
-    assert {one["other_party"] for one in found} == {HOTLINE}
+    assert {(one["originator"], one["recipient"]) for one in found} == {(HOTLINE, OFMIN)}
     assert owed(gateway, HOTLINE) == []
 
 
@@ -69,7 +69,7 @@ def test_each_party_owes_its_own_part_of_a_correction(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     revised(gateway, case, matter=["csam", "grooming"])
     (update,) = owed(gateway, HOTLINE)
-    assert (update["action"], update["other_party"]) == ("handoff.update", OFMIN)
+    assert (update["action"], update["handoff"]) == ("handoff.update", str(handoff))
     updated(gateway, handoff)
     (acknowledgement,) = owed(gateway, OFMIN)
     assert acknowledgement["action"] == "handoff.acknowledge"
