@@ -275,7 +275,16 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[Co
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
     names the elements one by one instead. The end may only be shortened.
     """
-    found = gateway.preview_update(handoff, by, **options)
+    try:
+        found = gateway.preview_update(handoff, by, **options)
+    except RequestRefused as refused:
+        if refused.rules:
+            click.echo(
+                "A holder that policy lets have nothing is left out by name and reason: casegate "
+                "handoff omit-update.",
+                err=True,
+            )
+        raise
     written = gateway.update(handoff, by, **options)
     result = written.result
     sentence = (

@@ -293,7 +293,8 @@ class Offers(Directory, HandoffClient):
     ) -> dict[str, Any]:
         """What an update would give, and what it would be; nothing is kept."""
         path = f"/handoffs/{spelled(handoff)}/updates/preview"
-        return self._exchange.read("handoff.update", path, {"by": by, **_update_terms(terms)})
+        # A refusal is an event of its own: nothing was sent.
+        return self._exchange.read("handoff.preview", path, {"by": by, **_update_terms(terms)})
 
     def update(self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]) -> ConfirmedWrite:
         """Send the case's newer version in a handoff that is there.
