@@ -362,17 +362,12 @@ def urgency_word(urgency: str) -> str:
     return _SHORT.get(urgency, urgency)
 
 
-def due_time(due_at: str) -> str:
-    """A due time as a column shows it: month, day and minute in UTC."""
-    return f"{parse_timestamp(due_at).astimezone(UTC):%m-%d %H:%M}"
-
-
 def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed; the state where none is."""
+    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:
-        return due_time(listed["due_at"])
+        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 

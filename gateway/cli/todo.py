@@ -2,24 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import Any
 
 import click
 
-from gateway.cli.handoff import due_time, urgency_word
+from gateway.cli.handoff import urgency_word
 from gateway.cli.next_step import print_next
 from gateway.cli.output import cold, print_json, print_wrapped, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
+from gateway.domain.timestamp import parse_timestamp
 
 
 @dataclass(frozen=True)
 class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
-    What is due has a time (RFC 3339) and the urgency of its handoff.
+    What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
     """
 
     what: str
@@ -47,7 +49,7 @@ def todo(gateway: Gateway, as_json: bool) -> None:
         print_json({"items": items, "scopes_missing": missing})
         return
     for one in found:
-        label = f"{_when(one):13}{urgency_word(one.urgency) if one.urgency else '':9}"
+        label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
         print_wrapped(sanitise(one.what), label, len(label))
         print_next(one.next)
     if missing:
@@ -56,10 +58,11 @@ def todo(gateway: Gateway, as_json: bool) -> None:
         click.echo("Nothing waits.")
 
 
-def _when(one: Waiting) -> str:
+def _due(one: Waiting) -> str:
+    """By when, in UTC. With its year: a review may be due long after its reminder."""
     if one.overdue:
         return "OVERDUE"
-    return "" if one.due_at is None else due_time(one.due_at)
+    return f"{parse_timestamp(one.due_at).astimezone(UTC):%Y-%m-%d %H:%M}" if one.due_at else ""
 
 
 # --- What waits, and where it is read ------------------------------------------------------------
@@ -70,7 +73,7 @@ def _duties(gateway: Gateway) -> Iterator[Waiting]:
     for one in gateway.duties():
         sent = one["originator"] == own
         other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
-        what = f"{one['kind'].replace('_', ' ')} (handoff {other})"
+        what = f"{one['kind'].replace('_', ' ')} ({other})"
         command = _command(one, sent=sent)
         yield Waiting(what, command, one["urgency"], one["due_at"], one["overdue"])
 
@@ -91,7 +94,7 @@ def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
 
 def _unanswered(gateway: Gateway) -> Iterator[Waiting]:
     for one in gateway.outbox("offered", overdue=True):
-        what = f"offer without an answer (handoff to {one['recipient']})"
+        what = f"offer without an answer (to {one['recipient']})"
         yield Waiting(what, f"handoff show {one['handoff']}", one["urgency"], one["due_at"], True)
 
 
@@ -125,8 +128,7 @@ def _outbox(gateway: Gateway) -> Iterator[Waiting]:
 def _certificate(gateway: Gateway) -> Iterator[Waiting]:
     ends = certificate_end(gateway.connection.certificate)
     if ends - now() < RENEW_BEFORE:
-        due_at = f"{ends:%FT%TZ}"
-        yield Waiting("end of this system's certificate", "system renew", due_at=due_at)
+        yield Waiting(f"end of this system's certificate: {ends:%Y-%m-%d}", "system renew")
 
 
 _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = (

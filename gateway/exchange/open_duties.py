@@ -18,13 +18,13 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[Op
     """A page of what the caller owes, by urgency, then due time.
 
     ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
-    keeps back is kept back here.
+    keeps back is kept back here. The review of a retention is there from its reminder on.
     """
 
     def query(context: RequestContext) -> Page[OpenDuty]:
         def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Urgency]]:
             place = DutyPlace.read(cursor) if cursor else None
-            return context.work.duties.owed_by(caller.organisation, place, number)
+            return context.work.duties.owed_by(caller.organisation, context.now, place, number)
 
         def view(row: tuple[HandoffDuty, Urgency]) -> OpenDuty | None:
             duty, _ = row

@@ -384,10 +384,10 @@ class DutyStore(Protocol):
         """The open duties of every handoff of a case."""
 
     def owed_by(
-        self, organisation: str, after: DutyPlace | None, limit: int
+        self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
     ) -> Sequence[tuple[HandoffDuty, Urgency]]:
         """The open duties of an organisation after a place, in order, each with the urgency of its
-        handoff."""
+        handoff; the review of a retention once it was to be reminded of."""
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         """Duties of which there is something to record now, the longest due first."""

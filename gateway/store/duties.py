@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, func, insert, null, or_, select, tuple_, update
 
-from gateway.domain.duty import DUTIES, DutyPlace, HandoffDuty, SweepClock
+from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS, Urgency
@@ -60,10 +60,16 @@ _of_case = and_(
 _OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
 _place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
 _after = tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
+# A review of a retention may be years away: it waits from its reminder on.
+_waits = or_(
+    duty.c.kind != DutyKind.RETENTION_REVIEW,
+    duty.c.reminded_at.is_not(null()),
+    duty.c.next_at <= bindparam("now"),
+)
 _OWED_BY = (
     select(handoff.c.urgency, *_DUTY)
     .join(handoff, handoff.c.id == duty.c.handoff)
-    .where(duty.c.organisation == bindparam("owes"), _open)
+    .where(duty.c.organisation == bindparam("owes"), _open, _waits)
     .order_by(*_place)
     .limit(bindparam("limit"))
 )
@@ -112,9 +118,9 @@ class SqlDuties:
         return [HandoffDuty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
 
     def owed_by(
-        self, organisation: str, after: DutyPlace | None, limit: int
+        self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
     ) -> Sequence[tuple[HandoffDuty, Urgency]]:
-        values: dict[str, Any] = {"owes": organisation, "limit": limit}
+        values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
             rows = self._transaction.execute(_OWED_BY, values)
         else:
