@@ -398,6 +398,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
             "ends": view["expires_at"],
+            "erased here on": view["erase_on"],
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),

@@ -792,5 +792,6 @@ def _view(listed: ListedCase) -> CaseSummary:
         matter=claims["matter"],
         urgency=claims["urgency"],
         conditions=Conditions(conditions(claims)),
+        erase_on=case.erase_on,
         event=listed.event,
     )

@@ -859,6 +859,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         _refuse_erased(context, found)
         versions = versions_of(context.work, found, _newest(found))
         version, verified = versions.version, versions.offered
+        case = context.work.cases.get(found.originator, found.case)
         measures = _measures(context, found)
         originates = context.caller.organisation == found.originator
         told = measures if originates or found.state in HOLDING else ()
@@ -885,6 +886,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
+            erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
