@@ -663,9 +663,10 @@ def consult(
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
 def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF, whose case was erased.
+    """Consult what you retain of HANDOFF.
 
-    While your retention holds, and for you alone. The log records it, with person and reason.
+    Its case was erased: it opens while your retention holds, and for you alone. The log records
+    it, with person and reason.
     """
     opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)

@@ -84,7 +84,9 @@ def add(
     approved_by: tuple[str, ...],
     temporary: bool,
 ) -> tuple[ConfirmedWrite, str]:
-    """Enter a person, or all of a file; the gateway draws the pseudonyms.
+    """Enter a person, or all of a file.
+
+    The gateway draws the pseudonyms.
 
     They are printed in the order of the file. A head, liaison or duty person can add somebody for
     a night with --temporary.
