@@ -860,6 +860,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         _refuse_erased(context, found)
         versions = versions_of(context.work, found, _newest(found))
         version, verified = versions.version, versions.offered
+        case = context.work.cases.get(found.originator, found.case)
         measures = _measures(context, found)
         originates = context.caller.organisation == found.originator
         told = measures if originates or found.hears else ()
@@ -886,6 +887,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
+            erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
@@ -1087,7 +1089,7 @@ def page(
             listed = context.work.handoffs.page
             return listed(caller.organisation, box, filters, place, number)
 
-        view = partial(_in_list, context)
+        view = partial(in_list, context)
         found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
@@ -1106,7 +1108,7 @@ def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
     return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
-def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
+def in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
     """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
     try:
         shows = allows(context, entity_of(context, handoff), _barriers(context, handoff))
