@@ -14,7 +14,7 @@ from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAns
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_erased
-from gateway.exchange.handoffs import entity_of
+from gateway.exchange.handoffs.access import entity_of
 from gateway.exchange.recall_answers import answer_for, recall_of
 from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports

@@ -32,7 +32,7 @@ from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_measure
-from gateway.exchange.handoffs import entity_of, party_to
+from gateway.exchange.handoffs.access import entity_of, party_to
 from gateway.exchange.measure_events import (
     END,
     known,

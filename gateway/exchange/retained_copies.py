@@ -29,15 +29,14 @@ from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs import (
+from gateway.exchange.handoffs.access import entity_of, party_to
+from gateway.exchange.handoffs.packages import (
     accepted_parts,
     binding_beside,
-    entity_of,
     package_numbered,
-    party_to,
-    shown_document,
     versions_of,
 )
+from gateway.exchange.handoffs.views import shown_document
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import (
     Conditions,
