@@ -14,7 +14,6 @@ from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAns
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, view_on, view_on_erased
-from gateway.exchange.handoffs.access import entity_of
 from gateway.exchange.recall_answers import answer_for, recall_of
 from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports
@@ -96,8 +95,7 @@ def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
     if recall is None:
         return None
     done = handoff.recall_answer
-    entity = entity_of(context, handoff)
-    seen = None if done is None else answer_for(context, entity, {"done": str(done)})[0]
+    seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
     return RecallCoverage(recall.id, recall.code, seen)
 
 

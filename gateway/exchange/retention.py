@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.retention import (
     AFTER_LEAVING,
@@ -20,6 +20,7 @@ from gateway.domain.retention import (
 )
 from gateway.evidence import canonical
 from gateway.exchange.civil_day import civil_day
+from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -117,11 +118,9 @@ def retention_in_force(context: RequestContext, handoff: Handoff) -> Retention |
     return found if holds else None
 
 
-def view_on_retention(
-    reader: Organisation, holder: Organisation, retention: Retention
-) -> RetentionView:
+def view_on_retention(context: RequestContext, retention: Retention) -> RetentionView:
     """A retention as a party of the handoff may see it: the others, that there is one."""
-    if not may_read_claim(reader, holder):
+    if not reads_acts_of(context, context.require(retention.holder)):
         return RetentionView(retention.id)
     return RetentionView(
         retention.id,
@@ -130,16 +129,6 @@ def view_on_retention(
         retention.until,
         retention.review_on,
     )
-
-
-def may_read_claim(reader: Organisation, holder: Organisation) -> bool:
-    """Whether a party reads by what law another one keeps a case: of one under led such ones,
-    of another public authority the public authorities (CPP 11)."""
-    if reader.slug == holder.slug:
-        return True
-    if "led" in holder.regimes:
-        return "led" in reader.regimes
-    return reader.public_authority or not holder.public_authority
 
 
 def end_due(ports: Ports) -> bool:

@@ -422,10 +422,15 @@ def authorize(
 
 
 def allows(
-    context: RequestContext, resource: PolicyEntity, facts: Mapping[str, Value] | None = None
+    context: RequestContext,
+    resource: PolicyEntity,
+    facts: Mapping[str, Value] | None = None,
+    action: str | None = None,
 ) -> bool:
-    """Whether the request's action is allowed on one resource of a list; others are left out."""
-    question = PolicyQuestion(context.principal(), context.request.action, resource, facts or {})
+    """Whether the request's action, or another, is allowed on one resource; others are left out."""
+    question = PolicyQuestion(
+        context.principal(), action or context.request.action, resource, facts or {}
+    )
     return context.ports.policy.decide(question).allowed
 
 

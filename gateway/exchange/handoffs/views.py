@@ -7,7 +7,6 @@ from uuid import UUID
 
 from gateway.domain.answers import KIND_OF_MOVE
 from gateway.domain.case import ROUTING_FIELDS
-from gateway.domain.decision import PolicyEntity
 from gateway.domain.handoff import (
     HOLDING,
     Handoff,
@@ -23,10 +22,10 @@ from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import sealed_of, view_on_measure
+from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.handoffs.access import (
     authorized,
     barriers,
-    entity_of,
     measures_on,
     refuse_erased,
 )
@@ -75,14 +74,13 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
-        entity = entity_of(context, found)
         return HandoffView(
             **vars(summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, verified, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, entity, one, measures) for one in answers],
+            answers=[_shown_answer(context, one, measures) for one in answers],
             packages=_packages(context, answers, version, verified),
             superseded=superseded_by(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
@@ -105,8 +103,7 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
     def query(context: RequestContext) -> NoticesView:
         found = authorized(context, handoff)
         given = context.work.handoffs.notices(handoff)
-        entity = entity_of(context, found)
-        shown = [_shown_answer(context, entity, one, ()) for one in given]
+        shown = [_shown_answer(context, one, ()) for one in given]
         return NoticesView(found.id, found.state, shown, _duties(context, found))
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
@@ -114,9 +111,7 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
 
 def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
     found = retention_in_force(context, handoff)
-    if found is None:
-        return None
-    return view_on_retention(context.organisation, context.require(handoff.recipient), found)
+    return None if found is None else view_on_retention(context, found)
 
 
 def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
@@ -188,7 +183,6 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
 
 def _shown_answer(
     context: RequestContext,
-    handoff: PolicyEntity,
     answer: HandoffAnswer,
     measures: Sequence[Measure],
 ) -> AnswerView:
@@ -212,11 +206,12 @@ def _shown_answer(
     if answer.move is HandoffAction.OUTCOME:
         seen, readable = _outcome_for(context, answer, readable, measures)
     elif answer.move is HandoffAction.ANSWER_RECALL:
-        seen, readable = answer_for(context, handoff, readable)
-    elif answer.move is not None and not _reads_guarded(context, answer):
+        seen, readable = answer_for(context, answer.author, readable)
+    elif answer.move is not None:
         kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
         guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
-        readable = {name: value for name, value in readable.items() if name not in guarded}
+        if guarded and not reads_acts_of(context, context.require(answer.author)):
+            readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
 
@@ -228,15 +223,6 @@ def shown_document(answer: HandoffAnswer, reader: str) -> str:
     document = sd_jwt.parse(answer.document)
     digests = [one.digest for one in document.disclosures if one.name != "by"]
     return document.present(digests).compact()
-
-
-def _reads_guarded(context: RequestContext, answer: HandoffAnswer) -> bool:
-    """What an authority says of its own acts is for its like: of the police for police (CPP 11),
-    of another one for public authorities."""
-    author, reader = context.require(answer.author), context.organisation
-    if "led" in author.regimes:
-        return "led" in reader.regimes
-    return reader.public_authority or not author.public_authority
 
 
 def _outcome_for(
