@@ -36,7 +36,6 @@ from gateway.exchange import (
     retention,
     succession_execution,
 )
-from gateway.exchange.civil_day import civil_day
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -451,7 +450,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what the log says of persons after its term, and tell of reviews that were missed."""
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
-        missed = missed_reviews(work.journal.holds(), civil_day(ports, now))
+        missed = missed_reviews(work.journal.holds(), ports.civil_day(now))
     return TaskReport(missed, more=log_terms.erase_details(ports))
 
 

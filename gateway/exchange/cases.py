@@ -13,7 +13,7 @@ from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
-from gateway.domain.decision import CaseAttributes, Value, case_entity
+from gateway.domain.decision import CaseAttributes, PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
@@ -31,7 +31,6 @@ from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.duties import close_of_case
@@ -238,7 +237,7 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
-        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+        if cases.erasure_is_due(found, context.civil_day):
             raise WrongState("the case is past the day of its erasure")
         verified = sd_jwt.read_stored(version.document)
         shown = elements(verified, context.organisation)
@@ -315,6 +314,13 @@ def view_on(
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
     )
+
+
+def own_entity(context: RequestContext, case: Case, version: CaseVersion) -> PolicyEntity:
+    """The caller's own case, in this version, as policy sees it."""
+    verified = sd_jwt.read_stored(version.document)
+    view = view_on(verified, version, case.state, context.today.day)
+    return case_entity(view, context.entity())
 
 
 def view_on_erased(case: Case) -> CaseAttributes:
@@ -626,7 +632,7 @@ def _check_dates(
 ) -> None:
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
-    day = civil_day(context.ports, context.now)
+    day = context.civil_day
     terms, before = context.ports.embargo_terms, None
     if earlier is not None and (version := context.work.cases.version(earlier.digest)):
         before = version.summary.get("embargo")
@@ -750,9 +756,7 @@ def _authorized(
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the request's action on it."""
     found, version = find(context, case)
-    verified = sd_jwt.read_stored(version.document)
-    view = view_on(verified, version, found.state, context.today.day)
-    authorize(context, case_entity(view, context.entity()), facts)
+    authorize(context, own_entity(context, found, version), facts)
     context.about = EventSubject(case_digest=version.digest)
     return found, version
 

@@ -13,7 +13,6 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.handoff import HOLDING
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.evidence import canonical
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.transact import EventSubject, RequestContext
@@ -54,7 +53,9 @@ def record_measure(
         parties.append(Party(own, "recipient"))
     shown = {**known(measure), "elements": list(measure.elements)}
     asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
-    context.record(tuple(parties), *asked, subject(shown, *parties), action=action, event=event)
+    context.record(
+        tuple(parties), *asked, events.subject(shown, *parties), action=action, event=event
+    )
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
@@ -93,21 +94,15 @@ def tell(
     """Record what was done for one organisation that did not ask it."""
     role = "originator" if organisation == measure.originator else "recipient"
     parties = events.gateway_and(organisation, role=role)
-    events.record(
+    events.record_by_gateway(
+        context.ports,
         context.work,
         action or context.request.action,
         parties,
-        event=context.ports.new_id(),
-        simulated_date=context.today.simulated_date,
-        details=(subject(said, *parties),),
+        events.subject(said, *parties),
         handoff=about.handoff,
         case_digest=about.case_digest,
     )
-
-
-def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
-    """What an event of a measure says of it, for these parties."""
-    return events.shared("subject", canonical.encode(said).decode(), parties)
 
 
 # --- What a clearance does -----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
-from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import (
@@ -31,13 +31,12 @@ from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, Wr
 from gateway.domain.staff import APPROVING, NamedPerson
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, view_on, view_on_measure
+from gateway.exchange.cases import find, own_entity, view_on_measure
 from gateway.exchange.handoffs.access import entity_of, party_to
 from gateway.exchange.measure_events import (
     END,
     known,
     record_measure,
-    subject,
     tell,
     tell_holders,
 )
@@ -168,10 +167,8 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 
     def acted(context: RequestContext) -> MeasureView | Contested:
         found, version = find(context, case)
-        verified = sd_jwt.read_stored(version.document)
-        view = view_on(verified, version, found.state, context.today.day)
         context.about = EventSubject(case_digest=found.digest)
-        place = _Place(found, case_entity(view, context.entity()))
+        place = _Place(found, own_entity(context, found, version))
         return _ACTS[type(wanted)](wanted, context, place)
 
     return transact(ports, caller, request, acted, partial(_again, wanted, None))
@@ -317,7 +314,7 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     context.work.duties.add(replace(owed, organisation=found.setter))
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
-    context.record((own,), *_reason(wanted.reason, own), subject(told, own))
+    context.record((own,), *_reason(wanted.reason, own), events.subject(told, own))
     by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
     tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
     return Contested(found.id, due_at)

@@ -32,7 +32,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.staff import APPROVING, NamedPerson
-from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
@@ -128,7 +128,7 @@ def approve(
         own = frozenset({found.originator})
         why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
         parties = _parties_of(made)
-        context.record(parties, *why, events.shared("subject", _subject(made), parties))
+        context.record(parties, *why, events.subject(_told_of(made), *parties))
         return to_json(RecallApproved(made.id, made.case, made.code))
 
     return transact(ports, caller, request, act)
@@ -241,7 +241,7 @@ def _bind(
     context.record(
         parties,
         *(() if wanted.reason is None else (EventDetail("reason", wanted.reason, own),)),
-        events.shared("subject", _subject(recall), parties),
+        events.subject(_told_of(recall), *parties),
         document_sha256=document.digest,
     )
     touched = [moved for one in named if (moved := _touch(context, recall, one.id, document))]
@@ -293,7 +293,7 @@ def _touch(
     context.record(
         parties,
         events.shared("sequence", str(moved.sequence), parties),
-        events.shared("subject", _subject(recall), parties),
+        events.subject(_told_of(recall), *parties),
         action="handoff.recall",
         event=stored.event,
         document_sha256=document.digest,
@@ -309,14 +309,13 @@ def _parties_of(recall: Recall) -> tuple[Party, ...]:
     return (Party(recall.originator, "originator"),)
 
 
-def _subject(recall: Recall) -> str:
-    known = {
+def _told_of(recall: Recall) -> Mapping[str, Any]:
+    return {
         "recall": recall.digest,
         "case": str(recall.case),
         "version": recall.version,
         "code": str(recall.code),
     }
-    return canonical.encode(known).decode()
 
 
 def _recalled(

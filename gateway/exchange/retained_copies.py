@@ -25,7 +25,6 @@ from gateway.domain.refusals import CaseErased, EditConflict
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
@@ -70,7 +69,7 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
     nothing may be erased yet.
     """
     now = ports.now()
-    day = civil_day(ports, now)
+    day = ports.civil_day(now)
     kept = {}
     for handoff in work.handoffs.of_case(case.originator, case.id):
         retention = work.retentions.of_handoff(handoff.id)
@@ -105,7 +104,7 @@ def end_unkept(
 ) -> None:
     """End the retentions of a case that is erased for which there is no copy: their time is over,
     or nobody can read the case any more."""
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     for retention in work.retentions.of_case(case.originator, case.id):
         handoff = work.handoffs.get(retention.handoff)
         if handoff is not None and handoff.id not in kept:

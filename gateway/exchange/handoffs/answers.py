@@ -32,7 +32,6 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     authorized,
@@ -182,7 +181,7 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
         raise ValidationFailed(errors)
     if asked.kind is ANSWERS["recall_answer"]:
-        today = civil_day(context.ports, context.now)
+        today = context.civil_day
         if errors := answer_errors(asked.fields, today):
             raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():

@@ -17,7 +17,6 @@ from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import EditConflict, ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
     OF_MARKS,
@@ -236,7 +235,7 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
 def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
     """Refuse from the day of erasure on: the case's, and before it that of the package, which no
     later version puts off unasked, unless the recipient retains it."""
-    day = civil_day(context.ports, context.now)
+    day = context.civil_day
     case = context.work.cases.get(handoff.originator, handoff.case)
     over = case is None or erasure_is_due(case, day)
     agreed = date.fromisoformat(offered.claims["erase_on"])
