@@ -32,7 +32,7 @@ from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import ConsultationRequest, Opened, record_consultation
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
@@ -239,19 +239,7 @@ def consult(
         found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
         if cases.erasure_is_due(found, context.civil_day):
             raise WrongState("the case is past the day of its erasure")
-        verified = sd_jwt.read_stored(version.document)
-        shown = elements(verified, context.organisation)
-        originator = (Party(context.caller.organisation, "originator"),)
-        return record_consultation(
-            context,
-            opening,
-            version,
-            shown=shown,
-            withheld_groups=(),
-            binding=BindingConditions(Conditions(conditions(verified.content))),
-            handoff=None,
-            parties=originator,
-        )
+        return record_consultation(context, opening, _opened(context, version))
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
@@ -259,10 +247,20 @@ def consult(
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
             deny_as_not_found()
-        stated = conditions(sd_jwt.read_stored(version.document).content)
-        return to_json(version, consultation.shown, (), BindingConditions(Conditions(stated)))
+        return _opened(context, version).present()
 
     return transact(ports, caller, request, act, replay)
+
+
+def _opened(context: RequestContext, version: CaseVersion) -> Opened:
+    """A version of the caller's own case: all of it."""
+    verified = sd_jwt.read_stored(version.document)
+    return Opened(
+        version,
+        elements(verified, context.organisation),
+        BindingConditions(Conditions(conditions(verified.content))),
+        (Party(context.caller.organisation, "originator"),),
+    )
 
 
 def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:

@@ -203,7 +203,7 @@ def _check_tightened(
     context: RequestContext, handoff: Handoff, repeated: Mapping[str, Any]
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
-    what could be offered now. What was accepted before stays open (`_readable`)."""
+    what could be offered now. What was accepted before stays open (`consultations`)."""
     versions = versions_of(context.work, handoff, newest_package(handoff))
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)

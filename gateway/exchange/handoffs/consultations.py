@@ -1,9 +1,8 @@
 """Open the content of a handoff, after its acceptance or in imminent danger before it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
@@ -14,7 +13,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
-from gateway.domain.refusals import EditConflict, ValidationFailed, WrongState
+from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.consultations import (
@@ -22,8 +21,9 @@ from gateway.exchange.consultations import (
     OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
+    Opened,
     record_consultation,
-    to_json,
+    repeat_consultation,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
@@ -46,7 +46,7 @@ from gateway.exchange.handoffs.packages import (
 )
 from gateway.exchange.offers import states_danger
 from gateway.exchange.recall_answers import consultation_facts
-from gateway.exchange.results import ContentPresentation, Superseded
+from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -77,35 +77,15 @@ def consult(
     )
 
     def act(context: RequestContext) -> ContentPresentation:
-        found = _readable(context, handoff, opening)
-        if _breaks_glass(found.handoff, opening):
+        opened = _opened(context, handoff, opening)
+        if opened.handoff and _breaks_glass(opened.handoff, opening):
             by = context.now + context.ports.follow_up
-            owed = begin(found.handoff, DutyKind.REVIEW, context.event, context.now, by)
+            owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
-        opened = record_consultation(
-            context,
-            opening,
-            found.versions.version,
-            shown=found.shown,
-            withheld_groups=found.withheld_groups,
-            binding=found.versions.binding,
-            handoff=handoff,
-            parties=_parties_of_consultation(context, found.handoff, found.measures),
-        )
-        return replace(opened, **found.beside())
+        return record_consultation(context, opening, opened)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        found = _readable(context, handoff, opening)
-        consultation = context.work.handoffs.consultation(logged.event.id)
-        if (
-            consultation is None
-            or consultation.case_digest != found.versions.version.digest
-            or set(consultation.shown) != found.shown.keys()
-        ):
-            raise EditConflict("what may be shown has changed: consult again under a new key")
-        version, binding = found.versions.version, found.versions.binding
-        opened = to_json(version, tuple(found.shown), found.withheld_groups, binding)
-        return replace(opened, **found.beside())
+        return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
     return transact(ports, caller, request, act, replay)
 
@@ -147,26 +127,7 @@ def _is_needed(part: Element, reader: str) -> bool:
     return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
 
-@dataclass(frozen=True)
-class _Readable:
-    """A package that may be opened now: which parts of it are shown (by digest), and what its
-    reader must know beside it: the conditions that bind today, and whether it is superseded;
-    ``measures`` are those in force."""
-
-    handoff: Handoff
-    package: int
-    versions: Versions
-    shown: Mapping[str, Element]
-    withheld_groups: Sequence[str]
-    superseded: Superseded | None
-    measures: Sequence[Measure]
-
-    def beside(self) -> dict[str, Any]:
-        """The fields of a consultation's answer that only a handoff has."""
-        return {"package": self.package, "superseded": self.superseded}
-
-
-def _readable(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Readable:
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> Opened:
     """A package that may be opened now.
 
     Decided by the strictest of its markings and those under which the recipient agreed to it. A
@@ -220,15 +181,15 @@ def _readable(context: RequestContext, handoff: UUID, opening: ConsultationReque
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    binding = binding_beside(versions, shown, originator)
-    return _Readable(
-        found,
-        opened.number,
-        replace(versions, binding=binding),
+    superseded = superseded_by(context, found, versions.version.version)
+    return Opened(
+        versions.version,
         shown,
-        sorted(withheld_groups),
-        superseded_by(context, found, versions.version.version),
-        measures,
+        binding_beside(versions, shown, originator),
+        _parties_of_consultation(context, found, measures),
+        handoff=found,
+        withheld_groups=tuple(withheld_groups),
+        beside={"package": opened.number, "superseded": superseded},
     )
 
 
