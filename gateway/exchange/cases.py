@@ -52,6 +52,7 @@ from gateway.exchange.signed_requests import (
     check_signed,
     stored_case,
 )
+from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
@@ -719,11 +720,12 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        own = frozenset({found.originator})
-        reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
+        own = Party(found.originator, "originator")
+        said = events.reason(confirmation.reason, own)
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
-        by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
-        context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        if confirmation.second_assessor:
+            said = (events.shared("assessors", assessors, (own,)), *said)
+        context.record((own,), *said)
         _follow(context, moved)
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange.cases import find, own_entity
@@ -82,7 +82,7 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
     decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
     context.record(
         own,
-        EventDetail("reason", wanted.reason, frozenset({found.originator})),
+        *events.reason(wanted.reason, *own),
         events.subject({**told, **decided}, *own),
     )
     for one in context.work.handoffs.sent_of(found.originator, found.id):

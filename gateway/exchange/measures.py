@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.case import Case
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
@@ -314,7 +314,7 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     context.work.duties.add(replace(owed, organisation=found.setter))
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
-    context.record((own,), *_reason(wanted.reason, own), events.subject(told, own))
+    context.record((own,), *events.reason(wanted.reason, own), events.subject(told, own))
     by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
     tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
     return Contested(found.id, due_at)
@@ -454,10 +454,6 @@ def _require_embargo(context: RequestContext, measure: Measure) -> None:
         raise WrongState("this is not an embargo")
     if not measure.holds(context.now):
         raise EditConflict("the measure has ended: read the case again")
-
-
-def _reason(reason: str | None, *parties: Party) -> tuple[EventDetail, ...]:
-    return (events.shared("reason", reason, parties),) if reason else ()
 
 
 _ACTS: Mapping[type[Wanted], Act] = {

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
@@ -125,8 +125,7 @@ def approve(
             raise SecondPersonRequired("who recalled does not approve it: another person does")
         context.work.handoffs.get(waiting.handoff)  # locked, as its duties are
         context.work.duties.save(waiting.close(context.now))
-        own = frozenset({found.originator})
-        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        why = events.reason(asked.reason, Party(found.originator, "originator"))
         parties = _parties_of(made)
         context.record(parties, *why, events.subject(_told_of(made), *parties))
         return to_json(RecallApproved(made.id, made.case, made.code))
@@ -237,10 +236,10 @@ def _bind(
     )
     context.work.cases.save(replace(case, revision=case.revision + 1))
     context.work.cases.add_recall(recall)
-    own, parties = frozenset({recall.originator}), _parties_of(recall)
+    parties = _parties_of(recall)
     context.record(
         parties,
-        *(() if wanted.reason is None else (EventDetail("reason", wanted.reason, own),)),
+        *events.reason(wanted.reason, Party(recall.originator, "originator")),
         events.subject(_told_of(recall), *parties),
         document_sha256=document.digest,
     )
@@ -289,7 +288,7 @@ def _touch(
         ):
             work.duties.add(begin(moved, kind, stored.event, recall.at, due))
     about, context.about = context.about, EventSubject(moved.id, moved.case_digest)
-    parties = (Party(moved.originator, "originator"), Party(moved.recipient, "recipient"))
+    parties = events.parties_of(moved)
     context.record(
         parties,
         events.shared("sequence", str(moved.sequence), parties),

@@ -575,11 +575,7 @@ def _record(
 
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """
-    parties = (
-        Party(GATEWAY, "gateway"),
-        Party(handoff.originator, "originator"),
-        Party(handoff.recipient, "recipient"),
-    )
+    parties = (Party(GATEWAY, "gateway"), *events.parties_of(handoff))
     events.record(
         work,
         action,

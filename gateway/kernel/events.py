@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.handoff import Handoff
 from gateway.evidence import canonical
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -99,9 +100,19 @@ def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
     return shared("subject", canonical.encode(said).decode(), parties)
 
 
+def reason(text: str | None, *parties: Party) -> tuple[EventDetail, ...]:
+    """Why it was done, where that was said, for some parties of the event."""
+    return (shared("reason", text, parties),) if text else ()
+
+
 def shared(kind: str, value: str | tuple[str, ...], parties: Iterable[Party]) -> EventDetail:
     """A detail that every party of the event reads."""
     return EventDetail(kind, value, frozenset(party.organisation for party in parties))
+
+
+def parties_of(handoff: Handoff) -> tuple[Party, ...]:
+    """The parties of what one of the two does with a handoff."""
+    return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
 
 
 def gateway_and(*concerned: str, role: str = "concerned") -> tuple[Party, ...]:

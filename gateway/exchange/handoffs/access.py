@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit_event import Party
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure
@@ -68,11 +67,6 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     conflict = has_conflict(context.work, reader, handoff, day)
     barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
     return {"conflict": conflict, "third_country": barred}
-
-
-def parties(handoff: Handoff) -> tuple[Party, ...]:
-    """Who reads an event about a handoff."""
-    return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
 
 
 def measures_on(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:

@@ -38,7 +38,6 @@ from gateway.exchange.handoffs.access import (
     copy_is_gone,
     hide_barred,
     measures_on,
-    parties,
     party_to,
     refuse_erased,
     refuse_expired,
@@ -297,9 +296,10 @@ def _store(
     if step is HandoffAction.DELAY:
         until = parse_timestamp(asked.fields["until"])
         duties.delay(context.work, found.id, until, context.now)
+    parties = events.parties_of(found)
     context.record(
-        parties(found),
-        events.shared("sequence", str(moved.sequence), parties(found)),
+        parties,
+        events.shared("sequence", str(moved.sequence), parties),
         package_digest=found.package_digest,
         document_sha256=document.digest,
     )

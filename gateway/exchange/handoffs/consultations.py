@@ -31,7 +31,6 @@ from gateway.exchange.handoffs.access import (
     entity_of,
     hide_barred,
     measures_on,
-    parties,
     party_to,
     refuse_erased,
     refuse_expired,
@@ -48,6 +47,7 @@ from gateway.exchange.offers import states_danger
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
+from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -95,7 +95,7 @@ def _parties_of_consultation(
 ) -> tuple[Party, ...]:
     """The recipient, which opens the content, and the originator where it is informed."""
     informed = is_informed(context, handoff, context.organisation, measures)
-    return tuple(p for p in parties(handoff) if informed or p.role != "originator")
+    return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
 
 
 def is_informed(

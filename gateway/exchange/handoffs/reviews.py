@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.duty import DutyKind
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.exchange.handoffs.access import authorized
 from gateway.exchange.results import Reviewed
+from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
@@ -51,10 +52,8 @@ def review(
             raise SecondPersonRequired("who consulted does not review it: another person does")
         for one in others:
             context.work.duties.save(one.close(context.now))
-        own = frozenset({caller.organisation})
-        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
-        role = "originator" if originates else "recipient"
-        context.record((Party(caller.organisation, role),), *why)
+        own = Party(caller.organisation, "originator" if originates else "recipient")
+        context.record((own,), *events.reason(asked.reason, own))
         return to_json_values(Reviewed(handoff, [one.source for one in others]))
 
     return transact(ports, caller, request, act)
