@@ -76,7 +76,7 @@ def _due(urgency: Urgency, further: str = "") -> Any:
     """Declare the time to answer an offer of one class of urgency."""
     return _setting(
         f"due.{urgency}",
-        setting_validators.integer(1, 24 * 31),
+        setting_validators.number(0.002, 24 * 31, "hours"),
         f"Hours in which the answer to an offer of the class {urgency} is due.{further}",
         DUE[urgency] // _HOUR,
     )
@@ -141,7 +141,7 @@ class Config:
     )
     request_deadline: float = _setting(
         "listeners.request_deadline",
-        setting_validators.seconds(0.5, 120),
+        setting_validators.number(0.5, 120, "seconds"),
         "Seconds that a client has to send a request, again to take the answer, and half\n"
         "as many to shake hands; after that the connection is cut.",
         10,
@@ -264,10 +264,10 @@ class Config:
         'as in ["/usr/local/bin/notify"]. It gets one line of JSON, and nothing of a case.',
         None,
     )
-    due_imminent_danger: int = _due(Urgency.IMMINENT_DANGER, "\nConventions of this gateway.")
-    due_urgent: int = _due(Urgency.URGENT)
-    due_priority: int = _due(Urgency.PRIORITY)
-    due_normal: int = _due(Urgency.NORMAL)
+    due_imminent_danger: float = _due(Urgency.IMMINENT_DANGER, "\nConventions of this gateway.")
+    due_urgent: float = _due(Urgency.URGENT)
+    due_priority: float = _due(Urgency.PRIORITY)
+    due_normal: float = _due(Urgency.NORMAL)
     due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = _setting(
         "due.of_kinds",
         setting_validators.terms(Urgency, KINDS),

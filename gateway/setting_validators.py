@@ -91,13 +91,13 @@ def integer(low: int, high: int) -> Callable[[object], int]:
     return check
 
 
-def seconds(low: float, high: float) -> Callable[[object], float]:
-    """A number of seconds from ``low`` to ``high``."""
+def number(low: float, high: float, unit: str) -> Callable[[object], float]:
+    """A number of a unit, as seconds, from ``low`` to ``high``."""
 
     def check(value: object) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             return float(value)
-        raise ValueError(f"must be a number of seconds from {low} to {high}")
+        raise ValueError(f"must be a number of {unit} from {low} to {high}")
 
     return check
 

@@ -46,7 +46,7 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
         (setting_validators.local, "0.0.0.0:9000", "loopback"),
         (setting_validators.integer(1, 64), True, "whole number from 1 to 64"),
         (setting_validators.word(ConsultationNotice), "all", "one of none, first, each"),
-        (setting_validators.seconds(0.5, 120), 0.4, "seconds from 0.5 to 120"),
+        (setting_validators.number(0.5, 120, "seconds"), 0.4, "seconds from 0.5 to 120"),
         (setting_validators.boolean, "yes", "without quotes"),
         (setting_validators.command, "/bin/true --quiet", "a list of texts"),
         (setting_validators.command, [], "a list of texts"),

@@ -47,6 +47,7 @@ READERS = {
     "Partners": [
         "docs/partners",
         "docs/updates",
+        "docs/recalls",
         "docs/recipients",
         "docs/sealing",
         "docs/staff",

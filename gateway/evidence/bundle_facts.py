@@ -275,7 +275,7 @@ class BundleFacts:
     def _claims(self) -> list[Fact]:
         """What the parties say that law or an agreement asks of them: nobody checked it."""
         found = []
-        for one in map(_members, self.of.content.get("legal_basis") or ()):
+        for one in map(members, self.of.content.get("legal_basis") or ()):
             stated = {part: str(one.get(part)) for part in ("regime", "article")}
             found.append(Fact("legal_basis", {"by": self.of.case.author, **stated}))
         for name, one in members(self.of.content.get("force")).items():
@@ -285,7 +285,7 @@ class BundleFacts:
                 found.append(
                     Fact(f"condition.{stated['force']}", {"by": self.of.case.author, **said})
                 )
-        for one in map(_members, self.of.said("reservation")):
+        for one in map(members, self.of.said("reservation")):
             said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
             found.append(Fact("reservation", {"by": self.of.offer.recipient, **said}))
         return found

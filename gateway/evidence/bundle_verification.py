@@ -888,7 +888,7 @@ def _is_on_changes(answer: AnswerClaims) -> bool:
     return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
 
 
-def members(value: Any) -> Mapping[str, Any]:
+def members(value: Any) -> dict[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 

@@ -55,7 +55,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     kept.mkdir()
     jwk = json.loads((folder / "encryption.jwk").read_text())
     (kept / f"{OFMIN}.json").write_text(json.dumps({"keys": [jwk]}))
-    ours = ("-c", connection_with(hotline, organisation_keys="organisations"))
+    ours = ("-c", hotline / "connection.toml")
     theirs = ("-c", connection_with(office, encryption_keys="sealed-to-us"))
     case, plain, sealed = (tmp_path / name for name in ("case.json", "plain.json", "sealed.json"))
     content = case_content()

@@ -151,6 +151,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}),
     ("log.adopt_mark", GATEWAY, {"size": "1", "root": "0" * 64, "largest_size": "1"}),
     ("case.erase", HOTLINE, {"case": UNKNOWN, **REASON}),
+    ("case.lift_embargo", HOTLINE, {"measure": UNKNOWN, **REASON}),
 )
 KINDS = {**CHANGES, **STEPS}
 FORMS = {action: kind.fields for action, kind in KINDS.items()}

@@ -134,7 +134,7 @@ def test_a_notice_about_an_erased_case_is_kept_under_a_key_of_its_author(store, 
         assert work.handoffs.notices(made.id) == [notice]
         with pytest.raises(CaseErased):
             work.handoffs.answers(made.id)
-        assert not work.handoffs.uses_key(new_id())
+        assert not work.retentions.uses_key(new_id())
 
 
 @pytest.mark.parametrize("sequence", [1, 3])

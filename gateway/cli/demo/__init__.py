@@ -5,11 +5,12 @@ import shlex
 import shutil
 import sys
 import textwrap
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url, receipt, sd_jwt, verification
 from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
@@ -41,6 +43,7 @@ MANDATE_MOVES = "2023-08-31"
 CONTENT = [group for group in GROUPS if group != "routing"]
 
 READ_UNTIL = "2023-12-01"
+DANGER_DUE = timedelta(seconds=15)
 
 HOTLINE, OCRVP, OFMIN, ABROAD = (member.slug for member in MEMBERS)
 NEWCOMER = "hotline-new"
@@ -112,8 +115,11 @@ class Scenario:
         closed, held = self._become_a_case()
         self._move_the_mandate()
         taken = self._work_on(closed, held)
+        danger = self._warn_of_danger()
         self._live_on(taken)
         self._ask_for_removal(taken)
+        self._hear_the_alarm(danger)
+        self._recall()
         self._welcome()
         self.stage.stop()
 
@@ -143,7 +149,8 @@ class Scenario:
             ask()
         except RequestRefused as refused:
             problem = refused.problem
-            _say(f"{told}: refused ({', '.join(problem.rules) or problem.slug})", "-", "red")
+            rules = f" ({', '.join(problem.rules)})" if problem.rules else ""
+            _say(f"{told}: refused{rules}", "-", "red")
             if problem.receipt is None:
                 raise RuntimeError("the refusal left no evidence") from refused
             self.receipts.append(problem.receipt)
@@ -162,8 +169,7 @@ class Scenario:
     def _found(self) -> None:
         self.act(
             "1. The gateway and its members",
-            "Two administrators sign every change of the registry; each is an event in a public "
-            "log. A mandate says who is competent for what.",
+            "Two administrators sign each change. A mandate: who is competent for what.",
         )
         self.stage.build()
         self.stage.set_simulated_reference_date(BEFORE)
@@ -204,8 +210,7 @@ class Scenario:
         """The handoff that OCRVP closed, and the one that it holds."""
         self.act(
             f"2. {BEFORE:%d %B %Y}: a report becomes a case",
-            "Metadata only. Where a member has no key of its own yet, the gateway signs for it: "
-            "attested.",
+            "Metadata, never media. Attested: the gateway signs for who has no key yet.",
         )
         self.stage.start()
         _refuse_media()
@@ -248,7 +253,7 @@ class Scenario:
                 again=again,
             )
         office = offered.result["to"]["organisation"]
-        more = ", once more" if again else ""
+        more = " again" if again else ""
         self.wrote(f"{HOTLINE} offers it for csam in France{more}: to {office}", offered)
         return str(offered.result["handoff"])
 
@@ -262,7 +267,7 @@ class Scenario:
             opened = recipient.consult(handoff, by, "assessment", "first reading")
             self.receipts += [accepted.receipt, opened.written.receipt]
             shown = len(_groups_of(opened.content))
-            told = f"{slug} accepts the conditions; a person opens {shown} parts, with a reason"
+            told = f"{slug} accepts; a person opens {shown} parts, with a reason"
             _say(f"{told}{_signer(accepted.result['document'])}", "+", "green")
             if code:
                 reported = recipient.answer(
@@ -285,7 +290,7 @@ class Scenario:
             with self.stage.client(slug) as office:
                 approved = office.approve_succession(planned["succession"], self.second[slug])
             self.receipts.append(approved.receipt)
-        _say("the administrators plan it; both offices approve", "+", "green")
+        _say("the administrators plan it; both approve", "+", "green")
         self.stage.stop()
         self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
         self._grant_membership(OFMIN, "observer", "2023-10-31")
@@ -297,6 +302,7 @@ class Scenario:
         """The handoff that OFMIN works on."""
         self.act(f"4. {AFTER:%d %B %Y}: OFMIN holds the mandate")
         self.stage.set_simulated_reference_date(AFTER)
+        self.stage.set_due(Urgency.IMMINENT_DANGER, DANGER_DUE / timedelta(hours=1))
         self.stage.start()
         moved = self._show_what_moved(held)
         self.take_on(OFMIN, moved, self.first[OFMIN], None)
@@ -318,7 +324,7 @@ class Scenario:
                 "purpose": ["investigate"],
             }
             self.refuses(
-                f"{HOTLINE} offers it to {OCRVP}, now only an observer",
+                f"{HOTLINE} offers it to {OCRVP}, now an observer",
                 lambda: hotline.offer(self.case, self.second[HOTLINE], **terms),
             )
         taken = self._offer_to_the_mandate("its unit asked for one of its own")
@@ -341,11 +347,80 @@ class Scenario:
         self.done(f"{OCRVP}'s open handoff is reissued to {OFMIN}", made, offer["document"])
         return new
 
+    def _warn_of_danger(self) -> str:
+        """The handoff of a case that states an imminent danger."""
+        self.act(
+            "5. A child in danger",
+            f"Due in an hour, here in {DANGER_DUE.seconds} seconds. The call comes first: here "
+            "nobody calls.",
+        )
+        content = {
+            **_import(quiet=True),
+            "case": str(wiring.new_id()),
+            "originator_ref": "danger-1",
+            "urgency": "imminent_danger",
+            "urgency_reason": "abuse_in_progress",
+        }
+        matches = [c["id"] for c in content["classifications"]]
+        one, other = self.first[HOTLINE], self.second[HOTLINE]
+        clearance = {"assessed_by": one, "cleared_by": other, "confirmed_matches": matches}
+        with self.stage.client(HOTLINE) as hotline:
+            self.receipts.append(hotline.submit(content, one, clearance).receipt)
+            terms: OfferTerms = {
+                "competence": "csam/FR",
+                "groups": CONTENT,
+                "purpose": ["protect_child"],
+            }
+            offered = hotline.offer(content["case"], other, **terms)
+            self.wrote(f"{HOTLINE} offers a case of imminent danger to {OFMIN}", offered)
+        with self.stage.client(OFMIN) as office:
+            first, *_ = office.inbox()
+        if first["handoff"] != offered.result["handoff"]:
+            raise RuntimeError("the danger is not first in the inbox")
+        _say(f"it is first in {OFMIN}'s inbox, before all that came earlier", "+", "green")
+        return str(offered.result["handoff"])
+
+    def _hear_the_alarm(self, danger: str) -> None:
+        with self.stage.client(HOTLINE) as hotline:
+            due = datetime.fromisoformat(hotline.handoff(danger)["due_at"])
+            time.sleep(max(0.0, (due - wiring.now()).total_seconds()))
+            self.stage.sweep()
+            told = [
+                one.receipt
+                for one in hotline.events()
+                if one.confirmed.event["type"] == "handoff.overdue"
+                and one.confirmed.event.get("handoff") == danger
+            ]
+        if not told:
+            raise RuntimeError("what is overdue was recorded for nobody")
+        self.act("7. An alarm, and a recall")
+        self.receipts += told
+        _say(f"the danger is overdue: an alarm for {HOTLINE} and {OFMIN}", "-", "red")
+
+    def _recall(self) -> None:
+        one, other = self.first[HOTLINE], self.second[HOTLINE]
+        with self.stage.client(HOTLINE) as hotline:
+            asked = {"code": "data_subject_request", "reason": "the erasure was agreed"}
+            made = hotline.recall({"case": self.case}, other, approved_by=one, **asked)
+            held = [line["recipient"] for line in made.result["handoffs"] if line["held"]]
+            self.wrote(
+                f"{HOTLINE} recalls the first case: {len(held)} handoffs are to answer", made
+            )
+        with self.stage.client(ABROAD) as holder:
+            mine = next(
+                line["handoff"] for line in made.result["handoffs"] if line["recipient"] == ABROAD
+            )
+            said = holder.answer("answer_recall", mine, self.first[ABROAD], done="copies_erased")
+            self.wrote(f"{ABROAD} answers: its copies are erased", said)
+        with self.stage.client(HOTLINE) as hotline:
+            lines = hotline.coverage(self.case)["handoffs"]
+        owed = sum(bool(line["owed"]) for line in lines)
+        _say(f"  coverage, for {HOTLINE}: {len(lines) - owed} owe nothing more, {owed} still do")
+
     def _live_on(self, handoff: str) -> None:
         self.act(
-            "5. The case lives on",
-            "A correction reaches every holder; it is a new package of the handoff, and has to be "
-            "acknowledged in time.",
+            "6. The case lives on",
+            "A correction reaches every holder, who acknowledges it in time.",
         )
         one, other = self.first[HOTLINE], self.second[HOTLINE]
         with self.stage.client(HOTLINE) as hotline:
@@ -378,10 +453,7 @@ class Scenario:
             self.bundles["handoff"] = office.export(handoff, officer, "for the file")
 
     def _ask_for_removal(self, handoff: str) -> None:
-        self.act(
-            "6. A removal waits for the police",
-            "An embargo: nobody asks a host to remove an item while officers need it in place.",
-        )
+        _say("Embargo: nobody asks a host for a removal while officers need it there.")
         terms: OfferTerms = {
             "organisation": ABROAD,
             "groups": ["items", "classifications", "subjects", "basis"],
@@ -395,20 +467,20 @@ class Scenario:
             set_ = office.embargo(where, officer, code="operation", until=until)
             self.wrote(f"{OFMIN} sets an embargo of 48 hours", set_)
             self.refuses(
-                f"{HOTLINE} offers it to {ABROAD} for removal",
+                f"{HOTLINE} offers its removal to {ABROAD}",
                 lambda: hotline.offer(self.case, other, **terms),
             )
             ended = office.end_measure(where, set_.result["measure"], officer)
             self.wrote(f"{OFMIN} ends it", ended)
             offered = hotline.offer(self.case, other, **terms)
         withheld = ", ".join(offered.result["withheld_groups"])
-        self.wrote(f"{HOTLINE} offers it again; withheld from {ABROAD}: {withheld}", offered)
+        self.wrote(f"{HOTLINE} offers it again, without {withheld}", offered)
         self.take_on(ABROAD, str(offered.result["handoff"]), self.first[ABROAD], "removed")
 
     # --- a member's life ---
 
     def _welcome(self) -> None:
-        self.act("7. A new member joins, another one is suspended")
+        self.act("8. A new member joins, another one is suspended")
         self.change("organisation.apply", NEWCOMER, APPLICATION)
         self.change("organisation.approve", NEWCOMER, DECISION)
         self.change("membership.grant", NEWCOMER, MEMBERSHIP)
@@ -462,12 +534,15 @@ def _refuse_media() -> None:
         raise RuntimeError("an image was let in")
 
 
-def _import() -> dict[str, Any]:
+def _import(*, quiet: bool = False) -> dict[str, Any]:
     # XARF's own sample, no real data: samples/v4 of github.com/xarf/xarf-spec at 37820dace8ac,
     # unchanged; MIT, Copyright (c) XARF contributors (tests/data/xarf/LICENSE).
     imported = import_xarf(_data("content-csam.json"), _profile(), wiring.new_id, wiring.now())
-    _say("Point de Contact imports XARF's own sample report", "+", "green")
-    _say(f"  {len(imported.dropped)} things in it are dropped: who complained, text of parts...")
+    if not quiet:
+        _say("Point de Contact imports XARF's own sample report", "+", "green")
+        _say(
+            f"  {len(imported.dropped)} things in it are dropped: who complained, text of parts..."
+        )
     content = imported.case
     statement = str(wiring.new_id())
     content.setdefault("statements", []).append(
@@ -561,7 +636,7 @@ def demo(folder: Path, database: str) -> None:
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
         click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
-        click.echo("and while it runs, as the police office, in another terminal:")
+        click.echo("and while it runs, as the police, in another terminal:")
         reached = ["--connection", str(folder / OFMIN / "connection.toml")]
         click.echo(f"  {shlex.join([command, 'handoff', 'list', *reached])}")
 
@@ -611,7 +686,7 @@ def _save(folder: Path, receipts: Sequence[Receipt]) -> list[Path]:
 def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAnchors) -> None:
     """Verify what was kept, from files and public keys alone; the gateway is down."""
     click.echo()
-    click.secho("8. The gateway is stopped: what the files prove", bold=True)
+    click.secho("9. The gateway is stopped: what the files prove", bold=True)
     for file in files:
         found = verification.verify(file.read_bytes(), trust)
         if not found.passed:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,7 +34,9 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
+from gateway.exchange import duties
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -108,6 +111,20 @@ class DemoEnvironment:
             f"{head.rstrip('# ')}simulated_reference_date = {day.isoformat()}\n", encoding="utf-8"
         )
 
+    def set_due(self, urgency: Urgency, hours: float) -> None:
+        """Set the time to answer an offer of a class of urgency; effective with the next start."""
+        file = self.operator / wiring.CONFIG_FILE
+        text = file.read_text(encoding="utf-8")
+        changed = re.sub(rf"(?m)^#? ?{urgency} = .*$", f"{urgency} = {hours}", text, count=1)
+        file.write_text(changed, encoding="utf-8")
+
+    def sweep(self) -> None:
+        """Do now what maintenance does within two minutes: remind of what is due, then record what
+        is overdue."""
+        with self._opened() as gateway:
+            for _ in range(2):
+                duties.sweep(gateway.ports)
+
     def administer(self, action: str, slug: str, values: Mapping[str, Any]) -> WriteResult:
         """Make a change of the registry, approved by both administrators."""
         with self._opened() as gateway:
@@ -133,9 +150,10 @@ class DemoEnvironment:
         """What `casegate enrol` does with an invitation, without the listeners between."""
         token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
-        self.administer("invitation.create", slug, values)
+        invited = self.administer("invitation.create", slug, values).result["invitation"]
         with self._opened() as gateway:
-            (stands,) = to_json(queries.open_invitations(gateway.ports))
+            found = to_json(queries.open_invitations(gateway.ports))
+            (stands,) = (one for one in found if one["invitation"] == str(invited))
             invitation = invitation_file(host_addresses(gateway), stands, token)
             home = SystemFolder(self.folder / slug, invitation)
             home.keep_root((gateway.config.published / ROOT_FILE).read_bytes())

@@ -307,7 +307,7 @@ def _store(
 
 
 def _facts(asked: AnswerRequest) -> dict[str, Value]:
-    """What policy knows of an answer."""
+    """The facts about an answer that policy reads."""
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
