@@ -483,7 +483,10 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist; `casegate init` makes one") from error
+        raise ConfigError(
+            f"{path} does not exist: name the operator's folder with --home or in CASEGATE_HOME; "
+            "`casegate init` makes a new one"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:

@@ -51,6 +51,7 @@ from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
 from gateway.pki.publication import Revoked, make_crl
+from gateway.registry import queries
 from gateway.registry.issuing import issue_approved_certificates, remind
 from gateway.registry.replay import Replay
 from gateway.store import log_integrity, migrations, registry_proof
@@ -492,7 +493,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
     if upkeep.show is None:
         return TaskReport()
     gateway = upkeep.gateway
-    entries = waiting = overdue = signed = None
+    entries = waiting = overdue = for_administrators = signed = None
     deliveries: Sequence[DeliveryState] | None = None
     high_water_mark_up = True
     try:
@@ -500,6 +501,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
             entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
             deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
             overdue = work.duties.overdue(now)
+            for_administrators = sum(queries.waiting(work, now))
     except Exception:  # noqa: S110 - other tasks say what is wrong with the database
         pass
     try:
@@ -519,6 +521,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
         waiting=waiting,
         ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
         overdue=overdue,
+        for_administrators=for_administrators,
     )
     if deliveries is not None:
         health = replace(

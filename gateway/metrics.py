@@ -174,7 +174,8 @@ class Health:
     first seen at ``signed_since``. Of notifications ``unacknowledged`` wait for their receivers,
     ``refused`` are kept, and ``failing`` receivers do not answer. ``ends`` are ends of
     certificates and lists, by their name. ``overdue`` counts the
-    duties that are past their due time.
+    duties that are past their due time, ``for_administrators`` the proposals and organisations
+    that wait for them.
     """
 
     entries: int | None
@@ -188,6 +189,7 @@ class Health:
     refused: int | None = None
     failing: int | None = None
     overdue: int | None = None
+    for_administrators: int | None = None
 
 
 class Gauges:
@@ -218,6 +220,7 @@ class Gauges:
             "notifications_refused": health.refused,
             "notification_receivers_failing": health.failing,
             "duties_overdue": health.overdue,
+            "administrators_waited_for": health.for_administrators,
             "maintenance_timestamp_seconds": now.timestamp(),
         }
         for name, value in values.items():
@@ -236,6 +239,7 @@ _GAUGES: Mapping[str, str] = {
     "log_frozen": "1 when the log is frozen.",
     "high_water_mark_up": "1 when the log's high-water mark answers.",
     "duties_overdue": "What parties of handoffs owe, past its due time.",
+    "administrators_waited_for": "Proposals and organisations that wait for administrators.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "notifications_unacknowledged": "Notifications that receivers have not acknowledged yet.",
     "notifications_refused": "Notifications that receivers refused, and that are kept.",

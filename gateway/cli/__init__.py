@@ -3,8 +3,11 @@
 So `casegate verify` works where only the verifier is installed, without the server's packages.
 """
 
+import errno
 import importlib
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -169,6 +172,12 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 ALIASES = {"enroll": "enrol"}
 """Spellings that work and that help does not list."""
 
+_WHERE = frozenset({"--home", "--connection", "-c"})
+"""What says where a command works: people write it before or behind the command's name."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Why an output takes no more."""
+
 _JSON = "gateway.cli.json"
 """Where a command line keeps whether it asks for machine output."""
 
@@ -255,10 +264,46 @@ class LazyGroup(click.Group):
         ]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; an output that takes no more is one sentence, too."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in NO_SPACE or error.filename is not None:
+                raise
+        # What the output still holds would fail again when the interpreter ends.
+        sys.stdout = io.StringIO()
+        OutputNotWritten(
+            "no space is left for what the command writes. What was asked for may have been done: "
+            "look before you repeat it"
+        ).show()
+        sys.exit(OutputNotWritten.exit_code)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line, and whether it asks for machine output."""
         ctx.meta[_JSON] = wants_json(args)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, self._in_place(ctx, args))
+
+    def _in_place(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The command line with what says where to work behind the command that takes it."""
+        group: click.Group = self
+        taken: set[str] = set()
+        where: list[str] = []
+        rest = list(args)
+        for at in range(len(args)):
+            while at < len(rest) and rest[at].partition("=")[0] in _WHERE - taken:
+                ends = at + (1 if "=" in rest[at] else 2)
+                where, rest = where + rest[at:ends], rest[:at] + rest[ends:]
+            if at >= len(rest) or rest[at].startswith("-"):
+                break
+            command = group.get_command(ctx, rest[at])
+            if command is None:
+                break
+            taken = {flag for parameter in command.params for flag in parameter.opts}
+            if not isinstance(command, click.Group) or taken & set(where):
+                return [*rest[: at + 1], *where, *rest[at + 1 :]]
+            group = command
+        return args
 
     def invoke(self, ctx: click.Context) -> object:
         """Call the subcommand; for machines a failure of any kind is one JSON value."""
@@ -300,7 +345,17 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP_COLUMNS = 72
+"""How wide help is at most: lines of 70 characters, as print and a divided screen take them."""
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": _HELP_COLUMNS,
+    },
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from gateway import setting_validators
-from gateway.domain.organisation import SLUG
+from gateway.cli import NO_SPACE
+from gateway.domain.organisation import SLUG, read_competence
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.files import PrivateFileError
@@ -95,6 +96,36 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
+class Words(click.Choice[str]):
+    """One of some words; where they are many help lists them on several lines."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """The words, broken behind a stroke where a line would be too long."""
+        lines = ["["]
+        for word in self.choices:
+            if len(lines[-1]) + len(word) > LONGEST_CHOICE:
+                lines.append(" " * 6)
+            lines[-1] += f"{word}|"
+        return "\n".join(lines)[:-1] + "]"
+
+
+LONGEST_CHOICE = 48
+"""Characters of words on a line of help: with an option's name they leave a line of 70."""
+
+
+class Competence(click.ParamType[str]):
+    """A competence as people write it, by default to receive; its key."""
+
+    name = "[function/]matter/territory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it; a usage error that shows how one is written."""
+        try:
+            return read_competence(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class NewFile(click.Path):
     """A file that a command makes: checked before anything is asked or recorded.
 
@@ -147,6 +178,8 @@ def plain_errors() -> Iterator[None]:
     except Refusal as refusal:
         raise click.ClickException(sentence_of(refusal)) from refusal
     except OSError as error:
+        if error.filename is None and error.errno in NO_SPACE:
+            raise  # the command line itself tells of its output
         if error.filename is None:
             raise click.ClickException(str(error)) from error
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error

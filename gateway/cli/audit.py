@@ -15,7 +15,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, NewFile, json_option, organisation_id, reader
+from gateway.cli.arguments import Moment, NewFile, Words, json_option, organisation_id, reader
 from gateway.cli.output import (
     Input,
     cold,
@@ -99,6 +99,8 @@ def check_stream(
     DIR holds what `casegate event list --out-dir DIR` kept, or what a party handed over: receipts
     (*.json) and the gateway's statements of the stream's end (*.sd-jwt), all that you have. FILE
     is what `casegate event list --json` printed.
+
+    Example: casegate audit check-stream receipts --trust trust
     """
     copy = None
     if folder is not None:
@@ -204,6 +206,10 @@ def take_account(
 
     FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR holds
     receipts (*.json). Exit status 15 means that entries are not shown.
+
+    \b
+    Example: casegate audit account shown.json --log mirror \\
+        --trust trust
     """
     report, copy = log_copy.open_copy(reader(folder), trust)
     if copy is None:
@@ -255,6 +261,8 @@ def check_copy(
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
     tlog-tiles names them. The report names the first bad index. With --continued-by the keys of
     both logs are needed.
+
+    Example: casegate audit check-copy mirror --trust trust
     """
     try:
         continued_by = None if successor is None else receipts.parse(successor)
@@ -288,6 +296,8 @@ def prove_fork(
     DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
     mirror or casegate verify kept. They name nobody, and show no event. Exit status 16 is the
     proof; 15 means that what DIR holds does not contradict itself.
+
+    Example: casegate audit prove-fork proof --trust trust
     """
     forms = (f"*{history.CHECKPOINT_SUFFIX}", f"*{history.PROOF_SUFFIX}")
     parts = [part for form in forms for part in _parts(folder, form, MAX_PROOF_FILE)]
@@ -330,6 +340,10 @@ def mirror(
 
     DIR only grows, and lies as the log's own files do (C2SP tlog-tiles), so that any web server
     can serve it on. What does not continue what DIR has is not kept: the proof is.
+
+    \b
+    Example: casegate audit mirror https://gateway.example.org \\
+        mirror --trust trust
     """
     try:
         with open_log(url, ca) as log:
@@ -426,7 +440,7 @@ class _Action(click.ParamType[str]):
 @click.option(
     "--reason-code",
     required=True,
-    type=click.Choice(REASON_CODES),
+    type=Words(REASON_CODES),
     help="What the log is read for.",
 )
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
@@ -447,7 +461,7 @@ class _Action(click.ParamType[str]):
     "--result",
     "results",
     multiple=True,
-    type=click.Choice([str(one) for one in EventResult]),
+    type=Words([str(one) for one in EventResult]),
     help="How they ended; may be repeated: then each is a search of its own.",
 )
 @click.option(
@@ -483,6 +497,11 @@ def search(
     Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
     why, and by which filters. Every receipt is verified. What is withheld lies beyond its coverage,
     is erased, or is padding.
+
+    \b
+    Example: casegate audit search --by auditor-1 \\
+        --reason-code lawfulness --reason 'Audit 2026/3' \\
+        --result denied --from 2026-03-01
     """
     if as_json and as_csv:
         raise click.UsageError("choose one of --json and --csv")
@@ -617,6 +636,8 @@ def list_events(
 
     Each receipt is verified, and each place in your organisation's counter must be there. The
     gateway signs which is the last.
+
+    Example: casegate event list --out-dir receipts
     """
     if save is not None:
         if after or limit:
@@ -624,7 +645,15 @@ def list_events(
         _save(gateway, save, as_json)
         return
     ends: list[tuple[str, StreamHead]] = []
-    found = list(islice(gateway.events(after, lambda text, end: ends.append((text, end))), limit))
+
+    def note(text: str, end: StreamHead) -> None:
+        ends.append((text, end))
+        if end.stream_number < after:
+            raise click.UsageError(
+                f"your stream ends with the number {end.stream_number}: give --after at most that"
+            )
+
+    found = list(islice(gateway.events(after, note), limit))
     if as_json:
         text, end = ends[-1]
         events = [_entry_json(entry) for entry in found]
@@ -710,7 +739,10 @@ def receipt() -> None:
 @click.argument("event", type=click.UUID)
 @partner
 def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
-    """Verify the receipt of EVENT and show it."""
+    """Verify the receipt of EVENT and show it.
+
+    Example: casegate receipt show 0198...
+    """
     entry = gateway.receipt(event)
     if as_json:
         print_json(receipts.to_json(entry.receipt))
@@ -748,6 +780,8 @@ def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.
 
     The file is for casegate verify.
+
+    Example: casegate receipt save 0198... --out receipt.json
     """
     entry = gateway.receipt(event)
     save_json(out, receipts.to_json(entry.receipt))

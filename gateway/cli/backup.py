@@ -121,6 +121,8 @@ def backup(folder: Path, target: Path) -> None:
     The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
     holds signing keys, the root authority, the keys of cases or the high-water mark, which must
     not go back in time with the database.
+
+    Example: casegate backup --home gw /srv/backup/2026-01-02
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
@@ -150,6 +152,10 @@ def backup_keys(folder: Path, target: Path) -> None:
     """Copy the keys of cases to the new FILE, which you keep for days only.
 
     What is erased can be read for as long as a copy of its key exists: see docs/operators.md.
+
+    \b
+    Example: casegate backup-keys --home gw \\
+        /srv/backup-keys/2026-01-02
     """
     with plain_errors():
         file = wiring.load_config(folder.absolute()).keys_file
@@ -259,6 +265,8 @@ def restore(source: Path, folder: Path, yes: bool) -> None:
     The backup's whole log is checked and compared with the high-water mark first: the command says
     whether the gateway will continue, or its log will be frozen because more was signed than the
     backup holds. The previous database is kept under another name. Keys are not in a backup.
+
+    Example: casegate restore /srv/backup/2026-01-02 --home gw
     """
     with plain_errors():
         manifest = Manifest.read(source)
@@ -456,6 +464,8 @@ def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
     Exit status: 0 they agree, 1 the log is frozen or a mirror disagrees.
+
+    Example: casegate log status --home gw
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
@@ -528,6 +538,10 @@ def adopt(
     checkpoint or receipt that they hold, and give the largest size. If the database has less, it
     is an older copy, and the command refuses; so it does when a mirror has another history, which
     no number shows. The gateway must be stopped. An existing high-water mark is never lowered.
+
+    \b
+    Example: casegate log adopt-mark --home gw --as martin \\
+        --as dubois --largest-size 1042
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())

@@ -10,7 +10,14 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, CalendarDay, NewFile, json_option, organisation_id
+from gateway.cli.arguments import (
+    FILE,
+    CalendarDay,
+    NewFile,
+    Words,
+    json_option,
+    organisation_id,
+)
 from gateway.cli.output import (
     Input,
     cold,
@@ -24,6 +31,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import (
     EPILOG,
+    CaseName,
     Failure,
     Parameter,
     by_option,
@@ -64,12 +72,12 @@ def case() -> None:
     """Submit, assess, clear, consult and close your cases."""
 
 
-case_argument = click.argument("case", type=click.UUID)
+case_argument = click.argument("case", type=CaseName())
 reason_option = click.option("--reason", help="Reason (optional, up to 200 characters).")
 
 _WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
-        "--reason-code", required=True, type=click.Choice(REASON_CODES), help="Why it is opened."
+        "--reason-code", required=True, type=Words(REASON_CODES), help="Why it is opened."
     ),
     click.option(
         "--reason", required=True, help="Reason, up to 200 characters; it is recorded in your log."
@@ -94,17 +102,20 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
 """What a consultation takes beside the person who consults."""
 
 
+_A_CASE = "a case is a JSON object with its id in 'case', as in docs/protocol/examples/case.json"
+
+
 def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
     if len(data) > MAX_CASE_BYTES:
         raise click.BadParameter(f"a case has at most {MAX_CASE_BYTES} bytes")
     try:
         content = canonical.decode(data)
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"the file is not a text in UTF-8: {_A_CASE}") from None
     except ValueError as error:
-        raise click.BadParameter(f"the file is not JSON as cases are written: {error}") from None
+        raise click.BadParameter(f"the file is not JSON ({error}): {_A_CASE}") from None
     if not isinstance(content, dict) or not _is_uuid(content.get("case")):
-        raise click.BadParameter(
-            "the file is not a case: a JSON object with its id, a UUID, in 'case'"
-        )
+        raise click.BadParameter(f"the file is not a case: {_A_CASE}")
     return content
 
 
@@ -235,6 +246,8 @@ def submit(
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
+
+    Example: casegate case submit case.json --by pdc-1
     """
     _check(content)
     _warn_of_erasure(content)
@@ -248,12 +261,10 @@ def submit(
         "--change",
         "kind",
         required=True,
-        type=click.Choice([*map(str, ChangeKind)]),
+        type=Words([*map(str, ChangeKind)]),
         help="What the version changes.",
     ),
-    click.option(
-        "--reason-code", required=True, type=click.Choice(REASONS), help="Why it is made."
-    ),
+    click.option("--reason-code", required=True, type=Words(REASONS), help="Why it is made."),
     click.option("--reason", required=True, help="Reason, up to 300 characters."),
     click.option(
         "--pointer",
@@ -286,6 +297,11 @@ def revise(
     drops anything, or loosens a marking; a tightening only raises markings; an addition only adds.
     The gateway compares the versions and refuses a milder word; its answer lists the places that a
     correction has to name.
+
+    \b
+    Example: casegate case revise case.json --by pdc-1 \\
+        --change correction --reason-code inaccurate \\
+        --reason 'Wrong host' --pointer /urgency
     """
     _check(content)
     _warn_of_erasure(content)
@@ -315,6 +331,8 @@ def assess(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
 
     Each automated match must be confirmed by its id (--confirm-match). A classification by two
     persons names the other analyst, too.
+
+    Example: casegate case assess 0198... --by pdc-1
     """
     return _done(gateway.assess(**options))
 
@@ -324,6 +342,8 @@ def clear(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Clear CASE for sharing.
 
     The person must not be the one who assessed it.
+
+    Example: casegate case clear 0198... --by pdc-2
     """
     return _done(gateway.clear(**options))
 
@@ -333,12 +353,16 @@ def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
     """Close CASE.
 
     None of its handoffs can be open.
+
+    \b
+    Example: casegate case close 0198... --by pdc-2 \\
+        --reason 'All items are gone'
     """
     return _done(gateway.close_case(**options))
 
 
 _WHERE_OPTIONS: Sequence[Parameter] = (
-    click.option("--case", type=click.UUID, help="Your own case."),
+    click.option("--case", type=CaseName(), help="Your own case."),
     click.option("--handoff", type=click.UUID, help="The handoff by which you hold the case."),
 )
 _approved_option = click.option(
@@ -380,7 +404,7 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
     click.option(
         "--code",
         required=True,
-        type=click.Choice(MEASURES[MeasureKind.EMBARGO].codes),
+        type=Words(MEASURES[MeasureKind.EMBARGO].codes),
         help="Why.",
     ),
     _elements_option,
@@ -419,7 +443,7 @@ def embargo(
     click.option(
         "--kind",
         required=True,
-        type=click.Choice([str(MeasureKind.SUSPENSION), str(MeasureKind.MARK)]),
+        type=Words([str(MeasureKind.SUSPENSION), str(MeasureKind.MARK)]),
         help="suspension: nothing is consulted or offered. mark: kept, for few reasons.",
     ),
     click.option(
@@ -524,7 +548,7 @@ recall_options: Sequence[Parameter] = (
     click.option(
         "--code",
         required=True,
-        type=click.Choice([*map(str, RecallCode)]),
+        type=Words([*map(str, RecallCode)]),
         help="Why. misdirected: one person may begin.",
     ),
     click.option(
@@ -641,6 +665,10 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None
 
     The log records it, with person and reason. The text of statements is hidden without
     --show-text. The JSON has everything as it was written: addresses in it are live.
+
+    \b
+    Example: casegate case consult 0198... --by pdc-1 \\
+        --reason-code assessment --reason 'Second look'
     """
     opened = gateway.consult_case(case, options["by"], options["reason_code"], options["reason"])
     show_opened(gateway, opened, as_json, options)
@@ -727,6 +755,10 @@ def seal(
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
     one that you keep in organisation_keys.
+
+    \b
+    Example: casegate case seal case.json --contents contents.json \\
+        --to ofmin --out sealed.json
     """
     sealed = gateway.seal(content, plain, to)
     write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
@@ -770,6 +802,11 @@ def reseal(
 
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
     only the previous recipient can open them. Your case is consulted for it, which is an event.
+
+    \b
+    Example: casegate case reseal 0198... --by pdc-1 \\
+        --contents contents.json --from ocrvp --to ofmin \\
+        --reason-code evidence --reason 'Redirected to OFMIN'
     """
     clearance = _clearance(assessed_by, cleared_by, second_assessor, confirm)
     return _done(gateway.reseal(**options, clearance=clearance))
@@ -777,7 +814,10 @@ def reseal(
 
 @partner_command(case, name="list")
 def list_(gateway: Gateway, as_json: bool) -> None:
-    """List your cases by age, without content."""
+    """List your cases by age, without content.
+
+    Example: casegate case list
+    """
     found = list(gateway.cases())
     rows = [
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
@@ -788,7 +828,10 @@ def list_(gateway: Gateway, as_json: bool) -> None:
 
 @partner_command(case, case_argument)
 def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
-    """Show the state of CASE, without content."""
+    """Show the state of CASE, without content.
+
+    Example: casegate case show 0198...
+    """
     found = gateway.case(case)
     if as_json:
         print_json(found)
@@ -809,6 +852,8 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
 
     After a correction each holder is sent an update, acknowledges it, and tells what it did with
     its own copy.
+
+    Example: casegate case coverage 0198...
     """
     found = gateway.coverage(case)
     if as_json:
@@ -859,6 +904,10 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
     It reads content/csam and content/csem.
     The output says how each field of the report was used. A report that contains an image, video,
     sound or archive is refused as a whole.
+
+    \b
+    Example: casegate case import report.json --profile profile.toml \\
+        --out new.json
     """
     try:
         profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))

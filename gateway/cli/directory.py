@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import NewFile, organisation_id
+from gateway.cli.arguments import Competence, NewFile, Words, organisation_id
 from gateway.cli.output import (
     cold,
     format_value,
@@ -39,12 +39,17 @@ _organisation = click.argument("organisation", callback=organisation_id)
 
 @partner_command(
     directory,
-    click.option("--kind", type=click.Choice(KINDS), help="Only organisations of this kind."),
-    click.option("--competence", metavar="KEY", help="Only its holder today, as receive/csam/FR."),
+    click.option("--kind", type=Words(KINDS), help="Only organisations of this kind."),
+    click.option(
+        "--competence", type=Competence(), help="Only its holder today, as receive/csam/FR."
+    ),
     name="list",
 )
 def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
-    """List members, memberships and mandates."""
+    """List members, memberships and mandates.
+
+    Example: casegate directory list --kind police_office
+    """
     found = list(gateway.organisations(kind, competence))
     headings = ("id", "name", "kind", "country", "membership", "competent for")
     print_items(as_json, found, headings, [_row(one) for one in found])
@@ -60,7 +65,10 @@ def _row(one: dict[str, Any]) -> tuple[Any, ...]:
 
 @partner_command(directory, _organisation, name="show")
 def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
-    """Show what the directory has on ORGANISATION."""
+    """Show what the directory has on ORGANISATION.
+
+    Example: casegate directory show ofmin
+    """
     found = gateway.organisation(organisation)
     if as_json:
         print_json(found)
@@ -77,6 +85,8 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
 
     The gateway signs that ORGANISATION is a member; the signature is verified first. Only the
     document is on the output; what it says is on the error stream.
+
+    Example: casegate directory attestation ofmin > ofmin.jwt
     """
     text, mark = gateway.status(organisation)
     if as_json:
@@ -98,6 +108,8 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
 
     The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
     key ids with the organisation out of band.
+
+    Example: casegate directory keys ofmin --out ofmin.json
     """
     found = gateway.member_keys(organisation)
     if not found.records:
@@ -134,7 +146,10 @@ def succession() -> None:
 @succession.command("list", epilog=EPILOG)
 @partner
 def list_successions(gateway: Gateway, as_json: bool) -> None:
-    """List the mandates that move to or from you, oldest first."""
+    """List the mandates that move to or from you, oldest first.
+
+    Example: casegate succession list
+    """
     print_successions(as_json, gateway.successions())
 
 
@@ -156,7 +171,10 @@ def _waits(one: Mapping[str, Any]) -> str:
 @click.argument("succession", type=click.UUID)
 @partner
 def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
-    """Show which mandate moves, when, and who has to approve it."""
+    """Show which mandate moves, when, and who has to approve it.
+
+    Example: casegate succession show 0198...
+    """
     found = gateway.succession(succession)
     if as_json:
         print_json(found)
@@ -190,6 +208,8 @@ def approve(
     Once both organisations have approved, the gateway re-issues each open handoff of the mandate
     to the successor from the day of the succession on. A connection with a document key signs the
     plan.
+
+    Example: casegate succession approve 0198... --by head-1
     """
     written = gateway.approve_succession(succession, by)
     waits = format_value(written.result["waits_for"])

@@ -49,6 +49,7 @@ from gateway.ledger.note import NoteError
 from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
+from gateway.registry import queries
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
 from gateway.store.key_inventory import KeyInventory, take_inventory
@@ -255,6 +256,20 @@ def log_holds(config: Config, now: datetime) -> Findings:
         yield Level.WARNING, sentence
     if not missed:
         yield Level.OK, f"{len(holds)} log holds are in force, and none waits for its review"
+
+
+def waiting(config: Config, now: datetime) -> Findings:
+    """What waits for administrators."""
+    with _read(config) as work:
+        proposals, organisations = queries.waiting(work, now)
+    if proposals or organisations:
+        yield (
+            Level.OK,
+            f"{proposals} proposals and {organisations} organisations wait for administrators: see "
+            "`casegate admin waiting`",
+        )
+    else:
+        yield Level.OK, "nothing waits for administrators"
 
 
 def certificates(config: Config, now: datetime) -> Findings:
@@ -560,6 +575,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     clock,
     due,
     log_holds,
+    waiting,
     log,
     registry,
     case_keys,
@@ -585,6 +601,8 @@ def doctor(folder: Path, as_json: bool, deep: bool) -> None:
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.
+
+    Example: casegate doctor --home gw
     """
     findings = _findings(folder.absolute(), deep)
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
@@ -626,6 +644,8 @@ def check(folder: Path | None, as_json: bool) -> None:
     DENY case. Every action needs a DENY case that no policy decides. Every fact of the schema must
     be read by a policy, or README.md says why not. Exit status: 0 when all of this holds, 1
     otherwise.
+
+    Example: casegate policy check
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
@@ -644,6 +664,8 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
 
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
     and who may be told its name.
+
+    Example: casegate policy explain R3.membership
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}

@@ -290,6 +290,8 @@ def run(
     The client does what it does every day: it submits a case, accepts and opens an offer,
     verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
     is not passed.
+
+    Example: casegate conformance run --by intake-1
     """
     runs = gateway.conformance
     begun = earlier or str(runs.start(by).result["run"])
@@ -340,7 +342,10 @@ def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
 @click.argument("identifier", metavar="RUN", type=click.UUID)
 @partner
 def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
-    """Show which steps of a run are passed."""
+    """Show which steps of a run are passed.
+
+    Example: casegate conformance show 0198...
+    """
     found = gateway.conformance.show(identifier)
     if as_json:
         print_json(found)

@@ -340,6 +340,12 @@ def init(
 
     A log whose database is lost has ended. With --continues the new gateway's log begins with the
     event log.continued, which names the old log, its key and its last tree, as the copy shows them.
+
+    \b
+    Example: casegate init gw --name Casegate \\
+        --issuer https://gateway.example.org \\
+        --partners-url https://partners.example.org \\
+        --admin martin='A. Martin' --admin dubois='B. Dubois'
     """
     if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")

@@ -11,7 +11,14 @@ from uuid import UUID
 import click
 
 from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import CalendarDay, Moment, NewFile, organisation_id
+from gateway.cli.arguments import (
+    CalendarDay,
+    Competence,
+    Moment,
+    NewFile,
+    Words,
+    organisation_id,
+)
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     case_argument,
@@ -25,6 +32,7 @@ from gateway.cli.output import (
     Input,
     cold,
     colour,
+    example,
     format_value,
     interactive,
     print_fields,
@@ -37,6 +45,7 @@ from gateway.cli.output import (
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
+    addressee,
     by_option,
     elsewhere,
     partner_command,
@@ -48,6 +57,7 @@ from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
     ANSWERS,
     PARTIES_ANSWERS,
+    AnswerAuthor,
     AnswerField,
     AnswerKind,
     FieldType,
@@ -55,7 +65,6 @@ from gateway.domain.answers import (
 from gateway.domain.case import GROUPS
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
-from gateway.domain.organisation import read_competence
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
@@ -66,22 +75,23 @@ def handoff() -> None:
     """Offer cases, answer offers, consult accepted cases."""
 
 
-handoff_argument = click.argument("handoff", type=click.UUID)
+class _HandoffId(click.ParamType[UUID]):
+    """The id of a handoff: only a case has references of people's own."""
+
+    name = "handoff"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> UUID:
+        try:
+            return UUID(str(value))
+        except ValueError:
+            listed = "`casegate handoff list` (--box out) shows them"
+            self.fail(f"{value!r} is not the id of a handoff: {listed}", param, ctx)
+
+
+handoff_argument = click.argument("handoff", type=_HandoffId())
 
 
 # --- Offering ------------------------------------------------------------------------------------
-
-
-class _Competence(click.ParamType[str]):
-    """A competence, by default to receive."""
-
-    name = "[function/]matter/territory"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        try:
-            return read_competence(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 _OFFER_OPTIONS: Sequence[Parameter] = (
@@ -94,15 +104,14 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--competence",
-        type=_Competence(),
-        metavar="[FUNCTION/]MATTER/TERRITORY",
+        type=Competence(),
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
         "--group",
         "groups",
         multiple=True,
-        type=click.Choice(GROUPS),
+        type=Words(GROUPS),
         help="A group of elements to offer.",
     ),
     click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
@@ -110,7 +119,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "--purpose",
         multiple=True,
         required=True,
-        type=click.Choice([*map(str, Purpose)]),
+        type=Words([*map(str, Purpose)]),
         help="What the recipient may use the case for.",
     ),
     click.option(
@@ -161,6 +170,10 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
+
+    \b
+    Example: casegate handoff preview 0198... --by pdc-2 \\
+        --purpose investigate --group items --competence csam/FR
     """
     found = gateway.preview(case, by, **_wanted(options))
     if as_json:
@@ -169,7 +182,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
     print_fields(
         {
-            "to": found["to"],
+            "to": addressee(found["to"]),
             "would give": f"{len(found['permitted_disclosures'])} parts",
             "would withhold part of": found["withheld_groups"],
             "sealed to others": _sealed(found["to_reseal"]),
@@ -202,16 +215,18 @@ def offer(
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
     several holders (both). With a document key in the connection file the offer is signed here.
 
-    \b
-    casegate handoff offer CASE --by pdc-2 --purpose investigate --group items --competence csam/FR
-    ... --group items --competence csam/FR --to pharos
-    ... --purpose remove --group items --competence take_down/csam/NL
+    For removal (--purpose remove --competence take_down/csam/NL) the recipient gets the items
+    hosted in its country; the answer lists the others with their holders.
 
     For removal the recipient gets the items hosted in its country; the answer lists the others
     with their holders.
 
     An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
     call).
+
+    \b
+    Example: casegate handoff offer 0198... --by pdc-2 \\
+        --purpose investigate --group items --competence csam/FR
     """
     try:
         _warn_of_danger(gateway.preview(case, by, **_wanted(options)))
@@ -222,7 +237,7 @@ def offer(
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
     sentence = (
-        f"handoff {result['handoff']} offered to {format_value(result['to'])}: "
+        f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
     )
     if result["withheld_groups"]:
@@ -274,6 +289,8 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[Co
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
     names the elements one by one instead. The end may only be shortened.
+
+    Example: casegate handoff update 0198... --by pdc-2
     """
     found = gateway.preview_update(handoff, by, **options)
     written = gateway.update(handoff, by, **options)
@@ -302,24 +319,24 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     handoff,
     click.option(
         "--box",
-        type=click.Choice(["in", "out"]),
+        type=Words(["in", "out"]),
         default="in",
         show_default=True,
         help="Handoffs that were received (in) or sent (out).",
     ),
     click.option(
         "--state",
-        type=click.Choice([str(state) for state in HandoffState]),
+        type=Words([str(state) for state in HandoffState]),
         help="Only handoffs in this state.",
     ),
     click.option(
         "--urgency",
-        type=click.Choice([str(urgency) for urgency in Urgency]),
+        type=Words([str(urgency) for urgency in Urgency]),
         help="Only handoffs of this class of urgency.",
     ),
     click.option(
         "--matter",
-        type=click.Choice([str(matter) for matter in Matter]),
+        type=Words([str(matter) for matter in Matter]),
         help="Only handoffs of this matter.",
     ),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
@@ -336,6 +353,8 @@ def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
     no answer is owed the state stands in its place, last in its class.
+
+    Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     other = "originator" if box == "in" else "recipient"
@@ -367,6 +386,8 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
     Parties, conditions and answers are shown once every signature is verified.
+
+    Example: casegate handoff show 0198...
     """
     view = gateway.handoff(handoff)
     if as_json:
@@ -520,6 +541,7 @@ _TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in k
 
 def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
+    verb = kind.command.replace("_", "-")
 
     def command(
         gateway: Gateway, handoff: UUID, by: str, **options: Any
@@ -537,9 +559,16 @@ def _answer_command(kind: AnswerKind) -> None:
         written = gateway.answer(kind.command, handoff, by, **fields)
         return written, f"handoff {handoff} is {written.result['state']}"
 
-    command.__doc__ = kind.about
+    given = (
+        f"{_flag(one, _singular(one))} {_EXAMPLES[one.type](one)}"
+        for one in kind.fields
+        if one.required
+    )
+    by = "--by pdc-1" if kind.author is AnswerAuthor.ORIGINATOR else "--by ofmin-1"
+    asks = () if kind.accepts else given
+    line = example("handoff", verb, "0198...", by, *asks)
+    command.__doc__ = f"{kind.about}\n\n{line}"
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    verb = kind.command.replace("_", "-")
     write_command(handoff, handoff_argument, *options, name=verb)(command)
 
 
@@ -547,36 +576,51 @@ _OPTIONS = {"suggested_recipient": "suggest"}
 """Options that are called otherwise than the field that they fill."""
 
 
+def _flag(one: AnswerField, name: str = "") -> str:
+    return f"--{_OPTIONS.get(one.name, name or one.name).replace('_', '-')}"
+
+
+def _singular(one: AnswerField) -> str:
+    """What an option is called that may be given several times, once for each value."""
+    return one.name.removesuffix("s") if one.type in _SEVERAL else one.name
+
+
+_SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
+
+
 def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
-    flag = f"--{_OPTIONS.get(one.name, name or one.name).replace('_', '-')}"
-    return click.option(flag, one.name, required=one.required, help=one.about, **terms)
+    return click.option(_flag(one, name), one.name, required=one.required, help=one.about, **terms)
 
 
 _FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
     FieldType.TEXT: _option,
-    FieldType.WORD: lambda one: _option(one, type=click.Choice(one.words)),
+    FieldType.WORD: lambda one: _option(one, type=Words(one.words)),
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
     FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
-    FieldType.WORDS: lambda one: _option(
-        one, one.name.removesuffix("s"), multiple=True, type=click.Choice(one.words)
-    ),
-    FieldType.IDS: lambda one: _option(
-        one, one.name.removesuffix("s"), multiple=True, metavar="ID"
-    ),
-    FieldType.POINTERS: lambda one: _option(
-        one, one.name.removesuffix("s"), multiple=True, metavar="POINTER"
-    ),
+    FieldType.WORDS: lambda one: _option(one, _singular(one), multiple=True, type=Words(one.words)),
+    FieldType.IDS: lambda one: _option(one, _singular(one), multiple=True, metavar="ID"),
+    FieldType.POINTERS: lambda one: _option(one, _singular(one), multiple=True, metavar="POINTER"),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."
     ),
     FieldType.RESERVATION: lambda one: _option(
         one,
-        type=(click.Choice(one.words), str),
+        type=(Words(one.words), str),
         default=None,
         metavar="CONDITION BASIS",
         callback=_reservation,
     ),
 }
+
+
+_EXAMPLES: Mapping[FieldType, Callable[[AnswerField], str]] = {
+    FieldType.TEXT: lambda _: "'As said by telephone'",
+    FieldType.WORD: lambda one: one.words[0],
+    FieldType.TIME: lambda _: "2026-01-02T03:04:05Z",
+    FieldType.DAY: lambda _: "2036-01-02",
+    FieldType.POINTERS: lambda _: "/items/0198...",
+}
+"""What a field that every answer of a kind has is given in the example of its command."""
 
 
 def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
@@ -606,6 +650,10 @@ def review(
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
     The originator's data protection officer reviews an offer to a third country by derogation.
+
+    \b
+    Example: casegate handoff review 0198... --by ofmin-2 \\
+        --reason 'Danger was imminent'
     """
     written = gateway.review(handoff, by, reason)
     return written, f"{len(written.result['consultations'])} reviewed"
@@ -643,6 +691,10 @@ def consult(
     The log records it, with person and reason. You see what the offer names and policy allows
     today. The text of statements is hidden without --show-text, sealed elements without
     --open-sealed. The JSON has everything as it was written: addresses in it are live.
+
+    \b
+    Example: casegate handoff consult 0198... --by ofmin-1 \\
+        --reason-code investigation --reason 'First look'
     """
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
@@ -689,6 +741,10 @@ def export(
 
     The file is for casegate verify. With content it is a consultation, which the log records. The
     file is verified before it is written.
+
+    \b
+    Example: casegate handoff export 0198... --by ofmin-1 \\
+        --reason 'For the file' --out handoff.json
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")

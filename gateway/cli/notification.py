@@ -25,7 +25,10 @@ def notification() -> None:
     click.option("--keep", is_flag=True, help="Acknowledge none of them: they come again."),
 )
 def poll(gateway: Gateway, as_json: bool, keep: bool) -> None:
-    """List the notifications that wait, and acknowledge them."""
+    """List the notifications that wait, and acknowledge them.
+
+    Example: casegate notification poll
+    """
     found: list[EventNotification] = []
     page = gateway.poll_notifications()
     found += page.notifications
@@ -43,6 +46,8 @@ def watch(gateway: Gateway, as_json: bool) -> None:
     """Print each notification as it comes, until Ctrl-C.
 
     Each is a line, with --json a JSON document. It is acknowledged once it is printed.
+
+    Example: casegate notification watch
     """
     with closing(gateway.notifications()) as coming:
         try:
@@ -55,7 +60,10 @@ def watch(gateway: Gateway, as_json: bool) -> None:
 
 @partner_command(notification)
 def status(gateway: Gateway, as_json: bool) -> None:
-    """Show how far you acknowledged, and the refused notifications."""
+    """Show how far you acknowledged, and the refused notifications.
+
+    Example: casegate notification status
+    """
     found = gateway.notification_status()
     if as_json:
         print_json(found)
@@ -78,7 +86,10 @@ def status(gateway: Gateway, as_json: bool) -> None:
 
 @write_command(notification, click.argument("event", type=click.UUID))
 def replay(gateway: Gateway, event: UUID, by: str) -> tuple[ConfirmedWrite, str]:
-    """Have the refused notification of EVENT sent again."""
+    """Have the refused notification of EVENT sent again.
+
+    Example: casegate notification replay 0198... --by pdc-1
+    """
     written = gateway.replay_notification(event, by)
     return written, f"the notification of event {event} is sent again, before those that follow"
 

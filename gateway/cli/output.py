@@ -41,6 +41,20 @@ def colour(text: str, colour: str) -> str:
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
 
+def example(*words: str) -> str:
+    """A paragraph of help: a command line to copy, where no option stands apart from its value."""
+    lines = ["Example: casegate"]
+    for word in words:
+        if len(lines[-1]) + len(word) >= _EXAMPLE_COLUMNS:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}"
+    return "\n".join(["\b", *lines])
+
+
+_EXAMPLE_COLUMNS = 64
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document, also where a terminal cannot show all characters."""
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
@@ -145,7 +159,8 @@ class Input(click.ParamType[bytes]):
             with click.open_file(str(value), "rb") as file:
                 return bytes(file.read(self._limit))
         except OSError as error:
-            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+            where = Path(str(value)).absolute()
+            self.fail(f"{where} cannot be read: {error.strerror}", param, ctx)
 
 
 def write_new(file: Path, data: bytes) -> None:

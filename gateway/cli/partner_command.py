@@ -8,10 +8,14 @@ token); 5 the evidence does not verify; 6 done, but a file that was asked for co
 import functools
 import json
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -35,6 +39,7 @@ from gateway.client import (
     TlsNotTrusted,
     TokenRefused,
     UnexpectedAnswer,
+    UnknownReference,
 )
 from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
@@ -48,6 +53,7 @@ _CODES: dict[type[ClientError], int] = {
     InvalidCase: click.UsageError.exit_code,
     KeyNotHeld: NO_CONNECTION,
     OutdatedVersion: REFUSED,
+    UnknownReference: click.UsageError.exit_code,
     SealingFailed: REFUSED,
     GatewayUnavailable: NO_ANSWER,
     UnexpectedAnswer: NO_ANSWER,
@@ -176,13 +182,37 @@ def elsewhere(item: Mapping[str, Any]) -> str:
 def connected(file: Path) -> Iterator[Gateway]:
     """A gateway for one command; what can be expected to go wrong ends as one sentence."""
     try:
-        with Gateway.open(file) as gateway:
+        with Gateway.open(file) as gateway, _patience(gateway):
             yield gateway
     except ClientError as error:
         raise Failure(error) from error
     except KeyboardInterrupt as stopped:
         # Whoever grows impatient asks anew, unless the result of the write is known.
         raise _interrupted(stopped) from stopped
+
+
+PATIENCE = 3.0
+"""Seconds without any answer after which a person reads that the command waits."""
+
+
+@contextmanager
+def _patience(gateway: Gateway) -> Iterator[None]:
+    """Tell a person at a terminal that nothing was answered yet."""
+    clock = threading.Timer(PATIENCE, tell_silence, [gateway])
+    clock.daemon = True
+    if sys.stderr.isatty():
+        clock.start()
+    try:
+        yield
+    finally:
+        clock.cancel()
+
+
+def tell_silence(gateway: Gateway) -> None:
+    """Say that a gateway has not answered anything yet; nothing when it has."""
+    if not gateway.heard:
+        address = gateway.connection.api_url
+        click.echo(f"No answer from {address} yet; still trying. Ctrl-C ends it.", err=True)
 
 
 def _interrupted(stopped: KeyboardInterrupt) -> Exception:
@@ -205,6 +235,26 @@ connection_option = click.option(
 )
 
 
+@dataclass(frozen=True)
+class OwnReference:
+    """One's own reference of a case, in place of its id."""
+
+    text: str
+
+
+class CaseName(click.ParamType[UUID | OwnReference]):
+    """One's own case: by its id, or by the reference in `originator_ref`."""
+
+    name = "case"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> UUID | OwnReference:
+        """The id where it is one; `partner` looks up the case of a reference."""
+        try:
+            return UUID(str(value))
+        except ValueError:
+            return OwnReference(str(value))
+
+
 def partner(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its ``gateway``, and the options that all partner commands have."""
 
@@ -213,7 +263,11 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
         with connected(connection_file) as gateway:
-            command(gateway, as_json=as_json, **arguments)
+            named = {
+                name: gateway.find_case(value.text) if isinstance(value, OwnReference) else value
+                for name, value in arguments.items()
+            }
+            command(gateway, as_json=as_json, **named)
 
     return run
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from gateway.cli.arguments import home_option, plain_errors
+from gateway.cli.arguments import Words, home_option, plain_errors
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
@@ -40,7 +40,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 @home_option
 @click.option(
     "--only",
-    type=click.Choice(PARTS),
+    type=Words(PARTS),
     help="Run one of the processes, for other supervisors.",
 )
 @click.option(
@@ -56,6 +56,8 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     to members' receivers of notifications. Where [metrics] bind is set, a fifth serves the
     operator's metrics. Before the listeners open, the database schema is upgraded, and
     what expired while the gateway was off is renewed.
+
+    Example: casegate run --home gw
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")

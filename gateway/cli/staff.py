@@ -88,6 +88,8 @@ def add(
 
     They are printed in the order of the file. A head, liaison or duty person can add somebody for
     a night with --temporary.
+
+    Example: casegate staff add --by pdc-1 --role analyst
     """
     if bool(roles) is bool(file) or (file and (start or until)):
         raise click.UsageError("Give --role with its days, or --file.")
@@ -106,7 +108,10 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 @partner_command(staff, name="list")
 def list_(gateway: Gateway, as_json: bool) -> None:
-    """List your register, with the entries that ended."""
+    """List your register, with the entries that ended.
+
+    Example: casegate staff list
+    """
     found = list(gateway.staff())
     headings = ("pseudonym", "roles", "from", "until", "in force")
     rows = [
@@ -135,7 +140,10 @@ def list_(gateway: Gateway, as_json: bool) -> None:
 def end(
     gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]
 ) -> tuple[ConfirmedWrite, str]:
-    """End the entry of PSEUDONYM at once; it is never used again."""
+    """End the entry of PSEUDONYM at once; it is never used again.
+
+    Example: casegate staff end pdc-7k3f --by pdc-1
+    """
     written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
     return written, f"{pseudonym} is not in force any more"
 
@@ -152,6 +160,8 @@ def recuse(
     """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
 
     For somebody whom an interest binds: no request about the case may name them.
+
+    Example: casegate staff recuse pdc-7k3f ofmin 0198... --by pdc-1
     """
     written = gateway.recuse_staff(pseudonym, by, originator, case)
     return written, f"{pseudonym} keeps away from case {case}"

@@ -81,6 +81,8 @@ def make_key(folder: Path) -> None:
 
     For `private_key_jwt`: client.pem stays, client.jwk goes to the gateway's administrators. To
     change the key make the next one in another folder: both hold until the first is withdrawn.
+
+    Example: casegate system create-key client-2027
     """
     key = keys.generate_key(keys.KeyPurpose.CLIENT)
     write_new(folder / "client.pem", key.pem())
@@ -98,6 +100,8 @@ def check(gateway: Gateway, as_json: bool) -> None:
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
     writes wait for their answer.
+
+    Example: casegate system check
     """
     ahead = gateway.greet()
     whoami = gateway.whoami()
@@ -136,6 +140,8 @@ def renew(connection_file: Path, as_json: bool) -> None:
 
     The present certificate is the credential; nobody has to be asked. The connection file then
     names the new files. The old ones keep working until their end, and can be deleted.
+
+    Example: casegate system renew
     """
     with connected(connection_file) as gateway:
         connection = gateway.connection
@@ -247,6 +253,8 @@ def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
     1 when one was refused: nothing was done for it, and it is not kept unless the output says so.
+
+    Example: casegate outbox resend
     """
     aside = _set_aside(gateway, skipped, as_json)
     ended: list[Resent] = []
@@ -362,6 +370,10 @@ def create(
     The proof of possession is for one gateway and counts for seven days. Keep the earlier
     encryption keys for as long as you may have to open what was sealed to them; a lost key cannot
     be recovered.
+
+    \b
+    Example: casegate key create keys-2027 --use signing \\
+        --organisation ofmin --gateway https://gateway.example.org
     """
     make = _create_signing if use == "signing" else _create_encryption
     make(folder, organisation, gateway, document_key)
@@ -408,6 +420,11 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
     """Declare that only documents you sign count.
 
     KEY (document.pem) signs it.
+
+    \b
+    Example: casegate key require-signed document.pem \\
+        --organisation ofmin --gateway https://gateway.example.org > \\
+        declaration.jwt
     """
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
@@ -417,7 +434,13 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 @click.argument("key", type=FILE)
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
-    """Declare that the gateway can attest for you."""
+    """Declare that the gateway can attest for you.
+
+    \b
+    Example: casegate key allow-attested document.pem \\
+        --organisation ofmin --gateway https://gateway.example.org > \\
+        declaration.jwt
+    """
     signer = _load(key)
     click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
 

@@ -249,6 +249,8 @@ def verify(
 
     FILE is what a partner or a court was given; "-" reads the standard input. Several files are
     compared: one log has one history. You must have obtained the keys independently of the files.
+
+    Example: casegate verify handoff.json --trust trust
     """
     from gateway.evidence import verification  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TlsNotTrusted,
         TokenRefused,
         UnexpectedAnswer,
+        UnknownReference,
     )
     from gateway.client.events import AuditedEvent, AuditFilters, StreamEvent
     from gateway.client.gateway import Gateway, Resent
@@ -58,6 +59,7 @@ __all__ = [
     "TlsNotTrusted",
     "TokenRefused",
     "UnexpectedAnswer",
+    "UnknownReference",
 ]
 
 _MODULES = ("connection", "errors", "session", "cases", "sealing", "events", "gateway")

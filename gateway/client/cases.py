@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, VerifiedOffer, require
+from gateway.client.errors import UnknownReference
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
 from gateway.evidence import handoff_documents, sd_jwt
@@ -111,6 +112,15 @@ class CaseClient(ClientBase):
     ) -> ConfirmedWrite:
         """Submit a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
         return self._submit("/cases", by, content, clearance)
+
+    def find_case(self, reference: str) -> UUID:
+        """The id of one's own case with this ``originator_ref``; UnknownReference."""
+        for one in self.cases():
+            if one["originator_ref"] == reference:
+                return UUID(one["case"])
+        raise UnknownReference(
+            f"none of your cases has the reference {reference}: `casegate case list` shows them"
+        )
 
     def revise(
         self,

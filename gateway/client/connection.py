@@ -165,6 +165,11 @@ class PartnerConnection:
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
         except (OSError, ssl.SSLError) as error:
+            if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+                raise SettingsError(
+                    f"{self.key} is the key of another certificate than {self.certificate}: name "
+                    "the two that `casegate enrol` or `casegate system renew` wrote together"
+                ) from error
             raise SettingsError(
                 f"{self.certificate} and {self.key} are not a certificate and its key in PEM"
             ) from error
@@ -307,6 +312,11 @@ def _quoted(value: str) -> str:
 
 
 def _values(file: Path) -> dict[str, str]:
+    if not file.exists():
+        raise SettingsError(
+            f"{file} does not exist: name this system's connection file with -c or in "
+            "CASEGATE_CONNECTION; `casegate enrol` makes one"
+        )
     try:
         found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))
     except ValueError as error:

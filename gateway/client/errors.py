@@ -80,7 +80,8 @@ class TokenRefused(ClientError):
         """Name the code, and what a partner can do about it."""
         super().__init__(
             f"the gateway gives this system no access token ({error}): check that the certificate "
-            "is in force and that the client id is its own, then ask the gateway's operator"
+            "is in force and that the client id is its own (`casegate system check`), then ask the "
+            "gateway's operator"
         )
         self.error = error
 
@@ -103,6 +104,10 @@ class InvalidCase(ClientError, ValueError):
 
 class OutdatedVersion(ClientError):
     """What was asked is about a version of a case that is not the newest any more."""
+
+
+class UnknownReference(ClientError, LookupError):
+    """None of this organisation's own cases has the reference that was given; nothing was sent."""
 
 
 class SealingFailed(ClientError):

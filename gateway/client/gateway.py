@@ -187,6 +187,11 @@ class Gateway(
         if self._public is not None:
             self._public.close()
 
+    @property
+    def heard(self) -> bool:
+        """Whether the gateway answered anything yet."""
+        return self._line.heard
+
     def _fetch_tile(self, path: str) -> bytes:
         if self._public is None:
             issuer, ca = self.connection.issuer, self.connection.ca

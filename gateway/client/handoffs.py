@@ -1,6 +1,7 @@
 """Handoffs: offer a cleared case; read, answer and consult what was offered."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Required, TypedDict, Unpack
@@ -13,7 +14,7 @@ from gateway.client.directory import Directory
 from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES
+from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor
 from gateway.domain.organisation import competence_members, read_competence
 
 
@@ -100,7 +101,28 @@ class HandoffClient(ClientBase):
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
-        return self._exchange.write(kind.action, path, document or asked, name)
+        with self._asked_of(kind.author, name):
+            return self._exchange.write(kind.action, path, document or asked, name)
+
+    @contextmanager
+    def _asked_of(self, party: AnswerAuthor, handoff: str) -> Iterator[None]:
+        """Say whose part it is, where the gateway does not find a handoff that it shows."""
+        try:
+            yield
+        except RequestRefused as refused:
+            if refused.slug != "not-found":
+                raise
+            try:
+                view = self._exchange.read("handoff.read", f"/handoffs/{handoff}")
+            except RequestRefused:
+                raise refused from None
+            if view.get(party) == self.connection.organisation:
+                raise
+            told = (
+                f"only the handoff's {party}, {view.get(party)}, can do that: see `casegate "
+                f"handoff show {handoff}`"
+            )
+            raise RequestRefused(replace(refused.problem, detail=told)) from refused
 
     def notices(self, handoff: UUID | str) -> dict[str, Any]:
         """The correction notices of a handoff, each verified, and what is owed; they are there
@@ -184,7 +206,8 @@ class HandoffClient(ClientBase):
         asked: Mapping[str, Any],
     ) -> ConsultedContent:
         path = f"/handoffs/{spelled(handoff)}/consultations"
-        written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        with self._asked_of(AnswerAuthor.RECIPIENT, spelled(handoff)):
+            written = self._exchange.write("case.consult", path, asked, spelled(handoff))
         number: Any = written.result.get("package")
         shown = isinstance(number, int) and 1 <= number <= len(chain)
         require(

@@ -10,9 +10,10 @@ Tokens are bound to the certificate and kept only in memory.
 """
 
 import re
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,7 +23,13 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client.errors import GatewayUnavailable, TlsNotTrusted, TokenRefused, UnexpectedAnswer
+from gateway.client.errors import (
+    GatewayUnavailable,
+    SettingsError,
+    TlsNotTrusted,
+    TokenRefused,
+    UnexpectedAnswer,
+)
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 
@@ -91,7 +98,9 @@ class HttpTransport:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """``transport`` stands in for sockets and TLS; by default they are made as in `tls`."""
-        self._address, self._now, self._sleep = listener.address, now, sleep
+        self.address, self._now, self._sleep = listener.address, now, sleep
+        self.heard = False
+        """Whether anything was answered yet."""
         self._client = httpx.Client(
             verify=True if transport else listener.tls(),
             transport=transport,
@@ -108,7 +117,8 @@ class HttpTransport:
     def send(self, message: HttpRequest) -> HttpResponse:
         """Send a message until it is answered; the answer may be a refusal, or still a 503.
 
-        Raises TlsNotTrusted at once, and GatewayUnavailable when no attempt got an answer.
+        Raises TlsNotTrusted at once, and SettingsError for a host that nobody knows;
+        GatewayUnavailable when no attempt got an answer.
         """
         return self.send_anew(lambda: message)
 
@@ -118,10 +128,12 @@ class HttpTransport:
             try:
                 reply = self._attempt(make())
             except httpx.TransportError as error:
-                _refuse_untrusted(error)
+                causes = list(_causes(error))
+                _refuse_untrusted(causes, self._now())
+                _refuse_unknown_host(causes, self.address)
                 if pause is None:
                     raise GatewayUnavailable(
-                        f"no answer from {self._address} ({type(error).__name__})"
+                        f"no answer from {self.address}: {_in_words(causes)}"
                     ) from error
                 self._sleep(pause)
                 continue
@@ -146,7 +158,7 @@ class HttpTransport:
     def _attempt(self, message: HttpRequest) -> HttpResponse:
         with self._client.stream(
             message.method,
-            self._address + message.path,
+            self.address + message.path,
             content=message.body,
             headers=dict(message.headers),
         ) as response:
@@ -157,6 +169,7 @@ class HttpTransport:
                 )
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise UnexpectedAnswer("the gateway compresses an answer that must be plain")
+            self.heard = True
             body = b"".join(self._bounded(response.iter_bytes()))
             return HttpResponse(response.status_code, dict(response.headers), body)
 
@@ -185,14 +198,31 @@ def _date(value: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _refuse_untrusted(error: BaseException) -> None:
-    """Tell a handshake that one side refused from a connection that broke."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what is behind it, down to the socket's own."""
     cause: BaseException | None = error
     while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_TOO_EARLY = 9  # X509_V_ERR_CERT_NOT_YET_VALID
+
+
+def _refuse_untrusted(causes: Sequence[BaseException], now: datetime) -> None:
+    """Tell a handshake that one side refused from a connection that broke."""
+    error = causes[0]
+    for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
+            clock = (
+                f"this host's clock, which says {now:%Y-%m-%d %H:%M} UTC, "
+                if getattr(cause, "verify_code", 0) in (_EXPIRED, _TOO_EARLY)
+                else ""
+            )
             raise TlsNotTrusted(
-                f"the gateway's certificate is not accepted ({cause.verify_message}): check the "
-                "address and the root certificate that is believed (connection file, or --ca)"
+                f"the gateway's certificate is not accepted ({cause.verify_message}): check {clock}"
+                "the address and the root certificate that is believed (connection file, or --ca)"
             ) from error
         reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
         if "ALERT" in reason:
@@ -201,7 +231,30 @@ def _refuse_untrusted(error: BaseException) -> None:
                 f"the gateway refuses the connection ({alert}): check that this system's "
                 "certificate is in force and from this gateway"
             ) from error
-        cause = cause.__cause__ or cause.__context__
+
+
+def _refuse_unknown_host(causes: Sequence[BaseException], address: str) -> None:
+    """A name that nobody has is no outage: it is the same an hour later."""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+            raise SettingsError(
+                f"nobody knows a host of the name in {address}: check the address in the "
+                "connection file, and this host's DNS"
+            ) from causes[0]
+
+
+_WORDS: Sequence[tuple[type[BaseException], str]] = (
+    (socket.gaierror, "the name of its host cannot be looked up now; check this host's DNS"),
+    (ConnectionRefusedError, "its host answers, and nothing listens there"),
+    (httpx.ConnectTimeout, "nothing comes back; check the address, the network and the firewalls"),
+    (httpx.ReadTimeout, "it took the request, and does not answer it"),
+)
+"""Why no answer came, by the first that fits."""
+
+
+def _in_words(causes: Sequence[BaseException]) -> str:
+    found = (words for kind, words in _WORDS if any(isinstance(one, kind) for one in causes))
+    return next(found, f"the connection broke ({type(causes[0]).__name__})")
 
 
 RENEW_BEFORE = timedelta(seconds=30)
@@ -298,6 +351,11 @@ class AccessTokens:
             reason = f": {detail}" if isinstance(detail, str) else ""
             raise GatewayUnavailable(f"the gateway gives no access tokens at present{reason}")
         if reply.status != 200:
+            if reply.status in (404, 405):
+                raise SettingsError(
+                    f"{self._line.address} is not the address of the partners' interface (status "
+                    f"{reply.status}): check api_url in the connection file"
+                )
             error = members.get("error")
             known = isinstance(error, str) and _ERROR.fullmatch(error)
             raise TokenRefused(str(error) if known else f"status {reply.status}")

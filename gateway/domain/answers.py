@@ -710,7 +710,9 @@ def move(
     """
     target = MOVES.get((handoff.state, step))
     if target is None:
-        raise WrongState(f"a handoff that is {handoff.state} does not allow '{step}'")
+        raise WrongState(
+            f"'{step}' is not possible: the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
+        )
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
     if KIND_OF_MOVE[step].of_holder and not handoff.is_held:

@@ -86,6 +86,7 @@ CHANGE = ChangeType(
     "you keep them.",
     facts=lambda context: {"due": _is_due(context)},
     after=lambda ports: {"key": _destroyed_now(ports)},
+    loses="The content of all its versions, for every recipient and in every copy of the database.",
 )
 
 

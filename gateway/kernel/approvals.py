@@ -7,7 +7,7 @@ from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import approval, canonical
 from gateway.evidence.approval import AdminApproval
-from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -105,8 +105,16 @@ def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, A
         name = approval.person_of(text, ports.issuer)
         person = work.organisations.person(name)
         if person is None:
-            raise InvalidApproval("an approval is from nobody who administers this gateway")
+            raise InvalidApproval(
+                "an approval is from nobody who administers this gateway: see `casegate admin "
+                "administrator list`"
+            )
         given = approval.verify(text, person=name, audience=ports.issuer, keys=_keys_of(person))
+    except UnknownKey:
+        raise InvalidApproval(
+            f"the approval of {name} is signed with a key that is not theirs: name their own with "
+            "--approver-key PERSON=FILE"
+        ) from None
     except DocumentError as error:
         raise InvalidApproval(f"an approval does not verify: {error}") from None
     return person, given

@@ -150,6 +150,7 @@ class ChangeType:
     many must approve it (policy decides; the number is for the reader, and a test compares). Its
     ``apply`` does it, and returns its result. ``facts`` are more for policy to know; ``after``
     is done once the change is committed. ``at_gateway`` says that it is about the gateway itself.
+    ``loses`` is what nobody can bring back afterwards: people are asked before they sign it.
     """
 
     summary: str
@@ -160,6 +161,7 @@ class ChangeType:
     at_gateway: bool = False
     facts: Callable[[ChangeContext], Mapping[str, Value]] = lambda _: {}
     after: Callable[[Ports], Mapping[str, Any]] = lambda _: {}
+    loses: str = ""
 
 
 ChangeTypes = Mapping[str, ChangeType]

@@ -5,7 +5,7 @@ it, and nobody has to approve it.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
 from uuid import UUID
@@ -146,8 +146,23 @@ def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> b
 def index(ports: Ports, status: Status | None = None) -> list[EntrySummary]:
     """All organisations, or those of one status, by id."""
     with ports.begin(TransactionMode.READ) as work:
-        found = iterate(work.organisations.page, attrgetter("slug"), "")
+        found = iterate(work.organisations.page, _SLUG, "")
         return [_line(one) for one in found if status in (None, one.status)]
+
+
+COMING = (Status.APPLIED, Status.APPROVED, Status.ENROLLED)
+"""The statuses of an organisation for which administrators have a next step."""
+
+
+def waiting(work: UnitOfWork, now: datetime) -> tuple[int, int]:
+    """How many proposals wait for another person, and organisations for their next step."""
+    coming = (one.status in COMING for one in iterate(work.organisations.page, _SLUG, ""))
+    return len(work.proposals.page(None, _MOST_PROPOSALS, now)), sum(coming)
+
+
+_SLUG = attrgetter("slug")
+_MOST_PROPOSALS = 1000
+"""More are not counted: they live for days, and people sign them."""
 
 
 def report(ports: Ports, slug: str, day: date | None = None) -> Entry:

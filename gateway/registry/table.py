@@ -136,6 +136,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         _RESOLUTION,
         partial(members.decide, StatusChange.REJECT),
+        loses="The application is over, and its id is never used again.",
     ),
     "organisation.admit": ChangeType(
         "Admit an organisation at once, without application.",
@@ -170,6 +171,8 @@ CHANGES: Mapping[str, ChangeType] = {
         (_REASON,),
         members.leave,
         about="Its membership and its mandates end today; what it did stays readable.",
+        loses="It never takes part again: its membership, its mandates and its systems end, its "
+        "contacts are erased, and its id is never used again.",
     ),
     "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",

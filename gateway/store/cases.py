@@ -192,8 +192,18 @@ class SqlCases:
         key = self._cipher.new_key()
         values = {**vars(case), "content_key": key, "made": version.event}
         if not self._transaction.changed(_ADD, values):
-            raise AlreadyExists("the case's id or its reference is taken")
+            raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
+
+    def _taken(self, case: Case) -> str:
+        """Which of its names is taken, and what to do; only of the originator's own cases."""
+        there = self.get(case.originator, case.id)
+        if there is None:
+            return "another case of yours has this 'originator_ref': give each case one of its own"
+        return (
+            f"the case is there already, and is {there.state}: a change is its next version (POST "
+            f"/cases/{case.id}/versions), another case has an id of its own"
+        )
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
         """The reference never changes; RuntimeError as for ``add``."""

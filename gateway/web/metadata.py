@@ -112,9 +112,34 @@ _PAGE = """<!doctype html>
 """
 
 
-def _page(title: str, body: str) -> Response:
+def page(title: str, body: str) -> Response:
+    """A page for people; ``body`` is HTML already."""
     text = _PAGE.format(title=escape(title), body=body)
     return Response(text, headers=KEPT, content_type="text/html; charset=utf-8")
+
+
+@unauthenticated("GET /", media="text/html")
+def start(gate: AppContext) -> Response:
+    """Read what this address is, and where to go on."""
+    links = "\n".join(f'<li><a href="{to}">{what}</a></li>' for to, what in _LINKS.items())
+    return page(
+        "Casegate",
+        "<p>A gateway by which hotlines and police share cases of child protection: metadata only, "
+        "never media. This is its public address: keys, log, and what anybody may check. Partners' "
+        f"systems call <code>{escape(gate.partners_url)}</code> with a certificate, which they get "
+        f"by an invitation of its administrators.</p>\n<ul>\n{links}\n</ul>",
+    )
+
+
+_LINKS = {
+    "/reference": "The interface, to read",
+    "/openapi.json": "The interface, for programs (OpenAPI 3.1)",
+    "/problems": "What each refusal means, and what to do",
+    "/log/vkey": "The key that verifies the log",
+    "/checkpoint": "The newest checkpoint of the log",
+    "/healthz": "Whether the gateway runs",
+    "/readyz": "Whether it can write and sign",
+}
 
 
 @unauthenticated("GET /problems", media="text/html")
@@ -124,7 +149,7 @@ def problems(gate: AppContext) -> Response:
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
         for slug, problem in sorted(all_problems().items())
     )
-    return _page("Problems", "<ul>\n" + "\n".join(lines) + "\n</ul>")
+    return page("Problems", "<ul>\n" + "\n".join(lines) + "\n</ul>")
 
 
 @unauthenticated("GET /problems/<name>", media="text/html")
@@ -133,7 +158,7 @@ def problem_page(gate: AppContext, name: str) -> Response:
     problem = all_problems().get(name)
     if problem is None:
         raise NotFound
-    return _page(
+    return page(
         problem.title,
         f"<p>Status {problem.status}, <code>{problem.slug}</code></p>\n"
         f"<h2>What it means</h2>\n<p>{escape(problem.meaning)}</p>\n"
@@ -143,6 +168,7 @@ def problem_page(gate: AppContext, name: str) -> Response:
 
 
 PUBLIC = (
+    start,
     authorization_server,
     openid_configuration,
     token_keys,

@@ -26,12 +26,14 @@ from gateway.registry import results as registry
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
+from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
 from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import SIGNED
-from gateway.web.metadata import KEPT
+from gateway.web.metadata import KEPT, page
 from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.changes import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
+from gateway.web.reference import reference
 from gateway.web.responses import json_response
 
 VERSION = "1.0.0"
@@ -290,7 +292,22 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
     written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
+    describe_fields(written["components"]["schemas"])
+    _give_examples(written)
     return written
+
+
+def _give_examples(written: Mapping[str, Any]) -> None:
+    """An example of each JSON body, sent and answered."""
+    schemas = written["components"]["schemas"]
+    for item in written["paths"].values():
+        for operation in item.values():
+            bodies = [operation.get("requestBody", {})]
+            bodies += [one for at, one in operation["responses"].items() if at < "300"]
+            for body in bodies:
+                content = body.get("content", {}).get("application/json")
+                if content is not None:
+                    content["example"] = example_of(content["schema"], schemas)
 
 
 def _describe_seals(converter: Any) -> None:
@@ -324,7 +341,7 @@ _DESCRIPTION = (
 def _oauth(partners: str) -> dict[str, Any]:
     flow = {
         "tokenUrl": f"{partners}/oauth/token",
-        "scopes": dict.fromkeys((*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES), ""),
+        "scopes": {one: SCOPES_SAY[one] for one in (*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES)},
     }
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
@@ -454,7 +471,18 @@ _kept = lru_cache(maxsize=2)(document)
 """Made once for a listener: anybody may ask, and making it costs a thousand other answers."""
 
 
-ENDPOINTS = (describe,)
+@unauthenticated("GET /reference", media="text/html")
+def read(gate: AppContext) -> Response:
+    """Read this description as a page."""
+    return page("Interface", _kept_page(gate.partners_url, gate.issuer))
+
+
+@lru_cache(maxsize=2)
+def _kept_page(partners: str, issuer: str) -> str:
+    return reference(_kept(partners, issuer))
+
+
+ENDPOINTS = (describe, read)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,12 +1,14 @@
 """`casegate admin organisation`: application, decision, and leaving, as typed on the host."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.cli.admin import administrators
+from gateway.changes import CHANGES
+from gateway.cli.admin import administrators, session
 from gateway.evidence import base64url
 from gateway.kernel import results
 from gateway.kernel.changes import Change
@@ -62,11 +64,11 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
         found = work.organisations.get("hotline-new")
     assert found.application.decision.document_sha256 == base64url.digest(b"minutes")
     assert "is approved, not applied" in said(
-        gw.admin("organisation", "reject", "hotline-new", *decision)
+        gw.admin("organisation", "reject", "hotline-new", *decision, "--yes")
     )
     words = ("organisation", "activate", "hotline-new", "--reason", "none")
     assert "is approved, not enrolled" in said(gw.admin(*words))
-    words = ("organisation", "leave", "hotline-new", "--reason", "withdrawn")
+    words = ("organisation", "leave", "hotline-new", "--reason", "withdrawn", "--yes")
     assert "status left" in gw.done(*words)
 
 
@@ -229,6 +231,40 @@ def test_a_script_that_does_not_say_yes_signs_nothing(gw, proposed, words):
     assert "--yes" in refused.output
 
 
+def test_the_pseudonyms_of_the_first_persons_are_shown(gw):
+    words = ("staff", "establish", "abc", "--entry", "head,liaison", "--entry", "approver")
+    told = gw.done(*words)
+    drawn = set(re.findall(r"pseudonym (abc-\w+)", told))
+    assert len(drawn) == 2, told
+
+
+LEAVE = ("organisation", "leave", "abc", "--reason", "over")
+
+
+def test_what_is_for_good_is_asked_for_by_name(gw, monkeypatch):
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    who = ("admin", "--home", gw.folder, "--as", "martin", "--as", "dubois", *LEAVE)
+    size = gw.size()
+    refused = gw.type(*who, input="abcd\n")
+    assert (refused.exit_code, gw.size()) == (1, size)
+    assert CHANGES["organisation.leave"].loses in refused.stdout
+    assert "status left" in gw.type(*who, input="abc\n").stdout
+
+
+def test_a_script_that_does_not_say_yes_loses_nothing(gw):
+    size = gw.size()
+    refused = gw.admin(*LEAVE)
+    assert (refused.exit_code, gw.size()) == (2, size)
+    assert "--yes" in refused.output
+
+
+def test_who_signs_a_proposal_for_good_is_told_what_it_loses(gw, monkeypatch):
+    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    told = json.loads(gw.done("--json", *LEAVE, "--yes", persons=(DUBOIS,)))["result"]["proposal"]
+    who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", told)
+    assert CHANGES["organisation.leave"].loses in gw.type(*who, input="n\n").stdout
+
+
 def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
     words = ("proposal", "withdraw", proposed)
     assert "the person who made it" in said(gw.admin(*words, persons=("martin",)))
@@ -251,7 +287,9 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
 
 def test_an_erasure_that_one_person_signs_erases_nothing_that_is_not_there(gw):
     case = "018f0000-0000-7000-8000-000000000000"
-    refused = gw.admin("case", "erase", "abc", case, "--reason", "an order", persons=(DUBOIS,))
+    refused = gw.admin(
+        "case", "erase", "abc", case, "--reason", "an order", "--yes", persons=(DUBOIS,)
+    )
     assert "no such case" in said(refused)
 
 

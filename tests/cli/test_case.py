@@ -190,7 +190,7 @@ def test_a_refusal_for_machines_is_one_json_document(desks):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("no JSON", "not JSON as cases are written"),
+        ("no JSON", "is not JSON"),
         ('{"case": "x", "case": "y"}', "repeats a key"),
         ("[]", "is not a case"),
         ('{"case": 5}', "is not a case"),

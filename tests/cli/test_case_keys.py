@@ -70,7 +70,7 @@ def execute(file: Path, statement: str) -> None:
 
 def test_two_administrators_erase_a_case(gw: Operator) -> None:
     case = submitted(gw)
-    told = gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    told = gw.done("case", "erase", HOTLINE, case, "--reason", "asked", "--yes")
     assert "state erased" in told
     assert "key destroyed" in told
     assert "0 cases are encrypted" in finding(gw, Level.OK)
@@ -97,7 +97,7 @@ def test_a_key_of_an_erased_case_that_still_stands_is_found(
 
     with monkeypatch.context() as broken:
         broken.setattr(SqlKeyring, "destroy", away)
-        gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+        gw.done("case", "erase", HOTLINE, case, "--reason", "asked", "--yes")
     assert "erased" in finding(gw, Level.WARNING)
     with gw.opened() as gateway:
         assert erasure.destroy_keys(gateway.ports) == 1
@@ -107,7 +107,7 @@ def test_a_key_of_an_erased_case_that_still_stands_is_found(
 def test_a_case_that_is_there_again_without_its_key_is_found(gw: Operator) -> None:
     case = submitted(gw)
     gw.type("backup", "--home", gw.folder, gw.folder.parent / "backup")
-    gw.done("case", "erase", HOTLINE, case, "--reason", "asked")
+    gw.done("case", "erase", HOTLINE, case, "--reason", "asked", "--yes")
     restored = gw.type("restore", gw.folder.parent / "backup", "--home", gw.folder, "--yes")
     assert restored.exit_code == 0, restored.output
     told = finding(gw, Level.WARNING)
@@ -137,7 +137,7 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
         unready = gate(Audience.PUBLIC, gateway).unready()
     assert unready is not None
     assert unready.reason == "case-keys-unavailable"
-    gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost")
+    gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost", "--yes")
     submitted(gw)
     assert "1 cases are encrypted" in finding(gw, Level.OK)
 

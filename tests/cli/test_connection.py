@@ -122,11 +122,11 @@ def test_the_connection_file_is_found_by_option_by_environment_or_here(
     runner = CliRunner()
     missing = runner.invoke(main, ["case", "list"])
     assert missing.exit_code == 4
-    assert "connection.toml cannot be read" in missing.stderr
+    assert "connection.toml does not exist" in missing.stderr
     named = runner.invoke(main, ["case", "list", "-c", "mine.toml"])
-    assert "mine.toml cannot be read" in named.stderr
+    assert "mine.toml does not exist" in named.stderr
     by_environment = runner.invoke(main, ["case", "list"], env={"CASEGATE_CONNECTION": "env.toml"})
-    assert "env.toml cannot be read" in by_environment.stderr
+    assert "env.toml does not exist" in by_environment.stderr
 
 
 def test_a_connection_without_its_key_is_told(tmp_path: Path) -> None:

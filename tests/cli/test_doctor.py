@@ -260,6 +260,16 @@ def test_a_missing_certificate_of_a_listener_is_a_warning(gw: Operator) -> None:
     assert "partners.pem is missing: maintenance makes it" in told
 
 
+def test_what_waits_for_administrators_is_counted(gw: Operator) -> None:
+    assert "nothing waits" in the(findings(gw), "waiting", Level.OK)
+    admission = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR")
+    led = ("--public-authority", "--regime", "led")
+    gw.done("organisation", "admit", "ofmin", *admission, *led, persons=("martin",))
+    told = the(findings(gw), "waiting", Level.OK)
+    assert "1 proposals and 0 organisations" in told
+    assert "casegate admin waiting" in told
+
+
 def test_receivers_that_fail_and_what_they_refused_are_told(gw: Operator) -> None:
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
         cursor = work.notifications.cursor("ofmin", DeliveryWay.NOTIFICATION)

@@ -15,7 +15,8 @@ NOWHERE = "018f0000-0000-7000-8000-000000000001"
     ("words", "kind", "code"),
     [
         (("case", "show", NOWHERE), "not-found", 1),
-        (("case", "show", "x"), "usage-error", 2),
+        (("case", "show", "x"), "unknown-reference", 2),
+        (("handoff", "show", "x"), "usage-error", 2),
         (("case", "show"), "usage-error", 2),
         (("case", "vanish"), "usage-error", 2),
         (("vanish",), "usage-error", 2),

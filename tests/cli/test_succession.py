@@ -102,7 +102,7 @@ def test_a_preview_changes_nothing_and_nobody_has_to_approve_it(gw: Operator) ->
     "words",
     [
         ("ocrvp", "ocrvp", *WORDS[2:]),
-        (*WORDS[:3], "csam/FR", *WORDS[4:]),
+        (*WORDS[:3], "csam", *WORDS[4:]),
         (*WORDS[:7], "2023-01-01"),
     ],
     ids=["itself", "no competence", "ends before it begins"],

@@ -353,7 +353,7 @@ def _refusing(status: int, body: bytes, media: str = "application/json") -> Acce
         (401, b'{"error":"invalid_client"}', r"\(invalid_client\).*certificate is in force"),
         (400, b'{"error":"\\u001b[31m"}', r"\(status 400\)"),
         (400, b"no JSON", r"\(status 400\)"),
-        (404, b"[]", r"\(status 404\)"),
+        (403, b"[]", r"\(status 403\)"),
     ],
 )
 def test_a_refused_token_says_what_to_check(status: int, body: bytes, told: str) -> None:

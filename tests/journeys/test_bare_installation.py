@@ -30,7 +30,7 @@ def _run(*command: str, cwd: Path | None = None, status: int = 0) -> str:
         command, cwd=cwd, env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout or done.stderr
 
 
 def _casegate(folder: Path, *arguments: str, status: int = 0) -> str:

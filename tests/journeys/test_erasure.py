@@ -34,7 +34,9 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         case, handoff, digest = _life(stage)
         casegate("backup", "--home", stage.operator, tmp_path / "backup")
         before = _receipts(stage)
-        told = admin(stage, "case", "erase", HOTLINE, case, "--reason", "a journey", "--json")
+        told = admin(
+            stage, "case", "erase", HOTLINE, case, "--reason", "a journey", "--yes", "--json"
+        )
         assert told["result"]["key"] == "destroyed"
         _opens_nowhere(stage, case, handoff)
         after = _receipts(stage)

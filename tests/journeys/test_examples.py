@@ -4,7 +4,6 @@ They know nothing of our code: what they sign and check, they sign and check by 
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,22 +25,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A gateway at which both members sign, and the hotline's folder as the examples want it."""
+    """A gateway at which both members sign, and the folder of the hotline's connection."""
     with running(tmp_path_factory.mktemp("examples")) as stage:
         stage.register_key(HOTLINE)
         stage.register_key(OFMIN)
-        connection = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml")
-        home = tmp_path_factory.mktemp("partner")
-        for name in ("certificate.pem", "key.pem", "ca.pem", "keys/document.pem"):
-            shutil.copy(stage.folder / HOTLINE / name, home)
-        settings = {
-            "issuer": connection.issuer,
-            "partners": connection.api_url,
-            "client_id": connection.client_id,
-            "log_key": str(connection.log_key),
-        }
-        (home / "gateway.json").write_text(json.dumps(settings))
-        yield stage, home
+        yield stage, stage.folder / HOTLINE
 
 
 def run(command: Sequence[object], home: Path, content: dict[str, Any], where: Path) -> Any:

@@ -150,6 +150,8 @@ OPEN_TO_CERTIFICATES = {
     ("GET", "/readyz"),
 }
 OPEN_TO_ANYBODY = {
+    ("GET", "/"),
+    ("GET", "/reference"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/jwks.json"),

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
-from gateway.web import openapi
+from gateway.web import listeners, openapi
 from gateway.web.openapi import document, main, render
 from gateway.web.problems import all_problems
+from tests.web.test_shapes import assert_fits
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 
@@ -64,7 +65,8 @@ def test_every_write_asks_for_its_idempotency_key_and_answers_with_a_receipt(des
         writes = method == "post" and not reads and "/oauth/" not in path
         by_other_forms = "/est/" in path  # RFC 7030 has no place for either
         assert keyed == (writes and not by_other_forms and path != "/enrolments"), path
-        answer = render(operation["responses"])
+        contents = [one.get("content", {}) for one in operation["responses"].values()]
+        answer = render([kind["schema"] for content in contents for kind in content.values()])
         assert ('"receipt": {' in answer) == (writes and not by_other_forms), path
 
 
@@ -111,6 +113,42 @@ def test_words_and_forms_of_fields_are_described(described):
     assert schemas["OfferBody"]["properties"]["handoff"]["format"] == "uuid"
     assert "case" not in schemas["OfferBody"]["properties"]
     assert "case" in schemas["PreviewBody"]["properties"]
+
+
+def _bodies(described):
+    for path, method, operation in operations(described):
+        sent = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in sent:
+            yield path, method, None, sent["application/json"]
+        for status, answer in operation["responses"].items():
+            if status < "300" and "application/json" in answer.get("content", {}):
+                yield path, method, status, answer["content"]["application/json"]
+
+
+def test_every_answer_has_an_example_that_fits_its_schema(described):
+    for path, method, status, body in _bodies(described):
+        if status is not None:
+            assert_fits(body["example"], body["schema"], f"{method} {path} {status}")
+
+
+def test_every_body_has_an_example_that_its_endpoint_takes(described):
+    for one in (*listeners.PARTNERS, *listeners.PUBLIC):
+        if one.body is not None:
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)
+            sent = described["paths"][path][one.method.lower()]["requestBody"]["content"]
+            one.body.load(sent["application/json"]["example"])
+
+
+def test_every_field_of_a_case_is_described(described):
+    schemas = described["components"]["schemas"]
+    todo, seen = ["CaseDocument"], set()
+    while todo:
+        seen.add(name := todo.pop())
+        silent = [n for n, f in schemas[name]["properties"].items() if "description" not in f]
+        assert silent == [], name
+        found = re.findall(r'"#/components/schemas/(\w+)"', render(schemas[name]))
+        todo += [one for one in found if one not in seen]
+    assert {"Item", "CaseMarking", "SealedElementBody", "LegalBasis"} <= seen
 
 
 def test_no_machine_and_no_real_host_stands_in_it():

@@ -2,8 +2,7 @@
 //
 // node partner.mjs FOLDER CASE.json
 //
-// FOLDER holds certificate.pem, key.pem, ca.pem, document.pem (the key that was registered for
-// this organisation) and gateway.json: {"issuer", "partners", "client_id", "log_key"}.
+// FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names.
 // It prints one JSON document: the case's and the handoff's ids, and what the receipts prove.
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, randomBytes, randomInt, randomUUID, verify } from "node:crypto";
@@ -13,31 +12,40 @@ import { join } from "node:path";
 import { CompactSign, calculateJwkThumbprint, exportJWK, importPKCS8 } from "jose";
 
 const [folder, caseFile] = process.argv.slice(2);
+if (caseFile === undefined) stop("usage: node partner.mjs FOLDER CASE.json");
 const read = (name) => readFileSync(join(folder, name));
-const gateway = JSON.parse(read("gateway.json"));
+// The command writes each setting on a line of its own, its text as JSON has it.
+const settings = read("connection.toml").toString().matchAll(/^(\w+) = (".*")$/gm);
+const gateway = Object.fromEntries([...settings].map(([, name, text]) => [name, JSON.parse(text)]));
+if (!gateway.document_key) stop("connection.toml names no document_key, and this program signs");
 const content = JSON.parse(readFileSync(caseFile));
 const [organisation] = gateway.client_id.split(".");
 const self = `${gateway.issuer}/organisations/${organisation}`;
 
+function stop(sentence) {
+  console.error(sentence);
+  process.exit(1);
+}
+
 // --- Talking to the gateway: TLS 1.3, our certificate, the gateway's root and no other -----------
 
 const tls = {
-  cert: read("certificate.pem"),
-  key: read("key.pem"),
-  ca: read("ca.pem"),
+  cert: read(gateway.certificate),
+  key: read(gateway.key),
+  ca: read(gateway.ca),
   minVersion: "TLSv1.3",
 };
 
 function call(method, path, headers = {}, body = undefined) {
   return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, gateway.partners), { ...tls, method, headers }, (answer) => {
+    const sent = request(new URL(path, gateway.api_url), { ...tls, method, headers }, (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));
       answer.on("error", reject);
       answer.on("end", () => {
         const members = JSON.parse(Buffer.concat(parts).toString());
         if (answer.statusCode < 300) resolve(members);
-        else reject(new Error(`${answer.statusCode} ${JSON.stringify(members)}`));
+        else stop(`refused: ${answer.statusCode} ${JSON.stringify(members)}`);
       });
     });
     sent.setTimeout(20_000, () => sent.destroy(new Error("the gateway does not answer")));
@@ -68,7 +76,7 @@ const digestOf = (text) => sha256(text).toString("base64url");
 // A document's name is that of its header and payload, whatever is disclosed and signed with.
 const documentDigest = (document) => digestOf(document.split("~")[0].split(".", 2).join("."));
 
-const privateKey = await importPKCS8(read("document.pem").toString(), "ES256", { extractable: true });
+const privateKey = await importPKCS8(read(gateway.document_key).toString(), "ES256", { extractable: true });
 const { d: _, ...publicJwk } = await exportJWK(privateKey);
 const kid = await calculateJwkThumbprint(publicJwk);
 

@@ -2,9 +2,8 @@
 
     python partner.py FOLDER CASE.json
 
-FOLDER holds certificate.pem, key.pem, ca.pem, document.pem (the key that was registered for this
-organisation) and gateway.json: {"issuer", "partners", "client_id", "log_key"}. It prints one JSON
-document: the ids of case and handoff, and what the receipts prove.
+FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names. It
+prints one JSON document: the ids of case and handoff, and what the receipts prove.
 """
 
 import base64
@@ -15,6 +14,7 @@ import secrets
 import ssl
 import sys
 import time
+import tomllib
 import uuid
 from pathlib import Path
 from typing import Any, NoReturn
@@ -236,13 +236,13 @@ def proved(receipt: dict[str, Any], log_key: str) -> dict[str, Any]:
 # --- Talking to the gateway ----------------------------------------------------------------------
 
 
-def client_of(folder: Path, partners: str) -> httpx.Client:
+def client_of(folder: Path, known: dict[str, str]) -> httpx.Client:
     """TLS 1.3, our certificate, the gateway's root and no other."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(folder / "ca.pem")
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return httpx.Client(base_url=partners, verify=context, timeout=20, trust_env=False)
+    context.load_verify_locations(folder / known["ca"])
+    context.load_cert_chain(folder / known["certificate"], folder / known["key"])
+    return httpx.Client(base_url=known["api_url"], verify=context, timeout=20, trust_env=False)
 
 
 def taken(answer: httpx.Response) -> dict[str, Any]:
@@ -255,15 +255,17 @@ def taken(answer: httpx.Response) -> dict[str, Any]:
 
 def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
     """Hand the case in, offer it, check both receipts."""
-    gateway = json.loads((folder / "gateway.json").read_bytes())
+    gateway = tomllib.loads((folder / "connection.toml").read_text(encoding="utf-8"))
+    if "document_key" not in gateway:
+        stop("connection.toml names no document_key, and this program signs: see README.md")
     organisation = gateway["client_id"].partition(".")[0]
-    key = load_pem_private_key((folder / "document.pem").read_bytes(), None)
+    key = load_pem_private_key((folder / gateway["document_key"]).read_bytes(), None)
     if not isinstance(key, EllipticCurvePrivateKey):
-        stop("document.pem is no P-256 key")
+        stop(f"{gateway['document_key']} is no P-256 key")
     uri = f"{gateway['issuer']}/organisations/{organisation}"
     author = Author(key, uri, gateway["issuer"])
 
-    with client_of(folder, gateway["partners"]) as client:
+    with client_of(folder, gateway) as client:
         # The certificate is the credential; the token is bound to it, of no use without it.
         form = {"grant_type": "client_credentials", "client_id": gateway["client_id"]}
         token = taken(client.post("/oauth/token", data=form))["access_token"]

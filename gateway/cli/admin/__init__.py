@@ -25,7 +25,7 @@ from gateway.cli.admin.session import (
     make_command,
     persons_option,
 )
-from gateway.cli.arguments import FILE, home_option
+from gateway.cli.arguments import FILE, FOLDER, home_option
 
 __all__ = ["admin", "approve"]
 
@@ -67,12 +67,38 @@ def _print_json(context: click.Context, _parameter: click.Parameter, wanted: boo
         context.obj = replace(context.obj, as_json=True)
 
 
-def _take_json(command: click.Command) -> None:
-    """Let each command take --json behind its name too, where other commands have it."""
+def _work_in(context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        context.obj = replace(context.obj, folder=folder.absolute())
+
+
+def _work_over(context: click.Context, _parameter: click.Parameter, file: Path | None) -> None:
+    if file is not None:
+        context.obj = replace(context.obj, connection=file)
+
+
+def _take_behind(command: click.Command) -> None:
+    """Let each command take --json, --home and --connection behind its name too."""
     if isinstance(command, click.Group):
         for one in command.commands.values():
-            _take_json(one)
+            _take_behind(one)
         return
+    # Where an argument may begin with "-", it may begin with "-c".
+    short = () if command.context_settings.get("ignore_unknown_options") else ("-c",)
+    for flags, kind, callback in (
+        (("--home",), FOLDER, _work_in),
+        (("--connection", *short), FILE, _work_over),
+    ):
+        command.params.append(
+            click.Option(
+                flags,
+                type=kind,
+                expose_value=False,
+                hidden=True,
+                callback=callback,
+                help="As `casegate admin` takes it.",
+            )
+        )
     command.params.append(
         click.Option(
             ["--json"],
@@ -128,9 +154,10 @@ else:
 
 for _action, _kind in CHANGES.items():
     _noun, _, _ = _action.partition(".")
-    _group = admin.commands[NOUNS.get(_noun, _noun.replace("_", "-"))]
-    _command = make_command(_action, _kind)
+    _name = NOUNS.get(_noun, _noun.replace("_", "-"))
+    _group = admin.commands[_name]
+    _command = make_command(_name, _action, _kind)
     if isinstance(_group, click.Group) and _command.name not in _group.commands:
         _group.add_command(_command)
 
-_take_json(admin)
+_take_behind(admin)

@@ -12,6 +12,7 @@ from uuid import UUID
 import click
 
 from gateway import keys
+from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
@@ -20,6 +21,7 @@ from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
 from gateway.kernel.changes import Change
 from gateway.keys import KeyPurpose
+from gateway.registry.queries import COMING
 
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
@@ -34,7 +36,10 @@ def admins() -> None:
 @admins.command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List the administrators and whether their approvals count."""
+    """List the administrators and whether their approvals count.
+
+    Example: casegate admin --home gw administrator list
+    """
     with registry(session, reads=True) as reached:
         found = reached.administrators()
     rows = [
@@ -59,6 +64,10 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
     """Create a personal key and its proof in a new FOLDER.
 
     Keep key.pem. `add` takes key.jwk, the public key, and key.proof, which counts for seven days.
+
+    \b
+    Example: casegate admin administrator create-key dubois \\
+        --person dubois --issuer https://gateway.example.org
     """
     with plain_errors():
         folder.mkdir(mode=0o700)
@@ -125,7 +134,7 @@ def sign_change(
 
 NEXT = {
     Status.APPLIED: "organisation approve",
-    Status.APPROVED: "membership grant, system register, invitation create",
+    Status.APPROVED: "membership grant, system register, invitation create, staff establish",
     Status.ENROLLED: "organisation activate, once its conformance run is passed",
 }
 """What administrators do next for an organisation of a status."""
@@ -142,7 +151,7 @@ def waiting(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         proposed = reached.proposals(waiting=True)
-        coming = [one for status in NEXT for one in reached.organisations(str(status))]
+        coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
     if session.as_json:
         print_json({"proposals": proposed, "organisations": coming, "invitations": invited})
@@ -181,7 +190,10 @@ def proposal() -> None:
 )
 @click.pass_obj
 def list_(session: AdminSession, all_of_them: bool) -> None:
-    """List the proposals that wait, the newest first."""
+    """List the proposals that wait, the newest first.
+
+    Example: casegate admin --home gw proposal list
+    """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
     header = ("proposal", "action", "organisation", "proposer", "ends")
@@ -193,7 +205,10 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
-    """Show a proposal with its values."""
+    """Show a proposal with its values.
+
+    Example: casegate admin --home gw proposal show 0198...
+    """
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
     if session.as_json:
@@ -211,6 +226,8 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
 
     The person of --as must not be its proposer. The change is shown first and must be confirmed;
     a script gives --yes.
+
+    Example: casegate admin --as dubois proposal approve 0198...
     """
     with _one_person(session) as reached:
         one = reached.proposal(proposal_id)
@@ -227,6 +244,8 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
     """Withdraw PROPOSAL before it is applied.
 
     Only its proposer can: --as PERSON.
+
+    Example: casegate admin --as martin proposal withdraw 0198...
     """
     with _one_person(session) as reached:
         show(session, "proposal.withdraw", reached.withdraw(proposal_id))
@@ -243,7 +262,8 @@ def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> No
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )
-    _print(shown)
+    kind = CHANGES.get(shown["action"])
+    _print({**shown, "for good": kind.loses if kind else ""})
     click.confirm(question, abort=True)
 
 

@@ -174,7 +174,10 @@ def _write(file: io.FileIO, made: InvitationFile | _Waiting, invitation: UUID) -
 @invitation.command("list")
 @click.pass_obj
 def list_invitations(session: AdminSession) -> None:
-    """List the invitations that can still be used. Tokens are not stored."""
+    """List the invitations that can still be used. Tokens are not stored.
+
+    Example: casegate admin --home gw invitation list
+    """
     with registry(session, reads=True) as reached:
         found = reached.invitations()
     rows = [tuple(one.values()) for one in found]

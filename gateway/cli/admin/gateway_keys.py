@@ -78,6 +78,10 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
     Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
     all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
     (activate). No restart is needed. --step retire finishes what was interrupted.
+
+    \b
+    Example: casegate admin --as martin gateway-key rotate \\
+        --key access-token --step publish
     """
     with opened(session) as gateway:
         if _KEYS[chosen] == KEK:
@@ -205,7 +209,10 @@ def ca() -> None:
 @home_option
 @json_option
 def list_authorities(folder: Path, as_json: bool) -> None:
-    """List the issuing authorities: next, current, former, retired."""
+    """List the issuing authorities: next, current, former, retired.
+
+    Example: casegate ca list --home gw
+    """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
@@ -224,6 +231,8 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
     """Show an issuing AUTHORITY, and which step comes next.
 
     By default the one in use.
+
+    Example: casegate ca show --home gw
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
@@ -306,6 +315,10 @@ def rotate_authority(
     Two persons approve it (R10). The root signs a new authority, which is published; a day later
     it signs; a month and a day after that the previous one is retired. The listeners follow each
     step without a restart.
+
+    \b
+    Example: casegate ca rotate --home gw --as martin --as dubois \\
+        --root root
     """
     session = AdminSession(folder.absolute(), persons, key_files, as_json)
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):

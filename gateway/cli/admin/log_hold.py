@@ -18,7 +18,10 @@ def log_hold() -> None:
 @log_hold.command("list")
 @click.pass_obj
 def list_holds(session: AdminSession) -> None:
-    """List the log holds in force, and whose review was missed."""
+    """List the log holds in force, and whose review was missed.
+
+    Example: casegate admin --home gw log-hold list
+    """
     with read_only(session) as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
             holds = work.journal.holds()

@@ -17,7 +17,10 @@ def notification() -> None:
 @notification.command("list")
 @click.pass_obj
 def list_receivers(session: AdminSession) -> None:
-    """List who gets or collects notifications, and how many wait."""
+    """List who gets or collects notifications, and how many wait.
+
+    Example: casegate admin --home gw notification list
+    """
     with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         found = to_json(notifications.overview(work))
     rows = [

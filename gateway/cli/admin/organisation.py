@@ -16,7 +16,7 @@ from gateway.cli.admin.session import (
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, organisation_id
+from gateway.cli.arguments import FILE, Competence, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -27,7 +27,7 @@ from gateway.cli.output import (
     print_json,
     print_table,
 )
-from gateway.domain.organisation import Status, parse_competence
+from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
@@ -45,12 +45,15 @@ def organisation() -> None:
 
 
 @organisation.command("list")
-@click.option(
-    "--status", type=click.Choice([str(s) for s in Status]), help="Only those of this status."
-)
+@click.option("--status", type=Words([str(s) for s in Status]), help="Only those of this status.")
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
-    """List organisations of any status."""
+    """List organisations of any status.
+
+    \b
+    Example: casegate admin --home gw organisation list \\
+        --status applied
+    """
     with registry(session, reads=True) as reached:
         found = reached.organisations(status)
     columns = ("organisation", "status", "kind", "name")
@@ -67,6 +70,8 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     """Show all that is recorded of ORGANISATION, except its contacts.
 
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
+
+    Example: casegate admin --home gw organisation show ofmin
     """
     with registry(session, reads=True) as reached:
         found = reached.organisation(slug, day(at))
@@ -121,6 +126,10 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> Non
 
     The id is never used again. FILE is JSON, as the organisation fills it in;
     docs/administrators.md lists its fields.
+
+    \b
+    Example: casegate admin --as martin organisation apply ofmin \\
+        application.json --received-on 2026-01-02
     """
     values = {**_read_object(file), "received_on": day(received_on)}
     change_registry(session, "organisation.apply", slug, values)
@@ -136,7 +145,10 @@ def contact() -> None:
 @click.argument("file", type=FILE)
 @click.pass_obj
 def set_contact(session: AdminSession, slug: str, file: Path) -> None:
-    """Set a contact of ORGANISATION from FILE (JSON: role, name, address)."""
+    """Set a contact of ORGANISATION from FILE (JSON: role, name, address).
+
+    Example: casegate admin --as martin contact set ofmin contact.json
+    """
     change_registry(session, "contact.set", slug, _read_object(file))
 
 
@@ -153,6 +165,8 @@ def report_competences(session: AdminSession, everything: bool) -> None:
 
     Read-only; needs no approval. With several holders an offer names one of them; with none it is
     refused.
+
+    Example: casegate admin --home gw mandate report
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)
@@ -209,6 +223,10 @@ def set_keys(
 
     Two persons approve (R10). With keys it must send an assertion (`private_key_jwt`) as well as
     its certificate.
+
+    \b
+    Example: casegate admin --as martin --as dubois system set-keys \\
+        ofmin desk --key client.jwk
     """
     if bool(files) is certificate_only:
         raise click.UsageError("Give --key once or twice, or --certificate-only.")
@@ -228,6 +246,8 @@ def show_event(session: AdminSession, event: UUID) -> None:
     """Show what was recorded as EVENT; with --json its receipt.
 
     Use it for a change that had no receipt because the log could not be signed.
+
+    Example: casegate admin --home gw event show 0198...
     """
     with read_only(session) as gateway:
         found = receipts.of_gateway(gateway.ports, event)
@@ -243,7 +263,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
 
 
 _competence = click.option(
-    "--competence", required=True, metavar="KEY", help="The mandate, as receive/csam/FR."
+    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
 )
 _on = click.option(
     "--effective-on",
@@ -285,9 +305,12 @@ def preview_succession(
     """Show which open handoffs would move, stay, or need a new offer.
 
     Nothing is changed.
+
+    \b
+    Example: casegate admin --home gw succession preview ocrvp ofmin \\
+        --competence receive/csam/FR --effective-on 2026-09-01 \\
+        --read-until 2026-12-01
     """
-    if parse_competence(competence) is None:
-        raise click.UsageError("a competence is function/matter/territory, as receive/csam/FR")
     try:
         planned = Succession(
             id=succession_execution.UNPLANNED,
@@ -310,7 +333,10 @@ def preview_succession(
 @succession.command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
-    """List all successions, and what each of them waits for."""
+    """List all successions, and what each of them waits for.
+
+    Example: casegate admin --home gw succession list
+    """
     with read_only(session) as gateway:
         found = to_json(successions.list_all(gateway.ports))
     print_successions(session.as_json, found)
@@ -320,7 +346,10 @@ def list_successions(session: AdminSession) -> None:
 @click.argument("succession", type=click.UUID)
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
-    """Show what moved, what stays, and who can read until when."""
+    """Show what moved, what stays, and who can read until when.
+
+    Example: casegate admin --home gw succession show 0198...
+    """
     with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
     _print_succession(found, session.as_json)
@@ -336,6 +365,8 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
 
     Maintenance does the same each minute. It can be interrupted and repeated: no handoff moves
     twice. Nothing happens before the day, or before both organisations have approved.
+
+    Example: casegate admin --home gw succession apply
     """
     with read_only(session) as gateway:
         if succession is None:

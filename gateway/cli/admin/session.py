@@ -20,8 +20,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, plain_errors, sentence_of
-from gateway.cli.output import format_value, print_json
+from gateway.cli.arguments import FILE, Competence, Words, plain_errors, sentence_of
+from gateway.cli.output import example, format_value, interactive, print_json
 from gateway.cli.partner_command import connected
 from gateway.client import PartnerConnection
 from gateway.client.administration import Administration
@@ -490,7 +490,10 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(value) or "none" if isinstance(value, list) else format_value(value)
+    if not isinstance(value, list):
+        return format_value(value)
+    between = "; " if value and isinstance(value[0], Mapping) else " "
+    return between.join(map(format_value, value)) or "none"
 
 
 # --- Commands from the table of changes ---
@@ -532,22 +535,33 @@ def day(value: Any) -> str | None:
     return None if value is None else value.date().isoformat()
 
 
-def make_command(action: str, kind: ChangeType) -> click.Command:
-    """The command that makes a change, or lets it wait for a second person."""
-    verb = action.partition(".")[2]
+def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
+    """The command of a group that makes a change, or lets it wait for a second person."""
+    verb = action.partition(".")[2].replace("_", "-")
 
     def run(session: AdminSession, organisation: str = GATEWAY, **given: Any) -> None:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
+        if kind.loses and not given["yes"]:
+            named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
+            _agree_to_lose(session, kind.loses, named)
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(action, "ORGANISATION")
     named: list[click.Parameter] = [click.Argument(["organisation"], metavar=about)]
     persons = "Two persons approve (R10)." if kind.persons == 2 else "One person suffices."
     return click.Command(
-        verb.replace("_", "-"),
+        verb,
         callback=click.pass_obj(run),
-        params=[*([] if kind.at_gateway else named), *map(_parameter, kind.fields)],
-        help="\n\n".join(part for part in (kind.summary, kind.about, persons) if part),
+        params=[
+            *([] if kind.at_gateway else named),
+            *map(_parameter, kind.fields),
+            *([_yes()] if kind.loses else []),
+        ],
+        help="\n\n".join(
+            part
+            for part in (kind.summary, kind.about, persons, _example(group, verb, kind))
+            if part
+        ),
         short_help=kind.summary,
         # A thumbprint may begin with "-", or with "-h": it is no option then.
         context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -556,15 +570,83 @@ def make_command(action: str, kind: ChangeType) -> click.Command:
     )
 
 
+def _yes() -> click.Parameter:
+    return click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
+
+
+def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
+    """Let a person type the name of what is lost for good; UsageError where nobody can."""
+    if session.as_json or not interactive():
+        raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
+    click.echo(f"This is for good. {loses}")
+    if click.prompt(f"Type {named} to do it").strip() != named:
+        raise click.Abort
+
+
+def _example(group: str, verb: str, kind: ChangeType) -> str:
+    persons = ["--as martin", "--as dubois"][: kind.persons]
+    organisation = [] if kind.at_gateway else ["ofmin"]
+    given = [
+        _given(field)
+        for field in kind.fields
+        if (field.required or field.option.isupper())
+        and field.given is not Given.FLAG
+        and field.default is None
+    ]
+    arguments = [one for one in given if not one.startswith("-")]
+    options = [one for one in given if one.startswith("-")]
+    return example("admin", *persons, group, verb, *organisation, *arguments, *options)
+
+
+def _given(field: Field) -> str:
+    """A field as the example of its command gives it; a list of texts has two."""
+    value = field.words[0] if field.words else _EXAMPLES.get(field.name)
+    value = value or _EXAMPLES_OF[field.given].format(field.name)
+    if field.option.isupper():
+        return value
+    one = f"{_flag(field)} {value}"
+    return f"{one} {one}" if field.several and not field.words else one
+
+
+_EXAMPLES_OF = {
+    Given.DATE: "2026-01-02",
+    Given.ID: "0198...",
+    Given.JSON_FILE: "{}.json",
+    Given.TEXT_FILE: "{}.jwt",
+    Given.DIGEST_OF_FILE: "decision.pdf",
+    Given.TEXT: "'Decision 2026/12'",
+}
+_EXAMPLES = {
+    "address": "https://cases.ofmin.example.org/",
+    "competence": "receive/csam/FR",
+    "country": "FR",
+    "entries": "head,liaison",
+    "kid": "9VXEYrHb...",
+    "name": "'A. Leroy'",
+    "person": "leroy",
+    "subject": "provider.example",
+    "successor": "ocrvp",
+    "system": "desk",
+    "territory": "FR",
+    "thumbprint": "qCHjJtiy...",
+    "until": "2027-01-01",
+}
+"""What a field is given in the example of its command: by its kind, and by its name."""
+
+
+def _flag(field: Field) -> str:
+    return field.option or "--" + field.name.replace("_", "-")
+
+
 def _parameter(field: Field) -> click.Parameter:
-    kind: click.ParamType[Any] = (
-        click.Choice(field.words) if field.words else _TYPES[field.given][0]
-    )
+    kind: click.ParamType[Any] = Words(field.words) if field.words else _TYPES[field.given][0]
+    if field.name == "competence":
+        kind = Competence()
     if field.option.isupper():
         return click.Argument(
             [field.name], metavar=field.option, type=kind, required=field.required
         )
-    name = field.option or "--" + field.name.replace("_", "-")
+    name = _flag(field)
     if field.given is Given.FLAG:
         return click.Option([name, field.name], is_flag=True, help=field.about)
     if field.several:

@@ -618,6 +618,8 @@ def demo(folder: Path, database: str) -> None:
 
     The folder stays: `casegate run --home FOLDER/gateway` keeps its gateway up, except where the
     server was the demonstration's own.
+
+    Example: casegate demo --out demo
     """
     _prepare(folder)
     with (

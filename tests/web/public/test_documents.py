@@ -1,5 +1,6 @@
 """Metadata, key sets, certificates, pages: what clients and people find without a certificate."""
 
+import html
 import re
 
 import pytest
@@ -164,6 +165,24 @@ def test_every_problem_has_a_page_that_says_what_to_do(line, slug):
 
 def test_an_unknown_problem_has_no_page(line):
     assert line.anybody().get("/problems/whatever").status_code == 404
+
+
+def test_the_first_page_says_what_this_is_and_leads_on(line):
+    first = line.anybody().get("/")
+    assert first.content_type == "text/html; charset=utf-8"
+    assert PARTNERS in first.text
+    for address in re.findall(r'href="([^"]+)"', first.text):
+        assert line.anybody().get(address).status_code == 200, address
+
+
+def test_the_interface_is_a_page_that_loads_nothing(line):
+    told = line.anybody().get("/reference")
+    assert told.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert not re.search(r"<(script|style|link|img)|\bsrc=|style=", told.text)
+    for path in line.anybody().get("/openapi.json").json["paths"]:
+        assert html.escape(path) in told.text
+    for anchor in re.findall(r'href="#(\w+)"', told.text):
+        assert f'id="{anchor}"' in told.text
 
 
 def test_the_description_names_the_gateway_s_own_addresses(line):
