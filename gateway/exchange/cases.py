@@ -32,7 +32,7 @@ from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import ConsultationRequest, Opened, record_consultation
+from gateway.exchange.consultations import ConsultationRequest, OpenedContent, record_consultation
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
@@ -253,10 +253,10 @@ def consult(
     return transact(ports, caller, request, act, replay)
 
 
-def _opened(context: RequestContext, version: CaseVersion) -> Opened:
+def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
     """A version of the caller's own case: all of it."""
     verified = sd_jwt.read_stored(version.document)
-    return Opened(
+    return OpenedContent(
         version,
         elements(verified, context.organisation),
         BindingConditions(Conditions(conditions(verified.content))),

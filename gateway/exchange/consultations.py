@@ -69,7 +69,7 @@ class ConsultationRequest:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedContent:
     """What may be opened now: which parts of a version are ``shown`` (by digest), under which
     conditions, and who hears of it.
 
@@ -103,7 +103,7 @@ class Opened:
 
 
 def record_consultation(
-    context: RequestContext, opening: ConsultationRequest, opened: Opened
+    context: RequestContext, opening: ConsultationRequest, opened: OpenedContent
 ) -> ContentPresentation:
     """Record that the caller consults what is ``opened``, and present it."""
     reader = context.caller.organisation
@@ -126,7 +126,7 @@ def record_consultation(
 
 
 def repeat_consultation(
-    context: RequestContext, logged: LoggedEvent, opened: Opened
+    context: RequestContext, logged: LoggedEvent, opened: OpenedContent
 ) -> ContentPresentation:
     """Present again what a consultation showed. Raises EditConflict when that has changed."""
     before = context.work.handoffs.consultation(logged.event.id)

@@ -28,7 +28,7 @@ from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import (
     ConsultationRequest,
-    Opened,
+    OpenedContent,
     record_consultation,
     repeat_consultation,
 )
@@ -157,7 +157,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     )
 
 
-# --- Opened by its holder ------------------------------------------------------------------------
+# --- Opened by its holder -----------------------------------------------------------------------
 
 
 def consult(
@@ -218,7 +218,7 @@ def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
     return [RetainedDocument(*one) for one in content["documents"]]
 
 
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> Opened:
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
     found = _held_by_caller(context, handoff)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
@@ -251,7 +251,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     originator = context.entity(context.require(found.originator))
     permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
-    return Opened(
+    return OpenedContent(
         version=version,
         shown={digest: parts[digest] for digest in permitted},
         withheld_groups=withheld,

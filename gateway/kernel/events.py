@@ -101,7 +101,7 @@ def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
 
 
 def reason(text: str | None, *parties: Party) -> tuple[EventDetail, ...]:
-    """Why it was done, where that was said, for some parties of the event."""
+    """Why it was done, where a reason is given, for some parties of the event."""
     return (shared("reason", text, parties),) if text else ()
 
 

@@ -21,7 +21,7 @@ from gateway.exchange.consultations import (
     OF_MARKS,
     SUPERSEDED,
     ConsultationRequest,
-    Opened,
+    OpenedContent,
     record_consultation,
     repeat_consultation,
 )
@@ -127,7 +127,7 @@ def _is_needed(part: Element, reader: str) -> bool:
     return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
 
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> Opened:
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
     """A package that may be opened now.
 
     Decided by the strictest of its markings and those under which the recipient agreed to it. A
@@ -182,7 +182,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
     superseded = superseded_by(context, found, versions.version.version)
-    return Opened(
+    return OpenedContent(
         versions.version,
         shown,
         binding_beside(versions, shown, originator),
