@@ -27,7 +27,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import VersionChange
-from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -92,7 +92,9 @@ class Clearance:
         return (
             NamedPerson("/clearance/assessed_by", self.assessed_by, ROLES_OF["case.assess"]),
             NamedPerson("/clearance/cleared_by", self.cleared_by, ROLES_OF["case.clear"]),
-            *_second("/clearance/second_assessor", self.second_assessor),
+            *second_person(
+                "/clearance/second_assessor", self.second_assessor, ROLES_OF["case.assess"]
+            ),
         )
 
     def details(self, originator: str) -> tuple[EventDetail, ...]:
@@ -103,12 +105,6 @@ class Clearance:
             EventDetail("assessors", assessors, own),
             EventDetail("cleared_by", self.cleared_by, own),
         )
-
-
-def _second(pointer: str, person: str | None) -> tuple[NamedPerson, ...]:
-    """The second assessor of a case, where it has one."""
-    roles = ROLES_OF["case.assess"]
-    return () if person is None else (NamedPerson(pointer, person, roles),)
 
 
 @dataclass(frozen=True)
@@ -712,7 +708,7 @@ def _step(
         confirmation.by,
         key,
         {"case": str(case), **confirmation.asked()},
-        _second("/second_assessor", confirmation.second_assessor),
+        second_person("/second_assessor", confirmation.second_assessor, ROLES_OF["case.assess"]),
     )
 
     def act(context: RequestContext) -> CaseStep:

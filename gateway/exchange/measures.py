@@ -28,7 +28,7 @@ from gateway.domain.measure import (
     check_term,
 )
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
-from gateway.domain.staff import APPROVING, NamedPerson
+from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, own_entity, view_on_measure
@@ -197,8 +197,7 @@ def _act_on_handoff(
 
 
 def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionRequest:
-    second = wanted.approved_by
-    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    persons = second_person("/approved_by", wanted.approved_by)
     content = {**where, **wanted.asked()}
     return ActionRequest(wanted.action, wanted.by, key, content, persons=persons)
 

@@ -31,7 +31,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.staff import APPROVING, NamedPerson
+from gateway.domain.staff import second_person
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
@@ -144,7 +144,7 @@ def _recall(
     ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> WriteResult:
     second, handoff = wanted.approved_by, where.get("handoff")
-    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    persons = second_person("/approved_by", second)
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
     request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
     draft = prepare(ports, caller, request, partial(_draft, wanted, where))
