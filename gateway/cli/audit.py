@@ -137,6 +137,8 @@ def cover(
 
     It is computed from the originator's own events, once these are proved to be all: what each
     holder answered after the recall, what it owes, and what is late.
+
+    Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
     report = _of_stream(
         place, lambda heads, found: recall_coverage.verify(heads, found, trust, str(case))

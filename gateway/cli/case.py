@@ -595,6 +595,11 @@ def advance_erasure(
 
     To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
     keeps by law stays with it.
+
+    \b
+    Example: casegate case advance-erasure 0198... --on 2036-01-02 \\
+        --by pdc-1 --approved-by pdc-2 --dpo pdc-3 \\
+        --advice favourable --reason 'Nothing was found'
     """
     written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
     return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
@@ -612,6 +617,8 @@ def approve_recall(
     """Approve the RECALL of CASE as the second person.
 
     Of what was misdirected one person may begin; the second follows within 24 hours.
+
+    Example: casegate case approve-recall 0198... 0197... --by pdc-2
     """
     return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
 

@@ -684,6 +684,8 @@ def revision(folder: Path | None, as_json: bool) -> None:
 
     Without FOLDER, of the policies that came with the product. So the text of the rules in force
     at an event is found: in the release whose policies have its revision.
+
+    Example: casegate policy revision
     """
     folder = folder or policy_folder()
     try:

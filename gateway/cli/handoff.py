@@ -436,6 +436,8 @@ def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     """Show the correction notices of HANDOFF.
 
     It also shows what is owed. Both are there after the erasure of its case, too.
+
+    Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
     if as_json:
@@ -664,6 +666,10 @@ def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWr
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
     recalls the case from all who have it.
+
+    \b
+    Example: casegate handoff recall 0198... --by pdc-1 \\
+        --code misdirected --reason 'Meant for another'
     """
     return recalled(gateway.recall({"handoff": handoff}, **options))
 
@@ -703,9 +709,14 @@ def consult(
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
 def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF, whose case was erased.
+    """Consult what you retain of HANDOFF.
 
-    While your retention holds, and for you alone. The log records it, with person and reason.
+    Its case was erased. Your copy is for you alone, while your retention holds. The log records
+    the consultation, with person and reason.
+
+    \b
+    Example: casegate handoff consult-retained 0198... \\
+        --by ofmin-1 --reason 'File 4711'
     """
     opened = gateway.consult_retained(handoff, options["by"], options["reason"])
     show_opened(gateway, opened, as_json, options)

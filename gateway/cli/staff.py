@@ -84,10 +84,10 @@ def add(
     approved_by: tuple[str, ...],
     temporary: bool,
 ) -> tuple[ConfirmedWrite, str]:
-    """Enter a person, or all of a file; the gateway draws the pseudonyms.
+    """Enter a person, or all of a file.
 
-    They are printed in the order of the file. A head, liaison or duty person can add somebody for
-    a night with --temporary.
+    The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
+    person can add somebody for a night with --temporary.
 
     Example: casegate staff add --by pdc-1 --role analyst
     """

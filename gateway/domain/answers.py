@@ -604,7 +604,7 @@ _KINDS = (
         "handoff.retained",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
-        "Keep a case beyond its day of erasure, on a legal basis of your own.\n\nThe legal basis "
+        "Keep a case beyond its day of erasure.\n\nThe legal basis "
         "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
         "accepted stays, for nobody else.",
         path="retention",

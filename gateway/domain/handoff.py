@@ -69,9 +69,6 @@ READABLE = frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED, Ha
 """The states in which a recipient may open the content, by a consultation. One that succeeded is
 readable, too, while a succession lets its former recipient read on."""
 
-HOLDING = OPEN | {HandoffState.CLOSED, HandoffState.REISSUED}
-"""The states in which a recipient has the case, or may take it: it hears of what binds it."""
-
 OUTCOMES = frozenset(
     {
         "received", "duplicate", "no_further_action", "preserved", "case_opened", "passed_on",
@@ -197,6 +194,12 @@ class Handoff:
         """Whether the recipient ever accepted, and has not said that its copies are erased: then it
         hears of every change, and owes answers."""
         return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
+
+    @property
+    def hears(self) -> bool:
+        """Whether its recipient hears of what binds the case: it holds it, whatever became of the
+        handoff since, or may take it."""
+        return self.is_held or self.state in OPEN
 
     @property
     def place(self) -> HandoffPlace:

@@ -19,6 +19,7 @@ from gateway.domain.duty import (
     end_of_term,
 )
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
@@ -117,6 +118,14 @@ def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> No
         raise WrongState("nothing is due from you in this handoff")
     for duty in owed:
         work.duties.save(duty.delay(until, now))
+
+
+def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
+    """Whether the recipient has copies: it accepted, or opened the content before that in imminent
+    danger, which asks for a review, and has not confirmed that they are erased."""
+    if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
+        return handoff.is_held
+    return any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff.id))
 
 
 def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:

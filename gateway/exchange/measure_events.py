@@ -11,8 +11,8 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
-from gateway.domain.handoff import HOLDING
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
+from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.transact import EventSubject, RequestContext
@@ -69,16 +69,16 @@ def tell_holders(
     context: RequestContext, measure: Measure, told: set[str], action: str | None = None
 ) -> None:
     """Let each holder hear of a measure, but those who have heard: what, not who or why."""
-    for one in context.work.handoffs.sent_of(measure.originator, measure.case):
-        if one.recipient in told or one.state not in HOLDING:
+    for one in context.work.handoffs.of_case(measure.originator, measure.case):
+        if one.recipient in told or not (one.hears or is_holder(context.work, one)):
             continue
         told.add(one.recipient)
-        if is_barred(context.work, one.handoff, context.today.day):
+        if is_barred(context.work, one.id, context.today.day):
             continue
         shown = known(measure, context.require(one.recipient).kind)
         if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
             shown["elements"] = []  # who is refused everything learns no more by this
-        where = EventSubject(one.handoff, one.case_digest)
+        where = EventSubject(one.id, one.case_digest)
         tell(context, measure, one.recipient, shown, where, action=action)
 
 

@@ -210,7 +210,8 @@ def _again(
     if found is None:
         deny_as_not_found()
     if not isinstance(wanted, EmbargoContest):
-        return view_on_measure(context.organisation, found)
+        ended_at = found.ended_at if isinstance(wanted, MeasureEnd) else None
+        return view_on_measure(context.organisation, replace(found, ended_at=ended_at))
     where, owed = found.handoff or handoff, _kind_of(wanted)
     duties = () if where is None else context.work.duties.of(where)
     (one,) = (one for one in duties if (one.kind, one.source) == (owed, found.id))

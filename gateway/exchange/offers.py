@@ -545,14 +545,7 @@ def _offer(
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
-    due_at = duties.due_at(
-        context.ports,
-        context.work,
-        inputs.address.organisation,
-        DutyKind.ANSWER,
-        urgency=urgency,
-        since=context.now,
-    )
+    due_at = _answer_due_at(context, inputs.address.organisation, urgency, context.now)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -625,7 +618,18 @@ def _offered_again(
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(verified, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
-    return _offered(context, handoff, answer, version, chosen)
+    urgency, at = Urgency(verified.content["urgency"]), handoff.offered_at
+    # Whatever was answered or delayed since: a retry gets what the offer said.
+    due_at = _answer_due_at(context, handoff.recipient, urgency, at)
+    offered = replace(handoff, urgency=urgency, due_at=due_at)
+    return _offered(context, offered, answer, version, chosen)
+
+
+def _answer_due_at(
+    context: RequestContext, recipient: str, urgency: Urgency, since: datetime
+) -> datetime:
+    kind, work = DutyKind.ANSWER, context.work
+    return duties.due_at(context.ports, work, recipient, kind, urgency=urgency, since=since)
 
 
 def package_of(offer: HandoffAnswer, number: int) -> Package:

@@ -264,8 +264,7 @@ def _touch(
     work, found = context.work, context.work.handoffs.get(handoff)
     if found is None:
         return None
-    consulted = any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff))
-    moved = answers.recall(found, recall.id, consulted=consulted)
+    moved = answers.recall(found, recall.id, consulted=duties.is_holder(work, found))
     if moved is None:
         return None
     stored = HandoffAnswer(

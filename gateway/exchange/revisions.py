@@ -71,7 +71,8 @@ def loosens_cleared(
 def holders(context: RequestContext, case: Case) -> list[Handoff]:
     """The handoffs of a case whose recipients hold it, wherever these handoffs are now."""
     found = context.work.handoffs.of_case(case.originator, case.id)
-    return [one for one in found if one.is_held and one.state is not HandoffState.LAPSED]
+    holding = (one for one in found if duties.is_holder(context.work, one))
+    return [one for one in holding if one.state is not HandoffState.LAPSED]
 
 
 def announce_change(context: RequestContext, case: Case, version: CaseVersion) -> None:
@@ -109,8 +110,10 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        # After a recall its holder owes nothing more than that, unless it keeps the case.
-        if touched and (one.recall is None or one.recall_answer in RETAINING):
+        # After a recall its holder owes nothing more, unless it keeps the case. Who looked
+        # before an acceptance can answer a package only.
+        answers = one.recall is None or one.recall_answer in RETAINING
+        if touched and answers and (one.is_held or takes_update(one, context.now)):
             _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
 

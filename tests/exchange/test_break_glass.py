@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.duty import FOLLOW_UP, DutyKind
+from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import DUTY_CONTACT
 from gateway.domain.refusals import (
     NotFound,
@@ -16,14 +17,16 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import event as event_document
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, duties, handoffs, offers, updates
+from gateway.exchange import cases, duties, handoffs, measures, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import ReviewRequest
+from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.exchange.test_measures import types
 from tests.founding import (
     HOTLINE,
     OCRVP,
@@ -31,6 +34,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    element_id,
     fields_of,
     offer_of,
     offered,
@@ -273,3 +277,23 @@ def test_a_case_that_does_not_say_what_the_danger_is_is_not_opened_before_an_acc
     handoff = UUID(offered(gateway, case).result["handoff"])
     failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
     assert isinstance(failed.refusal, WrongState)
+
+
+@pytest.mark.parametrize("declined", [False, True])
+def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(gateway, declined):
+    case = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    if declined:
+        said = answers.said("officer-1", "not ours")
+        gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
+    revised(gateway, case, **DANGER, items=[address])
+    assert "handoff.change_announced" in types(gateway, OFMIN)
+    assert (DutyKind.UPDATE in open_kinds(gateway, handoff)) is not declined
+    mark = MeasureRequest(
+        MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
+    )
+    at = UUID(case.result["case"])
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
+    assert types(gateway, OFMIN)[-1] == "case.restricted"

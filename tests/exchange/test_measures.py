@@ -290,6 +290,19 @@ def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
     assert [len(one or ()) for one in shown] == [0, 1]
 
 
+@pytest.mark.parametrize("end", [answers.decline, answers.redirect])
+def test_who_gave_a_case_back_that_it_had_accepted_hears_of_measures_on_it(gateway, end):
+    case = submitted(gateway)
+    taken = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    said = answers.said("officer-1", reason="not ours")
+    gateway.do(end, caller(ABROAD), gateway.key(), taken, said)
+    marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
+    restricted(gateway, case, MeasureKind.MARK, **marked)
+    assert types(gateway, ABROAD)[-1] == "case.restricted"
+    shown = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
+    assert [one["kind"] for one in shown] == ["mark"]
+
+
 def test_the_originator_hears_of_an_embargo_on_its_case(gateway):
     handoff = accepted(gateway)
     written = held(gateway, handoff)
@@ -658,6 +671,16 @@ def test_a_repeated_request_sets_one_measure(gateway):
     again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
     assert first.result == again.result
     assert len(to_json(cases.look_up(gateway.ports, caller(HOTLINE), at))["measures"]) == 1
+
+
+def test_a_request_that_is_repeated_after_the_end_of_its_measure_gets_the_first_answer(gateway):
+    case, key = submitted(gateway), gateway.key()
+    at, asked = UUID(case.result["case"]), wanted(gateway, MeasureKind.SUSPENSION)
+    first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
+    end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, end)
+    again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
+    assert first.result == again.result
 
 
 def test_what_has_ended_is_not_ended_again(gateway):

@@ -35,6 +35,7 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     Founded,
+    accepted,
     caller,
     element_id,
     fields_of,
@@ -462,3 +463,11 @@ def test_everything_can_be_offered_by_its_group(gateway):
     assert len(written.result["permitted_disclosures"]) == len(
         sd_jwt.parse(submitted(gateway).result["document"]).disclosures
     )
+
+
+def test_an_offer_that_is_repeated_after_its_answer_gets_the_first_result(gateway):
+    case, key, wanted = submitted(gateway), gateway.key(), offer_of(gateway)
+    asked = caller(HOTLINE), key, UUID(case.result["case"]), wanted
+    first = gateway.do(offers.offer, *asked)
+    accepted(gateway, first)
+    assert gateway.do(offers.offer, *asked).result == first.result

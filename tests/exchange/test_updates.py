@@ -6,14 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.domain.case import case_from_claims
 from gateway.domain.duty import DUE
 from gateway.domain.handoff import HandoffState
-from gateway.domain.recall import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -24,10 +20,9 @@ from gateway.domain.refusals import (
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, erasure, handoffs, offers, recalls, updates
+from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -37,7 +32,6 @@ from tests.founding import (
     ABROAD,
     HOTLINE,
     OFMIN,
-    OPENING,
     Founded,
     accepted,
     acknowledged,
@@ -889,134 +883,3 @@ def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
     (told,) = events(gateway, "handoff.change_announced")
     assert told["handoff"]
     assert covered(gateway, case)["owed"] == []
-
-
-# --- whatever comes after what -------------------------------------------------------------------
-
-
-class Course(RuleBasedStateMachine):
-    """One handoff and whatever may happen to it, in any order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gateway = founded()
-        self.case = submitted(self.gateway, items=FIRST)
-        offer = offered(self.gateway, self.case)
-        self.handoff, self.number = UUID(offer.result["handoff"]), 0
-        self.conditions = conditions_of(self.gateway, self.handoff, OFMIN)
-        self.seen = [self.gateway.handoff(self.handoff)]
-        self.corrected_while_held = 0
-
-    @property
-    def now(self) -> Any:
-        return self.gateway.handoff(self.handoff)
-
-    def _try(self, what: Any, by: str, *rest: Any) -> bool:
-        try:
-            self.gateway.do(what, caller(by), self.gateway.key(), self.handoff, *rest)
-        except (RecordedRefusal, Refusal):
-            return False
-        return True
-
-    @rule(kind=st.sampled_from(["addition", "correction"]))
-    def revise(self, kind: str) -> None:
-        self.number += 1
-        content = sd_jwt.read_unverified(self.case.result["document"]).content["items"]
-        if kind == "correction":
-            changed = [{**content[0], "value": f"https://content.example.org/{self.number}"}]
-            now = changed + content[1:]
-            self.corrected_while_held += self.now.is_held
-        else:
-            new = {"id": str(self.gateway.new_id()), "kind": "url"}
-            now = [*content, {**new, "value": f"https://content.example.org/{self.number}"}]
-        self.case = revised(self.gateway, self.case, items=now)
-
-    @rule()
-    def update(self) -> None:
-        before = self.now
-        if self._try(updates.update, HOTLINE, UpdateRequest("liaison-1")):
-            assert self.now.package == before.package + 1
-            assert self.now.case_version > before.case_version
-
-    @rule(data=st.data())
-    def accept(self, data: st.DataObject) -> None:
-        named = data.draw(st.sampled_from(self.seen)).offer_digest
-        before = self.now
-        said = answers.said("officer-1", conditions=self.conditions, offer=named)
-        done = self._try(answers.accept, OFMIN, said)
-        assert not done or named == before.offer_digest
-        assert not done or before.state is HandoffState.OFFERED
-
-    @rule()
-    def acknowledge(self) -> None:
-        if self._try(answers.acknowledge, OFMIN, answers.said("officer-1")):
-            assert self.now.held == self.now.package
-            assert "acknowledgement" not in owed(self.gateway, self.handoff)
-
-    @rule()
-    def close(self) -> None:
-        self._try(answers.close, OFMIN, answers.said("officer-1"))
-
-    @precondition(lambda self: self.number > 2)
-    @rule()
-    def decline(self) -> None:
-        self._try(answers.decline, OFMIN, answers.said("officer-1", "not ours"))
-
-    @precondition(lambda self: self.number > 1)
-    @rule()
-    def recall(self) -> None:
-        before = self.now
-        wanted = RecallRequest("approver-1", RecallCode.UNLAWFUL, "an order", "approver-2")
-        touches = before.is_held or before.state is HandoffState.OFFERED
-        assert self._try(recalls.of_handoff, HOTLINE, wanted) is (touches and not before.recall)
-
-    @rule(done=st.sampled_from(["copies_erased", "declined"]))
-    def answer_recall(self, done: str) -> None:
-        kept = {"legal_basis": "CSI L. 236-1", "until": "2026-12-31"} if done == "declined" else {}
-        before = self.now
-        given = self._try(
-            answers.answer_recall, OFMIN, answers.said("officer-1", done=done, **kept)
-        )
-        allowed = {None: True, RecallAnswer.DECLINED: done == "copies_erased"}
-        assert given is (before.recall is not None and allowed.get(before.recall_answer, False))
-
-    @rule()
-    def consult(self) -> None:
-        opens = self._try(handoffs.consult, OFMIN, OPENING)
-        assert not opens or self.now.recall is None
-
-    @invariant()
-    def a_recall_stands_and_no_package_follows_it(self) -> None:
-        recalled = [one for one in (*self.seen, self.now) if one.recall is not None]
-        if recalled:
-            assert (self.now.recall, self.now.package) == (recalled[0].recall, recalled[0].package)
-            assert not {"update", "answer"} & set(owed(self.gateway, self.handoff))
-
-    @invariant()
-    def the_newest_package_never_goes_back(self) -> None:
-        now, before = self.now, self.seen[-1]
-        assert now.package >= before.package
-        assert now.held >= before.held
-        assert now.held <= now.package
-        if (now.package, now.sequence) != (before.package, before.sequence):
-            self.seen.append(now)
-
-    @invariant()
-    def what_is_held_can_be_read_and_nothing_newer(self) -> None:
-        now = self.now
-        if now.recall or now.state not in (HandoffState.ACCEPTED, HandoffState.CLOSED):
-            return
-        assert consulted(self.gateway, self.handoff).result["package"] == now.held
-
-    def teardown(self) -> None:
-        told = [one for one in check_log(self.gateway) if one["type"] == "handoff.change_announced"]
-        assert len(told) == self.corrected_while_held
-
-
-Course.TestCase.settings = settings(
-    max_examples=15,
-    stateful_step_count=14,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-TestCourse = Course.TestCase

@@ -8,7 +8,6 @@ from uuid import UUID
 from gateway.domain.answers import KIND_OF_MOVE
 from gateway.domain.case import ROUTING_FIELDS
 from gateway.domain.handoff import (
-    HOLDING,
     Handoff,
     HandoffAction,
     HandoffAnswer,
@@ -67,7 +66,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         version, verified = versions.version, versions.offered
         measures = measures_on(context, found)
         originates = context.caller.organisation == found.originator
-        told = measures if originates or found.state in HOLDING else ()
+        told = measures if originates or found.hears else ()
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and originates
