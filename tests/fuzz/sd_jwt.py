@@ -2,9 +2,9 @@
 
 Oracle: what is parsed is written back character for character; whatever is withheld, what is
 clear stays the same and what is shown was sealed; nothing that stands for a digest is left in the
-content; the short reader of clear claims agrees with the whole one. No document that verifies has
-bytes that the profile does not name: header, payload and disclosures are the JSON of three header
-members, of the claims, of digests and of salts, which have their lengths.
+content. No document that verifies has bytes that the profile does not name: header, payload and
+disclosures are the JSON of three header members, of the claims, of digests and of salts, which have
+their lengths.
 """
 
 import json
