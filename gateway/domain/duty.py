@@ -179,6 +179,9 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 
+_OF_SECOND_PERSON = frozenset({DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
+"""What follows within hours where one person acted first (R16)."""
+
 OUTLIVING = frozenset(
     {
         DutyKind.RECALL_ACKNOWLEDGEMENT,
@@ -216,6 +219,12 @@ class HandoffDuty:
     def terms(self) -> DutyTerms:
         """What its kind means."""
         return DUTIES[self.kind]
+
+    @property
+    def ends_with_case(self) -> bool:
+        """Whether the erasure of the case ends it."""
+        hides = self.kind in _OF_SECOND_PERSON and self.overdue_at is None
+        return self.kind not in OUTLIVING and not hides
 
     def remind(self, now: datetime) -> "HandoffDuty":
         """The duty once its organisation was reminded."""

@@ -817,7 +817,8 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.LET_THROUGH,
                     f"the gateway let through, at entry {one.index}, what the {measure.kind} of "
-                    f"entry {measure.start.index} had closed",
+                    f"entry {measure.start.index} had closed, unless this file leaves out what "
+                    "opened it",
                 )
 
     def _refuse_recalled(self, one: VerifiedReceipt, reason: str | None) -> None:
@@ -826,7 +827,7 @@ class BundleVerification:
             raise VerificationFailed(
                 Code.LET_THROUGH,
                 f"the gateway let through, at entry {one.index}, what the recall of entry "
-                f"{self.recall.start.index} had closed",
+                f"{self.recall.start.index} had closed, unless this file leaves out what opened it",
             )
 
     def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:

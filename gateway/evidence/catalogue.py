@@ -737,8 +737,9 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
-    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed": "la passerelle "
-    "a laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
+    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed, unless this file "
+    "leaves out what opened it": "la passerelle a laissé passer, à l’entrée {0}, ce que la mesure "
+    "({1}) de l’entrée {2} avait fermé, à moins que ce fichier n’omette ce qui l’a rouvert",
     "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
     "avis de rectification",
     "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",

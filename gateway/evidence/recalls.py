@@ -51,7 +51,8 @@ class LoggedRecall:
         if done is RecallAnswer.COPIES_ERASED:
             return True
         if done is RecallAnswer.IN_PROCEEDINGS or (done is None and reason == "in_proceedings"):
-            return reason not in (None, "in_proceedings")
+            # The holder's copy opens as a retention; that the case was erased, it may not show.
+            return reason not in (None, "in_proceedings", "retention")
         return reason not in (None, "retention") or (done is not None and self.code in ASTRAY)
 
 

@@ -11,7 +11,6 @@ from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
-    OUTLIVING,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -139,9 +138,12 @@ def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:
     """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
-    are named."""
+    are named.
+
+    What a second person owes stays until it is recorded as overdue: an erasure hides no lateness.
+    """
     for duty in work.duties.open_of_case(originator, case):
-        if duty.kind in (kinds or frozenset(DutyKind) - OUTLIVING):
+        if duty.kind in kinds or (not kinds and duty.ends_with_case):
             work.duties.save(duty.close(now))
 
 

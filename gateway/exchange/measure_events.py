@@ -37,15 +37,15 @@ def record_measure(
     measure: Measure,
     said: Mapping[str, str | None],
     *,
-    to_setter: Mapping[str, Any] | None = None,
+    to_setter: str | None = None,
     action: str | None = None,
     event: UUID | None = None,
 ) -> None:
     """Record for who asked and the originator, then for the setter, where that is another, and for
     each other holder.
 
-    ``said`` are details for who asked, ``to_setter`` what the setter learns besides. ``action`` and
-    ``event`` name another one than that of the request.
+    ``said`` are details for who asked, ``to_setter`` the reason that the setter reads, too.
+    ``action`` and ``event`` name another one than that of the request.
     """
     own = context.caller.organisation
     parties = [Party(case.originator, "originator")]
@@ -59,9 +59,9 @@ def record_measure(
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
-        about = {**shown, "by": own, **(to_setter or {})}
+        about = {**shown, "by": own}
         where = EventSubject(measure.handoff, case.digest)
-        tell(context, measure, measure.setter, about, where, action=action)
+        tell(context, measure, measure.setter, about, where, action=action, reason=to_setter)
     tell_holders(context, measure, told, action)
 
 
@@ -90,8 +90,12 @@ def tell(
     about: EventSubject,
     *,
     action: str | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Record what was done for one organisation that did not ask it."""
+    """Record what was done for one organisation that did not ask it.
+
+    The ``reason`` is a detail of its own: it is in words, and ends with the case's key.
+    """
     role = "originator" if organisation == measure.originator else "recipient"
     parties = events.gateway_and(organisation, role=role)
     events.record_by_gateway(
@@ -100,6 +104,7 @@ def tell(
         action or context.request.action,
         parties,
         events.subject(said, *parties),
+        *events.reason(reason, *parties),
         handoff=about.handoff,
         case_digest=about.case_digest,
     )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
@@ -315,8 +315,9 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
     context.record((own,), *events.reason(wanted.reason, own), events.subject(told, own))
-    by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
-    tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
+    by = {**told, "by": context.caller.organisation}
+    where = EventSubject(owing.id, owing.case_digest)
+    tell(context, found, found.setter, by, where, reason=wanted.reason)
     return Contested(found.id, due_at)
 
 
@@ -365,13 +366,17 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     }
     authorize(context, place.resource, facts)
     check_persons(wanted.by, wanted.approved_by, MEASURES[found.kind].persons)
+    if not found.holds(context.now):
+        raise EditConflict("the measure has ended: read the case again")
+    if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
     if not (facts["setter"] or wanted.reason):
         raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
     _close(context, found)
     context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
     said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
-    record_measure(context, place.case, ended, said, to_setter={"reason": wanted.reason})
+    record_measure(context, place.case, ended, said, to_setter=wanted.reason)
     return view_on_measure(context.organisation, ended)
 
 

@@ -377,6 +377,10 @@ def _inputs(
     return SelectionInputs(case, *entities, address, word, items, tool, held_until)
 
 
+_UNHEARD = OPEN | {HandoffState.WITHDRAWN}
+"""Where the police may not have spoken yet: who takes its offer back silences nobody by that."""
+
+
 def _held_for_police(
     context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
 ) -> datetime | None:
@@ -389,7 +393,7 @@ def _held_for_police(
     waiting = [
         until
         for one in context.work.handoffs.of_case(case.originator, case.id)
-        if one.state in OPEN
+        if one.state in _UNHEARD
         and (until := one.offered_at + hours) > context.now
         and "led" in context.require(one.recipient).regimes
         and all(

@@ -39,6 +39,7 @@ from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -106,7 +107,8 @@ def approve(
 ) -> WriteResult:
     """Approve, as the second person, a recall that one person made.
 
-    Raises WrongState when it waits for nobody, and SecondPersonRequired.
+    Raises WrongState when it waits for nobody, SecondPersonRequired, and ValidationFailed for a
+    reason in words once the case was erased.
     """
     content = {"case": str(case), "recall": str(asked.recall), "reason": asked.reason}
     request = ActionRequest("case.approve_recall", asked.by, key, content)
@@ -115,6 +117,8 @@ def approve(
         authorize(context, context.entity())
         found = _own(case, context)
         context.about = EventSubject(case_digest=found.digest)
+        if asked.reason is not None:
+            _refuse_words(found)
         made = context.work.cases.recall(asked.recall)
         if made is None or (made.originator, made.case) != (found.originator, found.id):
             deny_as_not_found()
@@ -169,7 +173,10 @@ def _recall(
 
 def _own(case: UUID, context: RequestContext) -> Case:
     found = context.work.cases.get(context.caller.organisation, case)
-    return deny_as_not_found() if found is None else found
+    if found is None:
+        deny_as_not_found()
+    refuse_recused(context, found.originator, found.id)
+    return found
 
 
 def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
@@ -201,10 +208,16 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
 
 def _check_reason(wanted: RecallRequest, case: Case) -> None:
     """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
-    erased = case.state is CaseState.ERASED
-    if (wanted.reason is None) is not erased:
-        sentence = "is left out: the case was erased" if erased else "say why, for its holders"
-        raise ValidationFailed((("/reason", sentence),))
+    if wanted.reason is not None:
+        _refuse_words(case)
+    elif case.state is not CaseState.ERASED:
+        raise ValidationFailed((("/reason", "say why, for its holders"),))
+
+
+def _refuse_words(case: Case) -> None:
+    """Words about an erased case would have no key to end with. Raises ValidationFailed."""
+    if case.state is CaseState.ERASED:
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
 def _bind(

@@ -7,7 +7,7 @@ that nobody opens, for some days of grace (R14).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,9 @@ from gateway.domain.case import Case, Element
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
+from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Status, is_transfer_barred
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import CaseErased
@@ -34,6 +36,7 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import entity_of, party_to
+from gateway.exchange.handoffs.consultations import is_needed
 from gateway.exchange.handoffs.packages import (
     accepted_parts,
     binding_beside,
@@ -121,14 +124,21 @@ def end_unkept(
 
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
-    conditions, and the handoff's documents as the holder may read them."""
+    conditions, and the handoff's documents as the holder may read them. Of who never accepted, and
+    consulted in imminent danger, it is the least that it could consult."""
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
     package = package_numbered(work, handoff, handoff.held or handoff.package)
     versions = versions_of(work, handoff, package)
-    parts = with_strictest_marking(versions.offered, versions.agreed, originator)
-    accepted = accepted_parts(handoff, package, parts)
+    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
+    agreed = versions.agreed if handoff.held else versions.now
+    parts = with_strictest_marking(versions.offered, agreed, originator)
+    accepted = {
+        digest: part
+        for digest, part in accepted_parts(handoff, package, parts).items()
+        if handoff.held or is_needed(part, handoff.recipient)
+    }
     document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
     binding = binding_beside(versions, accepted, originator)
@@ -188,9 +198,7 @@ def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
 
     def query(context: RequestContext) -> RetainedDocuments:
         found = _held_by_caller(context, handoff)
-        barred = is_transfer_barred(context.organisation, context.today.day)
-        facts: dict[str, Value] = {"conflict": False, "third_country": barred}
-        authorize(context, entity_of(context, found), facts)
+        authorize(context, entity_of(context, found), _barriers(context, found))
         content = json.loads(_copy(context, found).content)
         return RetainedDocuments(found.id, _documents(content))
 
@@ -203,6 +211,18 @@ def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
         deny_as_not_found()
     context.about = EventSubject(found.id, found.case_digest)
     return found
+
+
+def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+    """Interests of the holder (R9), judged on what its copy says, and third countries (R15)."""
+    reader, day = context.organisation, context.today.day
+    copy = context.work.retentions.copy(handoff.id) if reader.interests else None
+    met = False
+    if copy is not None:
+        content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
+        named = f"{handoff.originator}/{handoff.case}"
+        met = has_conflict_of_interest(reader, day, named, content)
+    return {"conflict": met, "third_country": is_transfer_barred(reader, day)}
 
 
 def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
@@ -224,7 +244,11 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
-        "third_country": is_transfer_barred(context.organisation, context.today.day),
+        "suspended": any(
+            one.kind is MeasureKind.SUSPENSION and not one.elements
+            for one in _measures(context, found)
+        ),
+        **_barriers(context, found),
         **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
@@ -267,14 +291,17 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     )
 
 
+def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+    every = context.work.cases.measures(handoff.originator, handoff.case)
+    return [one for one in every if one.holds(context.now)]
+
+
 def _parts(
     context: RequestContext, handoff: Handoff, content: Mapping[str, Any]
 ) -> Mapping[str, Element]:
     """The parts of a copy under the markings that decided on the day of the erasure, and the
     measures that hold still."""
-    every = context.work.cases.measures(handoff.originator, handoff.case)
-    held = [one for one in every if one.holds(context.now)]
     offered = sd_jwt.read_stored(content["presentation"])
-    found = elements(offered, context.require(handoff.originator), held)
+    found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
     markings = content["markings"]
     return {d: replace(one, marking=marking_of(markings[d])) for d, one in found.items()}

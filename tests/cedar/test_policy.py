@@ -707,9 +707,7 @@ def test_nothing_is_allowed_while_policy_is_not_told_of_a_barrier(action: str, f
     assert POLICY.decide(replace(whole, context=silent)) == UNDECIDED
 
 
-@pytest.mark.parametrize(
-    ("action", "principal", "resource", "context"), FITTING, ids=[f[0] for f in FITTING]
-)
+@each("action, principal, resource, context", FITTING)
 def test_the_domains_entities_fit_the_schema(
     action: str, principal: PolicyEntity, resource: PolicyEntity, context: Mapping[str, Any]
 ) -> None:

@@ -12,6 +12,7 @@ from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")
@@ -191,8 +192,8 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     assert "case submit --json" in desks.run(*asked, "other.json").output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
+@each(
+    "arguments, told",
     [
         (("--group", "items"), "--to, --competence, or both"),
         (("--to", "a-b"), "--group or --disclosure"),
@@ -390,7 +391,7 @@ def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None
     assert (desks.folder / "with.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         (),

@@ -26,6 +26,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.web.partners.case_document import load_case
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -191,9 +192,7 @@ def test_a_machines_match_alone_moves_no_case(gateway):
     assert written.result["state"] == "assessed"
 
 
-@pytest.mark.parametrize(
-    ("confirmed_matches", "accepted"), [((), False), (("match",), True)], ids=str
-)
+@each("confirmed_matches, accepted", [((), False), (("match",), True)])
 def test_a_cleared_submission_says_who_stands_for_a_match(gateway, confirmed_matches, accepted):
     ids = tuple(element_id(name) for name in confirmed_matches)
     content = case_content(gateway.new_id(), classifications=[machine_match()])
@@ -218,11 +217,7 @@ def test_a_version_is_chained_to_the_one_before(gateway):
     assert (claims["version"], claims["previous"]) == (2, first.result["digest"])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"version": 3}, {"previous": "A" * 43}, {"previous": None}],
-    ids=["number", "other", "none"],
-)
+@each("changes", [{"version": 3}, {"previous": "A" * 43}, {"previous": None}])
 def test_a_version_that_was_not_built_on_the_present_one_is_stale(gateway, changes):
     first = submitted(gateway)
     built = {"version": 2, "previous": first.result["digest"], **changes}

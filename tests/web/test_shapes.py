@@ -15,6 +15,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.web import listeners
 from gateway.web.openapi import document
+from tests.each import each
 from tests.founding import (
     ABROAD,
     ADDITION,
@@ -501,8 +502,8 @@ def test_refusals_are_as_described(line):
         story.hold(answer, "POST", "/handoffs/{handoff}/decline")
 
 
-@pytest.mark.parametrize(
-    ("value", "schema"),
+@each(
+    "value, schema",
     [
         (1, {"type": "string"}),
         (True, {"type": "integer"}),

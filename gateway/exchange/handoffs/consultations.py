@@ -13,6 +13,7 @@ from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -120,7 +121,7 @@ def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
     )
 
 
-def _is_needed(part: Element, reader: str) -> bool:
+def is_needed(part: Element, reader: str) -> bool:
     """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
     which alone knows a contact."""
     fact = part.group == "statements" and part.category == "fact"
@@ -152,6 +153,8 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **barriers(context, found)})
+    if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
+        raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)
     opened = _opened_package(context, found, opening)
     versions = versions_of(context.work, found, opened)
@@ -165,7 +168,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     accepted = {
         digest: part
         for digest, part in accepted_parts(found, opened, parts).items()
-        if not in_danger or _is_needed(part, found.recipient)
+        if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),

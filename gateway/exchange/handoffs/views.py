@@ -180,12 +180,16 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
     return Succeeds(made.succession, made.handoff, document.compact())
 
 
+_PERSONS = frozenset({"by", "approved_by"})
+"""What documents call the persons of their author."""
+
+
 def _shown_answer(
     context: RequestContext,
     answer: HandoffAnswer,
     measures: Sequence[Measure],
 ) -> AnswerView:
-    """An answer as the caller may read it: of the other party's, not the person."""
+    """An answer as the caller may read it: of the other party's, not the persons."""
     shown = AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
@@ -199,7 +203,7 @@ def _shown_answer(
         return shown
     document = sd_jwt.parse(answer.document)
     readable: Mapping[str, Any] = {
-        d.name: d.value for d in document.disclosures if d.name and d.name != "by"
+        d.name: d.value for d in document.disclosures if d.name and d.name not in _PERSONS
     }
     seen = None
     if answer.move is HandoffAction.OUTCOME:
@@ -216,11 +220,11 @@ def _shown_answer(
 
 
 def shown_document(answer: HandoffAnswer, reader: str) -> str:
-    """A document of a handoff, or an offer, as a party keeps it: the other's without its person."""
+    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
     if answer.author == reader:
         return answer.document
     document = sd_jwt.parse(answer.document)
-    digests = [one.digest for one in document.disclosures if one.name != "by"]
+    digests = [one.digest for one in document.disclosures if one.name not in _PERSONS]
     return document.present(digests).compact()
 
 
