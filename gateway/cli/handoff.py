@@ -22,12 +22,11 @@ from gateway.cli.arguments import (
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     case_argument,
-    condition_lines,
     measure_lines,
     recall_options,
     recalled,
-    show_opened,
 )
+from gateway.cli.content import condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,

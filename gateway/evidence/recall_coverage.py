@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
 from gateway.domain.recall import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN
-from gateway.evidence import mandates
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.recalls import RECALLED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -58,7 +57,7 @@ class _Coverage(StreamVerification):
         recalled = [
             one
             for one in events
-            if one.event["type"] == RECALLED and mandates.subject(one).get("case") == case
+            if one.event["type"] == RECALLED and one.subject().get("case") == case
         ]
         facts = [fact for one in recalled for fact in self._facts(one, events)]
         none = [] if recalled else [Fact("coverage.none", {"case": case})]
@@ -92,8 +91,7 @@ class _Coverage(StreamVerification):
             return Fact("coverage.given", {**what, "at": given.event["time"], "entry": given.index})
         due = datetime.fromisoformat(recall.event["time"]) + owed.within
         overdue = any(
-            one.event["type"] == "handoff.overdue"
-            and mandates.subject(one).get("duty") == str(owed.duty)
+            one.event["type"] == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
             for one in later
         )
         late = overdue or due <= self.head.at

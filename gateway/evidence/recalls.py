@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.recall import RecallAnswer, RecallCode
-from gateway.evidence import mandates
 from gateway.evidence.receipt import VerifiedReceipt
 
 RECALLED = "handoff.recalled"
@@ -69,7 +68,7 @@ def read(
     start = next((one for one in allowed if one.event["type"] == RECALLED), None)
     if start is None:
         return None
-    code = mandates.subject(start).get("code")
+    code = start.subject().get("code")
     answered = [
         (one.index, said.get(one.event.get("document_sha256", "")))
         for one in allowed

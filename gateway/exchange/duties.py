@@ -21,7 +21,6 @@ from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -215,13 +214,12 @@ class _Sweep:
         interrupted = self.clock.interrupted(duty)
         if overdue and interrupted:
             subject["interrupted_seconds"] = str(int(interrupted.total_seconds()))
-        events.record(
+        events.record_by_gateway(
+            self.ports,
             self.work,
             action,
             parties,
-            event=self.ports.new_id(),
-            simulated_date=self.ports.reference_date(self.now).simulated_date,
-            details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
+            events.subject(subject, *parties),
             handoff=handoff.id,
             case_digest=handoff.case_digest,
         )

@@ -12,7 +12,6 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.evidence import canonical
 from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
@@ -54,7 +53,9 @@ def record_measure(
         parties.append(Party(own, "recipient"))
     shown = {**known(measure), "elements": list(measure.elements)}
     asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
-    context.record(tuple(parties), *asked, subject(shown, *parties), action=action, event=event)
+    context.record(
+        tuple(parties), *asked, events.subject(shown, *parties), action=action, event=event
+    )
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
@@ -97,24 +98,16 @@ def tell(
     """
     role = "originator" if organisation == measure.originator else "recipient"
     parties = events.gateway_and(organisation, role=role)
-    events.record(
+    events.record_by_gateway(
+        context.ports,
         context.work,
         action or context.request.action,
         parties,
-        event=context.ports.new_id(),
-        simulated_date=context.today.simulated_date,
-        details=(
-            subject(said, *parties),
-            *([events.shared("reason", reason, parties)] if reason else []),
-        ),
+        events.subject(said, *parties),
+        *events.reason(reason, *parties),
         handoff=about.handoff,
         case_digest=about.case_digest,
     )
-
-
-def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
-    """What an event of a measure says of it, for these parties."""
-    return events.shared("subject", canonical.encode(said).decode(), parties)
 
 
 # --- What a clearance does -----------------------------------------------------------------------

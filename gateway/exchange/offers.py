@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
@@ -652,16 +651,15 @@ def record_offer(
     """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
-    both = frozenset({handoff.originator, handoff.recipient})
     broken = handoff.break_glass and handoff.package == 1
     reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
-    parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
+    parties = events.parties_of(handoff)
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
         parties,
-        EventDetail("purpose", handoff.purpose, both),
-        *((EventDetail("reason_code", "break_glass", both),) if broken else ()),
-        *((EventDetail("reason", reasons, both),) if reasons else ()),
+        events.shared("purpose", handoff.purpose, parties),
+        *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
+        *events.reason(reasons, *parties),
         *((number,) if handoff.sequence > 1 else ()),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,

@@ -6,7 +6,7 @@ from gateway.domain.answers import takes_update
 from gateway.domain.duty import FULFILLED_BY, DutyKind, DutyPlace, HandoffDuty
 from gateway.domain.handoff import Handoff
 from gateway.domain.vocabulary import Urgency
-from gateway.exchange.handoffs import in_list
+from gateway.exchange.handoffs.lists import in_list
 from gateway.exchange.results import OpenDuty
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page

@@ -8,7 +8,7 @@ that nobody opens, for some days of grace (R14).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,24 +23,27 @@ from gateway.domain.marking import marking_of
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Status, is_transfer_barred
 from gateway.domain.recall import RecallAnswer
-from gateway.domain.refusals import CaseErased, EditConflict
+from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    ConsultationRequest,
+    OpenedContent,
+    record_consultation,
+    repeat_consultation,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs import (
+from gateway.exchange.handoffs.access import entity_of, party_to
+from gateway.exchange.handoffs.consultations import is_needed
+from gateway.exchange.handoffs.packages import (
     accepted_parts,
     binding_beside,
-    entity_of,
-    is_needed,
     package_numbered,
-    party_to,
-    shown_document,
     versions_of,
 )
+from gateway.exchange.handoffs.views import shown_document
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import (
     Conditions,
@@ -74,7 +77,7 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
     nothing may be erased yet.
     """
     now = ports.now()
-    day = civil_day(ports, now)
+    day = ports.civil_day(now)
     kept = {}
     for handoff in work.handoffs.of_case(case.originator, case.id):
         retention = work.retentions.of_handoff(handoff.id)
@@ -109,7 +112,7 @@ def end_unkept(
 ) -> None:
     """End the retentions of a case that is erased for which there is no copy: their time is over,
     or nobody can read the case any more."""
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     for retention in work.retentions.of_case(case.originator, case.id):
         handoff = work.handoffs.get(retention.handoff)
         if handoff is not None and handoff.id not in kept:
@@ -164,7 +167,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     )
 
 
-# --- Opened by its holder ------------------------------------------------------------------------
+# --- Opened by its holder -----------------------------------------------------------------------
 
 
 def consult(
@@ -178,27 +181,10 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, asked)
 
     def act(context: RequestContext) -> ContentPresentation:
-        opened = _opened(context, handoff, opening)
-        made = record_consultation(
-            context,
-            opening,
-            opened.version,
-            shown=opened.shown,
-            withheld_groups=opened.withheld_groups,
-            binding=opened.binding,
-            handoff=handoff,
-            parties=(Party(context.caller.organisation, "recipient"),),
-            content_key=opened.content_key,
-        )
-        return replace(made, **opened.beside)
+        return record_consultation(context, opening, _opened(context, handoff, opening))
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        opened = _opened(context, handoff, opening)
-        before = context.work.handoffs.consultation(logged.event.id)
-        if before is None or set(before.shown) != opened.shown.keys():
-            raise EditConflict("what may be shown has changed: consult again under a new key")
-        made = to_json(opened.version, tuple(opened.shown), opened.withheld_groups, opened.binding)
-        return replace(made, **opened.beside)
+        return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
     return transact(ports, caller, request, act, replay)
 
@@ -252,19 +238,7 @@ def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
     return [RetainedDocument(*one) for one in content["documents"]]
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A copy that may be opened now: its version, what is shown of it (by digest), and beside."""
-
-    version: CaseVersion
-    shown: Mapping[str, Element]
-    withheld_groups: Sequence[str]
-    binding: BindingConditions
-    beside: Mapping[str, Any]
-    content_key: UUID | None
-
-
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Opened:
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
     found = _held_by_caller(context, handoff)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
@@ -301,7 +275,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     originator = context.entity(context.require(found.originator))
     permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
-    return _Opened(
+    return OpenedContent(
         version=version,
         shown={digest: parts[digest] for digest in permitted},
         withheld_groups=withheld,
@@ -310,10 +284,9 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
             content["tightened_by"] and UUID(content["tightened_by"]),
             tightened,
         ),
-        beside={
-            "package": content["package"],
-            "documents": _documents(content),
-        },
+        parties=(Party(found.recipient, "recipient"),),
+        handoff=found,
+        beside={"package": content["package"], "documents": _documents(content)},
         content_key=copy.content_key,
     )
 

@@ -908,3 +908,11 @@ class Ports:
     retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     journal_terms: JournalTerms = field(default_factory=JournalTerms)
+
+    def civil_day(self, now: datetime) -> date:
+        """The day in the gateway's civil time zone by which content is erased and kept.
+
+        A simulated date neither hastens nor puts off.
+        """
+        today = self.reference_date(now)
+        return now.date() if today.simulated else today.day

@@ -87,7 +87,6 @@ ON_HANDOFF = (
     "handoff.answer_proposal",
     "handoff.acknowledge_recall",
     "handoff.answer_recall",
-    "handoff.read_recall_answer",
 )
 ON_MEASURE = {
     "case.end_measure": ("setter", "successor", "unanswered"),
@@ -102,7 +101,6 @@ BY_ORIGINATORS = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
-    "handoff.read_recall_answer",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -188,6 +186,7 @@ BY_PARTNERS = (
     "handoff.retain",
     "handoff.offer",
     "handoff.break_glass",
+    "handoff.read_guarded",
     "handoff.accept",
     "case.disclose",
 )
@@ -680,6 +679,7 @@ FITTING = [
         handoff(HOTLINE, OFFICE, CSAM, HandoffState.OFFERED),
         {"conditions_accepted": True, **FREE},
     ),
+    ("handoff.read_guarded", HOTLINE, ABROAD, {}),
     ("case.disclose", ABROAD, disclosure("items", "url"), GIVE),
     ("case.disclose", OFFICE, disclosure("subjects", "suspect"), {**GIVE, "competence": CSAM}),
     (

@@ -664,13 +664,6 @@ def test_what_is_issued_is_what_its_readers_will_find(claims, properties, arrays
     assert verified == check(document.compact())
 
 
-def test_claims_in_clear_are_read_without_the_disclosures():
-    document = made()
-    clear = sd_jwt.read_unverified(document.compact()).claims
-    assert sd_jwt.read_undisclosable_claims(document.compact()) == clear
-    assert sd_jwt.read_undisclosable_claims(document.issuer_signed) == clear
-
-
 def test_a_stored_document_reads_like_any_other():
     document = made()
     for shown in (document, document.present({document.disclosures[0].digest})):
