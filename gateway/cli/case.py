@@ -40,7 +40,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.gateway import new_id, now
-from gateway.domain.case import date_errors
+from gateway.domain.case import CaseState, date_errors
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.recall import RecallCode
 from gateway.domain.retention import DpoAdvice
@@ -759,13 +759,21 @@ def reseal(
     return _done(gateway.reseal(**options, clearance=clearance))
 
 
-@partner_command(case, name="list")
-def list_(gateway: Gateway, as_json: bool) -> None:
+@partner_command(
+    case,
+    click.option(
+        "--state",
+        type=Words([*map(str, CaseState)]),
+        help="Only cases in this state.",
+    ),
+    name="list",
+)
+def list_(gateway: Gateway, as_json: bool, state: str | None) -> None:
     """List your cases by age, without content.
 
     Example: casegate case list
     """
-    found = list(gateway.cases())
+    found = list(gateway.cases(state))
     rows = [
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
         for one in found

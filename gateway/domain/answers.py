@@ -604,9 +604,9 @@ _KINDS = (
         "handoff.retained",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
-        "Keep a case past its day of erasure, on a legal basis.\n\nThe legal basis "
-        "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
-        "accepted stays, for nobody else.",
+        "Keep a case beyond its day of erasure.\n\nThe legal basis is your own claim. Give it "
+        "again to review it. Once the case is erased, a copy of what you accepted stays, for "
+        "nobody else.",
         path="retention",
         fields=(
             AnswerField(

@@ -427,22 +427,22 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Aucune transmission du dossier {case} n’a été rappelée.",
     ),
     "coverage.recalled": (
-        "Handoff {handoff} to {recipient} was recalled (entry {entry}).",
-        "La transmission {handoff} à {recipient} a été rappelée (entrée {entry}).",
+        "Handoff {handoff} was recalled (entry {entry}).",
+        "La transmission {handoff} a été rappelée (entrée {entry}).",
     ),
     "coverage.given": (
-        "{at}: {recipient} gave what it owed after the recall of handoff {handoff}: {what} (entry "
+        "{at}: the holder gave what it owed after the recall of handoff {handoff}: {what} (entry "
         "{entry}).",
-        "{at} : {recipient} a fourni ce qu’il devait après le rappel de la transmission {handoff}"
+        "{at} : le détenteur a fourni ce qu’il devait après le rappel de la transmission {handoff}"
         "{nb}: {what} (entrée {entry}).",
     ),
     "coverage.owed": (
-        "{recipient} still owes after the recall of handoff {handoff}: {what}.",
-        "{recipient} doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
+        "The holder still owes after the recall of handoff {handoff}: {what}.",
+        "Le détenteur doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "coverage.late": (
-        "LATE: {recipient} owes after the recall of handoff {handoff}: {what}.",
-        "EN RETARD : {recipient} doit, après le rappel de la transmission {handoff}{nb}: {what}.",
+        "LATE: the holder owes after the recall of handoff {handoff}: {what}.",
+        "EN RETARD : le détenteur doit, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "notice.missing": (
         "Not in this file: the correction notice {notice}, which an answer is about.",

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
 from gateway.domain.recall import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN
-from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.recalls import RECALLED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -71,13 +70,11 @@ class _Coverage(StreamVerification):
             for one in events
             if one.event.get("handoff") == handoff and one.index > recall.index
         ]
-        others = (value["organisation"] for value in recall.details(PARTY))
-        recipient = next((one for one in others if one != self.head.organisation), "-")
-        said = {"handoff": handoff, "recipient": recipient}
+        said = {"handoff": handoff}  # a stream names no party but its own
         told = Fact("coverage.recalled", {**said, "entry": recall.index})
         # Who gave the final answer acknowledged the recall by it.
         answered = _given(later, _ANSWER.event)
-        acknowledged = answered or _given(later, _ACKNOWLEDGEMENT.event)
+        acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
         found = [(_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)]
         return [told, *(self._fact(recall, later, said, *one) for one in found)]
 

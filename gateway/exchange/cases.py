@@ -277,11 +277,13 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
-    """A page of one's own cases by age, routing fields only."""
+def page(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int, state: CaseState | None = None
+) -> Page[CaseSummary]:
+    """A page of one's own cases by age, routing fields only; of those in a ``state``, if named."""
 
     def query(context: RequestContext) -> Page[CaseSummary]:
-        rows = partial(context.work.cases.page, caller.organisation)
+        rows = partial(context.work.cases.page, caller.organisation, state=state)
         view = partial(_view_in_list, context)
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
@@ -790,5 +792,6 @@ def _view(listed: ListedCase) -> CaseSummary:
         matter=claims["matter"],
         urgency=claims["urgency"],
         conditions=Conditions(conditions(claims)),
+        erase_on=case.erase_on,
         event=listed.event,
     )

@@ -125,6 +125,22 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     assert "nothing" in desks.done("case", "coverage", case)
 
 
+def test_an_update_that_policy_refuses_is_a_refusal_that_says_what_to_do(desks: Desks) -> None:
+    handoff = accepted(desks)
+    before = desks.told("case", "show", desks.told("handoff", "show", handoff)["case"])
+    content = {"case": before["case"], "version": 2, "previous": before["digest"]}
+    file = desks.case_file(**content, urgency="normal")
+    desks.done(
+        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
+        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
+    )  # fmt: skip
+    ended = {"competence": "receive/csam/FR", "until": "2026-03-01"}
+    desks.stage.gateway.administer("mandate.end", OFMIN, **ended)
+    refused = desks.run("handoff", "update", handoff, "--by", "liaison-1")
+    assert refused.exit_code == 1, refused.output
+    assert "omit-update" in refused.stderr
+
+
 def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
     handoff = desks.offered()
     case = desks.told("handoff", "show", handoff)["case"]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.case import GROUPS, case_from_claims
+from gateway.domain.case import GROUPS, CaseState, case_from_claims
 from gateway.domain.refusals import (
     AlreadyExists,
     EditConflict,
@@ -350,6 +350,16 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     assert "content.example.org" not in text
     assert "likely a copy" not in text
     assert case.result["document"] not in text
+
+
+def test_cases_are_listed_by_state_from_page_to_page(gateway):
+    drafts = [UUID(submitted(gateway, clearance=None).result["case"]) for _ in range(2)]
+    submitted(gateway)
+    me, draft = caller(HOTLINE), CaseState.DRAFT
+    first = cases.page(gateway.ports, me, None, 1, draft)
+    rest = cases.page(gateway.ports, me, drafts[0], 9, draft)
+    assert [one.case for one in (*first.items, *rest.items)] == drafts
+    assert cases.page(gateway.ports, me, None, 9, CaseState.CLOSED).items == []
 
 
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):

@@ -66,6 +66,7 @@ API = {
         "handoffs.answer",
     ),
     ("GET", "/handoffs"): ("handoff.read", "handoffs.read"),
+    ("GET", "/duties"): ("handoff.read", "handoffs.read"),
     ("GET", "/handoffs/{handoff}"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/acceptance"): ("handoff.accept", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/decline"): ("handoff.decline", "handoffs.answer"),

@@ -57,7 +57,7 @@ def page(
             listed = context.work.handoffs.page
             return listed(caller.organisation, box, filters, place, number)
 
-        view = partial(_in_list, context)
+        view = partial(in_list, context)
         found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
@@ -76,7 +76,7 @@ def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
     return WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
-def _in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
+def in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
     """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
     try:
         shows = allows(context, entity_of(context, handoff), barriers(context, handoff))

@@ -64,6 +64,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         refuse_erased(context, found)
         versions = versions_of(context.work, found, newest_package(found))
         version, verified = versions.version, versions.offered
+        case = context.work.cases.get(found.originator, found.case)
         measures = measures_on(context, found)
         originates = context.caller.organisation == found.originator
         told = measures if originates or found.hears else ()
@@ -89,6 +90,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
+            erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
         )
