@@ -160,6 +160,7 @@ SAMPLES: Mapping[str, Any] = {
     "second_assessor": "pdc-9m2q",
     "approved_by": "pdc-9m2q",
     "dpo": "pdc-4h8w",
+    "pointers": ["/urgency"],
     "country": "FR",
     "erase_on": "2027-01-02",
     "id": "0198c1f2-7a00-7000-8000-000000000002",
