@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange import cases, handoffs, offers, receipts
 from gateway.exchange.cases import CaseStepRequest
+from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_tokens
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
@@ -483,3 +484,21 @@ def test_a_simulated_day_is_in_every_event_denials_too(gateway):
 
 def test_without_a_simulated_day_no_event_has_one(gateway):
     assert "simulated_date" not in fields_of(submitted(gateway).receipt)
+
+
+def test_a_request_is_remembered_for_thirty_days_and_then_forgotten():
+    """Its row holds a result: it goes with its purpose. A repeat after that is a new request."""
+    gateway = founded()
+    case = UUID(submitted(gateway).result["case"])
+    key = gateway.key()
+    look = replace(OPENING, by="analyst-1", reason_code="quality")
+    first = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
+    gateway.clock.advance(REQUESTS_REMEMBERED - timedelta(hours=1))
+    prune_tokens(gateway.ports)
+    again = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
+    assert again.receipt == first.receipt
+    gateway.clock.advance(timedelta(hours=2))
+    prune_tokens(gateway.ports)
+    later = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
+    assert later.receipt != first.receipt
+    check_log(gateway)
