@@ -114,13 +114,14 @@ def open_recall(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocum
 
 
 def check_recall(
-    text: Any, handoff: str | None, asked: Mapping[str, Any], connection: PartnerConnection
+    text: Any, path: str, asked: Mapping[str, Any], connection: PartnerConnection
 ) -> AuthoredDocument:
-    """The recall that was signed is the one that was asked for."""
+    """The recall that was signed is the one that was asked for at an address."""
     signed, recall = open_recall(text, connection)
     require(recall.author == connection.organisation, "the recall is signed for somebody else")
-    named = None if recall.handoff is None else str(recall.handoff)
-    require(named == handoff, "the recall that was signed is of other handoffs")
+    of_one = recall.handoff is not None
+    at = f"/handoffs/{recall.handoff}/recall" if of_one else f"/cases/{recall.case}/recall"
+    require(at == path, "the recall that was signed is of another case, or of other handoffs")
     said = {"code": recall.code, **{p.name: p.value for p in signed.verified.placed}}
     require(said == dict(asked), "the recall that was signed does not say what was asked")
     return signed

@@ -255,7 +255,7 @@ def _check_documents(
     elif write.action == "case.recall":
         _same(event, document_sha256=result.get("digest"))
         if result.get("document") is not None:  # it ended with the case, where that was erased
-            recall = documents.check_recall(result["document"], write.handoff, asked, connection)
+            recall = documents.check_recall(result["document"], write.path, asked, connection)
             _same(result, digest=recall.document.digest)
             _check_own(write, recall)
     elif write.action in KIND_OF_ACTION:

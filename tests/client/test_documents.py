@@ -54,6 +54,16 @@ def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
             ask()
 
 
+def test_a_recall_of_another_case_is_refused(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    one, other = submit(desk, stage), submit(desk, stage)
+    asked = {"code": "unlawful", "reason": "court order", "approved_by": "approver-2"}
+    earlier = members_of(desk.recall({"case": one}, "approver-1", **asked))
+    desk.wire.faults = [replay(earlier)]
+    with pytest.raises(EvidenceMismatch, match="another case"):
+        desk.recall({"case": other}, "approver-1", **asked)
+
+
 def test_a_step_on_another_case_is_refused(stage: Listening) -> None:
     desk = MemberClient(stage)
     other = desk.case(submit(desk, stage))["digest"]
