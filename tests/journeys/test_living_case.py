@@ -129,7 +129,10 @@ def test_a_correction_reaches_who_works_on_a_case_and_who_has_ended_its_work(
         file = tmp_path / f"{slug}-{handoff}.json"
         ours = connection(stage, slug)
         casegate("handoff", "export", handoff, "--without-content", "--out", file, "-c", ours)
-        casegate("verify", file, "--trust", ours, status=Code.ATTESTED)
+        told = casegate("verify", file, "--trust", ours, "--json", status=Code.ATTESTED)
+        notices = [one for one in told["operator_word"] if one["fact"] == "correction_notice"]
+        places = [one["says"]["pointers"] for one in notices]
+        assert places == ([[place]] if handoff == ended else [])
     check_log(stage)
 
 

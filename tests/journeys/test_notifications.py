@@ -10,7 +10,16 @@ import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.evidence.security_event import EventNotification
-from tests.journeys.harness import HOTLINE, OFMIN, admin, casegate, config_of, offered, running
+from tests.journeys.harness import (
+    HOTLINE,
+    OFMIN,
+    admin,
+    casegate,
+    check_log,
+    config_of,
+    offered,
+    running,
+)
 from tests.journeys.processes import _command, _pids
 from tests.receiver import Receiver, hang_up, receiving, refuse, wait_until
 
@@ -121,5 +130,8 @@ def test_deliver_killed_in_the_midst_of_a_turn_loses_nothing(
     offered(stage)
     wait_until(lambda: caught_up(stage), 120)
     assert first_times(receiver.numbers()) == [*range(1, head(stage) + 1)]
+    (restarted,) = delivering(stage)
+    assert restarted != pid
     with stage.client(HOTLINE) as hotline:
         assert hotline.poll_notifications(most=1).more
+    check_log(stage)
