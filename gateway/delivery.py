@@ -32,8 +32,9 @@ from gateway.exchange import notifications
 from gateway.exchange.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
-from gateway.maintenance import DELIVERY_CERTIFICATE, place_of
+from gateway.maintenance import DELIVERY_CERTIFICATE
 from gateway.metrics import Counts
+from gateway.web.security_log import failure_place
 from gateway.wiring import GatewayRuntime, connect
 
 AT_ONCE = 4
@@ -86,7 +87,7 @@ class Deliverer:
         try:
             due = self._due()
         except Exception as error:  # a database that restarts
-            self._tell(None, place_of(error))
+            self._tell(None, failure_place(error))
             return
         self._tell(None, None)
         for receiver in sorted(due - self._running.keys(), key=lambda one: self._turns.get(one, 0)):
@@ -114,7 +115,7 @@ class Deliverer:
             notifications.end_delivery(ports, delivery, report)
             self._count(report)
         except Exception as error:  # its lease ends, and the turn comes again
-            failure = place_of(error)
+            failure = failure_place(error)
             self.stopping.wait(1.0)  # a log that is frozen, say, is not asked ten times a second
         self._tell((organisation, way), failure)
 

@@ -9,7 +9,6 @@ records.
 import fcntl
 import json
 import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,7 +35,6 @@ from gateway.exchange import (
     retention,
     succession_execution,
 )
-from gateway.exchange.civil_day import civil_day
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -61,6 +59,7 @@ from gateway.store.log_integrity import StoredLogCorrupt
 from gateway.store.registry import Entry
 from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
+from gateway.web.security_log import failure_place
 from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
 
 LOCK_FILE = "maintain.lock"
@@ -165,7 +164,7 @@ class Maintenance:
             return None
         except Exception as error:  # a database that restarts, a full disk, a defect
             failure = error
-            reason = error.detail if isinstance(error, Refusal) else place_of(error)
+            reason = error.detail if isinstance(error, Refusal) else failure_place(error)
             report = TaskReport((f"{task.failing}: {reason}",))
         pause = min(task.every, RETRY_AFTER) if failure else task.every
         self._due[task.name] = now if report.more else now + pause
@@ -411,7 +410,7 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
         except (LogFrozen, HighWaterMarkUnavailable):
             raise
         except Exception as error:  # one succession must not keep the others
-            alarms.append(f"{name} is not carried out: {place_of(error)}")
+            alarms.append(f"{name} is not carried out: {failure_place(error)}")
             continue
         if due.missing:
             alarms.append(f"{name} is due, and waits for {' and '.join(due.missing)}")
@@ -452,7 +451,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what the log says of persons after its term, and tell of reviews that were missed."""
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
-        missed = missed_reviews(work.journal.holds(), civil_day(ports, now))
+        missed = missed_reviews(work.journal.holds(), ports.civil_day(now))
     return TaskReport(missed, more=log_terms.erase_details(ports))
 
 
@@ -667,9 +666,3 @@ def _tell_new(alarms: Iterable[str], known: set[str], alarm: Callable[[str], Non
     for sentence in sorted(now - known):
         alarm(sentence)
     return now
-
-
-def place_of(error: Exception) -> str:
-    """The kind of a failure and where it happened; its message may repeat secret values."""
-    *_, frame = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"

@@ -26,16 +26,21 @@ settings.load_profile("casegate")
 # Commands that tests start compile the gateway once, not each for itself.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+_COLUMNS = {name: os.environ[name] for name in ("COLUMNS",) if name in os.environ}
+
 
 class InGroups(LoadScopeScheduling):
-    """Tests of files that name the same `xdist_group` run in one worker, every other by itself.
+    """Tests of a file run in one worker, and so do files that name the same `xdist_group`.
 
     The plugin's own way to group does nothing since pytest 9.2: it changes an id that nobody reads.
+    What a file makes once for all its tests is made once, and less is said between processes.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return _group(self.config.rootpath / file) or nodeid
+        if file.startswith("tests/store/"):
+            return "tests/store"  # nearly all of it asks for one database server
+        return _group(self.config.rootpath / file) or file
 
 
 @cache
@@ -52,17 +57,30 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Open sockets for journeys only: a unit that dials out is not a unit.
 
-    Sockets between processes of one machine stay open.
+    Sockets between processes of one machine stay open. Commands wrap at the terminal's width, and
+    tests look for whole sentences.
     """
+    os.environ["COLUMNS"] = "10000"
     if item.get_closest_marker("journey"):
         enable_socket()
     else:
         disable_socket(allow_unix_socket=True)
 
 
+@pytest.hookimpl(trylast=True)  # after the fixtures, which may ask, too
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Leave the process as it was found."""
+    """Leave the process as it was found.
+
+    No test gets an answer of the interface that its description does not have.
+    """
+    os.environ.pop("COLUMNS", None)
+    os.environ.update(_COLUMNS)
     enable_socket()
+    line = sys.modules.get("tests.web.listening")
+    if line and line.UNDESCRIBED:
+        found = sorted(line.UNDESCRIBED)
+        line.UNDESCRIBED.clear()
+        pytest.fail(f"not among the refusals of their endpoints: {found}")
 
 
 @pytest.fixture(autouse=True)
@@ -76,27 +94,8 @@ def _databases_are_given_back() -> Iterator[None]:
         lent.give_back(before)
 
 
-@pytest.fixture(autouse=True)
-def _answers_are_described() -> Iterator[None]:
-    """No test gets an answer of the interface that its description does not have."""
-    yield
-    line = sys.modules.get("tests.web.listening")
-    if line and line.UNDESCRIBED:
-        found = sorted(line.UNDESCRIBED)
-        line.UNDESCRIBED.clear()
-        pytest.fail(f"not among the refusals of their endpoints: {found}")
-
-
 def pytest_unconfigure() -> None:
     """Leave nothing in shared memory."""
     lent = sys.modules.get("tests.lent")
     if lent:
         lent.end()
-
-
-@pytest.fixture(autouse=True)
-def _terminal_is_wide() -> Iterator[None]:
-    """Commands wrap at the terminal's width, and tests look for whole sentences."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "10000")
-        yield

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
+from _pytest.mark import ParameterSet
+
 
 def each(names: str, cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run the test once for each case, as `parametrize` would, but as one test.
 
     For tests that leave nothing behind: the cases share their fixtures. ``names`` and ``cases``
-    are as for `parametrize`.
+    are as for `parametrize`; those that are named by `pytest.param` have no marks.
     """
     fields = [name.strip() for name in names.split(",")]
     known = list(cases)
@@ -21,7 +23,10 @@ def each(names: str, cases: Iterable[Any]) -> Callable[[Callable[..., None]], Ca
         def all_of_them(**fixtures: Any) -> None:
             failures = []
             for case in known:
-                values = case if len(fields) > 1 else (case,)
+                if isinstance(case, ParameterSet):
+                    values = case.values
+                else:
+                    values = case if len(fields) > 1 else (case,)
                 try:
                     test(**dict(zip(fields, values, strict=True)), **fixtures)
                 except Exception as failure:

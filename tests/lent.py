@@ -92,9 +92,14 @@ class LentStore(Store):
         policy_revision: Callable[[], str],
         now: Callable[[], datetime],
         random: Callable[[int], bytes],
+        *,
         keys: Any = None,
+        held: Copy | None = None,
     ) -> None:
-        """The database is empty. ``random`` and ``keys`` make what differs between two of them."""
+        """The database is empty, or holds what is given.
+
+        ``random`` and ``keys`` make what differs between two of them.
+        """
         self._lent = _idle.pop() if _idle else _Database()
         self.give_back = weakref.finalize(self, _idle.append, self._lent)
         self.give_back.atexit = False
@@ -103,7 +108,7 @@ class LentStore(Store):
             EventHeader(origin, policy_revision, now, random, PERSON_KEY, HEAD_KEY),
             keys or MemoryKeys(),
         )
-        self.put_back(empty())
+        self.put_back(held or empty())
 
     def copy(self) -> Copy:
         """What the database holds, to be put back into it or into another one."""
@@ -119,11 +124,12 @@ class LentStore(Store):
         with self._lent.beside:
             self._lent.beside.execute(statement, values)
 
-    def tables(self) -> dict[str, list[Any]]:
-        """Every row of every table."""
+    def tables(self, *named: str) -> dict[str, list[Any]]:
+        """Every row of these tables, or of every table."""
         cursor = self._lent.beside.cursor()
-        names = cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return {name: cursor.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in names}  # noqa: S608 - our own names
+        all_tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        names = named or [name for (name,) in cursor.execute(all_tables)]
+        return {name: cursor.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}  # noqa: S608 - our own names
 
     def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
         assert self.give_back.alive, "the database is another test's by now"

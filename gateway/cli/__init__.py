@@ -160,6 +160,11 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         PARTNERS,
         "Configure and test this system's connection.",
     ),
+    "todo": Subcommand(
+        "gateway.cli.todo:todo",
+        PARTNERS,
+        "List what waits for you, each with the command that does it.",
+    ),
     "verify": Subcommand(
         "gateway.cli.verify:verify",
         ANYONE,

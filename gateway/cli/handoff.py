@@ -22,12 +22,11 @@ from gateway.cli.arguments import (
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     case_argument,
-    condition_lines,
     measure_lines,
     recall_options,
     recalled,
-    show_opened,
 )
+from gateway.cli.content import condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
@@ -292,7 +291,16 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[Co
 
     Example: casegate handoff update 0198... --by pdc-2
     """
-    found = gateway.preview_update(handoff, by, **options)
+    try:
+        found = gateway.preview_update(handoff, by, **options)
+    except RequestRefused as refused:
+        if refused.rules:
+            click.echo(
+                "A holder that policy lets have nothing is left out by name and reason: casegate "
+                "handoff omit-update.",
+                err=True,
+            )
+        raise
     written = gateway.update(handoff, by, **options)
     result = written.result
     sentence = (
@@ -358,7 +366,7 @@ def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     other = "originator" if box == "in" else "recipient"
-    rows = [(_urgency(one), _due(one), one["handoff"], one[other]) for one in found]
+    rows = [(urgency_word(one["urgency"]), _due(one), one["handoff"], one[other]) for one in found]
     party = "from" if box == "in" else "to"
     print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
 
@@ -367,8 +375,9 @@ _SHORT = {"imminent_danger": "DANGER"}
 """Classes of urgency that are too long for a column."""
 
 
-def _urgency(listed: Mapping[str, Any]) -> str:
-    return _SHORT.get(listed["urgency"], str(listed["urgency"]))
+def urgency_word(urgency: str) -> str:
+    """A class of urgency as a column shows it."""
+    return _SHORT.get(urgency, urgency)
 
 
 def _due(listed: Mapping[str, Any]) -> str:
@@ -409,6 +418,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "due": view["due_at"],
             "OVERDUE": _overdue(view),
             "ends": view["expires_at"],
+            "erased here on": view["erase_on"],
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),

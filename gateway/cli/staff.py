@@ -84,7 +84,7 @@ def add(
     approved_by: tuple[str, ...],
     temporary: bool,
 ) -> tuple[ConfirmedWrite, str]:
-    """Enter a person, or all of a file.
+    """Enter persons; the gateway draws their pseudonyms.
 
     The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
     person can add somebody for a night with --temporary.

@@ -105,8 +105,8 @@ def check(gateway: Gateway, as_json: bool) -> None:
     """
     ahead = gateway.greet()
     whoami = gateway.whoami()
-    ends = _certificate_end(gateway.connection.certificate)
-    waiting = _waiting(gateway)
+    ends = certificate_end(gateway.connection.certificate)
+    waiting = waiting_writes(gateway)
     warnings = list(_warnings(ahead, ends, waiting, whoami))
     if as_json:
         found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
@@ -220,7 +220,8 @@ def _warnings(
     return found
 
 
-def _certificate_end(file: Path) -> datetime:
+def certificate_end(file: Path) -> datetime:
+    """When a certificate ends; SettingsError for what is none."""
     try:
         certificate, *_ = x509.load_pem_x509_certificates(read_file(file))
     except ValueError:
@@ -228,7 +229,8 @@ def _certificate_end(file: Path) -> datetime:
     return certificate.not_valid_after_utc
 
 
-def _waiting(gateway: Gateway) -> int:
+def waiting_writes(gateway: Gateway) -> int:
+    """How many writes wait for their answer."""
     folder = gateway.connection.outbox
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 

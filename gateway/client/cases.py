@@ -267,9 +267,10 @@ class CaseClient(ClientBase):
         asked = {"by": by} | ({} if reason is None else {"reason": reason})
         return self._exchange.write("case.approve_recall", path, asked)
 
-    def cases(self) -> Iterator[dict[str, Any]]:
-        """The member's own cases by age, routing fields only, page by page as they are iterated."""
-        return self._exchange.items("case.read", "/cases")
+    def cases(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """The member's own cases by age, routing fields only, page by page as they are iterated;
+        those in a ``state`` alone, if it is named."""
+        return self._exchange.items("case.read", f"/cases?state={state}" if state else "/cases")
 
     def case(self, case: UUID | str) -> dict[str, Any]:
         """The routing fields of an own case."""

@@ -42,6 +42,10 @@ class HandoffClient(ClientBase):
         """The handoffs sent, likewise."""
         return self._box("out", state, filters)
 
+    def duties(self) -> Iterator[dict[str, Any]]:
+        """What this member owes, by urgency, then due time, page by page as it is iterated."""
+        return self._exchange.items("handoff.read", "/duties")
+
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
         return self._view(handoff)[0]
@@ -312,7 +316,8 @@ class Offers(Directory, HandoffClient):
     ) -> dict[str, Any]:
         """What an update would give, and what it would be; nothing is kept."""
         path = f"/handoffs/{spelled(handoff)}/updates/preview"
-        return self._exchange.read("handoff.update", path, {"by": by, **_update_terms(terms)})
+        # A refusal is an event of its own: nothing was sent.
+        return self._exchange.read("handoff.preview", path, {"by": by, **_update_terms(terms)})
 
     def update(self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]) -> ConfirmedWrite:
         """Send the case's newer version in a handoff that is there.

@@ -604,9 +604,9 @@ _KINDS = (
         "handoff.retained",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.RETAIN: _AS_BEFORE | {HandoffState.LAPSED: HandoffState.LAPSED}},
-        "Keep a case beyond its day of erasure.\n\nThe legal basis "
-        "is your claim. Give it again to review it. Once the case is erased, a copy of what you "
-        "accepted stays, for nobody else.",
+        "Keep a case beyond its day of erasure.\n\nThe legal basis is your own claim. Give it "
+        "again to review it. Once the case is erased, a copy of what you accepted stays, for "
+        "nobody else.",
         path="retention",
         fields=(
             AnswerField(
@@ -772,7 +772,7 @@ def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | N
     a recall stands on it. ``consulted``: it was consulted before acceptance, so that its recipient
     holds the case as well. An offer that nobody took is withdrawn, and nothing is owed.
     """
-    if handoff.recall is not None:
+    if handoff.recall is not None or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return None
     holds = handoff.is_held or consulted
     if not holds and handoff.state is not HandoffState.OFFERED:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
-from gateway.domain.handoff import Handoff, HandoffAction
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffPlace
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
@@ -179,6 +180,30 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
 
+_OF_SECOND_PERSON = frozenset({DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
+"""What follows within hours where one person acted first (R16)."""
+
+FULFILLED_BY: Mapping[DutyKind, str] = {
+    DutyKind.ANSWER: "handoff.accept",
+    DutyKind.UPDATE: "handoff.update",
+    DutyKind.ACKNOWLEDGEMENT: "handoff.acknowledge",
+    DutyKind.APPLICATION: "handoff.apply",
+    DutyKind.PROPOSAL_ANSWER: "handoff.answer_proposal",
+    DutyKind.CLEARANCE: "case.clear",
+    DutyKind.REVIEW: "handoff.review",
+    DutyKind.CONFIRMATION: "case.confirm_embargo",
+    DutyKind.CONFIRMATION_IN_DANGER: "case.confirm_embargo",
+    DutyKind.DEROGATION_REVIEW: "handoff.review",
+    DutyKind.CALL: "handoff.call",
+    DutyKind.RETENTION: "handoff.retain",
+    DutyKind.RETENTION_REVIEW: "handoff.retain",
+    DutyKind.RECALL_ACKNOWLEDGEMENT: "handoff.acknowledge_recall",
+    DutyKind.RECALL_ANSWER: "handoff.answer_recall",
+    DutyKind.RECALL_APPROVAL: "case.approve_recall",
+}
+"""The policy's action that fulfils a duty, or the first of several: an offer may be declined, too.
+An update that no package can bring is replaced by a correction notice."""
+
 OUTLIVING = frozenset(
     {
         DutyKind.RECALL_ACKNOWLEDGEMENT,
@@ -212,10 +237,21 @@ class HandoffDuty:
     closed_at: datetime | None = None
     person: str | None = None
 
+    def place(self, urgency: Urgency) -> "DutyPlace":
+        """Where it stands among what its organisation owes, by its handoff's urgency."""
+        handoff = HandoffPlace(urgency.rank, self.due_at, self.handoff)
+        return DutyPlace(handoff, self.source, self.kind)
+
     @property
     def terms(self) -> DutyTerms:
         """What its kind means."""
         return DUTIES[self.kind]
+
+    @property
+    def ends_with_case(self) -> bool:
+        """Whether the erasure of the case ends it."""
+        hides = self.kind in _OF_SECOND_PERSON and self.overdue_at is None
+        return self.kind not in OUTLIVING and not hides
 
     def remind(self, now: datetime) -> "HandoffDuty":
         """The duty once its organisation was reminded."""
@@ -250,6 +286,28 @@ class HandoffDuty:
         if self.overdue_at is not None:
             return moved
         return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
+
+
+class DutyPlace(NamedTuple):
+    """Where a duty stands in a list: by urgency, then due time, then handoff, source and kind."""
+
+    handoff: HandoffPlace
+    source: UUID
+    kind: DutyKind
+
+    def __str__(self) -> str:
+        """The place as a cursor that `read` takes."""
+        return f"{self.handoff}_{self.source}_{self.kind}"
+
+    @classmethod
+    def read(cls, cursor: str) -> "DutyPlace":
+        """The place that a cursor names; ValueError for anything else."""
+        rank, due, handoff, source, kind = cursor.split("_", 4)
+        of_handoff = HandoffPlace.read(f"{rank}_{due}_{handoff}")
+        place = cls(of_handoff, UUID(source), DutyKind(kind))
+        if str(place) != cursor:
+            raise ValueError("spelled in another way")
+        return place
 
 
 def end_of_term(

@@ -35,10 +35,18 @@ _PERSONAL = frozenset(
     }
 )
 _NAMING = frozenset(
-    {"staff.added", "staff.ended", "audit.search", "proposal.created", "proposal.withdrawn"}
+    {
+        "staff.added",
+        "staff.ended",
+        "staff.recused",
+        "audit.search",
+        "proposal.created",
+        "proposal.withdrawn",
+        "case.erasure_advanced",
+    }
 )
 """Events whose subject can name persons: entries of a register, whom an auditor searched for, what
-a change would have said."""
+a change would have said, who decided an earlier erasure."""
 
 _MADE_AGAIN = frozenset({str(Operation.REGISTRY_CHANGE), str(Operation.KEY_EVENT)})
 

@@ -107,6 +107,13 @@ class NamedPerson:
     roles: frozenset[RegisterRole]
 
 
+def second_person(
+    pointer: str, pseudonym: str | None, roles: frozenset[RegisterRole] = APPROVING
+) -> tuple[NamedPerson, ...]:
+    """The second person of a request, by default one who approves, where it names one."""
+    return () if pseudonym is None else (NamedPerson(pointer, pseudonym, roles),)
+
+
 def person_errors(
     persons: Iterable[NamedPerson], entries: Mapping[str, StaffEntry]
 ) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from gateway.domain.conditions import FORCES
 from gateway.domain.handoff import AGREEMENTS, OPEN
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import key_history, key_status, mandates, seal
+from gateway.evidence import key_history, key_status, seal
 from gateway.evidence.bundle_verification import (
     ANNOUNCED,
     CONSULTED,
@@ -21,6 +21,7 @@ from gateway.evidence.bundle_verification import (
     NOTICE,
     BundleVerification,
     Link,
+    members,
     spell,
 )
 from gateway.evidence.event import PARTY
@@ -261,7 +262,7 @@ class BundleFacts:
         }
         found = [Fact("reissued_from", values)]
         if self.of.plan is not None:
-            act = mandates.subject(self.of.plan).get("legal_act")
+            act = self.of.plan.subject().get("legal_act")
             origin = self.of.plan.checkpoint.origin
             found.append(
                 Fact("succession", {"act": act, "entry": self.of.plan.index, "log": origin})
@@ -274,17 +275,17 @@ class BundleFacts:
     def _claims(self) -> list[Fact]:
         """What the parties say that law or an agreement asks of them: nobody checked it."""
         found = []
-        for one in map(_members, self.of.content.get("legal_basis") or ()):
+        for one in map(members, self.of.content.get("legal_basis") or ()):
             stated = {part: str(one.get(part)) for part in ("regime", "article")}
             found.append(Fact("legal_basis", {"by": self.of.case.author, **stated}))
-        for name, one in _members(self.of.content.get("force")).items():
-            stated = _members(one)
+        for name, one in members(self.of.content.get("force")).items():
+            stated = members(one)
             if stated.get("force") in FORCES:
                 said = {"condition": name, "reference": str(stated.get("reference"))}
                 found.append(
                     Fact(f"condition.{stated['force']}", {"by": self.of.case.author, **said})
                 )
-        for one in map(_members, self.of.said("reservation")):
+        for one in map(members, self.of.said("reservation")):
             said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
             found.append(Fact("reservation", {"by": self.of.offer.recipient, **said}))
         return found
@@ -313,11 +314,6 @@ class BundleFacts:
                 values = {"organisation": one.author, "number": number}
                 told.setdefault(one.author, Fact("stream", values))
         return list(told.values())
-
-
-def _members(value: Any) -> dict[str, Any]:
-    """What should be an object; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
 
 
 def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:

@@ -571,7 +571,7 @@ class BundleVerification:
             moved = mandates.read(self.plan)
             offered = self.signed_at(self.before) - timedelta(hours=12)
             if not self.plan.event.get("simulated_date") and moved.start <= offered.date():
-                predecessor = str(mandates.subject(self.plan)["organisation"])
+                predecessor = str(self.plan.subject()["organisation"])
                 raise mandates.ended(predecessor, moved.competence, moved.start)
         if self.offer.competence is None:
             return "the offer addresses an organisation"
@@ -806,7 +806,7 @@ class BundleVerification:
         ids = None
         if digests is not None:
             placed = link.case.verified.placed
-            ids = {str(_members(p.value).get("id")) for p in placed if p.digest in digests}
+            ids = {str(members(p.value).get("id")) for p in placed if p.digest in digests}
         consulted = one.event["type"] == CONSULTED
         for measure in self.measures:
             if measure.kind is MeasureKind.EMBARGO or not measure.holds_at(one):
@@ -817,7 +817,8 @@ class BundleVerification:
                 raise VerificationFailed(
                     Code.LET_THROUGH,
                     f"the gateway let through, at entry {one.index}, what the {measure.kind} of "
-                    f"entry {measure.start.index} had closed",
+                    f"entry {measure.start.index} had closed, unless this file leaves out what "
+                    "opened it",
                 )
 
     def _refuse_recalled(self, one: VerifiedReceipt, reason: str | None) -> None:
@@ -826,7 +827,7 @@ class BundleVerification:
             raise VerificationFailed(
                 Code.LET_THROUGH,
                 f"the gateway let through, at entry {one.index}, what the recall of entry "
-                f"{self.recall.start.index} had closed",
+                f"{self.recall.start.index} had closed, unless this file leaves out what opened it",
             )
 
     def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
@@ -888,7 +889,7 @@ def _is_on_changes(answer: AnswerClaims) -> bool:
     return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
 
 
-def _members(value: Any) -> Mapping[str, Any]:
+def members(value: Any) -> dict[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
@@ -977,7 +978,7 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
             Code.MISMATCH, "there is a succession plan, but no succession re-issued the offer"
         )
     found = confirm_receipt(bundle.succession, trust)
-    event, fields = found.event, mandates.subject(found)
+    event, fields = found.event, found.subject()
     _require_same(
         "the plan of the succession",
         ("event", event["id"], str(offer.reissue_of.event)),

@@ -427,22 +427,22 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "Aucune transmission du dossier {case} n’a été rappelée.",
     ),
     "coverage.recalled": (
-        "Handoff {handoff} to {recipient} was recalled (entry {entry}).",
-        "La transmission {handoff} à {recipient} a été rappelée (entrée {entry}).",
+        "Handoff {handoff} was recalled (entry {entry}).",
+        "La transmission {handoff} a été rappelée (entrée {entry}).",
     ),
     "coverage.given": (
-        "{at}: {recipient} gave what it owed after the recall of handoff {handoff}: {what} (entry "
+        "{at}: the holder gave what it owed after the recall of handoff {handoff}: {what} (entry "
         "{entry}).",
-        "{at} : {recipient} a fourni ce qu’il devait après le rappel de la transmission {handoff}"
+        "{at} : le détenteur a fourni ce qu’il devait après le rappel de la transmission {handoff}"
         "{nb}: {what} (entrée {entry}).",
     ),
     "coverage.owed": (
-        "{recipient} still owes after the recall of handoff {handoff}: {what}.",
-        "{recipient} doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
+        "The holder still owes after the recall of handoff {handoff}: {what}.",
+        "Le détenteur doit encore, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "coverage.late": (
-        "LATE: {recipient} owes after the recall of handoff {handoff}: {what}.",
-        "EN RETARD : {recipient} doit, après le rappel de la transmission {handoff}{nb}: {what}.",
+        "LATE: the holder owes after the recall of handoff {handoff}: {what}.",
+        "EN RETARD : le détenteur doit, après le rappel de la transmission {handoff}{nb}: {what}.",
     ),
     "notice.missing": (
         "Not in this file: the correction notice {notice}, which an answer is about.",
@@ -737,8 +737,9 @@ _REASONS: Mapping[str, str] = {
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
-    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed": "la passerelle "
-    "a laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
+    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed, unless this file "
+    "leaves out what opened it": "la passerelle a laissé passer, à l’entrée {0}, ce que la mesure "
+    "({1}) de l’entrée {2} avait fermé, à moins que ce fichier n’omette ce qui l’a rouvert",
     "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
     "avis de rectification",
     "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",

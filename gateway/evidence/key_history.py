@@ -9,7 +9,6 @@ without a revocation cannot show that there was none.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
@@ -321,7 +320,7 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
             confirmed = confirm_receipt(receipt, trust)
         except UnknownLog:
             continue  # without the log's key it proves nothing
-        event, owner = confirmed.event, _subject(confirmed).get("organisation")
+        event, owner = confirmed.event, confirmed.subject().get("organisation")
         known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
         if not known or not isinstance(owner, str):
             raise VerificationFailed(
@@ -356,7 +355,7 @@ def _declaration(
     Its operator may not say so, nor show again what ended an earlier lock.
     """
     try:
-        statement = str(_subject(confirmed)["declaration"])
+        statement = str(confirmed.subject()["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
         return key_declaration.read(
@@ -402,10 +401,3 @@ def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str
 
 def _owners(keys: set[tuple[str, str]]) -> list[str]:
     return sorted({organisation for organisation, _ in keys})
-
-
-def _subject(confirmed: VerifiedReceipt) -> dict[str, Any]:
-    """What the event registered, if it discloses that."""
-    texts = confirmed.details(SUBJECT)
-    fields = canonical.decode(texts[0].encode()) if texts and isinstance(texts[0], str) else {}
-    return fields if isinstance(fields, dict) else {}

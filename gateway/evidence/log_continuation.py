@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateway.domain.audit_event import EventResult
-from gateway.evidence import canonical, mandates
+from gateway.evidence import canonical
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Fact, VerificationFailed
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
@@ -50,7 +50,7 @@ def read(confirmed: VerifiedReceipt) -> LogPredecessor:
             f"{event['type']}, entry {confirmed.index}, is not the first of a new log",
         )
     try:
-        found = LogPredecessor(**mandates.subject(confirmed))
+        found = LogPredecessor(**confirmed.subject())
         last = found.last
         if last.size < found.size or (last.size == found.size and last.root.hex() != found.root):
             raise NoteError("its last checkpoint is not one of the copy that it names")

@@ -1,13 +1,10 @@
 """That the recipient of an offer held the mandate which the offer names: an event of the log."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import format_competence
-from gateway.evidence import canonical
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Fact, VerificationFailed
@@ -89,22 +86,12 @@ class MandateEnd:
         return Fact("mandate.end.later" if entry > offered else "mandate.end", values)
 
 
-def subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
-    """What a change of the registry changed; empty where that is not disclosed."""
-    texts = confirmed.details("subject")
-    try:
-        fields = canonical.decode(texts[0].encode()) if texts else {}
-    except (ValueError, AttributeError):
-        fields = {}
-    return fields if isinstance(fields, dict) else {}
-
-
 def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
     """The mandate that an event registered: a grant, or the plan of a succession.
 
     Raises VerificationFailed for another event, or one that does not disclose what it registered.
     """
-    event, fields = confirmed.event, subject(confirmed)
+    event, fields = confirmed.event, confirmed.subject()
     kind = event["type"] if event["result"] == EventResult.ALLOWED else "a refused attempt"
     try:
         if kind == GRANTED:
@@ -130,7 +117,7 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
 
 def read_end(confirmed: VerifiedReceipt) -> MandateEnd:
     """The end that an event recorded; VerificationFailed for any other event."""
-    event, fields = confirmed.event, subject(confirmed)
+    event, fields = confirmed.event, confirmed.subject()
     if (event["type"], event["result"]) != (ENDED, EventResult.ALLOWED):
         raise VerificationFailed(Code.MISMATCH, f"{event['type']} ends no mandate")
     try:

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.measure import MeasureKind
-from gateway.evidence import mandates
 from gateway.evidence.receipt import VerifiedReceipt
 
 SET = frozenset({"case.embargoed", "case.restricted"})
@@ -63,14 +62,14 @@ def read(confirmed: Sequence[VerifiedReceipt]) -> list[LoggedMeasure]:
 
 
 def _read(start: VerifiedReceipt, events: Iterable[VerifiedReceipt]) -> Iterable[LoggedMeasure]:
-    said = mandates.subject(start)
+    said = start.subject()
     name, elements, until, before = map(said.get, ("measure", "elements", "until", "before"))
     if said.get("kind") not in [*MeasureKind]:
         return
     ends = (
         one
         for one in events
-        if one.event["type"] == _ENDED and mandates.subject(one).get("measure") == name
+        if one.event["type"] == _ENDED and one.subject().get("measure") == name
     )
     yield LoggedMeasure(
         MeasureKind(said["kind"]),

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
 from gateway.domain.recall import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN
-from gateway.evidence import mandates
-from gateway.evidence.event import PARTY
 from gateway.evidence.log_copy import VerifiedReplica
 from gateway.evidence.recalls import RECALLED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -59,7 +57,7 @@ class _Coverage(StreamVerification):
         recalled = [
             one
             for one in events
-            if one.event["type"] == RECALLED and mandates.subject(one).get("case") == case
+            if one.event["type"] == RECALLED and one.subject().get("case") == case
         ]
         facts = [fact for one in recalled for fact in self._facts(one, events)]
         none = [] if recalled else [Fact("coverage.none", {"case": case})]
@@ -72,13 +70,11 @@ class _Coverage(StreamVerification):
             for one in events
             if one.event.get("handoff") == handoff and one.index > recall.index
         ]
-        others = (value["organisation"] for value in recall.details(PARTY))
-        recipient = next((one for one in others if one != self.head.organisation), "-")
-        said = {"handoff": handoff, "recipient": recipient}
+        said = {"handoff": handoff}  # a stream names no party but its own
         told = Fact("coverage.recalled", {**said, "entry": recall.index})
         # Who gave the final answer acknowledged the recall by it.
         answered = _given(later, _ANSWER.event)
-        acknowledged = answered or _given(later, _ACKNOWLEDGEMENT.event)
+        acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
         found = [(_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)]
         return [told, *(self._fact(recall, later, said, *one) for one in found)]
 
@@ -95,8 +91,7 @@ class _Coverage(StreamVerification):
             return Fact("coverage.given", {**what, "at": given.event["time"], "entry": given.index})
         due = datetime.fromisoformat(recall.event["time"]) + owed.within
         overdue = any(
-            one.event["type"] == "handoff.overdue"
-            and mandates.subject(one).get("duty") == str(owed.duty)
+            one.event["type"] == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
             for one in later
         )
         late = overdue or due <= self.head.at

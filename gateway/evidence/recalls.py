@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.recall import RecallAnswer, RecallCode
-from gateway.evidence import mandates
 from gateway.evidence.receipt import VerifiedReceipt
 
 RECALLED = "handoff.recalled"
@@ -52,7 +51,8 @@ class LoggedRecall:
         if done is RecallAnswer.COPIES_ERASED:
             return True
         if done is RecallAnswer.IN_PROCEEDINGS or (done is None and reason == "in_proceedings"):
-            return reason not in (None, "in_proceedings")
+            # The holder's copy opens as a retention; that the case was erased, it may not show.
+            return reason not in (None, "in_proceedings", "retention")
         return reason not in (None, "retention") or (done is not None and self.code in ASTRAY)
 
 
@@ -68,7 +68,7 @@ def read(
     start = next((one for one in allowed if one.event["type"] == RECALLED), None)
     if start is None:
         return None
-    code = mandates.subject(start).get("code")
+    code = start.subject().get("code")
     answered = [
         (one.index, said.get(one.event.get("document_sha256", "")))
         for one in allowed

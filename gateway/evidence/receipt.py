@@ -79,6 +79,16 @@ class VerifiedReceipt:
         """The disclosed values of one kind."""
         return tuple(value for name, value in self.opened.shown if name == kind)
 
+    def subject(self) -> Mapping[str, Any]:
+        """What the event is about, such as the change of a registry; empty where that is not
+        disclosed."""
+        texts = self.details("subject")
+        try:
+            fields = canonical.decode(texts[0].encode()) if texts else {}
+        except (ValueError, AttributeError):
+            fields = {}
+        return fields if isinstance(fields, dict) else {}
+
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
     """The receipt as JSON members: the document as text, the nonce as base64url."""

@@ -483,14 +483,6 @@ def payload_of(document: SdJwt) -> dict[str, Any]:
     return _open(document.issuer_signed)[1]
 
 
-def read_undisclosable_claims(text: str) -> Mapping[str, Any]:
-    """The claims in clear alone, as ``read_unverified`` has them; its disclosures stay unread."""
-    _, payload, _ = _open(text.partition("~")[0])
-    payload.pop("_sd_alg", None)
-    clear: Mapping[str, Any] = _strip(payload)
-    return clear
-
-
 def _fit(
     header: Mapping[str, Any], payload: Mapping[str, Any], disclosures: Sequence[Disclosure]
 ) -> VerifiedSdJwt:

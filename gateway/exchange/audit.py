@@ -309,15 +309,9 @@ def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     read_of = Counter(member for one in page.events for member in one.members(auditor))
     for member, number in sorted(read_of.items()):
         known = {"auditor": auditor, "reason_code": reading.reason_code, "events": number}
-        party = (Party(member, "concerned"),)
-        events.record(
-            context.work,
-            "audit.inform",
-            party,
-            event=context.ports.new_id(),
-            simulated_date=context.today.simulated_date,
-            details=(events.shared("subject", canonical.encode(known).decode(), party),),
-        )
+        party = Party(member, "concerned")
+        told = events.subject(known, party)
+        events.record_by_gateway(context.ports, context.work, "audit.inform", (party,), told)
 
 
 def _looked_until(logged: LoggedEvent) -> int:

@@ -13,7 +13,7 @@ from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement
 from gateway.domain.conditions import conditions, embargoed
-from gateway.domain.decision import CaseAttributes, Value, case_entity
+from gateway.domain.decision import CaseAttributes, PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
@@ -27,13 +27,12 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import VersionChange
-from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson
+from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import ConsultationRequest, OpenedContent, record_consultation
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (
@@ -53,6 +52,7 @@ from gateway.exchange.signed_requests import (
     check_signed,
     stored_case,
 )
+from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
@@ -92,7 +92,9 @@ class Clearance:
         return (
             NamedPerson("/clearance/assessed_by", self.assessed_by, ROLES_OF["case.assess"]),
             NamedPerson("/clearance/cleared_by", self.cleared_by, ROLES_OF["case.clear"]),
-            *_second("/clearance/second_assessor", self.second_assessor),
+            *second_person(
+                "/clearance/second_assessor", self.second_assessor, ROLES_OF["case.assess"]
+            ),
         )
 
     def details(self, originator: str) -> tuple[EventDetail, ...]:
@@ -103,12 +105,6 @@ class Clearance:
             EventDetail("assessors", assessors, own),
             EventDetail("cleared_by", self.cleared_by, own),
         )
-
-
-def _second(pointer: str, person: str | None) -> tuple[NamedPerson, ...]:
-    """The second assessor of a case, where it has one."""
-    roles = ROLES_OF["case.assess"]
-    return () if person is None else (NamedPerson(pointer, person, roles),)
 
 
 @dataclass(frozen=True)
@@ -238,21 +234,9 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
-        if cases.erasure_is_due(found, civil_day(context.ports, context.now)):
+        if cases.erasure_is_due(found, context.civil_day):
             raise WrongState("the case is past the day of its erasure")
-        verified = sd_jwt.read_stored(version.document)
-        shown = elements(verified, context.organisation)
-        originator = (Party(context.caller.organisation, "originator"),)
-        return record_consultation(
-            context,
-            opening,
-            version,
-            shown=shown,
-            withheld_groups=(),
-            binding=BindingConditions(Conditions(conditions(verified.content))),
-            handoff=None,
-            parties=originator,
-        )
+        return record_consultation(context, opening, _opened(context, version))
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
@@ -260,10 +244,20 @@ def consult(
         version = consultation and context.work.cases.version(consultation.case_digest)
         if not consultation or not version:
             deny_as_not_found()
-        stated = conditions(sd_jwt.read_stored(version.document).content)
-        return to_json(version, consultation.shown, (), BindingConditions(Conditions(stated)))
+        return _opened(context, version).present()
 
     return transact(ports, caller, request, act, replay)
+
+
+def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
+    """A version of the caller's own case: all of it."""
+    verified = sd_jwt.read_stored(version.document)
+    return OpenedContent(
+        version,
+        elements(verified, context.organisation),
+        BindingConditions(Conditions(conditions(verified.content))),
+        (Party(context.caller.organisation, "originator"),),
+    )
 
 
 def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
@@ -283,11 +277,13 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def page(ports: Ports, caller: Caller, after: UUID | None, limit: int) -> Page[CaseSummary]:
-    """A page of one's own cases by age, routing fields only."""
+def page(
+    ports: Ports, caller: Caller, after: UUID | None, limit: int, state: CaseState | None = None
+) -> Page[CaseSummary]:
+    """A page of one's own cases by age, routing fields only; of those in a ``state``, if named."""
 
     def query(context: RequestContext) -> Page[CaseSummary]:
-        rows = partial(context.work.cases.page, caller.organisation)
+        rows = partial(context.work.cases.page, caller.organisation, state=state)
         view = partial(_view_in_list, context)
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
@@ -315,6 +311,13 @@ def view_on(
         embargoed=seen.embargoed or embargo,
         suspended=MeasureKind.SUSPENSION in whole,
     )
+
+
+def own_entity(context: RequestContext, case: Case, version: CaseVersion) -> PolicyEntity:
+    """The caller's own case, in this version, as policy sees it."""
+    verified = sd_jwt.read_stored(version.document)
+    view = view_on(verified, version, case.state, context.today.day)
+    return case_entity(view, context.entity())
 
 
 def view_on_erased(case: Case) -> CaseAttributes:
@@ -626,7 +629,7 @@ def _check_dates(
 ) -> None:
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
-    day = civil_day(context.ports, context.now)
+    day = context.civil_day
     terms, before = context.ports.embargo_terms, None
     if earlier is not None and (version := context.work.cases.version(earlier.digest)):
         before = version.summary.get("embargo")
@@ -707,7 +710,7 @@ def _step(
         confirmation.by,
         key,
         {"case": str(case), **confirmation.asked()},
-        _second("/second_assessor", confirmation.second_assessor),
+        second_person("/second_assessor", confirmation.second_assessor, ROLES_OF["case.assess"]),
     )
 
     def act(context: RequestContext) -> CaseStep:
@@ -715,11 +718,12 @@ def _step(
         content = sd_jwt.read_stored(version.document).content
         moved = replace(step(context, found, content), revision=found.revision + 1)
         context.work.cases.save(moved)
-        own = frozenset({found.originator})
-        reason = (EventDetail("reason", confirmation.reason, own),) if confirmation.reason else ()
+        own = Party(found.originator, "originator")
+        said = events.reason(confirmation.reason, own)
         assessors = tuple(filter(None, (moved.assessed_by, moved.second_assessor)))
-        by_two = (EventDetail("assessors", assessors, own),) if confirmation.second_assessor else ()
-        context.record((Party(found.originator, "originator"),), *by_two, *reason)
+        if confirmation.second_assessor:
+            said = (events.shared("assessors", assessors, (own,)), *said)
+        context.record((own,), *said)
         _follow(context, moved)
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
@@ -750,9 +754,7 @@ def _authorized(
 ) -> tuple[Case, CaseVersion]:
     """The caller's own case, after policy allowed the request's action on it."""
     found, version = find(context, case)
-    verified = sd_jwt.read_stored(version.document)
-    view = view_on(verified, version, found.state, context.today.day)
-    authorize(context, case_entity(view, context.entity()), facts)
+    authorize(context, own_entity(context, found, version), facts)
     context.about = EventSubject(case_digest=version.digest)
     return found, version
 
@@ -790,5 +792,6 @@ def _view(listed: ListedCase) -> CaseSummary:
         matter=claims["matter"],
         urgency=claims["urgency"],
         conditions=Conditions(conditions(claims)),
+        erase_on=case.erase_on,
         event=listed.event,
     )

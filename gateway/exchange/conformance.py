@@ -248,13 +248,8 @@ def _judged(mark: CompletedAction, check: Check, context: RequestContext) -> Run
     context.work.conformance.save(after)
     context.record(_parties(context))
     if after.passed_at is not None:
-        events.record(
-            context.work,
-            "conformance.pass",
-            events.gateway_and(run.organisation),
-            event=context.ports.new_id(),
-            simulated_date=context.today.simulated_date,
-        )
+        parties = events.gateway_and(run.organisation)
+        events.record_by_gateway(context.ports, context.work, "conformance.pass", parties)
     return _view(context, after)
 
 

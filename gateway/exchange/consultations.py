@@ -1,17 +1,19 @@
 """Opening content: a consultation shows a presentation, and is an event with person and reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
+from gateway.domain.handoff import Handoff
+from gateway.domain.refusals import EditConflict
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
-from gateway.kernel.values import CaseVersion, Consultation
+from gateway.kernel.values import CaseVersion, Consultation, LoggedEvent
 
 IMMINENT_DANGER = "imminent_danger"
 """Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""
@@ -21,6 +23,7 @@ SUPERSEDED = "superseded_package"
 
 OF_MARKS = ("evidence", "legal_claim", "rights_request")
 """Why a marked element is opened, of whichever package; R13.mark names them, and danger too."""
+
 RECALL_REVIEW = "recall_review"
 """Why a law enforcement authority opens what was recalled, to answer the recall (R13)."""
 
@@ -65,53 +68,72 @@ class ConsultationRequest:
         return {"reason_code": self.reason_code, "reason": self.reason, **named}
 
 
-def record_consultation(
-    context: RequestContext,
-    opening: ConsultationRequest,
-    version: CaseVersion,
-    *,
-    shown: Mapping[str, Element],
-    withheld_groups: Sequence[str],
-    binding: BindingConditions,
-    handoff: UUID | None,
-    parties: tuple[Party, ...],
-    content_key: UUID | None = None,
-) -> ContentPresentation:
-    """Record the consultation of the parts ``shown`` (by digest), and give their presentation.
+@dataclass(frozen=True)
+class OpenedContent:
+    """What may be opened now: which parts of a version are ``shown`` (by digest), under which
+    conditions, and who hears of it.
 
-    ``withheld_groups`` names the groups of which something was kept back. The reason ends with the
-    key of its case, or with the ``content_key``.
+    ``withheld_groups`` names the groups of which something was kept back, ``beside`` has the fields
+    of the answer that only a handoff has. The reason ends with the key of its case, or with the
+    ``content_key``.
     """
+
+    version: CaseVersion
+    shown: Mapping[str, Element]
+    binding: BindingConditions
+    parties: tuple[Party, ...]
+    handoff: Handoff | None = None
+    withheld_groups: Sequence[str] = ()
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    content_key: UUID | None = None
+
+    def present(self) -> ContentPresentation:
+        """The answer to the consultation."""
+        document = sd_jwt.parse(self.version.document)
+        return ContentPresentation(
+            case=self.version.case,
+            version=self.version.version,
+            assurance=self.version.assurance,
+            presentation=document.present(frozenset(self.shown)).compact(),
+            package_digest=handoff_documents.package_digest(self.shown),
+            withheld_groups=sorted(self.withheld_groups),
+            **vars(self.binding),
+            **self.beside,
+        )
+
+
+def record_consultation(
+    context: RequestContext, opening: ConsultationRequest, opened: OpenedContent
+) -> ContentPresentation:
+    """Record that the caller consults what is ``opened``, and present it."""
     reader = context.caller.organisation
-    groups = {part.group for part in shown.values()}
-    context.about = EventSubject(handoff=handoff, case_digest=version.digest)
-    informed = any(party.role == "originator" for party in parties)
+    own = frozenset({reader})
+    handoff = None if opened.handoff is None else opened.handoff.id
+    digest, shown = opened.version.digest, tuple(sorted(opened.shown))
+    informed = any(party.role == "originator" for party in opened.parties)
+    context.about = EventSubject(handoff=handoff, case_digest=digest)
     context.work.handoffs.add_consultation(
-        Consultation(context.event, reader, handoff, version.digest, tuple(sorted(shown)), informed)
+        Consultation(context.event, reader, handoff, digest, shown, informed)
     )
     context.record(
-        parties,
-        EventDetail("reason_code", opening.reason_code, frozenset({reader})),
-        EventDetail("reason", opening.reason, frozenset({reader}), content_key=content_key),
-        EventDetail("groups", tuple(sorted(groups)), frozenset({reader})),
+        opened.parties,
+        EventDetail("reason_code", opening.reason_code, own),
+        EventDetail("reason", opening.reason, own, content_key=opened.content_key),
+        EventDetail("groups", tuple(sorted({part.group for part in opened.shown.values()})), own),
         package_digest=handoff_documents.package_digest(shown),
     )
-    return to_json(version, tuple(shown), withheld_groups, binding)
+    return opened.present()
 
 
-def to_json(
-    version: CaseVersion,
-    shown: Sequence[str],
-    withheld_groups: Sequence[str],
-    binding: BindingConditions,
+def repeat_consultation(
+    context: RequestContext, logged: LoggedEvent, opened: OpenedContent
 ) -> ContentPresentation:
-    """The answer to a consultation."""
-    return ContentPresentation(
-        case=version.case,
-        version=version.version,
-        assurance=version.assurance,
-        presentation=sd_jwt.parse(version.document).present(frozenset(shown)).compact(),
-        package_digest=handoff_documents.package_digest(shown),
-        withheld_groups=sorted(withheld_groups),
-        **vars(binding),
-    )
+    """Present again what a consultation showed. Raises EditConflict when that has changed."""
+    before = context.work.handoffs.consultation(logged.event.id)
+    if (
+        before is None
+        or before.case_digest != opened.version.digest
+        or set(before.shown) != opened.shown.keys()
+    ):
+        raise EditConflict("what may be shown has changed: consult again under a new key")
+    return opened.present()

@@ -13,8 +13,7 @@ from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, view_on, view_on_erased
-from gateway.exchange.handoffs import entity_of
+from gateway.exchange.cases import find, own_entity, view_on_erased
 from gateway.exchange.recall_answers import answer_for, recall_of
 from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports
@@ -37,12 +36,10 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
         if found is None:
             deny_as_not_found()
         if found.state is CaseState.ERASED:
-            view = view_on_erased(found)
+            resource = case_entity(view_on_erased(found), context.entity())
         else:
-            _, version = find(context, case)
-            content = sd_jwt.read_stored(version.document)
-            view = view_on(content, version, found.state, context.today.day)
-        authorize(context, case_entity(view, context.entity()))
+            resource = own_entity(context, *find(context, case))
+        authorize(context, resource)
         context.about = EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
@@ -96,8 +93,7 @@ def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
     if recall is None:
         return None
     done = handoff.recall_answer
-    entity = entity_of(context, handoff)
-    seen = None if done is None else answer_for(context, entity, {"done": str(done)})[0]
+    seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
     return RecallCoverage(recall.id, recall.code, seen)
 
 

@@ -12,6 +12,7 @@ from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import elements
 from gateway.exchange.revisions import identity
 from gateway.kernel.ports import Policy
+from gateway.kernel.transact import RequestContext, allows
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,10 @@ def with_strictest_marking(
         )
         for part in offered.placed
     }
+
+
+def reads_acts_of(context: RequestContext, author: Organisation) -> bool:
+    """Whether the caller reads what an organisation says of its own acts: by what law it keeps a
+    case, what it did about an update (R5.answer)."""
+    own = author.slug == context.caller.organisation
+    return own or allows(context, context.entity(author), action="handoff.read_guarded")

@@ -11,7 +11,6 @@ from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
-    OUTLIVING,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -22,7 +21,6 @@ from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -140,9 +138,12 @@ def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
 ) -> None:
     """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
-    are named."""
+    are named.
+
+    What a second person owes stays until it is recorded as overdue: an erasure hides no lateness.
+    """
     for duty in work.duties.open_of_case(originator, case):
-        if duty.kind in (kinds or frozenset(DutyKind) - OUTLIVING):
+        if duty.kind in kinds or (not kinds and duty.ends_with_case):
             work.duties.save(duty.close(now))
 
 
@@ -213,13 +214,12 @@ class _Sweep:
         interrupted = self.clock.interrupted(duty)
         if overdue and interrupted:
             subject["interrupted_seconds"] = str(int(interrupted.total_seconds()))
-        events.record(
+        events.record_by_gateway(
+            self.ports,
             self.work,
             action,
             parties,
-            event=self.ports.new_id(),
-            simulated_date=self.ports.reference_date(self.now).simulated_date,
-            details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
+            events.subject(subject, *parties),
             handoff=handoff.id,
             case_digest=handoff.case_digest,
         )

@@ -6,13 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
-from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.decision import case_entity
+from gateway.domain.audit_event import Party
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
-from gateway.evidence import canonical, sd_jwt
-from gateway.exchange.cases import find, view_on
-from gateway.exchange.civil_day import civil_day
+from gateway.exchange.cases import find, own_entity
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
@@ -76,32 +73,28 @@ def advance_erasure(
 def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
     found, version = find(context, case)
     context.about = EventSubject(case_digest=found.digest)
-    view = view_on(sd_jwt.read_stored(version.document), version, found.state, context.today.day)
     persons = {wanted.by, wanted.approved_by, wanted.dpo}
-    authorize(context, case_entity(view, context.entity()), {"persons": len(persons)})
-    day = civil_day(context.ports, context.now)
-    moved = cases.advance_erasure(found, day, wanted.erase_on)
+    authorize(context, own_entity(context, found, version), {"persons": len(persons)})
+    moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
     context.work.cases.save(replace(moved, revision=found.revision + 1))
     own = (Party(found.originator, "originator"),)
     told = {"erase_on": wanted.erase_on.isoformat()}
     decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
-    subject = canonical.encode({**told, **decided}).decode()
     context.record(
         own,
-        EventDetail("reason", wanted.reason, frozenset({found.originator})),
-        events.shared("subject", subject, own),
+        *events.reason(wanted.reason, *own),
+        events.subject({**told, **decided}, *own),
     )
     for one in context.work.handoffs.sent_of(found.originator, found.id):
         if is_barred(context.work, one.handoff, context.today.day):
             continue
         parties = events.gateway_and(one.recipient, role="recipient")
-        events.record(
+        events.record_by_gateway(
+            context.ports,
             context.work,
             ADVANCE,
             parties,
-            event=context.ports.new_id(),
-            simulated_date=context.today.simulated_date,
-            details=(events.shared("subject", canonical.encode(told).decode(), parties),),
+            events.subject(told, *parties),
             handoff=one.handoff,
             case_digest=one.case_digest,
         )

@@ -17,11 +17,8 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, Refusal
 from gateway.domain.retention import RetentionEnd
-from gateway.evidence import canonical
 from gateway.exchange import duties, retained_copies, retention
-from gateway.exchange.civil_day import civil_day
 from gateway.kernel import events
-from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -56,7 +53,7 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     """
     ports, found = context.request.ports, _case(context)
     lost = _is_lost(ports, context.work, found)
-    erased = cases.erase(found, civil_day(ports, context.now), lost=lost)
+    erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
     code = "due" if _is_due(context) else "early"
     why = _Why(code, context.persons, context.values["reason"])
     _erase(ports, context.work, context.event, erased, why, lost=lost)
@@ -72,7 +69,7 @@ def _case(context: ChangeContext) -> Case:
 
 
 def _is_due(context: ChangeContext) -> bool:
-    return cases.erasure_is_due(_case(context), civil_day(context.request.ports, context.now))
+    return cases.erasure_is_due(_case(context), context.request.civil_day)
 
 
 CHANGE = ChangeType(
@@ -99,7 +96,7 @@ def erase_due(ports: Ports) -> int:
     Raises CaseKeysUnavailable when their keys still have to be destroyed, LogFrozen, Busy; and
     whatever is wrong with those that are left, once nothing else is.
     """
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     waiting = set[CaseId]()
     while True:
         with ports.begin(TransactionMode.READ) as work:
@@ -189,7 +186,7 @@ def erase_restored(ports: Ports) -> int:
     So it is after an older copy of the database was put in place: nothing of them can be read,
     and this says so. Raises CaseKeysUnavailable, LogFrozen.
     """
-    day, after, done = civil_day(ports, ports.now()), None, 0
+    day, after, done = ports.civil_day(ports.now()), None, 0
     while destroyed := ports.keys.destroyed(after, PAGE):
         after = destroyed[-1]
         with ports.begin(TransactionMode.READ) as work:
@@ -261,27 +258,25 @@ def _erase(
     retained_copies.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
-    today = ports.reference_date(ports.now()).simulated_date
-    parties = (Party(GATEWAY, "gateway"), Party(erased.originator, "originator"))
-    events.record(
+    parties = events.gateway_and(erased.originator, role="originator")
+    events.record_by_gateway(
+        ports,
         work,
         ACTION,
         parties,
+        events.subject(_subject(erased, counted, why), *parties),
         event=event,
-        simulated_date=today,
         by=why.by or None,
-        details=(events.shared("subject", _subject(erased, counted, why), parties),),
         case_digest=erased.digest,
     )
     for one in sent:
         told = events.gateway_and(one.recipient, role="recipient")
-        events.record(
+        events.record_by_gateway(
+            ports,
             work,
             ACTION,
             told,
-            event=ports.new_id(),
-            simulated_date=today,
-            details=_of_copy(kept.get(one.handoff), told),
+            *_of_copy(kept.get(one.handoff), told),
             handoff=one.handoff,
             case_digest=one.case_digest,
         )
@@ -294,11 +289,10 @@ def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventD
         return ()
     state = "retained" if copy.grace_until is None else "waits"
     until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
-    subject = canonical.encode({"copy": state, **until}).decode()
-    return (events.shared("subject", subject, told),)
+    return (events.subject({"copy": state, **until}, *told),)
 
 
-def _subject(erased: Case, counted: Erasure, why: _Why) -> str:
+def _subject(erased: Case, counted: Erasure, why: _Why) -> Mapping[str, Any]:
     """What was erased, by numbers; nothing of what it said."""
     subject = {
         "organisation": erased.originator,
@@ -308,7 +302,7 @@ def _subject(erased: Case, counted: Erasure, why: _Why) -> str:
         "why": why.code,
     }
     reason = {} if why.reason is None else {"reason": why.reason}
-    return canonical.encode({**subject, **reason}).decode()
+    return {**subject, **reason}
 
 
 def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:

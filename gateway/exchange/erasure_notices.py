@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from gateway.domain.organisation import Status
-from gateway.evidence import canonical
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -24,7 +22,7 @@ def announce(ports: Ports) -> None:
 
     After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
     """
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     for days in DAYS_BEFORE:
         last = day + timedelta(days=days)
         with ports.begin(TransactionMode.READ) as work:
@@ -52,15 +50,7 @@ def _numbers(work: UnitOfWork, after: date, last: date, day: date) -> Mapping[st
 
 
 def _record(ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date) -> None:
-    today = ports.reference_date(ports.now()).simulated_date
     for holder, number in sorted(numbers.items()):
         parties = events.gateway_and(holder)
         subject = {"erase_before": before.isoformat(), "handoffs": str(number)}
-        events.record(
-            work,
-            ACTION,
-            parties,
-            event=ports.new_id(),
-            simulated_date=today,
-            details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
-        )
+        events.record_by_gateway(ports, work, ACTION, parties, events.subject(subject, *parties))

@@ -1,11 +1,11 @@
 """The end of the log's terms: what events say of persons is erased, by events of the gateway."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from gateway.domain.audit import CaseId
 from gateway.domain.journal import LOG_HOLD, ErasedDetails, LogHold
-from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode
@@ -62,14 +62,8 @@ def _erase(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
             parties = events.gateway_and(actor)
             years = terms.years(regimes)
             subject = _subject(actor, erased, until.date(), years, terms.reason)
-            events.record(
-                work,
-                "log.erase_details",
-                parties,
-                event=ports.new_id(),
-                simulated_date=ports.reference_date(now).simulated_date,
-                details=(events.shared("subject", subject, parties),),
-            )
+            told = events.subject(subject, *parties)
+            events.record_by_gateway(ports, work, "log.erase_details", parties, told)
         work.commit()
     return erased.more
 
@@ -82,7 +76,9 @@ def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
     ]
 
 
-def _subject(actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None) -> str:
+def _subject(
+    actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
+) -> Mapping[str, Any]:
     """What the event tells: range and number, the term that was over, why it was a longer one."""
     told = {
         "organisation": actor,
@@ -93,4 +89,4 @@ def _subject(actor: str, erased: ErasedDetails, until: date, years: int, reason:
         "until": until.isoformat(),
         "years": years,
     }
-    return canonical.encode({**told, **({} if reason is None else {"reason": reason})}).decode()
+    return told if reason is None else {**told, "reason": reason}

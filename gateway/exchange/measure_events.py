@@ -12,7 +12,6 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.evidence import canonical
 from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
@@ -38,15 +37,15 @@ def record_measure(
     measure: Measure,
     said: Mapping[str, str | None],
     *,
-    to_setter: Mapping[str, Any] | None = None,
+    to_setter: str | None = None,
     action: str | None = None,
     event: UUID | None = None,
 ) -> None:
     """Record for who asked and the originator, then for the setter, where that is another, and for
     each other holder.
 
-    ``said`` are details for who asked, ``to_setter`` what the setter learns besides. ``action`` and
-    ``event`` name another one than that of the request.
+    ``said`` are details for who asked, ``to_setter`` the reason that the setter reads, too.
+    ``action`` and ``event`` name another one than that of the request.
     """
     own = context.caller.organisation
     parties = [Party(case.originator, "originator")]
@@ -54,13 +53,15 @@ def record_measure(
         parties.append(Party(own, "recipient"))
     shown = {**known(measure), "elements": list(measure.elements)}
     asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
-    context.record(tuple(parties), *asked, subject(shown, *parties), action=action, event=event)
+    context.record(
+        tuple(parties), *asked, events.subject(shown, *parties), action=action, event=event
+    )
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
-        about = {**shown, "by": own, **(to_setter or {})}
+        about = {**shown, "by": own}
         where = EventSubject(measure.handoff, case.digest)
-        tell(context, measure, measure.setter, about, where, action=action)
+        tell(context, measure, measure.setter, about, where, action=action, reason=to_setter)
     tell_holders(context, measure, told, action)
 
 
@@ -89,25 +90,24 @@ def tell(
     about: EventSubject,
     *,
     action: str | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Record what was done for one organisation that did not ask it."""
+    """Record what was done for one organisation that did not ask it.
+
+    The ``reason`` is a detail of its own: it is in words, and ends with the case's key.
+    """
     role = "originator" if organisation == measure.originator else "recipient"
     parties = events.gateway_and(organisation, role=role)
-    events.record(
+    events.record_by_gateway(
+        context.ports,
         context.work,
         action or context.request.action,
         parties,
-        event=context.ports.new_id(),
-        simulated_date=context.today.simulated_date,
-        details=(subject(said, *parties),),
+        events.subject(said, *parties),
+        *events.reason(reason, *parties),
         handoff=about.handoff,
         case_digest=about.case_digest,
     )
-
-
-def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
-    """What an event of a measure says of it, for these parties."""
-    return events.shared("subject", canonical.encode(said).decode(), parties)
 
 
 # --- What a clearance does -----------------------------------------------------------------------

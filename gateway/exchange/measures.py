@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case
-from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.audit_event import Party
+from gateway.domain.case import Case, CaseState
+from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import (
@@ -28,16 +28,15 @@ from gateway.domain.measure import (
     check_term,
 )
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
-from gateway.domain.staff import APPROVING, NamedPerson
+from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, view_on, view_on_measure
-from gateway.exchange.handoffs import entity_of, party_to
+from gateway.exchange.cases import find, own_entity, view_on_measure
+from gateway.exchange.handoffs.access import entity_of, party_to
 from gateway.exchange.measure_events import (
     END,
     known,
     record_measure,
-    subject,
     tell,
     tell_holders,
 )
@@ -168,10 +167,8 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 
     def acted(context: RequestContext) -> MeasureView | Contested:
         found, version = find(context, case)
-        verified = sd_jwt.read_stored(version.document)
-        view = view_on(verified, version, found.state, context.today.day)
         context.about = EventSubject(case_digest=found.digest)
-        place = _Place(found, case_entity(view, context.entity()))
+        place = _Place(found, own_entity(context, found, version))
         return _ACTS[type(wanted)](wanted, context, place)
 
     return transact(ports, caller, request, acted, partial(_again, wanted, None))
@@ -200,8 +197,7 @@ def _act_on_handoff(
 
 
 def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionRequest:
-    second = wanted.approved_by
-    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    persons = second_person("/approved_by", wanted.approved_by)
     content = {**where, **wanted.asked()}
     return ActionRequest(wanted.action, wanted.by, key, content, persons=persons)
 
@@ -318,9 +314,10 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     context.work.duties.add(replace(owed, organisation=found.setter))
     told = {"measure": str(found.id), "ground": wanted.ground, "due_at": due_at.isoformat()}
     own = Party(context.caller.organisation, "originator" if place.held is None else "recipient")
-    context.record((own,), *_reason(wanted.reason, own), subject(told, own))
-    by = {"by": context.caller.organisation, **({"reason": wanted.reason} if wanted.reason else {})}
-    tell(context, found, found.setter, {**told, **by}, EventSubject(owing.id, owing.case_digest))
+    context.record((own,), *events.reason(wanted.reason, own), events.subject(told, own))
+    by = {**told, "by": context.caller.organisation}
+    where = EventSubject(owing.id, owing.case_digest)
+    tell(context, found, found.setter, by, where, reason=wanted.reason)
     return Contested(found.id, due_at)
 
 
@@ -369,13 +366,17 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     }
     authorize(context, place.resource, facts)
     check_persons(wanted.by, wanted.approved_by, MEASURES[found.kind].persons)
+    if not found.holds(context.now):
+        raise EditConflict("the measure has ended: read the case again")
+    if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
     if not (facts["setter"] or wanted.reason):
         raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
     _close(context, found)
     context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
     ended = replace(found, ended_at=context.now)
     said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
-    record_measure(context, place.case, ended, said, to_setter={"reason": wanted.reason})
+    record_measure(context, place.case, ended, said, to_setter=wanted.reason)
     return view_on_measure(context.organisation, ended)
 
 
@@ -458,10 +459,6 @@ def _require_embargo(context: RequestContext, measure: Measure) -> None:
         raise WrongState("this is not an embargo")
     if not measure.holds(context.now):
         raise EditConflict("the measure has ended: read the case again")
-
-
-def _reason(reason: str | None, *parties: Party) -> tuple[EventDetail, ...]:
-    return (events.shared("reason", reason, parties),) if reason else ()
 
 
 _ACTS: Mapping[type[Wanted], Act] = {

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
@@ -378,6 +377,10 @@ def _inputs(
     return SelectionInputs(case, *entities, address, word, items, tool, held_until)
 
 
+_UNHEARD = OPEN | {HandoffState.WITHDRAWN}
+"""Where the police may not have spoken yet: who takes its offer back silences nobody by that."""
+
+
 def _held_for_police(
     context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
 ) -> datetime | None:
@@ -390,7 +393,7 @@ def _held_for_police(
     waiting = [
         until
         for one in context.work.handoffs.of_case(case.originator, case.id)
-        if one.state in OPEN
+        if one.state in _UNHEARD
         and (until := one.offered_at + hours) > context.now
         and "led" in context.require(one.recipient).regimes
         and all(
@@ -648,16 +651,15 @@ def record_offer(
     """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
     the handoff's documents."""
     context.about = EventSubject(handoff.id, handoff.case_digest)
-    both = frozenset({handoff.originator, handoff.recipient})
     broken = handoff.break_glass and handoff.package == 1
     reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
-    parties = (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
+    parties = events.parties_of(handoff)
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(
         parties,
-        EventDetail("purpose", handoff.purpose, both),
-        *((EventDetail("reason_code", "break_glass", both),) if broken else ()),
-        *((EventDetail("reason", reasons, both),) if reasons else ()),
+        events.shared("purpose", handoff.purpose, parties),
+        *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
+        *events.reason(reasons, *parties),
         *((number,) if handoff.sequence > 1 else ()),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,

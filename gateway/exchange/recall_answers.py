@@ -7,11 +7,12 @@ from typing import Any
 from gateway.domain import answers
 from gateway.domain.answers import ANSWERS, AnswerKind
 from gateway.domain.case import CaseState
-from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value
+from gateway.domain.decision import Value
 from gateway.domain.handoff import Handoff
 from gateway.domain.recall import RETAINING, Recall, RecallAnswer, answer_as_read
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import RetentionGround
+from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.retention import end_retention, retention_in_force, set_retention
 from gateway.kernel.transact import RequestContext
 
@@ -72,8 +73,8 @@ def answer_recall(context: RequestContext, handoff: Handoff, fields: Mapping[str
 
 
 def answer_for(
-    context: RequestContext, handoff: PolicyEntity, fields: Mapping[str, Any]
+    context: RequestContext, holder: str, fields: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, Any]]:
     """A holder's final answer and those of its fields that the caller, its originator, may read."""
-    question = PolicyQuestion(context.principal(), "handoff.read_recall_answer", handoff, {})
-    return answer_as_read(fields, reads_all=context.ports.policy.decide(question).allowed)
+    reads_all = reads_acts_of(context, context.require(holder))
+    return answer_as_read(fields, reads_all=reads_all)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
@@ -31,14 +31,15 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.staff import APPROVING, NamedPerson
-from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.domain.staff import second_person
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -106,7 +107,8 @@ def approve(
 ) -> WriteResult:
     """Approve, as the second person, a recall that one person made.
 
-    Raises WrongState when it waits for nobody, and SecondPersonRequired.
+    Raises WrongState when it waits for nobody, SecondPersonRequired, and ValidationFailed for a
+    reason in words once the case was erased.
     """
     content = {"case": str(case), "recall": str(asked.recall), "reason": asked.reason}
     request = ActionRequest("case.approve_recall", asked.by, key, content)
@@ -115,6 +117,8 @@ def approve(
         authorize(context, context.entity())
         found = _own(case, context)
         context.about = EventSubject(case_digest=found.digest)
+        if asked.reason is not None:
+            _refuse_words(found)
         made = context.work.cases.recall(asked.recall)
         if made is None or (made.originator, made.case) != (found.originator, found.id):
             deny_as_not_found()
@@ -125,10 +129,9 @@ def approve(
             raise SecondPersonRequired("who recalled does not approve it: another person does")
         context.work.handoffs.get(waiting.handoff)  # locked, as its duties are
         context.work.duties.save(waiting.close(context.now))
-        own = frozenset({found.originator})
-        why = () if asked.reason is None else (EventDetail("reason", asked.reason, own),)
+        why = events.reason(asked.reason, Party(found.originator, "originator"))
         parties = _parties_of(made)
-        context.record(parties, *why, events.shared("subject", _subject(made), parties))
+        context.record(parties, *why, events.subject(_told_of(made), *parties))
         return to_json(RecallApproved(made.id, made.case, made.code))
 
     return transact(ports, caller, request, act)
@@ -145,7 +148,7 @@ def _recall(
     ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> WriteResult:
     second, handoff = wanted.approved_by, where.get("handoff")
-    persons = () if second is None else (NamedPerson("/approved_by", second, APPROVING),)
+    persons = second_person("/approved_by", second)
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
     request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
     draft = prepare(ports, caller, request, partial(_draft, wanted, where))
@@ -170,7 +173,10 @@ def _recall(
 
 def _own(case: UUID, context: RequestContext) -> Case:
     found = context.work.cases.get(context.caller.organisation, case)
-    return deny_as_not_found() if found is None else found
+    if found is None:
+        deny_as_not_found()
+    refuse_recused(context, found.originator, found.id)
+    return found
 
 
 def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
@@ -202,10 +208,16 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
 
 def _check_reason(wanted: RecallRequest, case: Case) -> None:
     """Its holders read why; of an erased case nothing is kept in words. Raises ValidationFailed."""
-    erased = case.state is CaseState.ERASED
-    if (wanted.reason is None) is not erased:
-        sentence = "is left out: the case was erased" if erased else "say why, for its holders"
-        raise ValidationFailed((("/reason", sentence),))
+    if wanted.reason is not None:
+        _refuse_words(case)
+    elif case.state is not CaseState.ERASED:
+        raise ValidationFailed((("/reason", "say why, for its holders"),))
+
+
+def _refuse_words(case: Case) -> None:
+    """Words about an erased case would have no key to end with. Raises ValidationFailed."""
+    if case.state is CaseState.ERASED:
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
 def _bind(
@@ -237,11 +249,11 @@ def _bind(
     )
     context.work.cases.save(replace(case, revision=case.revision + 1))
     context.work.cases.add_recall(recall)
-    own, parties = frozenset({recall.originator}), _parties_of(recall)
+    parties = _parties_of(recall)
     context.record(
         parties,
-        *(() if wanted.reason is None else (EventDetail("reason", wanted.reason, own),)),
-        events.shared("subject", _subject(recall), parties),
+        *events.reason(wanted.reason, Party(recall.originator, "originator")),
+        events.subject(_told_of(recall), *parties),
         document_sha256=document.digest,
     )
     touched = [moved for one in named if (moved := _touch(context, recall, one.id, document))]
@@ -288,11 +300,11 @@ def _touch(
         ):
             work.duties.add(begin(moved, kind, stored.event, recall.at, due))
     about, context.about = context.about, EventSubject(moved.id, moved.case_digest)
-    parties = (Party(moved.originator, "originator"), Party(moved.recipient, "recipient"))
+    parties = events.parties_of(moved)
     context.record(
         parties,
         events.shared("sequence", str(moved.sequence), parties),
-        events.shared("subject", _subject(recall), parties),
+        events.subject(_told_of(recall), *parties),
         action="handoff.recall",
         event=stored.event,
         document_sha256=document.digest,
@@ -308,14 +320,13 @@ def _parties_of(recall: Recall) -> tuple[Party, ...]:
     return (Party(recall.originator, "originator"),)
 
 
-def _subject(recall: Recall) -> str:
-    known = {
+def _told_of(recall: Recall) -> Mapping[str, Any]:
+    return {
         "recall": recall.digest,
         "case": str(recall.case),
         "version": recall.version,
         "code": str(recall.code),
     }
-    return canonical.encode(known).decode()
 
 
 def _recalled(

@@ -89,7 +89,11 @@ class Submitted:
 
 @dataclass(frozen=True)
 class CaseSummary:
-    """The routing fields of a case; nothing of content."""
+    """The routing fields of a case; nothing of content.
+
+    ``erase_on`` is the first day without it here: earlier than that of its conditions where its
+    erasure was brought forward.
+    """
 
     case: UUID
     version: int
@@ -101,6 +105,7 @@ class CaseSummary:
     matter: Sequence[str]
     urgency: str
     conditions: Conditions
+    erase_on: date
     event: UUID
     measures: Sequence[MeasureView] | None = None
 
@@ -365,6 +370,26 @@ class DutyView:
 
 
 @dataclass(frozen=True)
+class OpenDuty:
+    """Something that the caller owes about a handoff of which it is a party.
+
+    ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
+    follows from: a contested embargo and a recall are named by it.
+    """
+
+    kind: DutyKind
+    action: str
+    handoff: UUID
+    case: UUID
+    originator: str
+    recipient: str
+    urgency: Urgency
+    due_at: datetime
+    overdue: bool
+    source: UUID
+
+
+@dataclass(frozen=True)
 class NoticesView:
     """The correction notices of a handoff, and what is owed about it."""
 
@@ -450,11 +475,12 @@ class HandoffView(HandoffSummary):
 
     ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
     whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
-    that the case meets (R9).
+    that the case meets (R9). ``erase_on``: as of a case's own summary.
     """
 
     assurance: str
     conditions: Conditions
+    erase_on: date | None
     routing: SignedText
     permitted_disclosures: Sequence[Digest]
     accepted_groups: Sequence[str] | None

@@ -8,7 +8,7 @@ that nobody opens, for some days of grace (R14).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,26 +18,32 @@ from gateway.domain.case import Case, Element
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
+from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.marking import marking_of
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Status, is_transfer_barred
 from gateway.domain.recall import RecallAnswer
-from gateway.domain.refusals import CaseErased, EditConflict
+from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
-from gateway.exchange.civil_day import civil_day
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import ConsultationRequest, record_consultation, to_json
+from gateway.exchange.consultations import (
+    ConsultationRequest,
+    OpenedContent,
+    record_consultation,
+    repeat_consultation,
+)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs import (
+from gateway.exchange.handoffs.access import entity_of, party_to
+from gateway.exchange.handoffs.consultations import is_needed
+from gateway.exchange.handoffs.packages import (
     accepted_parts,
     binding_beside,
-    entity_of,
     package_numbered,
-    party_to,
-    shown_document,
     versions_of,
 )
+from gateway.exchange.handoffs.views import shown_document
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import (
     Conditions,
@@ -71,7 +77,7 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
     nothing may be erased yet.
     """
     now = ports.now()
-    day = civil_day(ports, now)
+    day = ports.civil_day(now)
     kept = {}
     for handoff in work.handoffs.of_case(case.originator, case.id):
         retention = work.retentions.of_handoff(handoff.id)
@@ -106,7 +112,7 @@ def end_unkept(
 ) -> None:
     """End the retentions of a case that is erased for which there is no copy: their time is over,
     or nobody can read the case any more."""
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     for retention in work.retentions.of_case(case.originator, case.id):
         handoff = work.handoffs.get(retention.handoff)
         if handoff is not None and handoff.id not in kept:
@@ -118,14 +124,21 @@ def end_unkept(
 
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
-    conditions, and the handoff's documents as the holder may read them."""
+    conditions, and the handoff's documents as the holder may read them. Of who never accepted, and
+    consulted in imminent danger, it is the least that it could consult."""
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
     package = package_numbered(work, handoff, handoff.held or handoff.package)
     versions = versions_of(work, handoff, package)
-    parts = with_strictest_marking(versions.offered, versions.agreed, originator)
-    accepted = accepted_parts(handoff, package, parts)
+    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
+    agreed = versions.agreed if handoff.held else versions.now
+    parts = with_strictest_marking(versions.offered, agreed, originator)
+    accepted = {
+        digest: part
+        for digest, part in accepted_parts(handoff, package, parts).items()
+        if handoff.held or is_needed(part, handoff.recipient)
+    }
     document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
     binding = binding_beside(versions, accepted, originator)
@@ -154,7 +167,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     )
 
 
-# --- Opened by its holder ------------------------------------------------------------------------
+# --- Opened by its holder -----------------------------------------------------------------------
 
 
 def consult(
@@ -168,27 +181,10 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, asked)
 
     def act(context: RequestContext) -> ContentPresentation:
-        opened = _opened(context, handoff, opening)
-        made = record_consultation(
-            context,
-            opening,
-            opened.version,
-            shown=opened.shown,
-            withheld_groups=opened.withheld_groups,
-            binding=opened.binding,
-            handoff=handoff,
-            parties=(Party(context.caller.organisation, "recipient"),),
-            content_key=opened.content_key,
-        )
-        return replace(made, **opened.beside)
+        return record_consultation(context, opening, _opened(context, handoff, opening))
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        opened = _opened(context, handoff, opening)
-        before = context.work.handoffs.consultation(logged.event.id)
-        if before is None or set(before.shown) != opened.shown.keys():
-            raise EditConflict("what may be shown has changed: consult again under a new key")
-        made = to_json(opened.version, tuple(opened.shown), opened.withheld_groups, opened.binding)
-        return replace(made, **opened.beside)
+        return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
     return transact(ports, caller, request, act, replay)
 
@@ -202,9 +198,7 @@ def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
 
     def query(context: RequestContext) -> RetainedDocuments:
         found = _held_by_caller(context, handoff)
-        barred = is_transfer_barred(context.organisation, context.today.day)
-        facts: dict[str, Value] = {"conflict": False, "third_country": barred}
-        authorize(context, entity_of(context, found), facts)
+        authorize(context, entity_of(context, found), _barriers(context, found))
         content = json.loads(_copy(context, found).content)
         return RetainedDocuments(found.id, _documents(content))
 
@@ -217,6 +211,18 @@ def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
         deny_as_not_found()
     context.about = EventSubject(found.id, found.case_digest)
     return found
+
+
+def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+    """Interests of the holder (R9), judged on what its copy says, and third countries (R15)."""
+    reader, day = context.organisation, context.today.day
+    copy = context.work.retentions.copy(handoff.id) if reader.interests else None
+    met = False
+    if copy is not None:
+        content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
+        named = f"{handoff.originator}/{handoff.case}"
+        met = has_conflict_of_interest(reader, day, named, content)
+    return {"conflict": met, "third_country": is_transfer_barred(reader, day)}
 
 
 def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
@@ -232,25 +238,17 @@ def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
     return [RetainedDocument(*one) for one in content["documents"]]
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A copy that may be opened now: its version, what is shown of it (by digest), and beside."""
-
-    version: CaseVersion
-    shown: Mapping[str, Element]
-    withheld_groups: Sequence[str]
-    binding: BindingConditions
-    beside: Mapping[str, Any]
-    content_key: UUID | None
-
-
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> _Opened:
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
     found = _held_by_caller(context, handoff)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
-        "third_country": is_transfer_barred(context.organisation, context.today.day),
+        "suspended": any(
+            one.kind is MeasureKind.SUSPENSION and not one.elements
+            for one in _measures(context, found)
+        ),
+        **_barriers(context, found),
         **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
@@ -277,7 +275,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     originator = context.entity(context.require(found.originator))
     permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
-    return _Opened(
+    return OpenedContent(
         version=version,
         shown={digest: parts[digest] for digest in permitted},
         withheld_groups=withheld,
@@ -286,12 +284,16 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
             content["tightened_by"] and UUID(content["tightened_by"]),
             tightened,
         ),
-        beside={
-            "package": content["package"],
-            "documents": _documents(content),
-        },
+        parties=(Party(found.recipient, "recipient"),),
+        handoff=found,
+        beside={"package": content["package"], "documents": _documents(content)},
         content_key=copy.content_key,
     )
+
+
+def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+    every = context.work.cases.measures(handoff.originator, handoff.case)
+    return [one for one in every if one.holds(context.now)]
 
 
 def _parts(
@@ -299,9 +301,7 @@ def _parts(
 ) -> Mapping[str, Element]:
     """The parts of a copy under the markings that decided on the day of the erasure, and the
     measures that hold still."""
-    every = context.work.cases.measures(handoff.originator, handoff.case)
-    held = [one for one in every if one.holds(context.now)]
     offered = sd_jwt.read_stored(content["presentation"])
-    found = elements(offered, context.require(handoff.originator), held)
+    found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
     markings = content["markings"]
     return {d: replace(one, marking=marking_of(markings[d])) for d, one in found.items()}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
-from gateway.domain.organisation import Organisation, Status
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.retention import (
     AFTER_LEAVING,
@@ -18,8 +18,7 @@ from gateway.domain.retention import (
     review_day,
     standing_retention,
 )
-from gateway.evidence import canonical
-from gateway.exchange.civil_day import civil_day
+from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -49,7 +48,7 @@ def set_retention(
     ``review_on`` its review is due when it ends, or after three years. A copy in its days of grace
     stands from now on. Raises ValidationFailed.
     """
-    day = civil_day(context.ports, context.now)
+    day = context.civil_day
     if errors := tuple(retention_errors(day, until, review_on)):
         raise ValidationFailed(errors)
     made = Retention(
@@ -75,7 +74,7 @@ def set_retention(
 
 def apply_standing_retention(context: RequestContext, handoff: Handoff) -> None:
     """Retain what the caller accepts by this request, where a term for its purpose is recorded."""
-    day = civil_day(context.ports, context.now)
+    day = context.civil_day
     found = standing_retention(context.organisation.retentions, handoff.purpose, day)
     if found is not None:
         set_retention(
@@ -113,15 +112,13 @@ def _close(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | Non
 def retention_in_force(context: RequestContext, handoff: Handoff) -> Retention | None:
     """What the recipient of a handoff retains today."""
     found = context.work.retentions.of_handoff(handoff.id)
-    holds = found is not None and found.holds(civil_day(context.ports, context.now))
+    holds = found is not None and found.holds(context.civil_day)
     return found if holds else None
 
 
-def view_on_retention(
-    reader: Organisation, holder: Organisation, retention: Retention
-) -> RetentionView:
+def view_on_retention(context: RequestContext, retention: Retention) -> RetentionView:
     """A retention as a party of the handoff may see it: the others, that there is one."""
-    if not may_read_claim(reader, holder):
+    if not reads_acts_of(context, context.require(retention.holder)):
         return RetentionView(retention.id)
     return RetentionView(
         retention.id,
@@ -132,22 +129,12 @@ def view_on_retention(
     )
 
 
-def may_read_claim(reader: Organisation, holder: Organisation) -> bool:
-    """Whether a party reads by what law another one keeps a case: of one under led such ones,
-    of another public authority the public authorities (CPP 11)."""
-    if reader.slug == holder.slug:
-        return True
-    if "led" in holder.regimes:
-        return "led" in reader.regimes
-    return reader.public_authority or not holder.public_authority
-
-
 def end_due(ports: Ports) -> bool:
     """End the retentions, and days of grace, that are over; whether more are to be ended at once.
 
     Raises LogFrozen, Busy. The keys of their copies are doomed by this, and destroyed after it.
     """
-    day = civil_day(ports, ports.now())
+    day = ports.civil_day(ports.now())
     with ports.begin(TransactionMode.READ) as work:
         left = [one for one in work.retentions.holders() if _has_left(work, one, day)]
         found = filter(None, map(work.handoffs.get, _over(work, left, day)))
@@ -190,13 +177,12 @@ def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: Retent
         why = RetentionEnd.NONE_STATED
     parties = events.gateway_and(handoff.recipient, role="recipient")
     subject = {"why": str(why), **({} if ended is None else {"retention": str(ended.id)})}
-    events.record(
+    events.record_by_gateway(
+        ports,
         work,
         ENDED,
         parties,
-        event=ports.new_id(),
-        simulated_date=ports.reference_date(ports.now()).simulated_date,
-        details=(events.shared("subject", canonical.encode(subject).decode(), parties),),
+        events.subject(subject, *parties),
         handoff=handoff.id,
         case_digest=handoff.case_digest,
     )

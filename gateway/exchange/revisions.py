@@ -1,7 +1,6 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
 from gateway.domain.answers import takes_update
-from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffState
@@ -23,6 +22,7 @@ from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
 from gateway.exchange.measure_events import keep_as_evidence
+from gateway.kernel import events
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -101,12 +101,12 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
         if one.case_digest not in older:
             older[one.case_digest] = _read(context, one.case_digest)
         touched = touched_groups(one, older[one.case_digest], now)
-        both = frozenset({one.originator, one.recipient})
+        both = events.parties_of(one)
         context.about = EventSubject(one.id, one.case_digest)
         context.record(
-            (Party(one.originator, "originator"), Party(one.recipient, "recipient")),
-            EventDetail("change", str(change), both),
-            *([EventDetail("groups", touched, both)] if touched else []),
+            both,
+            events.shared("change", str(change), both),
+            *([events.shared("groups", touched, both)] if touched else []),
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )

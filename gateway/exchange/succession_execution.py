@@ -575,11 +575,7 @@ def _record(
 
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """
-    parties = (
-        Party(GATEWAY, "gateway"),
-        Party(handoff.originator, "originator"),
-        Party(handoff.recipient, "recipient"),
-    )
+    parties = (Party(GATEWAY, "gateway"), *events.parties_of(handoff))
     events.record(
         work,
         action,
@@ -608,13 +604,7 @@ def _end(ports: Ports, succession: Succession, staying: frozenset[UUID]) -> bool
             return False
         work.successions.save(current.end(event))
         parties = parties_of(current)
-        events.record(
-            work,
-            "succession.apply",
-            parties,
-            event=event,
-            simulated_date=today.simulated_date,
-            details=(events.shared("subject", subject_of(current), parties),),
-        )
+        told = events.shared("subject", subject_of(current), parties)
+        events.record_by_gateway(ports, work, "succession.apply", parties, told, event=event)
         work.commit()
     return True

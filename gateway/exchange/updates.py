@@ -69,6 +69,12 @@ from gateway.kernel.transact import (
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
+MOST_LATE = 20
+"""Places of a correction notice about an erased case, and such notices of one handoff: nothing
+shows that the ids are those of the case, and many would carry a file (R1)."""
+
+_ON_NOTICES = frozenset({*ON_CHANGES, HandoffAction.NOTIFY_CORRECTION})
+
 
 @dataclass(frozen=True)
 class UpdateRequest:
@@ -142,8 +148,11 @@ def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -
     if step not in ON_CHANGES and step not in _FOLLOWS:
         return
     if is_erased(context, handoff):
-        if step in ON_CHANGES and not context.work.handoffs.notices(handoff.id):
+        given = context.work.handoffs.notices(handoff.id) if step in _ON_NOTICES else ()
+        if step in ON_CHANGES and not given:
             raise CaseErased("the case was erased, and no correction notice came after that")
+        if step is HandoffAction.NOTIFY_CORRECTION and len(given) >= MOST_LATE:
+            raise WrongState(f"of an erased case {MOST_LATE} correction notices are given at most")
         return
     if step in ON_CHANGES:
         told = context.work.cases.announced(handoff.originator, handoff.case)
@@ -177,12 +186,13 @@ _FOLLOWS: Mapping[HandoffAction, DutyKind] = {
 def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
     """A notice names places of what was offered; other ids could be anything (R1).
 
-    Of an erased case nothing is left to compare with: then they are ids and names of the profile.
-    Raises ValidationFailed.
+    Of an erased case nothing is left to compare with: then they are ids and names of the profile,
+    and few. Raises ValidationFailed.
     """
     if is_erased(context, handoff):
-        if not all(map(is_place, named)):
-            raise ValidationFailed((("/pointers", "name places, as /items/ and an id"),))
+        if len(named) > MOST_LATE or not all(map(is_place, named)):
+            sentence = f"name {MOST_LATE} places at most, as /items/ and an id"
+            raise ValidationFailed((("/pointers", sentence),))
         return
     version = context.work.cases.version(handoff.case_digest)
     if version is None:

@@ -1,12 +1,15 @@
 """The one place where an event is recorded, and where it is decided who reads which part of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.handoff import Handoff
+from gateway.evidence import canonical
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.ports import Ports, UnitOfWork
 
 
 def record(
@@ -62,9 +65,54 @@ def record(
     )
 
 
+def record_by_gateway(
+    ports: Ports,
+    work: UnitOfWork,
+    action: str,
+    parties: Iterable[Party],
+    *details: EventDetail,
+    event: UUID | None = None,
+    result: EventResult = EventResult.ALLOWED,
+    by: str | tuple[str, ...] | None = None,
+    handoff: UUID | None = None,
+    case_digest: str | None = None,
+    at: datetime | None = None,
+) -> None:
+    """Record what the gateway does by itself, or tells others of a request, under an id of its
+    own unless ``event`` is one."""
+    record(
+        work,
+        action,
+        parties,
+        event=event or ports.new_id(),
+        simulated_date=ports.reference_date(ports.now()).simulated_date,
+        result=result,
+        by=by,
+        details=details,
+        handoff=handoff,
+        case_digest=case_digest,
+        at=at,
+    )
+
+
+def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
+    """What an event is about, as an object that every party of it reads."""
+    return shared("subject", canonical.encode(said).decode(), parties)
+
+
+def reason(text: str | None, *parties: Party) -> tuple[EventDetail, ...]:
+    """Why it was done, where a reason is given, for some parties of the event."""
+    return (shared("reason", text, parties),) if text else ()
+
+
 def shared(kind: str, value: str | tuple[str, ...], parties: Iterable[Party]) -> EventDetail:
     """A detail that every party of the event reads."""
     return EventDetail(kind, value, frozenset(party.organisation for party in parties))
+
+
+def parties_of(handoff: Handoff) -> tuple[Party, ...]:
+    """The parties of what one of the two does with a handoff."""
+    return (Party(handoff.originator, "originator"), Party(handoff.recipient, "recipient"))
 
 
 def gateway_and(*concerned: str, role: str = "concerned") -> tuple[Party, ...]:

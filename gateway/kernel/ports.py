@@ -14,11 +14,11 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
-from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, HandoffDuty, SweepClock
+from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
 from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
@@ -237,8 +237,11 @@ class CaseStore(Protocol):
     def announced(self, originator: str, case: UUID) -> Announcement | None:
         """The newest change of the case that holders heard of."""
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        """The originator's cases, the oldest first; those that were made later than ``after``.
+    def page(
+        self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
+    ) -> Sequence[ListedCase]:
+        """The originator's cases, the oldest first; those that were made later than ``after``, and
+        are in a ``state``, if one is named.
 
         Raises CaseKeysUnavailable when that of no case can be read."""
 
@@ -379,6 +382,12 @@ class DutyStore(Protocol):
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         """The open duties of every handoff of a case."""
+
+    def owed_by(
+        self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
+    ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        """The open duties of an organisation after a place, in order, each with the urgency of its
+        handoff; the review of a retention once it was to be reminded of."""
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         """Duties of which there is something to record now, the longest due first."""
@@ -899,3 +908,11 @@ class Ports:
     retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     journal_terms: JournalTerms = field(default_factory=JournalTerms)
+
+    def civil_day(self, now: datetime) -> date:
+        """The day in the gateway's civil time zone by which content is erased and kept.
+
+        A simulated date neither hastens nor puts off.
+        """
+        today = self.reference_date(now)
+        return now.date() if today.simulated else today.day

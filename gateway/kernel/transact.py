@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -200,6 +200,11 @@ class RequestContext:
         if self.staff is None:
             return ()
         return tuple(f"{self.staff.organisation}/{role}" for role in sorted(self.staff.roles))
+
+    @property
+    def civil_day(self) -> date:
+        """Today, as content is erased and kept by it: see `Ports.civil_day`."""
+        return self.ports.civil_day(self.now)
 
     def require(self, slug: str) -> Organisation:
         """An organisation as of this transaction, read once; a denial when there is none."""
@@ -422,10 +427,15 @@ def authorize(
 
 
 def allows(
-    context: RequestContext, resource: PolicyEntity, facts: Mapping[str, Value] | None = None
+    context: RequestContext,
+    resource: PolicyEntity,
+    facts: Mapping[str, Value] | None = None,
+    action: str | None = None,
 ) -> bool:
-    """Whether the request's action is allowed on one resource of a list; others are left out."""
-    question = PolicyQuestion(context.principal(), context.request.action, resource, facts or {})
+    """Whether the request's action, or another, is allowed on one resource; others are left out."""
+    question = PolicyQuestion(
+        context.principal(), action or context.request.action, resource, facts or {}
+    )
     return context.ports.policy.decide(question).allowed
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import read_system_uri
 from gateway.domain.refusals import (
@@ -26,7 +26,7 @@ from gateway.evidence import base64url, canonical
 from gateway.kernel.actors import GATEWAY, EnrollingSystem, organisation_of
 from gateway.kernel.authentication import NotAuthenticated, require_standing
 from gateway.kernel.changes import Change, ChangeContext, described
-from gateway.kernel.events import gateway_and, shared
+from gateway.kernel.events import gateway_and, shared, subject
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
@@ -206,11 +206,9 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
                 asked_on=shown.thumbprint,
             )
         )
-        subject = canonical.encode({"system": caller.system, **_named(asked)}).decode()
-        context.record(
-            (Party(caller.organisation, "actor"), Party(GATEWAY, "gateway")),
-            EventDetail("subject", subject, frozenset({caller.organisation, GATEWAY})),
-        )
+        parties = (Party(caller.organisation, "actor"), Party(GATEWAY, "gateway"))
+        said = {"system": caller.system, **_named(asked)}
+        context.record(parties, subject(said, *parties))
         return {"request": str(context.event)}
 
     def replay(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from gateway.domain.organisation import (
     due_expiry_notice,
 )
 from gateway.domain.refusals import EditConflict
-from gateway.evidence import base64url, canonical
+from gateway.evidence import base64url
 from gateway.kernel import events
 from gateway.kernel.ports import Authority, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import CertificateOrder
@@ -106,18 +106,16 @@ def _finish(
             work.organisations.add_certificate(certificate)
             _enrol(ports, work, request, now)
         said = {"refused": str(request.refusal)} if certificate is None else _recorded(certificate)
-        subject = canonical.encode({"request": str(request.id), **said}).decode()
         parties = events.gateway_and(request.organisation)
-        events.record(
+        events.record_by_gateway(
+            ports,
             work,
             "certificate.issue",
             parties,
-            event=ports.new_id(),
-            at=now,
-            simulated_date=ports.reference_date(now).simulated_date,
+            events.subject({"request": str(request.id), **said}, *parties),
             result=EventResult.ALLOWED if certificate else EventResult.DENIED,
             by=request.approved_by,
-            details=(events.shared("subject", subject, parties),),
+            at=now,
         )
         work.commit()
     return request
@@ -155,19 +153,19 @@ def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder, now: datet
     member = work.organisations.get(request.organisation)
     if member is None or member.status is not Status.APPROVED:
         return
-    event, today = ports.new_id(), ports.reference_date(now)
-    enrol(work, member, today.day, event)
+    event = ports.new_id()
+    enrol(work, member, ports.reference_date(now).day, event)
     said = {"organisation": member.slug, "system": request.system, "status": Status.ENROLLED}
     parties = events.gateway_and(member.slug)
-    events.record(
+    events.record_by_gateway(
+        ports,
         work,
         "organisation.enrol",
         parties,
+        events.subject(said, *parties),
         event=event,
-        at=now,
-        simulated_date=today.simulated_date,
         by=request.approved_by,
-        details=(events.shared("subject", canonical.encode(said).decode(), parties),),
+        at=now,
     )
 
 
@@ -223,12 +221,5 @@ def _record_expiry(
         "days": days,
     }
     parties = events.gateway_and(certificate.organisation)
-    events.record(
-        work,
-        "certificate.warn",
-        parties,
-        event=ports.new_id(),
-        at=now,
-        simulated_date=ports.reference_date(now).simulated_date,
-        details=(events.shared("subject", canonical.encode(said).decode(), parties),),
-    )
+    told = events.subject(said, *parties)
+    events.record_by_gateway(ports, work, "certificate.warn", parties, told, at=now)

@@ -253,17 +253,12 @@ def found(
         for person in persons:
             context.work.organisations.add_person(person)
         if predecessor is not None:
-            events.record(
-                context.work,
-                "log.continue",
-                gateway_and(),
-                event=ports.new_id(),
-                simulated_date=context.today.simulated_date,
-                details=[events.shared("subject", predecessor.encode(), gateway_and())],
-                at=context.now,
+            told = events.shared("subject", predecessor.encode(), gateway_and())
+            events.record_by_gateway(
+                ports, context.work, "log.continue", gateway_and(), told, at=context.now
             )
-        said = canonical.encode({"persons": [vars(person) for person in persons]}).decode()
-        context.record(gateway_and(), events.shared("subject", said, gateway_and()))
+        said = {"persons": [vars(person) for person in persons]}
+        context.record(gateway_and(), events.subject(said, *gateway_and()))
         return {"event": str(context.event)}
 
     return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)

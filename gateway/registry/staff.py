@@ -25,7 +25,6 @@ from gateway.domain.staff import (
     pseudonym,
 )
 from gateway.domain.timestamp import parse_date
-from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
@@ -153,9 +152,8 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
         if len(recusals) > MOST_RECUSALS:
             raise WrongState(f"a person keeps away from {MOST_RECUSALS} cases at most")
         context.work.staff.recuse(caller.organisation, person, recusals)
-        parties = (Party(caller.organisation, "actor"),)
-        told = canonical.encode({"pseudonym": person, "recusal": digest}).decode()
-        context.record(parties, events.shared("subject", told, parties))
+        own = Party(caller.organisation, "actor")
+        context.record((own,), events.subject({"pseudonym": person, "recusal": digest}, own))
         return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
@@ -258,7 +256,7 @@ def _record(
         ],
         "approved_by": list(approved_by),
     }
-    context.record(parties, events.shared("subject", canonical.encode(subject).decode(), parties))
+    context.record(parties, events.subject(subject, *parties))
 
 
 def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:

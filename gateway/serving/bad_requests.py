@@ -4,10 +4,8 @@ Nothing that a client sent is repeated, neither to it nor in the log, and no add
 down: a header may hold a token, and an address leads to a person.
 """
 
-import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from ssl import SSLCertVerificationError, SSLError
 from typing import NamedTuple
 
@@ -98,10 +96,3 @@ def handshake_reason(error: SSLError) -> str:
     if isinstance(error, SSLCertVerificationError):
         words += f" ({error.verify_message})"
     return words
-
-
-def place_of(error: BaseException) -> str:
-    """The kind of a failure and where it happened; its message may repeat what was sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
-    return f"{type(error).__name__} in {where}"

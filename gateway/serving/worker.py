@@ -40,11 +40,11 @@ from gateway.serving.bad_requests import (
     handshake_reason,
     handshake_trouble,
     http_answer,
-    place_of,
     status_of,
 )
 from gateway.serving.framing import Incoming
 from gateway.web.context import WAIT_FOR
+from gateway.web.security_log import failure_place
 
 LINGER = 1.0
 """Seconds for a client to close after the last answer (RFC 9112 section 9.6)."""
@@ -393,8 +393,8 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             return
         status = status_of(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.terms.met("failure", place_of(exc))
-            self.log.error("A request failed outside of the application: %s", place_of(exc))
+            self.terms.met("failure", failure_place(exc))
+            self.log.error("A request failed outside of the application: %s", failure_place(exc))
         else:
             self.terms.met("unreadable", type(exc).__name__)
             self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, tuple_, update
 
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import OPEN, HandoffState
 from gateway.domain.measure import Measure
 from gateway.domain.recall import Recall
@@ -60,6 +60,14 @@ _PAGE_AFTER = _PAGE.where(
     tuple_(case_file.c.made, case_file.c.id)
     > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type))
 )
+_in_state = case_file.c.state == bindparam("state")
+_PAGES = {
+    (False, False): _PAGE,
+    (False, True): _PAGE.where(_in_state),
+    (True, False): _PAGE_AFTER,
+    (True, True): _PAGE_AFTER.where(_in_state),
+}
+"""By whether it goes on after a case, and whether a state is named."""
 _ADD = insert_new(case_file)
 _SAVE = update(case_file).where(
     case_file.c.originator == bindparam("of_originator"),
@@ -251,11 +259,14 @@ class SqlCases:
         row = self._transaction.execute(_ANNOUNCED, values).first()
         return row and Announcement(*row)
 
-    def page(self, originator: str, after: UUID | None, limit: int) -> Sequence[ListedCase]:
-        values = {"originator": originator, "limit": limit}
-        further = {} if after is None else {"after": after}
-        statement = _PAGE if after is None else _PAGE_AFTER
-        rows = self._transaction.execute(statement, values | further).all()
+    def page(
+        self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
+    ) -> Sequence[ListedCase]:
+        values: dict[str, Any] = {"originator": originator, "limit": limit}
+        values |= {} if after is None else {"after": after}
+        values |= {} if state is None else {"state": state}
+        statement = _PAGES[after is not None, state is not None]
+        rows = self._transaction.execute(statement, values).all()
         there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
         return [self._listed(row, readable=row.content_key in there) for row in rows]
 

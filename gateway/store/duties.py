@@ -5,13 +5,15 @@ A handoff's due time follows its duties here, in the same transaction, and nowhe
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, null, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, null, or_, select, tuple_, update
 
-from gateway.domain.duty import DUTIES, HandoffDuty, SweepClock
+from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.vocabulary import RANKS, Urgency
 from gateway.store.columns import record_columns
 from gateway.store.tables import duty, handoff, sweep
 from gateway.store.transaction import Transaction, insert_new
@@ -56,6 +58,22 @@ _of_case = and_(
     handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case")
 )
 _OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
+_place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
+_after = tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
+# A review of a retention may be years away: it waits from its reminder on.
+_waits = or_(
+    duty.c.kind != DutyKind.RETENTION_REVIEW,
+    duty.c.reminded_at.is_not(null()),
+    duty.c.next_at <= bindparam("now"),
+)
+_OWED_BY = (
+    select(handoff.c.urgency, *_DUTY)
+    .join(handoff, handoff.c.id == duty.c.handoff)
+    .where(duty.c.organisation == bindparam("owes"), _open, _waits)
+    .order_by(*_place)
+    .limit(bindparam("limit"))
+)
+_OWED_AFTER = _OWED_BY.where(tuple_(*_place) > _after)
 _CLOCK = select(*record_columns(sweep, SweepClock))
 _BEGIN_CLOCK = insert(sweep).values(id=1)
 _SAVE_CLOCK = update(sweep)
@@ -98,6 +116,18 @@ class SqlDuties:
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         values = {"originator": originator, "case": case}
         return [HandoffDuty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
+
+    def owed_by(
+        self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
+    ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
+        if after is None:
+            rows = self._transaction.execute(_OWED_BY, values)
+        else:
+            place = (*after.handoff, after.source, after.kind)
+            named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
+            rows = self._transaction.execute(_OWED_AFTER, {**values, **named})
+        return [(HandoffDuty(*owed), RANKS[rank]) for rank, *owed in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         rows = self._transaction.execute(_DUE, {"now": now, "limit": limit})

@@ -6,13 +6,15 @@ what its event says.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import Connection, Executable, StaticPool, Table, bindparam, create_engine, select
+from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
 from gateway.domain.journal import LOG_HOLD
@@ -51,6 +53,9 @@ from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
 """Events that are looked through together."""
+
+_IN_MEMORY = create_engine("sqlite://", poolclass=NullPool)
+"""Each connection is a database of its own; statements are compiled for the first alone."""
 
 _EVENTS = (
     select(*(column for column in log_event.c if column.name != "entry"))
@@ -126,26 +131,32 @@ class _AsTold:
 
 @contextmanager
 def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    try:
-        metadata.create_all(engine)
-        with engine.connect() as connection:
-            run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
-            parts = SimpleNamespace(
-                organisations=SqlOrganisations(
-                    run, ContentCipher(NoContentKeys()), RegistryCache(), 0
-                ),
-                invitations=SqlInvitations(run),
-                signing=SqlSigning(run),
-                successions=SqlSuccessions(run),
-                journal=SqlJournal(run),
-                retries=SqlRetries(run),
-                conformance=_AsTold(),
-                cases=_AsTold(),
-            )
-            yield connection, cast(UnitOfWork, parts)
-    finally:
-        engine.dispose()
+    with _IN_MEMORY.connect() as connection:
+        _driver(connection).deserialize(_no_rows())
+        run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
+        parts = SimpleNamespace(
+            organisations=SqlOrganisations(run, ContentCipher(NoContentKeys()), RegistryCache(), 0),
+            invitations=SqlInvitations(run),
+            signing=SqlSigning(run),
+            successions=SqlSuccessions(run),
+            journal=SqlJournal(run),
+            retries=SqlRetries(run),
+            conformance=_AsTold(),
+            cases=_AsTold(),
+        )
+        yield connection, cast(UnitOfWork, parts)
+
+
+@cache
+def _no_rows() -> bytes:
+    """A database of nothing but tables: to write their statements costs more than a comparison."""
+    with _IN_MEMORY.begin() as connection:
+        metadata.create_all(connection)
+        return _driver(connection).serialize()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:

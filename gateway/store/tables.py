@@ -496,6 +496,14 @@ Index(
     postgresql_where=duty.c.next_at.is_not(null()),
 )
 
+# What an organisation owes is listed for it.
+Index(
+    "duty_owed",
+    duty.c.organisation,
+    sqlite_where=duty.c.closed_at.is_(null()),
+    postgresql_where=duty.c.closed_at.is_(null()),
+)
+
 # What is past its due time is counted every few seconds.
 Index(
     "duty_open",

@@ -117,12 +117,15 @@ class Transaction:
             if prepared is None:
                 return self._connection.execute(statement, values)
             sql, parameters, row = prepared
+            if row is not None:
+                # In a pipeline, a cursor may get the answer to what it sent before.
+                cursor = self._cursor if self._on_sqlite else self._driver.cursor()
+                cursor.execute(sql, parameters(one))
+                return Rows(map(row, cursor.fetchall()))
             if each is not None:
                 self._cursor.executemany(sql, [*map(parameters, each)])
             else:
                 self._cursor.execute(sql, parameters(one))
-            if row is not None:
-                return Rows(map(row, self._cursor.fetchall()))
             changed = Rows()
             changed.rowcount = self._cursor.rowcount
             return changed

@@ -99,6 +99,7 @@ _WORDS: Mapping[str, str] = {
     # what requests have
     "by": "Who does it: a pseudonym of your staff register.",
     "approved_by second_assessor": "The second person, by pseudonym.",
+    "dpo": "The data protection officer who advised, by pseudonym.",
     "reason": "Why, in words; it is recorded.",
     "reason_code": "Why, by its code.",
     "content": "The case.",
@@ -158,6 +159,8 @@ SAMPLES: Mapping[str, Any] = {
     "cleared_by": "pdc-9m2q",
     "second_assessor": "pdc-9m2q",
     "approved_by": "pdc-9m2q",
+    "dpo": "pdc-4h8w",
+    "pointers": ["/urgency"],
     "country": "FR",
     "erase_on": "2027-01-02",
     "id": "0198c1f2-7a00-7000-8000-000000000002",

@@ -101,6 +101,7 @@ SHAPES: Mapping[str, Shape] = {
         **_page("HandoffSummary"),
         "properties": {**_page("HandoffSummary")["properties"], "waiting": one_of("WaitingTotals")},
     },
+    "OpenDuties": _page("OpenDuty"),
     "Successions": _object(items=_several("SuccessionView")),
     "StaffRegister": _page("StaffMember"),
     "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),

@@ -20,6 +20,13 @@ FRAMES = 12
 """The innermost frames of a failure that are written."""
 
 
+def failure_place(error: BaseException) -> str:
+    """The kind of a failure and where it happened; its message may repeat what is secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{type(error).__name__} in {where}"
+
+
 class SecurityLog:
     """Writes lines to a stream; threads share it."""
 

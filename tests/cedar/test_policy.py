@@ -87,7 +87,6 @@ ON_HANDOFF = (
     "handoff.answer_proposal",
     "handoff.acknowledge_recall",
     "handoff.answer_recall",
-    "handoff.read_recall_answer",
 )
 ON_MEASURE = {
     "case.end_measure": ("setter", "successor", "unanswered"),
@@ -102,7 +101,6 @@ BY_ORIGINATORS = (
     "handoff.notify_correction",
     "handoff.omit_update",
     "handoff.answer_proposal",
-    "handoff.read_recall_answer",
 )
 BY_ADMINISTRATORS = (
     "organisation.apply",
@@ -188,6 +186,7 @@ BY_PARTNERS = (
     "handoff.retain",
     "handoff.offer",
     "handoff.break_glass",
+    "handoff.read_guarded",
     "handoff.accept",
     "case.disclose",
 )
@@ -680,6 +679,7 @@ FITTING = [
         handoff(HOTLINE, OFFICE, CSAM, HandoffState.OFFERED),
         {"conditions_accepted": True, **FREE},
     ),
+    ("handoff.read_guarded", HOTLINE, ABROAD, {}),
     ("case.disclose", ABROAD, disclosure("items", "url"), GIVE),
     ("case.disclose", OFFICE, disclosure("subjects", "suspect"), {**GIVE, "competence": CSAM}),
     (
@@ -707,9 +707,7 @@ def test_nothing_is_allowed_while_policy_is_not_told_of_a_barrier(action: str, f
     assert POLICY.decide(replace(whole, context=silent)) == UNDECIDED
 
 
-@pytest.mark.parametrize(
-    ("action", "principal", "resource", "context"), FITTING, ids=[f[0] for f in FITTING]
-)
+@each("action, principal, resource, context", FITTING)
 def test_the_domains_entities_fit_the_schema(
     action: str, principal: PolicyEntity, resource: PolicyEntity, context: Mapping[str, Any]
 ) -> None:

@@ -20,6 +20,7 @@ from gateway.client.mirror import Mirror
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
+from tests.each import each
 from tests.ledger.copies import Served
 from tests.operating import DUBOIS, MARTIN, Operator, said
 from tests.store.samples import fact
@@ -345,7 +346,7 @@ def described(**changes: object) -> dict[str, object]:
     return values | changes
 
 
-@pytest.mark.parametrize(
+@each(
     "name", ["../casegate.db", "/etc/passwd", "keys/token/current.pem", "published/../x", "..", ""]
 )
 def test_a_backup_names_no_file_outside_itself(tmp_path: Path, name: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gateway.cli import case as cli_case
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED
+from tests.each import each
 from tests.founding import ABROAD, element_id, machine_match
 
 
@@ -107,7 +108,7 @@ def test_presentation_and_receipt_are_kept_where_asked(desks):
 CONSULT = ("--by", "analyst-1", "--reason-code", "quality", "--reason", "second look")
 
 
-@pytest.mark.parametrize("option", ["--presentation-out", "--receipt-out"])
+@each("option", ["--presentation-out", "--receipt-out"])
 def test_where_nothing_can_be_kept_nothing_is_opened(desks, option):
     case = desks.submitted()
     before = desks.stage.gateway.size()
@@ -187,8 +188,8 @@ def test_a_refusal_for_machines_is_one_json_document(desks):
     assert "proof" in error["receipt"]
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
+@each(
+    "text, told",
     [
         ("no JSON", "is not JSON"),
         ('{"case": "x", "case": "y"}', "repeats a key"),

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.web.partners.case_document import load_case
+from tests.each import each
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"
 REFUSED = Path(__file__).parents[1] / "data/xarf/xarf-csam-must-be-refused.json"
@@ -42,7 +42,7 @@ def test_a_case_file_is_never_overwritten(tmp_path: Path) -> None:
     assert out.read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["[", "urgency = 'whenever'"])
+@each("text", ["[", "urgency = 'whenever'"])
 def test_a_profile_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     profile = tmp_path / "profile.toml"
     profile.write_text(text)

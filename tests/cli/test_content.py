@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from gateway.cli.case import print_content
+from gateway.cli.content import print_content
 from gateway.client import ConsultedContent
 from gateway.domain.conditions import conditions
 from tests.web.partners.case_example import full_case

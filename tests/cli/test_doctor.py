@@ -49,9 +49,17 @@ def of(found: list[Finding], check: str) -> list[Finding]:
 
 def the(found: list[Finding], check: str, level: Level) -> str:
     """The sentences of a check at a level, of which there must be one at least."""
-    sentences = [finding.sentence for finding in of(found, check) if finding.level is level]
-    assert sentences, found
-    return "\n".join(sentences)
+    told = [finding.sentence for finding in of(found, check) if finding.level is level]
+    assert told, found
+    return "\n".join(told)
+
+
+def sentences(gw: Operator, check: str, level: Level, later: timedelta = timedelta()) -> str:
+    """The same of a check that runs alone."""
+    (alone,) = (one for one in CHECKS if one.__name__ == check)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor, "CHECKS", (alone,))
+        return the(findings(gw, later), check, level)
 
 
 def test_a_new_gateway_has_no_error(gw: Operator) -> None:
@@ -79,11 +87,11 @@ def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.Mon
 
 
 def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path: Path) -> None:
-    assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
+    assert "2 administrators" in sentences(gw, "administrators", Level.WARNING)
     add_bernard(gw, tmp_path / "own")
-    assert "3 administrators" in the(findings(gw), "administrators", Level.OK)
+    assert "3 administrators" in sentences(gw, "administrators", Level.OK)
     gw.done("administrator", "disable", "bernard", "--reason", "left")
-    assert "2 administrators" in the(findings(gw), "administrators", Level.WARNING)
+    assert "2 administrators" in sentences(gw, "administrators", Level.WARNING)
 
 
 def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -> None:
@@ -157,20 +165,20 @@ def test_a_gateway_may_run_meanwhile(gw: Operator) -> None:
 
 def test_a_simulated_date_is_a_warning(gw: Operator) -> None:
     gw.set("demo", "simulated_reference_date", "2023-10-31")
-    assert "simulated" in the(findings(gw), "settings", Level.WARNING)
+    assert "simulated" in sentences(gw, "settings", Level.WARNING)
 
 
 @pytest.mark.parametrize("folder", ["keys", "issuing", "people", "server", "."])
 def test_a_folder_that_others_can_look_into_is_an_error(gw: Operator, folder: str) -> None:
     path = gw.folder / folder
     path.chmod(0o750)
-    assert f"chmod 700 {path}" in the(findings(gw), "permissions", Level.ERROR)
+    assert f"chmod 700 {path}" in sentences(gw, "permissions", Level.ERROR)
 
 
 def test_the_root_authority_on_this_machine_is_a_warning(gw: Operator) -> None:
-    assert str(gw.config.offline) in the(findings(gw), "permissions", Level.WARNING)
+    assert str(gw.config.offline) in sentences(gw, "permissions", Level.WARNING)
     shutil.rmtree(gw.config.offline)
-    assert the(findings(gw), "permissions", Level.OK)
+    assert sentences(gw, "permissions", Level.OK)
 
 
 def _shared_key(gw: Operator) -> None:
@@ -194,18 +202,18 @@ def test_a_key_that_is_not_as_it_must_be_is_an_error(
     gw: Operator, harm: Callable[[Operator], None]
 ) -> None:
     harm(gw)
-    assert str(gw.config.keys) in the(findings(gw), "signing_keys", Level.ERROR)
+    assert str(gw.config.keys) in sentences(gw, "signing_keys", Level.ERROR)
 
 
 def test_an_issuing_key_that_others_can_read_is_an_error(gw: Operator) -> None:
     (key,) = gw.config.issuing.glob("*.key")
     key.chmod(0o640)
-    assert f"chmod 600 {key}" in the(findings(gw), "issuing_key", Level.ERROR)
+    assert f"chmod 600 {key}" in sentences(gw, "issuing_key", Level.ERROR)
 
 
 def test_a_folder_of_listeners_needs_no_issuing_key(gw: Operator) -> None:
     shutil.rmtree(gw.config.issuing)
-    assert "only maintenance needs it" in the(findings(gw), "issuing_key", Level.OK)
+    assert "only maintenance needs it" in sentences(gw, "issuing_key", Level.OK)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +229,14 @@ def test_who_can_read_the_issuing_key_is_told(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, users: set[int], level: Level, words: str
 ) -> None:
     monkeypatch.setattr(doctor, "_listeners_run_as", lambda: users)
-    assert words in the(findings(gw), "issuing_key", level)
+    assert words in sentences(gw, "issuing_key", level)
 
 
 def test_a_step_that_is_due_in_a_change_of_authorities_is_told(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "reminder", lambda folder, now: [f"go on in {folder}"])
-    told = the(findings(gw), "issuing_key", Level.WARNING)
+    told = sentences(gw, "issuing_key", Level.WARNING)
     assert f"go on in {gw.config.issuing}" in told
 
 
@@ -246,17 +254,17 @@ def test_a_step_that_is_due_in_a_change_of_authorities_is_told(
 def test_what_ends_is_told_in_time(
     gw: Operator, later: timedelta, level: Level, words: str
 ) -> None:
-    assert words in the(findings(gw, later), "certificates", level)
+    assert words in sentences(gw, "certificates", level, later)
 
 
 def test_a_missing_list_of_authorities_is_an_error(gw: Operator) -> None:
     (gw.config.published / "ca-chain.pem").unlink()
-    assert "every client is refused" in the(findings(gw), "certificates", Level.ERROR)
+    assert "every client is refused" in sentences(gw, "certificates", Level.ERROR)
 
 
 def test_a_missing_certificate_of_a_listener_is_a_warning(gw: Operator) -> None:
     (gw.config.server / "partners.pem").unlink()
-    told = the(findings(gw), "certificates", Level.WARNING)
+    told = sentences(gw, "certificates", Level.WARNING)
     assert "partners.pem is missing: maintenance makes it" in told
 
 
@@ -278,20 +286,20 @@ def test_receivers_that_fail_and_what_they_refused_are_told(gw: Operator) -> Non
             RefusedNotification("ofmin", gateway.ports.new_id(), 1, "x", "y", gateway.ports.now())
         )
         work.commit()
-    told = the(findings(gw), "notifications", Level.WARNING)
+    told = sentences(gw, "notifications", Level.WARNING)
     assert "ofmin (0)" in told
     assert "ofmin (1)" in told
 
 
 def test_a_missing_database_is_an_error_and_is_not_made(gw: Operator) -> None:
     (gw.folder / "casegate.db").unlink()
-    assert "is missing" in the(findings(gw), "database", Level.ERROR)
+    assert "is missing" in sentences(gw, "database", Level.ERROR)
     assert not (gw.folder / "casegate.db").exists()
 
 
 def test_a_database_that_everybody_can_read_is_an_error(gw: Operator) -> None:
     (gw.folder / "casegate.db").chmod(0o644)
-    assert "chmod o=" in the(findings(gw), "database", Level.ERROR)
+    assert "chmod o=" in sentences(gw, "database", Level.ERROR)
 
 
 def test_keys_of_cases_that_the_service_s_group_may_read_are_well_and_everybody_s_are_not(
@@ -334,7 +342,7 @@ def test_where_the_database_is_matters(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, kind: str, level: Level
 ) -> None:
     monkeypatch.setattr(doctor, "_file_system", lambda file: kind)
-    assert kind in the(findings(gw), "database", level)
+    assert kind in sentences(gw, "database", level)
 
 
 def change(gw: Operator, statement: str) -> None:
@@ -344,12 +352,12 @@ def change(gw: Operator, statement: str) -> None:
 
 def test_tables_of_a_newer_version_are_a_warning(gw: Operator) -> None:
     change(gw, "UPDATE alembic_version SET version_num = '9999'")
-    assert "newer version" in the(findings(gw), "schema", Level.WARNING)
+    assert "newer version" in sentences(gw, "schema", Level.WARNING)
 
 
 def test_tables_of_an_older_version_are_a_warning(gw: Operator) -> None:
     change(gw, "UPDATE alembic_version SET version_num = 'proposals'")
-    assert the(findings(gw), "schema", Level.WARNING)
+    assert sentences(gw, "schema", Level.WARNING)
 
 
 def test_a_database_without_a_gateway_is_an_error(gw: Operator) -> None:
@@ -362,23 +370,23 @@ def test_a_database_without_a_gateway_is_an_error(gw: Operator) -> None:
 
 
 def test_a_clock_behind_the_newest_event_is_an_error(gw: Operator) -> None:
-    assert "behind the newest event" in the(findings(gw, -2 * DAY), "clock", Level.ERROR)
-    assert the(findings(gw), "clock", Level.OK)
+    assert "behind the newest event" in sentences(gw, "clock", Level.ERROR, -2 * DAY)
+    assert sentences(gw, "clock", Level.OK)
 
 
 def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) -> None:
     before = (gw.folder / "casegate.db").read_bytes()
     admitted = ("organisation", "admit", "abc", "--name", "M", "--kind", "hotline")
     gw.done(*admitted, "--country", "FR")
-    assert "(2 of 2)" in the(findings(gw), "log", Level.OK)
+    assert "(2 of 2)" in sentences(gw, "log", Level.OK)
     (gw.folder / "casegate.db").write_bytes(before)
-    assert "log frozen" in the(findings(gw), "log", Level.ERROR)
+    assert "log frozen" in sentences(gw, "log", Level.ERROR)
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
     for file in gw.folder.glob("high-water-mark*"):
         file.unlink()
-    assert "mark is missing" in the(findings(gw), "log", Level.ERROR)
+    assert "mark is missing" in sentences(gw, "log", Level.ERROR)
     assert not list(gw.folder.glob("high-water-mark*"))
 
 
@@ -389,17 +397,17 @@ def test_a_mark_that_does_not_answer_is_an_error(
         raise HighWaterMarkUnavailable("the log's high-water mark cannot be read")
 
     monkeypatch.setattr(wiring, "read_mark", away)
-    assert "see [high_water_mark] url" in the(findings(gw), "log", Level.ERROR)
+    assert "see [high_water_mark] url" in sentences(gw, "log", Level.ERROR)
 
 
 def test_another_key_than_the_one_that_signed_is_an_error(gw: Operator) -> None:
     (gw.config.keys / "log/current.pem").unlink()
     write_key(gw.config.keys / "log/current.pem", generate_key(KeyPurpose.LOG))
-    assert "log key" in the(findings(gw), "log", Level.ERROR)
+    assert "log key" in sentences(gw, "log", Level.ERROR)
 
 
 def test_a_mark_on_the_disk_of_the_database_is_mentioned(gw: Operator) -> None:
-    assert "goes unnoticed" in the(findings(gw), "log", Level.OK)
+    assert "goes unnoticed" in sentences(gw, "log", Level.OK)
 
 
 Usage = namedtuple("Usage", "total used free")
@@ -414,7 +422,7 @@ def test_little_room_is_told(
 ) -> None:
     usage = SimpleNamespace(disk_usage=lambda folder: Usage(free, 0, free))
     monkeypatch.setattr(doctor, "shutil", usage)
-    assert "free at" in the(findings(gw), "disk", level)
+    assert "free at" in sentences(gw, "disk", level)
 
 
 def test_a_rule_that_does_not_hold_is_an_error(
@@ -422,7 +430,7 @@ def test_a_rule_that_does_not_hold_is_an_error(
 ) -> None:
     broken = SimpleNamespace(problems=("R1 has no case",), policies=1, cases=0)
     monkeypatch.setattr(doctor, "check_policies", lambda folder: broken)
-    assert "R1 has no case" in the(findings(gw), "policies", Level.ERROR)
+    assert "R1 has no case" in sentences(gw, "policies", Level.ERROR)
 
 
 def test_a_check_that_fails_is_a_finding_and_the_others_go_on(

@@ -12,6 +12,7 @@ from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")
@@ -124,6 +125,22 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     assert "nothing" in desks.done("case", "coverage", case)
 
 
+def test_an_update_that_policy_refuses_is_a_refusal_that_says_what_to_do(desks: Desks) -> None:
+    handoff = accepted(desks)
+    before = desks.told("case", "show", desks.told("handoff", "show", handoff)["case"])
+    content = {"case": before["case"], "version": 2, "previous": before["digest"]}
+    file = desks.case_file(**content, urgency="normal")
+    desks.done(
+        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
+        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
+    )  # fmt: skip
+    ended = {"competence": "receive/csam/FR", "until": "2026-03-01"}
+    desks.stage.gateway.administer("mandate.end", OFMIN, **ended)
+    refused = desks.run("handoff", "update", handoff, "--by", "liaison-1")
+    assert refused.exit_code == 1, refused.output
+    assert "omit-update" in refused.stderr
+
+
 def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
     handoff = desks.offered()
     case = desks.told("handoff", "show", handoff)["case"]
@@ -191,8 +208,8 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     assert "case submit --json" in desks.run(*asked, "other.json").output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
+@each(
+    "arguments, told",
     [
         (("--group", "items"), "--to, --competence, or both"),
         (("--to", "a-b"), "--group or --disclosure"),
@@ -390,7 +407,7 @@ def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None
     assert (desks.folder / "with.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(
+@each(
     "arguments",
     [
         (),

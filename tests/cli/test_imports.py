@@ -6,13 +6,14 @@ import sys
 import pytest
 
 import gateway.client
+from tests.each import each
 
 SERVER = {"sqlalchemy", "alembic", "cedarpy", "flask", "gunicorn", "marshmallow"}
 SERVER |= {"prometheus_client", "psycopg"}
 
 
-@pytest.mark.parametrize(
-    ("module", "never"),
+@each(
+    "module, never",
     [
         ("gateway.cli", {"cryptography", "jwt", "httpx"}),
         ("gateway.cli.run", {"cryptography", "jwt", "httpx"}),  # the supervisor stays small

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
 from gateway.cli import system as key_commands
 from gateway.kernel.changes import Change
+from tests.each import each
 from tests.founding import HOTLINE, ISSUER, START, founded, make_change
 
 WHOSE = ("--organisation", HOTLINE, "--gateway", ISSUER)
@@ -67,7 +67,7 @@ def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> No
         assert "cannot be made: Not a directory" in result.stderr
 
 
-@pytest.mark.parametrize("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
+@each("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
 def test_what_is_no_address_of_a_gateway_gets_no_proof(tmp_path: Path, address: str) -> None:
     folder = tmp_path / "a"
     asked = [

@@ -64,8 +64,8 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     assert "operator" in str(told.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
+@each(
+    "name, value, told",
     [
         ("api_url", "http://partners.example.org", "api_url must be https://host"),
         ("api_url", "https://partners.example.org/", "api_url must be https://host"),
@@ -84,8 +84,8 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, told: s
         PartnerConnection.read(written(tmp_path, **{name: value}))
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
+@each(
+    "text, told",
     [("api_url =", "not TOML"), ("api_url = 5", "text in quotes"), ('key = "a\\nb"', "quotes")],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, told: str) -> None:

@@ -11,6 +11,7 @@ from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
 from tests.client.client_fixture import MemberClient, passing, trust_of
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
+from tests.each import each
 from tests.founding import ORIGIN, case_content, note_signer
 from tests.web.listening import Listening
 
@@ -120,7 +121,7 @@ def test_an_outcome_is_not_shown_as_another_than_its_document_says(stage: Listen
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])
+@each("body", [b"", b"[]", b'{"a":1,"a":2}', b"\xff", b'{"a":0.5}'])
 def test_an_answer_that_is_not_one_json_object_is_refused(stage: Listening, body: bytes) -> None:
     desk = MemberClient(stage)
 

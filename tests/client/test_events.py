@@ -53,8 +53,8 @@ def _drop(members: dict[str, Any], number: int) -> None:
     del members["events"][number]
 
 
-@pytest.mark.parametrize(
-    ("tamper", "match"),
+@each(
+    "tamper, match",
     [
         (lambda members: _drop(members, 0), "number 1 of the stream"),
         (lambda members: _drop(members, 1), "number 2 of the stream"),

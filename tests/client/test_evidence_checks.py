@@ -30,6 +30,7 @@ from tests.client.false_gateway import (
     logged,
     offer_document,
 )
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, START
 
 # --- Submitting ----------------------------------------------------------------------------------
@@ -51,8 +52,8 @@ def test_a_true_answer_to_a_submission_is_believed() -> None:
     submitted()
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: submitted(case_document(ABROAD)), "signed for somebody else"),
         (lambda: submitted(case_document(case=str(OTHER))), "not the one that was submitted"),
@@ -116,8 +117,8 @@ def test_a_true_answer_to_an_offer_is_believed() -> None:
     offered()
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: offered(offer_document(ABROAD)), "signed for somebody else"),
         (lambda: offered(offer_document(handoff=OTHER)), "of another handoff"),
@@ -173,8 +174,8 @@ def test_a_true_answer_to_an_answer_is_believed() -> None:
     answered()
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: answered(answer_document(HOTLINE)), "signed for somebody else"),
         (lambda: answered(answer_document(kind="redirection")), "of another kind"),
@@ -208,8 +209,8 @@ def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:
     refused(write=None, by="anybody", handoff=OTHER)
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: refused(handoff=OTHER), "of another handoff"),
         (lambda: refused(by="officer-2"), "by somebody else"),
@@ -298,8 +299,8 @@ def _by_another_originator() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: view(handoff=str(OTHER)), "not shown as it was offered"),
         (lambda: view(originator=ABROAD), "not shown as it was offered"),
@@ -360,8 +361,8 @@ def test_a_true_chain_of_packages_is_believed() -> None:
     chain(update_document())
 
 
-@pytest.mark.parametrize(
-    ("lie", "found"),
+@each(
+    "lie, found",
     [
         (lambda: chain(update_document(updates=PARTS[0])), "not of this handoff"),
         (lambda: chain(update_document(handoff=OTHER)), "not of this handoff"),

@@ -9,6 +9,7 @@ from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import offer, submit
+from tests.each import each
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -84,8 +85,8 @@ def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> N
     )
 
 
-@pytest.mark.parametrize(
-    ("command", "fields"),
+@each(
+    "command, fields",
     [
         ("acept", {}),
         ("reissue", {}),

@@ -23,6 +23,7 @@ from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from gateway.ledger.note import NoteError
+from tests.each import each
 from tests.founding import ORIGIN, Ids, note_signer
 from tests.ledger.copies import Served
 
@@ -95,7 +96,7 @@ def test_half_a_file_of_a_crash_is_not_a_write_and_does_no_harm(tmp_path: Path) 
     assert list(spool.waiting()) == [write()]
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         {"key": "another-key-than-the-name"},
@@ -355,7 +356,7 @@ def test_the_tiles_are_asked_at_most_once_a_minute(tmp_path: Path) -> None:
         assert bool(log.asked) is asks
 
 
-@pytest.mark.parametrize(
+@each(
     "content", ["", "rubbish", note(7).replace("\n7\n", "\n9\n"), note(7, origin="other.example")]
 )
 def test_a_state_that_the_log_did_not_sign_is_refused(tmp_path: Path, content: str) -> None:

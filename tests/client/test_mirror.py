@@ -293,7 +293,7 @@ def test_a_log_that_says_it_is_frozen_is_not_accused_of_what_it_lacks(tmp_path):
         Mirror(log.fetch, tmp_path, TrustAnchors((SIGNER.key,), (ORIGIN,))).step()
 
 
-@pytest.mark.parametrize(("status", "error"), [(503, GatewayUnavailable), (500, GatewayUnavailable),
+@each("status, error", [(503, GatewayUnavailable), (500, GatewayUnavailable),
                                                (429, GatewayUnavailable), (403, UnexpectedAnswer),
                                                (301, UnexpectedAnswer)])  # fmt: skip
 def test_other_answers_are_errors(status, error):

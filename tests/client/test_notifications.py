@@ -18,6 +18,7 @@ from gateway.client.notifications import REMEMBERED, SeenNotifications
 from gateway.keys import KeyPurpose, generate_key, jwk_set
 from tests.client.client_fixture import MemberClient, cut
 from tests.client.scenario import accepted, disbelieved, offer
+from tests.each import each
 from tests.founding import HOTLINE, OFMIN
 from tests.web.listening import Listening
 
@@ -136,7 +137,7 @@ def spoil(members: dict[str, Any]) -> None:
         members["sets"][jti] = text[:-6] + "AAAAAA"
 
 
-@pytest.mark.parametrize("tamper", [swap, spoil])
+@each("tamper", [swap, spoil])
 def test_what_the_gateway_did_not_sign_so_is_no_notification(office: MemberClient, tamper) -> None:
     disbelieved(office, tamper, office.poll_notifications, "notification")
 
@@ -157,7 +158,7 @@ def test_a_key_that_is_new_is_asked_for_and_one_that_is_not_shown_is_refused(
     assert office.poll_notifications().notifications
 
 
-@pytest.mark.parametrize("members", [{"sets": []}, {}, {"sets": {}, "moreAvailable": 1}])
+@each("members", [{"sets": []}, {}, {"sets": {}, "moreAvailable": 1}])
 def test_an_answer_without_notifications_is_none(office: MemberClient, members: Any) -> None:
     office.wire.tamper = lambda request, answer: answer.clear() or members or {"x": 1}
     with pytest.raises(UnexpectedAnswer):

@@ -13,6 +13,7 @@ from gateway.evidence import key_declaration, sd_jwt, seal, signature
 from gateway.evidence.verification import verify_bundle, verify_presentation
 from gateway.keys import DecryptionKey, jwk_set
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
+from tests.each import each
 from tests.evidence.scenario import fact, keys_of
 from tests.founding import (
     ABROAD,
@@ -209,9 +210,7 @@ def test_a_key_that_a_compared_document_key_vouches_for_is_sealed_to(stage):
                 hotline.seal(case, PLAIN, OFMIN)
 
 
-@pytest.mark.parametrize(
-    "says", [key_declaration.POSSESSION, key_declaration.SUCCESSION, key_declaration.LOCK]
-)
+@each("says", [key_declaration.POSSESSION, key_declaration.SUCCESSION, key_declaration.LOCK])
 def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says):
     signer, new = document_key("ofmin"), encryption_key("new")
     said = stage.gateway.word(OFMIN, says, new, signer)

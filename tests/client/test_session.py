@@ -21,6 +21,7 @@ from gateway.client.transport import PAUSES
 from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, submit
+from tests.each import each
 from tests.founding import OFMIN, ORIGIN, case_content, note_signer
 from tests.web.listening import Listening
 
@@ -81,7 +82,7 @@ def test_a_kept_write_is_to_be_resumed_and_not_repeated(
     )
 
 
-@pytest.mark.parametrize("trouble", [no_answer, server_error, redirection, no_receipt])
+@each("trouble", [no_answer, server_error, redirection, no_receipt])
 def test_without_a_spool_the_key_of_the_write_is_named(
     stage: Listening, trouble: Callable[[MemberClient], None]
 ) -> None:
@@ -345,7 +346,7 @@ def test_a_list_of_many_pages_is_read_only_as_far_as_it_is_iterated(stage: Liste
         next(listed)
 
 
-@pytest.mark.parametrize(
+@each(
     "link",
     [
         "https://elsewhere.example/cases?after=1",

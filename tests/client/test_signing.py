@@ -22,6 +22,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
 from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
+from tests.each import each
 from tests.evidence.scenario import fact, keys_of
 from tests.founding import (
     ABROAD,
@@ -236,8 +237,8 @@ def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stag
     assert keys_of(verdict).count("key.registration.unproved") == 2
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
+@each(
+    "change, code",
     [
         (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
         (lambda one: one.update(disclosures=[]), Code.MISMATCH),
@@ -458,7 +459,7 @@ def _looser(stage, members):
     members["conditions"]["onward"] = "listed_only"
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [
         _without_a_condition,
@@ -558,8 +559,8 @@ def test_an_attested_document_in_place_of_ours_is_not_believed(stage):
 _LISTS = {"handling", "purpose"}
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
+@each(
+    "change, told",
     [
         ({"surprise": 1}, "does not have, in surprise"),
         ({"marking": None}, "of another type"),

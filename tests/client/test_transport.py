@@ -221,8 +221,8 @@ def _alert() -> ssl.SSLError:
     return error
 
 
-@pytest.mark.parametrize(
-    ("make", "told"),
+@each(
+    "make, told",
     [(_certificate_error, "Hostname mismatch"), (_alert, "alert certificate required")],
 )
 def test_a_certificate_that_is_not_accepted_is_no_reason_to_try_again(
@@ -347,8 +347,8 @@ def _refusing(status: int, body: bytes, media: str = "application/json") -> Acce
     return AccessTokens(line, CONNECTION.client_id, clock)
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "told"),
+@each(
+    "status, body, told",
     [
         (401, b'{"error":"invalid_client"}', r"\(invalid_client\).*certificate is in force"),
         (400, b'{"error":"\\u001b[31m"}', r"\(status 400\)"),

@@ -21,8 +21,8 @@ def of(*grants: AuditAccess, person: str = "a-1") -> Coverage:
     return coverage(grants, person, DAY, NOW)
 
 
-@pytest.mark.parametrize(
-    ("changes", "coverage"),
+@each(
+    "changes, coverage",
     [
         ({}, CoverageKind.ALL),
         ({"member": "ofmin"}, CoverageKind.MEMBER),
@@ -79,8 +79,8 @@ def test_what_is_reached_over_by_name():
     assert whole.reaches_case(CASE)
 
 
-@pytest.mark.parametrize(
-    ("part", "readers", "of_case", "shown"),
+@each(
+    "part, readers, of_case, shown",
     [
         (Coverage(whole=True), set(), False, True),
         (Coverage(members=frozenset({"ofmin"})), {"ofmin", "hotline"}, False, True),

@@ -273,8 +273,8 @@ def test_a_category_comes_from_content_and_never_from_a_label():
     assert described("subjects", value).category == "suspect"
 
 
-@pytest.mark.parametrize(
-    ("own", "expected"),
+@each(
+    "own, expected",
     [
         ({"tlp": "RED"}, Marking("RED", frozenset({"H0"}))),
         ({"tlp": "GREEN"}, Marking("AMBER", frozenset({"H0"}))),
@@ -287,9 +287,7 @@ def test_an_elements_marking_only_adds_to_that_of_the_case(own, expected):
     assert seen.marking == expected
 
 
-@pytest.mark.parametrize(
-    ("alg", "tlp"), [("pdq", "AMBER+STRICT"), ("photodna", "AMBER+STRICT"), ("sha256", "GREEN")]
-)
+@each("alg, tlp", [("pdq", "AMBER+STRICT"), ("photodna", "AMBER+STRICT"), ("sha256", "GREEN")])
 def test_a_perceptual_hash_is_at_least_amber_strict(alg, tlp):
     value = {"kind": "hash", "hash": [{"alg": "sha1", "value": "x"}, {"alg": alg, "value": "x"}]}
     assert described("items", value, Marking("GREEN", frozenset())).marking.tlp == tlp
@@ -357,8 +355,8 @@ def test_a_version_puts_the_day_of_erasure_off_and_never_brings_it_forward():
 FUTURE = "2026-11-26T12:05:01Z"
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
+@each(
+    "changes, pointer",
     [
         ({"received_at": FUTURE}, "/received_at"),
         ({"received_at": "2026-11-26T12:00:00-01:00"}, "/received_at"),

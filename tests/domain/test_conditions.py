@@ -134,9 +134,7 @@ def test_conditions_without_one_of_those_stated_repeat_nothing(missing):
     assert not repeats({n: v for n, v in stated.items() if n != missing}, stated)
 
 
-@pytest.mark.parametrize(
-    ("day", "holds"), [(date(2026, 3, 4), True), (date(2026, 3, 5), False)], ids=str
-)
+@each("day, holds", [(date(2026, 3, 4), True), (date(2026, 3, 5), False)])
 def test_an_embargo_ends_with_the_day_before_its_until(day, holds):
     assert embargoed({"embargo": {"until": "2026-03-05"}}, day) is holds
 

@@ -2,8 +2,6 @@
 
 from itertools import product
 
-import pytest
-
 from gateway.domain.consultation import ConsultationNotice, informs_originator
 from tests.each import each
 
@@ -26,8 +24,8 @@ def test_authorities_and_originators_of_others_learn_of_each(
     assert told(notice, public=public, police=police, embargoed=embargoed, before=before)
 
 
-@pytest.mark.parametrize(
-    ("notice", "first", "later"),
+@each(
+    "notice, first, later",
     [
         (ConsultationNotice.NONE, False, False),
         (ConsultationNotice.FIRST, True, False),

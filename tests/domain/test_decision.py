@@ -25,14 +25,13 @@ ORIGINATOR = PolicyEntity("Organisation", "hotline-a", {})
 RECIPIENT = PolicyEntity("Organisation", "police-a", {})
 
 
-@pytest.mark.parametrize(
-    ("day", "membership", "competences"),
+@each(
+    "day, membership, competences",
     [
         (date(2000, 1, 1), "none", frozenset()),
         (EVE, "associate", {"receive/csam/FR"}),
         (CHANGE, "observer", {"receive/csam/BE"}),
     ],
-    ids=str,
 )
 def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, membership, competences):
     seen = organisation_entity(organisation(), day)
@@ -118,7 +117,7 @@ def test_a_disclosure_is_told_by_kind_and_marking():
     }
 
 
-@pytest.mark.parametrize(("reader", "addressed"), [("police-a", True), ("police-b", False)])
+@each("reader, addressed", [("police-a", True), ("police-b", False)])
 def test_what_is_sealed_is_told_from_what_is_sealed_to_the_reader(reader, addressed):
     sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
     seen = disclosure_entity(sealed, ORIGINATOR, reader)

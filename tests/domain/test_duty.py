@@ -7,16 +7,19 @@ from uuid import UUID
 import pytest
 
 from gateway.domain import duty as duties
-from gateway.domain.answers import ANSWERS, MOVES, UPDATABLE
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES, UPDATABLE
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.duty import (
     DUE,
     DUTIES,
     ENDS_PACKAGES,
+    FULFILLED_BY,
     LONGEST_DELAY,
     LONGEST_PAUSE,
     NOTICE,
     NOTICE_IN_DANGER,
     DutyKind,
+    DutyPlace,
     SweepClock,
 )
 from gateway.domain.handoff import HandoffAction
@@ -33,6 +36,22 @@ def owed(hours=8):
     offered, _ = samples.handoff(samples.case()[0])
     due_at = START + hours * HOUR
     return duties.begin(offered, DutyKind.ANSWER, UUID(int=2), START, due_at)
+
+
+@each("kind", list(DutyKind))
+def test_every_kind_of_duty_names_an_action_that_fulfils_it(kind):
+    action = FULFILLED_BY[kind]
+    assert action in EVENT_TYPES
+    if action in KIND_OF_ACTION and DUTIES[kind].ended_by:
+        assert DUTIES[kind].ended_by & KIND_OF_ACTION[action].moves.keys()
+
+
+@each("cursor", ["", "1_2_3_4", "1_x_{0}_{0}_answer", "1_2_{0}_{0}_nap", " 1_2_{0}_{0}_answer"])
+def test_a_place_is_read_as_it_was_written_and_in_no_other_way(cursor):
+    place = owed().place(Urgency.URGENT)
+    assert DutyPlace.read(str(place)) == place
+    with pytest.raises(ValueError):
+        DutyPlace.read(cursor.format(UUID(int=1)))
 
 
 def test_the_more_urgent_the_shorter_is_the_term():

@@ -97,7 +97,7 @@ def groups_for(step: HandoffAction) -> frozenset[str] | None:
     return GROUPS if step is HandoffAction.ACCEPT_PARTLY else None
 
 
-@pytest.mark.parametrize(("state", "step"), EVERY_PAIR, ids=str)
+@each("state, step", EVERY_PAIR)
 def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
     before = handoff(state)
     mover = HOTLINE if step in ("withdraw", "call", *OF_ORIGINATORS) else POLICE
@@ -120,7 +120,7 @@ def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
 ADDITION, TIGHTENING, CORRECTION = ChangeKind
 
 
-@pytest.mark.parametrize("change", [TIGHTENING, CORRECTION])
+@each("change", [TIGHTENING, CORRECTION])
 def test_a_correction_is_held_at_once(change):
     after = update(handoff(HandoffState.ACCEPTED), change)
     assert (after.package, after.held) == (2, 2)
@@ -141,7 +141,7 @@ def test_an_update_of_an_offer_is_the_package_to_accept():
     assert move(after, HandoffAction.ACCEPT, POLICE).held == 2
 
 
-@pytest.mark.parametrize("state", HandoffState, ids=str)
+@each("state", HandoffState)
 def test_an_ended_handoff_takes_no_update(state):
     if state in ("offered", "accepted", "partially_accepted", "closed"):
         assert update(handoff(state), CORRECTION).state is state
@@ -209,17 +209,15 @@ def test_a_recalled_handoff_takes_no_update():
         update(recalled, CORRECTION)
 
 
-@pytest.mark.parametrize("step", OF_HOLDERS)
+@each("step", OF_HOLDERS)
 def test_who_never_accepted_answers_no_update(step):
     declined = replace(handoff(HandoffState.DECLINED), held=0)
     with pytest.raises(WrongState):
         move(declined, HandoffAction(step), POLICE)
 
 
-@pytest.mark.parametrize(
-    ("state", "step"), sorted(pair for pair in MOVES if pair[1] not in BY_OTHER_WAYS), ids=str
-)
-@pytest.mark.parametrize("who", ["the other party", "a stranger"])
+@each("state, step", sorted(pair for pair in MOVES if pair[1] not in BY_OTHER_WAYS))
+@each("who", ["the other party", "a stranger"])
 def test_a_move_is_made_by_its_own_party_only(state, step, who):
     other = POLICE if step in ("withdraw", "call", *OF_ORIGINATORS) else HOTLINE
     by = other if who == "the other party" else "stranger-a"

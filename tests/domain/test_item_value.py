@@ -3,7 +3,6 @@
 import re
 from base64 import b64encode
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,12 +103,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), GOOD)
+@each("kind, value", GOOD)
 def test_a_value_in_the_form_of_its_kind_is_taken(kind, value):
     assert FAULTS[kind](value) is None
 
 
-@pytest.mark.parametrize(("kind", "value"), BAD)
+@each("kind, value", BAD)
 def test_a_value_in_another_form_is_refused(kind, value):
     assert FAULTS[kind](value)
 
@@ -124,8 +123,8 @@ def test_a_refused_address_does_not_stand_in_the_message():
     assert "secret" not in FAULTS["url"]("https://user:secret@a.example/")
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "value"),
+@each(
+    "algorithm, value",
     [
         ("md5", "0a" * 16),
         ("sha1", "0a" * 20),
@@ -157,8 +156,8 @@ def test_a_tmk_body_is_refused_with_its_reason(value):
     assert "content" in hash_fault(HashAlgorithm.TMK_PDQF, value)
 
 
-@pytest.mark.parametrize(
-    ("address", "port", "at", "written"),
+@each(
+    "address, port, at, written",
     [
         ("192.0.2.1", None, None, "192.0.2.1"),
         ("192.0.2.1", 443, "2026-01-02T03:04:05Z", "192.0.2.1:443@2026-01-02T03:04:05Z"),
@@ -171,8 +170,8 @@ def test_an_address_at_a_moment_is_written_as_it_is_checked(address, port, at, w
     assert FAULTS["ip_event"](written) is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "shown"),
+@each(
+    "kind, value, shown",
     [
         ("url", "https://a.example.org/b.jpg", "hxxps://a[.]example[.]org/b.jpg"),
         ("url", "HTTP://a.example?u=https://b.example/", "hxxp://a[.]example?u=hxxps://b.example/"),

@@ -35,9 +35,9 @@ def test_what_makes_the_registry_is_kept_and_what_was_refused_is_not():
 
 
 def test_of_a_register_the_subject_ends_too_and_of_an_embargo_it_stays():
-    assert "subject" in personal_kinds(
-        "staff.added", "registry_change", "allowed", by_gateway=False
-    )
+    named = (("staff.added", "registry_change"), ("staff.recused", "registry_change"))
+    for told in (*named, ("case.erasure_advanced", "alteration")):
+        assert "subject" in personal_kinds(*told, "allowed", by_gateway=False)
     ending = personal_kinds("case.embargoed", "alteration", "allowed", by_gateway=False)
     assert "subject" not in ending
     assert {"by", "roles", "reason_code", "reason"} <= ending

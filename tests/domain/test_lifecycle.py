@@ -25,6 +25,7 @@ from gateway.domain.organisation import (
     StatusEntry,
 )
 from gateway.domain.refusals import WrongState
+from tests.each import each
 
 DAY, EVE, EVENT = date(2026, 3, 2), date(2026, 3, 1), UUID(int=7)
 
@@ -48,7 +49,7 @@ def organisation(status: Status = Status.ACTIVE, **changes: object) -> Organisat
     return replace(made, **changes)
 
 
-@pytest.mark.parametrize(("status", "step"), list(product(Status, StatusChange)))
+@each("status, step", list(product(Status, StatusChange)))
 def test_a_status_changes_as_the_table_says_and_in_no_other_way(status, step):
     before = organisation(status)
     after = LEADS.get((status, step))

@@ -95,13 +95,13 @@ def test_a_successors_period_leaves_no_gap_and_no_overlap(before, day):
     assert not first.overlaps(second)
 
 
-@pytest.mark.parametrize(("day", "office"), [(EVE, "office-a"), (CHANGE, "office-b")], ids=str)
+@each("day, office", [(EVE, "office-a"), (CHANGE, "office-b")])
 def test_a_case_goes_to_the_office_that_is_competent_on_the_day(day, office):
     assert resolve_competence([BEFORE, AFTER], KEY, day).organisation == office
 
 
-@pytest.mark.parametrize(
-    ("key", "day"),
+@each(
+    "key, day",
     [
         (KEY, date(2006, 5, 5)),
         ("receive/grooming/FR", CHANGE),
@@ -251,8 +251,8 @@ def _leaf(days: float, reminded: int | None = None) -> Certificate:
     return Certificate("thumb", 1, "hotline", "desk", ends, reminded=reminded)
 
 
-@pytest.mark.parametrize(
-    ("left", "reminded", "due"),
+@each(
+    "left, reminded, due",
     [
         (14.01, None, None),
         (14, None, 14),

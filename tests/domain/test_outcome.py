@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from gateway.domain.handoff import ON_REQUISITION, OUTCOMES, RELEASABLE, SHOWN_TO_ALL
 from gateway.domain.outcome import codes_shown_for, outcome_as_read, outcome_errors
 from tests.each import each
@@ -75,8 +73,8 @@ def test_a_reader_holds_the_code_that_it_is_shown_against_what_is_disclosed():
 LATER = (NOW + timedelta(days=1)).isoformat()
 
 
-@pytest.mark.parametrize(
-    ("pointer", "fields"),
+@each(
+    "pointer, fields",
     [
         ("/what", {"code": "more_needed"}),
         ("/what", {"code": "received", "what": "other"}),
@@ -97,7 +95,7 @@ def test_fields_that_do_not_go_together_are_named(pointer, fields):
     assert [at for at, _ in outcome_errors(said, NOW)] == [pointer]
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         {"code": "more_needed", "what": "other", "text": "which browser", "until": LATER},

@@ -4,7 +4,6 @@ from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,7 +179,7 @@ def test_the_conditions_that_bind_loosen_none_of_either_version(one, other):
         assert compare(content(**each_one), content(**deepcopy(both))).kind is not CORRECTION
 
 
-@pytest.mark.parametrize("kinds", [[], [ADDITION], [ADDITION, TIGHTENING], [*ChangeKind]])
+@each("kinds", [[], [ADDITION], [ADDITION, TIGHTENING], [*ChangeKind]])
 def test_of_several_changes_the_strictest_counts(kinds):
     assert strictest_change(kinds) is (kinds or [ADDITION])[-1]
 

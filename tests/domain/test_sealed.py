@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), GOOD)
+@each("kind, value", GOOD)
 def test_content_of_each_type_may_be_sealed(kind, value):
     assert validation_errors(kind, value) == []
 
@@ -29,8 +28,8 @@ def test_every_type_has_an_example_here():
     assert {kind for kind, _ in GOOD} == TYPES.keys()
 
 
-@pytest.mark.parametrize(
-    ("kind", "value", "pointer"),
+@each(
+    "kind, value, pointer",
     [
         ("picture", {"name": "x"}, "/type"),
         ("reporter", "text", "/value"),
@@ -63,7 +62,7 @@ def test_nothing_but_metadata_is_sealed(kind, text):
     assert f"/value/{field}" in [place for place, _ in validation_errors(kind, value)]
 
 
-@pytest.mark.parametrize(("kind", "value"), GOOD)
+@each("kind, value", GOOD)
 def test_group_and_category_follow_from_the_content(kind, value):
     contents = SealedContent("a", "b", "c", "d", kind, value)
     assert contents.group == TYPES[kind].group

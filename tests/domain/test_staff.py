@@ -3,8 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.staff import (
     APPROVING,
@@ -16,6 +14,7 @@ from gateway.domain.staff import (
     person_errors,
     pseudonym,
 )
+from tests.each import each
 
 DAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -35,8 +34,8 @@ def entry(**changes):
     return StaffEntry(**made | changes)
 
 
-@pytest.mark.parametrize(
-    ("changes", "in_force"),
+@each(
+    "changes, in_force",
     [
         ({}, True),
         ({"start": DAY + timedelta(days=1)}, False),
@@ -61,8 +60,8 @@ def test_a_person_needs_an_entry_and_one_of_the_roles():
     assert found == ["/second", "/third"]
 
 
-@pytest.mark.parametrize(
-    ("roles", "start", "end", "temporary", "good"),
+@each(
+    "roles, start, end, temporary, good",
     [
         ({"analyst", "approver"}, DAY, None, False, True),
         ({"dpo"}, DAY, None, False, True),
@@ -84,8 +83,8 @@ def test_a_new_entry_is_judged_by_its_roles_and_days(roles, start, end, temporar
     assert (error is None) is good
 
 
-@pytest.mark.parametrize(
-    ("organisation", "made"),
+@each(
+    "organisation, made",
     [("point-de-contact", "pdc-2345"), ("ofmin", "ofmin-2345"), ("hotline-a", "ha-2345")],
 )
 def test_a_pseudonym_names_the_organisation_and_nobody(organisation, made):

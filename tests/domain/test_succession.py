@@ -51,8 +51,8 @@ def test_both_offices_approve_once_each_in_any_order():
             first.approve(office, GIVEN)
 
 
-@pytest.mark.parametrize(
-    ("succession", "day", "may"),
+@each(
+    "succession, day, may",
     [
         (AGREED, BEFORE, False),
         (AGREED, DAY, True),
@@ -67,8 +67,8 @@ def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(successio
     assert succession.may_apply(day) is may
 
 
-@pytest.mark.parametrize(
-    ("address", "concerned"),
+@each(
+    "address, concerned",
     [
         (TO_THE_MANDATE, True),
         (OfferAddress("ocrvp"), True),
@@ -94,8 +94,8 @@ def test_it_is_called_off_before_its_end_and_once_and_then_nobody_approves_or_re
     assert not cancelled.lets_read(held, was_taken_on=True, day=DAY)
 
 
-@pytest.mark.parametrize(
-    ("state", "was_taken_on", "reads"),
+@each(
+    "state, was_taken_on, reads",
     [
         (HandoffState.ACCEPTED, True, True),
         (HandoffState.PARTIALLY_ACCEPTED, True, True),
@@ -139,8 +139,8 @@ def test_what_is_open_moves_and_what_is_at_its_end_stays(state):
     assert own == (Disposition.NEW_OFFER_NEEDED if moves else Disposition.STAY)
 
 
-@pytest.mark.parametrize(
-    ("address", "matters"),
+@each(
+    "address, matters",
     [
         (OfferAddress("ocrvp"), ["grooming"]),
         (OfferAddress("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from gateway.domain import vocabulary as words
 from gateway.domain.duty import DUE
 from tests.each import each
@@ -16,8 +14,8 @@ def facts(name):
     return json.loads((FACTS / name).read_text())
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
+@each(
+    "ours, theirs",
     [
         (words.SiteType, "siteType"),
         (words.Commerciality, "commerciality"),
@@ -37,8 +35,8 @@ def test_the_codes_of_the_network_are_those_of_both_its_versions():
     assert words.CODES["iccam"] == {entry["code"] for entry in listed}
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
+@each(
+    "ours, theirs",
     [
         (words.Handling, "handling"),
         (words.SourceEvaluation, "source"),
@@ -63,8 +61,8 @@ def test_persons_of_a_procedure_need_the_led_regime():
     assert words.needs_led_regime("suspect")
 
 
-@pytest.mark.parametrize(
-    ("scheme", "code", "method", "locked"),
+@each(
+    "scheme, code, method, locked",
     [
         ("interpol_baseline", "baseline", "human_x2", True),
         ("iccam", "baseline-csam", "human_x2", True),

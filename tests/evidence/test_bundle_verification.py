@@ -188,8 +188,8 @@ def test_a_re_issued_offer_for_an_originator_that_signs_everything_itself_fails(
     assert verification.verify(story.file(**shown), TRUST).code == Code.MISMATCH
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
+@each(
+    "changes, what",
     [
         ({"handoff": UUID(int=5)}, "handoff"),
         ({"to": {"organisation": "stranger", **MANDATE}}, "predecessor"),
@@ -198,7 +198,6 @@ def test_a_re_issued_offer_for_an_originator_that_signs_everything_itself_fails(
         ({"case_digest": "A" * 43}, "case version"),
         ({"disclosures": ["A" * 43]}, "package_digest"),
     ],
-    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_an_earlier_offer_that_says_something_else_is_a_mismatch(changes, what):
     told = found(*succeeded(**changes))
@@ -311,8 +310,8 @@ def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
     assert (planned["act"], planned["entry"]) == ("Decree 1", 2)
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
+@each(
+    "changes, what",
     [
         ({"id": UUID(int=9)}, "event"),
         ({"action": "mandate.grant"}, "kind"),
@@ -323,7 +322,6 @@ def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
         ({"subject": []}, "predecessor"),
         ({"details": ()}, "predecessor"),
     ],
-    ids=str,
 )
 def test_the_plan_of_another_succession_is_a_mismatch(changes, what):
     told = with_plan(**changes)
@@ -387,7 +385,7 @@ def test_the_mandate_is_proved_by_the_event_that_registered_it():
     assert planned.code == Code.VERIFIED, planned.sentence
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"id": UUID(int=9)},
@@ -400,7 +398,6 @@ def test_the_mandate_is_proved_by_the_event_that_registered_it():
         {"subject": {"until": "2026-01-01"}},
         {"subject": {"from": "soon"}},
     ],
-    ids=str,
 )
 def test_what_did_not_make_the_recipient_competent_fails_the_bundle(changes):
     """One UPDATE of the registry diverts cases; the event behind it names somebody else."""
@@ -473,9 +470,7 @@ def test_a_mandate_that_was_registered_after_the_offer_fails_the_bundle():
     assert told.code == Code.MISMATCH
 
 
-@pytest.mark.parametrize(
-    "days", [-1150, -1, 1], ids=["years before its offer", "a day before", "after its record"]
-)
+@each("days", [-1150, -1, 1])
 def test_an_answer_that_is_older_than_its_offer_or_newer_than_its_record_fails(days):
     story = Scenario()
     story.say("acceptance", at=AT + timedelta(days=days))

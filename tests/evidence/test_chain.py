@@ -10,6 +10,7 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, canonical, verification
 from gateway.evidence.report import Code
 from gateway.evidence.sd_jwt import SdJwt
+from tests.each import each
 from tests.evidence.scenario import ACTIONS, AT, TRUST, Scenario, fact, keys_of
 from tests.evidence.test_verification import failed_step, refused, verified
 
@@ -37,8 +38,8 @@ def test_a_chain_verifies_and_tells_of_each_package():
     assert fact(result, "update")["version"] == 2
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
+@each(
+    "changes, reason",
     [
         ({"updates": "A" * 43}, "offer"),
         ({"handoff": "01890000-0000-7000-8000-00000000abce"}, "handoff"),
@@ -46,7 +47,6 @@ def test_a_chain_verifies_and_tells_of_each_package():
         ({"purpose": ["remove"]}, "purpose"),
         ({"version": 1}, "newer case version"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_an_update_repeats_what_it_updates_and_is_newer(changes, reason):
     broken(Scenario().told("acceptance").updated(**changes), reason)

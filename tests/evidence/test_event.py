@@ -113,7 +113,7 @@ def test_each_party_is_given_its_own_part_and_what_it_may_read():
     assert made.shown_to("stranger") == ()
 
 
-@pytest.mark.parametrize(("parties", "size"), [(1, 4), (4, 4), (5, 8), (9, 16), (17, 32)])
+@each("parties, size", [(1, 4), (4, 4), (5, 8), (9, 16), (17, 32)])
 def test_the_number_of_digests_does_not_tell_how_many_took_part(parties, size):
     members = tuple(Party(f"org-{n}", "concerned") for n in range(parties))
     fact = replace(FACT, parties=members, details=())
@@ -248,8 +248,8 @@ def test_a_second_disclosure_of_a_kind_that_occurs_once_is_refused():
     assert event.open_disclosures(document, encoded[:1]).shown == (("by", "one"),)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [
         (None, "element"),
         ("party", "police"),

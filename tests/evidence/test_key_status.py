@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from gateway.evidence import key_status
 from gateway.evidence.report import Code
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import VerificationReport, verify, verify_bundle
 from gateway.ledger import proof
+from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance
 from tests.evidence.logbook import Logbook
 from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, fact, keys_of
@@ -49,7 +48,7 @@ def test_a_statement_in_a_key_file_counts_for_one_document():
     assert "key.revocation.unproved" not in keys_of(found)
 
 
-@pytest.mark.parametrize(
+@each(
     "said",
     [
         {"owner": "police"},
@@ -58,7 +57,6 @@ def test_a_statement_in_a_key_file_counts_for_one_document():
         {"signer": SIGNERS["stranger"]},
         {"issuer": "https://other.example.org"},
     ],
-    ids=["of another member", "of another key", "older than the document", "unsigned", "elsewhere"],
 )
 def test_a_statement_of_something_else_says_nothing_of_a_document(said):
     story = Scenario()

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.evidence import mandates
 from gateway.evidence.report import VerificationFailed
+from tests.each import each
 
 
 def test_a_moment_is_of_all_days_that_it_has_somewhere():
@@ -15,7 +16,7 @@ def test_a_moment_is_of_all_days_that_it_has_somewhere():
     )
 
 
-@pytest.mark.parametrize("at", [(1, 1, 1), (9999, 12, 31, 23)])
+@each("at", [(1, 1, 1), (9999, 12, 31, 23)])
 def test_a_moment_at_the_end_of_the_calendar_proves_nothing(at):
     with pytest.raises(VerificationFailed):
         mandates.days_of(datetime(*at, tzinfo=UTC))

@@ -51,9 +51,7 @@ def signed_anew(text: str, header: dict[str, Any] | None = None, **claims: Any) 
     return f"{message}.{base64url.encode(signature)}"
 
 
-@pytest.mark.parametrize(
-    ("membership", "kind"), [("full", "member"), ("associate", "member"), ("observer", "observer")]
-)
+@each("membership, kind", [("full", "member"), ("associate", "member"), ("observer", "observer")])
 def test_a_statement_is_a_trust_mark_of_the_kind_of_its_standing(membership, kind):
     text = mark(membership=MembershipClass(membership))
     header, payload, _ = (part for part in text.split("."))

@@ -62,6 +62,17 @@ def test_what_the_gateway_recorded_as_overdue_is_late():
     assert told(covered(book))[ACKNOWLEDGEMENT] == "coverage.late"
 
 
+def test_an_answer_after_the_acknowledgement_is_told_beside_it():
+    book = recalled()
+    logged(book, "handoff.acknowledge_recall")
+    logged(book, "handoff.answer_recall")
+    conclusion = covered(book).conclusion
+    assert conclusion is not None
+    facts = [one for one in conclusion.proved if "what" in one.values]
+    assert [one.values["what"] for one in facts] == [ACKNOWLEDGEMENT, ANSWER]
+    assert facts[0].values["entry"] < facts[1].values["entry"]
+
+
 @pytest.mark.parametrize("answers", [("acknowledge_recall", "answer_recall"), ("answer_recall",)])
 def test_what_was_given_is_told_with_its_entry(answers):
     book = recalled()

@@ -125,6 +125,7 @@ def test_the_gateway_let_through_what_a_recall_had_closed(code, reason, closed):
     ("done", "reason", "closed"),
     [
         ("in_proceedings", "in_proceedings", False),
+        ("in_proceedings", "retention", False),  # of its copy, after the erasure
         ("in_proceedings", "investigation", True),
         ("declined", "retention", False),
         ("declined", "recall_review", True),

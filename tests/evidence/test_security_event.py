@@ -13,6 +13,7 @@ from gateway.evidence import base64url, security_event
 from gateway.evidence.security_event import SKEW, EventNotification, NotificationError
 from gateway.evidence.signature import public_keys
 from gateway.keys import KeyPurpose, SigningKey, generate_key, jwk_set
+from tests.each import each
 
 ISSUER = "https://gateway.example"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -83,7 +84,7 @@ def test_a_repetition_has_the_same_id_and_each_receiver_its_own() -> None:
     assert jti(issued()) != jti(issued(organisation="police"))
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         forged({"typ": "JWT"}),

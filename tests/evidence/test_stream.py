@@ -96,8 +96,8 @@ def test_a_document_of_another_type_states_no_end():
         stream.read_head(text.compact(), TRUST)
 
 
-@pytest.mark.parametrize(
-    ("claims", "match"),
+@each(
+    "claims, match",
     [
         ({"stream_number": "1"}, "not a number"),
         ({"stream_number": -1}, "not a number"),

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,8 +98,8 @@ def test_each_exit_code_is_distinct_and_documented():
         assert re.search(rf"^ +{int(code)}  \w", verification.__doc__, re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
+@each(
+    "data, kind",
     [
         (b"", "unknown"),
         (b"hello", "unknown"),
@@ -116,7 +115,6 @@ def test_each_exit_code_is_distinct_and_documented():
         (b" " * 5_000_000, "unknown"),
         (b"~" * 4_000_000, "unknown"),
     ],
-    ids=lambda value: ascii(value)[:20],
 )
 def test_a_file_of_no_format_of_ours_is_said_to_be_none(data, kind):
     result = check(data)
@@ -534,7 +532,7 @@ def test_a_removed_answer_and_receipt_are_missed_when_the_order_shows_it():
     assert fact(result, "gaps")["number"] == 1
 
 
-@pytest.mark.parametrize(("removed", "typ"), [(0, "handoff.offered"), (1, "handoff.accepted")])
+@each("removed, typ", [(0, "handoff.offered"), (1, "handoff.accepted")])
 def test_a_document_without_its_receipt_is_not_shown_to_be_in_the_log(removed, typ):
     story = Scenario().told("acceptance")
     story.indexes.pop(removed)
@@ -589,15 +587,14 @@ def test_a_part_that_the_offer_does_not_name_makes_the_presentation_invalid():
     refused(everything, Code.MISMATCH, 5, "reporter")
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
+@each(
+    "changes, what",
     [
         ({"handoff": OTHER}, "handoff"),
         ({"case_digest": base64url.digest(b"x")}, "case version"),
         ({"offer_digest": base64url.digest(b"x")}, "offer"),
         ({"package_digest": base64url.digest(b"x")}, "package_digest"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_answer_that_binds_something_else_does_not_belong(changes, what):
     story = Scenario()
@@ -606,10 +603,7 @@ def test_an_answer_that_binds_something_else_does_not_belong(changes, what):
     refused(wrong, Code.MISMATCH, 7, f"another {what}")
 
 
-@pytest.mark.parametrize(
-    ("kind", "author"),
-    [("acceptance", "hotline"), ("closure", "hotline"), ("withdrawal", "police")],
-)
+@each("kind, author", [("acceptance", "hotline"), ("closure", "hotline"), ("withdrawal", "police")])
 def test_an_answer_by_the_party_that_may_not_give_it_does_not_belong(kind, author):
     story = Scenario()
     document = story.answer(kind, author)
@@ -668,8 +662,8 @@ def with_event(action: str = "case.consult", digest: str | None = None, **change
     return story.file()
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
+@each(
+    "data, reason",
     [
         (with_event(handoff=OTHER), "another handoff"),
         (with_event(case_digest=base64url.digest(b"x")), "another case_digest"),
@@ -677,7 +671,6 @@ def with_event(action: str = "case.consult", digest: str | None = None, **change
         (with_event("handoff.offer", base64url.digest(b"x")), "another offer"),
         (with_event("handoff.offer"), "another offer"),
     ],
-    ids=range(5),
 )
 def test_an_event_of_something_else_does_not_belong(data, reason):
     refused(data, Code.MISMATCH, 10, reason)
@@ -769,7 +762,7 @@ def test_a_receipt_of_an_unknown_log_leaves_the_bundle_undecided():
     refused(other.file(), Code.KEY_MISSING, 8)
 
 
-@pytest.mark.parametrize(("more", "shown"), [(1, 0), (2, 1)], ids=["one size", "one index"])
+@each("more, shown", [(1, 0), (2, 1)])
 def test_a_log_that_shows_two_histories_is_found_out(more, shown):
     story, fork = Scenario(), Scenario()
     story.record("case.consult", None)

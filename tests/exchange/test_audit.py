@@ -16,6 +16,7 @@ from gateway.exchange.audit import AuditSearch, Filters
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.log import SqlLog
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -345,8 +346,8 @@ def test_a_grant_is_for_one_organisation(gateway, handoff):
 # --- who gives them ---
 
 
-@pytest.mark.parametrize(
-    ("values", "pointer"),
+@each(
+    "values, pointer",
     [
         ({"until": None}, "/until"),
         ({"until": "2027-03-03"}, "/until"),

@@ -17,7 +17,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import event as event_document
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, duties, handoffs, measures, offers, updates
+from gateway.exchange import cases, duties, erasure, handoffs, measures, offers, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import ReviewRequest
@@ -26,6 +26,7 @@ from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.each import each
 from tests.exchange.test_measures import types
 from tests.founding import (
     HOTLINE,
@@ -70,7 +71,7 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     }
 
 
-@pytest.mark.parametrize(
+@each(
     "content", [{"urgency": "urgent", "urgency_reason": "child_located"}, {"urgency_reason": None}]
 )
 def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, content):
@@ -117,6 +118,22 @@ def test_an_offer_of_what_is_urgent_says_whether_somebody_is_on_duty(gateway, on
         made = submitted(gateway, **urgency)
         assert offered(gateway, made).result["duty_contact"] is on_duty
     assert "duty_contact" not in offered(gateway).result
+
+
+def test_an_erasure_at_once_hides_no_missing_clearance(gateway):
+    tomorrow = (gateway.clock() + timedelta(days=1)).date().isoformat()
+    made = draft(gateway, marking={"erase_on": tomorrow})
+    gateway.clock.advance(timedelta(hours=13))
+    handoff = UUID(offered(gateway, made).result["handoff"])
+    gateway.clock.advance(timedelta(hours=3))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert open_kinds(gateway, handoff) == [DutyKind.CLEARANCE]
+    for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
+        gateway.clock.advance(timedelta(minutes=4))
+        duties.sweep(gateway.ports)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        (left,) = work.duties.of(handoff, open_only=True)
+    assert left.overdue_at is not None
 
 
 def on_call(gateway: Founded, organisation: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.case import GROUPS, case_from_claims
+from gateway.domain.case import GROUPS, CaseState, case_from_claims
 from gateway.domain.refusals import (
     AlreadyExists,
     EditConflict,
@@ -26,6 +26,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.web.partners.case_document import load_case
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -191,9 +192,7 @@ def test_a_machines_match_alone_moves_no_case(gateway):
     assert written.result["state"] == "assessed"
 
 
-@pytest.mark.parametrize(
-    ("confirmed_matches", "accepted"), [((), False), (("match",), True)], ids=str
-)
+@each("confirmed_matches, accepted", [((), False), (("match",), True)])
 def test_a_cleared_submission_says_who_stands_for_a_match(gateway, confirmed_matches, accepted):
     ids = tuple(element_id(name) for name in confirmed_matches)
     content = case_content(gateway.new_id(), classifications=[machine_match()])
@@ -218,11 +217,7 @@ def test_a_version_is_chained_to_the_one_before(gateway):
     assert (claims["version"], claims["previous"]) == (2, first.result["digest"])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"version": 3}, {"previous": "A" * 43}, {"previous": None}],
-    ids=["number", "other", "none"],
-)
+@each("changes", [{"version": 3}, {"previous": "A" * 43}, {"previous": None}])
 def test_a_version_that_was_not_built_on_the_present_one_is_stale(gateway, changes):
     first = submitted(gateway)
     built = {"version": 2, "previous": first.result["digest"], **changes}
@@ -355,6 +350,16 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     assert "content.example.org" not in text
     assert "likely a copy" not in text
     assert case.result["document"] not in text
+
+
+def test_cases_are_listed_by_state_from_page_to_page(gateway):
+    drafts = [UUID(submitted(gateway, clearance=None).result["case"]) for _ in range(2)]
+    submitted(gateway)
+    me, draft = caller(HOTLINE), CaseState.DRAFT
+    first = cases.page(gateway.ports, me, None, 1, draft)
+    rest = cases.page(gateway.ports, me, drafts[0], 9, draft)
+    assert [one.case for one in (*first.items, *rest.items)] == drafts
+    assert cases.page(gateway.ports, me, None, 9, CaseState.CLOSED).items == []
 
 
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):

@@ -33,6 +33,7 @@ from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from tests.each import each
 from tests.exchange.test_enrolment import stream_of
 from tests.founding import (
     HOTLINE,
@@ -205,7 +206,7 @@ def test_a_wrong_check_says_what_was_altered_and_draws_other_receipts(gateway: F
     assert one.passed() == ["verify"]
 
 
-@pytest.mark.parametrize("change", [{}, {"receipt-99": True}])
+@each("change", [{}, {"receipt-99": True}])
 def test_every_receipt_and_no_other_is_judged(gateway: Founded, change: dict[str, bool]) -> None:
     one = Candidate(gateway)
     said = ReceiptChecks(BY, change and one.checks() | change)

@@ -21,6 +21,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -102,7 +103,7 @@ def test_each_handoff_has_its_first_consultation(gateway):
     assert streamed(gateway, HOTLINE) == 2
 
 
-@pytest.mark.parametrize(("originator", "reader"), [(HOTLINE, ABROAD), (OFMIN, ABROAD)])
+@each("originator, reader", [(HOTLINE, ABROAD), (OFMIN, ABROAD)])
 def test_of_others_and_to_authorities_each_consultation_is_told(gateway, originator, reader):
     case = submitted(gateway, originator=originator)
     made = offered(gateway, case, originator=originator, to=reader)
@@ -202,7 +203,7 @@ def test_content_closes_with_the_mandate(gateway):
     assert refused.refusal.rules == ("R3.mandate",)
 
 
-@pytest.mark.parametrize("reader", [HOTLINE, ABROAD])
+@each("reader", [HOTLINE, ABROAD])
 def test_nobody_but_the_recipient_consults_a_handoff(gateway, reader):
     assert isinstance(refusal(gateway, accepted(gateway), reader).refusal, NotFound)
 

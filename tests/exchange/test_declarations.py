@@ -18,6 +18,7 @@ from gateway.evidence import key_declaration
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from tests.each import each
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -72,8 +73,8 @@ def test_an_interest_is_declared_once_for_a_day(gateway):
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
+@each(
+    "changes, pointer",
     [
         ({"scope": "person"}, "/scope"),
         ({"kind": "friend"}, "/kind"),
@@ -117,7 +118,7 @@ def test_an_agreement_is_recorded_for_a_time_and_ended_by_another_event(gateway)
     refused(gateway, ValidationFailed, "agreement.end", agreement="first", until="2026-02-01")
 
 
-@pytest.mark.parametrize("name", ["kind", "description", "reference", "from"])
+@each("name", ["kind", "description", "reference", "from"])
 def test_an_agreement_says_what_by_which_reference_and_since_when(gateway, name):
     values = {**AGREEMENT, "from": "2026-01-01", name: ""}
     assert (

@@ -10,7 +10,7 @@ import pytest
 from gateway.domain.refusals import Forbidden, ValidationFailed
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import RegisterRole
-from gateway.exchange import early_erasure, erasure, receipts
+from gateway.exchange import cases, early_erasure, erasure, handoffs, receipts
 from gateway.exchange.early_erasure import EarlyErasure
 from gateway.kernel.results import to_json
 from tests.founding import (
@@ -68,6 +68,17 @@ def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
     assert erasure.erase_due(gateway.ports) == 0
     gateway.clock.advance(timedelta(days=1))
     assert erasure.erase_due(gateway.ports) == 1
+
+
+def test_both_sides_read_the_earlier_day(gateway, case):
+    asked = wanted(gateway, days=2)
+    advanced(gateway, case, asked)
+    ((handoff,),) = [
+        handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9).items
+    ]
+    held = handoffs.look_up(gateway.ports, caller(OFMIN), handoff.handoff)
+    own = cases.look_up(gateway.ports, caller(HOTLINE), id_of(case))
+    assert held.erase_on == own.erase_on == asked.erase_on
 
 
 def test_who_was_offered_the_case_hears_of_the_day_alone(gateway, case):

@@ -23,6 +23,7 @@ from gateway.evidence import event, sd_jwt
 from gateway.exchange import (
     cases,
     duties,
+    erasure,
     handoffs,
     measures,
     offers,
@@ -423,6 +424,63 @@ def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
     assert failed.rules == ("R7.embargo",)
 
 
+def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = UUID(held(gateway, handoff, until=None).result["measure"])
+    asked = EmbargoContest(embargo, "officer-1", reason="as we said by telephone", ground="other")
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert "as we said by telephone" in words(gateway, OFMIN)
+    gateway.clock.advance(timedelta(days=4000))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert "as we said by telephone" not in words(gateway, OFMIN)
+
+
+def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
+    """Else its bundle shows a mark that never ended, and what it opens then as let through."""
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    two = {"by": "approver-1", "approved_by": "approver-2"}
+    on = {"elements": (element_id("url"),), **two}
+    mark = restricted(gateway, case, MeasureKind.MARK, **on)
+    at, law = UUID(case.result["case"]), RecallRequest(**two, code=RecallCode.OTHER, reason="x")
+    gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, law)
+    asked = MeasureEnd(UUID(mark.result["measure"]), **two)
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    assert types(gateway, OFMIN)[-1] == "case.measure_ended"
+    assert to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["measures"] == []
+
+
+def test_a_measure_that_is_over_is_ended_by_nobody(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff)
+    gateway.clock.advance(3 * HOUR)
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="no longer needed")
+    with pytest.raises(EditConflict):
+        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+
+
+def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    gateway.clock.advance(timedelta(days=364, hours=-2))
+    embargo = held(gateway, handoff, until=None)
+    gateway.clock.advance(timedelta(hours=48))
+    assert erasure.erase_due(gateway.ports) == 1
+    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="the address is known")
+    with pytest.raises(ValidationFailed):
+        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+
+
+def words(gateway: Founded, organisation: str) -> str:
+    """All that the newest events of an organisation say."""
+    with gateway.ports.begin("read") as work:
+        numbers = work.log.stream(organisation, 0, 1000)
+        logged = [work.log.logged(one).event.disclosures for _, one in numbers]
+    return " ".join(str(detail.value) for details in logged for detail in details)
+
+
 def test_a_renewed_embargo_owes_no_answer_about_the_one_before(gateway):
     case = submitted(gateway)
     at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
@@ -531,6 +589,14 @@ def test_a_removal_waits_for_the_police_and_silence_means_go(police_first):
     assert failed.help["held_until"]
     police_first.clock.advance(24 * HOUR)
     assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+
+
+def test_a_removal_waits_for_the_police_though_their_offer_is_withdrawn(police_first):
+    case = submitted(police_first)
+    handoff = UUID(offered(police_first, case).result["handoff"])
+    said = answers.said("liaison-1", "sent again tomorrow")
+    police_first.do(answers.withdraw, caller(HOTLINE), police_first.key(), handoff, said)
+    assert removal(police_first, case).rules == ("R7.police_first",)
 
 
 def test_a_removal_waits_for_nobody_before_the_police_are_asked(police_first):

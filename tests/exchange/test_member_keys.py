@@ -13,6 +13,7 @@ from gateway.evidence.key_declaration import ENCRYPTION, LOCK, POSSESSION, SUCCE
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -205,7 +206,7 @@ def test_a_statement_locks_once(gateway):
     assert pointer == "/declaration"
 
 
-@pytest.mark.parametrize("claim", ["iat", "jti"])
+@each("claim", ["iat", "jti"])
 def test_a_statement_without_time_or_id_is_refused(gateway, claim):
     claims = {
         "iss": f"{ISSUER}/organisations/{HOTLINE}",

@@ -19,6 +19,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
+from tests.each import each
 from tests.founding import (
     ABROAD,
     DESK,
@@ -175,8 +176,8 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
     refused(gateway, NotFound, "contact.set", "nobody-here", role="head", name="x", address="y")
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
+@each(
+    "changes, pointer",
     [
         ({"contacts": []}, "/contacts"),
         ({"contacts": "head"}, "/contacts"),

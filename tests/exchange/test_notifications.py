@@ -18,6 +18,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.keys import jwk_set
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -260,7 +261,7 @@ def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
 # --- The registry ---
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [
         "http://receiver.example/",

@@ -27,6 +27,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -135,7 +136,7 @@ def test_a_suspended_organisation_is_offered_nothing(gateway):
     assert isinstance(refused.refusal, NotAddressable)
 
 
-@pytest.mark.parametrize("office", [OCRVP, OFMIN])
+@each("office", [OCRVP, OFMIN])
 def test_an_observers_seat_is_offered_no_case(gateway, office):
     """OFMIN holds the competence all the same: the seat must not carry what the mandate does."""
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway), to=office))
@@ -143,7 +144,7 @@ def test_an_observers_seat_is_offered_no_case(gateway, office):
     assert refused.refusal.rules == ("R3.membership",)
 
 
-@pytest.mark.parametrize("nobody", ["nobody-here", HOTLINE])
+@each("nobody", ["nobody-here", HOTLINE])
 def test_an_offer_is_to_another_organisation_of_the_gateway(gateway, nobody):
     arguments = asking(gateway, submitted(gateway), to=nobody)
     refused = refused_without_event(gateway, ValidationFailed, offers.offer, *arguments)
@@ -157,15 +158,14 @@ def test_a_release_list_is_a_limit(gateway):
     assert offered(gateway, case).result["state"] == "offered"
 
 
-@pytest.mark.parametrize(
-    ("purpose", "allowed"),
+@each(
+    "purpose, allowed",
     [
         (("identify_victim",), True),
         (("investigate",), False),
         (("identify_victim", "investigate"), False),
         ((), False),
     ],
-    ids=str,
 )
 def test_the_purposes_of_an_offer_lie_within_those_of_the_case(gateway, purpose, allowed):
     arguments = asking(gateway, submitted(gateway), purpose=purpose)
@@ -202,7 +202,7 @@ def test_a_new_version_has_to_be_cleared_before_it_is_offered(gateway):
     assert isinstance(refused.refusal, WrongState)
 
 
-@pytest.mark.parametrize("seconds", [-1, 0])
+@each("seconds", [-1, 0])
 def test_an_offer_ends_after_it_begins(gateway, seconds):
     case = submitted(gateway)
     now = gateway.clock()
@@ -241,7 +241,7 @@ def test_a_digest_of_another_version_is_refused(gateway):
     assert refused.errors[0][0] == "/digests"
 
 
-@pytest.mark.parametrize("groups", [(), ("routing",)])
+@each("groups", [(), ("routing",)])
 def test_an_offer_gives_more_than_where_the_case_belongs(gateway, groups):
     arguments = asking(gateway, submitted(gateway), groups=groups)
     refused = gateway.refusal(offers.offer, *arguments)

@@ -20,6 +20,7 @@ from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from tests.each import each
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -149,7 +150,7 @@ def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
         assert str(work.proposals.get(named).applied_event) == written.result["event"]
 
 
-@pytest.mark.parametrize(
+@each(
     "action", ["gateway_key.rotate", "ca.rotate", "log.adopt_mark", "proposal.create", "case.close"]
 )
 def test_what_takes_a_key_at_hand_does_not_wait_for_anybody(gateway, action):

@@ -26,6 +26,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
+from gateway.registry import staff
 from tests import answers
 from tests.founding import (
     ABROAD,
@@ -184,6 +185,20 @@ def test_what_was_consulted_in_imminent_danger_before_acceptance_is_held(gateway
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
 
 
+def test_a_recall_passes_over_who_consulted_in_danger_and_erased_its_copies(gateway):
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    offer = offered(gateway, case)
+    handoff = UUID(offer.result["handoff"])
+    assert opens(gateway, handoff, "imminent_danger")
+    accepted(gateway, offer)
+    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    given(gateway, case, ABROAD)
+    (touched,) = recalled(gateway, case).result["handoffs"]
+    assert touched["handoff"] != str(handoff)
+
+
 def test_a_recall_of_the_case_passes_over_what_is_recalled_already(gateway):
     case = submitted(gateway)
     first = given(gateway, case, OFMIN)
@@ -230,7 +245,7 @@ def test_the_document_names_the_case_and_no_holder(gateway):
     )
     assert recall.handoff is None
     assert verified.content["reason"] == "court order 12/26"
-    assert "by" not in verified.content
+    assert {"by", "approved_by"}.isdisjoint(verified.content)
 
 
 # --- who makes it --------------------------------------------------------------------------------
@@ -243,6 +258,16 @@ def test_two_persons_recall(gateway, second):
     alone = replace(UNLAWFUL, approved_by=second)
     failed = refused(gateway, recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, alone)
     assert isinstance(failed, SecondPersonRequired)
+
+
+def test_who_keeps_away_from_a_case_recalls_it_not(gateway):
+    case = submitted(gateway)
+    given(gateway, case, OFMIN)
+    kept = staff.Recusal("approver-3", f"{HOTLINE}/{case.result['case']}")
+    gateway.do(staff.recuse, caller(HOTLINE), gateway.key(), "approver-2", kept)
+    with pytest.raises(ValidationFailed) as failed:
+        recalled(gateway, case)
+    assert [pointer for pointer, _ in failed.value.errors] == ["/approved_by"]
 
 
 def test_of_what_was_misdirected_the_second_person_follows(gateway):
@@ -579,6 +604,16 @@ def test_coverage_shows_who_confirmed_the_erasure_of_its_copies(gateway):
     assert (line["holds"], line["answered"]) == (False, "answer_recall")
 
 
+def test_who_said_that_its_copies_are_erased_opens_the_case_no_more(gateway):
+    """A recall passes it over, so nothing else would close it."""
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    assert not opens(gateway, handoff, "investigation")
+
+
 # --- withdrawal after an acceptance --------------------------------------------------------------
 
 
@@ -659,6 +694,51 @@ def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
     assert gateway.do(consult, caller(OFMIN), gateway.key(), handoff, look).result
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
     gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
+
+
+def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gateway):
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    rescue = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+    ask = (caller(OFMIN), gateway.key(), handoff)
+    seen = gateway.do(handoffs.consult, *ask, rescue).result
+    recalled(gateway, case)
+    answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2029-01-01")
+    erased(gateway, case)
+    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
+    ask = (caller(OFMIN), gateway.key(), handoff)
+    kept = gateway.do(retained_copies.consult, *ask, look).result
+
+    def elements(opened: Any) -> set[str]:
+        return {one.digest for one in sd_jwt.read_stored(opened["presentation"]).placed}
+
+    assert elements(to_json(kept)) == elements(to_json(seen))
+
+
+def test_the_second_person_writes_no_words_about_an_erased_case(gateway):
+    case = submitted(gateway)
+    given(gateway, case, OFMIN)
+    made = recalled(gateway, case, code=RecallCode.MISDIRECTED, approved_by=None)
+    erased(gateway, case)
+    at, recall = UUID(case.result["case"]), UUID(made.result["recall"])
+    told = ApprovalRequest(recall, "approver-2", "it was meant for another")
+    with pytest.raises(ValidationFailed):
+        gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, told)
+    quietly = replace(told, reason=None)
+    assert gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, quietly).result
+
+
+def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_interest(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, ABROAD)
+    recalled(gateway, case, code=RecallCode.INACCURATE)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD, until="2029-01-01")
+    interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
+    gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")
+    erased(gateway, case)
+    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
+    consult = (retained_copies.consult, caller(ABROAD), gateway.key(), handoff, look)
+    assert isinstance(refused(gateway, *consult), NotFound)
 
 
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):

@@ -11,6 +11,7 @@ from gateway.evidence import event, receipt
 from gateway.exchange import handoffs, receipts
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -77,9 +78,7 @@ def test_both_parties_prove_one_event_and_share_no_disclosure_but_the_purpose(ga
     ]
 
 
-@pytest.mark.parametrize(
-    ("organisation", "people"), [(HOTLINE, {"intake-1", "liaison-1"}), (OFMIN, {"officer-1"})]
-)
+@each("organisation, people", [(HOTLINE, {"intake-1", "liaison-1"}), (OFMIN, {"officer-1"})])
 def test_a_party_sees_its_own_people_and_nobody_else(gateway, organisation, people):
     handoff = accepted(gateway)
     consulted(gateway, handoff)

@@ -89,8 +89,8 @@ def test_a_malformed_value_is_named_and_changes_nothing(
     assert gateway.organisation(organisation) == before
 
 
-@pytest.mark.parametrize(
-    ("action", "organisation", "values"),
+@each(
+    "action, organisation, values",
     [
         ("organisation.admit", "office-new", ADMIT),
         ("membership.grant", ABROAD, SEAT),
@@ -110,7 +110,7 @@ def test_a_change_that_cannot_be_spelled_cannot_be_approved(gateway):
     refused_on_record(gateway, ValidationFailed, make_change, change, ["anything"])
 
 
-@pytest.mark.parametrize("slug", [GATEWAY, "", "A", "a b", "office/new", "office-new\n"])
+@each("slug", [GATEWAY, "", "A", "a b", "office/new", "office-new\n"])
 def test_an_organisation_has_an_id_of_its_own(gateway, slug):
     change = Change("organisation.admit", slug, ADMIT)
     arguments = (make_change, change, gateway.approve(change))
@@ -125,8 +125,8 @@ def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
     assert (found.kind, found.regimes, found.version) == ("police_office", {"gdpr", "led"}, 1)
 
 
-@pytest.mark.parametrize(
-    ("action", "values"),
+@each(
+    "action, values",
     [
         ("membership.grant", SEAT),
         ("mandate.grant", MANDATE),
@@ -193,7 +193,7 @@ def test_no_two_seats_are_held_on_one_day(gateway):
     refused(gateway, WrongState, "membership.grant", HOTLINE, SEAT)
 
 
-@pytest.mark.parametrize("day", ["1999-12-31"])
+@each("day", ["1999-12-31"])
 def test_a_seat_that_is_not_held_does_not_end(gateway, day):
     refused(gateway, WrongState, "membership.end", HOTLINE, {"until": day})
 
@@ -227,8 +227,8 @@ def test_a_competence_that_ended_may_be_granted_again(gateway):
     ]
 
 
-@pytest.mark.parametrize(
-    ("key", "until"),
+@each(
+    "key, until",
     [
         ("receive/csam/BE", "2026-01-01"),
         ("receive/csam/FR", "2023-08-30"),

@@ -10,6 +10,7 @@ import pytest
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -26,8 +27,17 @@ from gateway.domain.retention import (
     in_years,
 )
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, duties, erasure, handoffs, retained_copies, retention
+from gateway.exchange import (
+    cases,
+    duties,
+    erasure,
+    handoffs,
+    measures,
+    retained_copies,
+    retention,
+)
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
+from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -227,6 +237,21 @@ def test_the_reason_of_a_consultation_ends_with_the_key_of_the_copy(gateway):
         logged = work.log.logged(UUID(fields_of(opened.receipt)["id"]))
     assert all(one.kind != "reason" for one in logged.event.disclosures)
     gateway.receipts.clear()
+
+
+def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gateway):
+    case, handoff = held(gateway)
+    retain(gateway, handoff)
+    gateway.clock.advance(timedelta(days=364))
+    until = gateway.clock() + timedelta(hours=72)
+    stop = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "objection", until=until)
+    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), case, stop)
+    gateway.clock.advance(timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 1
+    ask = (retained_copies.consult, caller(OFMIN), gateway.key(), handoff, KEPT)
+    assert gateway.refusal(*ask).refusal.rules == ("R13.suspension",)
+    gateway.clock.advance(timedelta(days=2))
+    assert consult(gateway, handoff).result
 
 
 def test_a_retry_of_a_consultation_gets_the_first_result(gateway):

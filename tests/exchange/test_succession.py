@@ -24,6 +24,7 @@ from gateway.kernel.results import to_json
 from gateway.store.cases import SqlCases
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
+from tests.each import each
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
 from tests.founding import (
@@ -122,8 +123,8 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     assert (competence.legal_act, competence.registration_event) == ("Decree 2026-1", succession)
 
 
-@pytest.mark.parametrize(
-    ("changes", "kind"),
+@each(
+    "changes, kind",
     [
         ({"successor": OFMIN}, ValidationFailed),
         ({"successor": "nobody"}, NotFound),
@@ -137,7 +138,6 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
         ({"legal_act": "x" * 201}, ValidationFailed),
         ({"legal_act": " "}, ValidationFailed),
     ],
-    ids=str,
 )
 def test_a_plan_that_cannot_be_carried_out_changes_nothing(gateway, changes, kind):
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})

@@ -813,6 +813,22 @@ def test_a_notice_about_an_erased_case_names_places_and_no_texts(gateway, named)
         gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
 
 
+def test_notices_about_an_erased_case_carry_no_file_in_their_ids(gateway):
+    handoff, most = erased(gateway, closed=True), updates.MOST_LATE
+    places = [f"/items/{gateway.new_id()}" for _ in range(most + 1)]
+    many, said = (
+        answers.said("liaison-1", code="other", pointers=named) for named in (places, places[:most])
+    )
+    with pytest.raises(ValidationFailed):
+        gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, many)
+    for _ in range(most):
+        gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said)
+    refused = gateway.refusal(
+        answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, said
+    )
+    assert isinstance(refused.refusal, WrongState)
+
+
 def test_a_retry_of_a_notice_about_an_erased_case_gets_the_first_result(gateway):
     handoff, key = erased(gateway, closed=True), gateway.key()
     first = gateway.do(answers.notify_correction, caller(HOTLINE), key, handoff, NOTICE)

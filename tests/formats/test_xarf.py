@@ -203,8 +203,8 @@ def test_the_hash_of_an_empty_file_is_noted():
     assert [n for n in notes if n.startswith("/hash_values/sha256:") and "empty file" in n]
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "value"),
+@each(
+    "algorithm, value",
     [
         ("md5", "d41d8cd98f00b204e9800998ecf8427e"),
         ("md5", "D41D8CD98F00B204E9800998ECF8427E"),
@@ -256,8 +256,8 @@ def test_the_profile_is_not_changed_by_an_import():
 # --- what the words of XARF become ---
 
 
-@pytest.mark.parametrize(
-    ("exploitation", "matter"),
+@each(
+    "exploitation, matter",
     [
         ("grooming", "grooming"),
         ("solicitation", "solicitation"),
@@ -274,8 +274,8 @@ def test_the_kind_of_exploitation_becomes_the_matter(exploitation, matter):
     assert imported(report).case["matter"] == [matter]
 
 
-@pytest.mark.parametrize(
-    ("detection", "method"),
+@each(
+    "detection, method",
     [
         ("hash_match", "hash_match"),
         ("ai_detection", "classifier"),
@@ -311,8 +311,8 @@ def test_a_code_of_no_known_scheme_is_dropped():
     assert [s for s in result.dropped if s.startswith("/classification: ")]
 
 
-@pytest.mark.parametrize(
-    ("given_text", "percent", "rounded"),
+@each(
+    "given_text, percent, rounded",
     [
         ("1", 100, False),
         ("1.0", 100, False),
@@ -336,8 +336,8 @@ def test_another_confidence_is_refused(text):
         imported(data)
 
 
-@pytest.mark.parametrize(
-    ("source", "kind", "value"),
+@each(
+    "source, kind, value",
     [
         ("198.51.100.42", "ip_event", "198.51.100.42:443@2025-01-20T10:30:00Z"),
         ("2001:DB8::1", "ip_event", "[2001:db8::1]:443@2025-01-20T10:30:00Z"),
@@ -411,8 +411,8 @@ def test_an_assessment_by_the_sender_is_kept_apart_from_facts():
 # --- the sender's marking ---
 
 
-@pytest.mark.parametrize(
-    ("tag", "label"),
+@each(
+    "tag, label",
     [
         ("tlp:red", "RED"),
         ("tlp:amber-strict", "AMBER+STRICT"),
@@ -514,8 +514,8 @@ def test_the_second_part_is_looked_at_too():
     assert reason_of(report).startswith("/evidence/1: is an image")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [
         ("_internal", {"preview": b64encode(JPEG).decode()}),
         ("something_new", ["data:image/png;base64,AAAA"]),

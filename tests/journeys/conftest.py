@@ -1,6 +1,7 @@
 """One running gateway for the journeys that do not harm it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,17 @@ from tests.journeys.harness import running
 
 @pytest.fixture(scope="session")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
-    """A gateway with members that shows its numbers and has nothing before it."""
+    """A gateway with members that shows its numbers and has nothing before it.
+
+    It sends notifications to receivers on this host, whose authority is in its folder.
+    """
     folder = tmp_path_factory.mktemp("journey")
-    with running(folder, metrics_bind=f"127.0.0.1:{free_ports()[0]}") as started:
+    settings: dict[str, Any] = {
+        "metrics_bind": f"127.0.0.1:{free_ports()[0]}",
+        "private_receivers": True,
+        "receivers_ca_path": str(folder / "receiver-ca.pem"),
+    }
+    with running(folder, **settings) as started:
         yield started
 
 

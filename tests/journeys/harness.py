@@ -15,7 +15,7 @@ from pytest_socket import enable_socket
 
 from gateway import wiring
 from gateway.cli import main
-from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment
+from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, DemoMember
 from gateway.config import Config
 from gateway.domain.case import GROUPS
 from gateway.evidence import event as events
@@ -36,30 +36,39 @@ CONTENT = [group for group in GROUPS if group != "routing"]
 def admit_members(stage: DemoEnvironment) -> None:
     """Admit and enrol the story's members; OFMIN holds the mandate for csam in France."""
     for member in MEMBERS:
-        police = member.values["kind"] == "police_office"
-        values = {
-            **member.values,
-            "public_authority": police,
-            "regimes": ["gdpr", "led"] if police else ["gdpr"],
-        }
-        stage.administer("organisation.admit", member.slug, values)
-        seat = {
-            "membership": "observer" if police else "full",
-            "from": "2020-01-01",
-            "decision_ref": "test",
-        }
-        stage.administer("membership.grant", member.slug, seat)
+        admit(stage, member)
+    grant(stage, OFMIN, "csam")
+
+
+def admit(stage: DemoEnvironment, member: DemoMember) -> None:
+    """Admit and enrol a member, with a seat and persons."""
+    police = member.values["kind"] == "police_office"
+    values = {
+        **member.values,
+        "public_authority": police,
+        "regimes": ["gdpr", "led"] if police else ["gdpr"],
+    }
+    stage.administer("organisation.admit", member.slug, values)
+    seat = {
+        "membership": "observer" if police else "full",
+        "from": "2020-01-01",
+        "decision_ref": "test",
+    }
+    stage.administer("membership.grant", member.slug, seat)
+    enter_staff(stage, member.slug)
+    stage.enrol(member.slug)
+
+
+def grant(stage: DemoEnvironment, slug: str, matter: str) -> None:
+    """Grant the mandate to receive cases of a matter in France."""
     mandate = {
         "function": "receive",
-        "matter": "csam",
+        "matter": matter,
         "territory": "FR",
         "legal_act": "test",
         "from": "2020-01-01",
     }
-    stage.administer("mandate.grant", OFMIN, mandate)
-    for member in MEMBERS:
-        enter_staff(stage, member.slug)
-        stage.enrol(member.slug)
+    stage.administer("mandate.grant", slug, mandate)
 
 
 def enter_staff(stage: DemoEnvironment, slug: str) -> None:
@@ -101,7 +110,10 @@ def clearance(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def offered(
-    stage: DemoEnvironment, content: dict[str, Any] | None = None, groups: Sequence[str] = CONTENT
+    stage: DemoEnvironment,
+    content: dict[str, Any] | None = None,
+    groups: Sequence[str] = CONTENT,
+    competence: str = "csam/FR",
 ) -> str:
     """A case of the hotline (a new one when none is given), offered to the mandate; the handoff."""
     content = content or case_content()
@@ -110,7 +122,7 @@ def offered(
         written = hotline.offer(
             content["case"],
             "pdc-2",
-            competence="csam/FR",
+            competence=competence,
             groups=groups,
             purpose=["investigate"],
         )

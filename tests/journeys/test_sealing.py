@@ -52,7 +52,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
     folder = registered_key(stage)
     hotline, office = stage.folder / HOTLINE, stage.folder / OFMIN
     kept = hotline / "organisations"
-    kept.mkdir()
+    kept.mkdir(exist_ok=True)
     jwk = json.loads((folder / "encryption.jwk").read_text())
     (kept / f"{OFMIN}.json").write_text(json.dumps({"keys": [jwk]}))
     ours = ("-c", hotline / "connection.toml")

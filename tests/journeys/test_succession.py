@@ -1,72 +1,94 @@
 """A mandate moves over real TLS: planned, approved, applied twice, read on, verified offline."""
 
+import os
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from gateway import wiring
-from gateway.cli.demo.environment import DemoEnvironment
+from gateway.cli.demo.environment import DemoEnvironment, DemoMember
 from gateway.client import RequestRefused
 from gateway.client.connection import PartnerConnection
 from gateway.evidence import verification
 from tests.journeys.harness import (
     HOTLINE,
-    OCRVP,
-    OFMIN,
-    accepted,
     admin,
+    admit,
+    case_content,
     casegate,
     check_log,
     config_of,
-    running,
+    grant,
+    offered,
 )
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
 
-def planned(stage: DemoEnvironment, read_until: str) -> str:
-    """OFMIN's mandate moves to OCRVP today."""
+@pytest.fixture
+def offices(stage: DemoEnvironment) -> Iterator[tuple[str, str]]:
+    """Two offices that no other test meets; the first one holds a mandate for grooming."""
+    first, second = f"before-{os.urandom(3).hex()}", f"after-{os.urandom(3).hex()}"
+    for slug in (first, second):
+        admit(stage, DemoMember(slug, {"name": slug, "kind": "police_office", "country": "FR"}))
+    grant(stage, first, "grooming")
+    yield first, second
+    for slug in (first, second):
+        stage.administer("organisation.suspend", slug, {"reason": "the test is over"})
+
+
+def accepted(stage: DemoEnvironment, office: str) -> str:
+    """A case that the office holds by its mandate; the handoff."""
+    handoff = offered(stage, {**case_content(), "matter": ["grooming"]}, competence="grooming/FR")
+    with stage.client(office) as client:
+        client.accept(client.handoff(handoff), "officer-1")
+    return handoff
+
+
+def planned(stage: DemoEnvironment, offices: tuple[str, str], read_until: str) -> str:
+    """The first one's mandate moves to the second today."""
     today = wiring.reference_date(config_of(stage))(wiring.now()).day
     plan = {
-        "successor": OCRVP,
-        "competence": "receive/csam/FR",
+        "successor": offices[1],
+        "competence": "receive/grooming/FR",
         "effective_on": today.isoformat(),
         "read_until": read_until,
         "legal_act": "Decree of a test",
         "permissions": False,
     }
-    return str(stage.administer("succession.plan", OFMIN, plan).result["succession"])
+    return str(stage.administer("succession.plan", offices[0], plan).result["succession"])
 
 
-def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
-    with running(tmp_path) as stage:
-        handoff = accepted(stage)
-        today = wiring.reference_date(config_of(stage))(wiring.now()).day
-        succession = planned(stage, (today + timedelta(days=30)).isoformat())
-        with stage.client(OFMIN) as before, stage.client(OCRVP) as after:
-            before.approve_succession(succession, "ofmin-2")
+def test_an_open_handoff_goes_with_the_mandate(
+    stage: DemoEnvironment, offices: tuple[str, str]
+) -> None:
+    handoff = accepted(stage, offices[0])
+    today = wiring.reference_date(config_of(stage))(wiring.now()).day
+    succession = planned(stage, offices, (today + timedelta(days=30)).isoformat())
+    with stage.client(offices[0]) as before, stage.client(offices[1]) as after:
+        before.approve_succession(succession, "officer-2")
+        admin(stage, "succession", "apply", succession)
+        assert admin(stage, "succession", "show", succession, "--json")["moved"] == []
+        after.approve_succession(succession, "officer-2")
+        for _ in range(2):
             admin(stage, "succession", "apply", succession)
-            assert admin(stage, "succession", "show", succession, "--json")["moved"] == []
-            after.approve_succession(succession, "ocrvp-2")
-            for _ in range(2):
-                admin(stage, "succession", "apply", succession)
-            report = admin(stage, "succession", "show", succession, "--json")
-            (one,) = report["moved"]
-            assert (one["handoff"], report["applied"] is None) == (handoff, False)
-            new = one["became"]
-            after.accept(after.handoff(new), "ocrvp-1")
-            data = after.export(new, "ocrvp-1", "for the file")
-            assert before.consult(handoff, "ofmin-1", "assessment", "to hand over").content["items"]
-            with pytest.raises(RequestRefused):
-                before.answer("close", handoff, "ofmin-1", reason="too late")
-        with stage.client(HOTLINE) as hotline:
-            assert hotline.handoff(handoff)["reissued_as"]["handoff"] == new
-            types = [entry.confirmed.event["type"] for entry in hotline.events()]
-            assert types.count("handoff.reissued") == 1
-        check_log(stage)
-        connection = stage.folder / HOTLINE / "connection.toml"
-        status = casegate("directory", "attestation", OCRVP, "--connection", connection)
+        report = admin(stage, "succession", "show", succession, "--json")
+        (one,) = report["moved"]
+        assert (one["handoff"], report["applied"] is None) == (handoff, False)
+        new = one["became"]
+        after.accept(after.handoff(new), "officer-1")
+        data = after.export(new, "officer-1", "for the file")
+        assert before.consult(handoff, "officer-1", "assessment", "to hand over").content["items"]
+        with pytest.raises(RequestRefused):
+            before.answer("close", handoff, "officer-1", reason="too late")
+    with stage.client(HOTLINE) as hotline:
+        assert hotline.handoff(handoff)["reissued_as"]["handoff"] == new
+        types = [entry.confirmed.event["type"] for entry in hotline.events()]
+        assert types.count("handoff.reissued") == 1
+    check_log(stage)
+    connection = stage.folder / HOTLINE / "connection.toml"
+    status = casegate("directory", "attestation", offices[1], "--connection", connection)
     trust = PartnerConnection.read(connection).trust
     found = verification.verify(data, trust)
     assert found.passed, found.sentence
@@ -75,14 +97,15 @@ def test_an_open_handoff_goes_with_the_mandate(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_access_ends_on_the_day_that_was_set(tmp_path: Path) -> None:
+def test_access_ends_on_the_day_that_was_set(
+    stage: DemoEnvironment, offices: tuple[str, str]
+) -> None:
     """From this very day on the predecessor neither receives nor reads."""
-    with running(tmp_path) as stage:
-        handoff = accepted(stage)
-        today = wiring.reference_date(config_of(stage))(wiring.now()).day
-        planned(stage, today.isoformat())
-        with stage.client(OFMIN) as office:
-            with pytest.raises(RequestRefused) as refused:
-                office.consult(handoff, "ofmin-1", "assessment", "one more look")
-            assert refused.value.rules == ("R3.mandate",)
-        check_log(stage)
+    handoff = accepted(stage, offices[0])
+    today = wiring.reference_date(config_of(stage))(wiring.now()).day
+    planned(stage, offices, today.isoformat())
+    with stage.client(offices[0]) as office:
+        with pytest.raises(RequestRefused) as refused:
+            office.consult(handoff, "officer-1", "assessment", "one more look")
+        assert refused.value.rules == ("R3.mandate",)
+    check_log(stage)

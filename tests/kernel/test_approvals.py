@@ -12,6 +12,7 @@ from gateway.evidence import approval, sd_jwt
 from gateway.kernel.approvals import AHEAD, LIVES
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal
+from tests.each import each
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -43,7 +44,7 @@ def test_an_approval_counts_to_the_edges_of_its_time(gateway: Founded, age: time
     assert gateway.organisation(HOTLINE).status == "suspended"
 
 
-@pytest.mark.parametrize("age", [-AHEAD - TICK, LIVES + TICK])
+@each("age", [-AHEAD - TICK, LIVES + TICK])
 def test_an_approval_beyond_its_time_is_refused(gateway: Founded, age: timedelta) -> None:
     with pytest.raises(RecordedRefusal) as refused:
         administered(gateway, age)

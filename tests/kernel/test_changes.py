@@ -155,7 +155,7 @@ def tampered(text: str) -> str:
     return f"{header}.{base64url.encode(said)}.{rest}"
 
 
-@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+@each("forge", FORGED.values())
 def test_an_approval_that_is_not_this_persons_word_on_this_change_is_refused(gateway, forge):
     approvals = [signed(gateway, ADMISSION, ALICE), forge(gateway)]
     arguments = (make_change, ADMISSION, approvals)
@@ -303,14 +303,14 @@ def test_one_person_lets_no_authority_take_a_step(gateway):
     assert (fields["type"], fields["result"]) == ("ca.rotated", "denied")
 
 
-@pytest.mark.parametrize("left_out", ROTATION.values)
+@each("left_out", ROTATION.values)
 def test_a_step_that_is_not_told_in_full_is_refused_on_record(gateway, left_out):
     told = {name: value for name, value in ROTATION.values.items() if name != left_out}
     step = replace(ROTATION, values=told)
     refused_on_record(gateway, ValidationFailed, record_step, step, gateway.approve(step))
 
 
-@pytest.mark.parametrize("change", [ADMISSION, SUSPENSION, replace(ROTATION, organisation=HOTLINE)])
+@each("change", [ADMISSION, SUSPENSION, replace(ROTATION, organisation=HOTLINE)])
 def test_no_change_of_the_registry_passes_as_a_step_of_the_gateway_s_keys(gateway, change):
     arguments = (record_step, change, gateway.approve(change))
     refused_without_event(gateway, ValidationFailed, *arguments)

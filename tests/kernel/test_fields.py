@@ -215,7 +215,7 @@ def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organi
             assert refusal.value.errors[0][0] == f"/{name}", mark
 
 
-@pytest.mark.parametrize(("coverage", "name"), [("member", "member"), ("case", "case")])
+@each("coverage, name", [("member", "member"), ("case", "case")])
 def test_an_audit_grant_names_what_it_reaches_over(gateway, coverage, name):
     given = {"member": HOTLINE} if name == "case" else {}
     values = {"coverage": coverage, **given, **GRANT}
@@ -296,8 +296,8 @@ WITH_SECRET = [
 ]
 
 
-@pytest.mark.parametrize(("action", "organisation", "values"), WITH_SECRET)
-@pytest.mark.parametrize("who", [(ALICE,), ("both",)], ids=["one", "two"])
+@each("action, organisation, values", WITH_SECRET)
+@each("who", [(ALICE,), ("both",)])
 def test_a_private_key_in_a_change_gets_into_no_event(gateway, action, organisation, values, who):
     change = Change(action, organisation, values)
     approvals_ = gateway.approve(change, *(() if who == ("both",) else who))

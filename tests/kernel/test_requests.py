@@ -27,6 +27,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from tests import answers
+from tests.each import each
 from tests.exchange.errands import ERRANDS
 from tests.founding import (
     ABROAD,
@@ -284,7 +285,7 @@ def without_place(refused: RecordedRefusal) -> tuple[Any, ...]:
     return type(refused.refusal), refused.refusal.detail, clear, len(fields["sd"]), told
 
 
-@pytest.mark.parametrize(("action", "arguments"), HANDOFF_QUESTIONS.values(), ids=HANDOFF_QUESTIONS)
+@each("action, arguments", HANDOFF_QUESTIONS.values())
 def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, action, arguments):
     stranger = caller(ABROAD)
     foreign = gateway.refusal(action, *arguments(gateway, stranger, accepted(gateway)))
@@ -307,7 +308,7 @@ CASE_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
 }
 
 
-@pytest.mark.parametrize(("action", "arguments"), CASE_QUESTIONS.values(), ids=CASE_QUESTIONS)
+@each("action, arguments", CASE_QUESTIONS.values())
 def test_a_case_of_another_originator_does_not_exist(gateway, action, arguments):
     case = UUID(submitted(gateway).result["case"])
     foreign = gateway.refusal(action, *arguments(gateway, caller(ABROAD), case))
@@ -324,7 +325,7 @@ def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
     assert isinstance(foreign.refusal, NotFound)
 
 
-@pytest.mark.parametrize("step", ["accept", "decline", "redirect", "outcome", "close"])
+@each("step", ["accept", "decline", "redirect", "outcome", "close"])
 def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
     action, arguments = HANDOFF_QUESTIONS[step]
@@ -396,7 +397,7 @@ class Failing:
         raise OSError("the disk is full: /secret/path")
 
 
-@pytest.mark.parametrize("trouble", ["busy", "broken", "commit"])
+@each("trouble", ["busy", "broken", "commit"])
 def test_a_refusal_that_cannot_be_recorded_is_not_told(gateway, trouble):
     handoff = UUID(offered(gateway).result["handoff"])
     begin, stored = gateway.ports.begin, substance(gateway)
@@ -431,7 +432,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
 }
 
 
-@pytest.mark.parametrize("look", EVERY_READ.values(), ids=EVERY_READ)
+@each("look", EVERY_READ.values())
 def test_a_suspended_organisation_reads_nothing(gateway, look):
     submitted(gateway)
     look(gateway, caller(HOTLINE))

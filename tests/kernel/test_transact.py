@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode
+from tests.each import each
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -115,8 +116,8 @@ def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founde
         act()
 
 
-@pytest.mark.parametrize(
-    ("asked", "kind", "named"),
+@each(
+    "asked, kind, named",
     [
         (_change, WrongState, [ALICE, BENOIT]),
         (_erasure, NotFound, [ALICE, BENOIT]),

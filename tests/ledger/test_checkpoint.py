@@ -127,8 +127,8 @@ def test_a_text_is_a_checkpoint_or_refused(text):
     assert text.startswith(checkpoint.text())
 
 
-@pytest.mark.parametrize(
-    ("origin", "size", "root"),
+@each(
+    "origin, size, root",
     [
         *(("", 1, ROOT), ("two\nlines", 1, ROOT), ("o", -1, ROOT), ("o", 2**63, ROOT)),
         *(("o", 1, b""), ("o", 1, bytes(33)), ("o", 0, ROOT)),

@@ -35,8 +35,8 @@ def line(name: str, data: bytes) -> str:
 # --- keys
 
 
-@pytest.mark.parametrize(
-    ("vkey", "kind", "length"),
+@each(
+    "vkey, kind, length",
     [
         pytest.param(ED25519_VKEY, note.ED25519, 32, id="tlog600 Ed25519"),
         pytest.param(ML_DSA_VKEY, note.ML_DSA_44, 1312, id="tlog600 ML-DSA-44"),
@@ -234,7 +234,7 @@ SIGNED = sign(TEXT, [ONE])
 SIGNATURE = SIGNED.rpartition(" ")[2]
 
 
-@pytest.mark.parametrize(
+@each(
     "spoiled",
     [
         pytest.param("", id="nothing"),

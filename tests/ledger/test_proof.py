@@ -217,7 +217,7 @@ HASH = b64encode(bytes(range(32))).decode()
 TAIL = proof_of(3, 10).checkpoint_note
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         pytest.param("", id="nothing"),
@@ -260,8 +260,8 @@ def test_a_proof_written_otherwise_is_refused(text):
         parse(text)
 
 
-@pytest.mark.parametrize(
-    ("index", "path", "extra"),
+@each(
+    "index, path, extra",
     [
         (-1, (), None),
         (2**63, (), None),

@@ -274,13 +274,13 @@ def test_tlog600s_consistency_proofs_are_generated_hash_for_hash_and_verify(vect
     )
 
 
-@pytest.mark.parametrize(("index", "size"), [(-1, 5), (5, 5), (0, 0), (6, 5)])
+@each("index, size", [(-1, 5), (5, 5), (0, 0), (6, 5)])
 def test_no_inclusion_proof_is_made_for_an_index_outside_the_tree(index, size):
     with pytest.raises(ValueError, match="outside"):
         tiles.inclusion_proof(Store().read, index, size)
 
 
-@pytest.mark.parametrize(("size1", "size2"), [(0, 0), (0, 5), (-1, 5), (6, 5)])
+@each("size1, size2", [(0, 0), (0, 5), (-1, 5), (6, 5)])
 def test_no_consistency_proof_is_made_for_sizes_that_have_none(size1, size2):
     with pytest.raises(ValueError, match="sizes"):
         tiles.consistency_proof(Store().read, size1, size2)
@@ -295,8 +295,8 @@ def test_an_empty_tree_has_the_empty_root_and_a_negative_size_is_refused():
 # --- paths
 
 
-@pytest.mark.parametrize(
-    ("path", "address"),
+@each(
+    "path, address",
     [
         ("tile/0/000", TileAddress(0, 0, 256)),
         ("tile/0/x001/x234/067", TileAddress(0, 1_234_067, 256)),
@@ -369,8 +369,8 @@ def test_a_text_is_a_canonical_tile_path_or_refused(path):
         assert tiles.tile_path(address.level, address.n, address.width) == path
 
 
-@pytest.mark.parametrize(
-    ("level", "n", "width"),
+@each(
+    "level, n, width",
     [(-1, 0, 256), (64, 0, 256), (0, -1, 256), (0, 2**55, 256), (0, 0, 0), (0, 0, 257)],
 )
 def test_no_path_is_written_for_an_impossible_address(level, n, width):

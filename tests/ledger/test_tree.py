@@ -135,13 +135,13 @@ def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(s
             verify_consistency(number, size2, first, second, proof)
 
 
-@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])
+@each("index, size", [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])
 def test_an_index_outside_the_tree_is_refused(index, size):
     with pytest.raises(ProofError, match="outside"):
         verify_inclusion(LEAVES[0], index, size, [], LEAVES[0])
 
 
-@pytest.mark.parametrize(("size1", "size2"), [(0, 0), (0, 1), (-1, 1), (2, 1), (1, 0), (-2, -1)])
+@each("size1, size2", [(0, 0), (0, 1), (-1, 1), (2, 1), (1, 0), (-2, -1)])
 def test_sizes_about_which_nothing_can_be_shown_are_refused(size1, size2):
     with pytest.raises(ProofError, match="sizes"):
         verify_consistency(size1, size2, EMPTY_ROOT, EMPTY_ROOT, [])

@@ -107,8 +107,8 @@ def test_an_authority_below_the_issuing_one_is_refused() -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("offset", "reason"),
+@each(
+    "offset, reason",
     [(timedelta(minutes=-6), "not in force yet"), (30 * DAY + timedelta(seconds=1), "has ended")],
 )
 def test_a_certificate_is_refused_outside_its_time(offset: timedelta, reason: str) -> None:

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 
 from gateway.pki.authority import authority_id, make_issuing
 from gateway.pki.publication import alarms, make_crl, publish_chain, publish_crls
+from tests.each import each
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 
@@ -36,7 +36,7 @@ def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path):
     assert "renew it" in alarm
 
 
-@pytest.mark.parametrize("hours", [48, 49])
+@each("hours", [48, 49])
 def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path, hours):
     (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=hours))
     assert "has ended: its clients are refused" in alarm

@@ -24,9 +24,7 @@ def test_one_request_is_read_alike_from_pem_der_and_base64() -> None:
     assert x509.load_pem_x509_csr(one.pem.encode()).is_signature_valid
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [(b"", b"\xff"), (b"", "\u00e9".encode()), (b"  ", b"\nwhatever\n" * 99)]
-)
+@each("before, after", [(b"", b"\xff"), (b"", "\u00e9".encode()), (b"  ", b"\nwhatever\n" * 99)])
 def test_what_stands_around_a_request_is_not_kept(before: bytes, after: bytes) -> None:
     try:
         one = read_request(before + PEM + after)

@@ -247,9 +247,16 @@ NOTHING = "–"
 
 
 def _given(recipient: Recipient, part: Part) -> str:
-    if not gives(recipient, part, LETTERS):  # then for none of them, as a property test shows
+    wanted = offered(recipient)  # nothing is given for any other, as a test shows
+    if not gives(recipient, part, wanted):  # then for none of them, as a property test shows
         return NOTHING
-    return " ".join(L for name, L in LETTERS.items() if gives(recipient, part, [name]))
+    return " ".join(LETTERS[name] for name in wanted if gives(recipient, part, [name]))
+
+
+@cache
+def offered(recipient: Recipient) -> tuple[str, ...]:
+    """The purposes for which a hotline may offer the recipient a case."""
+    return tuple(name for name in LETTERS if offers(recipient, name))
 
 
 PARTS = [

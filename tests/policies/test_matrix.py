@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from gateway.domain.handoff import POLICE_ONLY_OUTCOMES, HandoffState
 from gateway.domain.marking import TLP
 from gateway.domain.vocabulary import Handling, Purpose
 from gateway.exchange.consultations import REASON_CODES, RECALL_REVIEW, RETENTION
+from tests.each import each
 from tests.policies import matrix
 from tests.policies.matrix import (
     ELEMENTS,
@@ -91,13 +91,15 @@ def test_what_a_police_office_sends_is_given_to_no_more_than_what_another_sends(
     assert gives(recipient, other, [purpose]) or not gives(recipient, police, [purpose])
 
 
-@pytest.mark.parametrize("recipient", RECIPIENTS, ids=str)
+@each("recipient", RECIPIENTS)
 def test_what_may_be_offered_may_be_accepted_and_nothing_else(recipient):
-    offered = {name for name in PURPOSES if matrix.offers(recipient, name)}
+    offered = set(matrix.offered(recipient))
     assert offered == {name for name in PURPOSES if matrix.accepts(recipient, name)}
     assert offered == {
-        name for name in PURPOSES if any(gives(recipient, part, [name]) for part in PARTS)
+        name for name in offered if any(gives(recipient, part, [name]) for part in PARTS)
     }
+    # What is given for none of these together is given for none of them: see above.
+    assert not any(gives(recipient, part, PURPOSES - offered) for part in PARTS)
 
 
 def test_every_word_of_a_case_is_known_to_the_policies_and_no_other():
@@ -120,7 +122,7 @@ def test_every_reason_of_a_consultation_serves_some_purpose():
     assert served == set(REASON_CODES) - {RECALL_REVIEW, RETENTION}  # these need more than a case
 
 
-@pytest.mark.parametrize("code", sorted(POLICE_ONLY_OUTCOMES))
+@each("code", sorted(POLICE_ONLY_OUTCOMES))
 def test_a_hotline_reports_no_outcome_of_the_police(code):
     resource = handed(HOTLINE, "remove", HandoffState.ACCEPTED)
     asked = PolicyQuestion(HOTLINE.entity, "handoff.report_outcome", resource, {"code": code})

@@ -69,7 +69,7 @@ DECIDED_ONLY = {
     "case.consult_retained",
     "case.disclose",
     "handoff.break_glass",
-    "handoff.read_recall_answer",
+    "handoff.read_guarded",
 }
 """Asked of policy beside an action: for a copy in place of a case, for each kind of element, for
 what goes before a second person, for what somebody else reads of an answer."""

@@ -7,6 +7,7 @@ from gunicorn.http.parser import RequestParser
 
 from gateway.serving.framing import HEAD_BYTES, Incoming
 from gateway.serving.listener import Listener
+from tests.each import each
 
 LARGEST = 1000
 LINE = b"POST / HTTP/1.1\r\nHost: g\r\n"
@@ -47,7 +48,7 @@ def parsed(incoming: Incoming) -> bytes:
     return body
 
 
-@pytest.mark.parametrize("sent", WHOLE.values(), ids=WHOLE)
+@each("sent", WHOLE.values())
 def test_a_request_is_whole_at_its_last_byte_and_read_without_waiting(sent: bytes) -> None:
     incoming = received(b"")
     for at in range(len(sent)):
@@ -58,7 +59,7 @@ def test_a_request_is_whole_at_its_last_byte_and_read_without_waiting(sent: byte
     assert received(sent).is_whole()
 
 
-@pytest.mark.parametrize(("sent", "last"), HOPELESS.values(), ids=HOPELESS)
+@each("sent, last", HOPELESS.values())
 def test_what_no_more_bytes_can_mend_is_refused_at_once(sent: bytes, last: int) -> None:
     assert not received(sent[:-last]).is_whole()
     incoming = received(sent)

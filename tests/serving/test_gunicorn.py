@@ -5,7 +5,6 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-import pytest
 from gunicorn.http.message import Message
 from gunicorn.http.parser import Parser
 from gunicorn.http.unreader import Unreader
@@ -14,6 +13,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from packaging.requirements import Requirement
 
 from gateway.serving.worker import DeadlineWorker
+from tests.each import each
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -30,7 +30,7 @@ OWN = [name for name in FUNCTIONS if name.startswith("_") and not name.endswith(
 OVERRIDES = [name for name in FUNCTIONS if name not in OWN]
 
 
-@pytest.mark.parametrize("name", OVERRIDES)
+@each("name", OVERRIDES)
 def test_what_the_worker_overrides_takes_the_same_arguments_there(name: str) -> None:
     ours, theirs = getattr(DeadlineWorker, name), getattr(ThreadWorker, name, None)
     assert theirs is not None, f"gunicorn's worker has no {name} any more"

@@ -10,6 +10,7 @@ from gunicorn.http import errors
 
 from gateway.serving import bad_requests
 from gateway.web.problems import LISTENER_STATUSES
+from gateway.web.security_log import failure_place
 from tests.serving.listeners import Server, client_pem, listening, program, unix, wait_until
 
 journey = pytest.mark.journey
@@ -143,7 +144,7 @@ def test_what_is_not_the_client_s_fault_is_500_and_told_by_its_place_alone() -> 
         raise KeyError("a name that nobody may read")
     except KeyError as error:
         assert bad_requests.status_of(error) == 500
-        assert re.fullmatch(r"KeyError in test_unreadable\.py:\d+", bad_requests.place_of(error))
+        assert re.fullmatch(r"KeyError in test_unreadable\.py:\d+", failure_place(error))
 
 
 def test_the_troubles_of_handshakes_are_a_closed_set() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.content_encryption import CellRef, EnvelopeError, seal, unseal
+from tests.each import each
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 ID = UUID(int=7)
@@ -22,7 +23,7 @@ def test_a_text_comes_back_by_its_key_and_cell(text, nonce):
     assert unseal(made, {ID: KEY}.__getitem__, CELL) == text
 
 
-@pytest.mark.parametrize(
+@each(
     "cell",
     [
         CellRef("answer", "digest", "document"),

@@ -72,6 +72,42 @@ def test_duties_are_found_by_handoff_and_by_case(store, made):
         assert work.duties.overdue(NOON + 9 * HOUR) == 1
 
 
+def test_what_one_owes_comes_in_order_after_each_place(store, made):
+    first, second = owed(made, hours=2), owed(made, hours=4)
+    same = owed(made, DutyKind.RECALL_ANSWER, hours=4)
+    others = owed(made, DutyKind.CLEARANCE, hours=1)
+    done = owed(made, hours=1)
+    stored(store, second, same, first, others, done, saved=[done.close(NOON)])
+
+    def found(after):
+        with store.begin(TransactionMode.READ) as work:
+            return work.duties.owed_by(made.recipient, NOON, after, 1)
+
+    listed, after = [], None
+    while page := found(after):
+        ((duty, urgency),) = page
+        listed.append(duty)
+        after = duty.place(urgency)
+    assert urgency is made.urgency
+    assert (listed[0], set(listed)) == (first, {first, second, same})
+    assert len(listed) == len(set(listed))
+
+
+def test_the_review_of_a_retention_waits_from_its_reminder_on(store, made):
+    review = owed(made, DutyKind.RETENTION_REVIEW, hours=8)
+    stored(store, review)
+
+    def waits(hours):
+        with store.begin(TransactionMode.READ) as work:
+            return work.duties.owed_by(made.recipient, NOON + hours * HOUR, None, 9)
+
+    assert waits(3) == []
+    assert waits(4) == [(review, made.urgency)]
+    reminded = review.remind(NOON + 4 * HOUR)
+    stored(store, saved=[reminded])
+    assert waits(4) == [(reminded, made.urgency)]
+
+
 def test_what_is_due_comes_the_longest_due_first_until_nothing_is_left_to_tell(store, made):
     soon, later = owed(made, hours=2), owed(made, hours=4)
     stored(store, later, soon)

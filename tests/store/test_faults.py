@@ -9,6 +9,7 @@ from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.store.migrations import upgrade
 from gateway.store.transaction import Transaction, translated
+from tests.each import each
 from tests.postgresql import own_server
 from tests.store.places import Place, check_log
 from tests.store.samples import case, fact, retry
@@ -118,7 +119,7 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
     assert submit(store)
 
 
-@pytest.mark.parametrize(
+@each(
     "said",
     [
         errors.DiskFull,

@@ -23,7 +23,7 @@ from gateway.store.database import UnsuitableDatabase
 from gateway.store.high_water_mark import SqlMark, open_mark
 from gateway.store.high_water_mark_file import SLOT_BYTES, open_file
 from tests.marks import MemoryMark
-from tests.postgresql import new_database
+from tests.postgresql import emptied_database, new_database
 from tests.store import places
 from tests.store.mark_program import SIGNER
 from tests.store.places import Place
@@ -54,7 +54,7 @@ class Kept:
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     """An empty place of each durable kind."""
     file = tmp_path / "mark" if request.param == "sqlite" else None
-    made = Kept(f"file:{file}" if file else new_database(), file)
+    made = Kept(f"file:{file}" if file else emptied_database(), file)
     yield made
     for mark in made.opened:
         mark.close()
@@ -67,7 +67,7 @@ def mark(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         yield MemoryMark()
         return
     file = tmp_path / "mark" if request.param == "sqlite" else None
-    made = open_mark(f"file:{file}" if file else new_database(), file=file, origin=ORIGIN)
+    made = open_mark(f"file:{file}" if file else emptied_database(), file=file, origin=ORIGIN)
     yield made
     made.close()
 
@@ -346,6 +346,7 @@ def database(kept: Kept, tmp_path: Path) -> Iterator[Place]:
     made.close()
 
 
+@pytest.mark.slow
 def test_processes_and_threads_raise_one_mark_to_the_largest_and_sign_one_tree(
     database, kept
 ) -> None:

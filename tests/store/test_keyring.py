@@ -12,7 +12,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.store import keyring as keyrings
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.keyring import make_keyring, require_keys
-from tests.postgresql import new_database
+from tests.postgresql import emptied_database
 from tests.store import places
 from tests.store.places import key_encryption
 from tests.store.samples import NOON, ORIGIN, new_id
@@ -32,7 +32,7 @@ def ring(request, tmp_path):
     clock = Clock()
     place = places.sqlite(tmp_path)
     if request.param == "postgresql":
-        url = new_database()
+        url = emptied_database()
         kek = key_encryption(Path(place.keys_folder()))
         make_keyring(url, file=None, origin=ORIGIN, kek=kek.known()[0])
         made = [place.keyring(clock, url=url) for _ in range(2)]

@@ -7,6 +7,7 @@ from gateway.domain.refusals import LogFrozen
 from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
 from gateway.store.unit_of_work import open_for_reading
+from tests.each import each
 from tests.store.samples import ORIGIN, fact
 
 EVENTS = 300  # more than a tile
@@ -92,13 +93,32 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_found(database, damage):
-    store = filled(database, 260)
-    with database.connected() as connection:
+def is_found(place, damage):
+    with place.connected() as connection:
         connection.execute(text(DAMAGES[damage]))
     with pytest.raises((StoredLogCorrupt, LogFrozen)):
-        examined(store)
+        examined(place.open())
+
+
+def test_each_damage_is_found(sqlite, tmp_path):
+    filled(sqlite, 260)
+    sqlite.close()
+    file = tmp_path / "casegate.db"
+    whole = file.read_bytes()
+
+    @each("damage", DAMAGES)
+    def found_in_a_copy(damage):
+        file.write_bytes(whole)
+        is_found(sqlite, damage)
+        sqlite.close()
+
+    found_in_a_copy()
+
+
+@pytest.mark.parametrize("damage", ["a document changed", "a tile changed", "a counter went on"])
+def test_it_is_found_on_postgresql_as_well(postgresql, damage):
+    filled(postgresql, 260)
+    is_found(postgresql, damage)
 
 
 def test_a_missing_entry_is_named(database):

@@ -1,5 +1,6 @@
 """On PostgreSQL writers work side by side: what must hold still is locked, in one order."""
 
+import select
 import socket
 import threading
 import time
@@ -9,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, insert, make_url, text
+from sqlalchemy import select as query
 
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, EditConflict
@@ -18,10 +20,12 @@ from gateway.store import database
 from gateway.store.database import BoundedConnection, UnsuitableDatabase, reading_engine
 from gateway.store.high_water_mark import open_mark
 from gateway.store.keyring import make_keyring, require_keys
-from gateway.store.transaction import translated
+from gateway.store.tables import revoked_token
+from gateway.store.transaction import Transaction, translated
 from tests.postgresql import new_database
 from tests.store.places import check_log
 from tests.store.samples import (
+    NOON,
     ORIGIN,
     accepted,
     answer_to,
@@ -549,3 +553,19 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
         connection.rollback()
     assert names[0]
     assert names[1] == names[0]
+
+
+def test_a_query_in_a_pipeline_gets_its_rows_and_not_the_answer_before(postgresql):
+    """The answer to what was sent before may arrive while the query is sent."""
+    postgresql.open()
+    engine = create_engine(postgresql.url, paramstyle="format")
+    with engine.connect() as connection:
+        run = Transaction(connection, TransactionMode.WRITE, locks_rows=True)
+        driver = connection.connection.driver_connection
+        with run.pipeline():
+            run.execute(insert(revoked_token), {"jti": "a", "expires_at": NOON})
+            driver.pgconn.send_flush_request()
+            driver.pgconn.flush()
+            assert select.select([driver.pgconn.socket], [], [], 20)[0]
+            assert [one.jti for one in run.execute(query(revoked_token))] == ["a"]
+    engine.dispose()

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, insert, select, text
 
 from gateway.store import database, tables
 from gateway.store.prepared_statements import prepare
+from tests.each import each
 from tests.store.samples import NOON
 
 ROWS = [
@@ -61,7 +62,7 @@ def test_a_statement_whose_text_depends_on_a_value_is_left_to_the_engine(connect
     assert prepare(text("SELECT :x"), (), connection.dialect) is None
 
 
-@pytest.mark.parametrize("library", ["sqlalchemy", "psycopg"])
+@each("library", ["sqlalchemy", "psycopg"])
 def test_a_library_whose_inner_parts_are_read_has_an_upper_bound(library):
     """A new minor version may change them: the tests above have to pass with it first."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())

@@ -176,7 +176,8 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
         handoffs._CONSULTATION,
-        *(duties._OF, duties._OPEN_OF_CASE, handoffs._WAITING["in"], cases._PAGE_AFTER),
+        *(duties._OF, duties._OPEN_OF_CASE, duties._OWED_BY),
+        *(handoffs._WAITING["in"], cases._PAGE_AFTER),
     ],
     ids=lambda statement: str(statement.get_final_froms()[0]),
 )

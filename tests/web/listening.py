@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, current_app, g, request
 from flask.testing import FlaskClient
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule
 from werkzeug.test import TestResponse
 
 from gateway.domain.organisation import STAFF_SCOPE, Certificate, System
@@ -47,19 +47,21 @@ DER = "casegate.test.certificate"
 
 MADE = START - timedelta(days=1)
 
-_write_builder = Rule._compile_builder
-_BUILDERS: dict[tuple[str, bool], Any] = {}
+_bind = Rule.bind
+_BOUND: dict[tuple[str, bool], Rule] = {}
 
 
-def _written_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """The function that builds a rule's addresses, which ours never do: tests make many apps."""
-    key = (rule.rule, append_unknown)
-    if key not in _BUILDERS:
-        _BUILDERS[key] = _write_builder(rule, append_unknown)
-    return _BUILDERS[key]
+def _bound_once(rule: Rule, routes: Map, rebind: bool = False) -> None:
+    """Give a rule what the same rule of an earlier app is compiled to: tests make many apps."""
+    known = _BOUND.setdefault((rule.rule, routes.merge_slashes), rule)
+    if known is rule:
+        _bind(rule, routes, rebind)
+    else:
+        own = {"map": routes, "methods": rule.methods, "endpoint": rule.endpoint}
+        rule.__dict__.update(known.__dict__ | own)
 
 
-Rule._compile_builder = _written_once  # type: ignore[method-assign]
+Rule.bind = _bound_once  # type: ignore[method-assign]
 
 
 @cache
@@ -139,9 +141,13 @@ class Listening:
     gateway: Founded
     gate: AppContext
     partners: Flask
-    public: Flask
     stream: io.StringIO
     _keys: Any = field(default_factory=lambda: count(1))
+
+    @cached_property
+    def public(self) -> Flask:
+        """The app of the public listener, which few tests ask."""
+        return create_public_app(self.gate)
 
     def lines(self) -> list[dict[str, Any]]:
         """The security log so far."""
@@ -153,8 +159,7 @@ class Listening:
 
     def register(self, one: x509.Certificate, organisation: str, system: str = DESK) -> None:
         """Put a certificate into the registry, as its issue does."""
-        self.gateway.beside.add(organisation)
-        with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        with self.gateway.past_events(organisation) as work:
             work.organisations.add_certificate(
                 Certificate(
                     thumbprint=base64url.digest(der(one)),
@@ -164,7 +169,6 @@ class Listening:
                     not_after=one.not_valid_after_utc,
                 )
             )
-            work.commit()
 
     def partner(self, organisation: str = HOTLINE) -> "Partner":
         """An organisation's desk with a registered certificate."""
@@ -177,10 +181,8 @@ class Listening:
 
     def keeps_staff(self, organisation: str) -> None:
         """Let the organisation's desk keep its staff register, and do nothing else."""
-        self.gateway.beside.add(organisation)
-        with self.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        with self.gateway.past_events(organisation) as work:
             work.organisations.save_system(System(organisation, DESK, frozenset({STAFF_SCOPE})))
-            work.commit()
 
     def anybody(self) -> FlaskClient:
         """A client of the public listener."""
@@ -297,4 +299,4 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "problem_sent": lambda slug: setattr(g, "problem", slug),
     }
     gate = AppContext(**parts | changes)
-    return Listening(gateway, gate, create_partner_app(gate), create_public_app(gate), stream)
+    return Listening(gateway, gate, create_partner_app(gate), stream)

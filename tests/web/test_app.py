@@ -3,11 +3,10 @@
 import io
 from dataclasses import replace
 
-import pytest
-
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import BODY_BYTES
 from gateway.web.oauth import FORM_BYTES
+from tests.each import each
 from tests.founding import HOTLINE
 from tests.web.listening import DER, PARTNERS, Partner, certificate, der, listening
 
@@ -93,7 +92,7 @@ def in_chunks(partner: Partner, path: str, body: bytes, media: str):
     )
 
 
-@pytest.mark.parametrize("size", [BODY_BYTES, BODY_BYTES + 1, BODY_BYTES * 2])
+@each("size", [BODY_BYTES, BODY_BYTES + 1, BODY_BYTES * 2])
 def test_a_body_of_unknown_length_is_refused_not_cut(line, size):
     """What stands before the limit would be good JSON by itself."""
     body = b"{}" + b" " * (size - 2)
@@ -118,9 +117,7 @@ def test_the_operator_sets_the_limit(line):
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize(
-    "path", ["/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f", "/%77hoami", "/whoami%3F"]
-)
+@each("path", ["/whoami/", "/WHOAMI", "/./whoami", "/whoami%2f", "/%77hoami", "/whoami%3F"])
 def test_another_spelling_of_an_address_is_another_address(line, path):
     assert line.partner().get(path).status_code == 404
 
@@ -139,7 +136,7 @@ def test_slashes_before_an_address_make_another_one(line):
         assert answer.status_code == status
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])
+@each("method", ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])
 def test_a_method_that_was_not_declared_is_refused(line, method):
     answer = line.partner().call(method, "/cases")
     assert answer.status_code == 405
@@ -151,7 +148,7 @@ def test_head_is_no_method_that_comes_along_with_get(line):
     assert line.anybody().head("/checkpoint").status_code == 405
 
 
-@pytest.mark.parametrize("coding", ["gzip", "identity", ""])
+@each("coding", ["gzip", "identity", ""])
 def test_a_body_in_a_coding_is_refused(line, coding):
     hotline = line.partner()
     answer = hotline.post("/cases", {}, headers={"Content-Encoding": coding})

@@ -125,12 +125,9 @@ def test_very_many_errors_are_cut_short_and_counted(line):
     assert str(5000 - MAX_ERRORS) in found[-1]["message"]
 
 
-@pytest.mark.parametrize(
-    ("code", "slug"),
-    [(400, "malformed-request"), (404, "not-found"), (405, "method-not-allowed"),
+@each("code, slug", [(400, "malformed-request"), (404, "not-found"), (405, "method-not-allowed"),
      (413, "content-too-large"), (406, "bad-request"), (418, "bad-request"),
-     (451, "bad-request")],
-)  # fmt: skip
+     (451, "bad-request")])  # fmt: skip
 def test_what_the_framework_refuses_has_the_one_shape_and_its_own_status(line, code, slug):
     app = create_partner_app(line.gate)
     app.add_url_rule("/fail", "fail", lambda: abort(code))

@@ -13,6 +13,7 @@ from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.client_certificate import PeerSource
+from tests.each import each
 from tests.founding import ABROAD, DESK, HOTLINE, ISSUER, OFMIN, SHORT_NAME
 from tests.web.listening import (
     MADE,
@@ -114,7 +115,7 @@ def test_a_token_issued_is_noted_without_the_token(gateway, hotline):
 # --- C1: one method of authentication, and the registered one ---
 
 
-@pytest.mark.parametrize(
+@each(
     "extra",
     [
         {"client_secret": "guess"},
@@ -177,7 +178,7 @@ def test_c2_a_suspended_member_is_refused(gateway, hotline):
     assert_invalid_client(hotline.ask_token())
 
 
-@pytest.mark.parametrize("client_id", ["nobody.desk", "point-de-contact", "x" * 500, "é.è", "a..b"])
+@each("client_id", ["nobody.desk", "point-de-contact", "x" * 500, "é.è", "a..b"])
 def test_c2_an_unknown_client_is_told_no_more_than_a_known_one(hotline, client_id):
     assert_invalid_client(hotline.ask_token(client_id=client_id))
 
@@ -226,15 +227,13 @@ def test_c6_a_repeated_parameter_is_refused(hotline):
     assert_error(send_form(hotline, twice), "invalid_request")
 
 
-@pytest.mark.parametrize("media", ["application/json", "text/plain", "multipart/form-data", ""])
+@each("media", ["application/json", "text/plain", "multipart/form-data", ""])
 def test_c6_a_body_of_another_type_is_refused(hotline, media):
     body = json.dumps(form_of(hotline)) if media == "application/json" else "grant_type=x"
     assert_error(send_form(hotline, body, media=media), "invalid_request")
 
 
-@pytest.mark.parametrize(
-    "body", ["grant_type", "=&=", "grant_type=%ff%fe", "é=1", "&".join("abcdefghijklmnop" * 3)]
-)
+@each("body", ["grant_type", "=&=", "grant_type=%ff%fe", "é=1", "&".join("abcdefghijklmnop" * 3)])
 def test_c6_a_body_that_cannot_be_read_in_one_way_is_refused(hotline, body):
     assert_error(send_form(hotline, body.encode()), "invalid_request")
 
@@ -261,7 +260,7 @@ def test_the_endpoint_takes_no_other_method(hotline):
 # --- K1, K3 ---
 
 
-@pytest.mark.parametrize(
+@each(
     "grant", ["password", "refresh_token", "authorization_code", "implicit", "client_credentials "]
 )
 def test_k1_no_other_grant_is_offered(hotline, grant):
@@ -283,9 +282,7 @@ def test_k3_the_scopes_asked_for_are_given_and_no_others(hotline):
     assert answer.json["scope"] == "cases.read directory.read"
 
 
-@pytest.mark.parametrize(
-    "scope", ["admin", "cases.read admin", "cases.read  cases.write", " cases.read", 'a"b', "é"]
-)
+@each("scope", ["admin", "cases.read admin", "cases.read  cases.write", " cases.read", 'a"b', "é"])
 def test_k3_a_scope_that_is_not_granted_is_an_error_and_no_silent_cut(hotline, scope):
     answer = hotline.ask_token(scope=scope)
     assert_error(answer, "invalid_scope")
@@ -297,7 +294,7 @@ def test_k3_the_partners_address_may_be_named_as_resource(hotline):
     assert jwt.decode(token, options={"verify_signature": False})["aud"] == PARTNERS
 
 
-@pytest.mark.parametrize(
+@each(
     "resource",
     ["https://other.example", f"{PARTNERS}/", f"{PARTNERS}#x", ISSUER, "cases", PARTNERS.upper()],
 )
@@ -378,7 +375,7 @@ def test_m2_a_token_of_another_is_not_revoked(gateway, hotline):
     assert other.get("/whoami", token=token).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["x", "a.b.c", "é", "x" * 5000])
+@each("token", ["x", "a.b.c", "é", "x" * 5000])
 def test_m2_what_is_no_token_is_not_active_and_revoking_it_is_no_error(hotline, token):
     assert about(hotline, "introspect", token).json == {"active": False}
     answer = about(hotline, "revoke", token)
@@ -412,7 +409,7 @@ def test_m2_a_token_on_a_revoked_certificate_is_not_active(gateway, hotline):
     assert about(after, "introspect", token).json == {"active": False}
 
 
-@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "whatever"])
+@each("hint", ["access_token", "refresh_token", "whatever"])
 def test_m2_a_hint_about_the_type_changes_nothing(hotline, hint):
     token = hotline.token()
     assert about(hotline, "introspect", token, token_type_hint=hint).json["active"] is True

@@ -15,6 +15,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.web import listeners
 from gateway.web.openapi import document
+from tests.each import each
 from tests.founding import (
     ABROAD,
     ADDITION,
@@ -299,6 +300,7 @@ def tell_of_retention(story: Story) -> None:
     for who in (OFMIN, HOTLINE):
         story.get(who, "/handoffs/{handoff}", handoff=handoff)
     story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
+    story.get(OFMIN, "/duties", "?limit=2")
     asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
     body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
     story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)
@@ -501,8 +503,8 @@ def test_refusals_are_as_described(line):
         story.hold(answer, "POST", "/handoffs/{handoff}/decline")
 
 
-@pytest.mark.parametrize(
-    ("value", "schema"),
+@each(
+    "value, schema",
     [
         (1, {"type": "string"}),
         (True, {"type": "integer"}),

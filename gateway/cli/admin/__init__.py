@@ -115,7 +115,7 @@ GROUPS = {
     "membership": "Grant and end memberships: full, associate, observer.",
     "interest": "Record what members declare to be bound to.",
     "agreement": "Record and end agreements (R15).",
-    "retention": "Record how long a member under led keeps cases (R14).",
+    "retention": "Record and end terms of retention (R14).",
     "member-key": "Register and revoke members' own keys.",
     "audit-access": "Give and end audit access.",
     "staff": "Enter the first persons of a member's staff register.",

@@ -4,7 +4,6 @@ import click
 
 from gateway.cli.admin.session import AdminSession, read_only
 from gateway.cli.output import format_value, print_items
-from gateway.exchange.civil_day import civil_day
 from gateway.kernel.ports import TransactionMode
 
 
@@ -26,7 +25,7 @@ def list_holds(session: AdminSession) -> None:
     with read_only(session) as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
             holds = work.journal.holds()
-        today = civil_day(gateway.ports, gateway.ports.now())
+        today = gateway.ports.civil_day(gateway.ports.now())
     found = [
         {
             "log_hold": str(one.id),

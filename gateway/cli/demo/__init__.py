@@ -201,10 +201,10 @@ class Scenario:
         self.change("membership.grant", slug, decided)
 
     def _enter_persons(self, slug: str) -> None:
-        """Enter a member's first two persons: it alone notes whose the pseudonyms are."""
-        roles = {"entries": ["analyst,head,duty", "approver,officer"]}
+        """Enter a member's first persons: it alone notes whose the pseudonyms are."""
+        roles = {"entries": ["analyst,head,duty", "approver,officer", "dpo"]}
         entered = self.change("staff.establish", slug, roles)["entries"]
-        self.first[slug], self.second[slug] = (one["pseudonym"] for one in entered)
+        self.first[slug], self.second[slug], _ = (one["pseudonym"] for one in entered)
 
     def _become_a_case(self) -> tuple[str, str]:
         """The handoff that OCRVP closed, and the one that it holds."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.domain.case import GROUPS
+from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.organisation import FUNCTIONS, format_competence
 from gateway.domain.refusals import (
     AlreadyOffered,
@@ -183,6 +183,7 @@ class OfferBody(PreviewBody):
 class CasesQuery(StrictSchema):
     """A page of one's own cases, by age."""
 
+    state = field.word(CaseState, required=False)
     after = field.uuid(required=False)
     limit = field.limit()
 
@@ -327,8 +328,14 @@ def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def list_(call: Call) -> dict[str, Any]:
     """List one's own cases by age, with their routing fields; never content."""
-    after = call.query.get("after")
-    found = cases.page(call.ports, call.caller, UUID(after) if after else None, call.query["limit"])
+    after, state = call.query.get("after"), call.query.get("state")
+    found = cases.page(
+        call.ports,
+        call.caller,
+        UUID(after) if after else None,
+        call.query["limit"],
+        CaseState(state) if state else None,
+    )
     return page("/cases", found, call.query)
 
 

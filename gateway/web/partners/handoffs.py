@@ -31,7 +31,7 @@ from gateway.domain.vocabulary import (
     Purpose,
     Urgency,
 )
-from gateway.exchange import handoffs, retained_copies, updates
+from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
 from gateway.exchange.signed_requests import ANSWER, UPDATE
@@ -297,6 +297,23 @@ def list_(call: Call) -> dict[str, Any]:
     )
     totals = {} if found.waiting is None else {"waiting": found.waiting}
     return {**page("/handoffs", found, asked), **totals}
+
+
+class DutiesQuery(StrictSchema):
+    """A page of what one owes, by urgency, then due time."""
+
+    after = field.duty_place(required=False)
+    limit = field.limit()
+
+
+@endpoint("GET /duties", "handoff.read", "handoffs.read", "OpenDuties", query=DutiesQuery())
+def list_duties(call: Call) -> dict[str, Any]:
+    """List what one owes about handoffs, received and sent: by urgency, then due time.
+
+    `action` is what fulfils a duty, or the first of several that do.
+    """
+    after, limit = call.query.get("after"), call.query["limit"]
+    return page("/duties", open_duties.page(call.ports, call.caller, after, limit), call.query)
 
 
 @endpoint(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain.duty import DutyPlace
 from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
@@ -324,6 +325,7 @@ moment = partial(
     ),
 )
 place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
+duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")

@@ -111,8 +111,8 @@ def test_other_elements_are_not_sealed(name):
     assert f"/{name}/{len(case[name]) - 1}/sealed" in pointers_of(case)
 
 
-@pytest.mark.parametrize(
-    ("changes", "place"),
+@each(
+    "changes, place",
     [
         ({"kind": "fact"}, "kind"),
         ({"marking": {"tlp": "AMBER"}}, "marking"),

@@ -3,8 +3,6 @@
 import json
 from copy import deepcopy
 
-import pytest
-
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
 from tests.each import each
@@ -102,17 +100,17 @@ def test_all_errors_of_body_and_content_come_at_once(line, hotline):
     } <= set(found)
 
 
-@pytest.mark.parametrize("sent", [[], "x", 1, None, {}, {"by": "intake-1"}, {"by": None}])
+@each("sent", [[], "x", 1, None, {}, {"by": "intake-1"}, {"by": None}])
 def test_a_body_that_is_no_submission_is_refused(line, hotline, sent):
     assert pointers(hotline.post("/cases", sent))
 
 
-@pytest.mark.parametrize("sent", [[], "x", 1, None])
+@each("sent", [[], "x", 1, None])
 def test_content_that_is_no_object_is_refused(line, hotline, sent):
     assert "/content" in pointers(hotline.post("/cases", body(line, content=sent)))
 
 
-@pytest.mark.parametrize("by", ["", "a", "a b", "someone@example.org", "-ab", "a" * 41, "é1", 7])
+@each("by", ["", "a", "a b", "someone@example.org", "-ab", "a" * 41, "é1", 7])
 def test_a_person_is_named_by_a_pseudonym_alone(line, hotline, by):
     assert pointers(hotline.post("/cases", body(line, by=by))) == ["/by"]
 
@@ -218,7 +216,7 @@ def test_the_case_of_another_is_as_unknown_as_none(line, hotline):
         line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
 
 
-@pytest.mark.parametrize("case", ["1", "not-an-id", "018f0000-0000-7000-8000-00000000001", "%00"])
+@each("case", ["1", "not-an-id", "018f0000-0000-7000-8000-00000000001", "%00"])
 def test_an_address_that_is_no_id_is_not_found_and_no_event(line, hotline, case):
     before = line.gateway.size()
     answer = hotline.get(f"/cases/{case}")
@@ -239,8 +237,8 @@ def test_cases_are_listed_page_by_page(line, hotline):
     assert pages == 3
 
 
-@pytest.mark.parametrize(
-    ("query", "pointer"),
+@each(
+    "query, pointer",
     [
         ("limit=0", "/limit"),
         ("limit=101", "/limit"),
@@ -256,7 +254,7 @@ def test_a_query_that_is_not_the_list_s_is_refused(hotline, query, pointer):
     assert pointers(hotline.get(f"/cases?{query}")) == [pointer]
 
 
-@pytest.mark.parametrize("query", ["limit=1&limit=2", "limit", "limit=%ff"])
+@each("query", ["limit=1&limit=2", "limit", "limit=%ff"])
 def test_a_query_with_two_readings_is_refused(hotline, query):
     answer = hotline.get(f"/cases?{query}")
     assert answer.status_code == 400
@@ -276,8 +274,8 @@ def test_content_opens_with_person_and_reason_alone(line, hotline):
     assert hotline.get(f"/cases/{case}/consultations").status_code == 405
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
+@each(
+    "change, pointer",
     [
         ({"reason_code": "curiosity"}, "/reason_code"),
         ({"reason": ""}, "/reason"),

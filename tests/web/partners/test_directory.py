@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import (
     key_declaration,
@@ -16,6 +14,7 @@ from gateway.evidence import (
 from gateway.evidence.trust import confirm_receipt
 from gateway.keys import jwk_set
 from tests.client.client_fixture import trust_of
+from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.founding import (
     ABROAD,
@@ -71,7 +70,7 @@ def test_an_unknown_organisation_is_not_found_with_a_receipt(hotline):
     assert "receipt" in answer.json
 
 
-@pytest.mark.parametrize("slug", ["X", "a", "-a", "a b", "a" * 41, "a%00", "é-é"])
+@each("slug", ["X", "a", "-a", "a b", "a" * 41, "a%00", "é-é"])
 def test_what_is_no_id_is_not_found_and_no_event(line, hotline, slug):
     before = line.gateway.size()
     assert hotline.get(f"/organisations/{slug}").status_code == 404
@@ -134,7 +133,7 @@ def test_the_directory_is_searched_by_kind_and_by_competence(hotline):
     assert [one["organisation"] for one in holders] == [OFMIN]
 
 
-@pytest.mark.parametrize("query", ["kind=club", "competence=csam/FR", "competence=receive/csam/fr"])
+@each("query", ["kind=club", "competence=csam/FR", "competence=receive/csam/fr"])
 def test_what_nobody_can_be_searched_by_is_told(hotline, query):
     assert hotline.get(f"/organisations?{query}").status_code == 422
 
@@ -153,7 +152,7 @@ def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
     assert "does not take part" in answer.json["detail"]
 
 
-@pytest.mark.parametrize("slug", ["nobody", "X"])
+@each("slug", ["nobody", "X"])
 def test_of_nobody_no_status_is_stated(hotline, slug):
     assert hotline.get(f"/organisations/{slug}/attestation").status_code == 404
 

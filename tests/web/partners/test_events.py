@@ -5,6 +5,7 @@ import pytest
 from gateway.evidence import receipt, stream
 from gateway.ledger import proof
 from tests.client.client_fixture import trust_of
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, offered
 from tests.web.listening import Listening, Partner, listening
 
@@ -47,7 +48,7 @@ def test_each_party_has_its_own_stream(line, hotline):
     assert not theirs & ours
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=1.5", "after=" + "9" * 16,
+@each("query", ["after=-1", "after=x", "after=1.5", "after=" + "9" * 16,
                                    "after=%D9%A1", "limit=0"])  # fmt: skip
 def test_a_counter_is_a_number(hotline, query):
     answer = hotline.get(f"/events?{query}")
@@ -74,9 +75,7 @@ def test_a_receipt_s_proof_is_read_as_text(hotline):
     assert answer.headers["Vary"] == "Accept"
 
 
-@pytest.mark.parametrize(
-    "accept", ["*/*", "", "application/json", "text/html", "text/plain;q=0.1, */*"]
-)
+@each("accept", ["*/*", "", "application/json", "text/html", "text/plain;q=0.1, */*"])
 def test_json_is_what_others_get(hotline, accept):
     answer = hotline.get(f"/receipts/{last_event(hotline)}", headers={"Accept": accept})
     assert answer.content_type == "application/json"

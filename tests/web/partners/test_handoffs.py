@@ -271,8 +271,8 @@ def test_a_box_is_read_page_by_page_within_its_filter(line, office):
     assert last["next"] is None
 
 
-@pytest.mark.parametrize(
-    ("query", "pointer"),
+@each(
+    "query, pointer",
     [("box=both", "/box"), ("state=lost", "/state"), ("after=x", "/after"), ("stat=x", "/stat")],
 )
 def test_a_query_that_is_not_the_box_s_is_refused(office, query, pointer):

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gateway.web.context import WAIT_FOR
+from tests.each import each
 from tests.founding import HOTLINE, offered
 from tests.web.listening import Partner
 
@@ -59,7 +60,7 @@ def test_one_may_acknowledge_and_refuse_without_getting_more(hotline):
     assert [one["error"] for one in told["refused"]] == ["invalid_key"]
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         {"maxEvents": 101},

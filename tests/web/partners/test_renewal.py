@@ -2,13 +2,13 @@
 
 import base64
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.evidence import base64url
+from tests.each import each
 from tests.founding import DESK, HOTLINE
 from tests.newcomers import request_by
 from tests.web.issuing import names_of, serve
@@ -41,7 +41,7 @@ def test_the_next_certificate_is_for_the_new_key_and_in_the_same_name(line):
     assert after.get("/whoami").status_code == hotline.get("/whoami").status_code == 200
 
 
-@pytest.mark.parametrize("shown", [None, certificate("ocrvp")], ids=["none", "not registered"])
+@each("shown", [None, certificate("ocrvp")])
 def test_a_connection_without_a_registered_certificate_renews_nothing(line, shown):
     answer = renew(Partner(line, HOTLINE, shown), new_key())
     assert answer.status_code == 401

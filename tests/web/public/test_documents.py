@@ -3,7 +3,6 @@
 import html
 import re
 
-import pytest
 from cryptography import x509
 
 from gateway.evidence.signature import public_keys
@@ -19,9 +18,7 @@ from tests.web.listening import PARTNERS, issuing, listening, root, token_key
 # --- M1, RS4: metadata ---
 
 
-@pytest.mark.parametrize(
-    "path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
-)
+@each("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
 def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path):
     answer = line.anybody().get(path)
     endpoints = {
@@ -133,9 +130,7 @@ def test_the_address_of_the_list_is_the_one_in_the_certificates(line):
     assert line.anybody().get(url.removeprefix(ISSUER)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "name", ["0000000000000000.crl", "..%2fca-chain.pem", "ca-chain.pem", "x.crl", "%00.crl"]
-)
+@each("name", ["0000000000000000.crl", "..%2fca-chain.pem", "ca-chain.pem", "x.crl", "%00.crl"])
 def test_no_other_file_is_served(line, name):
     assert line.anybody().get(f"/crl/{name}").status_code == 404
 

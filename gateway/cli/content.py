@@ -1,0 +1,237 @@
+"""How content that a consultation opened is shown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from gateway.cli.output import cold, colour, format_value, print_fields, sanitise
+from gateway.cli.partner_command import print_result
+from gateway.client import ConsultedContent, Gateway, OpenedElement
+from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
+from gateway.domain.conditions import WITH_FORCE
+from gateway.domain.item_value import defang
+from gateway.domain.vocabulary import ItemKind, is_final
+
+Part = Mapping[str, Any]
+
+
+def show_opened(
+    gateway: Gateway, opened: ConsultedContent, as_json: bool, options: Mapping[str, Any]
+) -> None:
+    """Show what a consultation opened, then keep what was asked for."""
+    unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
+    if not as_json:
+        _print_package(opened)
+        print_content(opened, full=options["show_text"], unsealed=unsealed)
+        click.echo()
+    more = (
+        {"unsealed": [_element_json(one) for one in unsealed]} if options["open_sealed"] else None
+    )
+    file = options["presentation_out"]
+    print_result(
+        opened.written,
+        "content opened",
+        as_json=as_json,
+        save=options["receipt_out"],
+        more=more,
+        presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
+    )
+
+
+def _print_package(opened: ConsultedContent) -> None:
+    """The number of the package, whether it is superseded, and the conditions of today."""
+    if opened.package is None:
+        return
+    click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    if opened.superseded is not None:
+        told = opened.superseded
+        click.echo(
+            colour(
+                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
+                f"{sanitise(told['version'])}): do not use it",
+                "red",
+            )
+        )
+    if opened.conditions is not None:
+        click.echo(colour("Conditions of use today", "cyan"))
+        print_fields(opened.conditions)
+
+
+def _element_json(one: OpenedElement) -> dict[str, Any]:
+    element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
+    if one.contents is None:
+        return {**element, "fault": one.fault}
+    contents = one.contents
+    return {
+        **element,
+        "type": contents.type,
+        "category": contents.category,
+        "value": dict(contents.value),
+    }
+
+
+def print_content(
+    opened: ConsultedContent, *, full: bool, unsealed: Sequence[OpenedElement] = ()
+) -> None:
+    """Print what a consultation opened; ``full`` unfolds the statements.
+
+    ``unsealed`` is what its seals hold; without it they are only named.
+    """
+    content = opened.content
+    click.echo(
+        f"Case {sanitise(content['case'])}, version {content['version']},"
+        f" by {sanitise(opened.author)} "
+        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
+    )
+    click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
+    if opened.tightened:
+        click.echo("These conditions were tightened after the version shown, and bind now.")
+    for one in opened.tightened_elements:
+        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
+        click.echo(sanitise(line))
+    for heading, lines in _sections(content, opened.conditions, full=full):
+        if lines:
+            click.echo(colour(heading, "cyan"))
+            for line in lines:
+                click.echo(f"  {sanitise(line)}")
+    _print_seals(content, unsealed)
+    if opened.withheld_groups:
+        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
+
+
+def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
+    closed = [
+        OpenedElement(part, None, "closed: --open-sealed opens it")
+        for part in sealed_parts(content)
+    ]
+    for one in unsealed or closed:
+        part = one.part
+        click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
+        for line in _unsealed(one):
+            click.echo(f"  {sanitise(line)}")
+
+
+def _unsealed(one: OpenedElement) -> Iterator[str]:
+    if one.contents is None:
+        yield one.fault
+        return
+    yield f"{one.contents.type} ({one.contents.category})"
+    for name, value in one.contents.value.items():
+        item = one.contents.type == "item" and name == "value"
+        shown = defang(str(value), one.contents.category) if item else cold(str(value))
+        yield from (f"  {name}: {line}" for line in shown.split("\n"))
+
+
+def _handling(marking: Part) -> str:
+    words = [f"TLP:{marking['tlp']}", *marking["handling"]]
+    words += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
+    words += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
+    return ", ".join(words)
+
+
+def condition_lines(conditions: Part) -> dict[str, str]:
+    """The conditions of use by name, each with what obliges to it, as its originator says."""
+    lines, forces = {}, conditions.get("force", {})
+    for name, value in conditions.items():
+        if name in WITH_FORCE and value:
+            stated = forces.get(name)
+            force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
+            lines[name] = cold(f"{format_value(value)} ({force})")
+        elif name != "force":
+            lines[name] = cold(format_value(value))
+    return lines
+
+
+def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
+    def parts(name: str) -> Sequence[Part]:
+        return [one for one in content.get(name, ()) if not is_sealed(one)]
+
+    superseded = {c.get("supersedes") for c in parts("classifications")}
+    yield "Codes", [_code(one, superseded) for one in parts("classifications")]
+    yield (
+        "Conditions of use",
+        [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
+    )
+    yield "Restrictions", list(_restrictions(content["marking"]))
+    yield (
+        "Matter",
+        [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
+    )
+    yield "Items", [line for one in parts("items") for line in _item(one)]
+    yield "Persons", [_person(one) for one in parts("subjects")]
+    yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
+    yield "Intake", list(_intake(content))
+    yield "Legal basis", [format_value(one) for one in parts("legal_basis")]
+    yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
+
+
+def _code(one: Part, superseded: set[Any]) -> str:
+    scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
+    about = "the case" if one["about"] == "case" else f"item {one['about']}"
+    how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
+    machine = one["method"] in ("hash_match", "classifier")
+    notes = ["a match, not a finding"] if machine else []
+    if one["id"] in superseded:
+        final = is_final(one["scheme"], one["code"], one["method"])
+        notes.append("contested" if final else "superseded")
+    notes += [format_value(one["attributes"])] if "attributes" in one else []
+    return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
+
+
+def _restrictions(marking: Part) -> Iterator[str]:
+    shown = ("release_to", "national", "review_on", "retention_rule")
+    for name in shown:
+        if marking.get(name):
+            yield f"{name}: {cold(format_value(marking[name]))}"
+
+
+def _item(one: Part) -> Iterator[str]:
+    source = " (the source)" if one.get("is_source") else ""
+    yield f"{one['kind']} {defang(one['value'], one['kind'])}{source}{_marked(one)}"
+    kinds = ("site_type", "content_type", "commerciality", "payment_method")
+    words = [f"{name} {format_value(one[name])}" for name in kinds if name in one]
+    if words:
+        yield f"  {', '.join(words)}"
+    if "referrer" in one:
+        yield f"  found through {defang(one['referrer'], ItemKind.URL)}"
+    for hosting in one.get("hosting", ()):
+        seen = {**hosting, **({"ip": defang(hosting["ip"], "host")} if "ip" in hosting else {})}
+        yield f"  hosted: {format_value(seen)}"
+    for fingerprint in one.get("hash", ()):
+        yield f"  {fingerprint['alg']} {fingerprint['value']}"
+    for check in one.get("online", ()):
+        yield f"  {check['status']} at {check['checked_at']}"
+
+
+def _person(one: Part) -> str:
+    age = f", age {one['age_group']}" if "age_group" in one else ""
+    by = f", qualified by {one['qualified_by']}" if "qualified_by" in one else ""
+    return f"{one['category']}, minor: {one['minor']}{age}{by}{_marked(one)}"
+
+
+def _intake(content: Part) -> Iterator[str]:
+    for name in ("originator_ref", "received_at", "intake_channel", "reporter"):
+        if name in content:
+            yield f"{name}: {format_value(content[name])}"
+
+
+def _statement(one: Part, full: bool) -> Iterator[str]:
+    """What a statement is, and its text only when it was asked for."""
+    evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
+    kind = f"{one['kind']} {evaluated}".strip()
+    yield (
+        f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
+        f"content warning: {one['content_warning']}{_marked(one)}"
+        f"{'' if full else ' (hidden: --show-text)'}"
+    )
+    if full:
+        yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))
+
+
+def _marked(one: Part) -> str:
+    marking = one.get("marking")
+    if not marking:
+        return ""
+    words = [f"TLP:{marking['tlp']}"] if "tlp" in marking else []
+    return f" [{', '.join([*words, *marking.get('handling', ())])}]"

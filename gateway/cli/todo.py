@@ -1,0 +1,145 @@
+"""`casegate todo`: what waits for this organisation, each with the command that does it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from typing import Any
+
+import click
+
+from gateway.cli.handoff import urgency_word
+from gateway.cli.next_step import print_next
+from gateway.cli.output import cold, print_json, print_wrapped, sanitise
+from gateway.cli.partner_command import EPILOG, partner
+from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
+from gateway.client import Gateway
+from gateway.client.gateway import now
+from gateway.domain.timestamp import parse_timestamp
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits: what it is, and the command that does it, without the program's name.
+
+    What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
+    """
+
+    what: str
+    next: str
+    urgency: str | None = None
+    due_at: str | None = None
+    overdue: bool = False
+
+
+@click.command(epilog=EPILOG)
+@partner
+def todo(gateway: Gateway, as_json: bool) -> None:
+    """List what waits for you, each with the command that does it.
+
+    First what you owe about handoffs, by urgency, then due time (UTC): answers, updates,
+    acknowledgements. Then your offers without an answer, successions, cases to assess or clear,
+    refused notifications, writes without an answer, and a certificate that ends soon.
+
+    Example: casegate todo
+    """
+    scopes = gateway.whoami()["scopes"]
+    read = [(scope, source) for scope, source in _SOURCES if scope in (None, *scopes)]
+    found = [one for _, source in read for one in source(gateway)]
+    missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
+    if as_json:
+        items = [{**asdict(one), "next": f"casegate {one.next}"} for one in found]
+        print_json({"items": items, "scopes_missing": missing})
+        return
+    for one in found:
+        label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
+        print_wrapped(sanitise(one.what), label, len(label))
+        print_next(one.next)
+    if missing:
+        click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
+    elif not found:
+        click.echo("Nothing waits.")
+
+
+def _due(one: Waiting) -> str:
+    """By when, in UTC. With its year: a review may be due long after its reminder."""
+    if one.overdue:
+        return "OVERDUE"
+    return f"{parse_timestamp(one.due_at).astimezone(UTC):%Y-%m-%d %H:%M}" if one.due_at else ""
+
+
+# --- What waits, and where it is read ------------------------------------------------------------
+
+
+def _duties(gateway: Gateway) -> Iterator[Waiting]:
+    own = gateway.connection.organisation
+    for one in gateway.duties():
+        sent = one["originator"] == own
+        other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
+        what = f"{one['kind'].replace('_', ' ')} ({other})"
+        command = _command(one, sent=sent)
+        yield Waiting(what, command, one["urgency"], one["due_at"], one["overdue"])
+
+
+def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
+    """The command that fulfils a duty: its action, about the handoff or the case."""
+    noun, _, verb = str(duty["action"]).partition(".")
+    command = f"{noun} {verb.replace('_', '-')}"
+    match duty["action"]:
+        case "case.confirm_embargo":
+            held = f"--case {duty['case']}" if sent else f"--handoff {duty['handoff']}"
+            return f"{command} {duty['source']} {held}"
+        case "case.approve_recall":
+            return f"{command} {duty['case']} {duty['source']}"
+        case _:
+            return f"{command} {duty[noun]}"
+
+
+def _unanswered(gateway: Gateway) -> Iterator[Waiting]:
+    for one in gateway.outbox("offered", overdue=True):
+        what = f"offer without an answer (to {one['recipient']})"
+        yield Waiting(what, f"handoff show {one['handoff']}", one["urgency"], one["due_at"], True)
+
+
+def _successions(gateway: Gateway) -> Iterator[Waiting]:
+    for one in gateway.successions():
+        open_ = one["applied"] is None and one["cancelled"] is None
+        if open_ and gateway.connection.organisation in one["waits_for"]:
+            what = f"succession of {one['competence']} on {one['effective_on']}"
+            yield Waiting(what, f"succession approve {one['succession']}")
+
+
+def _cases(gateway: Gateway) -> Iterator[Waiting]:
+    for state, step in (("draft", "assess"), ("assessed", "clear")):
+        for one in gateway.cases(state):
+            reference = cold(str(one["originator_ref"]))
+            yield Waiting(f"{state} case {reference}", f"case {step} {one['case']}")
+
+
+def _notifications(gateway: Gateway) -> Iterator[Waiting]:
+    for one in gateway.notification_status()["refused"]:
+        if not one["replay"]:
+            what = f"refused notification: {one['error']}"
+            yield Waiting(what, f"notification replay {one['event']}")
+
+
+def _outbox(gateway: Gateway) -> Iterator[Waiting]:
+    if number := waiting_writes(gateway):
+        yield Waiting(f"writes without an answer: {number}", "outbox resend")
+
+
+def _certificate(gateway: Gateway) -> Iterator[Waiting]:
+    ends = certificate_end(gateway.connection.certificate)
+    if ends - now() < RENEW_BEFORE:
+        yield Waiting(f"end of this system's certificate: {ends:%Y-%m-%d}", "system renew")
+
+
+_SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = (
+    ("handoffs.read", _duties),
+    ("handoffs.read", _unanswered),
+    ("handoffs.read", _successions),
+    ("cases.read", _cases),
+    ("events.read", _notifications),
+    (None, _outbox),
+    (None, _certificate),
+)
+"""Each with the scope that it needs, in the order in which they are listed."""

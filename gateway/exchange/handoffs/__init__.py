@@ -1,0 +1,18 @@
+"""What the two parties of a handoff do with it: answer, open content, review, read, list."""
+
+from gateway.exchange.handoffs.answers import AnswerRequest, answer
+from gateway.exchange.handoffs.consultations import consult
+from gateway.exchange.handoffs.lists import page
+from gateway.exchange.handoffs.reviews import ReviewRequest, review
+from gateway.exchange.handoffs.views import look_up, notices
+
+__all__ = (
+    "AnswerRequest",
+    "ReviewRequest",
+    "answer",
+    "consult",
+    "look_up",
+    "notices",
+    "page",
+    "review",
+)

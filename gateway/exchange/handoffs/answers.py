@@ -1,0 +1,380 @@
+"""What the two parties answer to a handoff: one function for every kind in the table."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
+from gateway.domain.case import ARRAYS
+from gateway.domain.decision import Value
+from gateway.domain.handoff import (
+    ACCEPTING,
+    AGREEMENTS,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+)
+from gateway.domain.outcome import outcome_errors
+from gateway.domain.recall import answer_errors
+from gateway.domain.refusals import (
+    CaseErased,
+    ConditionsMismatch,
+    InvalidDocument,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.domain.retention import RetentionGround
+from gateway.domain.timestamp import parse_date, parse_timestamp
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import SdJwt
+from gateway.exchange import duties
+from gateway.exchange.cases import conditions_digest, elements
+from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.handoffs.access import (
+    authorized,
+    copy_is_gone,
+    hide_barred,
+    measures_on,
+    party_to,
+    refuse_erased,
+    refuse_expired,
+)
+from gateway.exchange.handoffs.consultations import is_informed
+from gateway.exchange.handoffs.packages import Versions, newest_package, read_version, versions_of
+from gateway.exchange.recall_answers import answer_recall, check_answerable, recall_of
+from gateway.exchange.results import Answered
+from gateway.exchange.retention import apply_standing_retention, set_retention
+from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
+from gateway.kernel import events
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    deny_as_not_found,
+    prepare,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+
+@dataclass(frozen=True)
+class AnswerRequest:
+    """An answer of a party: its kind, the person, and those fields of the kind that are there.
+
+    The transport checks which fields a kind takes and of which form, as the table of kinds says.
+    ``offer`` is the digest of the offer that it is about, which an answer without a document may
+    name. ``signed`` is the document, where its author signed it.
+    """
+
+    kind: AnswerKind
+    by: str
+    fields: Mapping[str, Any]
+    signed: VerifiedRequest | None = None
+    offer: str | None = None
+
+
+def answer(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: AnswerRequest
+) -> WriteResult:
+    """Answer a handoff.
+
+    The answer is signed before the transaction, about the handoff's newest package, then decided
+    and stored in it, where nothing newer came meanwhile. What its author signed is held against
+    the same.
+
+    Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
+    for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
+    newest), InvalidDocument, and the policy's denials.
+    """
+    content: dict[str, Any] = {"handoff": str(handoff), "reply": asked.fields}
+    if asked.offer is not None:
+        content["offer"] = asked.offer
+    if asked.signed is not None:
+        content["signed"] = True
+    request = ActionRequest(asked.kind.action, asked.by, key, content)
+    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
+    act = None
+    if prepared is not None:
+        offered, beside = prepared
+        if asked.signed is not None:
+            document = asked.signed.document
+        else:
+            document = handoff_documents.issue_answer(
+                attesting(ports, caller.organisation),
+                handoff=offered.id,
+                case_digest=offered.case_digest,
+                offer_digest=offered.offer_digest,
+                package_digest=offered.package_digest,
+                kind=asked.kind.name,
+                fields={"by": asked.by, **asked.fields},
+                **beside,
+            )
+        act = partial(_store, prepared, asked, document)
+
+    def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
+        stored = context.work.handoffs.answer_of(logged.event.id)
+        return deny_as_not_found() if stored is None else _answered(stored)
+
+    return transact(ports, caller, request, act, replay)
+
+
+def _offered(
+    handoff: UUID, asked: AnswerRequest, context: RequestContext
+) -> tuple[Handoff, dict[str, str | None]]:
+    """The handoff, once the answer fits what was offered in its newest package, and the digest of
+    what it answers beside that: a correction notice, or a recall."""
+    found = party_to(context, handoff)
+    hide_barred(context, found)
+    named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
+    updated = found.package > 1
+    if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
+        raise stale(found)
+    _refuse_late(context, found, asked)
+    recipient = context.caller.organisation == found.recipient
+    if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
+        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    beside = _beside(context, found, asked.kind)
+    if asked.signed is not None:
+        notice = beside["notice_digest"]
+        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
+            raise stale_notice(notice)
+        bound = {
+            "handoff": str(found.id),
+            "case_digest": found.case_digest,
+            "offer_digest": found.offer_digest,
+            "package_digest": found.package_digest,
+            "kind": asked.kind.name,
+            **beside,
+        }
+        claims = asked.signed.verified.claims
+        if any(claims.get(name) != value for name, value in bound.items()):
+            raise InvalidDocument(
+                "the answer is bound to another handoff, offer, package, notice, recall or kind"
+            )
+    elif named not in (None, found.offer_digest):
+        raise stale(found)
+    _check_fields(context, found, asked)
+    if not asked.kind.accepts:
+        return found, beside
+    repeated = asked.fields.get("conditions") or {}
+    as_offered = conditions_digest(context.ports, found.case_digest, repeated)
+    if as_offered != found.conditions_digest:
+        _check_conditions(repeated, versions_of(context.work, found, newest_package(found)))
+    if "groups" in asked.fields:
+        verified = sd_jwt.read_stored(read_version(context.work, found.case_digest).document)
+        parts = elements(verified, context.require(found.originator))
+        groups = {parts[digest].group for digest in found.permitted_disclosures}
+        if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
+            raise ValidationFailed(
+                (("/groups", "name at least one group, of those that were offered"),)
+            )
+    return found, beside
+
+
+def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
+        raise ValidationFailed(errors)
+    if asked.kind is ANSWERS["recall_answer"]:
+        today = context.civil_day
+        if errors := answer_errors(asked.fields, today):
+            raise ValidationFailed(errors)
+    for field, arrays in _ABOUT.items():
+        if field in asked.fields:
+            _check_elements(context, found, field, arrays, asked.fields[field])
+    if "pointers" in asked.fields:
+        check_places(context, found, asked.fields["pointers"])
+    if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
+        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
+
+
+def _check_conditions(repeated: Mapping[str, Any], versions: Versions) -> None:
+    """An acceptance repeats what binds at its commit."""
+    if repeated != versions.binding.conditions:
+        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+
+
+def _check_tightened(
+    context: RequestContext, handoff: Handoff, repeated: Mapping[str, Any]
+) -> None:
+    """Accept under a case that was revised after its offer: under its conditions of now, and only
+    what could be offered now. What was accepted before stays open (`consultations`)."""
+    versions = versions_of(context.work, handoff, newest_package(handoff))
+    _check_conditions(repeated, versions)
+    originator = context.require(handoff.originator)
+    parts = with_strictest_marking(versions.offered, versions.now, originator)
+    offered = {digest: parts[digest] for digest in handoff.permitted_disclosures}
+    reader = Reader(context.entity(), handoff.address.competence, handoff.purpose)
+    permitted_disclosures, _ = select_disclosures(
+        context.ports.policy, offered, context.entity(originator), reader
+    )
+    listed = versions.now.content.get("release_to") or ()
+    released = not listed or handoff.recipient in listed
+    if len(permitted_disclosures) < len(offered) or not released:
+        raise WrongState(
+            "the case was marked more strictly after this offer, and could not be offered to you "
+            "any more: decline it, and ask its originator for a new offer"
+        )
+
+
+_ABOUT: Mapping[str, Collection[str]] = {"items": ("items",), "elements": ARRAYS}
+"""The fields of answers that name elements of a case, and in which arrays these are."""
+
+
+def _check_elements(
+    context: RequestContext,
+    handoff: Handoff,
+    field: str,
+    arrays: Collection[str],
+    named: Sequence[str],
+) -> None:
+    """An answer is about elements that were offered; other ids could be anything (R1)."""
+    verified = sd_jwt.read_stored(read_version(context.work, handoff.case_digest).document)
+    offered = {
+        placed.value["id"]
+        for placed in verified.placed
+        if placed.in_array
+        and placed.name in arrays
+        and placed.digest in handoff.permitted_disclosures
+    }
+    if not offered.issuperset(named):
+        raise ValidationFailed(
+            ((f"/{field}", f"name only {field} that were offered, by their ids"),)
+        )
+
+
+def _store(
+    prepared: tuple[Handoff, dict[str, str | None]],
+    asked: AnswerRequest,
+    document: SdJwt,
+    context: RequestContext,
+) -> Answered:
+    offered, beside = prepared
+    check_signed(context, asked.signed)
+    found = authorized(context, offered.id, _facts(asked))
+    _refuse_late(context, found, asked)
+    if asked.kind.of_recall:
+        check_answerable(context, found, asked.kind, asked.fields)
+    if found.offer_digest != offered.offer_digest:
+        raise stale(found)
+    if (newest := _beside(context, found, asked.kind)) != beside:
+        raise stale_notice(newest["notice_digest"])
+    current = context.work.handoffs.current_version(found)
+    if asked.kind.accepts:
+        refuse_expired(context, found)
+        if current != found.case_digest:
+            _check_tightened(context, found, asked.fields["conditions"])
+    step = asked.kind.move(asked.fields)
+    groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
+    under = current if step in AGREEMENTS else None
+    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    check_step(context, found, step)
+    if step is HandoffAction.WITHDRAW and found.is_held:
+        moved = _withdraw_reserved(context, moved)
+    if step is HandoffAction.ANSWER_RECALL:
+        moved = answer_recall(context, moved, asked.fields)
+    stored = HandoffAnswer(
+        handoff=found.id,
+        sequence=moved.sequence,
+        move=step,
+        state=moved.state,
+        author=context.caller.organisation,
+        at=context.now,
+        document=document.compact(),
+        event=context.event,
+    )
+    context.work.handoffs.save(moved, stored)
+    duties.settle(context.ports, context.work, moved, stored)
+    if step is HandoffAction.RETAIN:
+        _retain(context, moved, asked)
+    if moved.held and not found.held:
+        apply_standing_retention(context, moved)
+    if step is HandoffAction.DELAY:
+        until = parse_timestamp(asked.fields["until"])
+        duties.delay(context.work, found.id, until, context.now)
+    parties = events.parties_of(found)
+    context.record(
+        parties,
+        events.shared("sequence", str(moved.sequence), parties),
+        package_digest=found.package_digest,
+        document_sha256=document.digest,
+    )
+    return _answered(stored)
+
+
+def _facts(asked: AnswerRequest) -> dict[str, Value]:
+    """The facts about an answer that policy reads."""
+    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    if asked.kind.accepts:
+        facts["conditions_accepted"] = "conditions" in asked.fields
+    if asked.kind is ANSWERS["outcome"]:
+        facts["code"] = asked.fields["code"]
+    if asked.kind is ANSWERS["recall_answer"]:
+        facts["done"] = asked.fields["done"]
+    return facts
+
+
+def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    """After the erasure only what outlives the case is answered, and without free text: codes, and
+    references."""
+    if not asked.kind.outlives_case:
+        refuse_erased(context, handoff)
+    if handoff.conditions_digest:
+        return
+    if asked.kind is ANSWERS["retention"] and copy_is_gone(context, handoff):
+        raise CaseErased("the case was erased, and nothing of it is kept for you")
+    told = [
+        one.name
+        for one in asked.kind.fields
+        if one.type is FieldType.TEXT and not one.reference and one.name in asked.fields
+    ]
+    if told:
+        raise ValidationFailed(
+            tuple((f"/{name}", "is left out: the case was erased, write no text") for name in told)
+        )
+
+
+def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> None:
+    days = {name: asked.fields.get(name) for name in ("until", "review_on")}
+    set_retention(
+        context,
+        handoff,
+        RetentionGround.STATED,
+        legal_basis=asked.fields["legal_basis"],
+        **{name: day and parse_date(day) for name, day in days.items()},
+    )
+
+
+def _beside(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> dict[str, str | None]:
+    """What an answer of a kind binds beside the offer, by the name of the claim: the digest of the
+    newest correction notice, or of the recall that stands."""
+    recall = recall_of(context, handoff) if kind.of_recall else None
+    notice = answered_notice(context, handoff, kind)
+    return {"notice_digest": notice, "recall": None if recall is None else recall.digest}
+
+
+def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
+    """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
+
+    That is possible before the first consultation, where the acceptance has a reservation and the
+    originator would hear of a consultation; else only a recall ends what a holder may do.
+    """
+    made = context.work.handoffs.answers(moved.id)
+    accepted = next(one for one in made if one.move in ACCEPTING)
+    reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
+    recipient = context.require(moved.recipient)
+    informed = is_informed(context, moved, recipient, measures_on(context, moved))
+    if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
+        raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+    for duty in context.work.duties.of(moved.id, open_only=True):
+        if HandoffAction.RECALL in duty.terms.ended_by:
+            context.work.duties.save(duty.close(context.now))
+    return replace(moved, held=0, held_under=None)
+
+
+def _answered(answer: HandoffAnswer) -> Answered:
+    return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)

@@ -1,0 +1,255 @@
+"""Open the content of a handoff, after its acceptance or in imminent danger before it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from gateway.domain.audit_event import Party
+from gateway.domain.case import Element, erasure_is_due
+from gateway.domain.consultation import informs_originator
+from gateway.domain.decision import Value
+from gateway.domain.duty import DutyKind, begin
+from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package
+from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.organisation import Organisation
+from gateway.domain.recall import RecallAnswer
+from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.consultations import (
+    IMMINENT_DANGER,
+    OF_MARKS,
+    SUPERSEDED,
+    ConsultationRequest,
+    OpenedContent,
+    record_consultation,
+    repeat_consultation,
+)
+from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.handoffs.access import (
+    barriers,
+    entity_of,
+    hide_barred,
+    measures_on,
+    party_to,
+    refuse_erased,
+    refuse_expired,
+)
+from gateway.exchange.handoffs.packages import (
+    Versions,
+    accepted_parts,
+    binding_beside,
+    package_numbered,
+    superseded_by,
+    versions_of,
+)
+from gateway.exchange.offers import states_danger
+from gateway.exchange.recall_answers import consultation_facts
+from gateway.exchange.results import ContentPresentation
+from gateway.exchange.retention import retention_in_force
+from gateway.kernel import events
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+
+def consult(
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    handoff: UUID,
+    opening: ConsultationRequest,
+) -> WriteResult:
+    """Open the content that was offered and accepted, as policy allows it today.
+
+    Unless ``opening`` names a package it is the newest that the recipient holds; an older one is
+    superseded, and opens with a reason code of its own.
+    """
+    request = ActionRequest(
+        "case.consult", opening.by, key, {"handoff": str(handoff), **opening.asked()}
+    )
+
+    def act(context: RequestContext) -> ContentPresentation:
+        opened = _opened(context, handoff, opening)
+        if opened.handoff and _breaks_glass(opened.handoff, opening):
+            by = context.now + context.ports.follow_up
+            owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
+            context.work.duties.add(replace(owed, person=opening.by))
+        return record_consultation(context, opening, opened)
+
+    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+        return repeat_consultation(context, logged, _opened(context, handoff, opening))
+
+    return transact(ports, caller, request, act, replay)
+
+
+def _parties_of_consultation(
+    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
+) -> tuple[Party, ...]:
+    """The recipient, which opens the content, and the originator where it is informed."""
+    informed = is_informed(context, handoff, context.organisation, measures)
+    return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
+
+
+def is_informed(
+    context: RequestContext, handoff: Handoff, reader: Organisation, measures: Sequence[Measure]
+) -> bool:
+    """Whether the originator hears of the next consultation."""
+    return informs_originator(
+        context.ports.consultations,
+        originator_is_public=context.require(handoff.originator).public_authority,
+        reader_is_police="led" in reader.regimes,
+        embargoed=any(one.kind is MeasureKind.EMBARGO for one in measures),
+        informed_before=context.work.handoffs.was_informed_of_consultation(handoff.id),
+    )
+
+
+def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
+    return (
+        opening.reason_code == IMMINENT_DANGER
+        and handoff.urgency is Urgency.IMMINENT_DANGER
+        and handoff.state is HandoffState.OFFERED
+    )
+
+
+def is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
+
+
+def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
+    """A package that may be opened now.
+
+    Decided by the strictest of its markings and those under which the recipient agreed to it. A
+    tightening that comes later binds by the conditions that are shown, and closes nothing. Only
+    groups of the offer are named as withheld: of what was never offered a reader learns nothing,
+    which is what the decoys are for.
+    """
+    found = party_to(context, handoff)
+    hide_barred(context, found)
+    context.about = EventSubject(found.id, found.case_digest)
+    refuse_erased(context, found)
+    read_access = _read_access(context, found)
+    in_danger = _breaks_glass(found, opening)
+    # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
+    recalled = found.recall is not None and found.is_held and found.state is HandoffState.WITHDRAWN
+    is_open = found.state in READABLE or read_access or in_danger or recalled
+    if context.caller.organisation == found.recipient and not is_open:
+        raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
+    measures = measures_on(context, found)
+    suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
+    facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
+    entity = entity_of(context, found, read_access=read_access)
+    authorize(context, entity, {**facts, **barriers(context, found)})
+    if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
+        raise WrongState("you erased your copies for good: only a new offer opens the case again")
+    refuse_expired(context, found)
+    opened = _opened_package(context, found, opening)
+    versions = versions_of(context.work, found, opened)
+    if in_danger:
+        _require_danger(found, versions)
+    _refuse_past_erasure(context, found, versions.offered)
+    originator = context.require(found.originator)
+    # Nothing was agreed to before an acceptance: then the case as it is now decides.
+    agreed = versions.now if in_danger else versions.agreed
+    parts = with_strictest_marking(versions.offered, agreed, originator, measures)
+    accepted = {
+        digest: part
+        for digest, part in accepted_parts(found, opened, parts).items()
+        if not in_danger or is_needed(part, found.recipient)
+    }
+    reader = Reader(
+        context.entity(),
+        found.address.competence,
+        found.purpose,
+        read_access,
+        opening.reason_code,
+    )
+    permitted_disclosures, _ = select_disclosures(
+        context.ports.policy, accepted, context.entity(originator), reader
+    )
+    shown = {digest: parts[digest] for digest in permitted_disclosures}
+    withheld_groups = {
+        parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
+    }
+    superseded = superseded_by(context, found, versions.version.version)
+    return OpenedContent(
+        versions.version,
+        shown,
+        binding_beside(versions, shown, originator),
+        _parties_of_consultation(context, found, measures),
+        handoff=found,
+        withheld_groups=tuple(withheld_groups),
+        beside={"package": opened.number, "superseded": superseded},
+    )
+
+
+def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
+    """Refuse from the day of erasure on: the case's, and before it that of the package, which no
+    later version puts off unasked, unless the recipient retains it."""
+    day = context.civil_day
+    case = context.work.cases.get(handoff.originator, handoff.case)
+    over = case is None or erasure_is_due(case, day)
+    agreed = date.fromisoformat(offered.claims["erase_on"])
+    if over or (agreed <= day and retention_in_force(context, handoff) is None):
+        raise WrongState("the case is past the day of its erasure")
+
+
+def _require_danger(handoff: Handoff, versions: Versions) -> None:
+    """Before its acceptance a case is opened only where it says what the danger is, and where it
+    could be offered to the reader still."""
+    listed = versions.now.content.get("release_to") or ()
+    if not states_danger(versions.offered) or (listed and handoff.recipient not in listed):
+        raise WrongState("content opens after acceptance; accept the handoff, or decline it")
+
+
+def _opened_package(
+    context: RequestContext, handoff: Handoff, opening: ConsultationRequest
+) -> Package:
+    """The package to open: the newest that is held, or an older one, as what it is.
+
+    Before an acceptance it is the newest (R16).
+    """
+    held = handoff.held or handoff.package
+    number = held if opening.package is None else opening.package
+    if number > held:
+        raise WrongState(
+            f"package {number} opens after it was acknowledged"
+            if number <= handoff.package
+            else f"the handoff has no package {number}"
+        )
+    code = opening.reason_code
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
+        raise ValidationFailed(
+            (
+                (
+                    "/reason_code",
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
+                    f"with {named}",
+                ),
+            )
+        )
+    return package_numbered(context.work, handoff, number)
+
+
+def _read_access(context: RequestContext, handoff: Handoff) -> bool:
+    """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
+    competence, today = handoff.address.competence, context.today.day
+    if competence is None or competence in context.organisation.competences_on(today):
+        return False
+    successions = context.work.successions.from_office(context.caller.organisation, competence)
+    held = handoff.is_held
+    return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)

@@ -1,0 +1,247 @@
+"""A handoff as one of its parties may see it: never content."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.answers import KIND_OF_MOVE
+from gateway.domain.case import ROUTING_FIELDS
+from gateway.domain.handoff import (
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    agreed_at,
+    offers_of,
+)
+from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.outcome import outcome_as_read
+from gateway.domain.succession import ReissuedHandoff
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.cases import sealed_of, view_on_measure
+from gateway.exchange.disclosure import reads_acts_of
+from gateway.exchange.handoffs.access import (
+    authorized,
+    barriers,
+    measures_on,
+    refuse_erased,
+)
+from gateway.exchange.handoffs.lists import summary
+from gateway.exchange.handoffs.packages import (
+    content_of,
+    newest_package,
+    read_version,
+    superseded_by,
+    versions_of,
+)
+from gateway.exchange.recall_answers import answer_for
+from gateway.exchange.results import (
+    AnswerView,
+    DutyView,
+    HandoffView,
+    NoticesView,
+    PackageView,
+    RetentionView,
+    SucceededBy,
+    Succeeds,
+)
+from gateway.exchange.retention import retention_in_force, view_on_retention
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.values import Caller, CaseVersion
+
+
+def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
+    """A handoff as one of its parties may see it: never content.
+
+    Shown are the routing presentation, the conditions, and each document as the caller may read it.
+    """
+
+    def query(context: RequestContext) -> HandoffView:
+        found = authorized(context, handoff)
+        refuse_erased(context, found)
+        versions = versions_of(context.work, found, newest_package(found))
+        version, verified = versions.version, versions.offered
+        case = context.work.cases.get(found.originator, found.case)
+        measures = measures_on(context, found)
+        originates = context.caller.organisation == found.originator
+        told = measures if originates or found.hears else ()
+        # Its originator seals anew what was redirected, or went to a successor.
+        left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
+        seals = left and originates
+        ended = context.work.successions.moved_from(found.id)
+        made = context.work.successions.moved_to(found.id)
+        answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
+        return HandoffView(
+            **vars(summary(context, found)),
+            assurance=version.assurance,
+            routing=_routing(version, verified, found.permitted_disclosures),
+            permitted_disclosures=sorted(found.permitted_disclosures),
+            accepted_groups=None if groups is None else sorted(groups),
+            answers=[_shown_answer(context, one, measures) for one in answers],
+            packages=_packages(context, answers, version, verified),
+            superseded=superseded_by(context, found, found.case_version) if found.is_held else None,
+            measures=[view_on_measure(context.organisation, one) for one in told],
+            retention=_retention(context, found),
+            interest=barriers(context, found).get("conflict") is True or None,
+            to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
+            reissued_as=None if ended is None else _succeeded_by(context, found, ended),
+            reissue_of=None if made is None else _succeeds(context, made),
+            conditions=versions.binding.conditions,
+            erase_on=None if case is None else case.erase_on,
+            tightened_by=versions.binding.tightened_by,
+            duties=_duties(context, found),
+        )
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+    """The correction notices of a handoff; those after the erasure of its case, too."""
+
+    def query(context: RequestContext) -> NoticesView:
+        found = authorized(context, handoff)
+        given = context.work.handoffs.notices(handoff)
+        shown = [_shown_answer(context, one, ()) for one in given]
+        return NoticesView(found.id, found.state, shown, _duties(context, found))
+
+    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
+    found = retention_in_force(context, handoff)
+    return None if found is None else view_on_retention(context, found)
+
+
+def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+    """What is owed, as the caller may know it: of the other party's, what is shared."""
+    own = context.caller.organisation
+    return [
+        DutyView(
+            one.kind,
+            one.organisation,
+            one.due_at,
+            one.closed_at,
+            overdue=(one.closed_at or context.now) >= one.due_at,
+        )
+        for one in context.work.duties.of(handoff.id)
+        if one.terms.shared or one.organisation == own
+    ]
+
+
+def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
+    """A version's own document with what says where it belongs, and nothing of content."""
+    shown = frozenset(
+        p.digest
+        for p in content.placed
+        if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
+    )
+    return sd_jwt.parse(version.document).present(shown).compact()
+
+
+def _packages(
+    context: RequestContext,
+    answers: Sequence[HandoffAnswer],
+    newest: CaseVersion,
+    content: VerifiedSdJwt,
+) -> list[PackageView]:
+    """The chain of packages, oldest first; a later acknowledgement answers all before it."""
+    found = []
+    for number, offer in enumerate(offers_of(answers), start=1):
+        claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+        version = read_version(context.work, claims.case_digest, newest)
+        found.append(
+            PackageView(
+                number=number,
+                change=claims.change and str(claims.change),
+                at=offer.at,
+                version=version.version,
+                case_digest=version.digest,
+                acknowledged=agreed_at(answers, offer.sequence),
+                routing=_routing(version, content_of(version, newest, content), claims.disclosures),
+            )
+        )
+    return found
+
+
+def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
+    """What a succession made of a handoff.
+
+    Only the originator learns which handoff follows; the former recipient has no part in it.
+    """
+    own = context.caller.organisation == handoff.originator
+    return SucceededBy(ended.succession, ended.became if own else None)
+
+
+def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
+    """Of which handoff a succession made this one."""
+    *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
+    document = sd_jwt.parse(offer.document).present(())
+    return Succeeds(made.succession, made.handoff, document.compact())
+
+
+_PERSONS = frozenset({"by", "approved_by"})
+"""What documents call the persons of their author."""
+
+
+def _shown_answer(
+    context: RequestContext,
+    answer: HandoffAnswer,
+    measures: Sequence[Measure],
+) -> AnswerView:
+    """An answer as the caller may read it: of the other party's, not the persons."""
+    shown = AnswerView(
+        sequence=answer.sequence,
+        kind=str(answer.move or "offer"),
+        state=answer.state,
+        author=answer.author,
+        at=answer.at,
+        event=answer.event,
+        document=answer.document,
+    )
+    if answer.author == context.caller.organisation:
+        return shown
+    document = sd_jwt.parse(answer.document)
+    readable: Mapping[str, Any] = {
+        d.name: d.value for d in document.disclosures if d.name and d.name not in _PERSONS
+    }
+    seen = None
+    if answer.move is HandoffAction.OUTCOME:
+        seen, readable = _outcome_for(context, answer, readable, measures)
+    elif answer.move is HandoffAction.ANSWER_RECALL:
+        seen, readable = answer_for(context, answer.author, readable)
+    elif answer.move is not None:
+        kind = KIND_OF_MOVE.get(answer.move)  # none of an update, which is an offer
+        guarded = {one.name for one in kind.fields if one.guarded} if kind else ()
+        if guarded and not reads_acts_of(context, context.require(answer.author)):
+            readable = {name: value for name, value in readable.items() if name not in guarded}
+    digests = [d.digest for d in document.disclosures if d.name in readable]
+    return replace(shown, document=document.present(digests).compact(), code=seen)
+
+
+def shown_document(answer: HandoffAnswer, reader: str) -> str:
+    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
+    if answer.author == reader:
+        return answer.document
+    document = sd_jwt.parse(answer.document)
+    digests = [one.digest for one in document.disclosures if one.name not in _PERSONS]
+    return document.present(digests).compact()
+
+
+def _outcome_for(
+    context: RequestContext,
+    answer: HandoffAnswer,
+    fields: Mapping[str, Any],
+    measures: Sequence[Measure],
+) -> tuple[str, Mapping[str, Any]]:
+    """An outcome's code and fields as the caller may read them (R5)."""
+    author, reader = context.require(answer.author), context.organisation
+    embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
+    return outcome_as_read(
+        fields,
+        author_is_police="led" in author.regimes,
+        reader_is_police="led" in reader.regimes,
+        embargoed=embargoed and not reader.public_authority,
+    )

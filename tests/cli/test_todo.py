@@ -1,0 +1,160 @@
+"""`casegate todo`: what waits, with commands that do it; and the command after each step."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gateway.cli import SUBCOMMANDS, next_step, todo
+from gateway.cli.next_step import WIDTH
+from gateway.cli.todo import _command
+from gateway.client import GatewayUnavailable
+from gateway.client.transport import PAUSES
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.duty import FULFILLED_BY, DutyKind
+from tests.cli.desks import Desks
+from tests.cli.test_succession import PLAN
+from tests.client.client_fixture import MemberClient, cut
+from tests.client.conftest import real_now
+from tests.each import each
+from tests.founding import HOTLINE, OFMIN, case_content
+
+BY = ("--by", "officer-1")
+
+
+@pytest.fixture
+def desks(desks: Desks, tls_files: Path) -> Desks:
+    """Desks whose connection has a real certificate file."""
+    desks.changes["certificate"] = tls_files / "certificate.pem"
+    return desks
+
+
+def commands(output: str) -> list[list[str]]:
+    """The commands that were told, as a shell reads them."""
+    assert max(map(len, output.split("\n"))) <= WIDTH
+    joined = output.replace(" \\\n", " ")
+    return [line.split() for line in re.findall(r"Next: casegate (.*)", joined)]
+
+
+def waits(desks: Desks, at: str = HOTLINE) -> list[Any]:
+    return list(desks.told("todo", at=at)["items"])
+
+
+def test_nothing_waits_where_nothing_is_owed(desks: Desks) -> None:
+    assert desks.done("todo").strip() == "Nothing waits."
+    assert waits(desks) == []
+
+
+def test_what_is_owed_is_told_with_a_command_that_does_it(desks: Desks) -> None:
+    handoff = desks.offered()
+    (command,) = commands(desks.done("todo", at=OFMIN))
+    assert command == ["handoff", "accept", handoff]
+    desks.done(*command, *BY, "--yes", at=OFMIN)
+    assert waits(desks, OFMIN) == []
+
+
+def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.stage.gateway.clock.advance(timedelta(days=8))
+    assert "OVERDUE" in desks.done("todo", at=OFMIN)
+    (one,) = waits(desks)
+    assert (one["overdue"], one["next"]) == (True, f"casegate handoff show {handoff}")
+
+
+def told_next(output: str) -> list[str]:
+    """The last command that was told after a step; its lines may be longer than a terminal."""
+    return output.replace(" \\\n", " ").rpartition("Next: casegate ")[2].split()
+
+
+def test_a_case_goes_from_draft_to_clearance_by_what_is_told(desks: Desks) -> None:
+    assess = told_next(desks.done("case", "submit", str(desks.case_file()), "--by", "intake-1"))
+    assert commands(desks.done("todo")) == [assess]
+    clear = told_next(desks.done(*assess, "--by", "analyst-1"))
+    assert commands(desks.done("todo")) == [clear]
+    offer = told_next(desks.done(*clear, "--by", "approver-1"))
+    assert offer[:2] == ["handoff", "offer"]
+    assert waits(desks) == []
+
+
+def test_machines_are_not_told_what_follows(desks: Desks) -> None:
+    told = desks.told("case", "submit", str(desks.case_file()), "--by", "intake-1")
+    assert told.keys() == {"result", "receipt"}
+
+
+def test_a_recall_of_one_person_waits_for_the_second(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    case = desks.told("handoff", "show", handoff)["case"]
+    why = ("--code", "misdirected", "--reason", "astray")
+    approve = told_next(desks.done("case", "recall", case, "--by", "approver-1", *why))
+    assert commands(desks.done("todo")) == [approve]
+    desks.done(*approve, "--by", "approver-2")
+    assert waits(desks) == []
+    acknowledge, answer = commands(desks.done("todo", at=OFMIN))
+    assert acknowledge == ["handoff", "acknowledge-recall", handoff]
+    assert told_next(desks.done(*acknowledge, *BY, at=OFMIN)) == answer
+
+
+def test_a_write_without_an_answer_waits(desks: Desks, tmp_path: Path) -> None:
+    desks.changes["outbox"] = tmp_path / "spool"
+    desk = MemberClient(desks.stage, outbox=tmp_path / "spool")
+    desk.wire.faults = [cut] * (len(PAUSES) + 1)
+    with pytest.raises(GatewayUnavailable):
+        desk.submit(case_content(desks.stage.gateway.new_id()), "intake-1")
+    assert commands(desks.done("todo")) == [["outbox", "resend"]]
+
+
+def test_a_succession_waits_for_the_offices_that_did_not_approve_it(desks: Desks) -> None:
+    one = desks.stage.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
+    assert commands(desks.done("todo", at=OFMIN)) == [["succession", "approve", one]]
+    desks.done("succession", "approve", one, *BY, at=OFMIN)
+    assert waits(desks, OFMIN) == []
+
+
+def test_a_refused_notification_waits_until_it_is_sent_again(desks: Desks) -> None:
+    desks.done("notification", "poll")
+    desks.submitted()
+    (told,) = MemberClient(desks.stage).poll_notifications().notifications
+    MemberClient(desks.stage).poll_notifications(refuse={told: ("invalid_key", "which key?")})
+    (command,) = commands(desks.done("todo"))
+    assert command == ["notification", "replay", str(told.event)]
+    desks.done(*command, "--by", "analyst-1")
+    assert waits(desks) == []
+
+
+def test_a_certificate_that_ends_soon_waits(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(todo, "now", lambda: real_now() + timedelta(days=21))
+    assert commands(desks.done("todo")) == [["system", "renew"]]
+
+
+def test_what_no_scope_lets_see_is_named_and_the_rest_is_told(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemberClient, "whoami", lambda self: {"scopes": ["handoffs.read"]})
+    told = desks.run("todo")
+    assert "cases.read, events.read" in told.stderr
+    assert "Nothing waits" not in told.stdout
+    assert desks.told("todo")["scopes_missing"] == ["cases.read", "events.read"]
+
+
+def exists(words: list[str]) -> bool:
+    """Whether a command line begins with a command that there is."""
+    command = SUBCOMMANDS[words[0]].load()
+    return not isinstance(command, click.Group) or words[1] in command.commands
+
+
+@each("step", next_step._NEXT)
+def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any, str]) -> None:
+    type_, _, command = step
+    assert type_ in {named for named, _ in EVENT_TYPES.values()}
+    assert exists(command.split())
+
+
+@each("kind", list(DutyKind))
+def test_every_duty_has_a_command(kind: DutyKind) -> None:
+    duty = {"action": FULFILLED_BY[kind], "case": "1", "handoff": "2", "source": "3"}
+    for sent in (True, False):
+        assert exists(_command(duty, sent=sent).split())

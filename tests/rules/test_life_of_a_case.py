@@ -1,0 +1,90 @@
+"""The page on the life of a case shows the states of a handoff and what is owed as the code has it.
+
+Print what belongs there with ``python -m tests.rules.test_life_of_a_case``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.domain.answers import KIND_OF_MOVE, MOVES, AnswerAuthor
+from gateway.domain.duty import DUTIES, FULFILLED_BY, DutyKind
+from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
+
+PAGE = Path(__file__).parents[2] / "docs" / "life-of-a-case.md"
+
+DUE = {
+    DutyKind.ANSWER: "by urgency, in your service hours",
+    DutyKind.UPDATE: "by urgency, 24 hours at most",
+    DutyKind.ACKNOWLEDGEMENT: "by urgency, 3 days at most",
+    DutyKind.APPLICATION: "30 days after the acknowledgement",
+    DutyKind.PROPOSAL_ANSWER: "7 days",
+    DutyKind.CLEARANCE: "24 hours: the case was offered before it, in imminent danger",
+    DutyKind.REVIEW: "24 hours: the case was consulted before its acceptance, in imminent danger",
+    DutyKind.CONFIRMATION: "24 hours after your embargo was contested",
+    DutyKind.CONFIRMATION_IN_DANGER: "1 hour after it was contested, in imminent danger",
+    DutyKind.CALL: "15 minutes after an offer in imminent danger",
+    DutyKind.DEROGATION_REVIEW: "24 hours, by your DPO: the offer left for a third country",
+    DutyKind.RETENTION: "30 days after the erasure: then your copy is destroyed",
+    DutyKind.RETENTION_REVIEW: "the day of review that you stated, within 3 years",
+    DutyKind.RECALL_ACKNOWLEDGEMENT: "72 hours; 8 in imminent danger",
+    DutyKind.RECALL_ANSWER: "21 days",
+    DutyKind.RECALL_APPROVAL: "24 hours: one person recalled what was misdirected",
+}
+"""By when each is due, in words; the terms are the code's."""
+
+
+def command(action: HandoffAction) -> str:
+    """A move as its command says it; those of the gateway follow from a succession."""
+    kind = KIND_OF_MOVE.get(action)
+    if kind is not None and kind.author is AnswerAuthor.GATEWAY:
+        return "succession"
+    return str(action if kind is None else kind.command).replace("_", "-")
+
+
+def diagram() -> str:
+    """The moves that change the state, with all that every open state has drawn once."""
+    ways: dict[tuple[str, str], dict[str, None]] = {}
+    for (before, action), after in MOVES.items():
+        shared = before in OPEN and all(MOVES.get((one, action)) == after for one in OPEN)
+        source = "open" if shared else str(before)
+        if before != after:
+            ways.setdefault((source, str(after)), {})[command(action)] = None
+    ways["open", str(HandoffState.LAPSED)] = {"erasure of the case": None}
+    inside = {str(one) for one in OPEN}
+    lines = ["stateDiagram-v2", "  [*] --> open: offer", "  state open {", "    [*] --> offered"]
+    lines += [f"  {line}" for line in arrows(ways) if {line.split()[0], target(line)} <= inside]
+    lines.append("  }")
+    lines += [line for line in arrows(ways) if not {line.split()[0], target(line)} <= inside]
+    return "\n".join(lines) + "\n"
+
+
+def arrows(ways: dict[tuple[str, str], dict[str, None]]) -> Iterator[str]:
+    for (before, after), by in ways.items():
+        yield f"  {before} --> {after}: {', '.join(by)}"
+
+
+def target(arrow: str) -> str:
+    return arrow.split()[2].removesuffix(":")
+
+
+def table() -> str:
+    """Each kind of duty: who owes it, by when, and the command that fulfils it."""
+    rows = ["| owed | by | by when | command | late: heard by |", "|---|---|---|---|---|"]
+    for kind, terms in DUTIES.items():
+        owes = "setter" if kind.startswith(DutyKind.CONFIRMATION) else terms.owes
+        hears = "both" if terms.shared else "who owes it"
+        verb = FULFILLED_BY[kind].replace(".", " ").replace("_", "-")
+        rows.append(f"| {kind.replace('_', ' ')} | {owes} | {DUE[kind]} | `{verb}` | {hears} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_page_has_the_states_of_a_handoff() -> None:
+    assert diagram() in PAGE.read_text(encoding="utf-8"), f"put this there:\n{diagram()}"
+
+
+def test_the_page_has_what_is_owed() -> None:
+    assert table() in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table()}"
+
+
+if __name__ == "__main__":
+    print(diagram(), table(), sep="\n")
