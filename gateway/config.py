@@ -108,7 +108,7 @@ class Config:
     civil_time_zone: ZoneInfo = _setting(  # noqa: RUF009 - a declaration, as for the others
         "gateway.civil_time_zone",
         setting_validators.time_zone,
-        "The time zone in which memberships and mandates begin and end.",
+        "The time zone in which memberships and mandates begin and end: never change it.",
         "Europe/Paris",
     )
     public_bind: str = _setting(
