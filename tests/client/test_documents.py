@@ -10,7 +10,15 @@ from gateway.client import EvidenceMismatch, KeyNotHeld, RequestRefused, Unexpec
 from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
 from tests.client.client_fixture import MemberClient, passing, trust_of
-from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
+from tests.client.scenario import (
+    CLEARED,
+    accepted,
+    disbelieved,
+    members_of,
+    offer,
+    replay,
+    submit,
+)
 from tests.each import each
 from tests.founding import ORIGIN, case_content, note_signer
 from tests.web.listening import Listening
@@ -57,6 +65,8 @@ def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
 def test_a_recall_of_another_case_is_refused(stage: Listening) -> None:
     desk = MemberClient(stage)
     one, other = submit(desk, stage), submit(desk, stage)
+    for case in (one, other):
+        offer(desk, stage, case=case)
     asked = {"code": "unlawful", "reason": "court order", "approved_by": "approver-2"}
     earlier = members_of(desk.recall({"case": one}, "approver-1", **asked))
     desk.wire.faults = [replay(earlier)]
