@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -31,6 +32,7 @@ from gateway.kernel.changes import (
 )
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import issuing
@@ -84,6 +86,9 @@ def _require_approved(context: RequestContext, kind: ChangeType, change: Change)
     apart, the digest cannot be made again, and is the one that all of them signed.
     """
     signed, named = cast(Administrators, context.actor).approvals, set(context.persons)
+    if change.action == "key.register" and not signed:
+        _require_invited(context, change.organisation, named)
+        return
     if change.action in APART and signed:
         digest = str(sd_jwt.read_unverified(signed[0]).claims.get("change"))
     else:
@@ -96,6 +101,18 @@ def _require_approved(context: RequestContext, kind: ChangeType, change: Change)
         approvals.consume(context, one)
     if len(counted) < kind.persons or {one.person for one in counted} != named:
         raise NotApproved("the change was not approved by administrators of that moment")
+
+
+def _require_invited(context: RequestContext, organisation: str, named: set[str]) -> None:
+    """Require the invitation that a first document key came with: who approved that named it."""
+    member = context.work.organisations.get(organisation)
+    rows = partial(context.work.invitations.open, context.now)
+    invited = any(
+        one.organisation == organisation and set(one.approved_by) == named
+        for one in iterate(rows, attrgetter("id"), None)
+    )
+    if not invited or member is None or member.document_keys:
+        raise NotApproved("a document key was registered without approvals, or an invitation")
 
 
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from tests.founding import (
     make_change,
     registry_compared,
 )
+from tests.newcomers import Newcomer
 
 
 @pytest.fixture
@@ -243,6 +244,40 @@ def test_a_change_that_a_disabled_administrator_approved_is_not_made_again(gatew
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person=BENOIT, reason="left")
     mandate_logged(gateway, ALICE, BENOIT, signed=gateway.approve(MANDATE))
+    assert "NotApproved" in str(registry_compared(gateway).problems)
+
+
+def first_key_logged(gateway: Founded, host: Newcomer) -> None:
+    """An event as the use of an invitation makes it, by a forger who can sign for the log."""
+    first = host.first_key()
+    said = {"jwk": first.jwk, "organisation": host.slug, "proof": first.proof}
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        events.record(
+            work,
+            "key.register",
+            events.gateway_and(host.slug),
+            event=gateway.new_id(),
+            simulated_date=None,
+            by=(ALICE, BENOIT),
+            details=[
+                events.shared(
+                    "subject", canonical.encode(said).decode(), events.gateway_and(host.slug)
+                )
+            ],
+            at=gateway.clock(),
+        )
+        work.commit()
+
+
+def test_a_first_document_key_was_approved_with_its_invitation(gateway):
+    host = Newcomer(gateway, HOTLINE)
+    host.invite()
+    host.use(first=host.first_key())
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+
+
+def test_a_document_key_without_approvals_or_an_invitation_is_not_registered_again(gateway):
+    first_key_logged(gateway, Newcomer(gateway, HOTLINE))
     assert "NotApproved" in str(registry_compared(gateway).problems)
 
 
