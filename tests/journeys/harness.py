@@ -13,7 +13,7 @@ from uuid import UUID
 from click.testing import CliRunner
 from pytest_socket import enable_socket
 
-from gateway import wiring
+from gateway import maintenance, wiring
 from gateway.cli import main
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, DemoMember
 from gateway.config import Config
@@ -177,8 +177,8 @@ def check_log(stage: DemoEnvironment) -> Checkpoint:
     """Rebuild the whole log from what it serves and stores; every leaf, every document, the root.
 
     Returns the checkpoint. Asserts that the entries served give the root signed, that each
-    stored document with its nonce is the entry at its index, that no event is there twice, and
-    that every organisation's counter runs without gap.
+    stored document with its nonce is the entry at its index, that no event is there twice, that
+    every organisation's counter runs without gap, and that the registry is what the events say.
     """
     key = log_key(stage)
     checkpoint = open_checkpoint(fetch(stage, "/checkpoint").decode(), [key], key.name)
@@ -199,9 +199,11 @@ def entries(stage: DemoEnvironment, size: int) -> list[bytes]:
 
 
 def _check_documents(stage: DemoEnvironment, found: list[bytes]) -> None:
-    gateway = wiring.connect(config_of(stage))
+    config = config_of(stage)
+    gateway = wiring.connect(config)
     try:
-        with gateway.ports.begin(TransactionMode.READ) as work:
+        with gateway.store.begin(TransactionMode.READ) as work:
+            assert maintenance.registry_comparison(config, work).sentences() == ()
             for slug in [m.slug for m in MEMBERS] + ["gateway"]:
                 stream = list(work.log.stream(slug, 0, 1_000_000))
                 assert [stream_number for stream_number, _ in stream] == list(
