@@ -243,7 +243,7 @@ def due(config: Config, now: datetime) -> Findings:
             Level.WARNING,
             f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
         )
-    yield Level.OK, f"{overdue} duties of members are overdue"
+    yield Level.OK, f"duties of members that are overdue: {overdue}"
 
 
 def log_holds(config: Config, now: datetime) -> Findings:
@@ -255,7 +255,7 @@ def log_holds(config: Config, now: datetime) -> Findings:
     for sentence in missed:
         yield Level.WARNING, sentence
     if not missed:
-        yield Level.OK, f"{len(holds)} log holds are in force, and none waits for its review"
+        yield Level.OK, f"log holds in force: {len(holds)}; none waits for its review"
 
 
 def waiting(config: Config, now: datetime) -> Findings:
@@ -536,7 +536,7 @@ def _inventory(found: KeyInventory) -> Findings:
             " erases them once the log goes on",
         )
     if not (found.lost or found.destroyed):
-        yield Level.OK, f"{found.readable} cases are encrypted, and each has its key"
+        yield Level.OK, f"encrypted cases: {found.readable}; each has its key"
 
 
 def policies(config: Config, now: datetime) -> Findings:

@@ -74,7 +74,7 @@ def test_two_administrators_erase_a_case(gw: Operator) -> None:
     told = gw.done("case", "erase", HOTLINE, case, "--reason", "asked", "--yes")
     assert "state erased" in told
     assert "key destroyed" in told
-    assert "0 cases are encrypted" in finding(gw, Level.OK)
+    assert "encrypted cases: 0;" in finding(gw, Level.OK)
 
 
 def test_a_change_of_the_key_encryption_key_that_was_cut_off_is_found(gw: Operator) -> None:
@@ -140,7 +140,7 @@ def test_an_older_keys_database_is_found_and_new_cases_wait(gw: Operator) -> Non
     assert unready.reason == "case-keys-unavailable"
     gw.done("case", "erase", HOTLINE, case, "--reason", "its key is lost", "--yes")
     submitted(gw)
-    assert "1 cases are encrypted" in finding(gw, Level.OK)
+    assert "encrypted cases: 1;" in finding(gw, Level.OK)
 
 
 def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(

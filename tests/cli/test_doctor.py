@@ -97,12 +97,12 @@ def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path:
 def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -> None:
     review = (wiring.now() + 10 * DAY).date().isoformat()
     gw.done("log-hold", "set", "--reference", "12/345", "--review-on", review)
-    assert "1 log holds" in the(findings(gw), "log_holds", Level.OK)
+    assert "log holds in force: 1;" in the(findings(gw), "log_holds", Level.OK)
     (hold,) = json.loads(gw.done("log-hold", "list", "--json", persons=()))["items"]
     assert (hold["reference"], hold["review_missed"]) == ("12/345", False)
     assert hold["log_hold"] in the(findings(gw, 12 * DAY), "log_holds", Level.WARNING)
     gw.done("log-hold", "end", hold["log_hold"], "--reason", "closed")
-    assert "0 log holds" in the(findings(gw, 12 * DAY), "log_holds", Level.OK)
+    assert "log holds in force: 0;" in the(findings(gw, 12 * DAY), "log_holds", Level.OK)
 
 
 def test_every_check_says_something(gw: Operator) -> None:
