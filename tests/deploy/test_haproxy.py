@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.front import require_haproxy
 from tests.serving.listeners import make_folder
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
@@ -32,11 +33,11 @@ def operator(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not on this machine")
 @pytest.mark.parametrize("public", [False, True])
 def test_haproxy_takes_the_configuration_of_one_listener_and_of_both(
     operator: Path, public: bool
 ) -> None:
+    require_haproxy()
     environ = {**os.environ, "CASEGATE_FOLDER": str(operator), "CASEGATE_PROXY": str(operator)}
     environ["CASEGATE_SOCKET"] = str(operator / "partners.sock")
     environ.pop("CASEGATE_PUBLIC_SOCKET", None)

@@ -47,8 +47,8 @@ def require_haproxy() -> None:
     if shutil.which("haproxy"):
         return
     if os.environ.get("CI"):
-        pytest.fail("haproxy is not on this machine: the journeys behind it were not run")
-    pytest.skip("NOT RUN: the journeys behind HAProxy, for haproxy is not on this machine")
+        pytest.fail("haproxy is not on this machine: what needs it was not run")
+    pytest.skip("NOT RUN: what needs HAProxy, for haproxy is not on this machine")
 
 
 @contextmanager
