@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.front import require_haproxy
+from tests.programs import require
 from tests.serving.listeners import make_folder
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
@@ -37,7 +37,7 @@ def operator(tmp_path: Path) -> Path:
 def test_haproxy_takes_the_configuration_of_one_listener_and_of_both(
     operator: Path, public: bool
 ) -> None:
-    require_haproxy()
+    require("the check of its configuration", "haproxy")
     environ = {**os.environ, "CASEGATE_FOLDER": str(operator), "CASEGATE_PROXY": str(operator)}
     environ["CASEGATE_SOCKET"] = str(operator / "partners.sock")
     environ.pop("CASEGATE_PUBLIC_SOCKET", None)

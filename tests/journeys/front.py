@@ -1,7 +1,6 @@
 """What stands between partners and their listener: nothing, or the proxy of deploy/haproxy."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.serving.supervisor import listener_answers
 from gateway.setting_validators import host_and_port
+from tests.programs import require
 
 HAPROXY = Path(__file__).parents[2] / "deploy" / "haproxy"
 READY_SECONDS = 20.0
@@ -43,12 +41,8 @@ class Front(StrEnum):
 
 
 def require_haproxy() -> None:
-    """Skip, but fail in CI, where there is no HAProxy."""
-    if shutil.which("haproxy"):
-        return
-    if os.environ.get("CI"):
-        pytest.fail("haproxy is not on this machine: what needs it was not run")
-    pytest.skip("NOT RUN: what needs HAProxy, for haproxy is not on this machine")
+    """Require the proxy, or do not run the journeys behind it."""
+    require("the journeys behind HAProxy", "haproxy")
 
 
 @contextmanager

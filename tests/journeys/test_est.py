@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,25 +13,18 @@ from cryptography.hazmat.primitives import serialization
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.domain.organisation import SCOPES, system_uri
 from tests.journeys.harness import HOTLINE, admin, check_log, config_of
+from tests.programs import require
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("gateway")]
 
-PKI = shutil.which("pki")
 SETTINGS = "libtls {\n  version_max = 1.3\n}\n"
-
-
-def needs_pki() -> None:
-    if PKI is None and os.environ.get("CI"):
-        pytest.fail("the full check needs strongSwan's pki (Debian: strongswan-pki)")
-    if PKI is None:
-        pytest.skip("strongSwan's pki is not installed")
 
 
 def pki(folder: Path, *words: object) -> subprocess.CompletedProcess[bytes]:
     (folder / "strongswan.conf").write_text(SETTINGS)
     environ = {**os.environ, "STRONGSWAN_CONF": str(folder / "strongswan.conf")}
     return subprocess.run(
-        [str(PKI), *map(str, words)], cwd=folder, env=environ, capture_output=True, check=False
+        ["pki", *map(str, words)], cwd=folder, env=environ, capture_output=True, check=False
     )
 
 
@@ -61,7 +53,7 @@ def invited(stage: DemoEnvironment, folder: Path, name: str) -> str:
 
 
 def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage, tmp_path):
-    needs_pki()
+    require("enrolment by strongSwan", "pki")
     config, name = config_of(stage), f"est-{os.urandom(3).hex()}"
     token = invited(stage, tmp_path, name)
     root = x509.load_pem_x509_certificate((config.published / "root.pem").read_bytes())
@@ -93,9 +85,7 @@ def test_strongswan_enrols_is_refused_a_second_use_and_renews(stage, tmp_path):
 
 
 def test_curl_enrols_as_the_page_says_with_the_token_on_no_command_line(stage, tmp_path):
-    missing = [tool for tool in ("bash", "curl", "openssl", "base64") if shutil.which(tool) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    require("enrolment by curl", "bash", "curl", "openssl", "base64")
     config, name = config_of(stage), f"curl-{os.urandom(3).hex()}"
     token = invited(stage, tmp_path, name)
     (tmp_path / "ca.pem").write_bytes((config.published / "root.pem").read_bytes())

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.operating import PASSPHRASE, Operator, certified
+from tests.programs import require
 
 TOP = Path(__file__).parents[2]
 BLOCKS = re.findall(
@@ -51,10 +51,7 @@ def run(block: str, place: Path) -> str:
 
 @pytest.mark.slow
 def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"NOT RUN: the ceremonies need {', '.join(missing)}")
-    assert not missing
+    require("the ceremonies", *TOOLS)
     make, move, fingerprint, check, revoke, publish, renew, use = BLOCKS
     assert "Next:" in run(make, place)
     run(move, place)
