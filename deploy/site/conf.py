@@ -52,6 +52,7 @@ READERS = {
         "docs/sealing",
         "docs/staff",
         "docs/case",
+        "docs/examples/README",
         "deploy/site/interface",
     ],
     "Administrators": ["docs/administrators", "docs/audit-events"],
