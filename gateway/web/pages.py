@@ -13,7 +13,7 @@ _STYLE = (
     "code,td,li{overflow-wrap:anywhere}pre{overflow-x:auto;padding:.5rem;border:1px solid #8886}"
     "table{border-collapse:collapse;width:100%}"
     "td{border-top:1px solid #8886;padding:.25rem .5rem .25rem 0;vertical-align:top}"
-    "summary{cursor:pointer;padding:.35rem 0}summary code{font-weight:600;margin-right:.5rem}"
+    "summary{cursor:pointer;padding:.35rem 0}summary>code:first-child{font-weight:600;margin-right:.5rem}"
     "details{border-top:1px solid #8886}details[open]{padding-bottom:.5rem}"
     ".skip{position:absolute;left:-99rem}.skip:focus{position:static}"
     ":focus-visible{outline:3px solid #1a73e8;outline-offset:2px}"
