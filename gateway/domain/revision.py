@@ -20,7 +20,7 @@ from gateway.domain.case import (
     is_sealed,
 )
 from gateway.domain.marking import onward_rank, tlp_rank
-from gateway.domain.vocabulary import Attribution, ClassificationMethod, PermittedActions
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, ClassificationMethod
 
 
 class ChangeKind(StrEnum):
@@ -165,7 +165,7 @@ def is_place(text: str) -> bool:
 
 def _actions_rank(word: str) -> int:
     """The place of what a recipient may do in the order from nothing to most."""
-    return [*map(str, PermittedActions)].index(word)
+    return PERMITTED_ACTIONS.index(word)
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
@@ -280,8 +280,7 @@ def _marking_change(name: str, before: Any, after: Any) -> ChangeKind | None:
 
 def _hides_more(before: str, after: str) -> bool:
     """Whether a rule of attribution is the stricter one."""
-    order = [*map(str, Attribution)]
-    return order.index(after) > order.index(before)
+    return ATTRIBUTIONS.index(after) > ATTRIBUTIONS.index(before)
 
 
 def _prolonged(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from marshmallow import fields
 
+from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
@@ -22,15 +23,6 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.domain.vocabulary import (
-    Attribution,
-    EmbargoReason,
-    Handling,
-    Matter,
-    PermittedActions,
-    Purpose,
-    Urgency,
-)
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
@@ -48,7 +40,7 @@ from gateway.web.responses import page
 class EmbargoSource(StrictSchema):
     """Who set the embargo, and why; only public authorities read it."""
 
-    reason = field.word(EmbargoReason)
+    reason = field.word(words.EMBARGO_REASONS)
     set_by = field.slug()
 
 
@@ -56,13 +48,13 @@ class ConditionsBody(StrictSchema):
     """The conditions of use, as the handoff shows them (LED Art. 9)."""
 
     tlp = field.word(TLP)
-    handling = field.several(field.word(Handling))
+    handling = field.several(field.word(words.Handling))
     onward = field.word(ONWARD)
-    permitted_actions = field.word(PermittedActions)
-    purpose = field.several(field.word(Purpose), least=1)
+    permitted_actions = field.word(words.PERMITTED_ACTIONS)
+    purpose = field.several(field.word(words.Purpose), least=1)
     erase_on = field.day()
     handling_note = field.free(1001, required=False)
-    attribution = field.word(Attribution, required=False)
+    attribution = field.word(words.ATTRIBUTIONS, required=False)
     embargo = field.part(EmbargoTerms, required=False)
     embargo_source = field.part(EmbargoSource, required=False)
     force = field.part(Force, required=False)
@@ -81,8 +73,8 @@ class HandoffsQuery(StrictSchema):
 
     box = field.word(("in", "out"), required=False)
     state = field.word(HandoffState, required=False)
-    urgency = field.word(Urgency, required=False)
-    matter = field.word(Matter, required=False)
+    urgency = field.word(words.Urgency, required=False)
+    matter = field.word(words.Matter, required=False)
     overdue = field.word(("true",), required=False)
     erase_before = field.day(required=False)
     after = field.place(required=False)
@@ -288,7 +280,7 @@ def list_(call: Call) -> dict[str, Any]:
         call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
-        urgency=Urgency(urgency) if urgency else None,
+        urgency=words.Urgency(urgency) if urgency else None,
         matter=call.query.get("matter"),
         overdue="overdue" in call.query,
         erase_before=parse_date(day) if (day := call.query.get("erase_before")) else None,
