@@ -1,7 +1,7 @@
 """How values are written into columns: texts, times, days, sets of texts, records as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,17 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -154,6 +164,37 @@ class Choice(TypeDecorator[E]):
 def record_columns(table: Table, record: "type[DataclassInstance]") -> list[Column[Any]]:
     """The columns that have a record's fields, in their order: ``record(*row)`` reads a row."""
     return [table.c[field.name] for field in fields(record)]
+
+
+_COLUMN_TYPES: Mapping[Any, Any] = {
+    str: TEXT,
+    int: Integer,
+    bool: Boolean,
+    bytes: LargeBinary,
+    UUID: Uuid,
+    datetime: Instant,
+    date: Day,
+    frozenset: TextSet,
+    tuple: TextList,
+}
+
+
+def columns_of(
+    record: "type[DataclassInstance]", *left_out: str, **own: Any
+) -> Iterator[Column[Any]]:
+    """A column for each field of a record, but those ``left_out``; NULL where it may be None.
+
+    Its type follows from the field's; ``own`` has another one, or the foreign key, by name.
+    """
+    for name, hint in _field_types(record).items():
+        if name in left_out:
+            continue
+        kind, optional = (get_args(hint)[0], True) if type(hint) is UnionType else (hint, False)
+        kind = get_origin(kind) or kind
+        type_ = Choice(kind) if issubclass(kind, StrEnum) else _COLUMN_TYPES.get(kind)
+        given = own.get(name, type_)
+        what = (type_, given) if isinstance(given, ForeignKey) else (given,)
+        yield Column(name, *what, nullable=optional)
 
 
 def to_json(value: Any) -> Any:
