@@ -1,6 +1,7 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
@@ -337,14 +338,7 @@ class SqlHandoffs:
 
     def consultation(self, event: UUID) -> Consultation | None:
         row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
-        return row and Consultation(
-            event=row.event,
-            organisation=row.organisation,
-            handoff=row.handoff,
-            case_digest=row.case_digest,
-            shown=row.shown,
-            informed=row.informed,
-        )
+        return row and Consultation(*row)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
@@ -377,34 +371,16 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
     return CellRef(answer.name, f"{handoff}/{sequence}", "document")
 
 
+_STORED_OTHERWISE = ("address", "urgency", "due_at")
+_AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTHERWISE]
+
+
 def _handoff(row: Row[Any]) -> Handoff:
     return Handoff(
-        id=row.id,
-        originator=row.originator,
-        case=row.case,
-        case_version=row.case_version,
-        case_digest=row.case_digest,
+        **{name: getattr(row, name) for name in _AS_STORED},
         address=OfferAddress(row.recipient, row.competence, row.mandate_event),
-        purpose=row.purpose,
-        permitted_disclosures=row.permitted_disclosures,
-        package_digest=row.package_digest,
-        offer_digest=row.offer_digest,
-        conditions_digest=row.conditions_digest,
-        offered_at=row.offered_at,
         urgency=RANKS[row.urgency],
-        matter=row.matter,
         due_at=None if row.due_at == NEVER else row.due_at,
-        expires_at=row.expires_at,
-        transfer_tool=row.transfer_tool,
-        state=row.state,
-        accepted_groups=row.accepted_groups,
-        sequence=row.sequence,
-        break_glass=row.break_glass,
-        package=row.package,
-        held=row.held,
-        held_under=row.held_under,
-        recall=row.recall,
-        recall_answer=row.recall_answer,
     )
 
 

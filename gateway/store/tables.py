@@ -13,10 +13,13 @@ erased text is empty.
 Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -67,6 +70,12 @@ from gateway.store.columns import (
 )
 
 metadata = MetaData()
+
+
+def _partial(name: str, column: Column[Any], rows: ColumnElement[bool]) -> None:
+    """Index a column of some rows alone."""
+    Index(name, column, sqlite_where=rows, postgresql_where=rows)
+
 
 # --- The registry: owned by the operator, changed only in REGISTRY Works -------------------------
 
@@ -157,12 +166,7 @@ certificate = Table(
     sqlite_with_rowid=False,
 )
 Index("certificate_by_end", certificate.c.not_after)
-Index(
-    "certificate_revoked",
-    certificate.c.not_after,
-    sqlite_where=certificate.c.revoked_at.is_not(null()),
-    postgresql_where=certificate.c.revoked_at.is_not(null()),
-)
+_partial("certificate_revoked", certificate.c.not_after, certificate.c.revoked_at.is_not(null()))
 
 person = Table(
     "person",
@@ -200,12 +204,7 @@ signing_request = Table(
     Column("served", Boolean, nullable=False),  # certificate or refusal is there
     PrimaryKeyConstraint("id"),
 )
-Index(
-    "signing_request_pending",
-    signing_request.c.id,
-    sqlite_where=signing_request.c.served == false(),
-    postgresql_where=signing_request.c.served == false(),
-)
+_partial("signing_request_pending", signing_request.c.id, signing_request.c.served == false())
 
 # The token is not here: only its SHA-256. Its end is written once.
 invitation = Table(
@@ -279,9 +278,9 @@ case_file = Table(
 # each run.
 KEPT = case_file.c.state != literal_column("'erased'")
 ERASED = case_file.c.state == literal_column("'erased'")
-Index("case_file_due", case_file.c.erase_on, sqlite_where=KEPT, postgresql_where=KEPT)
+_partial("case_file_due", case_file.c.erase_on, KEPT)
 _doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
-Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
+_partial("case_file_doomed", case_file.c.content_key, _doomed)
 
 case_version = Table(
     "case_version",
@@ -375,28 +374,12 @@ duty = Table(
     PrimaryKeyConstraint("handoff", "kind", "source"),
     sqlite_with_rowid=False,
 )
-Index(
-    "duty_next",
-    duty.c.next_at,
-    sqlite_where=duty.c.next_at.is_not(null()),
-    postgresql_where=duty.c.next_at.is_not(null()),
-)
-
+_partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
 # What an organisation owes is listed for it.
-Index(
-    "duty_owed",
-    duty.c.organisation,
-    sqlite_where=duty.c.closed_at.is_(null()),
-    postgresql_where=duty.c.closed_at.is_(null()),
-)
+_partial("duty_owed", duty.c.organisation, duty.c.closed_at.is_(null()))
 
 # What is past its due time is counted every few seconds.
-Index(
-    "duty_open",
-    duty.c.due_at,
-    sqlite_where=duty.c.closed_at.is_(null()),
-    postgresql_where=duty.c.closed_at.is_(null()),
-)
+_partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
 
 # What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
 retention = Table(
