@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from gateway.domain.records import types_of
 from gateway.evidence import canonical
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def columns_of(
 
     Its type follows from the field's; ``own`` has another one, or the foreign key, by name.
     """
-    for name, hint in _field_types(record).items():
+    for name, hint in types_of(record).items():
         if name in left_out:
             continue
         kind, optional = (get_args(hint)[0], True) if type(hint) is UnionType else (hint, False)
@@ -195,44 +195,3 @@ def columns_of(
         given = own.get(name, type_)
         what = (type_, given) if isinstance(given, ForeignKey) else (given,)
         yield Column(name, *what, nullable=optional)
-
-
-def to_json(value: Any) -> Any:
-    """A record as JSON values: its fields by name, sets in order, times and days as ISO 8601."""
-    if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-    match value:
-        case tuple():
-            return [to_json(one) for one in value]
-        case frozenset():
-            return sorted(value)
-        case date():
-            return value.isoformat()
-        case UUID():
-            return str(value)
-    return value
-
-
-def read_fields(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record that ``to_json`` wrote, as the record's class takes them."""
-    types = _field_types(record)
-    return {name: _read(types[name], value) for name, value in values.items()}
-
-
-@cache
-def _field_types(record: type) -> dict[str, Any]:
-    return get_type_hints(record)
-
-
-def _read(type_: Any, value: Any) -> Any:
-    """A JSON value as one of a type: of a record, or of a field of one."""
-    kind: Any = get_origin(type_) or type_
-    if kind is UnionType:
-        return None if value is None else _read(get_args(type_)[0], value)
-    if kind in (tuple, frozenset):
-        return kind(_read(get_args(type_)[0], one) for one in value)
-    if hasattr(kind, "__dataclass_fields__"):
-        return kind(**read_fields(kind, value))
-    if issubclass(kind, date):
-        return kind.fromisoformat(value)
-    return value if isinstance(value, kind) else kind(value)

@@ -23,9 +23,10 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
+from gateway.domain.records import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import read_fields, to_json, write_json
+from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.records import StorePart, keyed, matching, records
 from gateway.store.tables import (
@@ -427,12 +428,15 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
     """Rows of one organisation stand together, one for each competence, or one without any."""
     grouped = ([*group] for _, group in groupby(rows, attrgetter("slug")))
     return [
-        Organisation(
-            slug=row.slug,
-            status=row.status,
-            version=row.version,
-            mandates=tuple(_competence(r, r.slug) for r in group if r.competence_id is not None),
-            **read_fields(Organisation, json.loads(row.document)),
+        read_record(
+            Organisation,
+            {
+                "slug": row.slug,
+                "status": row.status,
+                "version": row.version,
+                "mandates": [_competence(r, r.slug) for r in group if r.competence_id is not None],
+                **json.loads(row.document),
+            },
         )
         for group in grouped
         for row in group[:1]

@@ -1,7 +1,6 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +21,9 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     WrongState,
 )
-from gateway.domain.timestamp import parse_date, parse_timestamp
+from gateway.domain.timestamp import parse_date
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
+from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
 from gateway.exchange.signed_requests import ANSWER, UPDATE
@@ -32,7 +32,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
-from gateway.web.partners.cases import ConsultationBody, opening
+from gateway.web.partners.cases import ConsultationBody
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
 
@@ -160,7 +160,8 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
     are those that bind today.
     """
-    return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+    asked = call.read_body(ConsultationRequest)
+    return handoffs.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 @writes(
@@ -177,7 +178,8 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     For the holder alone, while its retention holds. `documents` are those of the handoff, and
     `conditions` those that bound on the day of the erasure.
     """
-    return retained_copies.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+    asked = call.read_body(ConsultationRequest)
+    return retained_copies.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 @endpoint(
@@ -205,7 +207,7 @@ def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
 )
 def review(call: Call, handoff: UUID) -> WriteResult:
     """Review, as a second person, what was consulted in imminent danger before acceptance."""
-    asked = ReviewRequest(call.body["by"], call.body.get("reason"))
+    asked = call.read_body(ReviewRequest)
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
@@ -239,7 +241,7 @@ def update(call: Call, handoff: UUID) -> WriteResult:
     is shown at once where the handoff was accepted, an addition once it is acknowledged. An update
     that the caller signed (`application/sd-jwt`) names the newest offer in `updates`.
     """
-    wanted = replace(_update(call.body), signed=call.signed)
+    wanted = call.read_body(UpdateRequest, signed=call.signed)
     return updates.update(call.ports, call.caller, call.key, handoff, wanted)
 
 
@@ -253,18 +255,7 @@ def update(call: Call, handoff: UUID) -> WriteResult:
 )
 def preview_update(call: Call, handoff: UUID) -> Preview:
     """Show what an update would give, and which offer it would update; nothing is kept."""
-    return updates.preview(call.ports, call.caller, handoff, _update(call.body))
-
-
-def _update(body: Mapping[str, Any]) -> UpdateRequest:
-    expires_at = body.get("expires_at")
-    return UpdateRequest(
-        by=body["by"],
-        groups=tuple(body.get("groups", ())),
-        digests=tuple(body.get("digests", ())),
-        expires_at=parse_timestamp(expires_at) if expires_at else None,
-        note=body.get("note"),
-    )
+    return updates.preview(call.ports, call.caller, handoff, call.read_body(UpdateRequest))
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
