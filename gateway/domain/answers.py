@@ -137,11 +137,11 @@ def _from_open(target: HandoffState) -> dict[HandoffState, HandoffState]:
 _ACCEPTED = (HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED)
 
 
-def _text(name: str, longest: int, about: str, **more: bool) -> AnswerField:
+def _text(name: str, longest: int, about: str, **more: Any) -> AnswerField:
     return AnswerField(name, FieldType.TEXT, about, longest=longest, **more)
 
 
-def _word(name: str, words: Iterable[str], about: str, **more: bool) -> AnswerField:
+def _word(name: str, words: Iterable[str], about: str, **more: Any) -> AnswerField:
     return AnswerField(name, FieldType.WORD, about, words=tuple(map(str, words)), **more)
 
 

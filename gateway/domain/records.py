@@ -1,6 +1,6 @@
 """Records as the values of JSON, and read from them again by the types of their fields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from functools import cache
@@ -11,10 +11,8 @@ from uuid import UUID
 R = TypeVar("R")
 
 
-@cache
-def types_of(record: Any) -> Mapping[str, Any]:
-    """The types of a record's fields, by name, in their order."""
-    return get_type_hints(record)
+types_of: Callable[[Any], Mapping[str, Any]] = cache(get_type_hints)
+"""The types of a record's fields, by name, in their order."""
 
 
 def to_json(value: Any) -> Any:
@@ -38,7 +36,7 @@ def read_record(record: type[R], values: Mapping[str, Any]) -> R:
 
     Raises KeyError for a name that is no field, and what the types raise for what is none of them.
     """
-    types = types_of(record)  # type: ignore[arg-type] # a class can be hashed
+    types = types_of(record)
     return record(**{name: _read(types[name], value) for name, value in values.items()})
 
 

@@ -127,8 +127,7 @@ def _said(description: str, **more: Any) -> Shape:
 def _members(required: str, description: str = "", **members: Any) -> Shape:
     """An object with these members, of which the ``required`` ones are always there."""
     said = {"description": description} if description else {}
-    needed = {"required": required.split()} if required else {}
-    return {"type": "object", **said, **needed, "properties": members}
+    return {"type": "object", **said, "required": required.split(), "properties": members}
 
 
 _URI = {**_TEXT, "format": "uri"}
@@ -216,7 +215,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         iat=_NUMBER,
         exp=_NUMBER,
         jti=_TEXT,
-        cnf=_members("", **{"x5t#S256": _TEXT}),
+        cnf={"type": "object", "properties": {"x5t#S256": _TEXT}},
     ),
     "NotReady": _members(
         "status reason detail",
