@@ -16,7 +16,7 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId, Coverage, coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
-from gateway.domain.records import Asked
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure

@@ -18,7 +18,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
-from gateway.domain.records import Asked
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,

@@ -29,7 +29,7 @@ from gateway.domain.organisation import (
     parse_competence,
     transfer_tool,
 )
-from gateway.domain.records import Asked
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,

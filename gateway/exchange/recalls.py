@@ -24,7 +24,7 @@ from gateway.domain.recall import (
     RecallCode,
     acknowledgement_due_at,
 )
-from gateway.domain.records import Asked
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,

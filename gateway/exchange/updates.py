@@ -21,7 +21,7 @@ from gateway.domain.handoff import (
     HandoffAnswer,
 )
 from gateway.domain.organisation import is_derogation
-from gateway.domain.records import Asked
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,

@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import Application, Organisation, Period, Status, System
-from gateway.domain.records import types_of
+from gateway.domain.record_json import types_of
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope

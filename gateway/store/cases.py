@@ -18,7 +18,7 @@ from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.records import StorePart, keyed, matching, records
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     announcement,
     answer,

@@ -24,7 +24,7 @@ from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.event_index import BLOCK
 from gateway.store.log import ENVELOPE
-from gateway.store.records import StorePart, matching, records
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     case_version,
     detail_erasure,

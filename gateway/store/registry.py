@@ -23,12 +23,12 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
-from gateway.domain.records import read_record, to_json
+from gateway.domain.record_json import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.records import StorePart, keyed, matching, records
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     certificate,
     client_key,

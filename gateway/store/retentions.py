@@ -21,7 +21,7 @@ from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
 from gateway.kernel.values import RetainedCopy
 from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.records import StorePart, matching, records
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     KEPT,
     answer_key,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from flask import Flask, Request, Response, request
 from marshmallow import Schema
 
-from gateway.domain.records import read_record
+from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.organisation import FUNCTIONS, format_competence
-from gateway.domain.records import read_record
+from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,

@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.domain.records import read_record
+from gateway.domain.record_json import read_record
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import receipt
 from gateway.exchange import audit, receipts

@@ -160,7 +160,7 @@ end, end_held = _on_both(
     held="""End a measure on a case that one holds by mandate.
 
     Its setter may, and the successor in that mandate. Where the setter of an embargo did not answer
-    in imminent danger, so may whoever holds the case by mandate, with a reason.
+    in imminent danger, so may anyone who holds the case by mandate, with a reason.
     """,
 )
 
@@ -175,7 +175,7 @@ contest, contest_held = _on_both(
     own="""Contest an embargo that another organisation set on one's own case.
 
     Its setter ends or confirms it within 24 hours, in imminent danger within the time of that
-    class. Nothing ends by itself.
+    class. Without an answer it stays in force.
     """,
     held="Contest, in imminent danger, an embargo of another on a case that one holds by mandate.",
 )

@@ -34,7 +34,7 @@ def to_json(value: Any) -> Any:
 def read_record(record: type[R], values: Mapping[str, Any]) -> R:
     """The record that ``to_json`` wrote; a value may be of its field's type already.
 
-    Raises KeyError for a name that is no field, and what the types raise for what is none of them.
+    Raises KeyError for a name without a field, and what the types raise for what is none of them.
     """
     types = types_of(record)
     return record(**{name: _read(types[name], value) for name, value in values.items()})

@@ -17,7 +17,7 @@ from gateway.domain.organisation import (
     MembershipClass,
     Period,
 )
-from gateway.domain.records import Asked, read_record, to_json
+from gateway.domain.record_json import Asked, read_record, to_json
 
 GRANTS = st.builds(
     AuditAccess, start=st.just(date(2026, 1, 1)), end=st.just(date(2026, 2, 1)), case=st.none()
