@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import Application, Organisation, Period, Status, System
-from gateway.domain.record_json import types_of
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import Page, collect_page, iterate
+from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -48,8 +46,6 @@ from gateway.registry.results import (
     StandingRetentionEntry,
     SystemEntry,
 )
-
-E = TypeVar("E")
 
 
 def page(
@@ -199,23 +195,23 @@ def _admins(work: UnitOfWork) -> list[AdministratorEntry]:
 
 
 def _invitation(one: Invitation) -> OpenInvitation:
-    return _shown(OpenInvitation, one, invitation=one.id)
+    return shown(OpenInvitation, one, invitation=one.id)
 
 
 def _contacts(context: RequestContext, slug: str) -> Contacts:
     contacts = context.work.organisations.contacts(slug)
-    return Contacts(slug, [_shown(ContactEntry, one) for one in contacts])
+    return Contacts(slug, [shown(ContactEntry, one) for one in contacts])
 
 
 def _line(one: Organisation) -> EntrySummary:
-    return _shown(EntrySummary, one, organisation=one.slug)
+    return shown(EntrySummary, one, organisation=one.slug)
 
 
 def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
     def holds(period: Period) -> bool:
         return day is None or period.holds(day)
 
-    return _shown(
+    return shown(
         Entry,
         one,
         organisation=one.slug,
@@ -224,16 +220,16 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         status=one.status if day is None else one.status_on(day),
         history=[s for s in one.history if day is None or s.since <= day],
         application=_application(one.application),
-        memberships=[_shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
+        memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],
         interests=[
-            _shown(InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
+            shown(InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
         ],
         agreements=[
-            _shown(AgreementEntry, a, agreement=a.id) for a in one.agreements if holds(a.period)
+            shown(AgreementEntry, a, agreement=a.id) for a in one.agreements if holds(a.period)
         ],
         retentions=[
-            _shown(StandingRetentionEntry, r, retention=r.id)
+            shown(StandingRetentionEntry, r, retention=r.id)
             for r in one.retentions
             if holds(r.period)
         ],
@@ -243,7 +239,7 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
             if day is None or g.start <= day < g.end
         ],
         keys=[
-            _shown(KeyEntry, key, use=use)
+            shown(KeyEntry, key, use=use)
             for use, keys in (("sig", one.document_keys), ("enc", one.encryption_keys))
             for key in keys
         ],
@@ -251,30 +247,22 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
     )
 
 
-def _shown(entry: type[E], one: Any, **named: Any) -> E:
-    """The entry of a record: its fields of the same names, a period by its ends, and others."""
-    period = getattr(one, "period", None)
-    days = {} if period is None else {"from_": period.start, "until": period.end}
-    own = {name: vars(one)[name] for name in types_of(entry) if name in vars(one)}
-    return entry(**{**own, **days, **named})
-
-
 def _application(one: Application | None) -> ApplicationEntry | None:
     if one is None:
         return None
     decided = one.decision
-    decision = decided and _shown(ResolutionEntry, decided, decision_ref=decided.reference)
-    return _shown(ApplicationEntry, one, purposes=sorted(one.purposes), decision=decision)
+    decision = decided and shown(ResolutionEntry, decided, decision_ref=decided.reference)
+    return shown(ApplicationEntry, one, purposes=sorted(one.purposes), decision=decision)
 
 
 def _system(work: UnitOfWork, one: System) -> SystemEntry:
     registry = work.organisations
     certificates = registry.certificates(one.organisation, one.name)
-    return _shown(
+    return shown(
         SystemEntry,
         one,
         system=one.name,
         scopes=sorted(one.scopes),
         keys=len(registry.client_keys(one.organisation, one.name)),
-        certificates=[_shown(CertificateEntry, made) for made in certificates],
+        certificates=[shown(CertificateEntry, made) for made in certificates],
     )
