@@ -267,7 +267,11 @@ class SqlOrganisations(StorePart):
             raise EditConflict("this system is not registered")
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
-        return self._firsts(_KEYS, organisation=organisation, system=system)
+        return self._remembered(
+            ("client keys", organisation, system),
+            lambda: tuple(self._firsts(_KEYS, organisation=organisation, system=system)),
+            none=True,
+        )
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
         self._transaction.require_registry()
@@ -400,13 +404,16 @@ class SqlOrganisations(StorePart):
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
-    def _remembered(self, key: tuple[str, ...], find: Callable[[], T]) -> T:
-        """What was found at this version; who changes the registry always looks."""
+    def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
+        """What was found at this version; who changes the registry always looks.
+
+        That there is ``none`` only of what is registered: others' names have no end.
+        """
         if key in self._entries:
             return cast(T, self._entries[key])
         found = find()
         changes = self._transaction.mode is TransactionMode.REGISTRY
-        if found and not changes and len(self._entries) < MOST_REMEMBERED:
+        if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:
             self._entries[key] = found
         return found
 
