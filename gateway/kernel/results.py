@@ -21,6 +21,8 @@ from gateway.evidence.receipt import Receipt
 SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
 Digest = Annotated[str, "SHA-256 in base64url."]
 
+V = TypeVar("V")
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 
@@ -50,6 +52,18 @@ encode = canonical.writer(default=_members)
 def to_json(result: Any) -> Any:
     """A result as the objects, arrays and texts of its JSON."""
     return json.loads(encode(result))
+
+
+def shown(kind: Callable[..., V], record: Any, **named: Any) -> V:
+    """The result that shows a record: its fields of the same names, a period by its ends.
+
+    ``named`` are the other members.
+    """
+    period = getattr(record, "period", None)
+    days = {} if period is None else {"from_": period.start, "until": period.end}
+    held = vars(record)
+    own = {name: held[name] for name, _, _ in _names(kind) if name in held}
+    return kind(**{**own, **days, **named})
 
 
 # --- JSON Schema ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from gateway.cli.todo import _command
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.duty import FULFILLED_BY, DutyKind
+from gateway.domain.duty import DUTIES, DutyKind
 from tests.cli.desks import Desks
 from tests.cli.test_succession import PLAN
 from tests.client.client_fixture import MemberClient, cut
@@ -170,6 +170,6 @@ def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any,
 
 @each("kind", list(DutyKind))
 def test_every_duty_has_a_command(kind: DutyKind) -> None:
-    duty = {"action": FULFILLED_BY[kind], "case": "1", "handoff": "2", "source": "3"}
+    duty = {"action": DUTIES[kind].action, "case": "1", "handoff": "2", "source": "3"}
     for sent in (True, False):
         assert exists(_command(duty, sent=sent).split())
