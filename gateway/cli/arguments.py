@@ -1,7 +1,7 @@
 """Arguments that several commands take, and how an operator's command fails."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ def gateway_address(
 class CalendarDay(click.ParamType[date]):
     """A day of the calendar."""
 
-    name = "day"
+    name = "yyyy-mm-dd"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Read it strictly."""
@@ -98,6 +98,10 @@ class Moment(click.ParamType[datetime]):
 
 class Words(click.Choice[str]):
     """One of some words; where they are many help lists them on several lines."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """The words, or the class of enumerated words that they are."""
+        super().__init__([str(word) for word in words])
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         """The words, broken behind a stroke where a line would be too long."""

@@ -440,10 +440,7 @@ class _Action(click.ParamType[str]):
 @audit.command(epilog=EPILOG)
 @by_option
 @click.option(
-    "--reason-code",
-    required=True,
-    type=Words(REASON_CODES),
-    help="What the log is read for.",
+    "--reason-code", required=True, type=Words(REASON_CODES), help="What the log is read for."
 )
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
@@ -463,22 +460,14 @@ class _Action(click.ParamType[str]):
     "--result",
     "results",
     multiple=True,
-    type=Words([str(one) for one in EventResult]),
+    type=Words(EventResult),
     help="How they ended; may be repeated: then each is a search of its own.",
 )
 @click.option(
-    "--from",
-    "since",
-    type=Moment(days=True),
-    metavar="TIME",
-    help="From this time, or from this day (UTC), on.",
+    "--from", "since", type=Moment(days=True), help="From this time, or from this day (UTC), on."
 )
 @click.option(
-    "--before",
-    "until",
-    type=Moment(days=True),
-    metavar="TIME",
-    help="Before this time, or before this day (UTC).",
+    "--before", "until", type=Moment(days=True), help="Before this time, or before this day (UTC)."
 )
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
@@ -770,13 +759,7 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
 
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
-@click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    metavar="FILE",
-    help="The new file.",
-)
+@click.option("--out", required=True, type=NewFile(), help="The new file.")
 @partner
 def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.

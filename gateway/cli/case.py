@@ -87,10 +87,7 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
         help="Open what is sealed to you, with the keys of encryption_keys.",
     ),
     click.option(
-        "--presentation-out",
-        type=NewFile(),
-        metavar="FILE",
-        help="New file for the signed presentation.",
+        "--presentation-out", type=NewFile(), help="New file for the signed presentation."
     ),
     receipt_out_option,
 )
@@ -140,18 +137,11 @@ contents_option = click.option(
     "--contents",
     "plain",
     required=True,
-    metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
     callback=_contents,
     help="JSON: what is sealed, by the id of its element.",
 )
-out_option = click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    metavar="FILE",
-    help="The new file.",
-)
+out_option = click.option("--out", required=True, type=NewFile(), help="The new file.")
 
 
 second_assessor_option = click.option(
@@ -253,11 +243,7 @@ def submit(
     case,
     content_argument,
     click.option(
-        "--change",
-        "kind",
-        required=True,
-        type=Words([*map(str, ChangeKind)]),
-        help="What the version changes.",
+        "--change", "kind", required=True, type=Words(ChangeKind), help="What the version changes."
     ),
     click.option("--reason-code", required=True, type=Words(REASONS), help="Why it is made."),
     click.option("--reason", required=True, help="Reason, up to 300 characters."),
@@ -397,10 +383,7 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
     case,
     *_WHERE_OPTIONS,
     click.option(
-        "--code",
-        required=True,
-        type=Words(MEASURES[MeasureKind.EMBARGO].codes),
-        help="Why.",
+        "--code", required=True, type=Words(MEASURES[MeasureKind.EMBARGO].codes), help="Why."
     ),
     _elements_option,
     _until(without="; without it, as long as it may hold"),
@@ -408,8 +391,7 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
     click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
     click.option("--reference", help="Its reference."),
     click.option(
-        "--preservation-reference",
-        help="Of your preservation request: the embargo itself is none.",
+        "--preservation-reference", help="Of your preservation request: the embargo itself is none."
     ),
 )
 def embargo(
@@ -543,7 +525,7 @@ recall_options: Sequence[Parameter] = (
     click.option(
         "--code",
         required=True,
-        type=Words([*map(str, RecallCode)]),
+        type=Words(RecallCode),
         help="Why. misdirected: one person may begin.",
     ),
     click.option(
@@ -571,19 +553,14 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite
     case,
     case_argument,
     click.option(
-        "--on",
-        "erase_on",
-        type=CalendarDay(),
-        required=True,
-        metavar="YYYY-MM-DD",
-        help="The new day of its erasure.",
+        "--on", "erase_on", type=CalendarDay(), required=True, help="The new day of its erasure."
     ),
     click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
     click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
     click.option(
         "--advice",
         required=True,
-        type=click.Choice([*map(str, DpoAdvice)]),
+        type=Words(DpoAdvice),
         help="What the DPO advised; it is recorded, and decides nothing.",
     ),
     click.option("--reason", required=True, help="Reason, up to 200 characters."),
@@ -761,11 +738,7 @@ def reseal(
 
 @partner_command(
     case,
-    click.option(
-        "--state",
-        type=Words([*map(str, CaseState)]),
-        help="Only cases in this state.",
-    ),
+    click.option("--state", type=Words(CaseState), help="Only cases in this state."),
     name="list",
 )
 def list_(gateway: Gateway, as_json: bool, state: str | None) -> None:
@@ -842,14 +815,12 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     "profile_file",
     required=True,
     type=FILE,
-    metavar="FILE",
     help="TOML: the marking, legal basis, purpose and retention that such reports get.",
 )
 @click.option(
     "--out",
     required=True,
     type=NewFile(),
-    metavar="FILE",
     help="The case JSON to write: check it, complete it, then use 'submit'.",
 )
 @json_option

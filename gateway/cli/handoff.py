@@ -107,26 +107,18 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
-        "--group",
-        "groups",
-        multiple=True,
-        type=Words(GROUPS),
-        help="A group of elements to offer.",
+        "--group", "groups", multiple=True, type=Words(GROUPS), help="A group of elements to offer."
     ),
     click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
     click.option(
         "--purpose",
         multiple=True,
         required=True,
-        type=Words([*map(str, Purpose)]),
+        type=Words(Purpose),
         help="What the recipient may use the case for.",
     ),
     click.option(
-        "--expires-at",
-        "expires_at",
-        type=Moment(),
-        metavar="TIME",
-        help="When the offer and its use end.",
+        "--expires-at", "expires_at", type=Moment(), help="When the offer and its use end."
     ),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
     click.option(
@@ -202,7 +194,6 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     click.option(
         "--submitted",
         type=Input(MAX_FILE_BYTES),
-        metavar="FILE",
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
@@ -332,26 +323,13 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         show_default=True,
         help="Handoffs that were received (in) or sent (out).",
     ),
-    click.option(
-        "--state",
-        type=Words([str(state) for state in HandoffState]),
-        help="Only handoffs in this state.",
-    ),
-    click.option(
-        "--urgency",
-        type=Words([str(urgency) for urgency in Urgency]),
-        help="Only handoffs of this class of urgency.",
-    ),
-    click.option(
-        "--matter",
-        type=Words([str(matter) for matter in Matter]),
-        help="Only handoffs of this matter.",
-    ),
+    click.option("--state", type=Words(HandoffState), help="Only handoffs in this state."),
+    click.option("--urgency", type=Words(Urgency), help="Only handoffs of this class of urgency."),
+    click.option("--matter", type=Words(Matter), help="Only handoffs of this matter."),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     click.option(
         "--erase-before",
         type=CalendarDay(),
-        metavar="YYYY-MM-DD",
         help="Only handoffs whose case is erased before this day.",
     ),
     name="list",
@@ -741,13 +719,7 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
     click.option(
         "--without-content", is_flag=True, help="Only routing fields, without a consultation."
     ),
-    click.option(
-        "--out",
-        required=True,
-        type=NewFile(),
-        metavar="FILE",
-        help="The new file.",
-    ),
+    click.option("--out", required=True, type=NewFile(), help="The new file."),
 )
 def export(
     gateway: Gateway,

@@ -302,10 +302,7 @@ by_option = click.option(
 )
 
 receipt_out_option = click.option(
-    "--receipt-out",
-    type=NewFile(),
-    metavar="FILE",
-    help="New file for the receipt, for casegate verify.",
+    "--receipt-out", type=NewFile(), help="New file for the receipt, for casegate verify."
 )
 
 

@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.output import print_items
 from gateway.cli.partner_command import EPILOG, partner_command, write_command
 from gateway.client import ConfirmedWrite, Gateway
@@ -25,9 +26,6 @@ def staff() -> None:
     It holds pseudonyms and roles, never names: note yourself whose each pseudonym is, where your
     organisation keeps such things. The gateway's administrators enter your first persons.
     """
-
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
@@ -55,15 +53,14 @@ def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
         "--role",
         "roles",
         multiple=True,
-        type=click.Choice([*map(str, RegisterRole)]),
+        type=Words(RegisterRole),
         help="A role of the person; repeat it for each.",
     ),
-    click.option("--from", "start", type=_DAY, metavar="YYYY-MM-DD", help="First day; else today."),
-    click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="First day without it."),
+    click.option("--from", "start", type=CalendarDay(), help="First day; else today."),
+    click.option("--until", type=CalendarDay(), help="First day without it."),
     click.option(
         "--file",
         type=FILE,
-        metavar="FILE",
         help="Several persons: CSV with the headings roles,from,until; roles separated by spaces.",
     ),
     click.option(
@@ -78,8 +75,8 @@ def add(
     gateway: Gateway,
     by: str,
     roles: tuple[str, ...],
-    start: Any,
-    until: Any,
+    start: date | None,
+    until: date | None,
     file: Path | None,
     approved_by: tuple[str, ...],
     temporary: bool,
@@ -93,9 +90,7 @@ def add(
     """
     if bool(roles) is bool(file) or (file and (start or until)):
         raise click.UsageError("Give --role with its days, or --file.")
-    days = {
-        name: day.date().isoformat() for name, day in (("from", start), ("until", until)) if day
-    }
+    days = {name: day.isoformat() for name, day in (("from", start), ("until", until)) if day}
     entries = [{"roles": [*roles], **days}] if file is None else _read(file)
     written = gateway.add_staff(entries, by, approved_by=approved_by, temporary=temporary)
     return written, "; ".join(_lines(written.result["entries"]))

@@ -20,7 +20,7 @@ from gateway.cli.admin.session import (
     result_json,
     show,
 )
-from gateway.cli.arguments import FILE, FOLDER, home_option, json_option, plain_errors
+from gateway.cli.arguments import FILE, FOLDER, Words, home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase
 from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
 from gateway.config import Config
@@ -65,7 +65,7 @@ def own_keys() -> None:
 @click.option(
     "--step",
     "named",
-    type=click.Choice([str(one) for one in RotationStep]),
+    type=Words(RotationStep),
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.pass_obj
@@ -291,7 +291,7 @@ def _at(moment: datetime) -> str:
 @click.option(
     "--step",
     "named",
-    type=click.Choice([str(one) for one in AuthorityStep]),
+    type=Words(AuthorityStep),
     help="The step that you mean; on a terminal asked for when not given, else required.",
 )
 @click.option(

@@ -1,6 +1,7 @@
 """`casegate admin organisation`, and what else is read of the registry or needs its own files."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -8,15 +9,13 @@ from uuid import UUID
 import click
 
 from gateway.cli.admin.session import (
-    DAY,
     AdminSession,
     change_registry,
-    day,
     read_json,
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, Competence, Words, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -45,7 +44,7 @@ def organisation() -> None:
 
 
 @organisation.command("list")
-@click.option("--status", type=Words([str(s) for s in Status]), help="Only those of this status.")
+@click.option("--status", type=Words(Status), help="Only those of this status.")
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status.
@@ -64,9 +63,9 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
 @click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
-@click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
+@click.option("--at", help="What held on this day.", type=CalendarDay())
 @click.pass_obj
-def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
+def show_organisation(session: AdminSession, slug: str, at: date | None) -> None:
     """Show all that is recorded of ORGANISATION, except its contacts.
 
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
@@ -74,7 +73,7 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     Example: casegate admin --home gw organisation show ofmin
     """
     with registry(session, reads=True) as reached:
-        found = reached.organisation(slug, day(at))
+        found = reached.organisation(slug, at.isoformat() if at else None)
     if session.as_json:
         print_json(found)
     else:
@@ -113,15 +112,9 @@ def _read_object(file: Path) -> dict[str, Any]:
 @organisation.command("apply", short_help="Record an application.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
-@click.option(
-    "--received-on",
-    required=True,
-    help="Day of the application.",
-    type=DAY,
-    metavar="YYYY-MM-DD",
-)
+@click.option("--received-on", required=True, help="Day of the application.", type=CalendarDay())
 @click.pass_obj
-def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
+def apply(session: AdminSession, slug: str, file: Path, received_on: date) -> None:
     """Record the application in FILE under the id ORGANISATION.
 
     The id is never used again. FILE is JSON, as the organisation fills it in;
@@ -131,7 +124,7 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> Non
     Example: casegate admin --as martin organisation apply ofmin \\
         application.json --received-on 2026-01-02
     """
-    values = {**_read_object(file), "received_on": day(received_on)}
+    values = {**_read_object(file), "received_on": received_on.isoformat()}
     change_registry(session, "organisation.apply", slug, values)
 
 
@@ -270,15 +263,13 @@ _on = click.option(
     "effective_on",
     required=True,
     help="First day of the successor's mandate.",
-    type=DAY,
-    metavar="YYYY-MM-DD",
+    type=CalendarDay(),
 )
 _read_until = click.option(
     "--read-until",
     required=True,
     help="End date of the predecessor's read access (that day not included).",
-    type=DAY,
-    metavar="YYYY-MM-DD",
+    type=CalendarDay(),
 )
 
 
@@ -299,8 +290,8 @@ def preview_succession(
     predecessor: str,
     successor: str,
     competence: str,
-    effective_on: Any,
-    read_until: Any,
+    effective_on: date,
+    read_until: date,
 ) -> None:
     """Show which open handoffs would move, stay, or need a new offer.
 
@@ -317,8 +308,8 @@ def preview_succession(
             predecessor=predecessor,
             successor=successor,
             competence=competence,
-            day=effective_on.date(),
-            read_until=read_until.date(),
+            day=effective_on,
+            read_until=read_until,
             legal_act="",
             permissions=False,
             mandate_event=succession_execution.UNPLANNED,

@@ -20,7 +20,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, Competence, Words, plain_errors, sentence_of
+from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
 from gateway.cli.output import example, format_value, interactive, print_json
 from gateway.cli.partner_command import connected
 from gateway.client import PartnerConnection
@@ -499,8 +499,6 @@ def _words(value: Any) -> str:
 # --- Commands from the table of changes ---
 
 
-DAY = click.DateTime(["%Y-%m-%d"])
-
 ORGANISATIONS = {
     "succession.plan": "PREDECESSOR",
     "succession.cancel": "PREDECESSOR",
@@ -520,7 +518,7 @@ def read_json(file: Path) -> Any:
 
 _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.TEXT: (click.STRING, str),
-    Given.DATE: (DAY, lambda day: day.date().isoformat()),
+    Given.DATE: (CalendarDay(), date.isoformat),
     Given.ID: (click.UUID, str),
     Given.FLAG: (click.BOOL, bool),
     Given.JSON_FILE: (FILE, read_json),
@@ -528,11 +526,6 @@ _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.DIGEST_OF_FILE: (FILE, lambda file: base64url.digest(file.read_bytes())),
 }
 """How each kind of value is taken from the command line, and what is signed of it."""
-
-
-def day(value: Any) -> str | None:
-    """A day of the command line as changes of the registry spell it."""
-    return None if value is None else value.date().isoformat()
 
 
 def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
@@ -656,7 +649,6 @@ def _parameter(field: Field) -> click.Parameter:
         [name, field.name],
         type=kind,
         required=field.required and field.default is None,
-        metavar="YYYY-MM-DD" if field.given is Given.DATE else None,
         help=field.about,
         **default,
     )
