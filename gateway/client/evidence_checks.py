@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import require
+from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
 from gateway.client.errors import EvidenceMismatch
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
@@ -233,24 +233,15 @@ def _check_documents(
         _check_own(write, case)
     elif write.action in _STEPS:
         _same(event, case_digest=result.get("digest"))
-    elif write.action == "handoff.offer":
-        offered = documents.check_offer(result.get("offer"), asked, connection)
-        _same(
-            event,
-            document_sha256=offered.signed.document.digest,
-            case_digest=offered.offer.case_digest,
-            package_digest=offered.offer.package_digest,
+    elif write.action in ("handoff.offer", "handoff.update"):
+        text, handoff = result.get("offer"), str(write.handoff)
+        offered = (
+            documents.check_offer(text, asked, connection)
+            if write.action == "handoff.offer"
+            else documents.check_update(text, handoff, asked, connection)
         )
-        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
-    elif write.action == "handoff.update":
-        offered = documents.check_update(result.get("offer"), str(write.handoff), asked, connection)
-        _same(
-            event,
-            document_sha256=offered.signed.document.digest,
-            case_digest=offered.offer.case_digest,
-            package_digest=offered.offer.package_digest,
-        )
-        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
+        _same_statement(event, offered)
+        _same(result, permitted_disclosures=sorted(offered.claims.disclosures))
         _check_own(write, offered.signed)
     elif write.action == "case.recall":
         _same(event, document_sha256=result.get("digest"))
@@ -259,19 +250,23 @@ def _check_documents(
             _same(result, digest=recall.document.digest)
             _check_own(write, recall)
     elif write.action in KIND_OF_ACTION:
-        signed, answer = documents.check_answer(
-            result.get("document"), write.action, asked, connection
-        )
-        _same(
-            event,
-            document_sha256=signed.document.digest,
-            case_digest=answer.case_digest,
-            package_digest=answer.package_digest,
-            handoff=str(answer.handoff),
-        )
-        _check_own(write, signed)
+        text = result.get("document")
+        answer = documents.check_answer(text, write.action, asked, connection)
+        _same_statement(event, answer)
+        _check_own(write, answer.signed)
     elif write.action == "succession.approve" and write.document is not None:
         _same(event, document_sha256=write.document.digest)
+
+
+def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedNotice) -> None:
+    """An offer or an answer is the one that the event records."""
+    _same(
+        event,
+        document_sha256=made.digest,
+        case_digest=made.claims.case_digest,
+        package_digest=made.claims.package_digest,
+        handoff=str(made.claims.handoff),
+    )
 
 
 def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:

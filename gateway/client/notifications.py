@@ -141,7 +141,7 @@ class NotificationClient(ClientBase):
     def replay_notification(self, event: UUID | str, by: str) -> ConfirmedWrite:
         """Have a refused notification sent again, before those that follow."""
         path = f"/notifications/{spelled(event)}/replay"
-        return self._exchange.write("notification.replay", path, {"by": by})
+        return self._write("notification.replay", path, by=by)
 
     def _verified(self, text: str) -> EventNotification:
         """Read a token; the gateway's keys are asked for where one is not known yet."""
