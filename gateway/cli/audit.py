@@ -15,7 +15,15 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, NewFile, Words, json_option, organisation_id, reader
+from gateway.cli.arguments import (
+    FOLDER,
+    Moment,
+    NewFile,
+    Words,
+    json_option,
+    organisation_id,
+    reader,
+)
 from gateway.cli.output import (
     Input,
     cold,
@@ -31,13 +39,7 @@ from gateway.cli.output import (
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
-from gateway.cli.verify import (
-    CODES,
-    FOLDER,
-    exit_with_report,
-    language_option,
-    trust_options,
-)
+from gateway.cli.verify import TRUST_FOLDER, report_command, trust_options
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
@@ -74,26 +76,21 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-@audit.command("check-stream", epilog=f"{CODES} {FOLDER}")
-@click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
-@trust_options(members=False)
-@click.option(
-    "--log",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A copy of the log, with which all that was signed is compared.",
+_PLACE = click.Path(exists=True, path_type=Path)
+
+
+@report_command(
+    audit,
+    "check-stream",
+    click.argument("stream", metavar="DIR|FILE", type=_PLACE),
+    click.option(
+        "--log",
+        "folder",
+        type=FOLDER,
+        help="A copy of the log, with which all that was signed is compared.",
+    ),
 )
-@language_option
-@json_option
-@click.pass_context
-def check_stream(
-    context: click.Context,
-    stream: Path,
-    trust: TrustAnchors,
-    folder: Path | None,
-    language: str,
-    as_json: bool,
-) -> None:
+def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> VerificationReport:
     """Prove that receipts are all of an organisation's events.
 
     DIR holds what `casegate event list --out-dir DIR` kept, or what a party handed over: receipts
@@ -106,33 +103,24 @@ def check_stream(
     if folder is not None:
         report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, report, as_json, language)
-    report = _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
-    exit_with_report(context, report, as_json, language)
+            return report
+    return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
 
 
-@audit.command("coverage", epilog=f"{CODES} {FOLDER}")
-@click.argument("case", type=click.UUID)
-@click.option(
-    "--stream",
-    "place",
-    required=True,
-    metavar="DIR|FILE",
-    type=click.Path(exists=True, path_type=Path),
-    help="The complete stream of the case's originator, as check-stream takes it.",
+@report_command(
+    audit,
+    "coverage",
+    click.argument("case", type=click.UUID),
+    click.option(
+        "--stream",
+        "place",
+        required=True,
+        metavar="DIR|FILE",
+        type=_PLACE,
+        help="The complete stream of the case's originator, as check-stream takes it.",
+    ),
 )
-@trust_options(members=False)
-@language_option
-@json_option
-@click.pass_context
-def cover(
-    context: click.Context,
-    case: UUID,
-    place: Path,
-    trust: TrustAnchors,
-    language: str,
-    as_json: bool,
-) -> None:
+def cover(case: UUID, place: Path, trust: TrustAnchors) -> VerificationReport:
     """Say who has answered a recall of CASE, offline.
 
     It is computed from the originator's own events, once these are proved to be all: what each
@@ -140,10 +128,9 @@ def cover(
 
     Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
-    report = _of_stream(
+    return _of_stream(
         place, lambda heads, found: recall_coverage.verify(heads, found, trust, str(case))
     )
-    exit_with_report(context, report, as_json, language)
 
 
 def _of_stream(
@@ -177,33 +164,20 @@ def _start(file: Path, longest: int) -> bytes:
 # --- `casegate audit account`: what an auditor was shown, against a copy of the whole log ---
 
 
-@audit.command("account", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "shown",
-    metavar="FILE|DIR...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
+@report_command(
+    audit,
+    "account",
+    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=_PLACE),
+    click.option(
+        "--log",
+        "folder",
+        required=True,
+        type=FOLDER,
+        help="A copy of the log, as casegate audit mirror makes it.",
+    ),
+    documents=False,
 )
-@trust_options(documents=False, members=False)
-@click.option(
-    "--log",
-    "folder",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A copy of the log, as casegate audit mirror makes it.",
-)
-@language_option
-@json_option
-@click.pass_context
-def take_account(
-    context: click.Context,
-    shown: tuple[Path, ...],
-    trust: TrustAnchors,
-    folder: Path,
-    language: str,
-    as_json: bool,
-) -> None:
+def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> VerificationReport:
     """Count what you were shown of the whole log.
 
     FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR holds
@@ -215,8 +189,7 @@ def take_account(
     """
     report, copy = log_copy.open_copy(reader(folder), trust)
     if copy is None:
-        exit_with_report(context, report, as_json, language)
-        return
+        return report
     parts: list[InputFile] = []
     for place in shown:
         try:
@@ -229,35 +202,27 @@ def take_account(
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    exit_with_report(context, account.take(parts, trust, copy), as_json, language)
+    return account.take(parts, trust, copy)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
 
 
-@audit.command("check-copy", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+@report_command(
+    audit,
+    "check-copy",
+    click.argument("folder", metavar="DIR", type=FOLDER),
+    click.option(
+        "--continued-by",
+        "successor",
+        type=Input(MAX_RECEIPT_BYTES + 1),
+        metavar="RECEIPT",
+        help="The first receipt of a new log (/log/predecessor there): whether it continues "
+        "this one.",
+    ),
+    documents=False,
 )
-@trust_options(documents=False, members=False)
-@click.option(
-    "--continued-by",
-    "successor",
-    type=Input(MAX_RECEIPT_BYTES + 1),
-    metavar="RECEIPT",
-    help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
-)
-@language_option
-@json_option
-@click.pass_context
-def check_copy(
-    context: click.Context,
-    folder: Path,
-    trust: TrustAnchors,
-    successor: bytes | None,
-    language: str,
-    as_json: bool,
-) -> None:
+def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> VerificationReport:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
@@ -271,8 +236,7 @@ def check_copy(
     except receipts.ReceiptError as error:
         raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
-        report = log_copy.check(reader(folder), trust, tell, continued_by)
-    exit_with_report(context, report, as_json, language)
+        return log_copy.check(reader(folder), trust, tell, continued_by)
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
@@ -282,17 +246,10 @@ MAX_PROOF_FILE = 128 * 1024
 """More than any checkpoint or proof has."""
 
 
-@audit.command("prove-fork", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+@report_command(
+    audit, "prove-fork", click.argument("folder", metavar="DIR", type=FOLDER), documents=False
 )
-@trust_options(documents=False, members=False)
-@language_option
-@json_option
-@click.pass_context
-def prove_fork(
-    context: click.Context, folder: Path, trust: TrustAnchors, language: str, as_json: bool
-) -> None:
+def prove_fork(folder: Path, trust: TrustAnchors) -> VerificationReport:
     """Prove to anybody that a log signed two histories.
 
     DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
@@ -308,7 +265,7 @@ def prove_fork(
             f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
             "forked/ in a mirror"
         )
-    exit_with_report(context, history.prove_fork(parts, trust), as_json, language)
+    return history.prove_fork(parts, trust)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -319,7 +276,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     return PublicLog(url, ca, now)
 
 
-@audit.command(epilog=f"{EPILOG} {FOLDER}")
+@audit.command(epilog=f"{EPILOG} {TRUST_FOLDER}")
 @click.argument("url")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @trust_options(documents=False, members=False)

@@ -25,7 +25,7 @@ CODES = (
     "operator's word, 18 a demonstration, 19 that the gateway let through what was closed."
 )
 
-FOLDER = (
+TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
     "organisations/<id>.json (JWK sets), and *.checkpoint, the checkpoints that you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
@@ -112,15 +112,29 @@ language_option = click.option(
 )
 
 
-def exit_with_report(
-    context: click.Context, report: "VerificationReport", as_json: bool, language: str
-) -> None:
-    """Print a report, its result first, or as JSON, and exit with its code."""
-    if as_json:
-        print_json(report.to_json())
-    else:
-        print_report(report, language)
-    context.exit(int(report.code))
+def report_command(
+    group: click.Group, name: str, *parameters: Callable[[Any], Any], documents: bool = True
+) -> Callable[[Callable[..., "VerificationReport"]], click.Command]:
+    """Declare a command that checks files offline: its function gets ``trust`` beside its own
+    parameters, and returns the report that is printed, whose code is the exit status."""
+
+    def declare(function: Callable[..., "VerificationReport"]) -> click.Command:
+        @functools.wraps(function)
+        @click.pass_context
+        def command(context: click.Context, /, language: str, as_json: bool, **given: Any) -> None:
+            report = function(**given)
+            if as_json:
+                print_json(report.to_json())
+            else:
+                print_report(report, language)
+            context.exit(int(report.code))
+
+        shown: Any = language_option(json_option(command))
+        for parameter in (*reversed(parameters), trust_options(documents=documents, members=False)):
+            shown = parameter(shown)
+        return group.command(name, epilog=f"{CODES} {TRUST_FOLDER}")(shown)
+
+    return declare
 
 
 def print_report(
@@ -209,7 +223,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
             self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
 
 
-@click.command(epilog=f"{CODES} {FOLDER}")
+@click.command(epilog=f"{CODES} {TRUST_FOLDER}")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_File())
 @trust_options()
 @click.option(

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -23,7 +23,7 @@ from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
 from gateway.cli.output import example, format_value, interactive, print_json
 from gateway.cli.partner_command import connected
-from gateway.client import PartnerConnection
+from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
@@ -176,50 +176,8 @@ def _on_host(session: AdminSession) -> AbstractContextManager["wiring.GatewayRun
     return closing(wiring.connect(wiring.load_config(session.folder)))
 
 
-class Made(Protocol):
-    """A change that was made, or waits, and the receipt of its event."""
-
-    @property
-    def result(self) -> Mapping[str, Any]:
-        """What was made."""
-
-    @property
-    def receipt(self) -> receipt.Receipt:
-        """Of its event."""
-
-
-class Registry(Protocol):
-    """The registry of a gateway, wherever it is: changes that the session's persons sign."""
-
-    def submit(self, change: Change) -> Made:
-        """Make a change, or let it wait for a second person."""
-
-    def approve(self, proposal: UUID, change: Change) -> Made:
-        """Make a change that waits."""
-
-    def withdraw(self, proposal: UUID) -> Made:
-        """Take a proposal back."""
-
-    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
-        """The proposals that wait, the newest first, or all."""
-
-    def proposal(self, proposal: UUID) -> dict[str, Any]:
-        """One of them, with its values."""
-
-    def organisations(self, status: str | None) -> list[dict[str, Any]]:
-        """Organisations of any status, or of one."""
-
-    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
-        """All of an organisation's entry."""
-
-    def administrators(self) -> list[dict[str, Any]]:
-        """Who approves, and who did."""
-
-    def invitations(self) -> list[dict[str, Any]]:
-        """The invitations that can still be used."""
-
-    def addresses(self) -> dict[str, str]:
-        """What a member's system has to know: both addresses, root and log key."""
+Made = WriteResult | ConfirmedWrite
+"""A change that was made, or waits: its result, and the receipt of its event."""
 
 
 @dataclass(frozen=True)
@@ -251,21 +209,17 @@ class _HostRegistry:
 
     def organisations(self, status: str | None) -> list[dict[str, Any]]:
         wanted = None if status is None else Status(status)
-        found: list[dict[str, Any]] = to_json(queries.index(self._ports, wanted))
-        return found
+        return list(to_json(queries.index(self._ports, wanted)))
 
     def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
         at = None if day is None else date.fromisoformat(day)
-        found: dict[str, Any] = to_json(queries.report(self._ports, slug, at))
-        return found
+        return dict(to_json(queries.report(self._ports, slug, at)))
 
     def administrators(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = to_json(queries.administrators(self._ports))
-        return found
+        return list(to_json(queries.administrators(self._ports)))
 
     def invitations(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = to_json(queries.open_invitations(self._ports))
-        return found
+        return list(to_json(queries.open_invitations(self._ports)))
 
     def addresses(self) -> dict[str, str]:
         return host_addresses(self.gateway)
@@ -305,6 +259,11 @@ class _NetworkRegistry:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.remote, name)  # what is read is the same everywhere
+
+
+Registry = _HostRegistry | _NetworkRegistry
+"""The registry of a gateway, wherever it is: changes that the session's persons sign, and what is
+read of it, by the methods of `gateway.client.administration`."""
 
 
 def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
@@ -356,11 +315,6 @@ def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime,
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
     """Sign a change by a gateway's clock; PrivateFileError when the file holds no key."""
     return sign(ports.issuer, key_file, person, change, ports.now(), ports.new_id())
-
-
-def make(session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change) -> WriteResult:
-    """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
-    return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
 def record_step(
