@@ -152,6 +152,9 @@ class NewFile(click.Path):
         return path
 
 
+out_option = click.option("--out", required=True, type=NewFile(), help="The new file.")
+
+
 # --- What the operator's commands share ---
 
 

@@ -18,10 +18,10 @@ import click
 from gateway.cli.arguments import (
     FOLDER,
     Moment,
-    NewFile,
     Words,
     json_option,
     organisation_id,
+    out_option,
     reader,
 )
 from gateway.cli.output import (
@@ -716,7 +716,7 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
 
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
-@click.option("--out", required=True, type=NewFile(), help="The new file.")
+@out_option
 @partner
 def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Competence, NewFile, Words, organisation_id
+from gateway.cli.arguments import Competence, Words, organisation_id, out_option
 from gateway.cli.output import (
     cold,
     format_value,
@@ -101,7 +101,7 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
 @partner_command(
     directory,
     _organisation,
-    click.option("--out", required=True, type=NewFile(), metavar="FILE", help="The new file."),
+    out_option,
 )
 def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     """Save the document keys of ORGANISATION with their receipts.

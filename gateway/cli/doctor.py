@@ -4,7 +4,6 @@ A sentence says what is so and, unless all is well, what to do about it.
 """
 
 import dataclasses
-import json
 import pwd
 import shutil
 import sqlite3
@@ -41,6 +40,7 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event
+from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
@@ -650,7 +650,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     folder = folder or policy_folder()
     report = check_folder(folder)
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), **dataclasses.asdict(report)}, indent=2))
+        print_json({"folder": str(folder), **dataclasses.asdict(report)})
     else:
         _print_report(folder, report)
     sys.exit(1 if report.problems else 0)
@@ -670,7 +670,7 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
         click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
@@ -719,15 +719,5 @@ def _print_report(folder: Path, report: PolicyTestReport) -> None:
         click.echo(f"- {problem}")
     click.echo(
         f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
-        f" {_count(len(report.problems))}"
+        f" {pluralise(len(report.problems), 'problem') if report.problems else 'no problem'}"
     )
-
-
-def _count(problems: int) -> str:
-    match problems:
-        case 0:
-            return "no problem"
-        case 1:
-            return "1 problem"
-        case _:
-            return f"{problems} problems"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import click
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
@@ -24,7 +22,7 @@ from gateway.cli.partner_command import (
     connected,
     partner,
 )
-from gateway.cli.system import KEY_FILE, make_csr, private_pem
+from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
@@ -60,13 +58,7 @@ class SystemFolder:
 
     def key(self) -> ec.EllipticCurvePrivateKey:
         """The system's private key; made at the first try."""
-        file = self.folder / "key.pem"
-        if not file.exists():
-            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
-        found = serialization.load_pem_private_key(files.read_private(file), None)
-        if not isinstance(found, ec.EllipticCurvePrivateKey):
-            raise SettingsError(f"{file} is not a key of this command: choose another folder")
-        return found
+        return kept_key(self.folder / "key.pem")
 
     def document_key(self) -> SigningKey:
         """The organisation's first document key; made at the first try."""
@@ -77,17 +69,10 @@ class SystemFolder:
 
     def proof(self, key: SigningKey) -> dict[str, Any]:
         """The public half of the document key, and the proof that the other one is here."""
-        declaration = key_declaration.issue(
-            organisation=organisation_uri(self.invitation.issuer, self.invitation.organisation),
-            audience=self.invitation.issuer,
-            says=key_declaration.POSSESSION,
-            kid=key.kid,
-            at=now(),
-            jti=new_id(),
-            signer=key,
-            random=secrets.token_bytes,
-        )
-        return {"jwk": key.public_jwk(), "proof": declaration.compact()}
+        issuer = self.invitation.issuer
+        whose = organisation_uri(issuer, self.invitation.organisation)
+        declaration = declare(key, key_declaration.POSSESSION, key.kid, whose, issuer)
+        return {"jwk": key.public_jwk(), "proof": declaration}
 
     def keep(
         self, certificate: bytes, attestation_keys: bytes, document_key: SigningKey | None

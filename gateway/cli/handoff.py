@@ -1,7 +1,7 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date
 from http import HTTPStatus
 from pathlib import Path
@@ -15,9 +15,9 @@ from gateway.cli.arguments import (
     CalendarDay,
     Competence,
     Moment,
-    NewFile,
     Words,
     organisation_id,
+    out_option,
 )
 from gateway.cli.case import (
     CONSULT_OPTIONS,
@@ -44,13 +44,14 @@ from gateway.cli.output import (
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
+    Told,
     addressee,
     by_option,
     elsewhere,
     partner_command,
     write_command,
 )
-from gateway.client import ConfirmedWrite, Gateway, RequestRefused
+from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
@@ -93,6 +94,14 @@ handoff_argument = click.argument("handoff", type=_HandoffId())
 # --- Offering ------------------------------------------------------------------------------------
 
 
+_UPDATE_OPTIONS: Sequence[Parameter] = (
+    click.option(
+        "--group", "groups", multiple=True, type=Words(GROUPS), help="A group of elements to offer."
+    ),
+    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
+    click.option("--expires-at", type=Moment(), help="When the offer and its use end."),
+    click.option("--note", help="Note to the recipient, up to 300 characters."),
+)
 _OFFER_OPTIONS: Sequence[Parameter] = (
     click.option(
         "--to",
@@ -107,20 +116,13 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
-        "--group", "groups", multiple=True, type=Words(GROUPS), help="A group of elements to offer."
-    ),
-    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
-    click.option(
         "--purpose",
         multiple=True,
         required=True,
         type=Words(Purpose),
         help="What the recipient may use the case for.",
     ),
-    click.option(
-        "--expires-at", "expires_at", type=Moment(), help="When the offer and its use end."
-    ),
-    click.option("--note", help="Note to the recipient, up to 300 characters."),
+    *_UPDATE_OPTIONS,
     click.option(
         "--again",
         metavar="REASON",
@@ -197,9 +199,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
-def offer(
-    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any) -> Told:
     """Offer CASE to one recipient.
 
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
@@ -207,9 +207,6 @@ def offer(
 
     For removal (--purpose remove --competence take_down/csam/NL) the recipient gets the items
     hosted in its country; the answer lists the others with their holders.
-
-    For removal the recipient gets the items hosted in its country; the answer lists the others
-    with their holders.
 
     An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
     call).
@@ -226,22 +223,23 @@ def offer(
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
-    sentence = (
+    told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
-    )
-    if result["withheld_groups"]:
-        sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    ]
     if result["break_glass"]:
-        sentence += "; the case is not cleared: a second person must clear it now"
+        told.append("the case is not cleared: a second person must clear it now")
     if _off_duty(result):
-        sentence += f"; not on duty: {_off_duty(result)}"
-    if result["to_reseal"]:
-        sentence += (
-            f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
-        )
-    sentence += "".join(f"; {elsewhere(item)}" for item in result["elsewhere"])
-    return written, sentence
+        told.append(f"not on duty: {_off_duty(result)}")
+    return written, "; ".join([*told, *_left_out(result), *map(elsewhere, result["elsewhere"])])
+
+
+def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
+    """What an offer or an update does not give of what was asked."""
+    if found["withheld_groups"]:
+        yield f"policy withholds part of {format_value(found['withheld_groups'])}"
+    if found["to_reseal"]:
+        yield f"sealed to others, so not offered: {format_value(_sealed(found['to_reseal']))}"
 
 
 def _uncleared(offered: Mapping[str, Any]) -> str:
@@ -268,13 +266,8 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
         )
 
 
-@write_command(
-    handoff,
-    handoff_argument,
-    *(one for one in _OFFER_OPTIONS[2:4]),
-    *_OFFER_OPTIONS[5:-1],
-)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
+@write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
     """Send the newer version of a case in HANDOFF.
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
@@ -294,17 +287,13 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[Co
         raise
     written = gateway.update(handoff, by, **options)
     result = written.result
-    sentence = (
+    told = [
         f"handoff {result['handoff']} has package {result['package']}, a {result['change']}: "
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
-    )
+    ]
     if result["acknowledge_by"]:
-        sentence += f"; to be acknowledged by {result['acknowledge_by']}"
-    if found["withheld_groups"]:
-        sentence += f"; policy withholds part of {format_value(found['withheld_groups'])}"
-    if found["to_reseal"]:
-        sentence += f"; sealed to others, so not sent: {format_value(_sealed(found['to_reseal']))}"
-    return written, sentence
+        told.append(f"to be acknowledged by {result['acknowledge_by']}")
+    return written, "; ".join([*told, *_left_out(found)])
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -394,17 +383,17 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
-            "OVERDUE": _overdue(view),
+            "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
-            **({"retention": _retention(view["retention"])} if "retention" in view else {}),
-            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
+            "retention": _retention(view["retention"]) if "retention" in view else None,
+            "RECALLED": _RECALLED if view["recalled"] else None,
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
-            **({"interest": _INTEREST} if view.get("interest") else {}),
+            "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
@@ -433,29 +422,20 @@ def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
         print_json(found)
         return
     click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
-    print_fields({"OVERDUE": _overdue(found), "owed": _open(found)})
+    print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
         click.echo(f"  {sanitise(_history(notice))}")
-
-
-def _open(view: Mapping[str, Any]) -> list[str]:
-    """What is owed and not late, by whom."""
-    return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
-        for one in view["duties"]
-        if not one["overdue"] and one["closed_at"] is None
-    ]
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
 
 
-def _overdue(view: Mapping[str, Any]) -> list[str]:
-    """What is owed and late, by whom."""
+def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
+    """What is owed, and late or not, by whom."""
     return [
         f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
         for one in view["duties"]
-        if one["overdue"] and one["closed_at"] is None
+        if one["overdue"] is late and one["closed_at"] is None
     ]
 
 
@@ -533,9 +513,7 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
-    def command(
-        gateway: Gateway, handoff: UUID, by: str, **options: Any
-    ) -> tuple[ConfirmedWrite, str]:
+    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
         if kind.accepts:
             view = gateway.handoff(handoff)
             options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
@@ -633,9 +611,7 @@ for _kind in PARTIES_ANSWERS:
 @write_command(
     handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
 )
-def review(
-    gateway: Gateway, handoff: UUID, by: str, reason: str | None
-) -> tuple[ConfirmedWrite, str]:
+def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told:
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
@@ -650,7 +626,7 @@ def review(
 
 
 @write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
     """Recall what HANDOFF gave.
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
@@ -719,7 +695,7 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
     click.option(
         "--without-content", is_flag=True, help="Only routing fields, without a consultation."
     ),
-    click.option("--out", required=True, type=NewFile(), help="The new file."),
+    out_option,
 )
 def export(
     gateway: Gateway,

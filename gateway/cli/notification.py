@@ -10,8 +10,8 @@ from uuid import UUID
 import click
 
 from gateway.cli.output import colour, print_fields, print_items, print_json, sanitise
-from gateway.cli.partner_command import EPILOG, partner_command, write_command
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.client import Gateway
 from gateway.evidence.security_event import EventNotification
 
 
@@ -85,7 +85,7 @@ def status(gateway: Gateway, as_json: bool) -> None:
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> tuple[ConfirmedWrite, str]:
+def replay(gateway: Gateway, event: UUID, by: str) -> Told:
     """Have the refused notification of EVENT sent again.
 
     Example: casegate notification replay 0198... --by pdc-1

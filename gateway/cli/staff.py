@@ -11,8 +11,8 @@ import click
 
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.output import print_items
-from gateway.cli.partner_command import EPILOG, partner_command, write_command
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.client import Gateway
 from gateway.domain.staff import RegisterRole
 
 COLUMNS = ("roles", "from", "until")
@@ -80,7 +80,7 @@ def add(
     file: Path | None,
     approved_by: tuple[str, ...],
     temporary: bool,
-) -> tuple[ConfirmedWrite, str]:
+) -> Told:
     """Enter persons; the gateway draws their pseudonyms.
 
     The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
@@ -132,9 +132,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
         help="Give it twice to end an approver or head: two others who stay.",
     ),
 )
-def end(
-    gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]
-) -> tuple[ConfirmedWrite, str]:
+def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> Told:
     """End the entry of PSEUDONYM at once; it is never used again.
 
     Example: casegate staff end pdc-7k3f --by pdc-1
@@ -149,9 +147,7 @@ def end(
     click.argument("originator", callback=organisation_id),
     click.argument("case", type=click.UUID),
 )
-def recuse(
-    gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID
-) -> tuple[ConfirmedWrite, str]:
+def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> Told:
     """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
 
     For somebody whom an interest binds: no request about the case may name them.

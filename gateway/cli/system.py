@@ -38,8 +38,16 @@ from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
+from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
-from gateway.keys import KeyPurpose, SigningKey, generate_encryption_key, generate_key, load_key
+from gateway.keys import (
+    DecryptionKey,
+    KeyPurpose,
+    SigningKey,
+    generate_encryption_key,
+    generate_key,
+    load_key,
+)
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -148,7 +156,7 @@ def renew(connection_file: Path, as_json: bool) -> None:
         _naming(connection_file, connection.certificate, connection.key)  # before anything is asked
         pending = connection.key.with_name("renewal.pem")
         organisation, _, name = connection.client_id.partition(".")
-        csr = make_csr(_kept_key(pending), organisation, name)
+        csr = make_csr(kept_key(pending), organisation, name)
         pem = enrolment.renewed(connection, csr, now, time.sleep)
         ends = _use(connection_file, connection, pending, pem)
     if as_json:
@@ -171,8 +179,8 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
         ) from None
 
 
-def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
-    """The key of a renewal that was interrupted, else a new one: it gets the same certificate."""
+def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    """A system's key, made at the first try: after an interruption it gets the same certificate."""
     try:
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
@@ -377,42 +385,29 @@ def create(
     Example: casegate key create keys-2027 --use signing \\
         --organisation ofmin --gateway https://gateway.example.org
     """
-    make = _create_signing if use == "signing" else _create_encryption
-    make(folder, organisation, gateway, document_key)
-
-
-def _create_signing(
-    folder: Path, organisation: str, gateway: str, document_key: Path | None
-) -> None:
     before = None if document_key is None else _load(document_key)
-    key = generate_key(KeyPurpose.DOCUMENT)
-    write_new(folder / KEY_FILE, key.pem())
-    declaration = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
-    write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
-    write_new(folder / PROOF_FILE, declaration.encode())
+    made: SigningKey | DecryptionKey
+    prover: Signer
+    if use == "signing":
+        made = prover = generate_key(KeyPurpose.DOCUMENT)
+        name, proves, vouches = "document", key_declaration.POSSESSION, key_declaration.SUCCESSION
+        tell = "and tell them the key's id out of band"
+    else:
+        made = generate_encryption_key()
+        name, prover = ENCRYPTION, made.prover
+        proves = vouches = key_declaration.ENCRYPTION
+        tell = "and the key id to those who seal to you"
+    whose = organisation_uri(gateway, organisation)
+    write_new(folder / f"{name}.pem", made.pem())
+    write_new(folder / f"{name}.jwk", json.dumps(made.public_jwk()).encode())
+    proof = declare(prover, proves, made.kid, whose, gateway)
+    write_new(folder / f"{name}.proof", proof.encode())
     if before is not None:
-        declaration = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
-        write_new(folder / COUNTERSIGNATURE_FILE, declaration.encode())
-    click.echo(f"document key {key.kid} in {folder}")
-    click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
-    click.echo("  and tell them the key's id out of band. The proof is good for seven days")
-
-
-def _create_encryption(
-    folder: Path, organisation: str, gateway: str, document_key: Path | None
-) -> None:
-    signer = None if document_key is None else _load(document_key)
-    key = generate_encryption_key()
-    write_new(folder / f"{ENCRYPTION}.pem", key.pem())
-    declaration = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
-    write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
-    write_new(folder / f"{ENCRYPTION}.proof", declaration.encode())
-    if signer is not None:
-        declaration = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
-        write_new(folder / f"{ENCRYPTION}.countersignature", declaration.encode())
-    click.echo(f"encryption key {key.kid} in {folder}")
-    click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
-    click.echo("  and the key id to those who seal to you. The proof counts for seven days")
+        countersignature = declare(before, vouches, made.kid, whose, gateway)
+        write_new(folder / f"{name}.countersignature", countersignature.encode())
+    click.echo(f"{name} key {made.kid} in {folder}")
+    click.echo(f"  keep {name}.pem to yourself; send the other files to the administrators")
+    click.echo(f"  {tell}. The proof is good for seven days")
 
 
 @key.command("require-signed")
@@ -428,8 +423,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    signer = _load(key)
-    click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
+    _echo_declaration(key, key_declaration.LOCK, organisation, gateway)
 
 
 @key.command("allow-attested")
@@ -443,8 +437,7 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    signer = _load(key)
-    click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
+    _echo_declaration(key, key_declaration.UNLOCK, organisation, gateway)
 
 
 def _load(file: Path) -> SigningKey:
@@ -454,14 +447,20 @@ def _load(file: Path) -> SigningKey:
         raise click.ClickException(str(error)) from error
 
 
-def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
+def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) -> None:
+    signer = _load(file)
+    click.echo(declare(signer, says, signer.kid, organisation_uri(gateway, organisation), gateway))
+
+
+def declare(signer: Signer, says: str, kid: str, whose: str, gateway: str) -> str:
+    """Sign now what somebody (``whose``, a URI) says of the key ``kid`` to a gateway."""
     return key_declaration.issue(
-        organisation=organisation_uri(gateway, organisation),
+        organisation=whose,
         audience=gateway,
         says=says,
         kid=kid,
         at=now(),
         jti=new_id(),
-        signer=key,
+        signer=signer,
         random=secrets.token_bytes,
     ).compact()

@@ -1,7 +1,6 @@
 """`casegate admin administrator`: the named administrators themselves."""
 
 import json
-import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -16,6 +15,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
+from gateway.cli.system import declare
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
@@ -74,26 +74,15 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
-        (folder / "key.proof").write_text(_proof(made, person, issuer))
+        whose = approval.person_uri(issuer, person)
+        proof = declare(made, key_declaration.POSSESSION, made.kid, whose, issuer)
+        (folder / "key.proof").write_text(proof)
     if session.as_json:
         print_json({"kid": made.kid, "folder": str(folder)})
         return
     click.echo(
         f"key {made.kid} in {folder}: send key.jwk and key.proof; confirm the key id out of band"
     )
-
-
-def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
-    return key_declaration.issue(
-        organisation=approval.person_uri(issuer, person),
-        audience=issuer,
-        says=key_declaration.POSSESSION,
-        kid=made.kid,
-        at=now(),
-        jti=new_id(),
-        signer=made,
-        random=secrets.token_bytes,
-    ).compact()
 
 
 @admins.command("sign", short_help="Sign a change on your own machine, for the network.")
