@@ -11,6 +11,7 @@ import click
 
 from gateway import setting_validators
 from gateway.cli import NO_SPACE
+from gateway.cli.output import AS_JSON
 from gateway.domain.organisation import SLUG, read_competence
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
@@ -20,7 +21,20 @@ from gateway.ledger.replica import ReadFile
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.meta[AS_JSON] = True
+
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_ask_json,
+    help="Print one JSON document.",
+)
+"""Asks `output.answer`, and all that prints, for machine output."""
 
 
 def reader(folder: Path) -> ReadFile:

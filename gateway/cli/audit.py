@@ -28,13 +28,14 @@ from gateway.cli.output import (
     Input,
     cold,
     colour,
+    for_machines,
     format_value,
     print_fields,
-    print_json,
     print_line,
     print_table,
     print_wrapped,
     progress,
+    reply,
     sanitise,
     write_new,
 )
@@ -293,7 +294,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 )
 @json_option
 def mirror(
-    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None, as_json: bool
+    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
@@ -307,10 +308,10 @@ def mirror(
     try:
         with open_log(url, ca) as log:
             copy = Mirror(log.fetch, folder, trust)
-            _tell(_step(copy), folder, as_json)
+            _tell(_step(copy), folder)
             if follow is not None:
                 with suppress(KeyboardInterrupt):  # the ordinary way to end it
-                    _follow(copy, folder, follow, as_json)
+                    _follow(copy, folder, follow)
     except ClientError as error:
         raise Failure(error) from error
 
@@ -320,7 +321,7 @@ def _step(copy: Mirror) -> MirrorProgress:
         return copy.step(tell)
 
 
-def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
+def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
     """Look for more until stopped; report once that the log does not answer."""
     away = False
     while True:
@@ -333,13 +334,14 @@ def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn
             away = True
         else:
             away = False
-            _tell(step, folder, as_json)
+            _tell(step, folder)
 
 
-def _tell(step: MirrorProgress, folder: Path, as_json: bool) -> None:
+def _tell(step: MirrorProgress, folder: Path) -> None:
     before = step.before.size if step.before else 0
-    if as_json:
-        print_line(_progress_json(step, before))
+    if for_machines():
+        told = {"log": step.after.origin, "before": before, "size": step.after.size}
+        print_line({**told, "fetched": step.fetched})
     elif step.before == step.after:
         click.echo(f"{folder} has all {step.after.size} entries of {step.after.origin}")
     else:
@@ -431,7 +433,6 @@ class _Action(click.ParamType[str]):
 @partner
 def search(
     gateway: Gateway,
-    as_json: bool,
     by: str,
     reason_code: str,
     reason: str,
@@ -451,14 +452,14 @@ def search(
         --reason-code lawfulness --reason 'Audit 2026/3' \\
         --result denied --from 2026-03-01
     """
-    if as_json and as_csv:
+    if for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
     searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
-    if as_json:
-        print_json({"events": [_event_json(one) for one in shown]})
-    elif as_csv:
+    if reply({"events": [_event_json(one) for one in shown]}):
+        return
+    if as_csv:
         _print_csv([_event_cells(one) for one in shown])
     else:
         for one in shown:
@@ -577,9 +578,7 @@ def event() -> None:
     help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
 )
 @partner
-def list_events(
-    gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
-) -> None:
+def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | None) -> None:
     """List your organisation's events, oldest first.
 
     Each receipt is verified, and each place in your organisation's counter must be there. The
@@ -590,7 +589,7 @@ def list_events(
     if save is not None:
         if after or limit:
             raise click.UsageError("a folder keeps the whole stream: leave out --after and --limit")
-        _save(gateway, save, as_json)
+        _save(gateway, save)
         return
     ends: list[tuple[str, StreamHead]] = []
 
@@ -602,16 +601,15 @@ def list_events(
             )
 
     found = list(islice(gateway.events(after, note), limit))
-    if as_json:
-        text, end = ends[-1]
-        events = [_entry_json(entry) for entry in found]
-        print_json({"events": events, "head": end.stream_number, "signed_head": text})
+    text, end = ends[-1]
+    events = [_entry_json(entry) for entry in found]
+    if reply({"events": events, "head": end.stream_number, "signed_head": text}):
         return
     rows = [_entry_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
 
 
-def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
+def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -627,13 +625,11 @@ def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
             tell(entry.stream_number, max(end.stream_number for end in ends.values()))
     text, end = list(ends.items())[-1]
     _keep_statement(folder, text, end)
-    if as_json:
-        print_json({"folder": str(folder), "saved": saved, "head": end.stream_number})
-        return
-    click.echo(
-        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement."
+    reply(
+        {"folder": str(folder), "saved": saved, "head": end.stream_number},
+        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement.",
+        f"Prove it complete: casegate audit check-stream {folder} --trust KEYS",
     )
-    click.echo(f"Prove it complete: casegate audit check-stream {folder} --trust KEYS")
 
 
 def _name(stream_number: int) -> str:
@@ -686,14 +682,13 @@ def receipt() -> None:
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
 @partner
-def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
+def show(gateway: Gateway, event: UUID) -> None:
     """Verify the receipt of EVENT and show it.
 
     Example: casegate receipt show 0198...
     """
     entry = gateway.receipt(event)
-    if as_json:
-        print_json(receipts.to_json(entry.receipt))
+    if reply(receipts.to_json(entry.receipt)):
         return
     click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
     print_fields(proved(entry.confirmed))
@@ -718,7 +713,7 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
 @click.argument("event", type=click.UUID)
 @out_option
 @partner
-def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
+def save(gateway: Gateway, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.
 
     The file is for casegate verify.
@@ -727,7 +722,7 @@ def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     """
     entry = gateway.receipt(event)
     save_json(out, receipts.to_json(entry.receipt))
-    if as_json:
-        print_json({"file": str(out), "event": str(entry.event)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}")
+    reply(
+        {"file": str(out), "event": str(entry.event)},
+        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+    )

@@ -26,7 +26,7 @@ from gateway.cli.admin.session import (
     vouch,
 )
 from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors, reader
-from gateway.cli.output import print_json, progress, write_new
+from gateway.cli.output import progress, reply, write_new
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
@@ -459,7 +459,7 @@ def log() -> None:
 @home_option
 @_mirrors_option
 @json_option
-def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
+def status(folder: Path, mirrors: tuple[Path, ...]) -> None:
     """Compare the database with what was signed, and mirrors.
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
@@ -487,11 +487,9 @@ def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
         for one in first.event.disclosures
         if one.kind == "subject"
     )
-    if as_json:
-        signed = marked and {"size": marked.head.size, "note": marked.note}
-        found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
-        print_json({**found, "mirrors": mirrored, "continues": continued})
-    else:
+    signed = marked and {"size": marked.head.size, "note": marked.note}
+    found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
+    if not reply({**found, "mirrors": mirrored, "continues": continued}):
         click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
         click.echo(f"database: {describe_head(head)}")
         if continued:
@@ -564,7 +562,7 @@ def adopt(
                 )
             if len(persons) < 2:
                 raise click.UsageError("two administrators vouch: --as PERSON --as PERSON")
-            session = AdminSession(folder.absolute(), persons, key_files, as_json=False)
+            session = AdminSession(folder.absolute(), persons, key_files)
             seen = max([largest_size, *(copy.checkpoint.size for copy in copies.values())])
             vouch(session, gateway, head, seen)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

@@ -24,7 +24,7 @@ from gateway.cli.output import (
     colour,
     print_fields,
     print_items,
-    print_json,
+    reply,
     sanitise,
 )
 from gateway.cli.partner_command import (
@@ -182,7 +182,7 @@ def _clearance(options: dict[str, Any]) -> dict[str, Any] | None:
 @case.command(epilog="Exit status: 0 a valid case, 2 not one; every error is listed.")
 @content_argument
 @json_option
-def check(content: dict[str, Any], as_json: bool) -> None:
+def check(content: dict[str, Any]) -> None:
     """Check a case before you submit it, offline.
 
     All errors come at once, by JSON pointer. What only the gateway knows is left: the versions
@@ -194,10 +194,10 @@ def check(content: dict[str, Any], as_json: bool) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    if as_json:
-        print_json({"case": content["case"], "errors": []})
-    else:
-        click.echo(f"{colour('Valid', 'green')}: case {sanitise(content['case'])}")
+    reply(
+        {"case": content["case"], "errors": []},
+        f"{colour('Valid', 'green')}: case {sanitise(content['case'])}",
+    )
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -595,7 +595,7 @@ def _done(written: ConfirmedWrite) -> Told:
 
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
-def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None:
+def consult(gateway: Gateway, case: UUID, **options: Any) -> None:
     """Consult the content of your own CASE.
 
     The log records it, with person and reason. The text of statements is hidden without
@@ -606,7 +606,7 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None
         --reason-code assessment --reason 'Second look'
     """
     opened = gateway.consult_case(case, options["by"], options["reason_code"], options["reason"])
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(
@@ -624,7 +624,6 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None
 )
 def seal(
     gateway: Gateway,
-    as_json: bool,
     content: dict[str, Any],
     plain: dict[str, Any],
     to: str,
@@ -642,10 +641,10 @@ def seal(
     """
     sealed = gateway.seal(content, plain, to)
     save_json(out, sealed)
-    if as_json:
-        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
+    reply(
+        {"case": sealed["case"], "file": str(out), "sealed": sorted(plain)},
+        f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}",
+    )
 
 
 @write_command(
@@ -689,7 +688,7 @@ def reseal(gateway: Gateway, **options: Any) -> Told:
     click.option("--state", type=Words(CaseState), help="Only cases in this state."),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, state: str | None) -> None:
+def list_(gateway: Gateway, state: str | None) -> None:
     """List your cases by age, without content.
 
     Example: casegate case list
@@ -699,18 +698,17 @@ def list_(gateway: Gateway, as_json: bool, state: str | None) -> None:
         (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
         for one in found
     ]
-    print_items(as_json, found, ("state", "version", "case", "reference", "matter"), rows)
+    print_items(found, ("state", "version", "case", "reference", "matter"), rows)
 
 
 @partner_command(case, case_argument)
-def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
+def show(gateway: Gateway, case: UUID) -> None:
     """Show the state of CASE, without content.
 
     Example: casegate case show 0198...
     """
     found = gateway.case(case)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}")
     apart = ("case", "measures")
@@ -723,7 +721,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
 
 
 @partner_command(case, case_argument)
-def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
+def coverage(gateway: Gateway, case: UUID) -> None:
     """Show the holders of CASE and what is owed.
 
     After a correction each holder is sent an update, acknowledges it, and tells what it did with
@@ -732,12 +730,11 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
     Example: casegate case coverage 0198...
     """
     found = gateway.coverage(case)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
+    print_items([], columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
 _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
@@ -772,7 +769,7 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     help="The case JSON to write: check it, complete it, then use 'submit'.",
 )
 @json_option
-def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
+def import_report(report: Any, profile_file: Path, out: Path) -> None:
     """Create a case file from a report (XARF 4), offline.
 
     It reads content/csam and content/csem.
@@ -791,10 +788,9 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
     except (ProfileInvalid, ValueError) as error:
         raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
     save_json(out, imported.case)
-    if as_json:
-        result = {"case": imported.case["case"], "file": str(out)}
-        print_json({**result, "dropped": imported.dropped, "notes": imported.notes})
-        return
-    for sentence in (*imported.dropped, *imported.notes):
-        click.echo(f"  {sanitise(sentence)}")
-    click.echo(f"case {imported.case['case']} is in {out}")
+    found = {"case": imported.case["case"], "file": str(out)}
+    reply(
+        {**found, "dropped": imported.dropped, "notes": imported.notes},
+        *(f"  {sanitise(sentence)}" for sentence in (*imported.dropped, *imported.notes)),
+        f"case {imported.case['case']} is in {out}",
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, format_value, print_fields, sanitise
+from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -16,12 +16,10 @@ from gateway.domain.vocabulary import ItemKind, is_final
 Part = Mapping[str, Any]
 
 
-def show_opened(
-    gateway: Gateway, opened: ConsultedContent, as_json: bool, options: Mapping[str, Any]
-) -> None:
+def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
-    if not as_json:
+    if not for_machines():
         _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
@@ -32,7 +30,6 @@ def show_opened(
     print_result(
         opened.written,
         "content opened",
-        as_json=as_json,
         save=options["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),

@@ -28,7 +28,7 @@ from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import colour, print_fields, print_json, progress, sanitise
+from gateway.cli.output import colour, print_fields, progress, reply, sanitise
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.notification import DeliveryWay
@@ -596,7 +596,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 @home_option
 @json_option
 @click.option("--log", "deep", is_flag=True, help="Verify every entry of the log, too.")
-def doctor(folder: Path, as_json: bool, deep: bool) -> None:
+def doctor(folder: Path, deep: bool) -> None:
     """Check a gateway's files, keys, certificates, database, log and clock.
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
@@ -606,9 +606,7 @@ def doctor(folder: Path, as_json: bool, deep: bool) -> None:
     """
     findings = _findings(folder.absolute(), deep)
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
-    if as_json:
-        print_json({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]})
-    else:
+    if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
             click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
@@ -634,7 +632,7 @@ def policy() -> None:
 @policy.command()
 @json_option
 @click.argument("folder", required=False, type=FOLDER)
-def check(folder: Path | None, as_json: bool) -> None:
+def check(folder: Path | None) -> None:
     """Check the policies in FOLDER against their cases.
 
     Without FOLDER, the policies that came with the product.
@@ -649,9 +647,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
-    if as_json:
-        print_json({"folder": str(folder), **dataclasses.asdict(report)})
-    else:
+    if not reply({"folder": str(folder), **dataclasses.asdict(report)}):
         _print_report(folder, report)
     sys.exit(1 if report.problems else 0)
 
@@ -659,7 +655,7 @@ def check(folder: Path | None, as_json: bool) -> None:
 @policy.command()
 @json_option
 @click.argument("rules", nargs=-1, required=True)
-def explain(rules: Sequence[str], as_json: bool) -> None:
+def explain(rules: Sequence[str]) -> None:
     """Say what RULES mean.
 
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
@@ -669,8 +665,7 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}
-    if as_json:
-        print_json(told)
+    if reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
         click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
@@ -679,7 +674,7 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
 @policy.command()
 @json_option
 @click.argument("folder", required=False, type=FOLDER)
-def revision(folder: Path | None, as_json: bool) -> None:
+def revision(folder: Path | None) -> None:
     """Name the revision of the policies in FOLDER, as events do.
 
     Without FOLDER, of the policies that came with the product. So the text of the rules in force
@@ -694,9 +689,7 @@ def revision(folder: Path | None, as_json: bool) -> None:
         raise click.UsageError(f"{folder} holds no sound policies: {error}") from error
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))
-    if as_json:
-        print_json(told)
-    else:
+    if not reply(told):
         print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import FILE, json_option
-from gateway.cli.output import colour, print_fields, print_json, print_table, sanitise
+from gateway.cli.output import colour, print_fields, print_table, reply, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -129,7 +129,6 @@ def enrol(
     folder: Path | None,
     no_document_key: bool,
     root_sha256: str | None,
-    as_json: bool,
 ) -> None:
     """Enrol this system with an invitation and configure its connection.
 
@@ -152,7 +151,7 @@ def enrol(
     except OSError as error:
         raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
     with connected(connection) as gateway:
-        _tell(home, done, key, gateway.whoami(), as_json=as_json)
+        _tell(home, done, key, gateway.whoami())
 
 
 def _read(file: Path) -> InvitationFile:
@@ -206,17 +205,10 @@ def _tell(
     done: Enrolled,
     key: SigningKey | None,
     whoami: dict[str, Any],
-    *,
-    as_json: bool,
 ) -> None:
     connection = home.folder / CONNECTION_FILE
-    if as_json:
-        found = {
-            "connection": str(connection),
-            "event": done.event,
-            "document_key": key and key.kid,
-        }
-        print_json({**found, "whoami": whoami})
+    found = {"connection": str(connection), "event": done.event, "document_key": key and key.kid}
+    if reply({**found, "whoami": whoami}):
         return
     invitation = home.invitation
     click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
@@ -265,9 +257,7 @@ def conformance() -> None:
     help="A test case (JSON) as your own system makes it; by default a small sample.",
 )
 @partner
-def run(
-    gateway: Gateway, as_json: bool, by: str, earlier: UUID | None, case_file: Path | None
-) -> None:
+def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None) -> None:
     """Do each step of a run that is not passed yet.
 
     Where one fails it says what to correct.
@@ -284,9 +274,7 @@ def run(
     case = _sample() if case_file is None else _read_case(case_file)
     outcomes = list(ConformanceRunner(runs, by, case).steps(started))
     after = runs.show(str(started["run"]))
-    if as_json:
-        print_json({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)})
-    else:
+    if not reply({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}):
         _show(after, outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise SystemExit(REFUSED)
@@ -326,14 +314,13 @@ def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
 @conformance.command(epilog=EPILOG)
 @click.argument("identifier", metavar="RUN", type=click.UUID)
 @partner
-def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
+def show(gateway: Gateway, identifier: UUID) -> None:
     """Show which steps of a run are passed.
 
     Example: casegate conformance show 0198...
     """
     found = gateway.conformance.show(identifier)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(
         f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"

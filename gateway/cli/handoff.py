@@ -36,8 +36,8 @@ from gateway.cli.output import (
     interactive,
     print_fields,
     print_items,
-    print_json,
     progress,
+    reply,
     sanitise,
     write_new,
 )
@@ -159,7 +159,7 @@ def _wanted(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
-def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any) -> None:
+def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
@@ -169,8 +169,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
         --purpose investigate --group items --competence csam/FR
     """
     found = gateway.preview(case, by, **_wanted(options))
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
     print_fields(
@@ -323,7 +322,7 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     ),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
+def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
@@ -335,7 +334,7 @@ def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     other = "originator" if box == "in" else "recipient"
     rows = [(urgency_word(one["urgency"]), _due(one), one["handoff"], one[other]) for one in found]
     party = "from" if box == "in" else "to"
-    print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
+    print_items(found, ("urgency", "due, or state", "handoff", party), rows)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -358,7 +357,7 @@ def _due(listed: Mapping[str, Any]) -> str:
 
 
 @partner_command(handoff, handoff_argument)
-def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+def show(gateway: Gateway, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
     Parties, conditions and answers are shown once every signature is verified.
@@ -366,8 +365,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     Example: casegate handoff show 0198...
     """
     view = gateway.handoff(handoff)
-    if as_json:
-        print_json(view)
+    if reply(view):
         return
     click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
     routing = sd_jwt.read_unverified(view["routing"]).content
@@ -410,7 +408,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 
 @partner_command(handoff, handoff_argument)
-def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+def notices(gateway: Gateway, handoff: UUID) -> None:
     """Show the correction notices of HANDOFF.
 
     It also shows what is owed. Both are there after the erasure of its case, too.
@@ -418,8 +416,7 @@ def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
     print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
@@ -596,7 +593,7 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
 
 
 def _agree(conditions: Mapping[str, Any]) -> None:
-    if click.get_current_context().params["as_json"] or not interactive():
+    if not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
@@ -653,9 +650,7 @@ def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
     ),
     *CONSULT_OPTIONS,
 )
-def consult(
-    gateway: Gateway, as_json: bool, handoff: UUID, package: int | None, **options: Any
-) -> None:
+def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
@@ -669,11 +664,11 @@ def consult(
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
     )
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
-def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
     """Consult what you retain of HANDOFF.
 
     Its case was erased. Your copy is for you alone, while your retention holds. The log records
@@ -684,7 +679,7 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
         --by ofmin-1 --reason 'File 4711'
     """
     opened = gateway.consult_retained(handoff, options["by"], options["reason"])
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(
@@ -699,7 +694,6 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
 )
 def export(
     gateway: Gateway,
-    as_json: bool,
     handoff: UUID,
     by: str | None,
     reason: str | None,
@@ -723,7 +717,7 @@ def export(
         write_new(out, data)
     except click.ClickException as error:
         raise OutputNotWritten(error.message) from error
-    if as_json:
-        print_json({"file": str(out), "bytes": len(data)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it")
+    reply(
+        {"file": str(out), "bytes": len(data)},
+        f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it",
+    )

@@ -55,6 +55,29 @@ def example(*words: str) -> str:
 _EXAMPLE_COLUMNS = 64
 
 
+AS_JSON = "gateway.cli.as_json"
+"""Where a command line keeps that it asks for machine output: see `arguments.json_option`."""
+
+
+def for_machines() -> bool:
+    """Whether the command line asks for one JSON document."""
+    context = click.get_current_context(silent=True)
+    return context is not None and AS_JSON in context.meta
+
+
+def reply(value: Any, *lines: str) -> bool:
+    """Print what a command answers: for machines as one JSON document, for people as these lines.
+
+    Returns whether it was for machines, for commands that have more to tell people.
+    """
+    if for_machines():
+        print_json(value)
+        return True
+    for line in lines:
+        click.echo(line)
+    return False
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document, also where a terminal cannot show all characters."""
     click.echo(json.dumps(value, ensure_ascii=True, indent=2))
@@ -111,12 +134,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def print_items(
-    as_json: bool, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
+    items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
     """Print a list: as a table, or the items as one JSON document."""
-    if as_json:
-        print_json({"items": items})
-    else:
+    if not reply({"items": items}):
         print_table(headings, rows)
 
 
@@ -172,8 +193,8 @@ def write_new(file: Path, data: bytes) -> None:
 
 
 def interactive() -> bool:
-    """Whether a person can be asked."""
-    return sys.stdin.isatty()
+    """Whether a person can be asked: nobody is where a program reads the answer."""
+    return sys.stdin.isatty() and not for_machines()
 
 
 @contextmanager

@@ -22,7 +22,14 @@ import click
 from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import NewFile, json_option
 from gateway.cli.next_step import following, print_next
-from gateway.cli.output import colour, format_value, print_json, sanitise, write_new
+from gateway.cli.output import (
+    colour,
+    for_machines,
+    format_value,
+    reply,
+    sanitise,
+    write_new,
+)
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -262,13 +269,13 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     @connection_option
     @json_option
     @functools.wraps(command)
-    def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
+    def run(connection_file: Path, **arguments: Any) -> None:
         with connected(connection_file) as gateway:
             named = {
                 name: gateway.find_case(value.text) if isinstance(value, OwnReference) else value
                 for name, value in arguments.items()
             }
-            command(gateway, as_json=as_json, **named)
+            command(gateway, **named)
 
     return run
 
@@ -282,7 +289,7 @@ def partner_command(
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Declare a command of a partner, with its parameters in the order of its help.
 
-    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    The command gets ``gateway`` beside them; its name is the function's.
     """
 
     def declare(function: Callable[..., None]) -> click.Command:
@@ -321,11 +328,9 @@ def write_command(
 
     def declare(function: Callable[..., Told]) -> click.Command:
         @functools.wraps(function)
-        def command(
-            gateway: Gateway, as_json: bool, receipt_out: Path | None, **options: Any
-        ) -> None:
+        def command(gateway: Gateway, receipt_out: Path | None, **options: Any) -> None:
             written, sentence = function(gateway, **options)
-            print_result(written, sentence, as_json=as_json, save=receipt_out)
+            print_result(written, sentence, save=receipt_out)
 
         given = (by_option, *parameters, receipt_out_option)
         return partner_command(group, *given, name=name)(command)
@@ -342,7 +347,6 @@ def print_result(
     written: ConfirmedWrite,
     sentence: str,
     *,
-    as_json: bool,
     save: Path | None,
     more: Mapping[str, Any] | None = None,
     presentation: tuple[Path, bytes] | None = None,
@@ -353,15 +357,13 @@ def print_result(
     receipt's. Nothing that goes wrong on the disk hides what was done.
     """
     receipt = receipts.to_json(written.receipt)
-    if as_json:
-        print_json({"result": written.result, "receipt": receipt, **(more or {})})
-    else:
+    if not reply({"result": written.result, "receipt": receipt, **(more or {})}):
         _print_written(written, sentence)
     kept = {} if presentation is None else {presentation[0]: presentation[1]}
     if save is not None:
         kept[save] = _json_bytes(receipt)
     _keep(kept, written)
-    if save is not None and not as_json:
+    if save is not None and not for_machines():
         click.echo(f"  receipt kept in {save}")
 
 

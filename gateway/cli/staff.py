@@ -102,7 +102,7 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 
 @partner_command(staff, name="list")
-def list_(gateway: Gateway, as_json: bool) -> None:
+def list_(gateway: Gateway) -> None:
     """List your register, with the entries that ended.
 
     Example: casegate staff list
@@ -119,7 +119,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
         )
         for one in found
     ]
-    print_items(as_json, found, headings, rows)
+    print_items(found, headings, rows)
 
 
 @write_command(

@@ -19,7 +19,14 @@ from cryptography.x509.oid import NameOID
 from gateway import files, keys
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, gateway_address, json_option, organisation_id
-from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
+from gateway.cli.output import (
+    colour,
+    for_machines,
+    print_fields,
+    reply,
+    sanitise,
+    write_new,
+)
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -103,7 +110,7 @@ def make_key(folder: Path) -> None:
 
 @system.command(epilog=EPILOG)
 @partner
-def check(gateway: Gateway, as_json: bool) -> None:
+def check(gateway: Gateway) -> None:
     """Check this system's connection and access.
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
@@ -116,9 +123,8 @@ def check(gateway: Gateway, as_json: bool) -> None:
     ends = certificate_end(gateway.connection.certificate)
     waiting = waiting_writes(gateway)
     warnings = list(_warnings(ahead, ends, waiting, whoami))
-    if as_json:
-        found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
-        print_json({**whoami, **found, "warnings": warnings})
+    found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
+    if reply({**whoami, **found, "warnings": warnings}):
         return
     organisation = whoami["organisation"]
     click.echo(f"{colour('Connected', 'green')} to {gateway.connection.api_url}")
@@ -141,7 +147,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
 @system.command(epilog=EPILOG)
 @connection_option
 @json_option
-def renew(connection_file: Path, as_json: bool) -> None:
+def renew(connection_file: Path) -> None:
     """Get this system's next certificate, for a new key.
 
     Both are used from now on.
@@ -159,8 +165,7 @@ def renew(connection_file: Path, as_json: bool) -> None:
         csr = make_csr(kept_key(pending), organisation, name)
         pem = enrolment.renewed(connection, csr, now, time.sleep)
         ends = _use(connection_file, connection, pending, pem)
-    if as_json:
-        print_json({"certificate_ends": ends.isoformat()})
+    if reply({"certificate_ends": ends.isoformat()}):
         return
     click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
@@ -257,7 +262,7 @@ def outbox() -> None:
     help="Set the write of this key aside first: its file stays, and is not sent any more.",
 )
 @partner
-def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
+def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     """Resend every write that received no answer, oldest first.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
@@ -266,21 +271,18 @@ def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
 
     Example: casegate outbox resend
     """
-    aside = _set_aside(gateway, skipped, as_json)
+    aside = _set_aside(gateway, skipped)
     ended: list[Resent] = []
-    failure = _resend(gateway, ended, as_json)
+    failure = _resend(gateway, ended)
     result = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
     if failure is not None:
         raise Failure(failure, result) from failure
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("Nothing waits any more." if ended else "Nothing waited.")
+    reply(result, "Nothing waits any more." if ended else "Nothing waited.")
     if any(one.refused for one in ended):
         raise SystemExit(REFUSED)
 
 
-def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
+def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]:
     """Set each aside, and tell of it; a failure tells machines of those before it."""
     aside: list[dict[str, Any]] = []
     for key in skipped:
@@ -294,17 +296,17 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
                 exit_code=click.UsageError.exit_code,
             ) from None
         aside.append(pending_json(write))
-        if not as_json:
+        if not for_machines():
             click.echo(sanitise(f"{named(write)}: set aside, not sent"))
     return aside
 
 
-def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError | None:
+def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
     """Send what waits, and tell of each; what stopped it, if anything did."""
     try:
         for one in gateway.resume():
             ended.append(one)
-            if not as_json:
+            if not for_machines():
                 _tell_resent(one)
     except ClientError as error:
         return error

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import cold, colour, print_json, print_wrapped, write_new
+from gateway.cli.output import (
+    cold,
+    colour,
+    for_machines,
+    print_json,
+    print_wrapped,
+    reply,
+    write_new,
+)
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -121,11 +129,9 @@ def report_command(
     def declare(function: Callable[..., "VerificationReport"]) -> click.Command:
         @functools.wraps(function)
         @click.pass_context
-        def command(context: click.Context, /, language: str, as_json: bool, **given: Any) -> None:
+        def command(context: click.Context, /, language: str, **given: Any) -> None:
             report = function(**given)
-            if as_json:
-                print_json(report.to_json())
-            else:
+            if not reply(report.to_json()):
                 print_report(report, language)
             context.exit(int(report.code))
 
@@ -257,7 +263,6 @@ def verify(
     language: str,
     page: Path | None,
     keep_proof: Path | None,
-    as_json: bool,
 ) -> None:
     """Verify receipts, signed documents and bundles offline.
 
@@ -283,7 +288,7 @@ def verify(
         from gateway.cli.report_page import render  # noqa: PLC0415
 
         write_new(page, render(reports, language, content=content).encode())
-    if as_json:
+    if for_machines():
         told = [{"file": name, **report.to_json()} for name, report in reports.items()]
         print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
     else:

@@ -25,7 +25,7 @@ from gateway.cli.admin.session import (
     make_command,
     persons_option,
 )
-from gateway.cli.arguments import FILE, FOLDER, home_option
+from gateway.cli.arguments import FILE, FOLDER, home_option, json_option
 
 __all__ = ["admin", "approve"]
 
@@ -40,7 +40,7 @@ __all__ = ["admin", "approve"]
     type=FILE,
     help="Work over the network: the connection of a system with the scope admin.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+@json_option
 @click.pass_context
 def admin(
     context: click.Context,
@@ -48,7 +48,6 @@ def admin(
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
     connection: Path | None,
-    as_json: bool,
 ) -> None:
     """Manage members, memberships, mandates, systems, invitations and keys.
 
@@ -59,12 +58,7 @@ def admin(
     As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
-    context.obj = AdminSession(folder.absolute(), persons, key_files, as_json, connection)
-
-
-def _print_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        context.obj = replace(context.obj, as_json=True)
+    context.obj = AdminSession(folder.absolute(), persons, key_files, connection)
 
 
 def _work_in(context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
@@ -99,15 +93,7 @@ def _take_behind(command: click.Command) -> None:
                 help="As `casegate admin` takes it.",
             )
         )
-    command.params.append(
-        click.Option(
-            ["--json"],
-            is_flag=True,
-            expose_value=False,
-            callback=_print_json,
-            help="Print one JSON document.",
-        )
-    )
+    json_option(command)
 
 
 GROUPS = {

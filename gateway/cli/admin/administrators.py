@@ -14,7 +14,13 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
-from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
+from gateway.cli.output import (
+    interactive,
+    print_fields,
+    print_items,
+    print_table,
+    reply,
+)
 from gateway.cli.system import declare
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
@@ -45,7 +51,7 @@ def list_admins(session: AdminSession) -> None:
     rows = [
         (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
     ]
-    print_items(session.as_json, found, ("person", "name", "state"), rows)
+    print_items(found, ("person", "name", "state"), rows)
 
 
 @admins.command(
@@ -77,8 +83,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         whose = approval.person_uri(issuer, person)
         proof = declare(made, key_declaration.POSSESSION, made.kid, whose, issuer)
         (folder / "key.proof").write_text(proof)
-    if session.as_json:
-        print_json({"kid": made.kid, "folder": str(folder)})
+    if reply({"kid": made.kid, "folder": str(folder)}):
         return
     click.echo(
         f"key {made.kid} in {folder}: send key.jwk and key.proof; confirm the key id out of band"
@@ -112,10 +117,7 @@ def sign_change(
         if not yes:
             _agree(session, {"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
-    if session.as_json:
-        print_json({"approval": signed})
-    else:
-        click.echo(signed)
+    reply({"approval": signed}, signed)
 
 
 # --- What waits ---
@@ -142,8 +144,7 @@ def waiting(session: AdminSession) -> None:
         proposed = reached.proposals(waiting=True)
         coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
-    if session.as_json:
-        print_json({"proposals": proposed, "organisations": coming, "invitations": invited})
+    if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
         *(
@@ -187,7 +188,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
         found = reached.proposals(waiting=not all_of_them)
     header = ("proposal", "action", "organisation", "proposer", "ends")
     rows = [(*(one[n] for n in ("proposal", *header[1:4])), _end(one)) for one in found]
-    print_items(session.as_json, found, header, rows)
+    print_items(found, header, rows)
 
 
 @proposal.command("show")
@@ -200,9 +201,7 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
     """
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
-    if session.as_json:
-        print_json(one)
-    else:
+    if not reply(one):
         _print(one)
 
 
@@ -247,7 +246,7 @@ def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
 
 
 def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> None:
-    if session.as_json or not interactive():
+    if not interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )

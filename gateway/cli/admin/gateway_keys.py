@@ -22,7 +22,14 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import FILE, FOLDER, Words, home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase
-from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
+from gateway.cli.output import (
+    for_machines,
+    interactive,
+    print_fields,
+    print_table,
+    progress,
+    reply,
+)
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -89,11 +96,11 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
             return
         folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
         turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
-        require_meant(turn.step, named, as_json=session.as_json)
+        require_meant(turn.step, named)
         written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
         keys.perform_step(folder, turn, now)
         show(session, "gateway_key.rotate", written)
-        if not session.as_json:
+        if not for_machines():
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
@@ -111,7 +118,7 @@ def _rekey_cases(
         if unfinished
         else RotationStep.PUBLISH
     )
-    require_meant(due, named, as_json=session.as_json)
+    require_meant(due, named)
     if coming is not None:
         kek.require(coming)
         done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
@@ -144,8 +151,7 @@ def _show_steps(
     session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
 ) -> None:
     """Print every step that one command took; for machines, as one object."""
-    if session.as_json:
-        print_json({"steps": [result_json(one) for one in done]})
+    if reply({"steps": [result_json(one) for one in done]}):
         return
     for one in done:
         show(session, "gateway_key.rotate", one)
@@ -171,14 +177,14 @@ def _recorded(
     return record_step(session, gateway, change)
 
 
-def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
+def require_meant(due: str, named: str | None) -> None:
     """End unless the step that comes next is the one that is meant.
 
     ``named`` was given as --step; without it a person is asked, and a script refused. A command
     that is repeated after some trouble takes no further step so.
     """
     if named is None:
-        if as_json or not interactive():
+        if not interactive():
             raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
         click.confirm(f"The next step is '{due}'. Take it?", abort=True)
     elif named != due:
@@ -208,7 +214,7 @@ def ca() -> None:
 @ca.command("list")
 @home_option
 @json_option
-def list_authorities(folder: Path, as_json: bool) -> None:
+def list_authorities(folder: Path) -> None:
     """List the issuing authorities: next, current, former, retired.
 
     Example: casegate ca list --home gw
@@ -216,8 +222,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
-    if as_json:
-        print_json({"items": [_for_machines(one) for one in authorities]})
+    if reply({"items": [_for_machines(one) for one in authorities]}):
         return
     rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in authorities]
     print_table(("authority", "is", "since", "ends"), rows)
@@ -227,7 +232,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 @home_option
 @click.argument("authority", required=False)
 @json_option
-def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
+def show_authority(folder: Path, authority: str | None) -> None:
     """Show an issuing AUTHORITY, and which step comes next.
 
     By default the one in use.
@@ -239,8 +244,7 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
     fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
-    if as_json:
-        print_json(_for_machines(fields))
+    if reply(_for_machines(fields)):
         return
     shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in fields.items()}
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
@@ -299,7 +303,7 @@ def _at(moment: datetime) -> str:
     is_flag=True,
     help="Skip the waiting period, for example when the issuing key may be compromised.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+@json_option
 def rotate_authority(
     folder: Path,
     persons: tuple[str, ...],
@@ -308,7 +312,6 @@ def rotate_authority(
     root_passphrase_file: Path | None,
     named: str | None,
     no_wait: bool,
-    as_json: bool,
 ) -> None:
     """Take the next step to a new issuing authority.
 
@@ -320,7 +323,7 @@ def rotate_authority(
     Example: casegate ca rotate --home gw --as martin --as dubois \\
         --root root
     """
-    session = AdminSession(folder.absolute(), persons, key_files, as_json)
+    session = AdminSession(folder.absolute(), persons, key_files)
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
         root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
         rotation.forget_retired_keys(gateway.config.issuing)
@@ -359,7 +362,7 @@ def _step(
     """Record the step, take it, and see it published."""
     config, now = gateway.config, gateway.ports.now()
     turn = rotation.next_turn(config.issuing, now)
-    require_meant(turn.step, named, as_json=session.as_json)
+    require_meant(turn.step, named)
     if now < turn.due and not no_wait:
         raise AuthorityError(
             f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
@@ -375,7 +378,7 @@ def _step(
     _take(config, turn.step, authority, now)
     _see_published(gateway)
     show(session, "ca.rotate", written)
-    if not session.as_json:
+    if not for_machines():
         click.echo(f"  {_DONE[turn.step]}")
 
 

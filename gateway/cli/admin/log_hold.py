@@ -41,4 +41,4 @@ def list_holds(session: AdminSession) -> None:
     rows = [
         ["-" if value is None else format_value(value) for value in one.values()] for one in found
     ]
-    print_items(session.as_json, found, columns, rows)
+    print_items(found, columns, rows)

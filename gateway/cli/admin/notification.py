@@ -35,4 +35,4 @@ def list_receivers(session: AdminSession) -> None:
         for one in found
     ]
     headings = ("organisation", "waiting", "refused", "failures", "next attempt", "address")
-    print_items(session.as_json, found, headings, rows)
+    print_items(found, headings, rows)

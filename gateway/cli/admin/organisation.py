@@ -23,8 +23,8 @@ from gateway.cli.output import (
     format_value,
     print_fields,
     print_items,
-    print_json,
     print_table,
+    reply,
 )
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
@@ -56,9 +56,7 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     with registry(session, reads=True) as reached:
         found = reached.organisations(status)
     columns = ("organisation", "status", "kind", "name")
-    print_items(
-        session.as_json, found, columns, [[one[column] for column in columns] for one in found]
-    )
+    print_items(found, columns, [[one[column] for column in columns] for one in found])
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
@@ -74,9 +72,7 @@ def show_organisation(session: AdminSession, slug: str, at: date | None) -> None
     """
     with registry(session, reads=True) as reached:
         found = reached.organisation(slug, at.isoformat() if at else None)
-    if session.as_json:
-        print_json(found)
-    else:
+    if not reply(found):
         _print(found)
 
 
@@ -163,8 +159,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)
-    if session.as_json:
-        print_json(found)
+    if reply(found):
         return
     for one in found["competences"]:
         _print_mandate(one, everything)
@@ -244,8 +239,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
     """
     with read_only(session) as gateway:
         found = receipts.of_gateway(gateway.ports, event)
-        if session.as_json:
-            print_json(documents.to_json(found))
+        if reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
         click.echo(f"{colour('Verified', 'green')}: event {event}")
@@ -318,7 +312,7 @@ def preview_succession(
         raise click.UsageError(str(error)) from error
     with read_only(session) as gateway:
         found = successions.preview(gateway.ports, planned)
-    _print_succession(found, session.as_json)
+    _print_succession(found)
 
 
 @succession.command("list")
@@ -330,7 +324,7 @@ def list_successions(session: AdminSession) -> None:
     """
     with read_only(session) as gateway:
         found = to_json(successions.list_all(gateway.ports))
-    print_successions(session.as_json, found)
+    print_successions(found)
 
 
 @succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
@@ -343,7 +337,7 @@ def show_succession(session: AdminSession, succession: UUID) -> None:
     """
     with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
-    _print_succession(found, session.as_json)
+    _print_succession(found)
 
 
 @succession.command(
@@ -365,8 +359,7 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
         else:
             named = (_not_cancelled(gateway.ports, succession),)
         applied = [_apply(gateway.ports, one) for one in named]
-    if session.as_json:
-        print_json({"items": applied})
+    if reply({"items": applied}):
         return
     for one in applied:
         counts = f"moved {one['moved']}, waiting {one['waiting']}"
@@ -404,9 +397,8 @@ def _unfinished(succession: Succession) -> str:
     return f"not finished: it begins on {succession.day}"
 
 
-def _print_succession(found: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
+def _print_succession(found: Mapping[str, Any]) -> None:
+    if reply(found):
         return
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}

@@ -21,7 +21,7 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, format_value, interactive, print_json
+from gateway.cli.output import example, format_value, interactive, reply
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
@@ -101,7 +101,6 @@ class AdminSession:
     """Who approves, the proposer first; nobody when only help is asked for."""
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
-    as_json: bool
     connection: Path | None = None
 
     def __post_init__(self) -> None:
@@ -404,8 +403,7 @@ def result_json(written: Made) -> dict[str, Any]:
 
 def show(session: AdminSession, action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
-    if session.as_json:
-        print_json(result_json(written))
+    if reply(result_json(written)):
         return
     if "proposal" in written.result and "expires_at" in written.result:
         click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")
@@ -523,7 +521,7 @@ def _yes() -> click.Parameter:
 
 def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
     """Let a person type the name of what is lost for good; UsageError where nobody can."""
-    if session.as_json or not interactive():
+    if not interactive():
         raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
     click.echo(f"This is for good. {loses}")
     if click.prompt(f"Type {named} to do it").strip() != named:
