@@ -351,15 +351,6 @@ def _tell(step: MirrorProgress, folder: Path) -> None:
         )
 
 
-def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
-    return {
-        "log": step.after.origin,
-        "before": before,
-        "size": step.after.size,
-        "fetched": step.fetched,
-    }
-
-
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 

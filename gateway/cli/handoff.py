@@ -32,6 +32,7 @@ from gateway.cli.output import (
     cold,
     colour,
     example,
+    for_machines,
     format_value,
     interactive,
     print_fields,
@@ -593,7 +594,7 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
 
 
 def _agree(conditions: Mapping[str, Any]) -> None:
-    if not interactive():
+    if for_machines() or not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )

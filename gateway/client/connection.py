@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
@@ -22,6 +22,8 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
+
+T = TypeVar("T")
 
 ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
@@ -97,35 +99,30 @@ class PartnerConnection:
         Paths in it are relative to the file.
         """
         values = _values(file)
-        paths = {name: file.parent / values[name] for name in values if name in _PATHS}
+        paths: dict[str, Any] = {
+            name: file.parent / values[name] for name in values if name in _PATHS
+        }
         log_key = _log_key(file, values["log_key"])
-        kept = paths.get("organisation_keys")
+        if system_of(values["client_id"]) is None:
+            raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
+        attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
         compared = read_organisations(kept)
         fetched = read_organisations(kept and kept / FETCHED)
         return cls(
             api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
-            client_id=_client_id(file, values["client_id"]),
-            certificate=paths["certificate"],
-            key=paths["key"],
-            ca=paths["ca"],
+            client_id=values["client_id"],
             trust=replace(
                 _merged([compared, fetched]),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
-                gateway_keys=read_keys(paths["attestation_keys"]),
+                gateway_keys=read_keys(attestation_keys),
                 checkpoints=_checkpoints([paths.get("checkpoint_file")]),
                 issuer=values["issuer"],
             ),
-            checkpoint_file=paths.get("checkpoint_file"),
-            outbox=paths.get("outbox"),
-            document_key=paths.get("document_key"),
-            encryption_keys=paths.get("encryption_keys"),
-            seal_to={file.stem: _encryption_keys(file) for file in _key_files(kept)},
-            assertion_key=paths.get("assertion_key"),
-            organisation_keys=kept,
+            seal_to={file.stem: _read_set(file, encryption_keys) for file in _key_files(kept)},
             compared=compared.organisations,
-            notifications_file=paths.get("notifications_file"),
+            **paths,
         )
 
     @property
@@ -178,8 +175,12 @@ class PartnerConnection:
 
 def read_keys(file: Path) -> dict[str, PublicKey]:
     """Read a JWK set of public keys by key id; SettingsError when the file holds none."""
+    return _read_set(file, public_keys)
+
+
+def _read_set(file: Path, read: Callable[[Any], T]) -> T:
     try:
-        return public_keys(canonical.decode(read_file(file)))
+        return read(canonical.decode(read_file(file)))
     except ValueError as error:
         raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
@@ -227,13 +228,6 @@ def _key_files(folder: Path | None) -> list[Path]:
     if folder is None or not folder.is_dir():
         return []
     return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
-
-
-def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
-    try:
-        return encryption_keys(canonical.decode(read_file(file)))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_file(file: Path) -> bytes:
@@ -341,12 +335,6 @@ def _origin(file: Path, name: str, value: str) -> str:
     return value
 
 
-def _client_id(file: Path, value: str) -> str:
-    if system_of(value) is None:
-        raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
-    return value
-
-
 def _log_key(file: Path, value: str) -> VerificationKey:
     try:
         key = VerificationKey.parse(value)
@@ -381,7 +369,7 @@ def gather_trust(
             *(_trust_at(place) for place in places),
             TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
             *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
-            *(_organisation_trust(given) for given in organisation_keys),
+            *(read_key_file(*_named_file(given)) for given in organisation_keys),
         ]
     )
 
@@ -496,8 +484,8 @@ def _vkey(text: str) -> VerificationKey:
         raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
 
 
-def _organisation_trust(given: str) -> TrustAnchors:
+def _named_file(given: str) -> tuple[str, Path]:
     slug, _, file = given.partition("=")
     if not SLUG.fullmatch(slug) or not file:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
-    return read_key_file(slug, Path(file))
+    return slug, Path(file)

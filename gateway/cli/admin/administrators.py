@@ -15,6 +15,7 @@ from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
 from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
+    for_machines,
     interactive,
     print_fields,
     print_items,
@@ -222,7 +223,7 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         if not yes:
             _agree(session, one, "Sign and apply this change?")
         change = Change(one["action"], one["organisation"], one["values"])
-        show(session, change.action, reached.approve(proposal_id, change))
+        show(change.action, reached.approve(proposal_id, change))
 
 
 @proposal.command("withdraw")
@@ -236,7 +237,7 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
     Example: casegate admin --as martin proposal withdraw 0198...
     """
     with _one_person(session) as reached:
-        show(session, "proposal.withdraw", reached.withdraw(proposal_id))
+        show("proposal.withdraw", reached.withdraw(proposal_id))
 
 
 def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
@@ -246,7 +247,7 @@ def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
 
 
 def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> None:
-    if not interactive():
+    if for_machines() or not interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )

@@ -77,14 +77,14 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
         if "proposal" in made.result:
             proposed = UUID(str(made.result["proposal"]))
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
-            show(session, "invitation.create", made)
+            show("invitation.create", made)
             if not for_machines():
                 click.echo(f"  then: casegate admin invitation complete {out}")
             return
         created = UUID(str(made.result["invitation"]))
         invited = _invitation_file(reached, created, waiting)
         _write(file, invited, created)
-        show(session, "invitation.create", made)
+        show("invitation.create", made)
     if not for_machines():
         _tell(out, invited)
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -92,14 +91,14 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
     """
     with opened(session) as gateway:
         if _KEYS[chosen] == KEK:
-            _show_steps(session, gateway, _rekey_cases(session, gateway, named))
+            _show_steps(gateway, _rekey_cases(session, gateway, named))
             return
         folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
         turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
         require_meant(turn.step, named)
         written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
         keys.perform_step(folder, turn, now)
-        show(session, "gateway_key.rotate", written)
+        show("gateway_key.rotate", written)
         if not for_machines():
             click.echo("  restart the listeners now, and take the next step after a day")
 
@@ -111,13 +110,8 @@ def _rekey_cases(
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     coming, done = ring.key_encryption().coming, list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.key_encryption().current]
-    due = (
-        RotationStep.ACTIVATE
-        if coming
-        else RotationStep.RETIRE
-        if unfinished
-        else RotationStep.PUBLISH
-    )
+    pending = RotationStep.RETIRE if unfinished else RotationStep.PUBLISH
+    due = RotationStep.ACTIVATE if coming else pending
     require_meant(due, named)
     if coming is not None:
         kek.require(coming)
@@ -147,14 +141,12 @@ def _withdraw(
         kek.remove(one)
 
 
-def _show_steps(
-    session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
-) -> None:
+def _show_steps(gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]) -> None:
     """Print every step that one command took; for machines, as one object."""
     if reply({"steps": [result_json(one) for one in done]}):
         return
     for one in done:
-        show(session, "gateway_key.rotate", one)
+        show("gateway_key.rotate", one)
     last = done[-1].result if done else {"step": RotationStep.RETIRE}
     if last["step"] == RotationStep.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
@@ -173,8 +165,7 @@ def _recorded(
     key: str,
 ) -> WriteResult:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
-    change = Change("gateway_key.rotate", GATEWAY, values)
-    return record_step(session, gateway, change)
+    return record_step(session, gateway, Change("gateway_key.rotate", GATEWAY, values))
 
 
 def require_meant(due: str, named: str | None) -> None:
@@ -184,7 +175,7 @@ def require_meant(due: str, named: str | None) -> None:
     that is repeated after some trouble takes no further step so.
     """
     if named is None:
-        if not interactive():
+        if for_machines() or not interactive():
             raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
         click.confirm(f"The next step is '{due}'. Take it?", abort=True)
     elif named != due:
@@ -325,75 +316,47 @@ def rotate_authority(
     """
     session = AdminSession(folder.absolute(), persons, key_files)
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
-        root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
-        rotation.forget_retired_keys(gateway.config.issuing)
-        _step(session, gateway, root, named, no_wait=no_wait)
+        config, now = gateway.config, gateway.ports.now()
+        rotation.forget_retired_keys(config.issuing)
+        turn = rotation.next_turn(config.issuing, now)
+        require_meant(turn.step, named)
+        if now < turn.due and not no_wait:
+            raise AuthorityError(
+                f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
+            )
+        authority: StoredAuthority | CertificateAuthority
+        if turn.of is None:  # the one step that needs the root
+            root = _load_root(config, root_folder or config.offline, root_passphrase_file)
+            authority = make_issuing(config.name, root, now)
+        else:
+            authority = turn.of
+        waited = "no" if now < turn.due else "yes"
+        values = {"step": str(turn.step), "authority": authority.id, "waited": waited}
+        written = record_step(session, gateway, Change("ca.rotate", GATEWAY, values))
+        if isinstance(authority, CertificateAuthority):
+            rotation.publish(config.issuing, authority, now)
+        elif turn.step is AuthorityStep.ACTIVATE:
+            rotation.use(config.issuing, authority, now)
+        else:
+            rotation.retire(config.issuing, authority, now)
+        _see_published(gateway)
+        show("ca.rotate", written)
+        if not for_machines():
+            click.echo(f"  {_DONE[turn.step]}")
 
 
-@dataclass(frozen=True)
-class _Root:
-    """Where the root is, and how it is opened: in the one step that needs it."""
-
-    folder: Path
-    passphrase_file: Path | None
-
-    def load(self, config: Config) -> CertificateAuthority:
-        """Open it; AuthorityError when it is not the root that partners know."""
-        certificate = self.folder / "root.pem"
-        if not certificate.exists():
-            raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
-        private = files.read_private(self.folder / "root.key")
-        passphrase = read_passphrase(self.passphrase_file).encode()
-        root = load_authority(certificate.read_bytes(), private, passphrase)
-        known = (config.published / publication.ROOT_FILE).read_bytes()
-        if root.certificate != x509.load_pem_x509_certificate(known):
-            raise AuthorityError(f"{certificate} is not the root of this gateway")
-        return root
-
-
-def _step(
-    session: AdminSession,
-    gateway: wiring.GatewayRuntime,
-    root: _Root,
-    named: str | None,
-    *,
-    no_wait: bool,
-) -> None:
-    """Record the step, take it, and see it published."""
-    config, now = gateway.config, gateway.ports.now()
-    turn = rotation.next_turn(config.issuing, now)
-    require_meant(turn.step, named)
-    if now < turn.due and not no_wait:
-        raise AuthorityError(
-            f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
-        )
-    authority = turn.of or make_issuing(config.name, root.load(config), now)
-    values = {
-        "step": str(turn.step),
-        "authority": authority.id,
-        "waited": "no" if now < turn.due else "yes",
-    }
-    change = Change("ca.rotate", GATEWAY, values)
-    written = record_step(session, gateway, change)
-    _take(config, turn.step, authority, now)
-    _see_published(gateway)
-    show(session, "ca.rotate", written)
-    if not for_machines():
-        click.echo(f"  {_DONE[turn.step]}")
-
-
-def _take(
-    config: Config,
-    step: AuthorityStep,
-    authority: StoredAuthority | CertificateAuthority,
-    now: datetime,
-) -> None:
-    if isinstance(authority, CertificateAuthority):
-        rotation.publish(config.issuing, authority, now)
-    elif step is AuthorityStep.ACTIVATE:
-        rotation.use(config.issuing, authority, now)
-    else:
-        rotation.retire(config.issuing, authority, now)
+def _load_root(config: Config, folder: Path, passphrase_file: Path | None) -> CertificateAuthority:
+    """Open the root; AuthorityError when it is not the one that partners know."""
+    certificate = folder / "root.pem"
+    if not certificate.exists():
+        raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
+    private = files.read_private(folder / "root.key")
+    passphrase = read_passphrase(passphrase_file).encode()
+    root = load_authority(certificate.read_bytes(), private, passphrase)
+    known = (config.published / publication.ROOT_FILE).read_bytes()
+    if root.certificate != x509.load_pem_x509_certificate(known):
+        raise AuthorityError(f"{certificate} is not the root of this gateway")
+    return root
 
 
 def _see_published(gateway: wiring.GatewayRuntime) -> None:

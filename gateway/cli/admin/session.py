@@ -21,7 +21,7 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, format_value, interactive, reply
+from gateway.cli.output import example, for_machines, format_value, interactive, reply
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
@@ -377,7 +377,7 @@ def change_registry(
                 raise
             _suspend(session, reached.gateway, change, frozen)
             return
-        show(session, action, made)
+        show(action, made)
 
 
 def _suspend(
@@ -401,7 +401,7 @@ def result_json(written: Made) -> dict[str, Any]:
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
 
-def show(session: AdminSession, action: str, written: Made) -> None:
+def show(action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
     if reply(result_json(written)):
         return
@@ -521,7 +521,7 @@ def _yes() -> click.Parameter:
 
 def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
     """Let a person type the name of what is lost for good; UsageError where nobody can."""
-    if not interactive():
+    if for_machines() or not interactive():
         raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
     click.echo(f"This is for good. {loses}")
     if click.prompt(f"Type {named} to do it").strip() != named:
