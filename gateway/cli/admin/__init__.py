@@ -61,14 +61,12 @@ def admin(
     context.obj = AdminSession(folder.absolute(), persons, key_files, connection)
 
 
-def _work_in(context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
-    if folder is not None:
-        context.obj = replace(context.obj, folder=folder.absolute())
-
-
-def _work_over(context: click.Context, _parameter: click.Parameter, file: Path | None) -> None:
-    if file is not None:
-        context.obj = replace(context.obj, connection=file)
+def _work_in(context: click.Context, parameter: click.Parameter, place: Path | None) -> None:
+    """Work in the folder, or over the connection, that is given behind the command's name."""
+    if place is not None:
+        home = parameter.name == "home"
+        there = {"folder": place.absolute()} if home else {"connection": place}
+        context.obj = replace(context.obj, **there)
 
 
 def _take_behind(command: click.Command) -> None:
@@ -79,17 +77,14 @@ def _take_behind(command: click.Command) -> None:
         return
     # Where an argument may begin with "-", it may begin with "-c".
     short = () if command.context_settings.get("ignore_unknown_options") else ("-c",)
-    for flags, kind, callback in (
-        (("--home",), FOLDER, _work_in),
-        (("--connection", *short), FILE, _work_over),
-    ):
+    for flags, kind in (("--home",), FOLDER), (("--connection", *short), FILE):
         command.params.append(
             click.Option(
                 flags,
                 type=kind,
                 expose_value=False,
                 hidden=True,
-                callback=callback,
+                callback=_work_in,
                 help="As `casegate admin` takes it.",
             )
         )

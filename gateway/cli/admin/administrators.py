@@ -49,9 +49,8 @@ def list_admins(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.administrators()
-    rows = [
-        (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
-    ]
+    states = {True: "enabled", False: "disabled"}
+    rows = [(one["person"], one["name"], states[one["enabled"]]) for one in found]
     print_items(found, ("person", "name", "state"), rows)
 
 
@@ -116,7 +115,7 @@ def sign_change(
         except (ValueError, LookupError, TypeError) as error:
             raise click.ClickException(f"{file} is not a change: {error}") from error
         if not yes:
-            _agree(session, {"gateway": issuer, **request}, "Sign this change?")
+            _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
     reply({"approval": signed}, signed)
 
@@ -221,7 +220,7 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
     with _one_person(session) as reached:
         one = reached.proposal(proposal_id)
         if not yes:
-            _agree(session, one, "Sign and apply this change?")
+            _agree(one, "Sign and apply this change?")
         change = Change(one["action"], one["organisation"], one["values"])
         show(change.action, reached.approve(proposal_id, change))
 
@@ -246,7 +245,7 @@ def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
     return registry(session)
 
 
-def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> None:
+def _agree(shown: Mapping[str, Any], question: str) -> None:
     if for_machines() or not interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"

@@ -249,24 +249,6 @@ def show_event(session: AdminSession, event: UUID) -> None:
 # --- Successions ---
 
 
-_competence = click.option(
-    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
-)
-_on = click.option(
-    "--effective-on",
-    "effective_on",
-    required=True,
-    help="First day of the successor's mandate.",
-    type=CalendarDay(),
-)
-_read_until = click.option(
-    "--read-until",
-    required=True,
-    help="End date of the predecessor's read access (that day not included).",
-    type=CalendarDay(),
-)
-
-
 @click.group()
 def succession() -> None:
     """Move a mandate and its open handoffs."""
@@ -275,9 +257,21 @@ def succession() -> None:
 @succession.command("preview", short_help="Show what a succession would do, without storing it.")
 @click.argument("predecessor")
 @click.argument("successor")
-@_competence
-@_on
-@_read_until
+@click.option(
+    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
+)
+@click.option(
+    "--effective-on",
+    required=True,
+    type=CalendarDay(),
+    help="First day of the successor's mandate.",
+)
+@click.option(
+    "--read-until",
+    required=True,
+    type=CalendarDay(),
+    help="End date of the predecessor's read access (that day not included).",
+)
 @click.pass_obj
 def preview_succession(
     session: AdminSession,
@@ -357,7 +351,9 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
         if succession is None:
             named = succession_execution.due_successions(gateway.ports)
         else:
-            named = (_not_cancelled(gateway.ports, succession),)
+            named = (successions.find(gateway.ports, succession),)
+            if named[0].cancelled is not None:
+                raise click.ClickException("this succession was cancelled: nothing of it moves")
         applied = [_apply(gateway.ports, one) for one in named]
     if reply({"items": applied}):
         return
@@ -368,13 +364,6 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
         click.echo("no succession is due")
 
 
-def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
-    found = successions.find(ports, succession)
-    if found.cancelled is not None:
-        raise click.ClickException("this succession was cancelled: nothing of it moves")
-    return found
-
-
 def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
     """Call after call, until one moves nothing more."""
     moved = 0
@@ -383,18 +372,12 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
         moved += progress.moved
         if progress.done or progress.moved == 0:
             break
-    return {
-        "succession": str(succession.id),
-        "moved": moved,
-        "waiting": progress.waiting,
-        "state": "finished" if progress.done else _unfinished(succession),
-    }
-
-
-def _unfinished(succession: Succession) -> str:
-    if succession.missing:
-        return f"not finished: it waits for the approval of {format_value(succession.missing)}"
-    return f"not finished: it begins on {succession.day}"
+    state = "finished" if progress.done else f"not finished: it begins on {succession.day}"
+    if not progress.done and succession.missing:
+        waits = format_value(succession.missing)
+        state = f"not finished: it waits for the approval of {waits}"
+    done = {"succession": str(succession.id), "moved": moved}
+    return {**done, "waiting": progress.waiting, "state": state}
 
 
 def _print_succession(found: Mapping[str, Any]) -> None:
@@ -403,35 +386,25 @@ def _print_succession(found: Mapping[str, Any]) -> None:
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
     print_fields({**fields, "approved by": format_value(approved_by(found))})
-    if found["moved"]:
-        click.echo("\nmoved")
-        headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")
-        print_table(headings, [_moved(one) for one in found["moved"]])
-    if found["open"]:
-        click.echo("\nopen")
-        headings = ("handoff", "originator", "state", "way", "predecessor reads until", "why")
-        print_table(headings, [_open(one) for one in found["open"]])
+    for name, headings in _HANDOFFS.items():
+        if found[name]:
+            click.echo(f"\n{name}")
+            columns = [heading.replace(" ", "_") for heading in headings]
+            print_table(
+                headings, [[one[c] or "" for c in columns] for one in map(_told, found[name])]
+            )
 
 
-def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    became = one["became"] or "new offer needed"
-    return (
-        one["handoff"],
-        one["originator"],
-        became,
-        one["state"] or "",
-        one["at"],
-        one["predecessor_reads_until"],
-    )
+_READS = "predecessor reads until"
+_HANDOFFS = {
+    "moved": ("handoff", "originator", "became", "state", "at", _READS),
+    "open": ("handoff", "originator", "state", "way", _READS, "why"),
+}
+"""The lists of handoffs that a succession has, and the columns of each."""
 
 
-def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    sealed = f"; {one['to_reseal']} to reseal" if one["to_reseal"] else ""
-    return (
-        one["handoff"],
-        one["originator"],
-        one["state"],
-        one["way"],
-        one["predecessor_reads_until"] or "",
-        one["why"] + sealed,
-    )
+def _told(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A handoff of a succession, with what is to be done about it."""
+    sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
+    became = one.get("became") or "new offer needed"
+    return {**one, "became": became, "why": f"{one.get('why', '')}{sealed}"}

@@ -405,18 +405,19 @@ def show(action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
     if reply(result_json(written)):
         return
-    if "proposal" in written.result and "expires_at" in written.result:
-        click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")
-        named = written.result["proposal"]
-        click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
+    result = written.result
+    if "proposal" in result and "expires_at" in result:
+        click.echo(f"{action}: waits for another person, until {result['expires_at']}")
+        command = f"casegate admin --as PERSON proposal approve {result['proposal']}"
+        click.echo(f"  another person: {command}")
         return
     apart = {"event", "overlaps", "nobody_from"}
-    values = {name: value for name, value in written.result.items() if name not in apart}
-    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
+    values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
+    click.echo(f"{action}: {', '.join(values)}")
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
-    click.echo(f"  recorded as event {written.result['event']}{simulated}")
-    for sentence in _warnings(written.result):
+    click.echo(f"  recorded as event {result['event']}{simulated}")
+    for sentence in _warnings(result):
         click.echo(f"  WARNING: {sentence}")
 
 
@@ -488,7 +489,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
         if kind.loses and not given["yes"]:
             named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
-            _agree_to_lose(session, kind.loses, named)
+            _agree_to_lose(kind.loses, named)
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(action, "ORGANISATION")
@@ -500,7 +501,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         params=[
             *([] if kind.at_gateway else named),
             *map(_parameter, kind.fields),
-            *([_yes()] if kind.loses else []),
+            *([_YES] if kind.loses else []),
         ],
         help="\n\n".join(
             part
@@ -515,11 +516,10 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
     )
 
 
-def _yes() -> click.Parameter:
-    return click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
+_YES = click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
 
 
-def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
+def _agree_to_lose(loses: str, named: str) -> None:
     """Let a person type the name of what is lost for good; UsageError where nobody can."""
     if for_machines() or not interactive():
         raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
@@ -592,18 +592,14 @@ def _parameter(field: Field) -> click.Parameter:
             [field.name], metavar=field.option, type=kind, required=field.required
         )
     name = _flag(field)
+    terms: dict[str, Any] = {"type": kind, "required": field.required}
     if field.given is Given.FLAG:
-        return click.Option([name, field.name], is_flag=True, help=field.about)
-    if field.several:
-        return click.Option([name, field.name], multiple=True, type=kind, help=field.about)
-    default = {} if field.default is None else {"default": field.default, "show_default": True}
-    return click.Option(
-        [name, field.name],
-        type=kind,
-        required=field.required and field.default is None,
-        help=field.about,
-        **default,
-    )
+        terms = {"is_flag": True}
+    elif field.several:
+        terms = {"type": kind, "multiple": True}
+    elif field.default is not None:
+        terms = {"type": kind, "default": field.default, "show_default": True}
+    return click.Option([name, field.name], help=field.about, **terms)
 
 
 def _value(field: Field, given: Any) -> Any:
