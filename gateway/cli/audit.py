@@ -49,6 +49,7 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
+from gateway.client.errors import told_as
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
@@ -143,10 +144,8 @@ def _of_stream(
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
-        try:
+        with told_as(click.UsageError, f"{place} is not a stream of events"):
             page = of_page(_start(place, MAX_PAGE_BYTES))
-        except ValueError as error:
-            raise click.UsageError(f"{place} is not a stream of events: {error}") from error
         return verify(*page)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -232,10 +231,8 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
 
     Example: casegate audit check-copy mirror --trust trust
     """
-    try:
+    with told_as(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
-    except receipts.ReceiptError as error:
-        raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
         return log_copy.check(reader(folder), trust, tell, continued_by)
 
@@ -602,10 +599,8 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
 
 def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    try:
+    with told_as(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from error
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
     saved = 0

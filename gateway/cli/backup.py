@@ -27,6 +27,7 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors, reader
 from gateway.cli.output import progress, reply, write_new
+from gateway.client.errors import told_as
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
@@ -545,16 +546,14 @@ def adopt(
         config = wiring.load_config(folder.absolute())
         copies = _open_mirrors(config, mirrors)
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
-            try:
-                with (
-                    progress("checking") as tell,
-                    gateway.store.begin(TransactionMode.READ) as work,
-                ):
-                    head = verify_log(work, tell)
-                    for copy in copies.values():
-                        _require_mirrored(work, copy)
-            except StoredLogCorrupt as error:
-                raise click.ClickException(f"the log is damaged: {error}") from error
+            with (
+                told_as(click.ClickException, "the log is damaged", StoredLogCorrupt),
+                progress("checking") as tell,
+                gateway.store.begin(TransactionMode.READ) as work,
+            ):
+                head = verify_log(work, tell)
+                for copy in copies.values():
+                    _require_mirrored(work, copy)
             if head.size < largest_size:
                 raise click.ClickException(
                     f"the database has {head.size} log entries, but {largest_size} were seen: it"

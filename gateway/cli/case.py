@@ -40,6 +40,7 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
@@ -125,10 +126,8 @@ content_argument = click.argument(
 
 
 def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
-    try:
+    with told_as(click.BadParameter, "the file is not JSON"):
         contents = canonical.decode(data)
-    except ValueError as error:
-        raise click.BadParameter(f"the file is not JSON: {error}") from None
     if not isinstance(contents, dict) or not contents:
         raise click.BadParameter('the file has {"<id of the element>": {"type", "value"}}')
     return contents

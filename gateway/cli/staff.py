@@ -13,6 +13,7 @@ from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.output import print_items
 from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
 from gateway.client import Gateway
+from gateway.client.errors import told_as
 from gateway.domain.staff import RegisterRole
 
 COLUMNS = ("roles", "from", "until")
@@ -32,12 +33,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
     """The persons of a CSV file, one a line below its headings."""
     with file.open(encoding="utf-8-sig", newline="") as text:
         rows = csv.DictReader(text, strict=True)
-        try:
+        with told_as(click.UsageError, f"{file} is not a CSV file", (csv.Error, UnicodeError)):
             if "roles" not in (rows.fieldnames or ()) or set(rows.fieldnames or ()) - {*COLUMNS}:
                 raise click.UsageError(f"The headings of {file} are: {','.join(COLUMNS)}.")
             return [_entry(row, f"{file}, line {rows.line_num}") for row in rows]
-        except (csv.Error, UnicodeError) as error:
-            raise click.UsageError(f"{file} is not a CSV file: {error}") from None
 
 
 def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:

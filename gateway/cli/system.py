@@ -41,6 +41,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
@@ -186,12 +187,10 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
 
 def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """A system's key, made at the first try: after an interruption it gets the same certificate."""
-    try:
+    with told_as(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
-    except (files.PrivateFileError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be used: {error}") from error
     if not isinstance(found, ec.EllipticCurvePrivateKey):
         raise SettingsError(f"{file} is not a key of this command: delete it")
     return found
@@ -443,10 +442,8 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
 
 
 def _load(file: Path) -> SigningKey:
-    try:
+    with told_as(click.ClickException, causes=PrivateFileError):
         return load_key(file, KeyPurpose.DOCUMENT)
-    except PrivateFileError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) -> None:

@@ -15,13 +15,13 @@ from typing import Any, NoReturn, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
-from gateway.client.errors import KeyNotHeld, SettingsError
+from gateway.client.errors import KeyNotHeld, SettingsError, told_as
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.note import ED25519, NoteError, VerificationKey
+from gateway.ledger.note import ED25519, VerificationKey
 
 T = TypeVar("T")
 
@@ -146,10 +146,8 @@ class PartnerConnection:
         The system's own list of authorities is never asked (TLS3). SettingsError when a file
         cannot be used.
         """
-        try:
+        with told_as(SettingsError, causes=files.PrivateFileError):
             files.require_private(self.key)
-        except files.PrivateFileError as error:
-            raise SettingsError(str(error)) from error
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -179,10 +177,8 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
 
 
 def _read_set(file: Path, read: Callable[[Any], T]) -> T:
-    try:
+    with told_as(SettingsError, f"{file} is not a JWK set of public keys"):
         return read(canonical.decode(read_file(file)))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
 
 
 def read_key_file(organisation: str, file: Path) -> TrustAnchors:
@@ -205,12 +201,10 @@ def read_key_file(organisation: str, file: Path) -> TrustAnchors:
 def _listed(file: Path, name: str, read: Callable[[Any], Any]) -> list[Any]:
     """What a member of a JWK set lists; nothing where it has none."""
     values = canonical.decode(read_file(file)).get(name, [])
-    try:
+    with told_as(SettingsError, f"{file} has invalid {name}"):
         if not isinstance(values, list):
             raise ValueError("it is not a list")
         return [read(one) for one in values]
-    except ValueError as error:
-        raise SettingsError(f"{file} has invalid {name}: {error}") from None
 
 
 def _text(value: Any) -> str:
@@ -232,11 +226,8 @@ def _key_files(folder: Path | None) -> list[Path]:
 
 def read_file(file: Path) -> bytes:
     """Read a small file; SettingsError when that cannot be done."""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    with told_as(SettingsError, f"{file} cannot be read", OSError), file.open("rb") as opened:
+        data = opened.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise SettingsError(f"{file} is longer than {MAX_FILE_BYTES} bytes")
     return data
@@ -311,10 +302,8 @@ def _values(file: Path) -> dict[str, str]:
             f"{file} does not exist: name this system's connection file with -c or in "
             "CASEGATE_CONNECTION; `casegate enrol` makes one"
         )
-    try:
+    with told_as(SettingsError, f"{file} is not TOML"):
         found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not TOML: {error}") from None
     unknown = sorted(found.keys() - _REQUIRED.keys() - _OPTIONAL.keys())
     if unknown:
         raise SettingsError(f"{file} has settings that do not exist: {', '.join(unknown)}")
@@ -336,10 +325,8 @@ def _origin(file: Path, name: str, value: str) -> str:
 
 
 def _log_key(file: Path, value: str) -> VerificationKey:
-    try:
+    with told_as(SettingsError, f"{file}: log_key is not a verifier key of a log"):
         key = VerificationKey.parse(value)
-    except NoteError as error:
-        raise SettingsError(f"{file}: log_key is not a verifier key of a log: {error}") from None
     if key.kind != ED25519:
         raise SettingsError(f"{file}: log_key must be of the kind Ed25519")
     return key
@@ -478,10 +465,8 @@ def _keys_in(file: Path) -> list[VerificationKey]:
 
 
 def _vkey(text: str) -> VerificationKey:
-    try:
+    with told_as(SettingsError, f"'{text[:60]}' is neither a log's key nor a file"):
         return VerificationKey.parse(text)
-    except NoteError as error:
-        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
 
 
 def _named_file(given: str) -> tuple[str, Path]:

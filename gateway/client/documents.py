@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld
+from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, told_as
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
@@ -29,7 +29,6 @@ from gateway.evidence.handoff_documents import (
     AnswerClaims,
     OfferClaims,
     RecallClaims,
-    StatementError,
 )
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
@@ -62,7 +61,7 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
 
     Raises KeyNotHeld when its author's key can neither be found here nor fetched.
     """
-    try:
+    with told_as(EvidenceMismatch, "a document in the answer does not verify"):
         if not isinstance(text, str):
             raise DocumentError("it is missing")
         signed = _open(sd_jwt.parse(text), typ, connection)
@@ -71,8 +70,6 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
             raise DocumentError("it is for another gateway")
         if signed.attested and claims.get("iss") != connection.issuer:
             raise DocumentError("it is attested by another gateway")
-    except (DocumentError, StatementError) as error:
-        raise EvidenceMismatch(f"a document in the answer does not verify: {error}") from None
     return signed
 
 
@@ -104,10 +101,8 @@ def _opened(
     connection: PartnerConnection,
 ) -> Verified[Claims]:
     signed = open_ours(text, typ, connection)
-    try:
+    with told_as(EvidenceMismatch, "a document in the answer cannot be read"):
         return Verified(signed, read(signed.verified))
-    except StatementError as error:
-        raise EvidenceMismatch(f"a document in the answer cannot be read: {error}") from None
 
 
 def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
@@ -541,10 +536,8 @@ def check_status(
     text: str, slug: str, now: datetime, connection: PartnerConnection
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
-    try:
+    with told_as(EvidenceMismatch, "the status statement does not verify"):
         mark = membership_attestation.verify(text, connection.trust.gateway_keys)
-    except DocumentError as error:
-        raise EvidenceMismatch(f"the status statement does not verify: {error}") from None
     named = (mark.issuer, mark.organisation)
     require(named == (connection.issuer, slug), "the statement is about somebody else")
     require(mark.issued - MAX_SKEW <= now < mark.ends, "the statement is not good at this time")

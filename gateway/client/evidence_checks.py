@@ -11,7 +11,7 @@ from typing import Any
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
-from gateway.client.errors import EvidenceMismatch
+from gateway.client.errors import EvidenceMismatch, told_as
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -26,7 +26,6 @@ from gateway.evidence.key_history import (
 from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
-from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
 from gateway.evidence.trust import AuthoredDocument, TrustAnchors
 
@@ -46,10 +45,8 @@ def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
 
 def read_receipt(members: Any) -> Receipt:
     """Read a receipt; EvidenceMismatch when the answer has none that can be read."""
-    try:
+    with told_as(EvidenceMismatch, "the answer comes without a receipt"):
         return receipts.from_json(members)
-    except ReceiptError as error:
-        raise EvidenceMismatch(f"the answer comes without a receipt: {error}") from None
 
 
 def confirm_write(
@@ -120,10 +117,8 @@ def confirm_key(
 ) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
-    try:
+    with told_as(EvidenceMismatch, "the event of a key is not valid"):
         found = verify(receipt, connection.trust)
-    except (ReceiptError, VerificationFailed) as error:
-        raise EvidenceMismatch(f"the event of a key is not valid: {error}") from None
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the event is that of another key")
     return found.confirmed
@@ -135,10 +130,8 @@ def confirm_locks(
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
-    try:
+    with told_as(EvidenceMismatch, "a requirement to sign is not valid"):
         found = key_history.locks(receipts, connection.trust)
-    except VerificationFailed as error:
-        raise EvidenceMismatch(f"a requirement to sign is not valid: {error}") from None
     require(
         all(one.organisation == organisation for one in found),
         "the requirement to sign is that of another organisation",
@@ -159,11 +152,9 @@ def confirm_mandate(
     """
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
-    try:
+    with told_as(EvidenceMismatch, "the registration of a mandate is not valid"):
         found = mandates.read(confirmed)
         over = [mandates.read_end(confirm(one, connection)) for one in ends]
-    except VerificationFailed as error:
-        raise EvidenceMismatch(f"the registration of a mandate is not valid: {error}") from None
     require(found.organisation == organisation, "the mandate is that of another organisation")
     days = [one.day for one in over if one.of(found)]
     return replace(found, end=min(days)) if days else found
@@ -173,10 +164,8 @@ def confirm_key_status(
     text: str, organisation: str, kid: str, connection: PartnerConnection
 ) -> KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
-    try:
+    with told_as(EvidenceMismatch, "the status of a key is not valid"):
         found = key_status.read(text, connection.trust)
-    except ValueError as error:
-        raise EvidenceMismatch(f"the status of a key is not valid: {error}") from None
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the status is that of another key")
     return found

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.documents import members_of
-from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError
+from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, told_as
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
@@ -82,10 +82,8 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         """Use a folder; it is made, for its owner alone, when it is missing."""
         self._folder = folder
-        try:
+        with told_as(SettingsError, f"{folder} cannot be made", OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be made: {error.strerror}") from error
 
     def keep(self, write: PendingWrite) -> None:
         """Put a write on disk, whole or not at all, before it is sent."""
@@ -336,10 +334,8 @@ class CheckpointStore:
     def _write(file: Path | None, seen: SeenCheckpoint | None) -> None:
         if file is None or seen is None:
             return
-        try:
+        with told_as(SettingsError, f"{file} cannot be written", OSError):
             files.replace(file, seen.note.encode())
-        except OSError as error:
-            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
 
     def _stored(self, file: Path | None) -> SeenCheckpoint | None:
         if file is None:

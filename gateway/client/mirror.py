@@ -25,6 +25,7 @@ from gateway.client.errors import (
     PublicLogCorrupt,
     SettingsError,
     UnexpectedAnswer,
+    told_as,
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
@@ -239,10 +240,8 @@ class Mirror:
     def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
         """Keep what was signed before and now, and say so; the copy stays as it is."""
         folder = self._folder / FORKED
-        try:
+        with told_as(SettingsError, f"{folder} cannot be written", OSError):
             keep_fork(folder, [known.encode(), shown.encode()])
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be written: {error.strerror}") from error
         sizes = f"{known.checkpoint.size} entries copied, {shown.checkpoint.size} shown now"
         raise LogForked(
             f"{sentence} ({sizes}): do not go on, keep {folder} (casegate audit prove-fork), and "
@@ -253,12 +252,8 @@ class Mirror:
     # --- files ---
 
     def _write(self, path: str, data: bytes) -> None:
-        try:
+        with told_as(SettingsError, f"{self._folder / path} cannot be written", OSError):
             files.replace(self._folder / path, data, mode=0o644)
-        except OSError as error:
-            raise SettingsError(
-                f"{self._folder / path} cannot be written: {error.strerror}"
-            ) from error
 
     def _forget(self, before: int, after: int) -> None:
         """Remove the partial tiles that fuller ones replace, of interrupted runs as well."""

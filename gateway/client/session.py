@@ -20,6 +20,7 @@ from gateway.client.errors import (
     RequestRefused,
     UnconfirmedWrite,
     UnexpectedAnswer,
+    told_as,
 )
 from gateway.client.local_state import (
     CheckpointStore,
@@ -30,7 +31,7 @@ from gateway.client.local_state import (
 )
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
-from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.evidence.stream import StreamHead
@@ -253,10 +254,8 @@ def granted(reply: HttpResponse) -> HttpResponse:
 
 def _problem(reply: HttpResponse) -> ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
-    try:
+    with told_as(EvidenceMismatch, "a refusal comes with a receipt that is none"):
         return ProblemDetails.read(members, reply.status)
-    except MalformedReceipt as error:
-        raise EvidenceMismatch(f"a refusal comes with a receipt that is none: {error}") from None
 
 
 def members_of(reply: HttpResponse) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from gateway.cli.output import (
     reply,
 )
 from gateway.cli.system import declare
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
@@ -90,6 +91,10 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
     )
 
 
+_NO_CHANGE = (ValueError, LookupError, TypeError)
+"""How a file that holds no change is found out."""
+
+
 @admins.command("sign", short_help="Sign a change on your own machine, for the network.")
 @click.argument("file", type=FILE)
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
@@ -109,11 +114,9 @@ def sign_change(
     --issuer https://gateway.example.org
     """
     with plain_errors():
-        try:
+        with told_as(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
             change = Change(request["action"], request["organisation"], request["values"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise click.ClickException(f"{file} is not a change: {error}") from error
         if not yes:
             _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())

@@ -26,6 +26,7 @@ from gateway.cli.output import (
     print_table,
     reply,
 )
+from gateway.client.errors import told_as
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
@@ -290,7 +291,7 @@ def preview_succession(
         --competence receive/csam/FR --effective-on 2026-09-01 \\
         --read-until 2026-12-01
     """
-    try:
+    with told_as(click.UsageError):
         planned = Succession(
             id=succession_execution.UNPLANNED,
             predecessor=predecessor,
@@ -302,8 +303,6 @@ def preview_succession(
             permissions=False,
             mandate_event=succession_execution.UNPLANNED,
         )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     with read_only(session) as gateway:
         found = successions.preview(gateway.ports, planned)
     _print_succession(found)

@@ -23,7 +23,7 @@ from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client import Gateway
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.errors import ClientError, RequestRefused, told_as
 from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
@@ -649,11 +649,9 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
     if database == "sqlite":
         yield {}
     elif database == "postgresql":
-        try:
-            with environment.postgresql("casegate") as url:
-                yield {"database_url": url}
-        except environment.ServerUnavailable as error:
-            raise click.ClickException(str(error)) from error
+        failed = told_as(click.ClickException, causes=environment.ServerUnavailable)
+        with failed, environment.postgresql("casegate") as url:
+            yield {"database_url": url}
     else:
         yield {"database_url": database}
 
