@@ -209,10 +209,8 @@ class Enrolment:
                 receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )
         event = confirmed.event
-        if (event["type"], event["result"]) != (
-            EVENT_TYPES["invitation.redeem"][0],
-            EventResult.ALLOWED,
-        ):
+        redeemed = (EVENT_TYPES["invitation.redeem"][0], EventResult.ALLOWED)
+        if (event["type"], event["result"]) != redeemed:
             raise EvidenceMismatch("the receipt of the enrolment is of another event")
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

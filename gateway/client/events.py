@@ -121,15 +121,11 @@ class AuditFilters:
 
     def asked(self) -> dict[str, Any]:
         """The filters as the gateway takes them."""
-        case = self.case and {"originator": self.case[0], "case": str(self.case[1])}
+        plain = ("organisation", "person", "rule", "action", "result")
         filters = {
-            "organisation": self.organisation,
-            "person": self.person,
-            "rule": self.rule,
-            "case": case,
+            **{name: getattr(self, name) for name in plain},
+            "case": self.case and {"originator": self.case[0], "case": str(self.case[1])},
             "handoff": self.handoff and str(self.handoff),
-            "action": self.action,
-            "result": self.result,
             "from": self.since and self.since.isoformat(),
             "before": self.until and self.until.isoformat(),
         }

@@ -27,10 +27,10 @@ from gateway.client.local_state import (
     Outbox,
     PendingWrite,
     ReadPublicTile,
-    SeenCheckpoint,
 )
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
+from gateway.evidence.history import SignedTree
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
@@ -73,18 +73,18 @@ class Session:
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
         self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file, tile)
 
-    def newest(self) -> SeenCheckpoint | None:
+    def newest(self) -> SignedTree | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
         return self._sightings.newest()
 
-    def observe(self, confirmed: VerifiedReceipt, before: SeenCheckpoint | None) -> None:
+    def observe(self, confirmed: VerifiedReceipt, before: SignedTree | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
         shown = history.of_receipt(confirmed)
-        self._sightings.observe(SeenCheckpoint(shown.checkpoint, shown.note), before, [shown])
+        self._sightings.observe(SignedTree(shown.checkpoint, shown.note), before, [shown])
 
-    def observe_head(self, head: StreamHead, before: SeenCheckpoint | None) -> None:
+    def observe_head(self, head: StreamHead, before: SignedTree | None) -> None:
         """Take in the checkpoint of a stream head; LogForked when it contradicts."""
-        self._sightings.observe(SeenCheckpoint(head.checkpoint, head.note), before)
+        self._sightings.observe(SignedTree(head.checkpoint, head.note), before)
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -222,7 +222,7 @@ class Session:
         self,
         reply: HttpResponse,
         action: str,
-        before: SeenCheckpoint | None,
+        before: SignedTree | None,
         write: PendingWrite | None = None,
     ) -> HttpResponse:
         """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
