@@ -24,6 +24,7 @@ from gateway.cli.output import (
     colour,
     print_fields,
     print_items,
+    print_table,
     reply,
     sanitise,
 )
@@ -693,11 +694,7 @@ def list_(gateway: Gateway, state: str | None) -> None:
     Example: casegate case list
     """
     found = list(gateway.cases(state))
-    rows = [
-        (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
-        for one in found
-    ]
-    print_items(found, ("state", "version", "case", "reference", "matter"), rows)
+    print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)
@@ -733,7 +730,7 @@ def coverage(gateway: Gateway, case: UUID) -> None:
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items([], columns, [row for one in found["handoffs"] for row in _rows(one)])
+    print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
 _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}

@@ -51,16 +51,15 @@ def list_members(gateway: Gateway, kind: str | None, competence: str | None) -> 
     Example: casegate directory list --kind police_office
     """
     found = list(gateway.organisations(kind, competence))
-    headings = ("id", "name", "kind", "country", "membership", "competent for")
-    print_items(found, headings, [_row(one) for one in found])
+    mandates = ("competent for", lambda one: [each["competence"] for each in one["mandates"]])
+    columns = ("name", "kind", "country", ("membership", _membership), mandates)
+    print_items(found, ("id", "organisation"), *columns)
 
 
-def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
-    state = (one["membership"] or "none") if one["active"] else "not active"
-    if one["active"] and not one["addressable"]:
-        state += " (no system)"
-    return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
+def _membership(one: Mapping[str, Any]) -> str:
+    if not one["active"]:
+        return "not active"
+    return f"{one['membership'] or 'none'}{'' if one['addressable'] else ' (no system)'}"
 
 
 @partner_command(directory, _organisation, name="show")
@@ -151,10 +150,9 @@ def list_successions(gateway: Gateway) -> None:
 
 def print_successions(found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
-    columns = ("succession", "competence", "predecessor", "successor", "effective_on")
-    rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    headings = ("id", "competence", "from", "to", "effective on", "waits for")
-    print_items(found, headings, rows)
+    parties = (("from", "predecessor"), ("to", "successor"))
+    when = ("effective_on", ("waits for", _waits))
+    print_items(found, ("id", "succession"), "competence", *parties, *when)
 
 
 def _waits(one: Mapping[str, Any]) -> str:

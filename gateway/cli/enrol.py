@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import FILE, json_option
-from gateway.cli.output import colour, print_fields, print_table, reply, sanitise
+from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -326,8 +326,8 @@ def show(gateway: Gateway, identifier: UUID) -> None:
     click.echo(
         f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
     )
-    rows = [(one["step"], "passed" if one["passed"] else "open") for one in found["steps"]]
-    print_table(("step", "state"), rows)
+    states = {True: "passed", False: "open"}
+    print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
 
 
 def _read_case(file: Path) -> dict[str, Any]:

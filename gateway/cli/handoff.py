@@ -332,10 +332,9 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
-    other = "originator" if box == "in" else "recipient"
-    rows = [(urgency_word(one["urgency"]), _due(one), one["handoff"], one[other]) for one in found]
-    party = "from" if box == "in" else "to"
-    print_items(found, ("urgency", "due, or state", "handoff", party), rows)
+    urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
+    party = ("from", "originator") if box == "in" else ("to", "recipient")
+    print_items(found, urgency, ("due, or state", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}

@@ -13,7 +13,7 @@ from gateway.cli.output import (
     colour,
     for_machines,
     print_fields,
-    print_items,
+    print_table,
     reply,
     sanitise,
 )
@@ -43,7 +43,8 @@ def poll(gateway: Gateway, keep: bool) -> None:
         page = gateway.poll_notifications(acknowledge=page.notifications)
         found += page.notifications
     headings = ("number", "time", "event", "handoff", "urgency", "due")
-    print_items([one.members() for one in found], headings, [_row(one) for one in found])
+    if not reply({"items": [one.members() for one in found]}):
+        print_table(headings, [_row(one) for one in found])
     if keep and page.more and not for_machines():
         click.echo("There are more: without --keep they are all listed.", err=True)
 

@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,12 +133,26 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
 
 
-def print_items(
-    items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
+Column = str | tuple[str, str | Callable[[Any], Any]]
+"""A column: the name of a member, or a heading with a member's name or what makes its cell."""
+
+
+def print_columns(items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """Print a table with a row for each item; what is None or empty is a dash."""
+    named = [(one.replace("_", " "), one) if isinstance(one, str) else one for one in columns]
+
+    def cell(item: Mapping[str, Any], of: str | Callable[[Any], Any]) -> str:
+        value = item[of] if isinstance(of, str) else of(item)
+        return "-" if value in (None, "", []) else format_value(value)
+
+    rows = [[cell(item, of) for _, of in named] for item in items]
+    print_table([heading for heading, _ in named], rows)
+
+
+def print_items(items: Sequence[Mapping[str, Any]], *columns: Column) -> None:
     """Print a list: as a table, or the items as one JSON document."""
     if not reply({"items": items}):
-        print_table(headings, rows)
+        print_columns(items, columns)
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

@@ -107,18 +107,8 @@ def list_(gateway: Gateway) -> None:
     Example: casegate staff list
     """
     found = list(gateway.staff())
-    headings = ("pseudonym", "roles", "from", "until", "in force")
-    rows = [
-        (
-            one["pseudonym"],
-            ", ".join(one["roles"]),
-            one["from"],
-            one["ends_at"] or one["until"] or "-",
-            "yes" if one["in_force"] else "no",
-        )
-        for one in found
-    ]
-    print_items(found, headings, rows)
+    until = ("until", lambda one: one["ends_at"] or one["until"])
+    print_items(found, "pseudonym", "roles", "from", until, "in_force")
 
 
 @write_command(

@@ -51,8 +51,7 @@ def list_admins(session: AdminSession) -> None:
     with registry(session, reads=True) as reached:
         found = reached.administrators()
     states = {True: "enabled", False: "disabled"}
-    rows = [(one["person"], one["name"], states[one["enabled"]]) for one in found]
-    print_items(found, ("person", "name", "state"), rows)
+    print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
 
 
 @admins.command(
@@ -189,9 +188,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
-    header = ("proposal", "action", "organisation", "proposer", "ends")
-    rows = [(*(one[n] for n in ("proposal", *header[1:4])), _end(one)) for one in found]
-    print_items(found, header, rows)
+    print_items(found, "proposal", "action", "organisation", "proposer", ("ends", _end))
 
 
 @proposal.command("show")

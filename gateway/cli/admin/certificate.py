@@ -178,5 +178,4 @@ def list_invitations(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.invitations()
-    rows = [tuple(one.values()) for one in found]
-    print_items(found, ("invitation", "organisation", "system", "ends"), rows)
+    print_items(found, "invitation", "organisation", "system", ("ends", "expires_at"))

@@ -21,9 +21,9 @@ from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
     colour,
     format_value,
+    print_columns,
     print_fields,
     print_items,
-    print_table,
     reply,
 )
 from gateway.client.errors import told_as
@@ -56,8 +56,7 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.organisations(status)
-    columns = ("organisation", "status", "kind", "name")
-    print_items(found, columns, [[one[column] for column in columns] for one in found])
+    print_items(found, "organisation", "status", "kind", "name")
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
@@ -90,9 +89,7 @@ def _print(entry: Mapping[str, Any]) -> None:
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
-            headings = tuple(rows[0])
-            cells = [["-" if v is None else format_value(v) for v in one.values()] for one in rows]
-            print_table([one.replace("_", " ") for one in headings], cells)
+            print_columns(rows, tuple(rows[0]))
 
 
 def _has_rows(value: Any) -> bool:
@@ -385,16 +382,13 @@ def _print_succession(found: Mapping[str, Any]) -> None:
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
     print_fields({**fields, "approved by": format_value(approved_by(found))})
-    for name, headings in _HANDOFFS.items():
+    for name, columns in _HANDOFFS.items():
         if found[name]:
             click.echo(f"\n{name}")
-            columns = [heading.replace(" ", "_") for heading in headings]
-            print_table(
-                headings, [[one[c] or "" for c in columns] for one in map(_told, found[name])]
-            )
+            print_columns(map(_told, found[name]), columns)
 
 
-_READS = "predecessor reads until"
+_READS = "predecessor_reads_until"
 _HANDOFFS = {
     "moved": ("handoff", "originator", "became", "state", "at", _READS),
     "open": ("handoff", "originator", "state", "way", _READS, "why"),
