@@ -590,7 +590,14 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
 
     found = list(islice(gateway.events(after, note), limit))
     text, end = ends[-1]
-    events = [_entry_json(entry) for entry in found]
+    events = [
+        {
+            "stream_number": entry.stream_number,
+            "event": str(entry.event),
+            "receipt": receipts.to_json(entry.receipt),
+        }
+        for entry in found
+    ]
     if reply({"events": events, "head": end.stream_number, "signed_head": text}):
         return
     rows = [_entry_row(entry) for entry in found]
@@ -610,7 +617,10 @@ def _save(gateway: Gateway, folder: Path) -> None:
             saved += 1
             tell(entry.stream_number, max(end.stream_number for end in ends.values()))
     text, end = list(ends.items())[-1]
-    _keep_statement(folder, text, end)
+    # Every statement is kept that says something new: two may contradict each other.
+    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
+    if not file.exists():
+        write_new(file, f"{text}\n".encode())
     reply(
         {"folder": str(folder), "saved": saved, "head": end.stream_number},
         f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement.",
@@ -630,31 +640,11 @@ def _kept(folder: Path) -> int:
     return last
 
 
-def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
-    """Every statement is kept that says something new: two may contradict each other."""
-    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
-    if not file.exists():
-        write_new(file, f"{text}\n".encode())
-
-
-def _entry_json(entry: StreamEvent) -> dict[str, Any]:
-    receipt = receipts.to_json(entry.receipt)
-    return {"stream_number": entry.stream_number, "event": str(entry.event), "receipt": receipt}
-
-
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    handoff = event.get("handoff", "")
-    return (
-        entry.stream_number,
-        event["time"],
-        event["type"],
-        event["result"],
-        by,
-        event["id"],
-        handoff,
-    )
+    shown = (event[name] for name in ("time", "type", "result"))
+    return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 
 # --- `casegate receipt`: the log's receipts for events that concern your organisation ---

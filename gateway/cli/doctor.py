@@ -24,7 +24,6 @@ from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
-from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
@@ -129,7 +128,9 @@ def settings(config: Config, now: datetime) -> Findings:
 
 def permissions(config: Config, now: datetime) -> Findings:
     """Who else can look into the folder."""
-    open_ones = [path for path in _private(config) if path.stat().st_mode & 0o077]
+    apart = (config.keys, config.issuing, config.people, config.offline, config.server)
+    private = [path for path in (config.folder, *apart) if path.exists()]
+    open_ones = [path for path in private if path.stat().st_mode & 0o077]
     for path in open_ones:
         yield Level.ERROR, f"other users can read {path}: run chmod 700 {path}"
     if (config.offline / "root.key").exists():
@@ -139,11 +140,6 @@ def permissions(config: Config, now: datetime) -> Findings:
         )
     if not open_ones:
         yield Level.OK, "the folder and what is private in it can be read only by their owner"
-
-
-def _private(config: Config) -> list[Path]:
-    folders = (config.keys, config.issuing, config.people, config.offline, config.server)
-    return [path for path in (config.folder, *folders) if path.exists()]
 
 
 def signing_keys(config: Config, now: datetime) -> Findings:
@@ -485,7 +481,9 @@ def _apart(config: Config) -> Findings:
 def case_keys(config: Config, now: datetime) -> Findings:
     """Whether every case has its key, what was erased has none, and the keys can be opened."""
     require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-    yield from _keys_file(config)
+    file = config.keys_file
+    if file is not None and file.stat().st_mode & 0o007:
+        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
     with closing(wiring.connect_keyring(config)) as keyring:
         try:
             yield from _key_encryption(config, keyring)
@@ -500,12 +498,6 @@ def case_keys(config: Config, now: datetime) -> Findings:
             Level.WARNING,
             "keys of erased cases remain: check that maintenance is running",
         )
-
-
-def _keys_file(config: Config) -> Findings:
-    file = config.keys_file
-    if file is not None and file.stat().st_mode & 0o007:
-        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
@@ -605,21 +597,17 @@ def doctor(folder: Path, deep: bool) -> None:
 
     Example: casegate doctor --home gw
     """
-    findings = _findings(folder.absolute(), deep)
+    try:
+        config = wiring.load_config(folder.absolute())
+        findings = list(run_checks(config, wiring.now(), deep=deep))
+    except ConfigError as error:
+        findings = [Finding("settings", Level.ERROR, str(error))]
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
     if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
             click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
     sys.exit(worst)
-
-
-def _findings(folder: Path, deep: bool) -> list[Finding]:
-    try:
-        config = wiring.load_config(folder)
-    except ConfigError as error:
-        return [Finding("settings", Level.ERROR, str(error))]
-    return list(run_checks(config, wiring.now(), deep=deep))
 
 
 # --- `casegate policy`: the policies against their cases, and what they say ---
@@ -649,7 +637,11 @@ def check(folder: Path | None) -> None:
     folder = folder or policy_folder()
     report = check_folder(folder)
     if not reply({"folder": str(folder), **dataclasses.asdict(report)}):
-        _print_report(folder, report)
+        for problem in report.problems:
+            click.echo(f"- {problem}")
+        found = pluralise(len(report.problems), "problem") if report.problems else "no problem"
+        proved = f"{report.policies} policies, {report.actions} actions, {report.cases} cases"
+        click.echo(f"{folder}: {proved}: {found}")
     sys.exit(1 if report.problems else 0)
 
 
@@ -704,12 +696,3 @@ _SPOKEN = {
     "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
     "R2.error": "The question could not be evaluated, so the answer is a denial.",
 }
-
-
-def _print_report(folder: Path, report: PolicyTestReport) -> None:
-    for problem in report.problems:
-        click.echo(f"- {problem}")
-    click.echo(
-        f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
-        f" {pluralise(len(report.problems), 'problem') if report.problems else 'no problem'}"
-    )

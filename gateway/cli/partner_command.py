@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,14 +90,8 @@ class Failure(CommandFailed):
 
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
-        alarm = isinstance(self._error, EvidenceMismatch | PublicLogCorrupt | LogForked)
-        opening = (
-            "EVIDENCE DOES NOT VERIFY"
-            if alarm
-            else "Refused"
-            if self.exit_code == REFUSED
-            else "Error"
-        )
+        openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
+        opening = openings.get(self.exit_code, "Error")
         click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
         for line in reasons(self._error):
             click.echo(f"  {sanitise(line)}", err=True)
@@ -110,22 +104,17 @@ def error_json(error: ClientError) -> dict[str, Any]:
         members |= {
             "title": error.title,
             "status": error.status,
-            "errors": _errors_json(error.errors),
             "rules": list(error.rules),
             "receipt": error.receipt and receipts.to_json(error.receipt),
             **error.help,
         }
-    if isinstance(error, InvalidCase):
-        members["errors"] = _errors_json(error.errors)
+    if isinstance(error, RequestRefused | InvalidCase):
+        members["errors"] = [{"pointer": at, "message": why} for at, why in error.errors]
     if isinstance(error, LogForked):
         members["checkpoints"] = list(error.notes)
     if error.unanswered:
         members["write"] = {**pending_json(error.unanswered), "kept": error.unanswered.kept}
     return members
-
-
-def _errors_json(errors: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"pointer": pointer, "message": message} for pointer, message in errors]
 
 
 def _kind(error: ClientError) -> str:

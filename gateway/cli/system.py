@@ -306,19 +306,13 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
         for one in gateway.resume():
             ended.append(one)
             if not for_machines():
-                _tell_resent(one)
+                done = f"done, event {one.written.confirmed.event['id']}" if one.written else ""
+                click.echo(sanitise(f"{named(one.write)}: {done or f'refused: {one.refused}'}"))
+                for line in reasons(one.refused) if one.refused else ():
+                    click.echo(f"  {sanitise(line)}")
     except ClientError as error:
         return error
     return None
-
-
-def _tell_resent(one: Resent) -> None:
-    if one.written is not None:
-        click.echo(sanitise(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
-    if one.refused is not None:
-        click.echo(sanitise(f"{named(one.write)}: refused: {one.refused}"))
-        for line in reasons(one.refused):
-            click.echo(f"  {sanitise(line)}")
 
 
 def _ended(one: Resent) -> dict[str, Any]:

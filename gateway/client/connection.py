@@ -354,7 +354,7 @@ def gather_trust(
     return _joined(
         [
             *(_trust_at(place) for place in places),
-            TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+            TrustAnchors(*_log_trust([key for given in log_keys for key in _keys_of(given)])),
             *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
             *(read_key_file(*_named_file(given)) for given in organisation_keys),
         ]
@@ -452,7 +452,8 @@ def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
     return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
 
 
-def _log_keys(given: str) -> list[VerificationKey]:
+def _keys_of(given: str) -> list[VerificationKey]:
+    """The keys in a file of them, or the one that is given."""
     return _keys_in(Path(given)) if Path(given).is_file() else [_vkey(given)]
 
 

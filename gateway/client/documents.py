@@ -680,17 +680,13 @@ def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
     asked = _disclosed(verified)
     if "expires_at" in claims:
         asked["expires_at"] = datetime.fromtimestamp(claims["expires_at"], UTC).isoformat()
+    to: dict[str, Any] = {"organisation": claims["to"]["organisation"]}
+    if "competence" in claims["to"]:
+        to["competence"] = competence_members(claims["to"]["competence"])
     return {
         **asked,
         "handoff": claims["handoff"],
-        "to": _addressed(claims["to"]),
+        "to": to,
         "digests": claims["disclosures"],
         "purpose": claims["purpose"],
     }
-
-
-def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
-    addressed: dict[str, Any] = {"organisation": to["organisation"]}
-    if "competence" in to:
-        addressed["competence"] = competence_members(to["competence"])
-    return addressed

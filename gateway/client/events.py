@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
-from gateway.client.directory import Directory, KeyRecord, MandateRecord
+from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import RECALL, UPDATE, VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
@@ -22,7 +22,6 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
-from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
@@ -344,7 +343,15 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         old = [text for one in earlier for text in (one.case, one.offer)]
         documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
         keys = list(self._key_records(documents))
-        mandate = self._offered_mandate(chain[0].claims)
+        mandate = plan = None
+        offered = chain[0].claims
+        # What registered the mandate, and planned the succession, where they are shown.
+        with contextlib.suppress(RequestRefused):
+            if offered.mandate_event is not None:
+                mandate = self.mandate(offered.recipient, offered.mandate_event)
+        with contextlib.suppress(RequestRefused):
+            if "reissue_of" in view:
+                plan = self.receipt(view["reissue_of"]["succession"]).receipt
         data = bundle.encode(
             Bundle(
                 case,
@@ -354,7 +361,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 registrations=tuple(one.registration for one in keys),
                 revocations=tuple(end for one in keys for end in one.revocations),
                 predecessor_offer=before,
-                succession=self._plan(view),
+                succession=plan,
                 mandate=mandate.registration if mandate else None,
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
@@ -377,17 +384,3 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             # `casegate verify` says so.
             with contextlib.suppress(RequestRefused):
                 yield self.key_record(organisation, kid)
-
-    def _offered_mandate(self, offer: OfferClaims) -> MandateRecord | None:
-        """What registered, and ended, the mandate that an offer addressed, where shown."""
-        if offer.mandate_event is not None:
-            with contextlib.suppress(RequestRefused):
-                return self.mandate(offer.recipient, offer.mandate_event)
-        return None
-
-    def _plan(self, view: Mapping[str, Any]) -> Receipt | None:
-        """The receipt of the succession's plan, where this organisation took part in it."""
-        if "reissue_of" in view:
-            with contextlib.suppress(RequestRefused):
-                return self.receipt(view["reissue_of"]["succession"]).receipt
-        return None

@@ -50,7 +50,7 @@ def read_receipt(members: Any) -> Receipt:
 
 
 def confirm_write(
-    write: PendingWrite, result: Mapping[str, Any], receipt: Receipt, connection: PartnerConnection
+    write: PendingWrite, connection: PartnerConnection, result: Mapping[str, Any], receipt: Receipt
 ) -> VerifiedReceipt:
     """The receipt is that of this write, and of the documents in its result."""
     confirmed = confirm(receipt, connection)
@@ -66,10 +66,7 @@ def confirm_write(
 
 
 def confirm_refusal(
-    action: str,
-    receipt: Receipt,
-    connection: PartnerConnection,
-    write: PendingWrite | None = None,
+    action: str, write: PendingWrite | None, connection: PartnerConnection, receipt: Receipt
 ) -> VerifiedReceipt:
     """The receipt of a refusal is of this request, and says that nothing was done."""
     confirmed = confirm(receipt, connection)
@@ -87,7 +84,7 @@ def confirm_refusal(
 
 
 def confirm_change(
-    receipt: Receipt, actions: Set[str], connection: PartnerConnection, *, made: bool
+    actions: Set[str], connection: PartnerConnection, receipt: Receipt, *, made: bool
 ) -> VerifiedReceipt:
     """The receipt is of a change of the registry by one of these actions, and says that it was
     made, or not."""

@@ -260,32 +260,25 @@ class Mirror:
                     partial.rmdir()
 
     def _drop(self, known: int) -> None:
-        """Remove what this step looked at, but not what the copy stands on.
+        """Remove what this step looked at, but not the partial tiles that the copy stands on.
 
         The size that the log claims says nothing of how much that is.
         """
-        kept = set(_edge(known))
+        kept = {one for one in _all(known, known) if one.width < TILE_WIDTH}
         for address in self._looked_at:
-            if address not in kept:
-                self._remove(address)
-
-    def _remove(self, address: TileAddress) -> None:
-        file = self._folder / tiles.path_of(address)
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
-            if address.width < TILE_WIDTH:
-                file.parent.rmdir()
+            if address in kept:
+                continue
+            file = self._folder / tiles.path_of(address)
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+                if address.width < TILE_WIDTH:
+                    file.parent.rmdir()
 
 
 def _all(size: int, known: int) -> Iterator[TileAddress]:
     yield from replica.bundles(size, known)
     for level in replica.levels(size):
         yield from replica.hashes(level, size, known)
-
-
-def _edge(size: int) -> Iterator[TileAddress]:
-    """The partial tiles and the partial bundle of a log of this size."""
-    return (address for address in _all(size, size) if address.width < TILE_WIDTH)
 
 
 # --- The public listener of a gateway, as anybody may read it: no certificate, no token ---

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -96,7 +97,8 @@ class Session:
         else:
             headers = {"Accept": JSON, "Content-Type": JSON}
             message = HttpRequest("POST", path, body_of(asked).encode(), headers)
-        return members_of(self._granted(self._access.send(message), action, before))
+        refusal = partial(evidence_checks.confirm_refusal, action, None, self._connection)
+        return members_of(self._granted(self._access.send(message), before, refusal))
 
     def items(self, action: str, path: str) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page as they are iterated."""
@@ -143,22 +145,9 @@ class Session:
         before = self.newest()
         headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": str(self._ids())}
         reply = self._access.send(HttpRequest("POST", path, body_of(asked).encode(), headers))
-        try:
-            members = members_of(granted(reply))
-        except RequestRefused as refused:
-            if refused.receipt is not None:
-                confirmed = evidence_checks.confirm_change(
-                    refused.receipt, actions, self._connection, made=False
-                )
-                self.observe(confirmed, before)
-            raise
-        result = members.get("result")
-        if not isinstance(result, dict):
-            raise UnexpectedAnswer("the gateway answers a change without its result")
-        receipt = evidence_checks.read_receipt(members.get("receipt"))
-        confirmed = evidence_checks.confirm_change(receipt, actions, self._connection, made=True)
-        self.observe(confirmed, before)
-        return ConfirmedWrite(result, receipt, confirmed)
+        asked_for = partial(evidence_checks.confirm_change, actions, self._connection)
+        members = members_of(self._granted(reply, before, partial(asked_for, made=False)))
+        return self._confirmed(members, before, lambda _, found: asked_for(found, made=True))
 
     def waiting(self) -> list[PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
@@ -200,12 +189,23 @@ class Session:
         media = JSON if write.document is None else SIGNED
         headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
         reply = self._access.send(HttpRequest("POST", write.path, write.body.encode(), headers))
-        members = members_of(self._granted(reply, write.action, before, write))
+        refusal = partial(evidence_checks.confirm_refusal, write.action, write, self._connection)
+        members = members_of(self._granted(reply, before, refusal))
+        done = partial(evidence_checks.confirm_write, write, self._connection)
+        return self._confirmed(members, before, done)
+
+    def _confirmed(
+        self,
+        members: Mapping[str, Any],
+        before: SignedTree | None,
+        confirm: Callable[[Mapping[str, Any], Receipt], VerifiedReceipt],
+    ) -> ConfirmedWrite:
+        """The result of a write, once its receipt confirms it."""
         result = members.get("result")
         if not isinstance(result, dict):
             raise UnexpectedAnswer("the gateway answers a write without its result")
         found = evidence_checks.read_receipt(members.get("receipt"))
-        confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
+        confirmed = confirm(result, found)
         self.observe(confirmed, before)
         return ConfirmedWrite(result, found, confirmed)
 
@@ -221,20 +221,15 @@ class Session:
     def _granted(
         self,
         reply: HttpResponse,
-        action: str,
         before: SignedTree | None,
-        write: PendingWrite | None = None,
+        confirm: Callable[[Receipt], VerifiedReceipt],
     ) -> HttpResponse:
         """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
         try:
             return granted(reply)
         except RequestRefused as refused:
-            receipt = refused.receipt
-            if receipt is not None:
-                confirmed = evidence_checks.confirm_refusal(
-                    action, receipt, self._connection, write
-                )
-                self.observe(confirmed, before)
+            if refused.receipt is not None:
+                self.observe(confirm(refused.receipt), before)
             raise
 
 
