@@ -20,6 +20,9 @@ from gateway.ledger.replica import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+PLACE = click.Path(exists=True, path_type=Path)
+ANY_FILE = click.Path(dir_okay=False, path_type=Path)
+ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -28,11 +31,7 @@ def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool)
 
 
 json_option = click.option(
-    "--json",
-    is_flag=True,
-    expose_value=False,
-    callback=_ask_json,
-    help="Print one JSON document.",
+    "--json", is_flag=True, expose_value=False, callback=_ask_json, help="Print one JSON document."
 )
 """Asks `output.answer`, and all that prints, for machine output."""
 

@@ -16,7 +16,10 @@ from uuid import UUID
 import click
 
 from gateway.cli.arguments import (
+    ANY_FOLDER,
+    FILE,
     FOLDER,
+    PLACE,
     Moment,
     Words,
     json_option,
@@ -78,13 +81,10 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-_PLACE = click.Path(exists=True, path_type=Path)
-
-
 @report_command(
     audit,
     "check-stream",
-    click.argument("stream", metavar="DIR|FILE", type=_PLACE),
+    click.argument("stream", metavar="DIR|FILE", type=PLACE),
     click.option(
         "--log",
         "folder",
@@ -118,7 +118,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
         "place",
         required=True,
         metavar="DIR|FILE",
-        type=_PLACE,
+        type=PLACE,
         help="The complete stream of the case's originator, as check-stream takes it.",
     ),
 )
@@ -167,7 +167,7 @@ def _start(file: Path, longest: int) -> bytes:
 @report_command(
     audit,
     "account",
-    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=_PLACE),
+    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=PLACE),
     click.option(
         "--log",
         "folder",
@@ -276,11 +276,11 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 
 @audit.command(epilog=f"{EPILOG} {TRUST_FOLDER}")
 @click.argument("url")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=ANY_FOLDER)
 @trust_options(documents=False, members=False)
 @click.option(
     "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="The gateway's root certificate (PEM). Left out, the system's authorities count.",
 )
 @click.option(
@@ -561,7 +561,7 @@ def event() -> None:
 @click.option(
     "--out-dir",
     "save",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     metavar="DIR",
     help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
 )

@@ -25,7 +25,7 @@ from gateway.cli.admin.session import (
     persons_option,
     vouch,
 )
-from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors, reader
+from gateway.cli.arguments import ANY_FOLDER, FOLDER, home_option, json_option, plain_errors, reader
 from gateway.cli.output import progress, reply, write_new
 from gateway.client.errors import told_as
 from gateway.config import Config
@@ -248,12 +248,12 @@ def _examined(database: Path, config: Config) -> TreeHead:
 
 
 @click.command()
-@click.argument("source", metavar="BACKUP", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("source", metavar="BACKUP", type=ANY_FOLDER)
 @click.option(
     "--home",
     "folder",
     envvar="CASEGATE_HOME",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     default=Path(),
     show_default="this folder",
     show_envvar=True,

@@ -12,7 +12,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
-from gateway.cli.arguments import FILE, json_option
+from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
 from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
@@ -106,11 +106,11 @@ def _hex(_context: click.Context, _parameter: click.Parameter, given: str | None
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=ANY_FILE)
 @click.option(
     "--out",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     help="New folder for this system; by default its name, as hotline.desk.",
 )
 @click.option(

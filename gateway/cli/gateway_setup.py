@@ -38,6 +38,12 @@ from gateway.store.database import UnsuitableDatabase
 from gateway.store.key_inventory import has_content
 from gateway.store.keyring import make_keyring
 
+root_passphrase_option: Callable[[Any], Any] = click.option(
+    "--root-passphrase-file",
+    type=FILE,
+    help="File with the passphrase of the root key on its one line; asked for when not given.",
+)
+
 
 def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     """What the file holds; without one it is asked for, a new one twice."""
@@ -293,11 +299,7 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
     callback=lambda _context, _parameter, given: _persons(given),
     help="An administrator, as in martin='A. Martin'; give two or more.",
 )
-@click.option(
-    "--root-passphrase-file",
-    type=FILE,
-    help="File with the passphrase of the root key on its one line; asked for when not given.",
-)
+@root_passphrase_option
 @click.option(
     "--continues",
     "mirror",

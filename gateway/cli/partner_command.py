@@ -20,7 +20,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
-from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.arguments import ANY_FILE, NewFile, json_option
 from gateway.cli.next_step import following, print_next
 from gateway.cli.output import (
     colour,
@@ -223,7 +223,7 @@ connection_option = click.option(
     "--connection",
     "-c",
     "connection_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=ANY_FILE,
     envvar="CASEGATE_CONNECTION",
     default=Path("connection.toml"),
     show_default=True,

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, gateway_address, json_option, organisation_id
+from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option, organisation_id
 from gateway.cli.output import (
     colour,
     for_machines,
@@ -91,7 +91,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
 
 
 @system.command("create-key")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 def make_key(folder: Path) -> None:
     """Create a key in FOLDER by which this system authenticates.
 
@@ -354,7 +354,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @key.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 @click.option(
     "--use",
     required=True,

@@ -13,7 +13,7 @@ import click
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
-from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
+from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
     interactive,
@@ -57,7 +57,7 @@ def list_admins(session: AdminSession) -> None:
 @admins.command(
     "create-key", short_help="Create a personal key on the new administrator's machine."
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 @click.option(
     "--person",
     required=True,

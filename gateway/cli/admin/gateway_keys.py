@@ -1,7 +1,7 @@
 """`casegate admin gateway-key`: the gateway's own keys."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from gateway.cli.admin.session import (
     result_json,
     show,
 )
-from gateway.cli.arguments import FILE, FOLDER, Words, home_option, json_option, plain_errors
-from gateway.cli.gateway_setup import read_passphrase
+from gateway.cli.arguments import FOLDER, Words, home_option, json_option, plain_errors
+from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option
 from gateway.cli.output import (
     for_machines,
     interactive,
@@ -54,6 +54,15 @@ AT_ONCE = 256
 """Keys of cases that are wrapped anew in one transaction of the keys database."""
 
 
+def _step_option(steps: Iterable[str]) -> Callable[[Any], Any]:
+    return click.option(
+        "--step",
+        "named",
+        type=Words(steps),
+        help="The step that you mean; on a terminal asked for when not given, else required.",
+    )
+
+
 @click.group("gateway-key")
 def own_keys() -> None:
     """Change the gateway's own keys."""
@@ -68,12 +77,7 @@ def own_keys() -> None:
     show_default=True,
     help="Which key: that of access tokens, or the one that wraps the keys of cases.",
 )
-@click.option(
-    "--step",
-    "named",
-    type=Words(RotationStep),
-    help="The step that you mean; on a terminal asked for when not given, else required.",
-)
+@_step_option(RotationStep)
 @click.pass_obj
 def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
     """Take the next step to a new token or key-encryption key.
@@ -278,17 +282,8 @@ def _at(moment: datetime) -> str:
     type=FOLDER,
     help="Where root.pem and root.key are, when they are not in the folder's offline/.",
 )
-@click.option(
-    "--root-passphrase-file",
-    type=FILE,
-    help="File with the passphrase of the root key on its one line; asked for when not given.",
-)
-@click.option(
-    "--step",
-    "named",
-    type=Words(AuthorityStep),
-    help="The step that you mean; on a terminal asked for when not given, else required.",
-)
+@root_passphrase_option
+@_step_option(AuthorityStep)
 @click.option(
     "--no-wait",
     is_flag=True,

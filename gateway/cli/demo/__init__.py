@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from gateway import maintenance, wiring
-from gateway.cli.arguments import plain_errors
+from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.client.connection import PartnerConnection
@@ -591,7 +591,7 @@ MARKER = ".casegate-demonstration"
 @click.option(
     "--out",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     default=Path("demo"),
     show_default=True,
     help="Where to play; an earlier demonstration there is replaced.",
