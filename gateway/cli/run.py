@@ -39,11 +39,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 
 @click.command()
 @home_option
-@click.option(
-    "--only",
-    type=Words(PARTS),
-    help="Run one of the processes, for other supervisors.",
-)
+@click.option("--only", type=Words(PARTS), help="Run one of the processes, for other supervisors.")
 @click.option(
     "--once",
     is_flag=True,

@@ -9,7 +9,7 @@ import click
 
 from gateway.cli.handoff import urgency_word
 from gateway.cli.next_step import complete, print_next
-from gateway.cli.output import cold, print_json, print_wrapped, program, sanitise
+from gateway.cli.output import cold, print_wrapped, program, reply, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
@@ -33,7 +33,7 @@ class Waiting:
 
 @click.command(epilog=EPILOG)
 @partner
-def todo(gateway: Gateway, as_json: bool) -> None:
+def todo(gateway: Gateway) -> None:
     """List what waits for you, each with the command that does it.
 
     First what you owe about handoffs, by urgency, then due time (UTC): answers, updates,
@@ -47,9 +47,8 @@ def todo(gateway: Gateway, as_json: bool) -> None:
     waiting = (one for _, source in read for one in source(gateway))
     found = [replace(one, next=complete(one.next)) for one in waiting]
     missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
-    if as_json:
-        items = [{**asdict(one), "next": f"{program()} {one.next}"} for one in found]
-        print_json({"items": items, "scopes_missing": missing})
+    items = [{**asdict(one), "next": f"{program()} {one.next}"} for one in found]
+    if reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
         label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
