@@ -189,10 +189,9 @@ class BundleFacts:
         return min((index for index in agreed if index > update), default=None)
 
     def _missing_packages(self) -> list[Fact]:
-        """The package before the first one here, a change announced after the newest one for which
-        no notice stands, and a notice that is answered here."""
-        updates = self.of.links[0].offer.updates
-        found = [] if updates is None else [Fact("package.missing", {"offer": updates})]
+        """The packages that are updated, or answered, here, a change announced after the newest one
+        for which no notice stands, and a notice that is answered here."""
+        found = [Fact("package.missing", {"offer": one}) for one in self.of.missing_offers()]
         known = [self.of.record_of(self.of.offered).index]
         known += [
             self.of.record_of(signed).index

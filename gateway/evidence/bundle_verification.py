@@ -25,6 +25,7 @@ from gateway.evidence import (
     seal,
 )
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
+from gateway.evidence.event import PARTY
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -50,6 +51,7 @@ from gateway.evidence.trust import (
     confirm_receipt,
     open_document,
     read_unverified_claims,
+    require_subject,
 )
 
 _UPDATED = "handoff.updated"
@@ -150,7 +152,7 @@ class BundleVerification:
     content: Mapping[str, Any]
     """The case as it is shown."""
     offer: OfferClaims
-    before: AuthoredDocument | None
+    before: AuthoredDocument | None = None
     """The offer that a succession replaced, where the file has it."""
     signed_answers: tuple[AuthoredDocument, ...]
     recalled: AuthoredDocument | None = None
@@ -268,7 +270,8 @@ class BundleVerification:
                     Code.MISMATCH, "the originator of the case did not make the offer"
                 )
         self._compare_chain()
-        self.before = predecessor_offer(self.bundle, self.links[0].offer, self._trust)
+        if self.starts_here():
+            self.before = predecessor_offer(self.bundle, self.links[0].offer, self._trust)
         offered = f"offered by {self.offer.author} to {self.offer.recipient}"
         if len(self.links) > 1:
             offered += f", in {pluralise(len(self.links), 'package')}"
@@ -280,15 +283,15 @@ class BundleVerification:
     def _compare_chain(self) -> None:
         """One history: each offer updates the one before it, with a newer version of one case.
 
-        It repeats handoff, recipient, mandate and purpose, and ends no later. That the first one
-        updates another, which is not in the file, is no failure: `conclude` says that it is
-        missing.
+        It repeats handoff, recipient, mandate and purpose, and ends no later. One that updates
+        another, which is not in the file, is no failure: `missing_offers` has it.
         """
         for before, after in pairwise(self.links):
             one, other = before.offer, after.offer
+            missing = other.updates is not None and other.updates not in self._link_of
             _require_same(
                 "an update",
-                ("offer", other.updates, before.digest),
+                ("offer", missing or other.updates == before.digest, True),
                 ("handoff", other.handoff, one.handoff),
                 ("recipient", other.recipient, one.recipient),
                 ("competence", other.competence, one.competence),
@@ -347,22 +350,26 @@ class BundleVerification:
         acceptance repeats its conditions, as far as they are shown here, or stricter ones."""
         for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
-            link = self._link_of.get(answer.offer_digest, self.links[-1])
+            link = self._link_of.get(answer.offer_digest)
             if answer.notice_digest is not None and not _is_on_changes(answer):
                 raise VerificationFailed(Code.MISMATCH, f"the {answer.kind} answers a notice")
             _require_same(
                 f"the {answer.kind}",
-                ("handoff", answer.handoff, link.offer.handoff),
-                ("case version", answer.case_digest, link.offer.case_digest),
-                ("offer", answer.offer_digest, link.digest),
-                ("package_digest", answer.package_digest, link.offer.package_digest),
+                ("handoff", answer.handoff, self.offer.handoff),
                 ("party", answer.author, party),
+            )
+            self._compare_recall_answer(answer)
+            if link is None:
+                continue  # `missing_offers` has it
+            _require_same(
+                f"the {answer.kind}",
+                ("case version", answer.case_digest, link.offer.case_digest),
+                ("package_digest", answer.package_digest, link.offer.package_digest),
             )
             if not all(_repeats(one.value, link) for one in _named(signed, "conditions")):
                 raise VerificationFailed(
                     Code.MISMATCH, "an acceptance does not repeat the conditions of its offer"
                 )
-            self._compare_recall_answer(answer)
         if self.recalled is not None:
             self._compare_recall(self.recalled)
         return pluralise(len(self.answers), "answer")
@@ -377,7 +384,7 @@ class BundleVerification:
 
     def _compare_recall(self, recalled: AuthoredDocument) -> None:
         """A recall is of this case and handoff, by the originator, covers the packages, and two
-        persons made it, where they are shown; of what was misdirected the second one follows."""
+        persons made it, where both are shown."""
         recall = handoff_documents.read_recall(recalled.verified)
         _require_same(
             "the recall",
@@ -391,8 +398,28 @@ class BundleVerification:
             next((one.value for one in _named(recalled, name)), None)
             for name in ("by", "approved_by")
         )
-        if by is not None and (by == second or (second is None and recall.code.persons > 1)):
-            raise VerificationFailed(Code.MISMATCH, "a second person is missing in the recall")
+        if by is not None and by == second:
+            raise VerificationFailed(Code.MISMATCH, "the recall names one person twice")
+
+    def missing_offers(self) -> list[str]:
+        """The offers that an update, or an answer, names and the file leaves out."""
+        named = {one.offer.updates for one in self.links} - {None}
+        named |= {one.offer_digest for one in self.answers.values()}
+        return sorted(map(str, named - self._link_of.keys()))
+
+    def starts_here(self) -> bool:
+        """Whether the first package of the handoff is in the file."""
+        return self.links[0].offer.updates is None
+
+    def _linked(self) -> Iterator[tuple[AuthoredDocument, AnswerClaims, Link]]:
+        """The answers, each with the package that it is about, as far as the file has that."""
+        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            if answer.offer_digest in self._link_of:
+                yield signed, answer, self._link_of[answer.offer_digest]
+
+    def _parties(self) -> str:
+        """Whom to ask for what whoever made the file may have left out: that convicts nobody."""
+        return f"{self.offer.author}, {self.offer.recipient}"
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
@@ -401,7 +428,8 @@ class BundleVerification:
     def confirm_receipts(self) -> str:
         """All receipts are proofs of one log: one that is trusted for the gateway of the offer."""
         found = [confirm_receipt(one, self._trust) for one in self.bundle.receipts]
-        self.plan = verify_plan(self.bundle, self.links[0].offer, self._trust)
+        if self.starts_here():
+            self.plan = verify_plan(self.bundle, self.links[0].offer, self._trust)
         origins = {one.checkpoint.origin for one in found}
         if len(origins) > 1:
             raise VerificationFailed(Code.MISMATCH, "the receipts are of several logs")
@@ -461,7 +489,7 @@ class BundleVerification:
             **{digest: answer.package_digest for digest, answer in self.answers.items()},
             **dict.fromkeys(recall, ""),
         }
-        self._complete = self.links[0].offer.updates is None and not any(
+        self._complete = not self.missing_offers() and not any(
             one.event["type"] == _UPDATED
             and one.event["result"] == EventResult.ALLOWED
             and one.event.get("document_sha256") not in self.recorded
@@ -504,12 +532,15 @@ class BundleVerification:
         # What is about a package that is not in the file names its version, and the handoff.
         known = {None, *(link.offer.case_digest for link in self.links)}
         if case not in known and (self._complete or handoff is None):
-            raise VerificationFailed(Code.MISMATCH, f"{typ} is of another case_digest")
+            raise VerificationFailed(
+                Code.INCOMPLETE,
+                f"this file lacks the case version that {typ} is about: ask {self._parties()}",
+            )
         digest = fields.get("document_sha256", "")
         expected = self.recorded.get(digest)
         if expected is None:
-            first = self.links[0].offer.updates is None
-            if typ == _OFFERED and first and fields["result"] == EventResult.ALLOWED:
+            offered = typ == _OFFERED and fields["result"] == EventResult.ALLOWED
+            if offered and self.starts_here():
                 raise VerificationFailed(Code.MISMATCH, f"{typ} records another offer")
         elif typ != expected:
             raise VerificationFailed(Code.MISMATCH, f"{typ} records a document of another kind")
@@ -522,7 +553,9 @@ class BundleVerification:
         for digest, typ in self.recorded.items():
             if digest not in logged:
                 raise VerificationFailed(
-                    Code.NOT_IN_LOG, f"no receipt proves {typ} for a document in this file"
+                    Code.INCOMPLETE,
+                    f"this file lacks the receipt of {typ} for a document of it: ask "
+                    f"{self._parties()}",
                 )
             if logged.count(digest) > 1:
                 raise VerificationFailed(Code.MISMATCH, f"two events record one document as {typ}")
@@ -533,10 +566,11 @@ class BundleVerification:
         for link in self.links:
             signed, made = self.signed_at(link.case), self.signed_at(link.offered)
             _require_order("the offer is older than the case version", signed, made)
-        for one, answer in zip(self.signed_answers, self.answers.values(), strict=True):
-            offered = self._link_of[answer.offer_digest].offered
-            signed = self.signed_at(offered)
-            _require_order("an answer is older than its offer", signed, self.signed_at(one))
+        for one, answer, link in self._linked():
+            offered = link.offered
+            _require_order(
+                "an answer is older than its offer", self.signed_at(offered), self.signed_at(one)
+            )
             if "expires_at" in offered.verified.claims and ANSWERS[answer.kind].accepts:
                 expiry = read_time(offered.verified.claims, "expires_at")
                 _require_order(
@@ -577,6 +611,8 @@ class BundleVerification:
             return "the offer addresses an organisation"
         if self.bundle.mandate is None:
             return f"not proved: no receipt of event {self.offer.mandate_event} is in this file"
+        if not self.starts_here():
+            return "not proved: the first offer is not in this file"
         confirmed = confirm_receipt(self.bundle.mandate, self._trust)
         record = self.record_of(self.links[0].offered)
         if confirmed.checkpoint.origin != self.log() or confirmed.index >= record.index:
@@ -694,10 +730,12 @@ class BundleVerification:
 
     def check_event_order(self) -> str:
         """The events can follow each other in the log's order."""
-        offered, *moves = (one.event for one in self.moving)
-        if offered["type"] != _OFFERED:
+        moves = [one.event for one in self.moving]
+        if moves[0]["type"] == _OFFERED:
+            del moves[0]
+        elif self.starts_here():
             raise VerificationFailed(
-                Code.MISMATCH, f"{offered['type']} is in the log before the offer"
+                Code.MISMATCH, f"{moves[0]['type']} is in the log before the offer"
             )
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
@@ -712,13 +750,13 @@ class BundleVerification:
     def _check_agreements(self) -> None:
         """An acceptance or acknowledgement is of the newest package of its time in the log."""
         made = {self.record_of(link.offered).index: link for link in self.links}
-        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+        for signed, answer, link in self._linked():
             at = self.record_of(signed).index
             known = [made[index] for index in sorted(made) if index < at]
-            if not known or self._link_of[answer.offer_digest] not in known:
+            if link not in known:
                 raise VerificationFailed(Code.MISMATCH, "an answer is in the log before its offer")
             agrees = not AGREEMENTS.isdisjoint(ANSWERS[answer.kind].moves)
-            if agrees and known[-1].digest != answer.offer_digest:
+            if agrees and known[-1] is not link:
                 raise VerificationFailed(
                     Code.MISMATCH, f"the {answer.kind} is of an older package than the newest"
                 )
@@ -731,12 +769,11 @@ class BundleVerification:
             if answer.kind == NOTICE:
                 newest[digest] = self._index_of(digest)
         for digest, answer in self.answers.items():
-            if not _is_on_changes(answer):
+            if not _is_on_changes(answer) or answer.notice_digest not in {None, *newest}:
                 continue
             at = self._index_of(digest)
             known = [one for one, index in newest.items() if index < at]
-            expected = max(known, key=lambda one: newest[one], default=None)
-            if answer.notice_digest != expected and (known or answer.notice_digest in newest):
+            if answer.notice_digest != max(known, key=lambda one: newest[one], default=None):
                 raise VerificationFailed(
                     Code.MISMATCH, f"the {answer.kind} is of another notice than the newest"
                 )
@@ -773,7 +810,9 @@ class BundleVerification:
         held.
 
         As far as the file shows it: which elements a measure is on, for which reason content was
-        opened, and which elements were.
+        opened, and which elements were. Its maker may have left out what opened the case again: the
+        gateway is convicted only where the numbers of the originator's events show that nothing is
+        left out between the two, or where nothing could have opened it.
         """
         self.measures = measures.read(self.confirmed)
         offered = {one.offered.document.digest: one for one in self.links}
@@ -786,10 +825,11 @@ class BundleVerification:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
                 self._refuse_recalled(one, "")
             elif event["type"] == CONSULTED:
-                link = self.links_by_case.get(str(event.get("case_digest")), self.links[-1])
-                shown = self.shown_by(one)
-                self._refuse_closed(one, link, shown, measures.reason_code(one))
-                self._refuse_recalled(one, measures.reason_code(one))
+                code = measures.reason_code(one)
+                link = self.links_by_case.get(str(event.get("case_digest")))
+                if link is not None:
+                    self._refuse_closed(one, link, self.shown_by(one), code)
+                self._refuse_recalled(one, code)
         return pluralise(len(self.measures), "measure")
 
     def _refuse_closed(
@@ -814,21 +854,49 @@ class BundleVerification:
             if consulted and measure.opens_with(code):
                 continue
             if measure.is_on(ids, link.version):
-                raise VerificationFailed(
-                    Code.LET_THROUGH,
-                    f"the gateway let through, at entry {one.index}, what the {measure.kind} of "
-                    f"entry {measure.start.index} had closed, unless this file leaves out what "
-                    "opened it",
-                )
+                ended = measures.may_have_ended(measure, self.confirmed)
+                proved = not ended and self._has_all_between(measure.start, one)
+                raise self._let_through(one, f"the {measure.kind}", measure.start, proved)
 
     def _refuse_recalled(self, one: VerifiedReceipt, reason: str | None) -> None:
-        """Likewise for what the recall closed; of an offer the ``reason`` is empty."""
+        """Likewise for what the recall closed; of an offer the ``reason`` is empty, and no answer
+        allows it."""
         if self.recall is not None and self.recall.closes(one, reason, self.offer.purpose):
-            raise VerificationFailed(
-                Code.LET_THROUGH,
-                f"the gateway let through, at entry {one.index}, what the recall of entry "
-                f"{self.recall.start.index} had closed, unless this file leaves out what opened it",
+            start = self.recall.start
+            proved = reason == "" or self._has_all_between(start, one)
+            raise self._let_through(one, "the recall", start, proved)
+
+    def _let_through(
+        self, one: VerifiedReceipt, what: str, start: VerifiedReceipt, proved: bool
+    ) -> VerificationFailed:
+        if not proved:
+            return VerificationFailed(
+                Code.INCOMPLETE,
+                f"this file lacks what opened, before entry {one.index}, what {what} of entry "
+                f"{start.index} had closed: ask {self._parties()}",
             )
+        return VerificationFailed(
+            Code.LET_THROUGH,
+            f"the gateway let through, at entry {one.index}, what {what} of entry {start.index} "
+            "had closed",
+        )
+
+    def _has_all_between(self, start: VerifiedReceipt, end: VerifiedReceipt) -> bool:
+        """Whether the file has each of the originator's events from one to the other, by the
+        numbers that the gateway gave them: it is a party of all that opens its case."""
+        first, last = (self._stream_number(one) for one in (start, end))
+        if first is None or last is None:
+            return False
+        return set(range(first, last)) <= set(map(self._stream_number, self.confirmed))
+
+    def _stream_number(self, one: VerifiedReceipt) -> int | None:
+        """The number of an event in the originator's stream, where that is shown."""
+        numbers = (
+            int(party["stream_number"])
+            for party in one.details(PARTY)
+            if party["organisation"] == self.offer.author
+        )
+        return next(numbers, None)
 
     def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
         """The digests of what a consultation showed; None where they are not in the file."""
@@ -978,11 +1046,15 @@ def verify_plan(bundle: Bundle, offer: OfferClaims, trust: TrustAnchors) -> Veri
             Code.MISMATCH, "there is a succession plan, but no succession re-issued the offer"
         )
     found = confirm_receipt(bundle.succession, trust)
-    event, fields = found.event, found.subject()
+    event = found.event
     _require_same(
         "the plan of the succession",
         ("event", event["id"], str(offer.reissue_of.event)),
         ("kind", (event["type"], event["result"]), (PLANNED, EventResult.ALLOWED)),
+    )
+    fields = require_subject(found)
+    _require_same(
+        "the plan of the succession",
         ("predecessor", fields.get("organisation"), offer.reissue_of.predecessor),
         ("successor", fields.get("successor"), offer.recipient),
         ("competence", fields.get("competence"), offer.competence),

@@ -730,21 +730,31 @@ _REASONS: Mapping[str, str] = {
     "a disclosure belongs to another event": "une divulgation appartient à un autre événement",
     "a disclosure does not belong to the document": "une divulgation n’appartient pas au document",
     "no key was provided for {0}": "aucune clé n’a été fournie ({0})",
-    "no receipt proves {0} for a document in this file": "aucun récépissé ne prouve {0} pour un "
-    "document de ce fichier",
+    "this file lacks the receipt of {0} for a document of it: ask {1}": "il manque à ce fichier le "
+    "récépissé ({0}) d’un de ses documents (auprès de : {1})",
+    "this file lacks the case version that {0} is about: ask {1}": "il manque à ce fichier la "
+    "version du dossier que concerne {0} (auprès de : {1})",
+    "this file lacks what opened, before entry {0}, what {1} of entry {2} had closed: ask {3}": ""
+    "il manque à ce fichier ce qui a rouvert, avant l’entrée {0}, ce que la mesure ({1}) de "
+    "l’entrée {2} avait fermé (auprès de : {3})",
+    "the receipt of {0}, entry {1}, does not disclose what it is about: ask its parties": "le "
+    "récépissé ({0}, entrée {1}) ne divulgue pas son objet ; demandez-le aux parties",
+    "entry {0} is attested for {1}, which allowed only its own signature from entry {2} on, and no "
+    "end of that is shown: ask {1} for its key file": "l’entrée {0} est signée par la passerelle "
+    "au nom de {1}, qui n’admettait que sa propre signature depuis l’entrée {2}, sans que la fin "
+    "en soit montrée ; demandez à {1} son fichier de clés",
     "{0} is of another {1}": "une pièce ne concorde pas avec les autres ({0} : {1})",
     "the offer is for another case version": "l’offre porte sur une autre version du dossier",
     "the originator of the case did not make the offer": "l’offre n’est pas de l’émetteur du "
     "dossier",
     "shown, but not covered by the offer: {0}": "présenté, mais non couvert par l’offre : {0}",
-    "the gateway let through, at entry {0}, what the {1} of entry {2} had closed, unless this file "
-    "leaves out what opened it": "la passerelle a laissé passer, à l’entrée {0}, ce que la mesure "
-    "({1}) de l’entrée {2} avait fermé, à moins que ce fichier n’omette ce qui l’a rouvert",
+    "the gateway let through, at entry {0}, what {1} of entry {2} had closed": "la passerelle a "
+    "laissé passer, à l’entrée {0}, ce que la mesure ({1}) de l’entrée {2} avait fermé",
     "the {0} is of another notice than the newest": "une réponse ({0}) ne porte pas sur le dernier "
     "avis de rectification",
     "the {0} answers another recall": "une réponse ({0}) porte sur un autre rappel",
     "the recall does not cover every package": "le rappel ne couvre pas tous les lots",
-    "a second person is missing in the recall": "la seconde personne manque dans le rappel",
+    "the recall names one person twice": "le rappel nomme deux fois la même personne",
     "an answer is in the log before its recall": "une réponse figure au journal avant son rappel",
     "a recall has two final answers": "un rappel a reçu deux réponses définitives",
     "the {0} answers a notice": "une réponse ({0}) porte sur un avis auquel elle ne peut répondre",

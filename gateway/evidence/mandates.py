@@ -8,6 +8,7 @@ from gateway.domain.organisation import format_competence
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Fact, VerificationFailed
+from gateway.evidence.trust import require_subject
 
 GRANTED = "mandate.granted"
 PLANNED = "succession.planned"
@@ -89,43 +90,44 @@ class MandateEnd:
 def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
     """The mandate that an event registered: a grant, or the plan of a succession.
 
-    Raises VerificationFailed for another event, or one that does not disclose what it registered.
+    Raises VerificationFailed for another event, and what `trust.require_subject` raises.
     """
-    event, fields = confirmed.event, confirmed.subject()
+    event = confirmed.event
     kind = event["type"] if event["result"] == EventResult.ALLOWED else "a refused attempt"
+    if kind not in (GRANTED, PLANNED):
+        raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
+    fields = require_subject(confirmed)
     try:
         if kind == GRANTED:
             key = format_competence(fields["function"], fields["matter"], fields["territory"])
             holder, first, last = fields["organisation"], fields["from"], fields.get("until")
-        elif kind == PLANNED:
+        else:
             key, holder = fields["competence"], fields["successor"]
             first, last = fields["effective_on"], None
-        else:
-            raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
         end = None if last is None else date.fromisoformat(last)
         act = str(fields["legal_act"])
         return RegisteredMandate(
             str(holder), str(key), date.fromisoformat(first), end, act, confirmed
         )
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, VerificationFailed):
-            raise
+    except (KeyError, TypeError, ValueError):
         raise VerificationFailed(
-            Code.MISMATCH, "the receipt does not disclose which mandate was registered"
+            Code.MISMATCH, f"{kind} does not say which mandate it registers"
         ) from None
 
 
 def read_end(confirmed: VerifiedReceipt) -> MandateEnd:
-    """The end that an event recorded; VerificationFailed for any other event."""
-    event, fields = confirmed.event, confirmed.subject()
+    """The end that an event recorded; VerificationFailed for any other event, and what
+    `trust.require_subject` raises."""
+    event = confirmed.event
     if (event["type"], event["result"]) != (ENDED, EventResult.ALLOWED):
         raise VerificationFailed(Code.MISMATCH, f"{event['type']} ends no mandate")
+    fields = require_subject(confirmed)
     try:
         holder, key, day = (fields[name] for name in ("organisation", "competence", "until"))
         return MandateEnd(str(holder), str(key), date.fromisoformat(day), confirmed)
     except (KeyError, TypeError, ValueError):
         raise VerificationFailed(
-            Code.MISMATCH, "the receipt does not disclose which mandate was ended"
+            Code.MISMATCH, f"{event['type']} does not say which mandate it ends"
         ) from None
 
 
