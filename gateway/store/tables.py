@@ -176,7 +176,7 @@ person = Table(
 )
 
 # Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
-# `organisation` or `person`, and the id.
+# `organisation`, `person`, `proposal` or `log hold`, and the id; `staff`, organisation/pseudonym.
 out_of_service = Table(
     "out_of_service",
     metadata,
@@ -293,6 +293,7 @@ staff = Table(
     Column("temporary", Boolean, nullable=False),
     Column("ends_at", Instant),
     Column("event", Uuid, nullable=False),
+    Column("salt", TEXT, nullable=False),  # of what the entry's event says of it
     # Keyed digests: whoever reads the table learns of no case, and of no person what binds them.
     Column("recusals", TextSet, nullable=False),
     PrimaryKeyConstraint("organisation", "pseudonym"),
