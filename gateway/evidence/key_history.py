@@ -17,7 +17,7 @@ from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import key_declaration, sd_jwt
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import Code, Fact, VerificationFailed
+from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.evidence.trust import (
@@ -101,16 +101,14 @@ def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistratio
             Code.BAD_SIGNATURE, "a key was registered on a proof that it did not sign"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise VerificationFailed(
-            Code.MISMATCH, f"the registration of a key is not valid: {error}"
-        ) from None
+        raise Mismatch(f"the registration of a key is not valid: {error}") from None
 
 
 def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
     confirmed = confirm_receipt(receipt, trust)
     event = confirmed.event
     if event["type"] != typ or event["result"] != EventResult.ALLOWED:
-        raise VerificationFailed(Code.MISMATCH, f"{event['type']} ({event['result']}) {otherwise}")
+        raise Mismatch(f"{event['type']} ({event['result']}) {otherwise}")
     return confirmed
 
 
@@ -155,13 +153,12 @@ def verify_revocation(receipt: Receipt, trust: TrustAnchors) -> KeyRevocation:
         case ([str(organisation), str(kid)],):
             return KeyRevocation(organisation, kid, confirmed)
         case ():
-            raise VerificationFailed(
-                Code.INCOMPLETE,
+            raise Incomplete(
                 f"the receipt of {REVOKED}, entry {confirmed.index}, does not disclose which key: "
                 "ask its parties",
             )
         case _:
-            raise VerificationFailed(Code.MISMATCH, f"{REVOKED} does not say which key")
+            raise Mismatch(f"{REVOKED} does not say which key")
 
 
 def registrations(
@@ -184,13 +181,9 @@ def registrations(
             continue
         anchors = trust.of_gateway(signed.gateway)
         if one.key != anchors.organisations[one.organisation][one.kid]:
-            raise VerificationFailed(
-                Code.MISMATCH, f"another key was registered under the id {one.kid}"
-            )
+            raise Mismatch(f"another key was registered under the id {one.kid}")
         if one.issuer != signed.verified.claims.get("iss"):
-            raise VerificationFailed(
-                Code.MISMATCH, "a key was registered for another gateway than it signs for"
-            )
+            raise Mismatch("a key was registered for another gateway than it signs for")
         found.setdefault((one.organisation, one.kid), one)
     return [found[name] for name in sorted(found)]
 
@@ -333,9 +326,7 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
         known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
         owner = require_subject(confirmed).get("organisation") if known else None
         if not isinstance(owner, str):
-            raise VerificationFailed(
-                Code.MISMATCH, f"{event['type']} ({event['result']}) does not say who signs itself"
-            )
+            raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
         proved.append((owner, confirmed))
     found: list[SigningLock] = []
     used: set[UUID] = set()
@@ -396,8 +387,7 @@ def require_promise_kept(
         and one.confirmed.index < record.index
     ]
     if before and before[-1].locked:
-        raise VerificationFailed(
-            Code.INCOMPLETE,
+        raise Incomplete(
             f"entry {record.index} is attested for {organisation}, which allowed only its own "
             f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "
             f"ask {organisation} for its key file",

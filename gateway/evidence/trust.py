@@ -7,7 +7,7 @@ from typing import Any
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import Code, VerificationFailed
+from gateway.evidence.report import Incomplete
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
 from gateway.evidence.signature import PublicKey
 from gateway.ledger.note import VerificationKey
@@ -120,8 +120,7 @@ def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
     """What an event is about; VerificationFailed (INCOMPLETE) where its receipt leaves that out."""
     subject = confirmed.subject()
     if not subject:
-        raise VerificationFailed(
-            Code.INCOMPLETE,
+        raise Incomplete(
             f"the receipt of {confirmed.event['type']}, entry {confirmed.index}, does not disclose "
             "what it is about: ask its parties",
         )
