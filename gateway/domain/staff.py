@@ -146,7 +146,7 @@ class CommittedStaff:
             yield found
 
     def has(self, entry: StaffEntry) -> bool:
-        """Whether events made exactly this entry, and what became of it."""
+        """Whether events made exactly this entry, with this end and these recusals."""
         found = self._entries.get(entry.commitment())
         if found is None or entry.organisation not in found.parties:
             return False

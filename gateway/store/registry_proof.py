@@ -287,7 +287,7 @@ def _proposals(
 
 
 def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[str]:
-    """What is said of contacts that no event set: they decide nothing, but are called."""
+    """A sentence for each contact that no event set: contacts decide nothing, but are called."""
     for row in work.rows(select(contact), {}):
         if row.registration_event not in told:
             yield f"no event set the contact {row.role} of {row.organisation}"
