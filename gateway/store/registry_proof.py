@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
-from gateway.domain.journal import LOG_HOLD
+from gateway.domain.log_terms import LOG_HOLD
 from gateway.domain.staff import CommittedStaff, StaffEntry
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
@@ -31,8 +31,8 @@ from gateway.ledger.tiles import InclusionProofs
 from gateway.store.columns import record_columns
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
-from gateway.store.journal import SqlJournal
 from gateway.store.log import ENVELOPE
+from gateway.store.log_terms import SqlLogTerms
 from gateway.store.procedures import (
     STAFF,
     SqlInvitations,
@@ -169,7 +169,7 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
             successions=SqlSuccessions(run),
             proposals=SqlProposals(run),
             staff=CommittedStaff(),
-            journal=SqlJournal(run),
+            log_terms=SqlLogTerms(run),
             retries=SqlRetries(run),
             conformance=_AsTold(),
             cases=_AsTold(),

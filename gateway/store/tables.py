@@ -779,7 +779,7 @@ stream = Table(
 )
 
 # How far details of persons were erased from each stream after their term
-# (gateway/store/journal.py): the last number that was looked at.
+# (gateway/store/log_terms.py): the last number that was looked at.
 detail_erasure = Table(
     "detail_erasure",
     metadata,

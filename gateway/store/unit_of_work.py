@@ -19,8 +19,8 @@ from gateway.kernel.ports import (
     HandoffStore,
     IdempotencyStore,
     InvitationStore,
-    JournalStore,
     LogStore,
+    LogTermsStore,
     NotificationStore,
     OrganisationStore,
     ProposalStore,
@@ -40,8 +40,8 @@ from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
-from gateway.store.journal import SqlJournal
 from gateway.store.log import EventHeader, SqlLog
+from gateway.store.log_terms import SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
     SqlConformance,
@@ -62,7 +62,7 @@ class SqlUnitOfWork:
 
     organisations: OrganisationStore
     log: LogStore
-    journal: JournalStore
+    log_terms: LogTermsStore
     proposals: ProposalStore
     cases: CaseStore
     handoffs: HandoffStore
@@ -179,7 +179,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "replay": SqlReplay,
     "signing": SqlSigning,
     "invitations": SqlInvitations,
-    "journal": SqlJournal,
+    "log_terms": SqlLogTerms,
     "conformance": SqlConformance,
     "duties": SqlDuties,
     "successions": SqlSuccessions,

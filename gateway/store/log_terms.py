@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import EventResult
-from gateway.domain.journal import ErasedDetails, LogHold, personal_kinds
+from gateway.domain.log_terms import ErasedDetails, LogHold, personal_kinds
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.actors import GATEWAY
@@ -96,8 +96,8 @@ _HANDOFFS = select(handoff.c.id).where(
 )
 
 
-class SqlJournal:
-    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.JournalStore`."""
+class SqlLogTerms:
+    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.LogTermsStore`."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
