@@ -363,6 +363,53 @@ def _check_shown_recall(
     return signed.document.digest
 
 
+@dataclass(frozen=True)
+class AnsweredOffer:
+    """What an answer binds: its handoff, and by their digests a version of the case, an offer and
+    its package; beside them the correction notice, or the recall, that it answers."""
+
+    handoff: UUID
+    case_digest: str
+    offer_digest: str
+    package_digest: str
+    notice_digest: str | None = None
+    recall: str | None = None
+
+    @classmethod
+    def offered(cls, offered: VerifiedOffer, recall: str | None = None) -> "AnsweredOffer":
+        """An offer that was verified, or its recall."""
+        offer, digest = offered.offer, offered.signed.document.digest
+        return cls(offer.handoff, offer.case_digest, digest, offer.package_digest, recall=recall)
+
+    @classmethod
+    def noticed(cls, notice: "VerifiedNotice") -> "AnsweredOffer":
+        """What a correction notice that was verified is about."""
+        about, digest = notice.claims, notice.signed.document.digest
+        bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
+        return cls(*bound, notice_digest=digest)
+
+
+def proved_offer(
+    handoff: UUID, offer: Mapping[str, Any], recall: Mapping[str, Any] | None = None
+) -> AnsweredOffer:
+    """What an answer binds whose documents were erased: as the log proves by the events of the
+    newest offer and of the recall, which their receipts showed."""
+    shown = [(offer, "handoff.offered", "handoff.updated")]
+    shown += [] if recall is None else [(recall, "handoff.recalled", "")]
+    for event, *types in shown:
+        require(
+            event["type"] in types and event.get("handoff") == str(handoff),
+            "an event shown is not the offer, or the recall, of this handoff",
+        )
+    return AnsweredOffer(
+        handoff=handoff,
+        case_digest=offer["case_digest"],
+        offer_digest=offer["document_sha256"],
+        package_digest=offer["package_digest"],
+        recall=None if recall is None else recall["document_sha256"],
+    )
+
+
 def recall_of(view: Mapping[str, Any]) -> str | None:
     """The digest of the recall of a handoff that was verified."""
     shown = [one["document"] for one in view["answers"] if one["kind"] == RECALL]
@@ -627,37 +674,10 @@ class DocumentSigner:
             handoff=handoff,
         )
 
-    def answer(
-        self,
-        kind: str,
-        offered: VerifiedOffer,
-        fields: Mapping[str, Any],
-        recall: str | None = None,
-    ) -> SdJwt:
-        """Sign an answer to an offer that was verified, or to its recall (by that digest)."""
+    def answer(self, kind: str, about: AnsweredOffer, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to what was verified."""
         return handoff_documents.issue_answer(
-            self._heading(),
-            handoff=offered.offer.handoff,
-            case_digest=offered.offer.case_digest,
-            offer_digest=offered.signed.document.digest,
-            package_digest=offered.offer.package_digest,
-            kind=kind,
-            fields=fields,
-            recall=recall,
-        )
-
-    def answer_notice(self, kind: str, notice: VerifiedNotice, fields: Mapping[str, Any]) -> SdJwt:
-        """Sign an answer to a correction notice that was verified: it binds what that is about."""
-        about = notice.claims
-        return handoff_documents.issue_answer(
-            self._heading(),
-            handoff=about.handoff,
-            case_digest=about.case_digest,
-            offer_digest=about.offer_digest,
-            package_digest=about.package_digest,
-            kind=kind,
-            fields=fields,
-            notice_digest=notice.signed.document.digest,
+            self._heading(), kind=kind, fields=fields, **vars(about)
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:

@@ -11,10 +11,10 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
+from gateway.client.documents import AnsweredOffer, VerifiedNotice, VerifiedOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor
+from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor, AnswerKind
 from gateway.domain.organisation import competence_members, read_competence
 
 
@@ -89,19 +89,7 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            on_changes = not ON_CHANGES.isdisjoint(kind.moves)
-            notice = documents.newest_notice(self._notices(name)[1]) if on_changes else None
-            if notice is not None:
-                document = self._author.answer_notice(kind.name, notice, asked)
-            else:
-                if kind.of_recall:
-                    view, chain = self._view(name)
-                    recall = documents.recall_of(view)
-                else:
-                    chain, recall = self._offers(name), None
-                read = [one for one in chain if offer in (None, one.signed.document.digest)]
-                require(bool(read), "the offer that was read is not shown any more")
-                document = self._author.answer(kind.name, read[-1], asked, recall)
+            document = self._author.answer(kind.name, self._answered(name, kind, offer), asked)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
@@ -193,15 +181,27 @@ class HandoffClient(ClientBase):
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
-    def _offers(self, handoff: str) -> tuple[VerifiedOffer, ...]:
-        """The offers of a handoff, oldest first; of an erased case, those kept with its copy."""
+    def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
+        """What an answer is about, verified: a correction notice, or the ``offer`` that was read,
+        by default the newest one. Of an erased case no document is left: then the receipts of the
+        events of its newest offer and of the recall say it."""
+        on_changes = not ON_CHANGES.isdisjoint(kind.moves)
+        notice = documents.newest_notice(self._notices(handoff)[1]) if on_changes else None
+        if notice is not None:
+            return AnsweredOffer.noticed(notice)
         try:
-            return self._view(handoff)[1]
+            view, chain = self._view(handoff)
         except RequestRefused as refused:
             if refused.slug != "case-erased":
                 raise
-            kept = self._exchange.read("handoff.read", f"/handoffs/{handoff}/retained")
-            return documents.offers_of(kept.get("documents"), self.connection)
+            found = self._notices(handoff)[0]
+            recall = found.get("recall_event") if kind.of_recall else None
+            shown = (self._proved(one)[1].event for one in (found["offer_event"], recall) if one)
+            return documents.proved_offer(UUID(handoff), *shown)
+        read = [one for one in chain if offer in (None, one.signed.document.digest)]
+        require(bool(read), "the offer that was read is not shown any more")
+        recall = documents.recall_of(view) if kind.of_recall else None
+        return AnsweredOffer.offered(read[-1], recall)
 
     def _consult(
         self,

@@ -141,14 +141,6 @@ class RetainedDocument:
 
 
 @dataclass(frozen=True)
-class RetainedDocuments:
-    """The documents of a handoff whose case was erased, oldest first; no content."""
-
-    handoff: UUID
-    documents: Sequence[RetainedDocument]
-
-
-@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
@@ -391,10 +383,14 @@ class OpenDuty:
 
 @dataclass(frozen=True)
 class NoticesView:
-    """The correction notices of a handoff, and what is owed about it."""
+    """The correction notices of a handoff, and what is owed about it; of an erased case, all there
+    is. The receipts of the two events prove the digests that an answer binds."""
 
     handoff: UUID
     state: HandoffState
+    case: UUID
+    offer_event: UUID
+    recall_event: UUID | None
     notices: Sequence[AnswerView]
     duties: Sequence[DutyView]
 

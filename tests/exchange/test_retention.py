@@ -501,15 +501,3 @@ def test_only_an_organisation_under_led_has_a_standing_term(gateway):
     change = Change("retention.record", ABROAD, values)
     refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, WrongState)
-
-
-def test_the_documents_of_an_erased_handoff_are_shown_to_its_holder_in_the_days_of_grace(gateway):
-    _, handoff = held(gateway)
-    erase(gateway)
-    shown_ = retained_copies.documents(gateway.ports, caller(OFMIN), handoff)
-    assert [one.kind for one in shown_.documents] == ["offer", "accept"]
-    assert "~" in shown_.documents[0].document
-    args = (gateway.ports, caller(HOTLINE), handoff)
-    with pytest.raises(RecordedRefusal) as refused:
-        retained_copies.documents(*args)
-    assert isinstance(refused.value.refusal, NotFound)

@@ -33,7 +33,7 @@ from gateway.domain.vocabulary import (
 )
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
+from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
@@ -188,21 +188,6 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     return retained_copies.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
 
 
-@endpoint(
-    "GET /handoffs/<uuid:handoff>/retained",
-    "handoff.read",
-    "handoffs.read",
-    "RetainedDocuments",
-    refusals=CONTENT,
-)
-def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
-    """Read the documents of a handoff whose case was erased, of which a copy is kept; no content.
-
-    For the holder, in the days of grace too: its statement of a retention binds its newest offer.
-    """
-    return retained_copies.documents(call.ports, call.caller, handoff)
-
-
 @writes(
     "POST /handoffs/<uuid:handoff>/review",
     "handoff.review",
@@ -324,7 +309,11 @@ def list_duties(call: Call) -> dict[str, Any]:
     refusals=CONTENT,
 )
 def notices(call: Call, handoff: UUID) -> NoticesView:
-    """Read the correction notices of a handoff, and what is owed; after an erasure, too."""
+    """Read the correction notices of a handoff, and what is owed; after an erasure, too.
+
+    Who signs an answer to an erased case takes its digests from the receipts of `offer_event` and
+    `recall_event`.
+    """
     return handoffs.notices(call.ports, call.caller, handoff)
 
 
