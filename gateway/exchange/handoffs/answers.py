@@ -271,7 +271,15 @@ def _store(
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
     under = current if step in AGREEMENTS else None
-    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    consulted = asked.kind.of_holder and duties.is_holder(context.work, found)
+    moved = move(
+        found,
+        step,
+        context.caller.organisation,
+        groups=groups,
+        under=under,
+        consulted=consulted,
+    )
     check_step(context, found, step)
     if step is HandoffAction.WITHDRAW and found.is_held:
         moved = _withdraw_reserved(context, moved)
@@ -370,9 +378,6 @@ def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
     informed = is_informed(context, moved, recipient, measures_on(context, moved))
     if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
         raise WrongState("the handoff was accepted: recall it, with a code and a second person")
-    for duty in context.work.duties.of(moved.id, open_only=True):
-        if HandoffAction.RECALL in duty.terms.ended_by:
-            context.work.duties.save(duty.close(context.now))
     return replace(moved, held=0, held_under=None)
 
 
