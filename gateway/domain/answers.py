@@ -90,8 +90,8 @@ class AnswerKind:
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
-    line, and what there is to add in a further paragraph. ``of_holder``: only who holds the case
-    gives it, or gets it: who ever accepted, or consulted in imminent danger before that.
+    line, and what there is to add in a further paragraph. ``of_holder``: it is given by,
+    or to, a holder: who ever accepted, or consulted in imminent danger before that.
     ``of_recall``: it answers the recall that stands on the handoff, and
     binds it.
     """

@@ -76,8 +76,8 @@ def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnsw
     those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement, and the originator still owes the notice. About
-    what its recipient holds no more, nothing is owed, as after a recall.
+    more, its holder acknowledges the announcement, and the originator still owes the notice. Once
+    its recipient has no copies, nothing is owed, as after a recall.
     """
     holds = is_holder(work, handoff)
     ends = {answer.move}

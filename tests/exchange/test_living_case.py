@@ -104,6 +104,21 @@ CODES = (
 MARKINGS = ({}, {"tlp": "AMBER+STRICT"}, {"tlp": "RED"})
 """From the loosest to the strictest."""
 
+WHILE_SUSPENDED = (
+    answers.decline,
+    answers.acknowledge,
+    answers.apply,
+    answers.dispute,
+    answers.acknowledge_recall,
+    answers.answer_recall,
+    answers.retain,
+    answers.notify_correction,
+    recalls.of_case,
+    recalls.of_handoff,
+)
+RESTRICTIONS = (MeasureKind.SUSPENSION, MeasureKind.MARK)
+"""What a suspended member does still: its duties, and what stops the use of its case."""
+
 NUMBERS = st.integers(0, 7)
 """Picks one of what there is."""
 
@@ -217,7 +232,9 @@ class Weeks(RuleBasedStateMachine):
             written = None
         self.listen()
         if written is not None:
-            assert self.world.members[who].status == "active", action.__name__
+            duty = action in WHILE_SUSPENDED or getattr(rest[-1], "kind", None) in RESTRICTIONS
+            heard = ("active", "suspended") if duty else ("active",)
+            assert self.world.members[who].status in heard, action.__name__
             self.done.append((action, arguments, written))
         return written
 
