@@ -27,6 +27,7 @@ from gateway.domain.measure import (
     check_persons,
     check_term,
 )
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
@@ -177,7 +178,8 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 def on_handoff(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: Wanted
 ) -> WriteResult:
-    """Likewise on a case that the caller holds by mandate."""
+    """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
+    and does nothing else (WrongState)."""
     request = _request(wanted, key, {"handoff": str(handoff)})
     held = prepare(ports, caller, request, lambda context: party_to(context, handoff))
     acted = None if held is None else partial(_act_on_handoff, wanted, held)
@@ -193,6 +195,9 @@ def _act_on_handoff(
         deny_as_not_found()
     context.about = EventSubject(held.id, held.case_digest)
     held = party_to(context, held.id)
+    erased = held.recall_answer is RecallAnswer.COPIES_ERASED
+    if erased and not isinstance(wanted, MeasureEnd):
+        raise WrongState("you erased your copies: end what you set; you set and confirm no more")
     return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
 
 

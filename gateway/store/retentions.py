@@ -12,6 +12,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     union,
     update,
@@ -91,10 +92,16 @@ _NOTICE = (
 _COPY = select(*record_columns(retained_copy, RetainedCopy)).where(
     retained_copy.c.handoff == bindparam("handoff")
 )
-_COPIES_OF = (
-    _copied.join(handoff, handoff.c.id == retained_copy.c.handoff)
-    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
-    .order_by(retained_copy.c.handoff)
+_HAS_COPY = _copied.where(
+    retained_copy.c.handoff == bindparam("handoff"),
+    or_(
+        retained_copy.c.grace_until > bindparam("day"),
+        exists().where(
+            retention.c.handoff == retained_copy.c.handoff,
+            _standing,
+            or_(retention.c.until.is_(null()), retention.c.until > bindparam("day")),
+        ),
+    ),
 )
 _KEEP = insert(retained_copy)
 _of_copy = retained_copy.c.handoff == bindparam("of_handoff")
@@ -163,9 +170,9 @@ class SqlRetentions:
         content = self._cipher.decrypt(row.content, _cell(handoff))
         return RetainedCopy(**row._asdict() | {"content": content})
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        values = {"originator": originator, "case": case}
-        return [row.handoff for row in self._transaction.execute(_COPIES_OF, values)]
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        values = {"handoff": handoff, "day": day}
+        return self._transaction.execute(_HAS_COPY, values).first() is not None
 
     def end_grace(self, handoff: UUID) -> None:
         self._transaction.require_writing()
