@@ -1,6 +1,7 @@
 """Weeks of a case: members submit, offer, answer and recall in any order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange import (
     cases,
     early_erasure,
+    handoffs,
     offers,
     recalls,
     updates,
@@ -94,6 +96,10 @@ WHILE_SUSPENDED = (
     answers.answer_recall,
     answers.retain,
     answers.notify_correction,
+    answers.answer_proposal,
+    answers.call,
+    handoffs.review,
+    recalls.approve,
     recalls.of_case,
     recalls.of_handoff,
 )
@@ -104,9 +110,10 @@ NUMBERS = st.integers(0, 7)
 """Picks one of what there is."""
 
 
-def founding() -> Founded:
-    """The founding story, a second office for the same matters, and a host."""
-    gateway = founded()
+def founding(store: Any = None) -> Founded:
+    """The founding story, a second office for the same matters, and a host; on a store of its own,
+    where one is given."""
+    gateway = founded(store)
     for slug, kind, regimes in (
         (UNIT, "police_office", ["gdpr", "led"]),
         (HOST, "provider", ["gdpr"]),
@@ -137,6 +144,8 @@ def founding() -> Founded:
 class Answers(RuleBasedStateMachine):
     """Any member submits, offers, answers and recalls at any time."""
 
+    store: Any = None
+
     def __init__(self) -> None:
         super().__init__()
         self.gateway: Founded | None = None
@@ -144,11 +153,20 @@ class Answers(RuleBasedStateMachine):
     @initialize(
         first=st.sampled_from(ORIGINATORS),
         danger=st.booleans(),
+        police_first=st.sampled_from([0, 0, 24]),
         addresses=st.lists(st.sampled_from(ADDRESSES), min_size=2, max_size=3, unique=True),
     )
-    def found(self, first: str, danger: bool, addresses: list[tuple[str, str | None, str]]) -> None:
+    def found(
+        self,
+        first: str,
+        danger: bool,
+        police_first: int,
+        addresses: list[tuple[str, str | None, str]],
+    ) -> None:
         """A case that some were offered, and most of them accepted."""
-        self.gateway = founding()
+        self.gateway = founding(self.store)
+        self.police_first = timedelta(hours=police_first)
+        self.gateway.ports = replace(self.gateway.ports, police_first=self.police_first)
         members = [
             Organisation(HOTLINE),
             Organisation(ABROAD),
@@ -357,7 +375,9 @@ class Answers(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def assess_and_clear(self, number: int) -> None:
         waiting = [one for one in self.world.cases if one.state in ("draft", "assessed")]
-        case = waiting[number % len(waiting)]
+        self._assess_and_clear(waiting[number % len(waiting)])
+
+    def _assess_and_clear(self, case: Case) -> None:
         if case.state == "draft":
             asked = CaseStepRequest("analyst-1")
             if self.attempt(case.originator, cases.assess, case.id, asked) is None:
@@ -414,6 +434,10 @@ class Answers(RuleBasedStateMachine):
             for other in self.world.of(case)
         )
         self._check_given(one, package)
+        led = self.world.members[to].led or self.world.members[case.originator].led
+        if purpose == "remove" and not led:
+            assert not self.world.waits_for_police(case, self.police_first, self.now)
+        one.offered_at = self.now
         assert self.told(to, "handoff.offered", one.id)
         self.world.handoffs.append(one)
 
@@ -488,6 +512,15 @@ class Answers(RuleBasedStateMachine):
             if reserved:  # let its originator withdraw it, which a consultation would prevent
                 self.touched.remove(one)
         assert self.told(one.case.originator, self.news[one.recipient][-1]["type"], one.id)
+
+    @precondition(lambda self: self.police_first and self.world.handoffs)
+    @rule(number=NUMBERS)
+    def go_ahead(self, number: int) -> None:
+        one = self.handoff(number)
+        if self.attempt(one.recipient, answers.go_ahead, one.id, answers.said("officer-1")):
+            assert self.world.members[one.recipient].led
+            assert one.state in OPEN
+            one.go_ahead = True
 
     @precondition(lambda self: self.world.handoffs)
     @rule(number=NUMBERS)

@@ -18,7 +18,7 @@ from gateway.exchange import (
     succession_execution,
     successions,
 )
-from gateway.exchange.measures import MeasureEnd, MeasureRequest
+from gateway.exchange.measures import EmbargoContest, MeasureEnd, MeasureRequest
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -115,6 +115,59 @@ class Moves(Answers):
         one.ended = True
         if holds:
             self._heard_of_measure(case, "case.measure_ended")
+
+    @precondition(lambda self: any(one.kind == "embargo" for _, one in self.measured()))
+    @rule(number=NUMBERS, danger=st.booleans(), own=st.booleans())
+    def contest(self, number: int, danger: bool, own: bool) -> None:
+        """An originator contests an embargo of another, or an authority that holds the case."""
+        case, one = self._embargo(number)
+        holder = self._other_authority(case, one, number)
+        if own or holder is None:
+            who, act, at = case.originator, measures.on_case, case.id
+        else:
+            who, act, at = holder.recipient, measures.on_handoff, holder.id
+        ground = "imminent_danger" if danger else "too_long"
+        asked = EmbargoContest(one.id, "officer-1", ground=ground)
+        if self.attempt(who, act, at, asked) is None:
+            return
+        assert who != one.setter
+        assert one.holds(self.now)
+        assert ground not in one.contested
+        assert case.urgency == "imminent_danger" or not danger
+        assert act is measures.on_case or danger
+        assert self.told(one.setter, "case.embargo_contested")
+        one.contested[ground] = self.now + timedelta(hours=1 if danger else 24)
+
+    @precondition(lambda self: any(one.kind == "embargo" for _, one in self.measured()))
+    @rule(number=NUMBERS)
+    def end_unanswered(self, number: int) -> None:
+        """An authority that holds the case ends an embargo that its setter does not answer for."""
+        case, one = self._embargo(number)
+        holder = self._other_authority(case, one, number)
+        if holder is None:
+            return
+        asked = MeasureEnd(one.id, "officer-1", "approver-2", "a child is in danger")
+        if self.attempt(holder.recipient, measures.on_handoff, holder.id, asked) is None:
+            return
+        due = one.contested.get("imminent_danger")
+        succeeds = (one.setter, holder.recipient) == (OFMIN, OCRVP) and self.succession
+        assert succeeds or (due is not None and due <= self.now)
+        assert one.holds(self.now)
+        one.ended = True
+        self._heard_of_measure(case, "case.measure_ended")
+
+    def _embargo(self, number: int) -> tuple[Case, Measure]:
+        found = [pair for pair in self.measured() if pair[1].kind == "embargo"]
+        return found[number % len(found)]
+
+    def _other_authority(self, case: Case, measure: Measure, number: int) -> Handoff | None:
+        """An authority that holds a case, and did not set the measure on it."""
+        found = [
+            one
+            for one in self.world.of(case)
+            if self.world.members[one.recipient].led and one.recipient != measure.setter
+        ]
+        return found[number % len(found)] if found else None
 
     # --- Members ---------------------------------------------------------------------------------
 
@@ -249,7 +302,7 @@ class Moves(Answers):
                     package = Package(stored.case_version, given)
                     address = stored.recipient, stored.purpose[0], stored.address.competence
                     new = Handoff(stored.id, case, *address, [package])
-                    new.expires_at = stored.expires_at
+                    new.expires_at, new.offered_at = stored.expires_at, stored.offered_at
                     assert stored.recipient == OCRVP
                     self.world.handoffs.append(new)
 

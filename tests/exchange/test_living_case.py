@@ -22,13 +22,13 @@ from tests.exchange.living_case import (
     Opening,
 )
 from tests.exchange.living_case_answers import CODES, MEMBERS, NUMBERS
-from tests.exchange.living_case_weeks import Moves
+from tests.exchange.living_case_duties import Duties
 from tests.founding import (
     check_log,
 )
 
 
-class Weeks(Moves):
+class Weeks(Duties):
     """Any member tries any move at any time; after each the rules of the living case hold."""
 
     # --- Consultations ---------------------------------------------------------------------------
