@@ -154,7 +154,7 @@ def check_offer(
     expires_at = asked.get("expires_at")
     ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
     require(content.get("expires_at") == ends, "the offer ends at another time")
-    for name in ("purpose", "by", "note", "again", "country_reason"):
+    for name in ("purpose", "by", "note", "again", "country_reason", "request"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -320,6 +320,8 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
+    asked = chain[0].signed.verified.content.get("request")
+    require(view.get("request") == asked, "the handoff is shown as another request than it is")
     _check_packages(view.get("packages"), chain, connection)
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
     check_presentation(routing, newest)
@@ -632,6 +634,7 @@ class DocumentSigner:
             note=asked.get("note"),
             again=asked.get("again"),
             country_reason=asked.get("country_reason"),
+            request=asked.get("request"),
             transfer_tool=previewed.transfer_tool,
         )
 

@@ -230,6 +230,7 @@ class OfferTerms(TypedDict, total=False):
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     ``derogation``: in imminent danger it goes to a third country without a transfer tool.
+    ``request``: to the single point of contact of another Member State, with a statutory time.
     """
 
     purpose: Required[Sequence[str]]
@@ -242,6 +243,7 @@ class OfferTerms(TypedDict, total=False):
     again: str | None
     country_reason: str | None
     derogation: bool
+    request: str | None
 
 
 class UpdateTerms(TypedDict, total=False):
@@ -372,6 +374,6 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "digests": list(terms.get("digests", ())) or None,
         "purpose": list(terms["purpose"]),
         "expires_at": expires_at and expires_at.isoformat(),
-        **{name: terms.get(name) for name in ("note", "again", "country_reason")},
+        **{name: terms.get(name) for name in ("note", "again", "country_reason", "request")},
         "derogation": terms.get("derogation") or None,
     }

@@ -31,7 +31,8 @@ KINDS = (
 )
 """Kinds of organisations."""
 
-FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
+SINGLE_POINT_OF_CONTACT = "single_point_of_contact"
+FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route", SINGLE_POINT_OF_CONTACT)
 """What a mandate allows an organisation to do in a matter: receive reports, investigate, have
 items removed, protect children, and find a recipient for what is nobody's."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
+from gateway.domain.duty import JUDICIAL_AUTHORISATION
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -188,6 +189,11 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
+    if asked.kind is ANSWERS["delay"] and asked.fields["code"] != JUDICIAL_AUTHORISATION:
+        offer = context.work.handoffs.offer(found.id, 1)
+        if offer is not None and "request" in sd_jwt.read_stored(offer.document).content:
+            why = f"is {JUDICIAL_AUTHORISATION}: nothing else delays the answer to such a request"
+            raise ValidationFailed((("/code", why),))
     if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
         raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
 
