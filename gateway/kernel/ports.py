@@ -436,8 +436,8 @@ class RetentionStore(Protocol):
     def copy(self, handoff: UUID) -> RetainedCopy | None:
         """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        """The handoffs of a case of which there is a copy, by id."""
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
 
     def end_grace(self, handoff: UUID) -> None:
         """Let a copy stand: a retention was stated."""

@@ -59,7 +59,7 @@ def test_a_revoked_certificate_renews_nothing(line):
 def test_a_suspended_organisation_renews_nothing(line):
     hotline = line.partner()
     line.gateway.administer("organisation.suspend", HOTLINE, reason="under review")
-    assert renew(hotline, new_key()).status_code == 401
+    assert renew(hotline, new_key()).status_code == 403
 
 
 def test_the_authorities_are_there_for_who_renews(line):
