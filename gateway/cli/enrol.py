@@ -27,7 +27,7 @@ from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, 
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
@@ -331,7 +331,7 @@ def show(gateway: Gateway, identifier: UUID) -> None:
 
 
 def _read_case(file: Path) -> dict[str, Any]:
-    with told_as(SettingsError, f"{file} is not JSON"):
+    with raising(SettingsError, f"{file} is not JSON"):
         case = json.loads(read_file(file))
     if not isinstance(case, dict):
         raise SettingsError(f"{file} is not a case: a JSON object is expected")

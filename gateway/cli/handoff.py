@@ -45,7 +45,7 @@ from gateway.cli.output import (
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
-    Told,
+    WriteReport,
     addressee,
     by_option,
     elsewhere,
@@ -199,7 +199,9 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
-def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any) -> Told:
+def offer(
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
+) -> WriteReport:
     """Offer CASE to one recipient.
 
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
@@ -267,7 +269,7 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
 
 
 @write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
     """Send the newer version of a case in HANDOFF.
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
@@ -510,7 +512,7 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
-    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
         if kind.accepts:
             view = gateway.handoff(handoff)
             options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
@@ -608,7 +610,7 @@ for _kind in PARTIES_ANSWERS:
 @write_command(
     handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
 )
-def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told:
+def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> WriteReport:
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
@@ -623,7 +625,7 @@ def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told
 
 
 @write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> WriteReport:
     """Recall what HANDOFF gave.
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`

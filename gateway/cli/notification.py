@@ -17,7 +17,7 @@ from gateway.cli.output import (
     reply,
     sanitise,
 )
-from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
 from gateway.client import Gateway
 from gateway.evidence.security_event import EventNotification
 
@@ -96,7 +96,7 @@ def status(gateway: Gateway) -> None:
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> Told:
+def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
     """Have the refused notification of EVENT sent again.
 
     Example: casegate notification replay 0198... --by pdc-1

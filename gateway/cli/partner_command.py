@@ -302,20 +302,20 @@ receipt_out_option = click.option(
 )
 
 
-Told = tuple[ConfirmedWrite, str]
+WriteReport = tuple[ConfirmedWrite, str]
 """What was written, and a sentence about it."""
 
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
-) -> Callable[[Callable[..., Told]], click.Command]:
+) -> Callable[[Callable[..., WriteReport]], click.Command]:
     """Declare a command of a partner that changes something: it takes --by and --receipt-out too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
     """
 
-    def declare(function: Callable[..., Told]) -> click.Command:
+    def declare(function: Callable[..., WriteReport]) -> click.Command:
         @functools.wraps(function)
         def command(gateway: Gateway, receipt_out: Path | None, **options: Any) -> None:
             written, sentence = function(gateway, **options)

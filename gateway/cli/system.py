@@ -41,7 +41,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
@@ -187,7 +187,7 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
 
 def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """A system's key, made at the first try: after an interruption it gets the same certificate."""
-    with told_as(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
+    with raising(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
@@ -436,7 +436,7 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
 
 
 def _load(file: Path) -> SigningKey:
-    with told_as(click.ClickException, causes=PrivateFileError):
+    with raising(click.ClickException, causes=PrivateFileError):
         return load_key(file, KeyPurpose.DOCUMENT)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, told_as
+from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
@@ -61,7 +61,7 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
 
     Raises KeyNotHeld when its author's key can neither be found here nor fetched.
     """
-    with told_as(EvidenceMismatch, "a document in the answer does not verify"):
+    with raising(EvidenceMismatch, "a document in the answer does not verify"):
         if not isinstance(text, str):
             raise DocumentError("it is missing")
         signed = _open(sd_jwt.parse(text), typ, connection)
@@ -101,7 +101,7 @@ def _opened(
     connection: PartnerConnection,
 ) -> Verified[Claims]:
     signed = open_ours(text, typ, connection)
-    with told_as(EvidenceMismatch, "a document in the answer cannot be read"):
+    with raising(EvidenceMismatch, "a document in the answer cannot be read"):
         return Verified(signed, read(signed.verified))
 
 
@@ -536,7 +536,7 @@ def check_status(
     text: str, slug: str, now: datetime, connection: PartnerConnection
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
-    with told_as(EvidenceMismatch, "the status statement does not verify"):
+    with raising(EvidenceMismatch, "the status statement does not verify"):
         mark = membership_attestation.verify(text, connection.trust.gateway_keys)
     named = (mark.issuer, mark.organisation)
     require(named == (connection.issuer, slug), "the statement is about somebody else")
