@@ -306,8 +306,9 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
         for one in gateway.resume():
             ended.append(one)
             if not for_machines():
-                done = f"done, event {one.written.confirmed.event['id']}" if one.written else ""
-                click.echo(sanitise(f"{named(one.write)}: {done or f'refused: {one.refused}'}"))
+                done = one.written and f"done, event {one.written.confirmed.event['id']}"
+                end = done or f"refused: {one.refused}"
+                click.echo(sanitise(f"{named(one.write)}: {end}"))
                 for line in reasons(one.refused) if one.refused else ():
                     click.echo(f"  {sanitise(line)}")
     except ClientError as error:
