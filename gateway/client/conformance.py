@@ -1,6 +1,6 @@
 """The conformance run from a system's side: each step done by what the client does every day."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from gateway.evidence.signature import public_keys
 from gateway.ledger.note import NoteError, VerificationKey
 
 TEST_TYP = "casegate-test+sd-jwt"
+STEPS = ("send", "receive", "verify", "decline")
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,8 @@ class ConformanceRunner:
         """Do each step that is not passed yet; a refusal ends its step, not the walk."""
         name = str(run.get("run"))
         passed = {str(one["step"]) for one in list_of(run, "steps") if one["passed"]}
-        does: Mapping[str, Callable[[str, Mapping[str, Any]], object]] = {
-            "send": self._send,
-            "receive": self._receive,
-            "verify": self._verify,
-            "decline": self._decline,
-        }
-        for step, do in does.items():
+        does = (self._send, self._receive, self._verify, self._decline)
+        for step, do in zip(STEPS, does, strict=True):
             try:
                 if step not in passed:
                     do(name, run)
