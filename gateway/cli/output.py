@@ -7,6 +7,7 @@ terminal, and none of their addresses is a link.
 import io
 import json
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -39,6 +40,14 @@ cold = defang_text
 def colour(text: str, colour: str) -> str:
     """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
+
+
+def program() -> str:
+    """The command as the person can type it: with its path where the shell does not find it."""
+    typed = sys.argv[0]
+    if Path(typed).name == "casegate" and shutil.which("casegate") is None:
+        return shlex.quote(typed)
+    return "casegate"
 
 
 def example(*words: str) -> str:

@@ -21,7 +21,7 @@ import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import ANY_FILE, NewFile, json_option
-from gateway.cli.next_step import following, print_next
+from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
     colour,
     for_machines,
@@ -380,7 +380,7 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     if "simulated_date" in event:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
-        print_next(command)
+        print_next(complete(command))
 
 
 def save_json(file: Path, members: Any) -> None:

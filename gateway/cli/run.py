@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gateway.cli.arguments import Words, home_option, plain_errors
+from gateway.cli.output import program
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
@@ -105,7 +106,7 @@ def _supervise(config: Config) -> int:
         )
     root = config.published / "root.pem"
     click.echo(f"try       curl --cacert {shlex.quote(str(root))} {config.issuer}/readyz")
-    click.echo(f"          casegate doctor --home {shlex.quote(folder)}")
+    click.echo(f"          {program()} doctor --home {shlex.quote(folder)}")
     return Supervisor(specs, environ).run()
 
 

@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import sys
 import textwrap
 import time
 import tomllib
@@ -21,6 +20,7 @@ from gateway import maintenance, wiring
 from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
+from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import ClientError, RequestRefused, raising
 from gateway.client.handoffs import OfferTerms
@@ -624,14 +624,13 @@ def demo(folder: Path, database: str) -> None:
     files = _save(folder, story.receipts)
     _verify(files, {folder / f"{n}.bundle.json": data for n, data in story.bundles.items()}, trust)
     click.echo(f"\nEverything is in {folder}: keys, receipts, bundles. Try next:")
-    command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
-    click.echo(f"  {shlex.join([command, 'verify', str(folder / 'handoff.bundle.json')])} \\")
+    click.echo(f"  {program()} {shlex.join(['verify', str(folder / 'handoff.bundle.json')])} \\")
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
-        click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
+        click.echo(f"  {program()} {shlex.join(['run', '--home', str(folder / 'gateway')])}")
         click.echo("and while it runs, as the police, in another terminal:")
         reached = ["--connection", str(folder / OFMIN / "connection.toml")]
-        click.echo(f"  {shlex.join([command, 'handoff', 'list', *reached])}")
+        click.echo(f"  {program()} {shlex.join(['handoff', 'list', *reached])}")
 
 
 @contextmanager
