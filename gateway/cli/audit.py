@@ -40,6 +40,7 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
@@ -327,7 +328,7 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
             step = _step(copy)
         except GatewayUnavailable as error:
             if not away:
-                click.echo(f"{sanitise(error)}: this goes on every {seconds} s", err=True)
+                say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
@@ -666,7 +667,7 @@ def show(gateway: Gateway, event: UUID) -> None:
     entry = gateway.receipt(event)
     if reply(receipts.to_json(entry.receipt)):
         return
-    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
+    say(f"event {entry.event}", "Verified")
     print_fields(proved(entry.confirmed))
 
 
@@ -700,5 +701,6 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     save_json(out, receipts.to_json(entry.receipt))
     reply(
         {"file": str(out), "event": str(entry.event)},
-        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+        f"{out} holds the receipt of event {entry.event}",
+        word="Done",
     )

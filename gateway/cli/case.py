@@ -21,12 +21,11 @@ from gateway.cli.arguments import (
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
     Input,
-    colour,
     print_fields,
     print_items,
     print_table,
     reply,
-    sanitise,
+    say,
 )
 from gateway.cli.partner_command import (
     EPILOG,
@@ -194,10 +193,7 @@ def check(content: dict[str, Any]) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    reply(
-        {"case": content["case"], "errors": []},
-        f"{colour('Valid', 'green')}: case {sanitise(content['case'])}",
-    )
+    reply({"case": content["case"], "errors": []}, f"case {content['case']}", word="Valid")
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -645,7 +641,8 @@ def seal(
     save_json(out, sealed)
     reply(
         {"case": sealed["case"], "file": str(out), "sealed": sorted(plain)},
-        f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}",
+        f"{len(plain)} sealed to {to}; the case is in {out}",
+        word="Done",
     )
 
 
@@ -708,7 +705,7 @@ def show(gateway: Gateway, case: UUID) -> None:
     found = gateway.case(case)
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}")
+    say(f"Case {found['case']}")
     apart = ("case", "measures")
     print_fields(
         {
@@ -730,7 +727,7 @@ def coverage(gateway: Gateway, case: UUID) -> None:
     found = gateway.coverage(case)
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
+    say(f"Case {found['case']}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
     print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
@@ -789,6 +786,6 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
     found = {"case": imported.case["case"], "file": str(out)}
     reply(
         {**found, "dropped": imported.dropped, "notes": imported.notes},
-        *(f"  {sanitise(sentence)}" for sentence in (*imported.dropped, *imported.notes)),
+        *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
         f"case {imported.case['case']} is in {out}",
     )

@@ -606,7 +606,8 @@ def doctor(folder: Path, deep: bool) -> None:
     if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
-            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
+            sentence = sanitise(finding.sentence)
+            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sentence}")
     sys.exit(worst)
 
 

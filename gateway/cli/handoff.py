@@ -40,6 +40,7 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -172,7 +173,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     found = gateway.preview(case, by, **_wanted(options))
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
+    say(f"Case {found['case']}, version {found['version']}")
     print_fields(
         {
             "to": addressee(found["to"]),
@@ -185,7 +186,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     )
     _warn_of_danger(found)
     for item in found["elsewhere"]:
-        click.echo(f"  {sanitise(elsewhere(item))}")
+        say(f"  {elsewhere(item)}")
     _print_conditions(found["conditions"])
 
 
@@ -403,10 +404,10 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         click.echo("  They were tightened after the offer, and bind now.")
     click.echo(colour("Packages", "cyan"))
     for one in view["packages"]:
-        click.echo(f"  {sanitise(_package(one))}")
+        say(f"  {_package(one)}")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
-        click.echo(f"  {sanitise(_history(answer))}")
+        say(f"  {_history(answer)}")
 
 
 @partner_command(handoff, handoff_argument)
@@ -420,10 +421,10 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     found = gateway.notices(handoff)
     if reply(found):
         return
-    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    say(f"Handoff {found['handoff']} is {found['state']}")
     print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
-        click.echo(f"  {sanitise(_history(notice))}")
+        say(f"  {_history(notice)}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
@@ -721,5 +722,6 @@ def export(
         raise OutputNotWritten(error.message) from error
     reply(
         {"file": str(out), "bytes": len(data)},
-        f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it",
+        f"{out} holds the handoff; casegate verify reads it",
+        word="Done",
     )

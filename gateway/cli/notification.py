@@ -16,6 +16,7 @@ from gateway.cli.output import (
     print_table,
     reply,
     sanitise,
+    say,
 )
 from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
 from gateway.client import Gateway
@@ -92,7 +93,7 @@ def status(gateway: Gateway) -> None:
     for one in found["refused"]:
         again = ", is sent again" if one["replay"] else ""
         why = f"{one['error']} {one['description']}".strip()
-        click.echo(f"  {sanitise(one['event'])}  {sanitise(why)}{again}")
+        say(f"  {one['event']}  {why}{again}")
 
 
 @write_command(notification, click.argument("event", type=click.UUID))

@@ -24,7 +24,7 @@ from gateway.cli.output import (
     for_machines,
     print_fields,
     reply,
-    sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -142,7 +142,7 @@ def check(gateway: Gateway) -> None:
         }
     )
     for warning in warnings:
-        click.echo(f"{colour('Attention', 'yellow')}: {sanitise(warning)}")
+        say(warning, "Attention", "yellow")
 
 
 @system.command(epilog=EPILOG)
@@ -168,7 +168,7 @@ def renew(connection_file: Path) -> None:
         ends = _use(connection_file, connection, pending, pem)
     if reply({"certificate_ends": ends.isoformat()}):
         return
-    click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    say(f"certificate until {ends:%Y-%m-%d %H:%M} UTC", "Renewed")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 
@@ -296,7 +296,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]
             ) from None
         aside.append(pending_json(write))
         if not for_machines():
-            click.echo(sanitise(f"{named(write)}: set aside, not sent"))
+            say(f"{named(write)}: set aside, not sent")
     return aside
 
 
@@ -308,9 +308,9 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
             if not for_machines():
                 done = one.written and f"done, event {one.written.confirmed.event['id']}"
                 end = done or f"refused: {one.refused}"
-                click.echo(sanitise(f"{named(one.write)}: {end}"))
+                say(f"{named(one.write)}: {end}")
                 for line in reasons(one.refused) if one.refused else ():
-                    click.echo(f"  {sanitise(line)}")
+                    say(f"  {line}")
     except ClientError as error:
         return error
     return None

@@ -19,12 +19,12 @@ from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, organisa
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
-    colour,
     format_value,
     print_columns,
     print_fields,
     print_items,
     reply,
+    say,
 )
 from gateway.client.errors import raising
 from gateway.domain.organisation import Status
@@ -240,7 +240,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
         if reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
-        click.echo(f"{colour('Verified', 'green')}: event {event}")
+        say(f"event {event}", "Verified")
         print_fields(proved(confirmed))
 
 
