@@ -92,7 +92,7 @@ key_files_option: Callable[[Any], Any] = click.option(
 
 @dataclass(frozen=True)
 class AdminSession:
-    """Where administrators work: the operator's folder, who approves, how to print.
+    """Where administrators work: the operator's folder, and who approves.
 
     With a ``connection`` file they work over the network, and the folder counts for nothing.
     """
