@@ -57,7 +57,8 @@ class Content(fields.Nested):
 
     def __init__(self) -> None:
         """There is no body without it."""
-        super().__init__(CASE, required=True, error_messages={"required": "is required"})
+        words = "is required: the case itself stands here, beside `by`"
+        super().__init__(CASE, required=True, error_messages={"required": words})
 
     def read(self, value: Any) -> dict[str, Any]:
         """The case; ValidationError."""
