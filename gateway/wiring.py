@@ -201,7 +201,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         follow_up=timedelta(hours=config.due_second_person),
         retention_grace_days=config.retention_grace_days,
         consultations=config.consultations,
-        journal_terms=config.journal_terms,
+        log_terms=config.log_terms,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts

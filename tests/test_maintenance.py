@@ -723,7 +723,7 @@ def test_a_succession_that_is_due_is_applied_and_until_then_says_for_whom_it_wai
         for slug in ("ocrvp", "ofmin"):
             caller = Caller(slug, "desk", frozenset(SCOPES))
             ports = upkeep.gateway.ports
-            enter_staff(ports.begin, slug)
+            enter_staff(ports.begin, slug, event=ports.new_id())
             successions.approve(
                 ports, caller, f"key-{slug}", succession, SuccessionApprovalRequest("officer-1")
             )

@@ -241,7 +241,7 @@ def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stag
     "change, code",
     [
         (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
-        (lambda one: one.update(disclosures=[]), Code.MISMATCH),
+        (lambda one: one.update(disclosures=[]), Code.INCOMPLETE),
         (lambda one: one.update(proof="x"), Code.NOT_IN_LOG),
         (lambda one: one.update(document=one["document"].replace("key.", "kex.")), Code.NOT_IN_LOG),
     ],

@@ -111,7 +111,7 @@ class CaseStepBody(StrictSchema):
 
 
 class ConsultationBody(StrictSchema):
-    """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
+    """Who opens content and why: the log of consultations shows it (LED Art. 25)."""
 
     by = field.staff()
     reason_code = field.word(REASON_CODES)
