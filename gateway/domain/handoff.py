@@ -93,7 +93,7 @@ ON_REQUISITION = ("preservation", "source_log", "victim_contact")
 
 
 @dataclass(frozen=True)
-class OfferAddress:
+class Addressee:
     """To whom an offer speaks: an organisation, or a competence and who held it.
 
     ``competence`` is a key such as ``receive/csam/FR``; ``mandate_event`` the audit event that
@@ -162,7 +162,7 @@ class Handoff:
     case: UUID
     case_version: int
     case_digest: str
-    address: OfferAddress
+    address: Addressee
     purpose: tuple[str, ...]
     permitted_disclosures: frozenset[str]
     package_digest: str

@@ -13,11 +13,11 @@ from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import BY_THE_CLOCK, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
+    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    OfferAddress,
     Package,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -64,7 +64,6 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
-    Addressee,
     Conditions,
     ItemElsewhere,
     OfferResult,
@@ -142,7 +141,7 @@ class SelectionInputs:
     case: Case
     originator: PolicyEntity
     recipient: PolicyEntity
-    address: OfferAddress
+    address: Addressee
     assurance: str
     items: ItemsByCountry
     transfer_tool: str | None
@@ -195,7 +194,7 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=_addressee(draft.inputs.address),
+        to=draft.inputs.address,
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
@@ -677,11 +676,7 @@ def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
     )
 
 
-def _addressee(address: OfferAddress) -> Addressee:
-    return Addressee(address.organisation, address.competence, address.mandate_event)
-
-
-def _to(address: OfferAddress) -> dict[str, str]:
+def _to(address: Addressee) -> dict[str, str]:
     if address.competence is None:
         return {"organisation": address.organisation}
     return {
@@ -704,7 +699,7 @@ def _offered(
         state=answer.state,
         case=handoff.case,
         version=version.version,
-        to=_addressee(handoff.address),
+        to=handoff.address,
         due_at=handoff.due_at,
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),
