@@ -104,10 +104,18 @@ def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
 # --- Fields --------------------------------------------------------------------------------------
 
 
-class StrictString(fields.String):
-    """Text that one function judges; strings only, kept as given."""
+class _Strict(fields.Field[Any]):
+    """A field that one function reads, its own `read`: it raises ValidationError in our words."""
 
     default_error_messages = MESSAGES
+    read: Reader
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return self.read(value)
+
+
+class StrictString(_Strict, fields.String):
+    """Text that one function judges; strings only, kept as given."""
 
     def __init__(self, validator: Validator, *, required: bool = True) -> None:
         """``validator`` also says what the API's description tells about the field."""
@@ -123,14 +131,9 @@ class StrictString(fields.String):
             raise ValidationError(fault)
         return value
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        return self.read(value)
 
-
-class StrictInteger(fields.Integer):
+class StrictInteger(_Strict, fields.Integer):
     """A whole number within bounds; the log and the signatures know no others."""
-
-    default_error_messages = MESSAGES
 
     def __init__(self, low: int, high: int, *, required: bool = True) -> None:
         """Both bounds are allowed values."""
@@ -144,23 +147,15 @@ class StrictInteger(fields.Integer):
             raise ValidationError(f"must be a whole number from {low} to {high}")
         return value
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        return self.read(value)
 
-
-class StrictBoolean(fields.Boolean):
+class StrictBoolean(_Strict, fields.Boolean):
     """True or false, and no other spelling of them."""
-
-    default_error_messages = MESSAGES
 
     def read(self, value: Any) -> bool:
         """The value itself; ValidationError."""
         if type(value) is not bool:
             raise ValidationError("must be true or false")
         return value
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
-        return self.read(value)
 
 
 class StrictArray(fields.List[Any]):
