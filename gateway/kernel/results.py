@@ -126,7 +126,13 @@ def described(kind: Any) -> Shape:
         members[name] = shape_of(get_args(hint)[0] if optional else hint)
         if not optional:
             required.append(name)
-    return {"type": "object", "required": required, "properties": members}
+    about = plain(kind.__doc__)
+    return {"type": "object", "description": about, "required": required, "properties": members}
+
+
+def plain(about: str) -> str:
+    """A docstring as a description: one line, names between single backticks."""
+    return " ".join(about.replace("``", "`").split())
 
 
 # --- Pages ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from flask import Response
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
-from gateway.kernel.results import ANYTHING, Shape, described, one_of, shape_of
+from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
 from gateway.registry import results as registry
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
@@ -248,7 +248,8 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         info={"description": _DESCRIPTION},
         plugins=[plugin],
     )
-    _describe_seals(plugin.converter)
+    converter: Any = plugin.converter  # there once a specification has the plugin
+    _describe_seals(converter)
     answers = {**_SCHEMAS, **SHAPES}
     for name, schema in answers.items():
         spec.components.schema(name, dict(schema))
@@ -260,9 +261,11 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     for one, servers in _served(partners, issuer).items():
         _describe(spec, one, servers)
     written = spec.to_dict()
-    for name in written["components"]["schemas"].keys() - answers.keys():
+    for (kind, *_), name in converter.refs.items():
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
+        if about := kind.__doc__:
+            written["components"]["schemas"][name]["description"] = plain(about)
     written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
     describe_fields(written["components"]["schemas"])
     _give_examples(written)

@@ -87,6 +87,8 @@ def _body(kind: AnswerKind) -> StrictSchema:
     ``offer`` is the digest of the offer that it is about; a signed answer binds it by its claims.
     """
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
+    for one in kind.fields:
+        named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
     return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
 
