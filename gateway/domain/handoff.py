@@ -94,10 +94,9 @@ ON_REQUISITION = ("preservation", "source_log", "victim_contact")
 
 @dataclass(frozen=True)
 class Addressee:
-    """To whom an offer speaks: an organisation, or a competence and who held it.
+    """To whom an offer is made, and by which event it holds the competence.
 
-    ``competence`` is a key such as ``receive/csam/FR``; ``mandate_event`` the audit event that
-    registered the competence, so that an auditor can ask who said so.
+    ``competence`` is a key such as receive/csam/FR; None where the organisation itself is named.
     """
 
     organisation: str
