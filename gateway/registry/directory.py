@@ -280,7 +280,7 @@ def _events_of(context: RequestContext, slug: str, *types: str) -> list[LoggedEv
     """The events of these types by which something of an organisation changed, in order."""
     log = context.work.log
     query = LogQuery(
-        Coverage(whole=True),
+        coverage=Coverage(whole=True),
         limit=_MOST_SHOWN,
         before=log.head().size,
         organisation=slug,
