@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain import vocabulary
 from gateway.domain.duty import DutyPlace
 from gateway.domain.handoff import HandoffPlace
-from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
+from gateway.domain.item_value import UNSAFE, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
+from gateway.domain.vocabulary import CASE_TLP, SCHEME, Fault, NationalMarking
 from gateway.evidence.base64url import DIGEST
 
 DEFAULT_LIMIT = 20
@@ -49,9 +50,8 @@ class Validator(NamedTuple):
 
 def among(words: Iterable[str]) -> Validator:
     """One of the words."""
-    known = dict.fromkeys(str(word) for word in words)
-    sentence = "must be one of: " + ", ".join(known)
-    return Validator(lambda value: None if value in known else sentence, {"enum": [*known]})
+    known = [*dict.fromkeys(map(str, words))]
+    return Validator(vocabulary.among(known), {"enum": known})
 
 
 def like(pattern: str, sentence: str, **described: Any) -> Validator:
