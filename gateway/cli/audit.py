@@ -56,7 +56,7 @@ from gateway.client import (
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import REASON_CODES
+from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import account, canonical, history, log_copy, recall_coverage
@@ -352,18 +352,18 @@ def _tell(step: MirrorProgress, folder: Path) -> None:
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
-class _CaseName(click.ParamType[tuple[str, UUID]]):
+class _CaseName(click.ParamType[CaseId]):
     """A case as ORIGINATOR/UUID."""
 
     name = "case"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, UUID]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> CaseId:
         """Read both parts."""
         originator, _, case = str(value).partition("/")
         try:
             if not SLUG.fullmatch(originator):
                 raise ValueError
-            return originator, UUID(case)
+            return CaseId(originator, UUID(case))
         except ValueError:
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 

@@ -30,10 +30,10 @@ from gateway.web.responses import json_response
 def install(app: Flask, gate: AppContext) -> None:
     """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
 
-    app.register_error_handler(Exception, partial(_told, gate))
+    app.register_error_handler(Exception, partial(_handle, gate))
 
 
-def _told(gate: AppContext, error: Exception) -> Response:
+def _handle(gate: AppContext, error: Exception) -> Response:
     match error:
         case Refusal():
             return _refused(gate, error)
