@@ -41,6 +41,10 @@ def _print_package(opened: ConsultedContent) -> None:
     if opened.package is None:
         return
     click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    if opened.changed is not None:
+        click.echo(colour(sanitise(change_word(opened.changed)), "yellow"))
+        for pointer in opened.changed["pointers"]:
+            click.echo(f"  {sanitise(_place(opened.content, pointer))}")
     if opened.superseded is not None:
         told = opened.superseded
         click.echo(
@@ -53,6 +57,20 @@ def _print_package(opened: ConsultedContent) -> None:
     if opened.conditions is not None:
         click.echo(colour("Conditions of use today", "cyan"))
         print_fields(opened.conditions)
+
+
+def change_word(package: Part) -> str:
+    """What a further package is to the one before, and why, by codes."""
+    return f"{package['change'].upper()} ({format_value(package['reason_codes'])})"
+
+
+def _place(content: Part, pointer: str) -> str:
+    """A place that was changed, with the item that stands there now."""
+    array, _, name = pointer.removeprefix("/").partition("/")
+    found = [one for one in content.get(array, ()) if name and one["id"] == name]
+    if array != "items" or (found and is_sealed(found[0])):
+        return pointer
+    return f"{pointer}: {next(_item(found[0])) if found else 'not in this package'}"
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from gateway.cli.case import (
     recall_options,
     recalled,
 )
-from gateway.cli.content import condition_lines, show_opened
+from gateway.cli.content import change_word, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
@@ -37,6 +37,7 @@ from gateway.cli.output import (
     interactive,
     print_fields,
     print_items,
+    print_wrapped,
     progress,
     reply,
     sanitise,
@@ -402,6 +403,8 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     click.echo(colour("Packages", "cyan"))
     for one in view["packages"]:
         click.echo(f"  {sanitise(_package(one))}")
+        if one["pointers"]:
+            print_wrapped(sanitise(format_value(one["pointers"])), "     changes ", 13)
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
@@ -463,7 +466,7 @@ def _retention(stated: Mapping[str, Any]) -> str:
 
 
 def _package(one: Mapping[str, Any]) -> str:
-    kind = one["change"] or "first"
+    kind = change_word(one) if one["change"] else "first"
     noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
     return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
 

@@ -14,6 +14,7 @@ from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
+from gateway.domain.duty import DutyKind
 from gateway.domain.timestamp import parse_timestamp
 
 
@@ -22,6 +23,7 @@ class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
     What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
+    ``first`` is the command that shows what it is about, where one must know that.
     """
 
     what: str
@@ -29,6 +31,7 @@ class Waiting:
     urgency: str | None = None
     due_at: str | None = None
     overdue: bool = False
+    first: str | None = None
 
 
 @click.command(epilog=EPILOG)
@@ -45,15 +48,26 @@ def todo(gateway: Gateway) -> None:
     scopes = gateway.whoami()["scopes"]
     read = [(scope, source) for scope, source in _SOURCES if scope in (None, *scopes)]
     waiting = (one for _, source in read for one in source(gateway))
-    found = [replace(one, next=complete(one.next)) for one in waiting]
+    found = [
+        replace(one, next=complete(one.next), first=one.first and complete(one.first))
+        for one in waiting
+    ]
     missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
-    items = [{**asdict(one), "next": f"{program()} {one.next}"} for one in found]
+    items = [
+        {
+            **asdict(one),
+            "first": one.first and f"{program()} {one.first}",
+            "next": f"{program()} {one.next}",
+        }
+        for one in found
+    ]
     if reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
         label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
         print_wrapped(sanitise(one.what), label, len(label))
-        print_next(one.next)
+        for command in filter(None, (one.first, one.next)):
+            print_next(command)
     if missing:
         click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
     elif not found:
@@ -77,7 +91,16 @@ def _duties(gateway: Gateway) -> Iterator[Waiting]:
         other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
         what = f"{one['kind'].replace('_', ' ')} ({other})"
         command = _command(one, sent=sent)
-        yield Waiting(what, command, one["urgency"], one["due_at"], one["overdue"])
+        due = (one["urgency"], one["due_at"], one["overdue"])
+        yield Waiting(what, command, *due, first=_first(one))
+
+
+def _first(duty: Mapping[str, Any]) -> str | None:
+    """What shows a change that is to be acknowledged: its package, or else a notice."""
+    if duty["kind"] != DutyKind.ACKNOWLEDGEMENT:
+        return None
+    verb = "consult" if duty["package"] else "notices"
+    return f"handoff {verb} {duty['handoff']}"
 
 
 def _command(duty: Mapping[str, Any], *, sent: bool) -> str:

@@ -147,7 +147,10 @@ class HandoffClient(ClientBase):
         """
         asked: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
         asked |= {} if package is None else {"package": package}
-        return self._consult(handoff, self._view(handoff)[1], asked)
+        view, chain = self._view(handoff)
+        opened = self._consult(handoff, chain, asked)
+        number = opened.package or 1
+        return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
 
     def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
         """Open what this member retains of an erased case, while its retention holds.

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,7 +89,8 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool
     assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
 
 
-def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
+def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
+    desks.changes["certificate"] = tls_files / "certificate.pem"
     file = desks.case_file()
     told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
     case = told["result"]["case"]
@@ -117,6 +119,12 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     assert "03-05 09:00" in desks.done("handoff", "list", at=OFMIN)
     opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert "Package 2" in opened
+    for shown in (opened, desks.done("handoff", "show", handoff, at=OFMIN)):
+        assert "CORRECTION (inaccurate)" in shown
+        assert f"/items/{url['id']}" in shown
+    (waiting,) = desks.told("todo", at=OFMIN)["items"]
+    assert waiting["first"].startswith(f"casegate handoff consult {handoff}")
+    assert waiting["next"].startswith(f"casegate handoff acknowledge {handoff}")
     old = (*BY, "--reason-code", "superseded_package", "--reason", "what was said")
     older = desks.done("handoff", "consult", handoff, "--package", "1", *old, at=OFMIN)
     assert "SUPERSEDED" in older
@@ -141,7 +149,8 @@ def test_an_update_that_policy_refuses_is_a_refusal_that_says_what_to_do(desks: 
     assert "omit-update" in refused.stderr
 
 
-def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
+def test_a_notice_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
+    desks.changes["certificate"] = tls_files / "certificate.pem"
     handoff = desks.offered()
     case = desks.told("handoff", "show", handoff)["case"]
     desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
@@ -156,6 +165,8 @@ def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
     said = ("--by", "liaison-1", "--code", "inaccurate", "--pointer", "/urgency")
     desks.done("handoff", "notify-correction", handoff, *said)
     assert "/urgency" in desks.done("handoff", "notices", handoff, at=OFMIN)
+    (waiting,) = desks.told("todo", at=OFMIN)["items"]
+    assert waiting["first"] == f"casegate handoff notices {handoff}"
     desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
     assert "application" in desks.done("case", "coverage", case)
 
