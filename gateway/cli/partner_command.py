@@ -53,6 +53,7 @@ from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
+from gateway.evidence import sd_jwt
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -372,7 +373,8 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    click.echo(f"{colour('Done', 'green')}: {sanitise(sentence)}")
+    told = "; ".join([sentence, *_signature(written.result)])
+    click.echo(f"{colour('Done', 'green')}: {sanitise(told)}")
     click.echo(
         f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
         f"{event['log']}; receipt verified"
@@ -381,6 +383,17 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
         print_next(complete(command))
+
+
+def _signature(result: Mapping[str, Any]) -> Iterator[str]:
+    """Who signed the document of a write, where it has one."""
+    if text := result.get("document") or result.get("offer"):
+        document = sd_jwt.read_unverified(text)
+        yield (
+            "attested by the gateway: the connection has no document_key"
+            if "attested_for" in document.claims
+            else f"signed with key {document.header['kid']}"
+        )
 
 
 def save_json(file: Path, members: Any) -> None:

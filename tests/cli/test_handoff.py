@@ -195,9 +195,16 @@ def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
     desks.changes["trust"] = replace(
         trust_of(desks.stage.gateway), organisations={HOTLINE: {key.kid: key.public_key}}
     )
-    desks.done("handoff", "withdraw", handoff, "--by", "liaison-1", "--reason", "twice")
+    why = ("--by", "liaison-1", "--reason", "twice")
+    assert "attested by the gateway" in desks.done("handoff", "withdraw", handoff, *why)
     assert f"withdraw by {HOTLINE} (attested), event" in desks.done("handoff", "show", handoff)
     assert document.claims["iss"].endswith(f"/organisations/{HOTLINE}")
+
+
+def test_who_writes_reads_with_which_key_it_was_signed(desks: Desks) -> None:
+    key = signing(desks)
+    done = desks.done("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    assert f"signed with key {key.kid}" in done
 
 
 def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: Desks) -> None:
