@@ -525,7 +525,8 @@ def _answer_command(kind: AnswerKind) -> None:
             if value not in (None, ())
         }
         written = gateway.answer(kind.command, handoff, by, **fields)
-        return written, f"handoff {handoff} is {written.result['state']}"
+        state = f"handoff {handoff} is {written.result['state']}"
+        return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
     given = (
         f"{_flag(one, _singular(one))} {_EXAMPLES[one.type](one)}"
@@ -538,6 +539,16 @@ def _answer_command(kind: AnswerKind) -> None:
     command.__doc__ = f"{kind.about}\n\n{line}"
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
     write_command(handoff, handoff_argument, *options, name=verb)(command)
+
+
+def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
+    """What an answer put on record that leaves the handoff in its state: its kind and its words."""
+    words = [
+        str(fields[one.name])
+        for one in kind.fields
+        if one.type is FieldType.WORD and one.name in fields
+    ]
+    return " ".join([kind.name.replace("_", " "), *words, "recorded"])
 
 
 _OPTIONS = {"suggested_recipient": "suggest"}

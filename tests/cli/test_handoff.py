@@ -128,7 +128,8 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> N
     old = (*BY, "--reason-code", "superseded_package", "--reason", "what was said")
     older = desks.done("handoff", "consult", handoff, "--package", "1", *old, at=OFMIN)
     assert "SUPERSEDED" in older
-    desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    done = desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    assert "acknowledgement recorded" in done
     desks.done("handoff", "apply", handoff, *BY, "--done", "rectified", at=OFMIN)
     assert "nothing" in desks.done("case", "coverage", case)
 
@@ -385,6 +386,7 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "Withheld" not in output
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
     told = desks.done("handoff", "report-outcome", handoff, *BY, *more, at=OFMIN)
+    assert "Done: outcome case_opened recorded" in told
     assert f"handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
