@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise
+from gateway.cli.output import (
+    cold,
+    colour,
+    for_machines,
+    format_time,
+    format_value,
+    print_fields,
+    sanitise,
+)
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -47,13 +55,9 @@ def _print_package(opened: ConsultedContent) -> None:
             click.echo(f"  {sanitise(_place(opened.content, pointer))}")
     if opened.superseded is not None:
         told = opened.superseded
-        click.echo(
-            colour(
-                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
-                f"{sanitise(told['version'])}): do not use it",
-                "red",
-            )
-        )
+        since = f"SUPERSEDED by a {told['change']} of {format_time(told['at'])}"
+        line = f"{since} (version {told['version']}): do not use it"
+        click.echo(colour(sanitise(line), "red"))
     if opened.conditions is not None:
         click.echo(colour("Conditions of use today", "cyan"))
         print_fields(opened.conditions)
@@ -186,7 +190,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
 def _code(one: Part, superseded: set[Any]) -> str:
     scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
     about = "the case" if one["about"] == "case" else f"item {one['about']}"
-    how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
+    how = f"{one['method']}, by {one['assessor_role']} at {format_time(one['assessed_at'])}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
     if one["id"] in superseded:
@@ -215,7 +219,7 @@ def _item(one: Part) -> Iterator[str]:
     for fingerprint in one.get("hash", ()):
         yield f"  {fingerprint['alg']} {fingerprint['value']}"
     for check in one.get("online", ()):
-        yield f"  {check['status']} at {check['checked_at']}"
+        yield f"  {check['status']} at {format_time(check['checked_at'])}"
 
 
 def _person(one: Part) -> str:
@@ -229,7 +233,7 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
-        f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
+        f"{kind} by {one['made_by_role']} at {format_time(one['made_at'])}, in {one['language']}, "
         f"content warning: {one['content_warning']}{_marked(one)}"
         f"{'' if full else ' (hidden: --show-text)'}"
     )

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import files
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
-from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
+from gateway.cli.output import colour, format_time, print_columns, print_fields, reply, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
     NO_ANSWER,
@@ -171,7 +171,7 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {invitation.expires_at}."
+            f"the invitation expired at {format_time(invitation.expires_at)}."
             " Ask the administrators for a new one."
         )
     return invitation

@@ -33,6 +33,7 @@ from gateway.cli.output import (
     colour,
     example,
     for_machines,
+    format_time,
     format_value,
     interactive,
     print_fields,
@@ -226,7 +227,7 @@ def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **opti
     result = written.result
     told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
-        f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
+        f"{len(result['permitted_disclosures'])} parts, due {format_time(result['due_at'])}"
     ]
     if result["break_glass"]:
         told.append("the case is not cleared: a second person must clear it now")
@@ -293,7 +294,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
     ]
     if result["acknowledge_by"]:
-        told.append(f"to be acknowledged by {result['acknowledge_by']}")
+        told.append(f"to be acknowledged by {format_time(result['acknowledge_by'])}")
     return written, "; ".join([*told, *_left_out(found)])
 
 
@@ -335,7 +336,7 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
-    print_items(found, urgency, ("due, or state", _due), "handoff", party)
+    print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -433,7 +434,7 @@ _INTEREST = "your organisation declared one in this case: assign persons without
 def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
     """What is owed, and late or not, by whom."""
     return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        f"{one['kind']} of {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
     ]
@@ -442,7 +443,7 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
 def _contested(view: Mapping[str, Any]) -> list[str]:
     """By when the setter of an embargo that was contested ends or confirms it."""
     return [
-        f"an embargo, by {one['organisation']}, due {one['due_at']}"
+        f"an embargo, by {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
@@ -455,7 +456,9 @@ def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
         return None
-    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+    return (
+        f"a {told['change']} (version {told['version']}, {format_time(told['at'])}): do not use it"
+    )
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
@@ -467,8 +470,9 @@ def _retention(stated: Mapping[str, Any]) -> str:
 
 def _package(one: Mapping[str, Any]) -> str:
     kind = change_word(one) if one["change"] else "first"
-    noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
-    return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
+    at = one["acknowledged"]
+    noted = f"acknowledged {format_time(at)}" if at else "not acknowledged"
+    return f"{one['number']}: {kind}, version {one['version']}, {format_time(one['at'])}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -499,7 +503,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
-    line = f"{answer['at']}  {by}, event {answer['event']}"
+    line = f"{format_time(answer['at'])}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(details)}" if details else line
 
 

@@ -14,6 +14,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import click
 
 from gateway import files
 from gateway.domain.item_value import defang_text
+from gateway.domain.timestamp import parse_timestamp
 
 
 def sanitise(value: Any) -> str:
@@ -172,9 +174,20 @@ def print_fields(fields: Mapping[str, Any]) -> None:
         click.echo(f"  {name.ljust(width)}  {sanitise(format_value(value))}")
 
 
+def format_time(value: str | datetime) -> str:
+    """A time as people read it, ``2026-01-02 03:04 UTC``; a text that is none stays as it is."""
+    try:
+        at = value if isinstance(value, datetime) else parse_timestamp(value)
+    except ValueError:
+        return str(value)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def format_value(value: Any) -> str:
-    """A value in words: lists by commas, yes and no."""
+    """A value in words: lists by commas, yes and no, times in UTC."""
     match value:
+        case str() | datetime():
+            return format_time(value)
         case bool():
             return "yes" if value else "no"
         case list() | tuple() | set() | frozenset():

@@ -25,6 +25,7 @@ from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     format_value,
     reply,
     sanitise,
@@ -148,7 +149,7 @@ def reasons(error: ClientError) -> Iterator[str]:
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
         if until := error.help.get("held_until"):
-            yield f"held until {until}"
+            yield f"held until {format_time(str(until))}"
         if uncertain := error.help.get("uncertain"):
             yield f"uncertain hosting country: {format_value(uncertain)}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))

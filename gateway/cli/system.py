@@ -22,6 +22,7 @@ from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     print_fields,
     reply,
     sanitise,
@@ -136,7 +137,7 @@ def check(gateway: Gateway) -> None:
             "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["mandates"]],
             "scopes": whoami["scopes"],
-            "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
+            "certificate until": format_time(ends),
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
             "reference date": whoami["reference_date"],
         }
@@ -168,7 +169,7 @@ def renew(connection_file: Path) -> None:
         ends = _use(connection_file, connection, pending, pem)
     if reply({"certificate_ends": ends.isoformat()}):
         return
-    click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"{colour('Renewed', 'green')}: certificate until {format_time(ends)}")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC
 from typing import Any
 
 import click
 
 from gateway.cli.handoff import urgency_word
 from gateway.cli.next_step import complete, print_next
-from gateway.cli.output import cold, print_wrapped, program, reply, sanitise
+from gateway.cli.output import cold, format_time, print_wrapped, program, reply, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
 from gateway.domain.duty import DutyKind
-from gateway.domain.timestamp import parse_timestamp
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def todo(gateway: Gateway) -> None:
     if reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
-        label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
+        label = f"{_due(one):22}{urgency_word(one.urgency):9}" if one.urgency else ""
         print_wrapped(sanitise(one.what), label, len(label))
         for command in filter(None, (one.first, one.next)):
             print_next(command)
@@ -75,10 +73,10 @@ def todo(gateway: Gateway) -> None:
 
 
 def _due(one: Waiting) -> str:
-    """By when, in UTC. With its year: a review may be due long after its reminder."""
+    """By when. With its year: a review may be due long after its reminder."""
     if one.overdue:
         return "OVERDUE"
-    return f"{parse_timestamp(one.due_at).astimezone(UTC):%Y-%m-%d %H:%M}" if one.due_at else ""
+    return format_time(one.due_at) if one.due_at else ""
 
 
 # --- What waits, and where it is read ------------------------------------------------------------

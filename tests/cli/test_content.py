@@ -50,7 +50,7 @@ def test_every_part_of_a_complete_case_is_shown():
         "found through hxxps://search[.]example[.]org/",
         "hosted: ip 192[.]0[.]2[.]10",
         "sha256 5e884898",
-        "online at 2026-01-02T09:59:00Z",
+        "online at 2026-01-02 09:59 UTC",
         "suspect, minor: no, age not-categorised, qualified by police-a [H2]",
         "iccam_report 1234567",
         "assessment A3 by analyst",
