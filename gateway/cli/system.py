@@ -133,6 +133,7 @@ def check(gateway: Gateway) -> None:
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
+            "status": whoami["status"],
             "system": whoami["system"],
             "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["mandates"]],

@@ -14,6 +14,7 @@ from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
 from gateway.domain.duty import DutyKind
+from gateway.domain.organisation import Status
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,16 @@ def todo(gateway: Gateway) -> None:
 
     Example: casegate todo
     """
-    scopes = gateway.whoami()["scopes"]
-    read = [(scope, source) for scope, source in _SOURCES if scope in (None, *scopes)]
+    whoami = gateway.whoami()
+    scopes = whoami["scopes"]
+    sources = _SOURCES if whoami["status"] == Status.ACTIVE else _SOURCES_BEFORE_ACTIVATION
+    read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
     waiting = (one for _, source in read for one in source(gateway))
     found = [
         replace(one, next=complete(one.next), first=one.first and complete(one.first))
         for one in waiting
     ]
-    missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
+    missing = sorted({str(scope) for scope, _ in sources} - {str(scope) for scope, _ in read})
     items = [
         {
             **asdict(one),
@@ -154,6 +157,14 @@ def _certificate(gateway: Gateway) -> Iterator[Waiting]:
         yield Waiting(f"end of this system's certificate: {ends:%Y-%m-%d}", "system renew")
 
 
+def _activation(_: Gateway) -> Iterator[Waiting]:
+    what = (
+        "enrolled, not active yet: pass the conformance run, then the administrators activate you"
+    )
+    yield Waiting(what, "conformance run")
+
+
+_SOURCES_BEFORE_ACTIVATION = ((None, _activation), (None, _outbox), (None, _certificate))
 _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = (
     ("handoffs.read", _duties),
     ("handoffs.read", _unanswered),
