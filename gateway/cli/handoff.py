@@ -329,7 +329,8 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
-    no answer is owed the state stands in its place, last in its class.
+    no answer is owed the state stands in its place, last in its class. An update or a recall that
+    is to be answered is marked so.
 
     Example: casegate handoff list --box out --overdue
     """
@@ -349,11 +350,15 @@ def urgency_word(urgency: str) -> str:
 
 
 def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    """By when an answer is owed, in UTC: to the offer, to the minute, or to a recall or an update,
+    the day; the state where none is."""
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:
-        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+        due = parse_timestamp(listed["due_at"]).astimezone(UTC)
+        if listed["state"] == HandoffState.OFFERED:
+            return f"{due:%m-%d %H:%M}"
+        return f"{'recall' if listed['recalled'] else 'update'} {due:%m-%d}"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 

@@ -117,7 +117,7 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> N
     assert "superseded" in desks.done("handoff", "show", handoff, at=OFMIN)
     assert "update" in desks.done("case", "coverage", case)
     assert "package 2" in desks.done("handoff", "update", handoff, "--by", "liaison-1")
-    assert "03-05 09:00" in desks.done("handoff", "list", at=OFMIN)
+    assert "update 03-05" in desks.done("handoff", "list", at=OFMIN)
     opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert "Package 2" in opened
     for shown in (opened, desks.done("handoff", "show", handoff, at=OFMIN)):
