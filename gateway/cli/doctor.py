@@ -246,7 +246,7 @@ def due(config: Config, now: datetime) -> Findings:
 def log_holds(config: Config, now: datetime) -> Findings:
     """What suspends the terms of the log, and whether it was looked at in time."""
     with _read(config) as work:
-        holds = work.journal.holds()
+        holds = work.log_terms.holds()
     today = now.astimezone(config.civil_time_zone).date()
     missed = maintenance.missed_reviews(holds, today)
     for sentence in missed:

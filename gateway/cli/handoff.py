@@ -66,7 +66,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import DutyKind
+from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
@@ -135,6 +135,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "--country-reason",
         metavar="REASON",
         help="For removal: why items of uncertain country are for this recipient.",
+    ),
+    click.option(
+        "--request",
+        type=click.Choice(tuple(STATUTORY)),
+        help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
     ),
     click.option(
         "--derogation",
@@ -388,6 +393,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            **({"statutory request": view["request"]} if view.get("request") else {}),
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],

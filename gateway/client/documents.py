@@ -170,7 +170,7 @@ def check_offer(
         content.get("expires_at") == (ends and int(ends.timestamp())),
         "the offer ends at another time",
     )
-    for name in ("purpose", "by", "note", "again", "country_reason"):
+    for name in ("purpose", "by", "note", "again", "country_reason", "request"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -332,6 +332,8 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
+    asked = chain[0].signed.verified.content.get("request")
+    require(view.get("request") == asked, "the handoff is shown as another request than it is")
     _check_packages(view.get("packages"), chain, connection)
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
     check_presentation(routing, newest)
@@ -401,6 +403,27 @@ class AnsweredOffer:
         about = notice.claims
         bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
         return cls(*bound, notice_digest=notice.digest)
+
+
+def proved_offer(
+    handoff: UUID, offer: Mapping[str, Any], recall: Mapping[str, Any] | None = None
+) -> AnsweredOffer:
+    """What an answer binds whose documents were erased: as the log proves by the events of the
+    newest offer and of the recall, which their receipts showed."""
+    shown = [(offer, "handoff.offered", "handoff.updated")]
+    shown += [] if recall is None else [(recall, "handoff.recalled", "")]
+    for event, *types in shown:
+        require(
+            event["type"] in types and event.get("handoff") == str(handoff),
+            "an event shown is not the offer, or the recall, of this handoff",
+        )
+    return AnsweredOffer(
+        handoff=handoff,
+        case_digest=offer["case_digest"],
+        offer_digest=offer["document_sha256"],
+        package_digest=offer["package_digest"],
+        recall=None if recall is None else recall["document_sha256"],
+    )
 
 
 def recall_of(view: Mapping[str, Any]) -> str | None:
@@ -618,6 +641,7 @@ class DocumentSigner:
             note=asked.get("note"),
             again=asked.get("again"),
             country_reason=asked.get("country_reason"),
+            request=asked.get("request"),
             transfer_tool=previewed.transfer_tool,
             updates=previewed.updates.digest if previewed.updates else None,
             change=previewed.change,

@@ -489,7 +489,7 @@ class Scenario:
         self._enter_persons(NEWCOMER)
         _say(f"{NEWCOMER}: applied, approved by the board, associate member", "+", "green")
         self._join()
-        reason = {"reason": "a key may be known"}
+        reason = {"reason": "no answer for weeks"}
         with self.stage.client(ABROAD) as member:
             member.whoami()
             self.change("organisation.suspend", ABROAD, reason)
