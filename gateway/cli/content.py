@@ -11,7 +11,6 @@ from gateway.cli.output import (
     for_machines,
     format_time,
     format_value,
-    print_fields,
     sanitise,
 )
 from gateway.cli.partner_command import print_result
@@ -45,7 +44,7 @@ def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str
 
 
 def _print_package(opened: ConsultedContent) -> None:
-    """The number of the package, whether it is superseded, and the conditions of today."""
+    """The number of the package, what it changed, and whether it is superseded."""
     if opened.package is None:
         return
     click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
@@ -58,9 +57,6 @@ def _print_package(opened: ConsultedContent) -> None:
         since = f"SUPERSEDED by a {told['change']} of {format_time(told['at'])}"
         line = f"{since} (version {told['version']}): do not use it"
         click.echo(colour(sanitise(line), "red"))
-    if opened.conditions is not None:
-        click.echo(colour("Conditions of use today", "cyan"))
-        print_fields(opened.conditions)
 
 
 def change_word(package: Part) -> str:
@@ -143,23 +139,51 @@ def _unsealed(one: OpenedElement) -> Iterator[str]:
 
 
 def _handling(marking: Part) -> str:
-    words = [f"TLP:{marking['tlp']}", *marking["handling"]]
-    words += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
-    words += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
-    return ", ".join(words)
+    return ", ".join([f"TLP:{marking['tlp']}", *marking["handling"]])
 
 
 def condition_lines(conditions: Part) -> dict[str, str]:
-    """The conditions of use by name, each with what obliges to it, as its originator says."""
+    """The conditions of use by name, each with what it means, and what obliges to it, as its
+    originator says."""
     lines, forces = {}, conditions.get("force", {})
     for name, value in conditions.items():
         if name in WITH_FORCE and value:
             stated = forces.get(name)
             force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
-            lines[name] = cold(f"{format_value(value)} ({force})")
+            lines[name] = cold("; ".join([f"{format_value(value)} ({force})", *_meanings(value)]))
         elif name != "force":
             lines[name] = cold(format_value(value))
     return lines
+
+
+def _meanings(value: Any) -> Iterator[str]:
+    """What the codes of a condition mean."""
+    for code in value if isinstance(value, list) else [value]:
+        if isinstance(code, str) and code in _MEANINGS:
+            yield _MEANINGS[code]
+
+
+_MEANINGS = {
+    "AMBER": "your organisation, and those it works with, where they must know",
+    "AMBER+STRICT": "your organisation alone, where it must know",
+    "RED": "the persons who open it alone",
+    "H0": "for preventing and combating crime alone",
+    "H1": "no evidence in court without the originator's permission",
+    "H2": "handed on to nobody without the originator's permission",
+    "H3": "as the handling note says",
+    "listed_only": "handed on to those alone whom it lists",
+    "ask_originator": "handed on after a permission of the originator",
+    "forbidden": "handed on to nobody",
+    "none": "do nothing with it",
+    "ask_first": "ask the originator before you act",
+    "internal": "act inside your organisation alone",
+    "passive_lookup": "look it up, and show nobody that you do",
+    "contact_host": "you may contact the host",
+    "may": "the source may be named",
+    "must": "name the source",
+    "must_not": "do not name the source",
+}
+"""What the codes of conditions mean, in short (TLP 2.0, Europol's handling codes, IEP 2.0)."""
 
 
 def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:

@@ -380,16 +380,13 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     if reply(view):
         return
     click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
-    routing = sd_jwt.read_unverified(view["routing"]).content
     print_fields(
         {
             "from": view["originator"],
             "to": view["recipient"],
             "as competent for": view["competence"],
             "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
-            "matter": routing.get("matter"),
-            "urgency": routing.get("urgency"),
-            "urgent because": routing.get("urgency_reason"),
+            **_matter(view),
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
@@ -420,6 +417,18 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         click.echo(f"  {sanitise(_history(answer))}")
+
+
+def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What a handoff is about, and what its originator noted."""
+    routing = sd_jwt.read_unverified(view["routing"]).content
+    notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
+    return {
+        "matter": routing.get("matter"),
+        "urgency": routing.get("urgency"),
+        "urgent because": routing.get("urgency_reason"),
+        "note": [cold(note) for note in notes],
+    }
 
 
 @partner_command(handoff, handoff_argument)
@@ -531,9 +540,9 @@ def _answer_command(kind: AnswerKind) -> None:
     def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
         if kind.accepts:
             view = gateway.handoff(handoff)
-            options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
-            if not options.pop("yes"):
-                _agree(options["conditions"])
+            options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
+            if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
+                _agree(view)
         fields = {
             name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
@@ -621,12 +630,13 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
     return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
-def _agree(conditions: Mapping[str, Any]) -> None:
+def _agree(view: Mapping[str, Any]) -> None:
     if for_machines() or not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    _print_conditions(conditions)
+    print_fields({"from": view["originator"], **_matter(view)})
+    _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
 

@@ -167,11 +167,12 @@ def print_items(items: Sequence[Mapping[str, Any]], *columns: Column) -> None:
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """Print names and values below each other; what is None or empty is left out."""
+    """Print names and values below each other, in lines no wider than the terminal; what is None
+    or empty is left out."""
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"  {name.ljust(width)}  {sanitise(format_value(value))}")
+        print_wrapped(sanitise(format_value(value)), f"  {name.ljust(width)}  ", width + 4)
 
 
 def format_time(value: str | datetime) -> str:

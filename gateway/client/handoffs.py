@@ -59,7 +59,7 @@ class HandoffClient(ClientBase):
         """
         conditions = view["conditions"]
         named = None if groups is None else list(groups)
-        offer = documents.newest_offer(view)
+        offer = documents.newest_offer(view).digest
         return self.answer(
             "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
         )

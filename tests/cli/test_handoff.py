@@ -338,7 +338,7 @@ def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: De
 
 
 def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    handoff = desks.offered()
+    handoff = desks.offered("--note", "please look")
     unattended = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
     assert unattended.exit_code == 2
     assert "--yes" in unattended.stderr
@@ -348,9 +348,14 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "usage-error")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
-    assert "permitted_actions  ask_first" in declined.stdout
+    for shown in (HOTLINE, "csam", "please look", "permitted_actions  ask_first", "ask the origin"):
+        assert shown in declined.stdout
     output = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
     assert f"handoff {handoff} is accepted" in output
+    again = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
+    assert (again.exit_code, "Conditions" in again.output) == (1, False)
+    opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
+    assert opened.count("Conditions of use") == 1
 
 
 @pytest.mark.parametrize(
