@@ -454,9 +454,11 @@ class _Action(click.ParamType[str]):
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action",
+    "actions",
+    multiple=True,
     type=_Action(),
     metavar="ACTION",
-    help="As handoff.offer; or the event's type, as handoff.offered.",
+    help="As handoff.offer; or the event's type, as handoff.offered. May be repeated.",
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(
@@ -464,7 +466,7 @@ class _Action(click.ParamType[str]):
     "results",
     multiple=True,
     type=Words([str(one) for one in EventResult]),
-    help="How they ended; may be repeated: then each is a search of its own.",
+    help="How they ended; may be repeated, as --action: then each is a search of its own.",
 )
 @click.option(
     "--from",
@@ -490,6 +492,7 @@ def search(
     reason_code: str,
     reason: str,
     limit: int | None,
+    actions: tuple[str, ...],
     results: tuple[str, ...],
     as_csv: bool,
     **filters: Any,
@@ -507,7 +510,11 @@ def search(
     """
     if as_json and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
+    searches = [
+        AuditFilters(**filters, action=action, result=result)
+        for action in actions or (None,)
+        for result in results or (None,)
+    ]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
     if as_json:
