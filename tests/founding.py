@@ -563,7 +563,7 @@ def administrator(person: str, name: str) -> Administrator:
 
 def _tell_the_story(gateway: Founded) -> None:
     persons = [administrator(ALICE, "A. Martin"), administrator(BENOIT, "B. Dubois")]
-    gateway.do(registry_keys.found, persons)
+    gateway.do(registry_keys.found, persons, ZONE.key)
     _admit(gateway, HOTLINE, "Point de Contact", kind="hotline")
     _admit(gateway, OCRVP, "OCRVP", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, OFMIN, "OFMIN", kind="police_office", regimes=["gdpr", "led"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, format_value, print_fields, sanitise
+from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise, say
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -16,12 +16,10 @@ from gateway.domain.vocabulary import ItemKind, is_final
 Part = Mapping[str, Any]
 
 
-def show_opened(
-    gateway: Gateway, opened: ConsultedContent, as_json: bool, options: Mapping[str, Any]
-) -> None:
+def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
-    if not as_json:
+    if not for_machines():
         _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
@@ -32,7 +30,6 @@ def show_opened(
     print_result(
         opened.written,
         "content opened",
-        as_json=as_json,
         save=options["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
@@ -43,16 +40,10 @@ def _print_package(opened: ConsultedContent) -> None:
     """The number of the package, whether it is superseded, and the conditions of today."""
     if opened.package is None:
         return
-    click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    say(f"Package {opened.package}, version {opened.content['version']}")
     if opened.superseded is not None:
-        told = opened.superseded
-        click.echo(
-            colour(
-                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
-                f"{sanitise(told['version'])}): do not use it",
-                "red",
-            )
-        )
+        of = "a {change} of {at} (version {version})".format_map(opened.superseded)
+        say(f"by {of}: do not use it", "SUPERSEDED", "red")
     if opened.conditions is not None:
         click.echo(colour("Conditions of use today", "cyan"))
         print_fields(opened.conditions)
@@ -62,13 +53,8 @@ def _element_json(one: OpenedElement) -> dict[str, Any]:
     element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**element, "fault": one.fault}
-    contents = one.contents
-    return {
-        **element,
-        "type": contents.type,
-        "category": contents.category,
-        "value": dict(contents.value),
-    }
+    kind = {"type": one.contents.type, "category": one.contents.category}
+    return {**element, **kind, "value": dict(one.contents.value)}
 
 
 def print_content(
@@ -79,25 +65,21 @@ def print_content(
     ``unsealed`` is what its seals hold; without it they are only named.
     """
     content = opened.content
-    click.echo(
-        f"Case {sanitise(content['case'])}, version {content['version']},"
-        f" by {sanitise(opened.author)} "
-        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
-    )
-    click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
+    how = "attested" if opened.assurance == "attested" else "signed by the author"
+    say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
+    say(f"Handling: {_handling(opened.conditions)}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
-        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
-        click.echo(sanitise(line))
+        say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(colour(heading, "cyan"))
             for line in lines:
-                click.echo(f"  {sanitise(line)}")
+                say(f"  {line}")
     _print_seals(content, unsealed)
     if opened.withheld_groups:
-        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
+        say(f"Withheld, in whole or in part: {', '.join(opened.withheld_groups)}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
@@ -109,7 +91,7 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
         part = one.part
         click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
         for line in _unsealed(one):
-            click.echo(f"  {sanitise(line)}")
+            say(f"  {line}")
 
 
 def _unsealed(one: OpenedElement) -> Iterator[str]:
@@ -153,7 +135,9 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
         "Conditions of use",
         [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
     )
-    yield "Restrictions", list(_restrictions(content["marking"]))
+    marking = content["marking"]
+    restrictions = [name for name in _RESTRICTIONS if marking.get(name)]
+    yield "Restrictions", [f"{n}: {cold(format_value(marking[n]))}" for n in restrictions]
     yield (
         "Matter",
         [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
@@ -161,7 +145,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]
     yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
-    yield "Intake", list(_intake(content))
+    yield "Intake", [f"{n}: {format_value(content[n])}" for n in _INTAKE if n in content]
     yield "Legal basis", [format_value(one) for one in parts("legal_basis")]
     yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
 
@@ -179,11 +163,8 @@ def _code(one: Part, superseded: set[Any]) -> str:
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 
 
-def _restrictions(marking: Part) -> Iterator[str]:
-    shown = ("release_to", "national", "review_on", "retention_rule")
-    for name in shown:
-        if marking.get(name):
-            yield f"{name}: {cold(format_value(marking[name]))}"
+_RESTRICTIONS = ("release_to", "national", "review_on", "retention_rule")
+_INTAKE = ("originator_ref", "received_at", "intake_channel", "reporter")
 
 
 def _item(one: Part) -> Iterator[str]:
@@ -208,12 +189,6 @@ def _person(one: Part) -> str:
     age = f", age {one['age_group']}" if "age_group" in one else ""
     by = f", qualified by {one['qualified_by']}" if "qualified_by" in one else ""
     return f"{one['category']}, minor: {one['minor']}{age}{by}{_marked(one)}"
-
-
-def _intake(content: Part) -> Iterator[str]:
-    for name in ("originator_ref", "received_at", "intake_channel", "reporter"):
-        if name in content:
-            yield f"{name}: {format_value(content[name])}"
 
 
 def _statement(one: Part, full: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ the diagram in docs/partners.md all follow from ``ANSWERS``. A new answer is one
 its `Move`, and a policy that allows its action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from uuid import UUID
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import (
+    ACCEPTING,
     AGREEMENTS,
     DELAY_CODES,
     ON_REQUISITION,
@@ -89,8 +90,9 @@ class AnswerKind:
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
-    line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it, or gets it. ``of_recall``: it answers the recall that stands on the handoff, and
+    line, and what there is to add in a further paragraph. ``of_holder``: it is given by,
+    or to, a holder: who ever accepted, or consulted in imminent danger before that.
+    ``of_recall``: it answers the recall that stands on the handoff, and
     binds it.
     """
 
@@ -135,11 +137,20 @@ def _from_open(target: HandoffState) -> dict[HandoffState, HandoffState]:
 
 
 _ACCEPTED = (HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED)
-_WHY = AnswerField(
-    "reason", FieldType.TEXT, "Why; the other party reads it.", required=True, longest=300
-)
+
+
+def _text(name: str, longest: int, about: str, **more: Any) -> AnswerField:
+    return AnswerField(name, FieldType.TEXT, about, longest=longest, **more)
+
+
+def _word(name: str, words: Iterable[str], about: str, **more: Any) -> AnswerField:
+    return AnswerField(name, FieldType.WORD, about, words=tuple(map(str, words)), **more)
+
+
+_WHY = _text("reason", 300, "Why; the other party reads it.", required=True)
 _WHY_IF_SAID = replace(_WHY, required=False)
 _HOLDING = (
+    HandoffState.OFFERED,
     *_ACCEPTED,
     HandoffState.CLOSED,
     HandoffState.DECLINED,
@@ -147,7 +158,8 @@ _HOLDING = (
     HandoffState.WITHDRAWN,
     HandoffState.REISSUED,
 )
-"""Where a handoff may be whose recipient holds the case: duties outlive rights."""
+"""Where a handoff may be whose recipient holds the case: duties outlive rights. It holds one that
+stands offered where it consulted it in imminent danger."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
 _EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
 """Likewise, and after the erasure of the case: its holders have copies of their own."""
@@ -188,11 +200,10 @@ _KINDS = (
                 longest=300,
                 words=WITH_FORCE,
             ),
-            AnswerField(
+            _word(
                 "own_urgency",
-                FieldType.WORD,
+                Urgency,
                 "Your own class of urgency; the originator's stays as it is.",
-                words=tuple(map(str, Urgency)),
             ),
         ),
     ),
@@ -216,9 +227,7 @@ _KINDS = (
         path="redirection",
         fields=(
             _WHY,
-            AnswerField(
-                "suggested_recipient", FieldType.TEXT, "Which organisation, in words.", longest=200
-            ),
+            _text("suggested_recipient", 200, "Which organisation, in words."),
         ),
     ),
     AnswerKind(
@@ -231,68 +240,42 @@ _KINDS = (
         "code more_needed is a question to the originator, and no order.",
         path="outcomes",
         fields=(
-            AnswerField(
-                "code",
-                FieldType.WORD,
-                "The result.",
-                required=True,
-                words=tuple(sorted(OUTCOMES)),
-            ),
+            _word("code", sorted(OUTCOMES), "The result.", required=True),
             AnswerField("items", FieldType.IDS, "The item that it is about."),
-            AnswerField(
-                "note",
-                FieldType.TEXT,
-                "A note to the originator; of the police, only police read it.",
-                longest=500,
-            ),
-            AnswerField(
+            _text("note", 500, "A note to the originator; of the police, only police read it."),
+            _text(
                 "to_originator",
-                FieldType.TEXT,
+                300,
                 "A word to the originator. It may be read by a private organisation: no person, no "
                 "act of procedure.",
-                longest=300,
                 outside=True,
             ),
-            AnswerField(
+            _word(
                 "release",
-                FieldType.WORD,
+                RELEASABLE,
                 "What an originator outside the police may read in place of the code.",
-                words=RELEASABLE,
                 outside=True,
             ),
-            AnswerField(
+            _word(
                 "what",
-                FieldType.WORD,
+                (*ON_REQUISITION, "other"),
                 "With more_needed: what is asked for.",
-                words=(*ON_REQUISITION, "other"),
                 outside=True,
             ),
-            AnswerField(
-                "text",
-                FieldType.TEXT,
-                "With more_needed: which, in words.",
-                longest=300,
-                outside=True,
-            ),
+            _text("text", 300, "With more_needed: which, in words.", outside=True),
             AnswerField(
                 "until",
                 FieldType.TIME,
                 "With more_needed: by when an answer would help.",
                 outside=True,
             ),
-            AnswerField(
+            _text(
                 "requisition",
-                FieldType.TEXT,
+                200,
                 "With more_needed: the reference of the requisition, or the word none.",
-                longest=200,
                 outside=True,
             ),
-            AnswerField(
-                "evidence_ref",
-                FieldType.TEXT,
-                "The number of the file that holds the evidence.",
-                longest=200,
-            ),
+            _text("evidence_ref", 200, "The number of the file that holds the evidence."),
             replace(_WHY_IF_SAID, about="Why; of the police, only police read it."),
         ),
     ),
@@ -325,13 +308,7 @@ _KINDS = (
         "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
         path="delays",
         fields=(
-            AnswerField(
-                "code",
-                FieldType.WORD,
-                "Why it takes longer.",
-                required=True,
-                words=tuple(sorted(DELAY_CODES)),
-            ),
+            _word("code", sorted(DELAY_CODES), "Why it takes longer.", required=True),
             AnswerField("until", FieldType.TIME, "The new due time.", required=True),
             _WHY_IF_SAID,
         ),
@@ -357,12 +334,11 @@ _KINDS = (
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
-            AnswerField(
+            _word(
                 "done",
-                FieldType.WORD,
+                ("erased", "not_held", "processing_restricted", "rectified"),
                 "What was done.",
                 required=True,
-                words=("erased", "not_held", "processing_restricted", "rectified"),
             ),
             _NOTE,
         ),
@@ -378,12 +354,8 @@ _KINDS = (
         "or not.",
         path="dispute",
         fields=(
-            AnswerField(
-                "ground",
-                FieldType.WORD,
-                "Why.",
-                required=True,
-                words=("evidence", "not_ours", "other", "own_assessment"),
+            _word(
+                "ground", ("evidence", "not_ours", "other", "own_assessment"), "Why.", required=True
             ),
             replace(_WHY_IF_SAID, guarded=True),
         ),
@@ -399,12 +371,11 @@ _KINDS = (
         "originator makes a new version, or not.",
         path="correction-proposals",
         fields=(
-            AnswerField(
+            _word(
                 "proposal",
-                FieldType.WORD,
+                ("inaccurate", "incomplete", "marking", "other", "unlawful"),
                 "What is wrong.",
                 required=True,
-                words=("inaccurate", "incomplete", "marking", "other", "unlawful"),
             ),
             AnswerField("elements", FieldType.IDS, "The element that it is about."),
             _WHY,
@@ -421,26 +392,18 @@ _KINDS = (
         "The originator hears at once; of an authority a private one reads the fact, and no more.",
         path="onward-by-law",
         fields=(
-            AnswerField(
+            _text(
                 "article",
-                FieldType.TEXT,
+                200,
                 "The article that obliges you; a claim, which nobody checks.",
                 required=True,
-                longest=200,
                 guarded=True,
             ),
-            AnswerField(
+            _word(
                 "recipient_kind",
-                FieldType.WORD,
+                ("child_protection", "competent_unit", "judge", "prosecutor", "requisition"),
                 "To whom it went.",
                 required=True,
-                words=(
-                    "child_protection",
-                    "competent_unit",
-                    "judge",
-                    "prosecutor",
-                    "requisition",
-                ),
                 guarded=True,
             ),
         ),
@@ -461,18 +424,12 @@ _KINDS = (
         "handoff.call",
         "handoff.called",
         AnswerAuthor.ORIGINATOR,
-        {HandoffAction.CALL: {state: state for state in sorted(OPEN)}},
+        {HandoffAction.CALL: {state: state for state in sorted({*OPEN, HandoffState.CLOSED})}},
         "Say that you telephoned about a handoff.\n\nAn offer is not an emergency call: in "
         "imminent danger the call comes first.",
         path="calls",
         fields=(
-            AnswerField(
-                "function",
-                FieldType.TEXT,
-                "Whom you reached, by function and not by name.",
-                required=True,
-                longest=100,
-            ),
+            _text("function", 100, "Whom you reached, by function and not by name.", required=True),
             AnswerField("time", FieldType.TIME, "When you reached them.", required=True),
         ),
     ),
@@ -497,48 +454,26 @@ _KINDS = (
         "erased here, it confirms that your copies are erased too.",
         path="recall-answer",
         fields=(
-            AnswerField(
+            _word(
                 "done",
-                FieldType.WORD,
+                RecallAnswer,
                 "Whether your copies are erased, or why you keep them.",
                 required=True,
-                words=tuple(map(str, RecallAnswer)),
             ),
-            AnswerField(
-                "legal_basis",
-                FieldType.TEXT,
-                "Kept: on which legal basis.",
-                longest=LONGEST_BASIS,
-                reference=True,
-            ),
-            AnswerField(
-                "authority",
-                FieldType.TEXT,
-                "Kept in proceedings: before whom.",
-                longest=200,
-                reference=True,
-            ),
-            AnswerField(
-                "reference",
-                FieldType.TEXT,
-                "Kept in proceedings: their number.",
-                longest=200,
-                reference=True,
-            ),
+            _text("legal_basis", LONGEST_BASIS, "Kept: on which legal basis.", reference=True),
+            _text("authority", 200, "Kept in proceedings: before whom.", reference=True),
+            _text("reference", 200, "Kept in proceedings: their number.", reference=True),
             AnswerField(
                 "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
             ),
             AnswerField(
                 "backups_until", FieldType.DAY, "Erased: the day by which your backups are, too."
             ),
-            AnswerField(
-                "onward_copies", FieldType.TEXT, "Who else has copies from you.", longest=300
-            ),
-            AnswerField(
+            _text("onward_copies", 300, "Who else has copies from you."),
+            _word(
                 "onward_informed",
-                FieldType.WORD,
+                ("informed", "not_informed", "none"),
                 "Whether those who have copies from you were informed of the recall.",
-                words=("informed", "not_informed", "none"),
                 outside=True,
             ),
         ),
@@ -555,7 +490,7 @@ _KINDS = (
         "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
         fields=(
-            AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),
+            _word("code", REASONS, "Why.", required=True),
             AnswerField(
                 "pointers",
                 FieldType.POINTERS,
@@ -587,12 +522,11 @@ _KINDS = (
         "every other.",
         path="proposal-answers",
         fields=(
-            AnswerField(
+            _word(
                 "decision",
-                FieldType.WORD,
+                ("not_followed", "to_follow"),
                 "Whether a version is to follow.",
                 required=True,
-                words=("not_followed", "to_follow"),
             ),
             _WHY_IF_SAID,
         ),
@@ -609,28 +543,25 @@ _KINDS = (
         "nobody else.",
         path="retention",
         fields=(
-            AnswerField(
+            _text(
                 "legal_basis",
-                FieldType.TEXT,
+                LONGEST_BASIS,
                 "By which article you keep it.",
                 required=True,
-                longest=LONGEST_BASIS,
                 reference=True,
                 guarded=True,
             ),
-            AnswerField(
+            _text(
                 "authority",
-                FieldType.TEXT,
+                200,
                 "Which authority ordered it, where one did.",
-                longest=200,
                 reference=True,
                 guarded=True,
             ),
-            AnswerField(
+            _text(
                 "reference",
-                FieldType.TEXT,
+                200,
                 "The number of the file, or of the order.",
-                longest=200,
                 reference=True,
                 guarded=True,
             ),
@@ -700,13 +631,15 @@ def move(
     *,
     groups: frozenset[str] | None = None,
     under: str | None = None,
+    consulted: bool = False,
 ) -> Handoff:
     """The handoff after the organisation ``by`` made ``step``.
 
     ``groups`` are those that a partial acceptance takes: it names at least one, and no other
     step names any (ValueError). ``under`` is the digest of the case's version by whose markings an
-    acceptance or acknowledgement agrees. Raises WrongState when the table does not know the move,
-    when it is the other party's, or only a holder's.
+    acceptance or acknowledgement agrees. ``consulted``: its recipient opened the content before an
+    acceptance, so that it holds the case as well. Raises WrongState when the table does not know
+    the move, when it is the other party's, or only a holder's.
     """
     target = MOVES.get((handoff.state, step))
     if target is None:
@@ -715,7 +648,7 @@ def move(
         )
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
-    if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
+    if KIND_OF_MOVE[step].of_holder and not (handoff.is_held or consulted):
         raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
@@ -724,17 +657,17 @@ def move(
         state=target,
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
-        **(_agreed(handoff, under) if step in AGREEMENTS else {}),
+        **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
     )
 
 
-def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
+def _agreed(handoff: Handoff, step: HandoffAction, under: str | None) -> dict[str, Any]:
     """The newest package is held.
 
     What was held before stays so under the markings by which it was agreed to: an acknowledgement
-    closes nothing.
+    closes nothing. It takes nothing either: who never accepted has not accepted by that.
     """
-    if handoff.held == handoff.package:
+    if handoff.held == handoff.package or not (handoff.held or step in ACCEPTING):
         return {}
     return {"held": handoff.package, "held_under": under}
 

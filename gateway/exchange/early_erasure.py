@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import Party
+from gateway.domain.record_json import Asked
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange.cases import find, own_entity
+from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
@@ -28,7 +29,7 @@ ADVANCE = "case.advance_erasure"
 
 
 @dataclass(frozen=True)
-class EarlyErasure:
+class EarlyErasure(Asked):
     """Who brings the erasure of a case forward, to which day, and why.
 
     ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
@@ -42,18 +43,14 @@ class EarlyErasure:
     erase_on: date
     reason: str
 
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        return {**vars(self), "advice": str(self.advice), "erase_on": self.erase_on.isoformat()}
-
 
 def advance_erasure(
     ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
 ) -> WriteResult:
     """Bring the erasure of one's own case forward (R10.early_erasure).
 
-    Each organisation that was offered it hears of the day. Raises ValidationFailed (the day),
-    WrongState, and the policy's denials.
+    Each organisation that holds it, or may take it, hears of the day. Raises ValidationFailed (the
+    day), WrongState, and the policy's denials.
     """
     persons = (
         NamedPerson("/approved_by", wanted.approved_by, APPROVING),
@@ -85,8 +82,9 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         *events.reason(wanted.reason, *own),
         events.subject({**told, **decided}, *own),
     )
-    for one in context.work.handoffs.sent_of(found.originator, found.id):
-        if is_barred(context.work, one.handoff, context.today.day):
+    for one in context.work.handoffs.of_case(found.originator, found.id):
+        hears = one.hears or is_holder(context.work, one)
+        if not hears or is_barred(context.work, one.id, context.today.day):
             continue
         parties = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
@@ -95,6 +93,6 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
             ADVANCE,
             parties,
             events.subject(told, *parties),
-            handoff=one.handoff,
+            handoff=one.id,
             case_digest=one.case_digest,
         )

@@ -6,7 +6,7 @@ of what kind the measure is and until when: not who set it, and not why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -27,6 +27,8 @@ from gateway.domain.measure import (
     check_persons,
     check_term,
 )
+from gateway.domain.recall import RecallAnswer
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
@@ -65,7 +67,7 @@ _ON_CONTEST = (DutyKind.CONFIRMATION, DutyKind.CONFIRMATION_IN_DANGER)
 
 
 @dataclass(frozen=True)
-class MeasureRequest:
+class MeasureRequest(Asked):
     """What an organisation sets: of which kind, why, on which elements (none: the whole case),
     until when (an embargo without it: as long as one may). ``approved_by`` is the second person;
     ``authority``, ``reference`` and ``preservation_reference`` are claims."""
@@ -85,22 +87,9 @@ class MeasureRequest:
         """The policy's."""
         return MEASURES[self.kind].action
 
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        return {
-            "kind": str(self.kind),
-            "code": self.code,
-            "elements": list(self.elements),
-            "until": self.until.isoformat() if self.until else None,
-            "approved_by": self.approved_by,
-            "authority": self.authority,
-            "reference": self.reference,
-            "preservation_reference": self.preservation_reference,
-        }
-
 
 @dataclass(frozen=True)
-class _OnMeasure:
+class _OnMeasure(Asked):
     """What is asked about a measure that was set: by whom, and why."""
 
     action: ClassVar[str]
@@ -108,12 +97,6 @@ class _OnMeasure:
     by: str
     approved_by: str | None = None
     reason: str | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        said = asdict(self)
-        del said["by"]
-        return {**said, "measure": str(self.measure)}
 
 
 @dataclass(frozen=True)
@@ -177,7 +160,8 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 def on_handoff(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: Wanted
 ) -> WriteResult:
-    """Likewise on a case that the caller holds by mandate."""
+    """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
+    and does nothing else (WrongState)."""
     request = _request(wanted, key, {"handoff": str(handoff)})
     held = prepare(ports, caller, request, lambda context: party_to(context, handoff))
     acted = None if held is None else partial(_act_on_handoff, wanted, held)
@@ -193,6 +177,9 @@ def _act_on_handoff(
         deny_as_not_found()
     context.about = EventSubject(held.id, held.case_digest)
     held = party_to(context, held.id)
+    erased = held.recall_answer is RecallAnswer.COPIES_ERASED
+    if erased and not isinstance(wanted, MeasureEnd):
+        raise WrongState("you erased your copies: end what you set; you set and confirm no more")
     return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
 
 
@@ -334,7 +321,7 @@ def _states_danger(context: RequestContext, case: Case) -> bool:
 def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place) -> MeasureView:
     found = _found(context, place.case, wanted.measure)
     authorize(context, place.resource, {"setter": _is_setter(context, found)})
-    _require_embargo(context, found)
+    # Also after the end: who answers late closes what it owes.
     if not _settle(context, found):
         raise WrongState("nobody waits for an answer about this embargo")
     record_measure(context, place.case, found, {"reason": wanted.reason})
