@@ -400,9 +400,11 @@ class _Action(click.ParamType[str]):
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action",
+    "actions",
+    multiple=True,
     type=_Action(),
     metavar="ACTION",
-    help="As handoff.offer; or the event's type, as handoff.offered.",
+    help="As handoff.offer; or the event's type, as handoff.offered. May be repeated.",
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(
@@ -410,7 +412,7 @@ class _Action(click.ParamType[str]):
     "results",
     multiple=True,
     type=Words(EventResult),
-    help="How they ended; may be repeated: then each is a search of its own.",
+    help="How they ended; may be repeated, as --action: then each is a search of its own.",
 )
 @click.option(
     "--from", "since", type=Moment(days=True), help="From this time, or from this day (UTC), on."
@@ -427,6 +429,7 @@ def search(
     reason_code: str,
     reason: str,
     limit: int | None,
+    actions: tuple[str, ...],
     results: tuple[str, ...],
     as_csv: bool,
     **filters: Any,
@@ -444,7 +447,11 @@ def search(
     """
     if for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
+    searches = [
+        AuditFilters(**filters, action=action, result=result)
+        for action in actions or (None,)
+        for result in results or (None,)
+    ]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
     if reply({"events": [_event_json(one) for one in shown]}):
