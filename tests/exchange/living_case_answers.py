@@ -331,7 +331,7 @@ class Answers(RuleBasedStateMachine):
         before, now = case.newest, {one["id"]: one["value"] for one in items}
         if any(now.get(name) != value for name, value in before.items.items()):
             return "correction"
-        if before.erase_on != case.erase_on:
+        if before.erase_on < case.erase_on:
             return "correction"
         levels = [MARKINGS.index(one) for one in (before.marking, marking)]
         if levels[1] != levels[0]:

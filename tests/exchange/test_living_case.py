@@ -26,6 +26,7 @@ from tests.exchange.living_case_duties import Duties
 from tests.founding import (
     check_log,
 )
+from tests.store import places
 
 
 class Weeks(Duties):
@@ -161,6 +162,26 @@ class ManyWeeks(Weeks):
     """The same, longer and more often."""
 
 
+class PostgresqlWeeks(Weeks):
+    """The same on PostgreSQL, which ends no process of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = places.postgresql()
+        self.store = lambda origin, _, now, random: self.place.open(
+            origin=origin, now=now, random=random
+        )
+
+    def crash(self) -> None:
+        """Not here: a store in memory can be copied, this one cannot."""
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.place.close()
+
+
 def _settings(examples: int, steps: int) -> settings:
     return settings(
         max_examples=examples,
@@ -174,3 +195,5 @@ Weeks.TestCase.settings = _settings(6, 25)
 test_whatever_happens_in_weeks_the_rules_of_the_living_case_hold = Weeks.TestCase
 ManyWeeks.TestCase.settings = _settings(300, 60)
 test_the_rules_of_the_living_case_hold_in_many_weeks = pytest.mark.slow(ManyWeeks.TestCase)
+PostgresqlWeeks.TestCase.settings = _settings(5, 30)
+test_the_rules_of_the_living_case_hold_on_postgresql = pytest.mark.slow(PostgresqlWeeks.TestCase)
