@@ -20,7 +20,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
-from gateway.cli.arguments import ANY_FILE, NewFile, json_option
+from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
 from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
     colour,
@@ -225,12 +225,12 @@ connection_option = click.option(
     "--connection",
     "-c",
     "connection_file",
-    type=ANY_FILE,
+    type=ConnectionFile(),
     envvar="CASEGATE_CONNECTION",
-    default=Path("connection.toml"),
+    default=Path(CONNECTION_FILE),
     show_default=True,
     show_envvar=True,
-    help="The connection file of this system.",
+    help="The connection file of this system, or its folder.",
 )
 
 
