@@ -27,6 +27,7 @@ from gateway.cli.output import (
     for_machines,
     format_time,
     format_value,
+    print_wrapped,
     reply,
     sanitise,
     write_new,
@@ -376,10 +377,8 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
     told = "; ".join([sentence, *_signature(written.result)])
     click.echo(f"{colour('Done', 'green')}: {sanitise(told)}")
-    click.echo(
-        f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
-        f"{event['log']}; receipt verified"
-    )
+    place = f"entry {written.confirmed.index} of the log {event['log']}"
+    print_wrapped(f"recorded as event {event['id']}, {place}; receipt verified", "  ", 4)
     if "simulated_date" in event:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
