@@ -45,6 +45,7 @@ from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
+from gateway.domain.item_value import identifiers_in
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.recall import RecallCode
 from gateway.domain.retention import DpoAdvice
@@ -195,8 +196,14 @@ def check(content: dict[str, Any]) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
+    warnings = list(_identifiers(content))
     reply(
-        {"case": content["case"], "errors": []},
+        {
+            "case": content["case"],
+            "errors": [],
+            "warnings": [{"pointer": at, "message": why} for at, why in warnings],
+        },
+        *(f"Warning: {at} {sanitise(why)}" for at, why in warnings),
         f"{colour('Valid', 'green')}: case {sanitise(content['case'])}",
     )
 
@@ -228,6 +235,7 @@ def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     """
     _check(content)
     _warn_of_erasure(content)
+    _warn_of_identifiers(content)
     return _done(gateway.submit(content, by, _clearance(options)))
 
 
@@ -268,6 +276,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     """
     _check(content)
     _warn_of_erasure(content)
+    _warn_of_identifiers(content)
     clearance = _clearance(options)
     options["pointers"] = [*options["pointers"]] or None
     change = {name: value for name, value in options.items() if value is not None}
@@ -589,6 +598,24 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
         return  # the gateway says what is wrong with it
     if 0 < left < SHORT_RETENTION_DAYS:
         click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
+
+
+def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where free text of a valid case holds what belongs into an item, by JSON pointer."""
+    texts = {
+        f"/statements/{number}/text": one.get("text", "")
+        for number, one in enumerate(content.get("statements", ()))
+    }
+    texts["/marking/handling_note"] = content["marking"].get("handling_note", "")
+    for pointer, text in texts.items():
+        if found := identifiers_in(text):
+            told = "put it into an item (an address is of the kind url), or leave it out"
+            yield pointer, f"holds {' and '.join(found)}: {told}"
+
+
+def _warn_of_identifiers(content: Mapping[str, Any]) -> None:
+    for pointer, why in _identifiers(content):
+        click.echo(f"Warning: {pointer} {why}", err=True)
 
 
 def _done(written: ConfirmedWrite) -> Told:
