@@ -41,6 +41,7 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
@@ -53,10 +54,10 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import REASON_CODES
+from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import account, canonical, history, log_copy, recall_coverage
@@ -145,7 +146,7 @@ def _of_stream(
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
-        with told_as(click.UsageError, f"{place} is not a stream of events"):
+        with raising(click.UsageError, f"{place} is not a stream of events"):
             page = of_page(_start(place, MAX_PAGE_BYTES))
         return verify(*page)
     except OSError as error:
@@ -232,7 +233,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
 
     Example: casegate audit check-copy mirror --trust trust
     """
-    with told_as(click.UsageError, "--continued-by"):
+    with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with progress("entries") as tell:
         return log_copy.check(reader(folder), trust, tell, continued_by)
@@ -328,7 +329,7 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
             step = _step(copy)
         except GatewayUnavailable as error:
             if not away:
-                click.echo(f"{sanitise(error)}: this goes on every {seconds} s", err=True)
+                say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
@@ -352,18 +353,18 @@ def _tell(step: MirrorProgress, folder: Path) -> None:
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
-class _CaseName(click.ParamType[tuple[str, UUID]]):
+class _CaseName(click.ParamType[CaseId]):
     """A case as ORIGINATOR/UUID."""
 
     name = "case"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, UUID]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> CaseId:
         """Read both parts."""
         originator, _, case = str(value).partition("/")
         try:
             if not SLUG.fullmatch(originator):
                 raise ValueError
-            return originator, UUID(case)
+            return CaseId(originator, UUID(case))
         except ValueError:
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
@@ -399,9 +400,11 @@ class _Action(click.ParamType[str]):
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
     "--action",
+    "actions",
+    multiple=True,
     type=_Action(),
     metavar="ACTION",
-    help="As handoff.offer; or the event's type, as handoff.offered.",
+    help="As handoff.offer; or the event's type, as handoff.offered. May be repeated.",
 )
 @click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
 @click.option(
@@ -409,7 +412,7 @@ class _Action(click.ParamType[str]):
     "results",
     multiple=True,
     type=Words(EventResult),
-    help="How they ended; may be repeated: then each is a search of its own.",
+    help="How they ended; may be repeated, as --action: then each is a search of its own.",
 )
 @click.option(
     "--from", "since", type=Moment(days=True), help="From this time, or from this day (UTC), on."
@@ -426,6 +429,7 @@ def search(
     reason_code: str,
     reason: str,
     limit: int | None,
+    actions: tuple[str, ...],
     results: tuple[str, ...],
     as_csv: bool,
     **filters: Any,
@@ -443,7 +447,11 @@ def search(
     """
     if for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
+    searches = [
+        AuditFilters(**filters, action=action, result=result)
+        for action in actions or (None,)
+        for result in results or (None,)
+    ]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
     if reply({"events": [_event_json(one) for one in shown]}):
@@ -607,7 +615,7 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
 
 def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    with told_as(click.ClickException, f"{folder} cannot be made", OSError):
+    with raising(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
@@ -667,7 +675,7 @@ def show(gateway: Gateway, event: UUID) -> None:
     entry = gateway.receipt(event)
     if reply(receipts.to_json(entry.receipt)):
         return
-    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
+    say(f"event {entry.event}", "Verified")
     print_fields(proved(entry.confirmed))
 
 
@@ -701,5 +709,6 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     save_json(out, receipts.to_json(entry.receipt))
     reply(
         {"file": str(out), "event": str(entry.event)},
-        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+        f"{out} holds the receipt of event {entry.event}",
+        word="Done",
     )

@@ -12,6 +12,7 @@ from gateway.client.documents import DocumentSigner, VerifiedOffer, require
 from gateway.client.errors import UnknownReference
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
+from gateway.domain.recall import RecallCode
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
@@ -247,15 +248,22 @@ class CaseClient(ClientBase):
         out where the case was erased. With a document key the recall is signed here.
         """
         path, handoff = _of(where)
-        said = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
-        asked = {name: value for name, value in said.items() if value is not None}
+        asked = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
         document = None
         if self._author is not None:
             case = where.get("case")
             if case is None:  # the notices and the coverage are there after an erasure, too
                 case = self._exchange.read("handoff.read", f"{path}/correction-notices")["case"]
-            version = self.coverage(str(case))["version"]
-            document = self._author.recall(spelled(str(case)), version, handoff, asked)
+            document = handoff_documents.issue_recall(
+                self._author.heading(),
+                case=spelled(str(case)),
+                version=self.coverage(str(case))["version"],
+                code=RecallCode(code),
+                by=by,
+                approved_by=approved_by,
+                reason=reason,
+                handoff=handoff,
+            )
         return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
 
     def approve_recall(

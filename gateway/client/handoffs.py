@@ -16,6 +16,7 @@ from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor, AnswerKind
 from gateway.domain.organisation import competence_members, read_competence
+from gateway.evidence import handoff_documents
 
 
 class BoxFilters(TypedDict, total=False):
@@ -89,7 +90,10 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            document = self._author.answer(kind.name, self._answered(name, kind, offer), asked)
+            about = vars(self._answered(name, kind, offer))
+            document = handoff_documents.issue_answer(
+                self._author.heading(), kind=kind.name, fields=asked, **about
+            )
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"

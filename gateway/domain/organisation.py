@@ -289,7 +289,7 @@ class AdmissionDecision:
     governing body; ``event`` recorded the decision.
     """
 
-    reference: str
+    decision_ref: str
     decided_on: date
     document_sha256: str
     event: UUID
@@ -299,7 +299,7 @@ class AdmissionDecision:
 class Application:
     """What an organisation asked for: a membership, for purposes, and what it says of itself.
 
-    ``event`` recorded it. ``decision`` is None until the governing body has decided; what it
+    ``event`` recorded it. There is no ``decision`` until the governing body has decided; what it
     decided is the organisation's status.
     """
 
@@ -308,7 +308,7 @@ class Application:
     description: str
     received_on: date
     event: UUID
-    decision: AdmissionDecision | None = None
+    decision: AdmissionDecision | None
 
 
 @dataclass(frozen=True)

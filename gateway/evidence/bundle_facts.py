@@ -38,7 +38,7 @@ class BundleFacts:
 
     def conclude(self) -> Conclusion:
         """What the file proves, what is the operator's word, and what it does not show."""
-        acts = self.of.acts()
+        acts = sorted(self.of.acts(), key=self._place)
         proved = [fact for one in acts if not one.attested for fact in self._act(one)]
         word = [fact for one in acts if one.attested for fact in self._act(one)]
         not_proved = [
@@ -95,6 +95,11 @@ class BundleFacts:
         if missing or only_word:  # worse than a demonstration
             code = Code.INCOMPLETE if missing else Code.ATTESTED
         return Conclusion(proved, word, not_proved, code, self.of.content)
+
+    def _place(self, signed: AuthoredDocument) -> int:
+        """The entry of an act; of a case version that of its offer."""
+        offered = (link.offered for link in self.of.links if link.case is signed)
+        return self.of.record_of(next(offered, signed)).index
 
     def _moves_are_signed(self) -> bool:
         """Whether the parties' own documents, in this file, show every move."""

@@ -13,11 +13,11 @@ from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import BY_THE_CLOCK, STATUTORY, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
+    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    OfferAddress,
     Package,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -64,7 +64,6 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
-    Addressee,
     Conditions,
     ItemElsewhere,
     OfferResult,
@@ -144,7 +143,7 @@ class SelectionInputs:
     case: Case
     originator: PolicyEntity
     recipient: PolicyEntity
-    address: OfferAddress
+    address: Addressee
     assurance: str
     items: ItemsByCountry
     transfer_tool: str | None
@@ -197,7 +196,7 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=_addressee(draft.inputs.address),
+        to=draft.inputs.address,
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
@@ -480,7 +479,7 @@ def authorize_offer(
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 
 
-def _is_other_state(context: RequestContext, address: OfferAddress) -> bool:
+def _is_other_state(context: RequestContext, address: Addressee) -> bool:
     """Whether the competence that an offer addresses is for another territory than its originator's
     own."""
     competence = parse_competence(address.competence or "")
@@ -695,11 +694,7 @@ def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
     )
 
 
-def _addressee(address: OfferAddress) -> Addressee:
-    return Addressee(address.organisation, address.competence, address.mandate_event)
-
-
-def _to(address: OfferAddress) -> dict[str, str]:
+def _to(address: Addressee) -> dict[str, str]:
     if address.competence is None:
         return {"organisation": address.organisation}
     return {
@@ -722,7 +717,7 @@ def _offered(
         state=answer.state,
         case=handoff.case,
         version=version.version,
-        to=_addressee(handoff.address),
+        to=handoff.address,
         due_at=handoff.due_at,
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),

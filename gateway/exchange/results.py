@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import HandoffState
+from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
 from gateway.domain.recall import RecallCode
@@ -175,15 +175,6 @@ class RetentionView:
     legal_basis: str | None = None
     until: date | None = None
     review_on: date | None = None
-
-
-@dataclass(frozen=True)
-class Addressee:
-    """To whom an offer is made, and by which event it holds the competence."""
-
-    organisation: str
-    competence: str | None = None
-    mandate_event: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,7 @@ _RETENTION = records(retention, Retention).where(_standing)
 _OF_HANDOFF = _RETENTION.where(matching(retention, "handoff"))
 _OF_CASE = _RETENTION.where(matching(retention, "originator", "case")).order_by(retention.c.handoff)
 _ADD = insert(retention)
-_END = (
-    update(retention)
-    .where(retention.c.id == bindparam("of_retention"), _standing)
-    .values(ended_at=bindparam("at"))
-)
+_END = update(retention).where(matching(retention, "id", prefix="of_"), _standing)
 _retained = select(retention.c.handoff).where(_standing)
 _copied = select(retained_copy.c.handoff)
 _OVER = select(
@@ -82,11 +78,7 @@ _UNRETAINED = (
 )
 _ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"))
 _FIRST_NOTICE = insert_new(erasure_notice)
-_NOTICE = (
-    update(erasure_notice)
-    .where(erasure_notice.c.days == bindparam("of_days"), erasure_notice.c.told == bindparam("was"))
-    .values(told=bindparam("last"))
-)
+_NOTICE = update(erasure_notice).where(matching(erasure_notice, "days", "told", prefix="of_"))
 _COPY = records(retained_copy, RetainedCopy, "handoff")
 _HAS_COPY = _copied.where(
     matching(retained_copy, "handoff"),
@@ -134,7 +126,7 @@ class SqlRetentions(StorePart):
         self._write(_ADD, vars(retention))
 
     def end(self, retention: UUID, at: datetime) -> None:
-        if not self._write(_END, {"of_retention": retention, "at": at}):
+        if not self._write(_END, {"of_id": retention, "ended_at": at}):
             raise EditConflict("the retention has ended: read the handoff again")
 
     def over(self, day: date, limit: int) -> Sequence[UUID]:
@@ -190,7 +182,7 @@ class SqlRetentions(StorePart):
     def announce(self, days: int, told: date | None, last: date) -> bool:
         if told is None:
             return self._write(_FIRST_NOTICE, {"days": days, "told": last})
-        return self._write(_NOTICE, {"of_days": days, "was": told, "last": last})
+        return self._write(_NOTICE, {"of_days": days, "of_told": told, "told": last})
 
     def end_answer_key(self, organisation: str) -> None:
         key = self._transaction.execute(_ANSWER_KEY, {"of_organisation": organisation}).scalar()

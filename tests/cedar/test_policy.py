@@ -32,7 +32,7 @@ from gateway.domain.decision import (
     organisation_entity,
     succession_entity,
 )
-from gateway.domain.handoff import HandoffState, OfferAddress
+from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.marking import Marking
 from gateway.domain.organisation import (
     Mandate,
@@ -270,7 +270,7 @@ def handoff(
     found, _ = samples.handoff(
         case,
         id=CASE_ID,
-        address=OfferAddress(recipient.id, competence, CASE_ID if competence else None),
+        address=Addressee(recipient.id, competence, CASE_ID if competence else None),
         purpose=("protect_child",),
         state=state,
     )

@@ -332,6 +332,13 @@ def test_several_results_are_several_searches_in_the_order_of_the_log(
     assert "1 denied" in counted
 
 
+def test_several_actions_are_several_searches(desks: Desks, granted: str) -> None:
+    asked = ("--action", "mandate.grant", "--action", "membership.grant")
+    told = desks.told("audit", "search", *WHO, *asked, at=ABROAD)["events"]
+    types = {one["event"]["type"] for one in told}
+    assert types == {"mandate.granted", "membership.granted"}
+
+
 def test_a_search_is_written_for_a_spreadsheet_without_a_formula(
     desks: Desks, granted: str
 ) -> None:

@@ -150,7 +150,7 @@ def test_a_refusal_says_why_and_where_it_is_recorded(desks):
     result = desks.run("case", "close", "018f0000-0000-7000-8000-000000000001", "--by", "x1")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Refused: Not found, or not visible to you\n")
+    assert result.stderr.startswith("Refused: Not found, or not visible to you.")
     assert "receipt verified" in result.stderr
 
 
@@ -183,7 +183,7 @@ def test_an_identifier_in_free_text_is_a_warning_and_no_error(desks):
     content = json.loads(desks.case_file().read_text())
     statement = {**content["statements"][0], "text": "He wrote to https://chat.example.org/u"}
     file = str(desks.case_file(statements=[statement]))
-    (warning,) = json.loads(desks.done("case", "check", file, "--json"))["warnings"]
+    (warning,) = desks.told("case", "check", file)["warnings"]
     assert warning["pointer"] == "/statements/0/text"
     submitted = desks.run("case", "submit", file, "--by", "intake-1")
     assert (submitted.exit_code, "/statements/0/text" in submitted.stderr) == (0, True)

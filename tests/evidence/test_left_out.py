@@ -7,14 +7,19 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from gateway.domain.audit_event import EventDetail
+from gateway.evidence import canonical, key_declaration
 from gateway.evidence.report import Code
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import verify
 from tests.each import each
+from tests.evidence.ingredients import chance
 from tests.evidence.kept import trust_folder
-from tests.evidence.scenario import TRUST, Scenario
+from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, uri
 from tests.evidence.test_chain import consulted, measured, told
 from tests.evidence.test_kept import EXPECTED, FOLDER
 
@@ -124,18 +129,46 @@ def _notified() -> Scenario:
     return story
 
 
-STORIES: dict[str, Callable[[], Scenario]] = {
-    "closed": lambda: Scenario().told("acceptance", "outcome", "closure").number(2, 3, 4),
-    "chain": _chain,
-    "measures": _measured,
-    "recall": _recalled,
-    "notices": _notified,
+def _locked() -> bytes:
+    """The recipient signs everything itself for a time, and then allows the gateway to do it."""
+    story = Scenario(attested=True)
+    unlock = key_declaration.issue(
+        organisation=uri("police"),
+        audience=GATEWAY,
+        says=key_declaration.UNLOCK,
+        kid=SIGNERS["police"].kid,
+        at=AT + timedelta(minutes=1),
+        jti=UUID(int=5),
+        signer=SIGNERS["police"],
+        random=chance("unlock"),
+    )
+    said = {
+        "organisation.require_signed": {},
+        "organisation.allow_attested": {"declaration": unlock.compact()},
+    }
+    bare = {"handoff": None, "case_digest": None, "package_digest": None}
+    for action, more in said.items():
+        text = canonical.encode({"organisation": "police", **more}).decode()
+        told = EventDetail("subject", text, frozenset({"police"}))
+        story.record(action, None, details=(told,), **bare)
+    locks = [story.indexes.pop() for _ in said]
+    story.told("acceptance")
+    return story.file(locks=tuple(map(story.log.receipt, sorted(locks))))
+
+
+STORIES: dict[str, Callable[[], bytes]] = {
+    "closed": lambda: Scenario().told("acceptance", "outcome", "closure").number(2, 3, 4).file(),
+    "chain": lambda: _chain().file(),
+    "measures": lambda: _measured().file(),
+    "recall": lambda: _recalled().file(),
+    "notices": lambda: _notified().file(),
+    "locks": _locked,
 }
 
 
 def bundles() -> Iterator[tuple[str, dict[str, Any], TrustAnchors]]:
     for name, story in STORIES.items():
-        yield name, json.loads(story().file()), TRUST
+        yield name, json.loads(story()), TRUST
     for name, expected in EXPECTED.items():
         if expected["kind"] == "bundle" and expected["code"] in (Code.VERIFIED, Code.ATTESTED):
             yield name, json.loads((FOLDER / "files" / name).read_bytes()), KEPT

@@ -13,6 +13,7 @@ from gateway.domain.audit_event import EventDetail
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
+from gateway.exchange import log_terms
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, withdrawal_of
@@ -342,6 +343,21 @@ def test_a_staff_register_is_what_its_events_committed_to(register):
     night = {**_entering(head), "temporary": True}
     register.do(staff.add, caller(NEW), register.key(), night)
     assert registry_compared(register) == RegistryComparison(frozenset(), ())
+
+
+def test_a_staff_register_is_compared_also_when_what_its_events_told_is_erased(register):
+    first, _ = established(register)
+    made = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    (named,) = (one["pseudonym"] for one in made["entries"])
+    register.clock.advance(timedelta(days=800))
+    assert not log_terms.erase_details(register.ports)
+    with register.ports.begin(TransactionMode.READ) as work:
+        added = work.log.logged(UUID(made["event"]))
+    kinds = {one.kind for one in added.event.disclosures}
+    assert ("subject" in kinds, "entries" in kinds) == (False, True)
+    assert registry_compared(register) == RegistryComparison(frozenset(), ())
+    register.store.change(f"UPDATE staff SET start = '2001-01-01' WHERE pseudonym = '{named}'")
+    assert differing(register) == {f"{NEW}/{named}"}
 
 
 def _entering(by: str) -> dict[str, object]:
