@@ -143,6 +143,23 @@ class Competence(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
+CONNECTION_FILE = "connection.toml"
+"""What the connection file of a system's folder is called."""
+
+
+class ConnectionFile(click.Path):
+    """A connection file, or the folder that has it."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        """``exists``: it is there already."""
+        super().__init__(exists=exists, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The file."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path / CONNECTION_FILE if path.is_dir() else path
+
+
 class NewFile(click.Path):
     """A file that a command makes: checked before anything is asked or recorded.
 

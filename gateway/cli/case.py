@@ -44,6 +44,7 @@ from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
+from gateway.domain.item_value import identifiers_in
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.recall import RecallCode
 from gateway.domain.retention import DpoAdvice
@@ -194,7 +195,9 @@ def check(content: dict[str, Any]) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    reply({"case": content["case"], "errors": []}, f"case {content['case']}", word="Valid")
+    warnings = [{"pointer": at, "message": why} for at, why in _warn_of_identifiers(content)]
+    answer = {"case": content["case"], "errors": [], "warnings": warnings}
+    reply(answer, f"case {content['case']}", word="Valid")
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -224,6 +227,7 @@ def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     """
     _check(content)
     _warn_of_erasure(content)
+    _warn_of_identifiers(content)
     return _done(gateway.submit(content, by, _clearance(options)))
 
 
@@ -264,6 +268,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     """
     _check(content)
     _warn_of_erasure(content)
+    _warn_of_identifiers(content)
     clearance = _clearance(options)
     options["pointers"] = [*options["pointers"]] or None
     change = {name: value for name, value in options.items() if value is not None}
@@ -587,6 +592,27 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
         return  # the gateway says what is wrong with it
     if 0 < left < SHORT_RETENTION_DAYS:
         click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
+
+
+def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where free text of a valid case holds what belongs into an item, by JSON pointer."""
+    texts = {
+        f"/statements/{number}/text": one.get("text", "")
+        for number, one in enumerate(content.get("statements", ()))
+    }
+    texts["/marking/handling_note"] = content["marking"].get("handling_note", "")
+    for pointer, text in texts.items():
+        if found := identifiers_in(text):
+            told = "put it into an item (an address is of the kind url), or leave it out"
+            yield pointer, f"holds {' and '.join(found)}: {told}"
+
+
+def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say it before it is sent; the warnings."""
+    found = list(_identifiers(content))
+    for pointer, why in found:
+        click.echo(f"Warning: {pointer} {why}", err=True)
+    return found
 
 
 def _done(written: ConfirmedWrite) -> WriteReport:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
+from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, CONNECTION_FILE, FILE, json_option
 from gateway.cli.output import (
     colour,
     format_time,
@@ -50,8 +50,6 @@ from gateway.keys import (
     load_key,
     write_key,
 )
-
-CONNECTION_FILE = "connection.toml"
 
 
 @dataclass(frozen=True)

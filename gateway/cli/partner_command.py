@@ -20,12 +20,13 @@ from uuid import UUID
 import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
-from gateway.cli.arguments import ANY_FILE, NewFile, json_option
+from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
 from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
     for_machines,
     format_time,
     format_value,
+    print_wrapped,
     reply,
     say,
     write_new,
@@ -224,12 +225,12 @@ connection_option = click.option(
     "--connection",
     "-c",
     "connection_file",
-    type=ANY_FILE,
+    type=ConnectionFile(),
     envvar="CASEGATE_CONNECTION",
-    default=Path("connection.toml"),
+    default=Path(CONNECTION_FILE),
     show_default=True,
     show_envvar=True,
-    help="The connection file of this system.",
+    help="The connection file of this system, or its folder.",
 )
 
 
@@ -374,10 +375,8 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
     say("; ".join([sentence, *_signature(written.result)]), "Done")
-    click.echo(
-        f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
-        f"{event['log']}; receipt verified"
-    )
+    place = f"entry {written.confirmed.index} of the log {event['log']}"
+    print_wrapped(f"recorded as event {event['id']}, {place}; receipt verified", "  ", 4)
     if "simulated_date" in event:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):

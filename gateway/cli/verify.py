@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.arguments import NewFile, json_option
+from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
 from gateway.cli.output import (
     cold,
     colour,
@@ -98,17 +98,28 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
     return decorate
 
 
-def _gathered(*named: Sequence[Any]) -> "TrustAnchors":
+def _gathered(places: Sequence[Path], *named: Sequence[Any]) -> "TrustAnchors":
     from gateway.client.connection import gather_trust  # noqa: PLC0415
     from gateway.client.errors import SettingsError  # noqa: PLC0415
 
     try:
-        trust = gather_trust(*named)
+        trust = gather_trust(places, *named)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if not (trust.log_keys or trust.gateway_keys or trust.organisations):
-        raise click.UsageError("say whose keys you trust: --trust, or one key, as by --log-key")
+        raise click.UsageError(
+            "; ".join(map(_empty, places))
+            or "say whose keys you trust: --trust, or one key, as by --log-key"
+        )
     return trust
+
+
+def _empty(folder: Path) -> str:
+    """That a folder holds no keys, and which folder below it does."""
+    patterns = ("*/*.vkey", f"*/{CONNECTION_FILE}", "*/gateway-keys.json")
+    below = sorted({file.parent for pattern in patterns for file in folder.glob(pattern)})
+    instead = f"; give {' or '.join(map(str, below))}" if below else f". {TRUST_FOLDER}"
+    return f"{folder.absolute()} holds no keys{instead}"
 
 
 language_option = click.option(

@@ -299,8 +299,8 @@ def _quoted(value: str) -> str:
 def _values(file: Path) -> dict[str, str]:
     if not file.exists():
         raise SettingsError(
-            f"{file} does not exist: name this system's connection file with -c or in "
-            "CASEGATE_CONNECTION; `casegate enrol` makes one"
+            f"{file.absolute()} does not exist: name this system's connection file, or its folder, "
+            "with -c or in CASEGATE_CONNECTION; `casegate enrol` makes one"
         )
     with raising(SettingsError, f"{file} is not TOML"):
         found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))

@@ -217,7 +217,9 @@ def clear(case: Case, by: str) -> Case:
     """Clear the case for sharing; a different person than who assessed it must do it (R10)."""
     state = _moved(case, CaseAction.CLEAR)
     if by in (case.assessed_by, case.second_assessor):
-        raise SecondPersonRequired("the person who clears a case is not the one who assessed it")
+        raise SecondPersonRequired(
+            "who clears a case is not who assessed it: name two different persons"
+        )
     return replace(case, state=state, cleared_by=by, cleared_digest=case.digest)
 
 

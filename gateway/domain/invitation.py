@@ -48,8 +48,8 @@ class Invitation:
             return replace(self, key=key, request=request)
         if self.key != key:
             raise InvitationUnusable(
-                "the invitation was used before, for another key: if that was not you, tell the "
-                "administrators at once; else ask for a new one"
+                "the invitation was used before, for another key: if it was you in another folder, "
+                "use that one; if it was not, tell the administrators at once"
             )
         return self
 

@@ -237,6 +237,20 @@ FAULTS: Mapping[str, Fault] = {
 }
 """How the value of each kind of item is checked."""
 
+_IN_TEXT = {
+    "an address": re.compile(r"\b(?:[a-z][a-z0-9+.-]*://|www\.)\S", re.I),
+    "an e-mail address": re.compile(r"[^\s@]@[^\s@]+\.[^\s@.]"),
+    "a telephone number": re.compile(
+        r"(?<![\w-])(?:(?:\+|00)\d(?:[ .()/-]?\d){7,13}|0\d([ .-]?)\d\d(?:\1\d\d){3})(?!\w)"
+    ),
+}
+
+
+def identifiers_in(text: str) -> list[str]:
+    """Which kinds of identifiers free text seems to hold, which belong into items."""
+    return [what for what, pattern in _IN_TEXT.items() if pattern.search(text)]
+
+
 # --- showing ---
 
 _LIVE = re.compile(r"(https?|ftp)(?=:)", re.I)

@@ -143,7 +143,9 @@ class Measure:
 def check_persons(by: str, approved_by: str | None, persons: int) -> None:
     """Refuse what fewer persons decide than have to; SecondPersonRequired."""
     if len({by, approved_by} - {None}) < persons:
-        raise SecondPersonRequired("two persons decide this: name the other one in 'approved_by'")
+        raise SecondPersonRequired(
+            "two persons decide this: name another person than 'by' in 'approved_by'"
+        )
 
 
 def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: bool) -> None:

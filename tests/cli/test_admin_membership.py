@@ -318,3 +318,9 @@ def test_what_waits_for_administrators_is_one_list(gw, proposed):
     assert [one["proposal"] for one in told["proposals"]] == [proposed]
     assert {one["status"] for one in told["organisations"]} <= {"applied", "approved", "enrolled"}
     assert f"proposal approve {proposed}" in gw.done("waiting", persons=())
+
+
+def test_the_other_person_is_told_the_command_with_its_folder(gw, proposed):
+    words = ("membership", "end", "abc", "--until", "2030-02-02")
+    told = gw.done(*words, persons=(DUBOIS,))
+    assert f"casegate admin --home {gw.folder} --as PERSON proposal approve" in told

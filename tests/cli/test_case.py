@@ -179,6 +179,17 @@ def test_a_case_is_checked_offline(desks):
     ]
 
 
+def test_an_identifier_in_free_text_is_a_warning_and_no_error(desks):
+    content = json.loads(desks.case_file().read_text())
+    statement = {**content["statements"][0], "text": "He wrote to https://chat.example.org/u"}
+    file = str(desks.case_file(statements=[statement]))
+    (warning,) = desks.told("case", "check", file)["warnings"]
+    assert warning["pointer"] == "/statements/0/text"
+    submitted = desks.run("case", "submit", file, "--by", "intake-1")
+    assert (submitted.exit_code, "/statements/0/text" in submitted.stderr) == (0, True)
+    assert "Warning" not in desks.run("case", "check", str(desks.case_file())).output
+
+
 def test_a_refusal_for_machines_is_one_json_document(desks):
     result = desks.run("case", "show", "018f0000-0000-7000-8000-000000000001", "--json", at=ABROAD)
     assert result.exit_code == 1

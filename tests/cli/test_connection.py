@@ -125,6 +125,9 @@ def test_the_connection_file_is_found_by_option_by_environment_or_here(
     assert "connection.toml does not exist" in missing.stderr
     named = runner.invoke(main, ["case", "list", "-c", "mine.toml"])
     assert "mine.toml does not exist" in named.stderr
+    (tmp_path / "desk").mkdir()
+    in_folder = runner.invoke(main, ["case", "list", "-c", "desk"])
+    assert f"{tmp_path}/desk/connection.toml does not exist" in in_folder.stderr
     by_environment = runner.invoke(main, ["case", "list"], env={"CASEGATE_CONNECTION": "env.toml"})
     assert "env.toml does not exist" in by_environment.stderr
 

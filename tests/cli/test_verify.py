@@ -266,7 +266,8 @@ def test_the_file_may_come_from_the_standard_input(folder: Path) -> None:
         (("--organisation-keys", "hotline"), "of the form ID=FILE"),
         (("--organisation-keys", "Not An Id=receipt.json"), "of the form ID=FILE"),
         (("--organisation-keys", "hotline=missing"), "cannot be read"),
-        (("--trust", "empty"), "say whose keys you trust"),
+        (("--trust", "empty"), "holds no keys"),
+        (("--trust", "above"), "give above/keys"),
         (("--trust", "receipt.json"), "receipt.json is not TOML"),
         (
             ("--gateway-keys", "trust/gateway-keys.json", "--gateway-keys", "evil.json"),
@@ -279,6 +280,8 @@ def test_keys_that_cannot_be_used_are_an_error_of_use(
 ) -> None:
     monkeypatch.chdir(folder)
     (folder / "empty").mkdir()
+    (folder / "above" / "keys").mkdir(parents=True)
+    (folder / "above" / "keys" / "log.vkey").touch()
     (folder / "binary").write_bytes(b"\xff\xfe")
     (folder / "evil.json").write_text(jwks("stranger").replace("stranger-key", "gateway-key"))
     result = verify("receipt.json", *arguments)

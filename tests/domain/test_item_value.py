@@ -6,7 +6,14 @@ from base64 import b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.item_value import FAULTS, defang, has_unsafe_characters, hash_fault, ip_event
+from gateway.domain.item_value import (
+    FAULTS,
+    defang,
+    has_unsafe_characters,
+    hash_fault,
+    identifiers_in,
+    ip_event,
+)
 from gateway.domain.vocabulary import HashAlgorithm, ItemKind
 from tests.each import each
 
@@ -254,3 +261,19 @@ def test_what_a_person_and_a_program_would_read_differently_is_unsafe(text):
 )
 def test_texts_of_all_scripts_are_safe(text):
     assert not has_unsafe_characters(text, lines=True)
+
+
+@each(
+    "text, found",
+    [
+        ("See https://a.example/x, or www.b.example", ["an address"]),
+        ("Wrote as someone@mail.example.", ["an e-mail address"]),
+        ("Called +33 6 12 34 56 78", ["a telephone number"]),
+        ("Called 06.12.34.56.78 twice", ["a telephone number"]),
+        ("Called 0032 470 12 34 56", ["a telephone number"]),
+        ("On 01.02.2026 10:11, file 2026/0042, 0198c1f2-7a00-7000-8000-000000000001", []),
+        ("A child of about 8, seen @ home at 10.30", []),
+    ],
+)
+def test_what_belongs_into_an_item_is_found_in_free_text(text, found):
+    assert identifiers_in(text) == found

@@ -25,7 +25,7 @@ from gateway.cli.admin.session import (
     make_command,
     persons_option,
 )
-from gateway.cli.arguments import FILE, FOLDER, home_option, json_option
+from gateway.cli.arguments import FOLDER, ConnectionFile, home_option, json_option
 
 __all__ = ["admin", "approve"]
 
@@ -37,7 +37,7 @@ __all__ = ["admin", "approve"]
 @click.option(
     "--connection",
     "-c",
-    type=FILE,
+    type=ConnectionFile(exists=True),
     help="Work over the network: the connection of a system with the scope admin.",
 )
 @json_option
@@ -77,7 +77,13 @@ def _take_behind(command: click.Command) -> None:
         return
     # Where an argument may begin with "-", it may begin with "-c".
     short = () if command.context_settings.get("ignore_unknown_options") else ("-c",)
-    for flags, kind in (("--home",), FOLDER), (("--connection", *short), FILE):
+    for flags, kind in (
+        (("--home",), FOLDER),
+        (
+            ("--connection", *short),
+            ConnectionFile(exists=True),
+        ),
+    ):
         command.params.append(
             click.Option(
                 flags,

@@ -1,7 +1,7 @@
 """`casegate admin administrator`: the named administrators themselves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -134,6 +134,13 @@ NEXT = {
 """What administrators do next for an organisation of a status."""
 
 
+def _next(coming: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
+    """What is next for an organisation: once it is invited, its own enrolment."""
+    if any(one["organisation"] == coming["organisation"] for one in invited):
+        return "it enrols by its invitation; staff establish, where nobody acts for it"
+    return NEXT[Status(coming["status"])]
+
+
 @click.command()
 @click.pass_obj
 def waiting(session: AdminSession) -> None:
@@ -154,10 +161,7 @@ def waiting(session: AdminSession) -> None:
             (f"{one['action']} {one['organisation']}", f"proposal approve {one['proposal']}")
             for one in proposed
         ),
-        *(
-            (f"{one['organisation']} is {one['status']}", NEXT[Status(one["status"])])
-            for one in coming
-        ),
+        *((f"{one['organisation']} is {one['status']}", _next(one, invited)) for one in coming),
         *(
             (
                 f"{one['organisation']}.{one['system']} is invited",

@@ -133,8 +133,9 @@ def complete(session: AdminSession, file: Path) -> None:
 
 def _tell(file: Path, invited: InvitationFile) -> None:
     click.echo(f"  invitation in {file}: send it so that only the member reads it")
-    fours = " ".join(re.findall("....", invited.root_sha256))  # to be read aloud
-    click.echo(f"  the root's fingerprint, which the member asks you for: {fours}")
+    click.echo("  the root's fingerprint, which the member asks you for:")
+    for half in re.findall("." * 32, invited.root_sha256):
+        click.echo(f"    {' '.join(re.findall('....', half))}")  # to be read aloud
 
 
 def _invitation_file(reached: Registry, invitation: UUID, waiting: _Waiting) -> InvitationFile:

@@ -5,6 +5,7 @@ systems, for which the client's package suffices: what only the host has is impo
 """
 
 import secrets
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,15 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, for_machines, format_time, format_value, interactive, reply
+from gateway.cli.output import (
+    example,
+    for_machines,
+    format_time,
+    format_value,
+    interactive,
+    print_wrapped,
+    reply,
+)
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
@@ -409,17 +418,25 @@ def show(action: str, written: Made) -> None:
     result = written.result
     if "proposal" in result and "expires_at" in result:
         click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
-        command = f"casegate admin --as PERSON proposal approve {result['proposal']}"
+        command = f"{_admin_command()} --as PERSON proposal approve {result['proposal']}"
         click.echo(f"  another person: {command}")
         return
     apart = {"event", "overlaps", "nobody_from"}
     values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    click.echo(f"{action}: {', '.join(values)}")
+    print_wrapped(", ".join(values), f"{action}: ", 2)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
     for sentence in _warnings(result):
-        click.echo(f"  WARNING: {sentence}")
+        print_wrapped(sentence, "  WARNING: ", 4)
+
+
+def _admin_command() -> str:
+    """The command as another person types it for the same gateway, on this host."""
+    session = click.get_current_context().find_object(AdminSession)
+    if session is None or session.connection is not None:
+        return "casegate admin"
+    return f"casegate admin --home {shlex.quote(str(session.folder))}"
 
 
 def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
