@@ -291,7 +291,8 @@ def civil_time_zone(work: UnitOfWork) -> str | None:
             continue
         for one in logged.event.disclosures:
             if one.kind == "subject":
-                return cast(str, canonical.decode(str(one.value).encode())["civil_time_zone"])
+                said = canonical.decode(str(one.value).encode())
+                return cast("str | None", said.get("civil_time_zone"))
     return None
 
 
