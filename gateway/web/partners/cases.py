@@ -39,7 +39,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import StepBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -99,13 +99,6 @@ class AssessmentBody(StrictSchema):
     by = field.staff()
     second_assessor = field.staff(required=False)
     confirmed_matches = field.several(field.uuid())
-    reason = field.free(300, required=False)
-
-
-class CaseStepBody(StrictSchema):
-    """A person takes a step, with or without a reason."""
-
-    by = field.staff()
     reason = field.free(300, required=False)
 
 
@@ -189,7 +182,7 @@ class CasesQuery(StrictSchema):
 
 
 CONSULTATION_BODY = ConsultationBody()
-STEP_BODY = CaseStepBody()
+STEP_BODY = StepBody()
 
 
 @writes(

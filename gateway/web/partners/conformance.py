@@ -24,16 +24,10 @@ from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"
-
-
-class StartBody(StrictSchema):
-    """Who starts the run."""
-
-    by = field.staff()
 
 
 class SampleAcceptanceBody(StrictSchema):
@@ -74,7 +68,7 @@ SEND_BODY = SubmissionBody()
     "conformance.start",
     ANY_SCOPE,
     "RunView",
-    body=StartBody(),
+    body=PersonBody(),
     refusals=(TooManyAttempts,),
 )
 def start(call: Call) -> WriteResult:

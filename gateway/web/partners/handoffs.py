@@ -33,7 +33,7 @@ from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import SecondPersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -59,13 +59,6 @@ class ConditionsBody(StrictSchema):
     embargo_source = field.part(EmbargoSource, required=False)
     force = field.part(Force, required=False)
     transfer_tool = field.free(200, lines=False, required=False)
-
-
-class ReviewBody(StrictSchema):
-    """A review of what was consulted in imminent danger before acceptance."""
-
-    by = field.staff()
-    reason = field.free(200, required=False)
 
 
 class HandoffsQuery(StrictSchema):
@@ -204,7 +197,7 @@ def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
     "handoff.review",
     "handoffs.answer",
     "Reviewed",
-    body=ReviewBody(),
+    body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
 def review(call: Call, handoff: UUID) -> WriteResult:

@@ -20,7 +20,7 @@ from gateway.exchange.measures import (
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import StepBody, StrictSchema
 
 _REFUSALS = (*CONTENT, SecondPersonRequired)
 
@@ -67,13 +67,6 @@ class ContestBody(StrictSchema):
 
     by = field.staff()
     ground = field.word(CONTEST_GROUNDS)
-    reason = field.free(300, required=False)
-
-
-class ConfirmationBody(StrictSchema):
-    """Who confirms an embargo that was contested; the reason stays in the organisation."""
-
-    by = field.staff()
     reason = field.free(300, required=False)
 
 
@@ -184,10 +177,16 @@ confirm, confirm_held = _on_both(
     "measures/<uuid:measure>/confirmation",
     CONFIRM,
     "MeasureView",
-    ConfirmationBody(),
+    StepBody(),
     EmbargoConfirmation,
     name="confirm",
     refusals=CONTENT,
-    own="Confirm an embargo on one's own case that was contested: it holds as before.",
-    held="Confirm an embargo that one set on a case that one holds, after it was contested.",
+    own="""Confirm an embargo on one's own case that was contested: it holds as before.
+
+    The reason stays in the organisation.
+    """,
+    held="""Confirm an embargo that one set on a case that one holds, after it was contested.
+
+    The reason stays in the organisation.
+    """,
 )

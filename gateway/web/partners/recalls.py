@@ -10,7 +10,7 @@ from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import SecondPersonBody, StrictSchema
 
 
 class RecallBody(StrictSchema):
@@ -23,13 +23,6 @@ class RecallBody(StrictSchema):
     approved_by = field.staff(required=False)
     code = field.word(RecallCode)
     reason = field.free(300, required=False)
-
-
-class RecallApprovalBody(StrictSchema):
-    """Who approves a recall that one person made."""
-
-    by = field.staff()
-    reason = field.free(200, required=False)
 
 
 @writes(
@@ -72,7 +65,7 @@ def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
     "case.approve_recall",
     "cases.write",
     "RecallApproved",
-    body=RecallApprovalBody(),
+    body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
 def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
