@@ -33,7 +33,7 @@ from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
-from gateway.web.partners.schema_fields import SecondPersonBody, StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -206,10 +206,9 @@ def review(call: Call, handoff: UUID) -> WriteResult:
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
-class UpdateBody(StrictSchema):
+class UpdateBody(PersonBody):
     """What the next package has: without `digests` what the newest has, and all of `groups`."""
 
-    by = field.staff()
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     expires_at = field.moment(required=False)

@@ -10,16 +10,15 @@ from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import SecondPersonBody, StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody
 
 
-class RecallBody(StrictSchema):
+class RecallBody(PersonBody):
     """Why a case is recalled; two persons decide it, of what was misdirected one at first.
 
     The reason is left out once the case was erased, and needed before.
     """
 
-    by = field.staff()
     approved_by = field.staff(required=False)
     code = field.word(RecallCode)
     reason = field.free(300, required=False)
