@@ -40,6 +40,7 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
@@ -52,7 +53,7 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES, CaseId
@@ -144,7 +145,7 @@ def _of_stream(
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
-        with told_as(click.UsageError, f"{place} is not a stream of events"):
+        with raising(click.UsageError, f"{place} is not a stream of events"):
             page = of_page(_start(place, MAX_PAGE_BYTES))
         return verify(*page)
     except OSError as error:
@@ -231,7 +232,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
 
     Example: casegate audit check-copy mirror --trust trust
     """
-    with told_as(click.UsageError, "--continued-by"):
+    with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with progress("entries") as tell:
         return log_copy.check(reader(folder), trust, tell, continued_by)
@@ -327,7 +328,7 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
             step = _step(copy)
         except GatewayUnavailable as error:
             if not away:
-                click.echo(f"{sanitise(error)}: this goes on every {seconds} s", err=True)
+                say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
@@ -606,7 +607,7 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
 
 def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    with told_as(click.ClickException, f"{folder} cannot be made", OSError):
+    with raising(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
@@ -666,7 +667,7 @@ def show(gateway: Gateway, event: UUID) -> None:
     entry = gateway.receipt(event)
     if reply(receipts.to_json(entry.receipt)):
         return
-    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
+    say(f"event {entry.event}", "Verified")
     print_fields(proved(entry.confirmed))
 
 
@@ -700,5 +701,6 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     save_json(out, receipts.to_json(entry.receipt))
     reply(
         {"file": str(out), "event": str(entry.event)},
-        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+        f"{out} holds the receipt of event {entry.event}",
+        word="Done",
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise
+from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise, say
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -40,16 +40,10 @@ def _print_package(opened: ConsultedContent) -> None:
     """The number of the package, whether it is superseded, and the conditions of today."""
     if opened.package is None:
         return
-    click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    say(f"Package {opened.package}, version {opened.content['version']}")
     if opened.superseded is not None:
-        told = opened.superseded
-        click.echo(
-            colour(
-                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
-                f"{sanitise(told['version'])}): do not use it",
-                "red",
-            )
-        )
+        of = "a {change} of {at} (version {version})".format_map(opened.superseded)
+        say(f"by {of}: do not use it", "SUPERSEDED", "red")
     if opened.conditions is not None:
         click.echo(colour("Conditions of use today", "cyan"))
         print_fields(opened.conditions)
@@ -59,13 +53,8 @@ def _element_json(one: OpenedElement) -> dict[str, Any]:
     element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**element, "fault": one.fault}
-    contents = one.contents
-    return {
-        **element,
-        "type": contents.type,
-        "category": contents.category,
-        "value": dict(contents.value),
-    }
+    kind = {"type": one.contents.type, "category": one.contents.category}
+    return {**element, **kind, "value": dict(one.contents.value)}
 
 
 def print_content(
@@ -76,25 +65,21 @@ def print_content(
     ``unsealed`` is what its seals hold; without it they are only named.
     """
     content = opened.content
-    click.echo(
-        f"Case {sanitise(content['case'])}, version {content['version']},"
-        f" by {sanitise(opened.author)} "
-        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
-    )
-    click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
+    how = "attested" if opened.assurance == "attested" else "signed by the author"
+    say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
+    say(f"Handling: {_handling(opened.conditions)}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
-        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
-        click.echo(sanitise(line))
+        say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(colour(heading, "cyan"))
             for line in lines:
-                click.echo(f"  {sanitise(line)}")
+                say(f"  {line}")
     _print_seals(content, unsealed)
     if opened.withheld_groups:
-        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
+        say(f"Withheld, in whole or in part: {', '.join(opened.withheld_groups)}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
@@ -106,7 +91,7 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
         part = one.part
         click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
         for line in _unsealed(one):
-            click.echo(f"  {sanitise(line)}")
+            say(f"  {line}")
 
 
 def _unsealed(one: OpenedElement) -> Iterator[str]:

@@ -14,7 +14,7 @@ from gateway.cli.output import (
     print_fields,
     print_items,
     reply,
-    sanitise,
+    say,
 )
 from gateway.cli.partner_command import (
     EPILOG,
@@ -71,7 +71,7 @@ def show_member(gateway: Gateway, organisation: str) -> None:
     found = gateway.organisation(organisation)
     if reply(found):
         return
-    click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
+    say(f"{found['organisation']} ({found['name']})")
     reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
     shown = {n: v for n, v in found.items() if n not in ("organisation", "name", "duty_contact")}
     print_fields({**shown, "reached": reached})
@@ -90,7 +90,7 @@ def attestation(gateway: Gateway, organisation: str) -> None:
     found = {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
     if reply(found, text):
         return
-    click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
+    say(f"Verified: {mark.describe()}.", err=True)
 
 
 @partner_command(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
-from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
+from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise, say
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -27,7 +27,7 @@ from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, 
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
@@ -212,7 +212,7 @@ def _tell(
     if reply({**found, "whoami": whoami}):
         return
     invitation = home.invitation
-    click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
+    say(f"{invitation.client_id} at {invitation.issuer}", "Enrolled")
     print_fields(
         {
             "recorded as": f"event {done.event}; receipt verified",
@@ -287,14 +287,14 @@ def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
         click.echo(f"{outcome.step.ljust(8)} {word}")
         if outcome.refused is None:
             continue
-        click.echo(f"  {sanitise(outcome.refused)}")
+        say(f"  {outcome.refused}")
         for pointer, message in outcome.refused.errors:
-            click.echo(f"  {sanitise(pointer or '/')}: {sanitise(message)}")
+            say(f"  {pointer or '/'}: {message}")
     if run["state"] == "passed":
-        click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
+        say(f"run {run['run']}, an event in the log", "Passed")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        click.echo(f"Correct what failed, then: --run {sanitise(run['run'])}")
+        say(f"Correct what failed, then: --run {run['run']}")
 
 
 def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
@@ -323,15 +323,13 @@ def show(gateway: Gateway, identifier: UUID) -> None:
     found = gateway.conformance.show(identifier)
     if reply(found):
         return
-    click.echo(
-        f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
-    )
+    say(f"run {found['run']} of {found['system']}: {found['state']}")
     states = {True: "passed", False: "open"}
     print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
 
 
 def _read_case(file: Path) -> dict[str, Any]:
-    with told_as(SettingsError, f"{file} is not JSON"):
+    with raising(SettingsError, f"{file} is not JSON"):
         case = json.loads(read_file(file))
     if not isinstance(case, dict):
         raise SettingsError(f"{file} is not a case: a JSON object is expected")

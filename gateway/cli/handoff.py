@@ -40,12 +40,13 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
-    Told,
+    WriteReport,
     addressee,
     by_option,
     elsewhere,
@@ -64,7 +65,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import DutyKind
+from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
@@ -135,6 +136,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="For removal: why items of uncertain country are for this recipient.",
     ),
     click.option(
+        "--request",
+        type=click.Choice(tuple(STATUTORY)),
+        help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
+    ),
+    click.option(
         "--derogation",
         is_flag=True,
         help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
@@ -172,7 +178,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     found = gateway.preview(case, by, **_wanted(options))
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
+    say(f"Case {found['case']}, version {found['version']}")
     print_fields(
         {
             "to": addressee(found["to"]),
@@ -185,7 +191,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     )
     _warn_of_danger(found)
     for item in found["elsewhere"]:
-        click.echo(f"  {sanitise(elsewhere(item))}")
+        say(f"  {elsewhere(item)}")
     _print_conditions(found["conditions"])
 
 
@@ -199,7 +205,9 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
-def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any) -> Told:
+def offer(
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
+) -> WriteReport:
     """Offer CASE to one recipient.
 
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
@@ -267,7 +275,7 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
 
 
 @write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
     """Send the newer version of a case in HANDOFF.
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
@@ -381,6 +389,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            **({"statutory request": view["request"]} if view.get("request") else {}),
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
@@ -401,10 +410,10 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         click.echo("  They were tightened after the offer, and bind now.")
     click.echo(colour("Packages", "cyan"))
     for one in view["packages"]:
-        click.echo(f"  {sanitise(_package(one))}")
+        say(f"  {_package(one)}")
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
-        click.echo(f"  {sanitise(_history(answer))}")
+        say(f"  {_history(answer)}")
 
 
 @partner_command(handoff, handoff_argument)
@@ -418,10 +427,10 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     found = gateway.notices(handoff)
     if reply(found):
         return
-    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    say(f"Handoff {found['handoff']} is {found['state']}")
     print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
-        click.echo(f"  {sanitise(_history(notice))}")
+        say(f"  {_history(notice)}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
@@ -510,7 +519,7 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
-    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
         if kind.accepts:
             view = gateway.handoff(handoff)
             options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
@@ -608,7 +617,7 @@ for _kind in PARTIES_ANSWERS:
 @write_command(
     handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
 )
-def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told:
+def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> WriteReport:
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
@@ -623,7 +632,7 @@ def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told
 
 
 @write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> WriteReport:
     """Recall what HANDOFF gave.
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
@@ -719,5 +728,6 @@ def export(
         raise OutputNotWritten(error.message) from error
     reply(
         {"file": str(out), "bytes": len(data)},
-        f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it",
+        f"{out} holds the handoff; casegate verify reads it",
+        word="Done",
     )

@@ -16,8 +16,9 @@ from gateway.cli.output import (
     print_table,
     reply,
     sanitise,
+    say,
 )
-from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
 from gateway.client import Gateway
 from gateway.evidence.security_event import EventNotification
 
@@ -92,11 +93,11 @@ def status(gateway: Gateway) -> None:
     for one in found["refused"]:
         again = ", is sent again" if one["replay"] else ""
         why = f"{one['error']} {one['description']}".strip()
-        click.echo(f"  {sanitise(one['event'])}  {sanitise(why)}{again}")
+        say(f"  {one['event']}  {why}{again}")
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> Told:
+def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
     """Have the refused notification of EVENT sent again.
 
     Example: casegate notification replay 0198... --by pdc-1

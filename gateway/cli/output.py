@@ -37,6 +37,12 @@ def _shows(character: str) -> bool:
 cold = defang_text
 
 
+def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -> None:
+    """Print a line in which nothing moves the cursor; a coloured word and a colon may open it."""
+    opening = f"{colour(word, shade)}: " if word else ""
+    click.echo(f"{opening}{sanitise(text)}", err=err)
+
+
 def colour(text: str, colour: str) -> str:
     """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
@@ -74,16 +80,17 @@ def for_machines() -> bool:
     return context is not None and AS_JSON in context.meta
 
 
-def reply(value: Any, *lines: str) -> bool:
-    """Print what a command answers: for machines as one JSON document, for people as these lines.
+def reply(value: Any, *lines: str, word: str = "") -> bool:
+    """Print what a command answers: for machines as one JSON document, for people as these lines,
+    a coloured ``word`` before the first.
 
     Returns whether it was for machines, for commands that have more to tell people.
     """
     if for_machines():
         print_json(value)
         return True
-    for line in lines:
-        click.echo(line)
+    for number, line in enumerate(lines):
+        say(line, "" if number else word)
     return False
 
 

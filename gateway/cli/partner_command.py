@@ -23,11 +23,10 @@ from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import ANY_FILE, NewFile, json_option
 from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
-    colour,
     for_machines,
     format_value,
     reply,
-    sanitise,
+    say,
     write_new,
 )
 from gateway.client import (
@@ -92,9 +91,9 @@ class Failure(CommandFailed):
         """Tell people what went wrong."""
         openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
         opening = openings.get(self.exit_code, "Error")
-        click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
+        say(self.message, opening, "red", err=True)
         for line in reasons(self._error):
-            click.echo(f"  {sanitise(line)}", err=True)
+            say(f"  {line}", err=True)
 
 
 def error_json(error: ClientError) -> dict[str, Any]:
@@ -302,20 +301,20 @@ receipt_out_option = click.option(
 )
 
 
-Told = tuple[ConfirmedWrite, str]
+WriteReport = tuple[ConfirmedWrite, str]
 """What was written, and a sentence about it."""
 
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
-) -> Callable[[Callable[..., Told]], click.Command]:
+) -> Callable[[Callable[..., WriteReport]], click.Command]:
     """Declare a command of a partner that changes something: it takes --by and --receipt-out too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
     """
 
-    def declare(function: Callable[..., Told]) -> click.Command:
+    def declare(function: Callable[..., WriteReport]) -> click.Command:
         @functools.wraps(function)
         def command(gateway: Gateway, receipt_out: Path | None, **options: Any) -> None:
             written, sentence = function(gateway, **options)
@@ -372,7 +371,7 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    click.echo(f"{colour('Done', 'green')}: {sanitise(sentence)}")
+    say(sentence, "Done")
     click.echo(
         f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
         f"{event['log']}; receipt verified"

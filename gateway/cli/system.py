@@ -24,7 +24,7 @@ from gateway.cli.output import (
     for_machines,
     print_fields,
     reply,
-    sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -41,7 +41,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
@@ -142,7 +142,7 @@ def check(gateway: Gateway) -> None:
         }
     )
     for warning in warnings:
-        click.echo(f"{colour('Attention', 'yellow')}: {sanitise(warning)}")
+        say(warning, "Attention", "yellow")
 
 
 @system.command(epilog=EPILOG)
@@ -168,7 +168,7 @@ def renew(connection_file: Path) -> None:
         ends = _use(connection_file, connection, pending, pem)
     if reply({"certificate_ends": ends.isoformat()}):
         return
-    click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    say(f"certificate until {ends:%Y-%m-%d %H:%M} UTC", "Renewed")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 
@@ -187,7 +187,7 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
 
 def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """A system's key, made at the first try: after an interruption it gets the same certificate."""
-    with told_as(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
+    with raising(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
@@ -296,7 +296,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]
             ) from None
         aside.append(pending_json(write))
         if not for_machines():
-            click.echo(sanitise(f"{named(write)}: set aside, not sent"))
+            say(f"{named(write)}: set aside, not sent")
     return aside
 
 
@@ -306,10 +306,11 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
         for one in gateway.resume():
             ended.append(one)
             if not for_machines():
-                done = f"done, event {one.written.confirmed.event['id']}" if one.written else ""
-                click.echo(sanitise(f"{named(one.write)}: {done or f'refused: {one.refused}'}"))
+                done = one.written and f"done, event {one.written.confirmed.event['id']}"
+                end = done or f"refused: {one.refused}"
+                say(f"{named(one.write)}: {end}")
                 for line in reasons(one.refused) if one.refused else ():
-                    click.echo(f"  {sanitise(line)}")
+                    say(f"  {line}")
     except ClientError as error:
         return error
     return None
@@ -436,7 +437,7 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
 
 
 def _load(file: Path) -> SigningKey:
-    with told_as(click.ClickException, causes=PrivateFileError):
+    with raising(click.ClickException, causes=PrivateFileError):
         return load_key(file, KeyPurpose.DOCUMENT)
 
 

@@ -10,7 +10,7 @@ from gateway.evidence.receipt import Receipt
 
 
 @contextmanager
-def told_as(
+def raising(
     kind: type[Exception],
     sentence: str = "",
     causes: type[Exception] | tuple[type[Exception], ...] = ValueError,

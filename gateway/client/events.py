@@ -74,11 +74,7 @@ class Events(ClientBase):
 
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
-        before = self._exchange.newest()
-        members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
-        found = evidence_checks.read_receipt(members)
-        confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
-        self._exchange.observe(confirmed, before)
+        found, confirmed = self._proved(event)
         place = evidence_checks.own_place(confirmed, self.connection) or 0
         return StreamEvent(place, UUID(spelled(event)), found, confirmed)
 

@@ -21,7 +21,7 @@ from gateway.client.errors import (
     RequestRefused,
     UnconfirmedWrite,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.local_state import (
     CheckpointStore,
@@ -249,7 +249,7 @@ def granted(reply: HttpResponse) -> HttpResponse:
 
 def _problem(reply: HttpResponse) -> ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
-    with told_as(EvidenceMismatch, "a refusal comes with a receipt that is none"):
+    with raising(EvidenceMismatch, "a refusal comes with a receipt that is none"):
         return ProblemDetails.read(members, reply.status)
 
 

@@ -269,6 +269,8 @@ def _property_change(before: Any, after: Any) -> ChangeKind | None:
 def _marking_change(name: str, before: Any, after: Any) -> ChangeKind | None:
     if (before or None) == (after or None):
         return None
+    if name == "erase_on" and after < before:  # its holders heard when two persons decided it
+        return ChangeKind.ADDITION
     if name not in _RAISED:
         return _property_change(before or None, after or None)
     return ChangeKind.TIGHTENING if _RAISED[name](before, after) else ChangeKind.CORRECTION

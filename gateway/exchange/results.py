@@ -141,14 +141,6 @@ class RetainedDocument:
 
 
 @dataclass(frozen=True)
-class RetainedDocuments:
-    """The documents of a handoff whose case was erased, oldest first; no content."""
-
-    handoff: UUID
-    documents: Sequence[RetainedDocument]
-
-
-@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
@@ -382,10 +374,14 @@ class OpenDuty:
 
 @dataclass(frozen=True)
 class NoticesView:
-    """The correction notices of a handoff, and what is owed about it."""
+    """The correction notices of a handoff, and what is owed about it; of an erased case, all there
+    is. The receipts of the two events prove the digests that an answer binds."""
 
     handoff: UUID
     state: HandoffState
+    case: UUID
+    offer_event: UUID
+    recall_event: UUID | None
     notices: Sequence[AnswerView]
     duties: Sequence[DutyView]
 
@@ -466,7 +462,8 @@ class HandoffView(HandoffSummary):
 
     ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
     whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
-    that the case meets (R9). ``erase_on``: as of a case's own summary.
+    that the case meets (R9). ``erase_on``: as of a case's own summary. ``request``: it is a request
+    to a single point of contact, whose answer is due in a statutory time.
     """
 
     assurance: str
@@ -486,6 +483,7 @@ class HandoffView(HandoffSummary):
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
     retention: RetentionView | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True)

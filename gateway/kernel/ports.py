@@ -22,7 +22,7 @@ from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
-from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
+from gateway.domain.log_terms import ErasedDetails, LogHold, LogTerms
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
@@ -438,8 +438,8 @@ class RetentionStore(Protocol):
     def copy(self, handoff: UUID) -> RetainedCopy | None:
         """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        """The handoffs of a case of which there is a copy, by id."""
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
 
     def end_grace(self, handoff: UUID) -> None:
         """Let a copy stand: a retention was stated."""
@@ -511,7 +511,7 @@ class LogStore(Protocol):
         """The entries of indexes ``start <= i < end`` that exist."""
 
 
-class JournalStore(Protocol):
+class LogTermsStore(Protocol):
     """How long the log names persons, and what suspends that."""
 
     def holds(self) -> Sequence[LogHold]:
@@ -722,7 +722,7 @@ class UnitOfWork(ABC):
     duties: DutyStore
     retentions: RetentionStore
     log: LogStore
-    journal: JournalStore
+    log_terms: LogTermsStore
     retries: IdempotencyStore
     budgets: RateLimits
     revoked_tokens: RevokedTokenStore
@@ -866,7 +866,7 @@ class Ports:
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
-    which ones by the police a private originator learns; ``journal_terms`` how long the log names
+    which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.
     """
 
@@ -893,7 +893,7 @@ class Ports:
     follow_up: timedelta = FOLLOW_UP
     retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
-    journal_terms: JournalTerms = field(default_factory=JournalTerms)
+    log_terms: LogTerms = field(default_factory=LogTerms)
 
     def civil_day(self, now: datetime) -> date:
         """The day in the gateway's civil time zone by which content is erased and kept.

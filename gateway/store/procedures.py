@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, false, or_, select, update
+from sqlalchemy import bindparam, delete, exists, false, or_, select, update
 
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.invitation import Invitation
@@ -18,6 +18,7 @@ from gateway.store.tables import (
     conformance_run,
     invitation,
     moved_handoff,
+    out_of_service,
     proposal,
     signing_request,
     staff,
@@ -314,7 +315,16 @@ def _succession(row: Any) -> Succession:
 
 # --- Staff registers -----------------------------------------------------------------------------
 
-_staff = records(staff, StaffEntry, "organisation")
+STAFF = "staff"
+"""What an entry of the registry is called that is one of a staff register."""
+
+_staff = records(staff, StaffEntry, "organisation").where(
+    ~exists().where(
+        out_of_service.c.kind == STAFF,
+        out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
+    ),
+)
+"""An entry that is not what its events say is nobody's."""
 _PERSONS = ("first", "second", "third", "fourth", "fifth")
 # As many places as a request may name persons: one text of the statement, compiled once.
 _STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _PERSONS)))

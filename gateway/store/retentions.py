@@ -12,6 +12,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     union,
     update,
@@ -79,10 +80,16 @@ _ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"
 _FIRST_NOTICE = insert_new(erasure_notice)
 _NOTICE = update(erasure_notice).where(matching(erasure_notice, "days", "told", prefix="of_"))
 _COPY = records(retained_copy, RetainedCopy, "handoff")
-_COPIES_OF = (
-    _copied.join(handoff, handoff.c.id == retained_copy.c.handoff)
-    .where(matching(handoff, "originator", "case"))
-    .order_by(retained_copy.c.handoff)
+_HAS_COPY = _copied.where(
+    matching(retained_copy, "handoff"),
+    or_(
+        retained_copy.c.grace_until > bindparam("day"),
+        exists().where(
+            retention.c.handoff == retained_copy.c.handoff,
+            _standing,
+            or_(retention.c.until.is_(null()), retention.c.until > bindparam("day")),
+        ),
+    ),
 )
 _KEEP = insert(retained_copy)
 _of_copy = retained_copy.c.handoff == bindparam("of_handoff")
@@ -143,8 +150,8 @@ class SqlRetentions(StorePart):
         content = self._cipher.decrypt(row.content, _cell(handoff))
         return RetainedCopy(**row._asdict() | {"content": content})
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        return self._firsts(_COPIES_OF, originator=originator, case=case)
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        return bool(self._firsts(_HAS_COPY, handoff=handoff, day=day))
 
     def end_grace(self, handoff: UUID) -> None:
         self._write(_END_GRACE, {"of_handoff": handoff})

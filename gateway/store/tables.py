@@ -40,7 +40,7 @@ from gateway.domain.conformance import ConformanceRun
 from gateway.domain.duty import HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.domain.invitation import Invitation
-from gateway.domain.journal import LogHold
+from gateway.domain.log_terms import LogHold
 from gateway.domain.measure import Measure
 from gateway.domain.notification import Cursor, RefusedNotification
 from gateway.domain.organisation import Administrator, Certificate, Mandate, Status, System
@@ -165,7 +165,7 @@ person = _small(
 )
 
 # Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
-# `organisation` or `person`, and the id.
+# `organisation`, `person`, `proposal` or `log hold`, and the id; `staff`, organisation/pseudonym.
 out_of_service = _small(
     "out_of_service",
     Column("kind", TEXT, nullable=False),
@@ -559,7 +559,7 @@ stream = _small(
 )
 
 # How far details of persons were erased from each stream after their term
-# (gateway/store/journal.py): the last number that was looked at.
+# (gateway/store/log_terms.py): the last number that was looked at.
 detail_erasure = _small(
     "detail_erasure",
     Column("organisation", TEXT, primary_key=True),

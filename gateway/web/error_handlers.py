@@ -119,7 +119,8 @@ def _answer(
     headers: Mapping[str, str],
     status: int | None = None,
 ) -> Response:
-    """The answer to a request that a problem came of."""
+    """The answer to a request that a problem came of; without words of its own, what to do."""
     gate.problem_sent(problem.slug)
-    body = {**document(gate.issuer, problem, g.request_id, status), **members}
+    about = document(gate.issuer, problem, g.request_id, status)
+    body = {**about, "detail": problem.remedy, **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

@@ -56,10 +56,14 @@ def _bad_request(description: str) -> OAuth2Error:
 
 
 class InvalidClient(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
-    """401 without a word about what failed (C6); ``reason`` is for the security log."""
+    """401, in the same words whatever failed (C6); ``reason`` is for the security log."""
 
     error = "invalid_client"
     status_code = 401
+    description = (
+        "the certificate, `client_id` and keys are not those of one active system: compare them "
+        "with the connection file, or ask the operator, who sees what failed"
+    )
 
     def __init__(self, reason: str) -> None:
         """Keep the reason out of the answer."""
@@ -312,8 +316,10 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
             thumbprint=g.get("thumbprint"),
         )
         body = {"error": error.error}
-        if type(error) is OAuth2Error and error.description:
+        if isinstance(error, InvalidClient) or type(error) is OAuth2Error:
             body["error_description"] = error.description
+        elif error.error == "invalid_scope":
+            body["error_description"] = "ask for scopes that the system has, or leave `scope` out"
         close = {"Connection": "close"} if error.status_code == 401 else {}
         return json_response(body, error.status_code, close)
 

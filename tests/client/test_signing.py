@@ -18,6 +18,7 @@ from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
+from gateway.exchange import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
@@ -176,6 +177,58 @@ def test_a_signed_notice_is_answered_and_proved(stage):
     check_log(stage.gateway)
 
 
+def erased(stage: Listening, hotline: MemberClient) -> tuple[UUID, str]:
+    """A case that the office had accepted, and that was erased since, and its handoff."""
+    case = stage.gateway.new_id()
+    day = stage.gateway.clock().date() + timedelta(days=2)
+    content = case_content(case, marking={"erase_on": day.isoformat()})
+    hotline.submit(content, "intake-1", CLEARED)
+    handoff = hotline.offer(case, "liaison-1", **WANTED).result["handoff"]
+    office = desk(stage, OFMIN)
+    office.accept(office.handoff(handoff), "officer-1")
+    stage.gateway.clock.advance(timedelta(days=3))
+    assert erasure.erase_due(stage.gateway.ports) == 1
+    return case, handoff
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_a_recall_and_its_answers_are_signed_after_the_erasure_of_the_case(stage, of_one):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case, handoff = erased(stage, hotline)
+    where = {"handoff": handoff} if of_one else {"case": case}
+    recalled = hotline.recall(where, "approver-1", "unlawful", approved_by="approver-2")
+    office.answer("acknowledge_recall", handoff, "officer-1")
+    said = office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+    claims = sd_jwt.read_unverified(said.result["document"]).claims
+    assert claims["recall"] == recalled.result["digest"]
+    check_log(stage.gateway)
+
+
+def test_a_notice_and_its_answer_are_signed_after_the_erasure_of_the_case(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    said = {"code": "inaccurate", "pointers": ["/urgency"]}
+    hotline.answer("notify_correction", handoff, "liaison-1", **said)
+    office.answer("acknowledge", handoff, "officer-1")
+    office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+    check_log(stage.gateway)
+
+
+def test_of_an_erased_case_no_answer_is_signed_by_events_of_another_handoff(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    _, other = erased(stage, hotline)
+    (event,) = (one["offer_event"] for one in [office.notices(other)])
+
+    def exchange_events(_request, members):
+        if "offer_event" in members:
+            members["offer_event"] = event
+
+    office.wire.tamper = exchange_events
+    with pytest.raises(EvidenceMismatch, match="of this handoff"):
+        office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+
+
 def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)
@@ -241,7 +294,7 @@ def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stag
     "change, code",
     [
         (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
-        (lambda one: one.update(disclosures=[]), Code.MISMATCH),
+        (lambda one: one.update(disclosures=[]), Code.INCOMPLETE),
         (lambda one: one.update(proof="x"), Code.NOT_IN_LOG),
         (lambda one: one.update(document=one["document"].replace("key.", "kex.")), Code.NOT_IN_LOG),
     ],

@@ -23,7 +23,7 @@ from gateway.cli.output import (
     reply,
 )
 from gateway.cli.system import declare
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
@@ -113,7 +113,7 @@ def sign_change(
     --issuer https://gateway.example.org
     """
     with plain_errors():
-        with told_as(click.ClickException, f"{file} is not a change", _NO_CHANGE):
+        with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
             change = Change(request["action"], request["organisation"], request["values"])
         if not yes:

@@ -93,19 +93,30 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
+            request=sd_jwt.read_stored(answers[0].document).content.get("request"),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
 def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
-    """The correction notices of a handoff; those after the erasure of its case, too."""
+    """The correction notices of a handoff, those after the erasure of its case, too; and the events
+    of its newest offer and of its recall."""
 
     def query(context: RequestContext) -> NoticesView:
         found = authorized(context, handoff)
+        made = context.work.handoffs.answers(handoff, documents=False)
+        recalls = [one.event for one in made if one.move is HandoffAction.RECALL]
         given = context.work.handoffs.notices(handoff)
-        shown = [_shown_answer(context, one, ()) for one in given]
-        return NoticesView(found.id, found.state, shown, _duties(context, found))
+        return NoticesView(
+            handoff=found.id,
+            state=found.state,
+            case=found.case,
+            offer_event=offers_of(made)[-1].event,
+            recall_event=recalls[-1] if found.recall is not None else None,
+            notices=[_shown_answer(context, one, ()) for one in given],
+            duties=_duties(context, found),
+        )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS, CaseState
+from gateway.domain.duty import STATUTORY
 from gateway.domain.organisation import FUNCTIONS, format_competence
 from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
@@ -57,7 +58,8 @@ class Content(fields.Nested):
 
     def __init__(self) -> None:
         """There is no body without it."""
-        super().__init__(CASE, required=True, error_messages={"required": "is required"})
+        words = "is required: the case itself stands here, beside `by`"
+        super().__init__(CASE, required=True, error_messages={"required": words})
 
     def read(self, value: Any) -> dict[str, Any]:
         """The case; ValidationError."""
@@ -101,7 +103,7 @@ class AssessmentBody(PersonBody):
 
 
 class ConsultationBody(PersonBody):
-    """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
+    """Who opens content and why: the log of consultations shows it (LED Art. 25)."""
 
     reason_code = field.word(REASON_CODES)
     reason = field.free(200)
@@ -151,6 +153,7 @@ class PreviewBody(StrictSchema):
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
     derogation = field.StrictBoolean(required=False)
+    request = field.word(tuple(STATUTORY), required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
