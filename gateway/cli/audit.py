@@ -32,6 +32,7 @@ from gateway.cli.output import (
     cold,
     colour,
     for_machines,
+    format_time,
     format_value,
     print_fields,
     print_line,
@@ -496,7 +497,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
-        "time": f"{event['time'][:10]} {event['time'][11:19]}",
+        "time": format_time(event["time"]),
         "event": event["type"],
         "result": event["result"],
         "parties": ", ".join(parties),
@@ -644,7 +645,7 @@ def _kept(folder: Path) -> int:
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    shown = (event[name] for name in ("time", "type", "result"))
+    shown = (format_time(event["time"]), event["type"], event["result"])
     return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 

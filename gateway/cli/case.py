@@ -21,6 +21,7 @@ from gateway.cli.arguments import (
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
     Input,
+    format_time,
     print_fields,
     print_items,
     print_table,
@@ -444,7 +445,7 @@ def contest_embargo(gateway: Gateway, **options: Any) -> WriteReport:
     Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
     """
     written = gateway.contest_embargo(_where(options), **options)
-    due = written.result["due_at"]
+    due = format_time(written.result["due_at"])
     return written, f"its setter answers by {due}; the embargo holds until then"
 
 
@@ -466,8 +467,8 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] == MeasureKind.EMBARGO:
-        return f"embargo {one['measure']}: do not act before {one['until']}"
-    until = f"until {one['until']}" if one["until"] else "until two persons end it"
+        return f"embargo {one['measure']}: do not act before {format_time(one['until'])}"
+    until = f"until {format_time(one['until'])}" if one["until"] else "until two persons end it"
     return f"{one['kind']} {one['measure']} {until}"
 
 
@@ -564,7 +565,7 @@ def recalled(written: ConfirmedWrite) -> WriteReport:
         f"{len(result['handoffs']) - len(held)} offers withdrawn"
     )
     if result["approve_by"]:
-        sentence += f"; a second person must approve it by {result['approve_by']}"
+        sentence += f"; a second person must approve it by {format_time(result['approve_by'])}"
     return written, sentence
 
 
@@ -572,7 +573,9 @@ def _measured(written: ConfirmedWrite) -> WriteReport:
     result = written.result
     if result["ended_at"]:
         return written, f"{result['kind']} {result['measure']} has ended"
-    until = f"until {result['until']}" if result["until"] else "until two persons end it"
+    until = (
+        f"until {format_time(result['until'])}" if result["until"] else "until two persons end it"
+    )
     return written, f"{result['kind']} {result['measure']} holds {until}"
 
 

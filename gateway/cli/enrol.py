@@ -12,10 +12,20 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
-from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise, say
+from gateway.cli.output import (
+    colour,
+    format_time,
+    print_columns,
+    print_fields,
+    reply,
+    sanitise,
+    say,
+)
 from gateway.cli.partner_command import (
     EPILOG,
+    NO_ANSWER,
     REFUSED,
     Failure,
     by_option,
@@ -151,8 +161,16 @@ def enrol(
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        raise CommandFailed(_STOPPED, {"kind": "interrupted"}, exit_code=NO_ANSWER) from stopped
     with connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami())
+
+
+_STOPPED = (
+    "stopped before it was done: run it again with the same folder, and answer at a terminal, or "
+    "give --root-sha256"
+)
 
 
 def _read(file: Path) -> InvitationFile:
@@ -161,7 +179,7 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {invitation.expires_at}."
+            f"the invitation expired at {format_time(invitation.expires_at)}."
             " Ask the administrators for a new one."
         )
     return invitation
@@ -173,9 +191,12 @@ def _compare_root(invitation: InvitationFile, said: str | None) -> None:
         click.echo(
             f"{invitation.client_id} at {invitation.issuer}; the root's fingerprint:", err=True
         )
-        click.echo("  " + " ".join(re.findall("....", invitation.root_sha256)), err=True)
-        click.confirm("Do the administrators say the same, by telephone?", abort=True, err=True)
-    elif said != invitation.root_sha256:
+        for half in re.findall("." * 32, invitation.root_sha256):
+            click.echo("  " + " ".join(re.findall("....", half)), err=True)
+        same = click.confirm("Do the administrators say the same, by telephone?", err=True)
+    else:
+        same = said == invitation.root_sha256
+    if not same:
         raise TlsNotTrusted(
             "the invitation names another root than the administrators: do not use it, and ask them"
         )

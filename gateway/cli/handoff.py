@@ -26,17 +26,19 @@ from gateway.cli.case import (
     recall_options,
     recalled,
 )
-from gateway.cli.content import condition_lines, show_opened
+from gateway.cli.content import change_word, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
     colour,
     example,
     for_machines,
+    format_time,
     format_value,
     interactive,
     print_fields,
     print_items,
+    print_wrapped,
     progress,
     reply,
     sanitise,
@@ -233,7 +235,7 @@ def offer(
     result = written.result
     told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
-        f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
+        f"{len(result['permitted_disclosures'])} parts, due {format_time(result['due_at'])}"
     ]
     if result["break_glass"]:
         told.append("the case is not cleared: a second person must clear it now")
@@ -300,7 +302,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
     ]
     if result["acknowledge_by"]:
-        told.append(f"to be acknowledged by {result['acknowledge_by']}")
+        told.append(f"to be acknowledged by {format_time(result['acknowledge_by'])}")
     return written, "; ".join([*told, *_left_out(found)])
 
 
@@ -335,14 +337,15 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
-    no answer is owed the state stands in its place, last in its class.
+    no answer is owed the state stands in its place, last in its class. An update or a recall that
+    is to be answered is marked so.
 
     Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
-    print_items(found, urgency, ("due, or state", _due), "handoff", party)
+    print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -355,11 +358,15 @@ def urgency_word(urgency: str) -> str:
 
 
 def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    """By when an answer is owed, in UTC: to the offer, to the minute, or to a recall or an update,
+    the day; the state where none is."""
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:
-        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+        due = parse_timestamp(listed["due_at"]).astimezone(UTC)
+        if listed["state"] == HandoffState.OFFERED:
+            return f"{due:%m-%d %H:%M}"
+        return f"{'recall' if listed['recalled'] else 'update'} {due:%m-%d}"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 
@@ -376,16 +383,13 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     if reply(view):
         return
     click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
-    routing = sd_jwt.read_unverified(view["routing"]).content
     print_fields(
         {
             "from": view["originator"],
             "to": view["recipient"],
             "as competent for": view["competence"],
             "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
-            "matter": routing.get("matter"),
-            "urgency": routing.get("urgency"),
-            "urgent because": routing.get("urgency_reason"),
+            **_matter(view),
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
@@ -411,9 +415,23 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     click.echo(colour("Packages", "cyan"))
     for one in view["packages"]:
         say(f"  {_package(one)}")
+        if one["pointers"]:
+            print_wrapped(sanitise(format_value(one["pointers"])), "     changes ", 13)
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
         say(f"  {_history(answer)}")
+
+
+def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What a handoff is about, and what its originator noted."""
+    routing = sd_jwt.read_unverified(view["routing"]).content
+    notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
+    return {
+        "matter": routing.get("matter"),
+        "urgency": routing.get("urgency"),
+        "urgent because": routing.get("urgency_reason"),
+        "note": [cold(note) for note in notes],
+    }
 
 
 @partner_command(handoff, handoff_argument)
@@ -439,7 +457,7 @@ _INTEREST = "your organisation declared one in this case: assign persons without
 def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
     """What is owed, and late or not, by whom."""
     return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        f"{one['kind']} of {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
     ]
@@ -448,7 +466,7 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
 def _contested(view: Mapping[str, Any]) -> list[str]:
     """By when the setter of an embargo that was contested ends or confirms it."""
     return [
-        f"an embargo, by {one['organisation']}, due {one['due_at']}"
+        f"an embargo, by {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
@@ -461,7 +479,9 @@ def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
         return None
-    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+    return (
+        f"a {told['change']} (version {told['version']}, {format_time(told['at'])}): do not use it"
+    )
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
@@ -472,9 +492,10 @@ def _retention(stated: Mapping[str, Any]) -> str:
 
 
 def _package(one: Mapping[str, Any]) -> str:
-    kind = one["change"] or "first"
-    noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
-    return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
+    kind = change_word(one) if one["change"] else "first"
+    at = one["acknowledged"]
+    noted = f"acknowledged {format_time(at)}" if at else "not acknowledged"
+    return f"{one['number']}: {kind}, version {one['version']}, {format_time(one['at'])}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -505,7 +526,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
-    line = f"{answer['at']}  {by}, event {answer['event']}"
+    line = f"{format_time(answer['at'])}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(details)}" if details else line
 
 
@@ -522,16 +543,17 @@ def _answer_command(kind: AnswerKind) -> None:
     def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
         if kind.accepts:
             view = gateway.handoff(handoff)
-            options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
-            if not options.pop("yes"):
-                _agree(options["conditions"])
+            options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
+            if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
+                _agree(view)
         fields = {
             name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
             if value not in (None, ())
         }
         written = gateway.answer(kind.command, handoff, by, **fields)
-        return written, f"handoff {handoff} is {written.result['state']}"
+        state = f"handoff {handoff} is {written.result['state']}"
+        return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
     given = (
         f"{_flag(one, _singular(one))} {_EXAMPLES[one.type](one)}"
@@ -544,6 +566,16 @@ def _answer_command(kind: AnswerKind) -> None:
     command.__doc__ = f"{kind.about}\n\n{line}"
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
     write_command(handoff, handoff_argument, *options, name=verb)(command)
+
+
+def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
+    """What an answer put on record that leaves the handoff in its state: its kind and its words."""
+    words = [
+        str(fields[one.name])
+        for one in kind.fields
+        if one.type is FieldType.WORD and one.name in fields
+    ]
+    return " ".join([kind.name.replace("_", " "), *words, "recorded"])
 
 
 _OPTIONS = {"suggested_recipient": "suggest"}
@@ -601,12 +633,13 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
     return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
-def _agree(conditions: Mapping[str, Any]) -> None:
+def _agree(view: Mapping[str, Any]) -> None:
     if for_machines() or not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    _print_conditions(conditions)
+    print_fields({"from": view["originator"], **_matter(view)})
+    _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
 

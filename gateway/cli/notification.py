@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ import click
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     print_fields,
     print_table,
     reply,
@@ -108,12 +108,11 @@ def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
 
 def _row(one: EventNotification) -> Sequence[Any]:
     result = "" if one.result == "allowed" else f" ({one.result.replace('_', ' ')})"
-    due = one.due_at and one.due_at.astimezone(UTC)
     return (
         one.stream_number,
-        f"{one.at:%Y-%m-%d %H:%M:%S}",
+        format_time(one.at),
         f"{one.type}{result}",
         one.handoff or "-",
         one.urgency or "-",
-        f"{due:%Y-%m-%d %H:%M}" if due else "-",
+        format_time(one.due_at) if one.due_at else "-",
     )

@@ -24,6 +24,7 @@ from gateway.cli.arguments import ANY_FILE, NewFile, json_option
 from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
     for_machines,
+    format_time,
     format_value,
     reply,
     say,
@@ -52,6 +53,7 @@ from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
+from gateway.evidence import sd_jwt
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -146,7 +148,7 @@ def reasons(error: ClientError) -> Iterator[str]:
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
         if until := error.help.get("held_until"):
-            yield f"held until {until}"
+            yield f"held until {format_time(str(until))}"
         if uncertain := error.help.get("uncertain"):
             yield f"uncertain hosting country: {format_value(uncertain)}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))
@@ -371,7 +373,7 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    say(sentence, "Done")
+    say("; ".join([sentence, *_signature(written.result)]), "Done")
     click.echo(
         f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
         f"{event['log']}; receipt verified"
@@ -380,6 +382,17 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
         print_next(complete(command))
+
+
+def _signature(result: Mapping[str, Any]) -> Iterator[str]:
+    """Who signed the document of a write, where it has one."""
+    if text := result.get("document") or result.get("offer"):
+        document = sd_jwt.read_unverified(text)
+        yield (
+            "attested by the gateway: the connection has no document_key"
+            if "attested_for" in document.claims
+            else f"signed with key {document.header['kid']}"
+        )
 
 
 def save_json(file: Path, members: Any) -> None:

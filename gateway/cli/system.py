@@ -22,6 +22,7 @@ from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     print_fields,
     reply,
     say,
@@ -132,11 +133,12 @@ def check(gateway: Gateway) -> None:
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
+            "status": whoami["status"],
             "system": whoami["system"],
             "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["mandates"]],
             "scopes": whoami["scopes"],
-            "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
+            "certificate until": format_time(ends),
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
             "reference date": whoami["reference_date"],
         }
@@ -168,7 +170,7 @@ def renew(connection_file: Path) -> None:
         ends = _use(connection_file, connection, pending, pem)
     if reply({"certificate_ends": ends.isoformat()}):
         return
-    say(f"certificate until {ends:%Y-%m-%d %H:%M} UTC", "Renewed")
+    say(f"certificate until {format_time(ends)}", "Renewed")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 

@@ -64,7 +64,8 @@ class ConsultedContent:
     ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
     are those that bind now; ``tightened``: stricter than those in ``content``. So are the markings
     of ``tightened_elements``. ``package`` is the number of the one of a handoff, ``superseded`` the
-    change after which it is not to be used.
+    change after which it is not to be used; ``changed`` says what the package changed in the one
+    before, as the gateway tells it: ``change``, ``reason_codes`` and ``pointers``.
     """
 
     content: Mapping[str, Any]
@@ -78,6 +79,7 @@ class ConsultedContent:
     written: ConfirmedWrite
     package: int | None = None
     superseded: Mapping[str, Any] | None = None
+    changed: Mapping[str, Any] | None = None
 
 
 def read_content(

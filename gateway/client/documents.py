@@ -432,11 +432,11 @@ def recall_of(view: Mapping[str, Any]) -> str | None:
     return sd_jwt.parse(shown[-1]).digest if shown else None
 
 
-def newest_offer(view: Mapping[str, Any]) -> str:
-    """The digest of the newest offer of a handoff that was verified."""
+def newest_offer(view: Mapping[str, Any]) -> SdJwt:
+    """The newest offer of a handoff that was verified."""
     answers = view["answers"]
     offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
-    return sd_jwt.parse(offers[-1]["document"]).digest
+    return sd_jwt.parse(offers[-1]["document"])
 
 
 def check_notices(

@@ -171,8 +171,10 @@ class Gateway(
                 found = self.member_keys(organisation)
             except RequestRefused as refused:
                 raise KeyNotHeld(
-                    f"this system lacks the key with which {organisation} signs, and may "
-                    f"not fetch it ({refused.slug}): casegate directory keys {organisation}"
+                    f"this system lacks the key with which {organisation} signs, and may not fetch "
+                    f"it ({refused.slug}): with a system that has the scope directory.read, "
+                    f"`casegate directory keys {organisation}` saves it; put that file into "
+                    "organisation_keys of this connection"
                 ) from refused
             registered = {one.kid: one.key for one in found.origins}
             organisations[organisation] = {**organisations.get(organisation, {}), **registered}

@@ -60,7 +60,7 @@ class HandoffClient(ClientBase):
         """
         conditions = view["conditions"]
         named = None if groups is None else list(groups)
-        offer = documents.newest_offer(view)
+        offer = documents.newest_offer(view).digest
         return self.answer(
             "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
         )
@@ -151,7 +151,10 @@ class HandoffClient(ClientBase):
         """
         asked: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
         asked |= {} if package is None else {"package": package}
-        return self._consult(handoff, self._view(handoff)[1], asked)
+        view, chain = self._view(handoff)
+        opened = self._consult(handoff, chain, asked)
+        number = opened.package or 1
+        return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
 
     def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
         """Open what this member retains of an erased case, while its retention holds.

@@ -118,6 +118,11 @@ class AnswerKind:
         return any(HandoffState.LAPSED in ways for ways in self.moves.values())
 
     @cached_property
+    def keeps_state(self) -> bool:
+        """Whether the handoff is in the same state after it."""
+        return all(was is then for ways in self.moves.values() for was, then in ways.items())
+
+    @cached_property
     def accepts(self) -> bool:
         """Whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)

@@ -128,6 +128,14 @@ class Revision:
         }
         return tuple(sorted(groups | ({"marking"} if clear & concerned else set())))
 
+    def places(self, parts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The places that were changed, of those that parts (name, element id or empty) are of.
+
+        A field of the marking that stands in clear is everybody's.
+        """
+        known = {place_of(*part) for part in parts} | {place_of(name) for name in CLEAR_MARKING}
+        return tuple(sorted(self.changes.keys() & known))
+
     def label_errors(self, said: VersionChange) -> tuple[tuple[str, str], ...]:
         """What is wrong with how the author calls the version, by JSON pointer."""
         if said.kind is not strictest_change((said.kind, self.kind)):

@@ -357,7 +357,8 @@ class OpenDuty:
     """Something that the caller owes about a handoff of which it is a party.
 
     ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
-    follows from: a contested embargo and a recall are named by it.
+    follows from: a contested embargo and a recall are named by it. ``package`` is the newest of the
+    handoff; None where no further one can follow, and a correction notice tells of a change.
     """
 
     kind: DutyKind
@@ -370,6 +371,7 @@ class OpenDuty:
     due_at: datetime
     overdue: bool
     source: UUID
+    package: int | None
 
 
 @dataclass(frozen=True)
@@ -426,12 +428,15 @@ class HandoffSummary:
 class PackageView:
     """A package of a handoff: of which version, what it is to the one before, when it came.
 
-    ``acknowledged`` is when the recipient accepted or acknowledged it, ``routing`` its version's
-    own document without content.
+    ``reason_codes`` are those of the versions since the package before, oldest first, ``pointers``
+    the places that differ in what the two packages give. ``acknowledged`` is when the recipient
+    accepted or acknowledged it, ``routing`` its version's own document without content.
     """
 
     number: int
     change: str | None
+    reason_codes: Sequence[str]
+    pointers: Sequence[str]
     at: datetime
     version: int
     case_digest: Digest

@@ -65,8 +65,8 @@ class CaseVersion:
 
     ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
     ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
-    ``change`` is what it is to the version before it; None for the first. ``unlawful`` are the ids
-    of the elements that it corrects as unlawful.
+    ``change`` is what it is to the version before it, ``reason_code`` why it was made; None for the
+    first. ``unlawful`` are the ids of the elements that it corrects as unlawful.
     """
 
     originator: str
@@ -78,6 +78,7 @@ class CaseVersion:
     summary: Mapping[str, Any]
     document: str
     change: ChangeKind | None = None
+    reason_code: str | None = None
     unlawful: tuple[str, ...] = ()
 
 

@@ -122,5 +122,5 @@ def _answer(
     """The answer to a request that a problem came of; without words of its own, what to do."""
     gate.problem_sent(problem.slug)
     about = document(gate.issuer, problem, g.request_id, status)
-    body = {**about, "detail": problem.remedy, **members}
+    body = {**about, "detail": f"{problem.title}. {problem.remedy}", **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

@@ -4,13 +4,21 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import httpx
 import pytest
 
-from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase, RequestRefused
+from gateway.client import (
+    EvidenceMismatch,
+    GatewayUnavailable,
+    InvalidCase,
+    KeyNotHeld,
+    RequestRefused,
+)
 from gateway.client.connection import FETCHED, read_organisations
+from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
 from gateway.evidence import receipt as receipts
@@ -66,6 +74,15 @@ def desk(
 
 def content(stage: Listening, **changes):
     return case_content(stage.gateway.new_id(), **changes)
+
+
+def test_who_may_not_fetch_a_key_reads_which_scope_and_which_command_it_takes(stage, monkeypatch):
+    handoff = str(offered(desk(stage), content(stage)))
+    office = MemberClient(stage, OFMIN, trust=trust_of(stage.gateway))
+    refused = RequestRefused(ProblemDetails("insufficient-scope", "", 403))
+    monkeypatch.setattr(office, "member_keys", Mock(side_effect=refused))
+    with pytest.raises(KeyNotHeld, match=r"directory\.read.*casegate directory keys"):
+        office.handoff(handoff)
 
 
 def test_the_key_of_another_member_is_fetched_checked_and_kept(stage, tmp_path):

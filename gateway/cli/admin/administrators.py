@@ -16,6 +16,7 @@ from gateway.cli.admin.session import AdminSession, Registry, registry, show, si
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
+    format_time,
     interactive,
     print_fields,
     print_items,
@@ -158,7 +159,10 @@ def waiting(session: AdminSession) -> None:
             for one in coming
         ),
         *(
-            (f"{one['organisation']}.{one['system']} is invited", f"until {one['expires_at'][:16]}")
+            (
+                f"{one['organisation']}.{one['system']} is invited",
+                f"until {format_time(one['expires_at'])}",
+            )
             for one in invited
         ),
     ]
@@ -261,7 +265,7 @@ def _end(one: Mapping[str, Any]) -> str:
     if one["withdrawal_event"] is not None:
         return "withdrawn"
     ends = datetime.fromisoformat(one["expires_at"])
-    return "over" if ends < now() else ends.isoformat(timespec="minutes")
+    return "over" if ends < now() else format_time(ends)
 
 
 def _print(one: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, for_machines, format_value, interactive, reply
+from gateway.cli.output import example, for_machines, format_time, format_value, interactive, reply
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
@@ -408,7 +408,7 @@ def show(action: str, written: Made) -> None:
         return
     result = written.result
     if "proposal" in result and "expires_at" in result:
-        click.echo(f"{action}: waits for another person, until {result['expires_at']}")
+        click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
         command = f"casegate admin --as PERSON proposal approve {result['proposal']}"
         click.echo(f"  another person: {command}")
         return
