@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from operator import attrgetter
@@ -109,7 +109,7 @@ class Clearance:
 
 
 @dataclass(frozen=True)
-class Submission:
+class Submission(Asked):
     """A case (its validated JSON) as an originator hands it in, in JSON or signed by itself.
 
     ``change`` says what a further version is to the one before.
@@ -134,13 +134,6 @@ class Submission:
         clears it, or the one who is named for that."""
         second = None if self.change is None else self.change.approved_by
         return self.clearance is not None or second not in (None, self.by)
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        clearance = asdict(self.clearance) if self.clearance else None
-        own = {} if self.signed is None else {"signed": True}
-        change = {} if self.change is None else {"change": _words(self.change)}
-        return {"content": self.content, "clearance": clearance, **own, **change}
 
 
 @dataclass(frozen=True)
@@ -509,10 +502,6 @@ def _change_details(change: VersionChange | None, readers: frozenset[str]) -> It
             yield EventDetail("approved_by", change.approved_by, readers)
         if change.pointers:
             yield EventDetail("pointers", change.pointers, readers)
-
-
-def _words(change: VersionChange) -> dict[str, Any]:
-    return {**asdict(change), "kind": str(change.kind), "pointers": list(change.pointers)}
 
 
 def validate_first_version(

@@ -5,13 +5,14 @@ nothing of the sandbox enters the cases, handoffs and consultations of the excha
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
 from gateway.domain.conformance import LIFE, CompletedAction, ConformanceRun
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.evidence import receipt
 from gateway.exchange import sandbox as sandboxes
@@ -41,7 +42,7 @@ RUNS_PER_DAY = 20
 
 
 @dataclass(frozen=True)
-class Acceptance:
+class Acceptance(Asked):
     """The acceptance of the first test offer, under these conditions."""
 
     by: str
@@ -49,7 +50,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True)
-class ConsultationReport:
+class ConsultationReport(Asked):
     """What was seen: the digest of the document, and the name of the parts that were shown."""
 
     by: str
@@ -58,7 +59,7 @@ class ConsultationReport:
 
 
 @dataclass(frozen=True)
-class ReceiptChecks:
+class ReceiptChecks(Asked):
     """For each receipt, by its name, whether it verifies."""
 
     by: str
@@ -66,7 +67,7 @@ class ReceiptChecks:
 
 
 @dataclass(frozen=True)
-class SampleDecline:
+class SampleDecline(Asked):
     """The second test offer is declined, with a reason."""
 
     by: str
@@ -223,8 +224,8 @@ def decline(
 def _request(
     key: str, run: UUID, answer: Acceptance | ConsultationReport | ReceiptChecks | SampleDecline
 ) -> ActionRequest:
-    asked = {name: value for name, value in asdict(answer).items() if name != "by"}
-    return ActionRequest("conformance.submit", answer.by, key, {"run": str(run), **asked})
+    asked = {"run": str(run), **answer.asked()}
+    return ActionRequest("conformance.submit", answer.by, key, asked)
 
 
 def _nothing(_turn: RequestContext, _sandbox: Sandbox) -> None:

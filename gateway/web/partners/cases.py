@@ -40,7 +40,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StepBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -71,10 +71,9 @@ class Content(fields.Nested):
         return load_case(value)
 
 
-class SubmissionBody(StrictSchema):
+class SubmissionBody(PersonBody):
     """A case version, and who in the organisation submits it."""
 
-    by = field.staff()
     content = Content()
     clearance = fields.Nested(ClearanceBody())
 
@@ -95,34 +94,24 @@ class RevisionBody(SubmissionBody):
     change = field.part(VersionChangeBody)
 
 
-class AssessmentBody(StrictSchema):
+class AssessmentBody(PersonBody):
     """An analyst assesses the case and confirms the automated matches named here."""
 
-    by = field.staff()
     second_assessor = field.staff(required=False)
     confirmed_matches = field.several(field.uuid())
     reason = field.free(300, required=False)
 
 
-class CaseStepBody(StrictSchema):
-    """A person takes a step, with or without a reason."""
-
-    by = field.staff()
-    reason = field.free(300, required=False)
-
-
-class ConsultationBody(StrictSchema):
+class ConsultationBody(PersonBody):
     """Who opens content and why: the log of consultations shows it (LED Art. 25)."""
 
-    by = field.staff()
     reason_code = field.word(REASON_CODES)
     reason = field.free(200)
 
 
-class EarlyErasureBody(StrictSchema):
+class EarlyErasureBody(PersonBody):
     """To which day an erasure is brought forward, by whom, and what the DPO advised."""
 
-    by = field.staff()
     approved_by = field.staff()
     dpo = field.staff()
     advice = field.word(DpoAdvice)
@@ -192,7 +181,7 @@ class CasesQuery(StrictSchema):
 
 
 CONSULTATION_BODY = ConsultationBody()
-STEP_BODY = CaseStepBody()
+STEP_BODY = StepBody()
 
 
 @writes(

@@ -24,39 +24,30 @@ from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"
 
 
-class StartBody(StrictSchema):
-    """Who starts the run."""
-
-    by = field.staff()
-
-
-class SampleAcceptanceBody(StrictSchema):
+class SampleAcceptanceBody(PersonBody):
     """The conditions under which the first test offer is accepted."""
 
-    by = field.staff()
     conditions = fields.Nested(
         ConditionsBody(), required=True, error_messages={"required": "is required"}
     )
 
 
-class ConsultationReportBody(StrictSchema):
+class ConsultationReportBody(PersonBody):
     """What was seen: the digest of the document, and the name of the parts shown."""
 
-    by = field.staff()
     case_digest = field.digest()
     package_digest = field.digest()
 
 
-class ReceiptChecksBody(StrictSchema):
+class ReceiptChecksBody(PersonBody):
     """For each receipt of the run, by its name, whether it verifies."""
 
-    by = field.staff()
     checks = fields.Dict(
         keys=fields.String(validate=validate.Length(max=40)),
         values=fields.Boolean(truthy={True}, falsy={False}),
@@ -74,7 +65,7 @@ SEND_BODY = SubmissionBody()
     "conformance.start",
     ANY_SCOPE,
     "RunView",
-    body=StartBody(),
+    body=PersonBody(),
     refusals=(TooManyAttempts,),
 )
 def start(call: Call) -> WriteResult:

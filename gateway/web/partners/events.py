@@ -18,7 +18,7 @@ from gateway.exchange.results import EventPage
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import following, json_response
 
 PROOF = "text/plain"
@@ -105,10 +105,9 @@ class CursorBody(StrictSchema):
     before = field.whole(0, LARGEST_INDEX)
 
 
-class SearchBody(StrictSchema):
+class SearchBody(PersonBody):
     """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
 
-    by = field.staff()
     reason_code = field.word(REASON_CODES)
     reason = field.free(200)
     filters = fields.Nested(FiltersBody())

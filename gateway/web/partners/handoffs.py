@@ -33,7 +33,7 @@ from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -59,13 +59,6 @@ class ConditionsBody(StrictSchema):
     embargo_source = field.part(EmbargoSource, required=False)
     force = field.part(Force, required=False)
     transfer_tool = field.free(200, lines=False, required=False)
-
-
-class ReviewBody(StrictSchema):
-    """A review of what was consulted in imminent danger before acceptance."""
-
-    by = field.staff()
-    reason = field.free(200, required=False)
 
 
 class HandoffsQuery(StrictSchema):
@@ -189,7 +182,7 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     "handoff.review",
     "handoffs.answer",
     "Reviewed",
-    body=ReviewBody(),
+    body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
 def review(call: Call, handoff: UUID) -> WriteResult:
@@ -198,10 +191,9 @@ def review(call: Call, handoff: UUID) -> WriteResult:
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
-class UpdateBody(StrictSchema):
+class UpdateBody(PersonBody):
     """What the next package has: without `digests` what the newest has, and all of `groups`."""
 
-    by = field.staff()
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     expires_at = field.moment(required=False)

@@ -20,18 +20,17 @@ from gateway.exchange.measures import (
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StepBody, StrictSchema
 
 _REFUSALS = (*CONTENT, SecondPersonRequired)
 
 
-class EmbargoBody(StrictSchema):
+class EmbargoBody(PersonBody):
     """Which elements must not be acted upon, until when, and why; none are the whole case.
 
     Without ``until`` it holds as long as one may.
     """
 
-    by = field.staff()
     approved_by = field.staff(required=False)
     code = field.word(MEASURES[MeasureKind.EMBARGO].codes)
     elements = field.several(field.uuid(), required=False)
@@ -41,10 +40,9 @@ class EmbargoBody(StrictSchema):
     preservation_reference = field.free(200, lines=False, required=False)
 
 
-class RestrictionBody(StrictSchema):
+class RestrictionBody(PersonBody):
     """How the processing of a case, or of some elements, is restricted (GDPR 18, LED 16(3))."""
 
-    by = field.staff()
     approved_by = field.staff(required=False)
     kind = field.word((MeasureKind.SUSPENSION, MeasureKind.MARK))
     code = field.word(
@@ -54,26 +52,17 @@ class RestrictionBody(StrictSchema):
     until = field.moment(required=False)
 
 
-class MeasureEndBody(StrictSchema):
+class MeasureEndBody(PersonBody):
     """Who ends a measure before its time; a mark takes a second person, one of another a reason."""
 
-    by = field.staff()
     approved_by = field.staff(required=False)
     reason = field.free(300, required=False)
 
 
-class ContestBody(StrictSchema):
+class ContestBody(PersonBody):
     """Why an embargo of another organisation should end; its setter reads it."""
 
-    by = field.staff()
     ground = field.word(CONTEST_GROUNDS)
-    reason = field.free(300, required=False)
-
-
-class ConfirmationBody(StrictSchema):
-    """Who confirms an embargo that was contested; the reason stays in the organisation."""
-
-    by = field.staff()
     reason = field.free(300, required=False)
 
 
@@ -184,10 +173,16 @@ confirm, confirm_held = _on_both(
     "measures/<uuid:measure>/confirmation",
     CONFIRM,
     "MeasureView",
-    ConfirmationBody(),
+    StepBody(),
     EmbargoConfirmation,
     name="confirm",
     refusals=CONTENT,
-    own="Confirm an embargo on one's own case that was contested: it holds as before.",
-    held="Confirm an embargo that one set on a case that one holds, after it was contested.",
+    own="""Confirm an embargo on one's own case that was contested: it holds as before.
+
+    The reason stays in the organisation.
+    """,
+    held="""Confirm an embargo that one set on a case that one holds, after it was contested.
+
+    The reason stays in the organisation.
+    """,
 )

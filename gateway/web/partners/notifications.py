@@ -14,7 +14,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.context import WAIT_FOR
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import MESSAGES, StrictSchema
+from gateway.web.partners.schema_fields import MESSAGES, PersonBody, StrictSchema
 
 
 class SetErrorBody(StrictSchema):
@@ -67,18 +67,12 @@ def show(call: Call) -> NotificationStatus:
     return notifications.status(call.ports, call.caller)
 
 
-class ReplayBody(StrictSchema):
-    """Who in the organisation wants the notification again."""
-
-    by = field.staff()
-
-
 @writes(
     "POST /notifications/<uuid:event>/replay",
     "notification.replay",
     "events.read",
     "ReplayedNotification",
-    body=ReplayBody(),
+    body=PersonBody(),
 )
 def replay(call: Call, event: UUID) -> WriteResult:
     """Have a refused notification sent again, before those that follow."""

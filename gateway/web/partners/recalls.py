@@ -10,26 +10,18 @@ from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody
 
 
-class RecallBody(StrictSchema):
+class RecallBody(PersonBody):
     """Why a case is recalled; two persons decide it, of what was misdirected one at first.
 
     The reason is left out once the case was erased, and needed before.
     """
 
-    by = field.staff()
     approved_by = field.staff(required=False)
     code = field.word(RecallCode)
     reason = field.free(300, required=False)
-
-
-class RecallApprovalBody(StrictSchema):
-    """Who approves a recall that one person made."""
-
-    by = field.staff()
-    reason = field.free(200, required=False)
 
 
 @writes(
@@ -72,7 +64,7 @@ def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
     "case.approve_recall",
     "cases.write",
     "RecallApproved",
-    body=RecallApprovalBody(),
+    body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
 def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:

@@ -11,7 +11,7 @@ from gateway.registry import queries as entries
 from gateway.registry.results import Entry
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 SCOPE = "admin"
@@ -38,10 +38,9 @@ class InvitationsQuery(StrictSchema):
     limit = field.limit()
 
 
-class ContactsBody(StrictSchema):
+class ContactsBody(PersonBody):
     """Who opens the contacts, and why."""
 
-    by = field.staff()
     reason = field.free(300)
 
 

@@ -10,7 +10,7 @@ from gateway.registry.staff import Recusal
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 PSEUDONYM = field.staff()
@@ -28,26 +28,23 @@ class StaffEntryBody(StrictSchema):
     until = field.day(required=False)
 
 
-class StaffBody(StrictSchema):
+class StaffBody(PersonBody):
     """Persons to be entered, by whom, and which two agree to those that approve."""
 
-    by = field.staff()
     entries = field.parts(StaffEntryBody, least=1, required=True)
     approved_by = field.several(field.staff(), required=False)
     temporary = field.StrictBoolean(required=False)
 
 
-class StaffEndBody(StrictSchema):
+class StaffEndBody(PersonBody):
     """Who ends the entry, and which two others agree where it is an approver's or head's."""
 
-    by = field.staff()
     approved_by = field.several(field.staff(), required=False)
 
 
-class RecusalBody(StrictSchema):
+class RecusalBody(PersonBody):
     """The case that a person keeps away from, and who says so."""
 
-    by = field.staff()
     originator = field.slug()
     case = field.uuid()
 

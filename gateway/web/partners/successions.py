@@ -9,14 +9,7 @@ from gateway.exchange.signed_requests import SUCCESSION
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
-
-
-class ApprovalBody(StrictSchema):
-    """An organisation agrees that the mandate moves, and its open handoffs with it."""
-
-    by = field.staff()
+from gateway.web.partners.schema_fields import PersonBody
 
 
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
@@ -38,7 +31,7 @@ def show(call: Call, succession: UUID) -> SuccessionView:
     "succession.approve",
     "handoffs.answer",
     "SuccessionView",
-    body=ApprovalBody(),
+    body=PersonBody(),
     signed=SUCCESSION,
 )
 def approve(call: Call, succession: UUID) -> WriteResult:

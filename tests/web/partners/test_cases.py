@@ -212,7 +212,7 @@ def test_the_case_of_another_is_as_unknown_as_none(line, hotline):
     theirs, none = abroad.get(f"/cases/{case}"), abroad.get(f"/cases/{line.gateway.new_id()}")
     for answer in (theirs, none):
         assert answer.status_code == 404
-        assert answer.json.keys() == {"type", "title", "status", "instance", "receipt"}
+        assert answer.json.keys() == {"type", "title", "status", "instance", "detail", "receipt"}
         line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
 
 
