@@ -583,20 +583,22 @@ class _PayloadReader:
 
 
 def _digests(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+    if not isinstance(values, list) or not {*map(type, values)} <= {str}:
         raise DocumentError("digests are texts in an array")
     return values
 
 
 def _strip(value: Any) -> Any:
     """The same value without the digests of disclosures."""
-    match value:
-        case dict():
-            return {name: _strip(member) for name, member in value.items() if name != "_sd"}
-        case list():
-            return [_strip(e) for e in value if not (isinstance(e, dict) and e.keys() == {"..."})]
-        case _:
-            return value
+    if isinstance(value, dict):
+        return {
+            name: _strip(member) if isinstance(member, dict | list) else member
+            for name, member in value.items()
+            if name != "_sd"
+        }
+    if isinstance(value, list):
+        return [_strip(e) for e in value if not (isinstance(e, dict) and e.keys() == _ELEMENT)]
+    return value
 
 
 def merge_disclosures(verified: VerifiedSdJwt) -> dict[str, Any]:

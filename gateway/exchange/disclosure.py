@@ -57,11 +57,12 @@ def select_disclosures(
             part.perceptual,
             part.measures,
         )
-        if kind not in answers:
+        permitted = answers.get(kind)
+        if permitted is None:
             resource = disclosure_entity(part, originator, reader.organisation.id)
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
-            answers[kind] = policy.decide(question).allowed
-        if answers[kind]:
+            permitted = answers[kind] = policy.decide(question).allowed
+        if permitted:
             permitted_disclosures.append(digest)
         else:
             withheld.add(part.group)

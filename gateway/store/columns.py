@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -101,6 +101,12 @@ class _IdBytes(TypeDecorator[UUID]):
 SHORT_ID = Uuid().with_variant(_IdBytes(), "sqlite")
 
 
+@lru_cache(maxsize=1024)
+def _set_of(text: str) -> frozenset[str]:
+    """Most sets are of a few words, and the same ones in row after row."""
+    return frozenset(json.loads(text))
+
+
 class TextSet(TypeDecorator[frozenset[str]]):
     """A set of texts, as a sorted JSON array, so that equal sets are equal in the database."""
 
@@ -113,7 +119,7 @@ class TextSet(TypeDecorator[frozenset[str]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> frozenset[str] | None:
         """Database to Python."""
-        return None if value is None else frozenset(json.loads(value))
+        return None if value is None else _set_of(value)
 
 
 class TextList(TypeDecorator[tuple[str, ...]]):

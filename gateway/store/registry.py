@@ -310,8 +310,12 @@ class SqlOrganisations:
             raise EditConflict("this system is not registered")
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
-        values = {"organisation": organisation, "system": system}
-        return [row.jwk for row in self._transaction.execute(_KEYS, values)]
+        key = ("client keys", organisation, system)
+        if key not in self._entries:
+            values = {"organisation": organisation, "system": system}
+            rows = self._transaction.execute(_KEYS, values)
+            return self._remember(key, tuple(row.jwk for row in rows), none=True)
+        return cast(tuple[str, ...], self._entries[key])
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
         self._transaction.require_registry()
@@ -459,10 +463,13 @@ class SqlOrganisations:
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
-    def _remember(self, key: tuple[str, ...], found: T) -> T:
-        """Keep what was found at this version; who changes the registry always looks."""
+    def _remember(self, key: tuple[str, ...], found: T, *, none: bool = False) -> T:
+        """Keep what was found at this version; who changes the registry always looks.
+
+        That there is ``none`` only of what is registered: others' names have no end.
+        """
         changes = self._transaction.mode is TransactionMode.REGISTRY
-        if found and not changes and len(self._entries) < MOST_REMEMBERED:
+        if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:
             self._entries[key] = found
         return found
 
