@@ -13,7 +13,7 @@ from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.evidence import base64url, canonical, signature
 from gateway.evidence.signature import PublicKey
@@ -70,8 +70,7 @@ class Signer(Protocol):
         """The signature over ``message`` in JOSE form (r||s for ECDSA, RFC 7518 3.4)."""
 
 
-@dataclass(frozen=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """One part that can be withheld. ``name`` is None for the element of an array.
 
     ``encoded`` is the text that travels; ``digest`` its SHA-256, which the signature covers.
@@ -82,7 +81,7 @@ class Disclosure:
     salt: str
     name: str | None
     value: Any
-    nested: bool = field(default=True, compare=False, repr=False)
+    nested: bool = True
     """Whether digests may be in the value; False only where it is known that there are none."""
 
 
@@ -111,8 +110,7 @@ class SdJwt:
         return replace(self, disclosures=shown)
 
 
-@dataclass(frozen=True)
-class DisclosedValue:
+class DisclosedValue(NamedTuple):
     """A disclosed value and where it belongs: the property, or the array, of that name."""
 
     digest: str
@@ -167,10 +165,15 @@ def decoy_digest(random: Callable[[int], bytes]) -> str:
 
 
 def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
-    """Make the disclosure of a property, or of an array's element when ``name`` is None."""
+    """Make the disclosure of a property, or of an array's element when ``name`` is None.
+
+    Raises DocumentError for a name that is SD-JWT's own.
+    """
     salt = base64url.encode(random(SALT_BYTES))
-    parts = [salt, value] if name is None else [salt, name, value]
-    encoded = base64url.encode(canonical.compact(parts).encode("utf-8"))
+    text = canonical.compact([salt, value] if name is None else [salt, name, value])
+    if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
+        refuse_reserved([value if name is None else {name: value}])
+    encoded = base64url.encode(text.encode("utf-8"))
     return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
 
 
@@ -225,9 +228,7 @@ def issue_read(
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
         raise DocumentError("two claims have one name")
-    text = canonical.compact([dict(claims), properties, arrays])
-    if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
-        refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    refuse_reserved([dict(claims), dict.fromkeys(name for name, _ in arrays)])
     lists = [properties, *(values for _, values in arrays)]
     random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
@@ -465,11 +466,11 @@ def read_stored_disclosure(encoded: str) -> Disclosure:
 
 
 def _text_of(encoded: str) -> str:
-    return a2b_base64(encoded.translate(_STANDARD) + "==").decode("utf-8")
+    return a2b_base64(encoded.encode("ascii").translate(_STANDARD) + b"==").decode("utf-8")
 
 
 _decode = json.JSONDecoder().decode
-_STANDARD = str.maketrans("-_", "+/")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def read_own(document: SdJwt) -> VerifiedSdJwt:

@@ -136,7 +136,7 @@ class Submission:
 
     def asked(self) -> dict[str, Any]:
         """What a retry must repeat."""
-        clearance = asdict(self.clearance) if self.clearance else None
+        clearance = {**vars(self.clearance)} if self.clearance else None
         own = {} if self.signed is None else {"signed": True}
         change = {} if self.change is None else {"change": _words(self.change)}
         return {"content": self.content, "clearance": clearance, **own, **change}
@@ -392,7 +392,7 @@ def elements(
         for part in verified.placed:
             element = part.value["id"] if part.in_array else ""
             held = measures_on(element, measures, verified.claims["version"])
-            found[part.digest] = replace(found[part.digest], measures=held)
+            found[part.digest] = found[part.digest]._replace(measures=held)
     return found
 
 

@@ -88,6 +88,7 @@ class HighWaterMarkFile:
                     os.pwrite(descriptor, bytes(SLOT_BYTES), place)
                     raise
                 os.pwrite(descriptor, slot, place + 2 * SLOT_BYTES)
+                self._known = os.pread(descriptor, FILE_BYTES, 0), (number + 1, to)
         except OSError as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True

@@ -377,8 +377,12 @@ class SqlOrganisations:
         return found
 
     def has_contact(self, organisation: str, role: str) -> bool:
-        values = {"organisation": organisation, "role": role}
-        return self._transaction.execute(_HAS_CONTACT, values).first() is not None
+        key = ("has a contact", organisation, role)
+        if key not in self._entries:
+            values = {"organisation": organisation, "role": role}
+            found = self._transaction.execute(_HAS_CONTACT, values).first() is not None
+            return self._remember(key, found, none=True)
+        return cast(bool, self._entries[key])
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         named = {one.role for one in contacts}
@@ -433,7 +437,8 @@ class SqlOrganisations:
         key = ("out of service",)
         if key not in self._entries:
             rows = self._transaction.execute(_OUT)
-            return self._remember(key, frozenset((row.kind, row.name) for row in rows))
+            entries = frozenset((row.kind, row.name) for row in rows)
+            return self._remember(key, entries, none=True)
         return cast(frozenset[Entry], self._entries[key])
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
