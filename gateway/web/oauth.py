@@ -40,7 +40,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class OAuthError(Exception):
-    """A refusal of RFC 6749 section 5.2: its code, and a sentence where one may be said."""
+    """A refusal of RFC 6749 section 5.2: its code, and a sentence where one helps."""
 
     status = 400
     reason: str | None = None
