@@ -37,7 +37,7 @@ demo: $(VENV)/$(if $(filter postgresql,$(DB)),dev,run).stamp ## A case goes from
 	@$(BIN)/casegate demo --out $(DEMO) --database '$(DB)'
 
 run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ctrl-C stops it)
-	@test -f $(DEMO)/gateway/casegate.toml || $(BIN)/casegate demo --out $(DEMO)
+	@test -f $(DEMO)/handoff.bundle.json || $(BIN)/casegate demo --out $(DEMO)
 	@$(BIN)/casegate run --home $(DEMO)/gateway
 
 test: $(VENV)/dev.stamp ## All tests of the default run

@@ -36,142 +36,66 @@ class Subcommand:
         return command
 
 
-SUBCOMMANDS: Mapping[str, Subcommand] = {
-    "admin": Subcommand(
-        "gateway.cli.admin:admin",
-        OPERATORS,
-        "Manage members, memberships, mandates, systems, invitations and keys.",
-    ),
-    "audit": Subcommand(
-        "gateway.cli.audit:audit",
-        ANYONE,
-        "Check event streams, copy and check logs, search events.",
-    ),
-    "backup": Subcommand(
-        "gateway.cli.backup:backup",
-        OPERATORS,
-        "Copy the gateway's database, settings and published files to DIR.",
-    ),
-    "backup-keys": Subcommand(
-        "gateway.cli.backup:backup_keys",
-        OPERATORS,
-        "Copy the keys of cases to the new FILE, which you keep for days only.",
-    ),
-    "ca": Subcommand(
-        "gateway.cli.admin.gateway_keys:ca",
-        OPERATORS,
-        "List issuing certificate authorities and rotate to a new one.",
-    ),
-    "demo": Subcommand(
-        "gateway.cli.demo:demo",
-        OPERATORS,
-        "Run a complete demonstration over TLS and verify its evidence.",
-    ),
-    "doctor": Subcommand(
-        "gateway.cli.doctor:doctor",
-        OPERATORS,
-        "Check a gateway's files, keys, certificates, database, log and clock.",
-    ),
-    "init": Subcommand(
-        "gateway.cli.gateway_setup:init",
-        OPERATORS,
-        "Create FOLDER: settings, authorities, keys, database, administrators.",
-    ),
-    "run": Subcommand(
-        "gateway.cli.run:run",
-        OPERATORS,
-        "Run the gateway until Ctrl-C or SIGTERM; finish open requests first.",
-    ),
-    "log": Subcommand(
-        "gateway.cli.backup:log",
-        OPERATORS,
-        "Show the high-water mark, or re-create it after it was lost.",
-    ),
-    "restore": Subcommand(
-        "gateway.cli.backup:restore",
-        OPERATORS,
-        "Restore the database from BACKUP; the gateway must be stopped.",
-    ),
-    "policy": Subcommand(
-        "gateway.cli.doctor:policy", OPERATORS, "Check the policies; say what a rule means."
-    ),
-    "case": Subcommand(
-        "gateway.cli.case:case",
-        PARTNERS,
-        "Submit, assess, clear, consult and close your cases.",
-    ),
-    "conformance": Subcommand(
-        "gateway.cli.enrol:conformance",
-        PARTNERS,
-        "Run the conformance test and show its result.",
-    ),
-    "directory": Subcommand(
-        "gateway.cli.directory:directory",
-        PARTNERS,
-        "List members and show their memberships, mandates and keys.",
-    ),
-    "enrol": Subcommand(
-        "gateway.cli.enrol:enrol",
-        PARTNERS,
-        "Enrol this system with an invitation and configure its connection.",
-    ),
-    "event": Subcommand(
-        "gateway.cli.audit:event",
-        PARTNERS,
-        "List all events that concern your organisation.",
-    ),
-    "handoff": Subcommand(
-        "gateway.cli.handoff:handoff",
-        PARTNERS,
-        "Offer cases, answer offers, consult accepted cases.",
-    ),
-    "key": Subcommand(
-        "gateway.cli.system:key",
-        PARTNERS,
-        "Create signing and encryption keys for your organisation.",
-    ),
-    "notification": Subcommand(
-        "gateway.cli.notification:notification",
-        PARTNERS,
-        "Poll or watch for events that concern you, and replay refused ones.",
-    ),
-    "outbox": Subcommand(
-        "gateway.cli.system:outbox",
-        PARTNERS,
-        "Resend writes that received no answer.",
-    ),
-    "receipt": Subcommand(
-        "gateway.cli.audit:receipt",
-        PARTNERS,
-        "Show, verify and save receipts.",
-    ),
-    "staff": Subcommand(
-        "gateway.cli.staff:staff",
-        PARTNERS,
-        "Keep your staff register: who may be named by --by.",
-    ),
-    "succession": Subcommand(
-        "gateway.cli.directory:succession",
-        PARTNERS,
-        "List and approve successions of your organisation's mandates.",
-    ),
-    "system": Subcommand(
-        "gateway.cli.system:system",
-        PARTNERS,
-        "Configure and test this system's connection.",
-    ),
-    "todo": Subcommand(
-        "gateway.cli.todo:todo",
-        PARTNERS,
-        "List what waits for you, each with the command that does it.",
-    ),
-    "verify": Subcommand(
-        "gateway.cli.verify:verify",
-        ANYONE,
-        "Verify receipts, signed documents and bundles offline.",
-    ),
+_BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    ANYONE: {
+        "audit": ("audit", "Check event streams, copy and check logs, search events."),
+        "verify": ("verify", "Verify receipts, signed documents and bundles offline."),
+    },
+    PARTNERS: {
+        "case": ("case", "Submit, assess, clear, consult and close your cases."),
+        "conformance": ("enrol", "Run the conformance test and show its result."),
+        "directory": ("directory", "List members and show their memberships, mandates and keys."),
+        "enrol": ("enrol", "Enrol this system with an invitation and configure its connection."),
+        "event": ("audit", "List all events that concern your organisation."),
+        "handoff": ("handoff", "Offer cases, answer offers, consult accepted cases."),
+        "key": ("system", "Create signing and encryption keys for your organisation."),
+        "notification": (
+            "notification",
+            "Poll or watch for events that concern you, and replay refused ones.",
+        ),
+        "outbox": ("system", "Resend writes that received no answer."),
+        "receipt": ("audit", "Show, verify and save receipts."),
+        "staff": ("staff", "Keep your staff register: who may be named by --by."),
+        "succession": (
+            "directory",
+            "List and approve successions of your organisation's mandates.",
+        ),
+        "system": ("system", "Configure and test this system's connection."),
+        "todo": ("todo", "List what waits for you, each with the command that does it."),
+    },
+    OPERATORS: {
+        "admin": ("admin", "Manage members, memberships, mandates, systems, invitations and keys."),
+        "backup": ("backup", "Copy the gateway's database, settings and published files to DIR."),
+        "backup-keys": (
+            "backup",
+            "Copy the keys of cases to the new FILE, which you keep for days only.",
+        ),
+        "ca": (
+            "admin.gateway_keys",
+            "List issuing certificate authorities and rotate to a new one.",
+        ),
+        "demo": ("demo", "Run a complete demonstration over TLS and verify its evidence."),
+        "doctor": (
+            "doctor",
+            "Check a gateway's files, keys, certificates, database, log and clock.",
+        ),
+        "init": (
+            "gateway_setup",
+            "Create FOLDER: settings, authorities, keys, database, administrators.",
+        ),
+        "log": ("backup", "Show the high-water mark, or re-create it after it was lost."),
+        "policy": ("doctor", "Check the policies; say what a rule means."),
+        "restore": ("backup", "Restore the database from BACKUP; the gateway must be stopped."),
+        "run": ("run", "Run the gateway until Ctrl-C or SIGTERM; finish open requests first."),
+    },
 }
-"""Every subcommand; ``about`` is the first sentence of its own help."""
+"""The module of each subcommand, and its line in help: the first sentence of its own help."""
+
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    name: Subcommand(f"gateway.cli.{module}:{name.replace('-', '_')}", audience, about)
+    for audience, commands in _BY_AUDIENCE.items()
+    for name, (module, about) in commands.items()
+}
 
 
 ALIASES = {"enroll": "enrol"}

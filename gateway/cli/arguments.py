@@ -1,7 +1,7 @@
 """Arguments that several commands take, and how an operator's command fails."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import click
 
 from gateway import setting_validators
 from gateway.cli import NO_SPACE
+from gateway.cli.output import AS_JSON
 from gateway.domain.organisation import SLUG, read_competence
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
@@ -19,8 +20,20 @@ from gateway.ledger.replica import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+PLACE = click.Path(exists=True, path_type=Path)
+ANY_FILE = click.Path(dir_okay=False, path_type=Path)
+ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.meta[AS_JSON] = True
+
+
+json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_ask_json, help="Print one JSON document."
+)
+"""Asks `output.answer`, and all that prints, for machine output."""
 
 
 def reader(folder: Path) -> ReadFile:
@@ -63,7 +76,7 @@ def gateway_address(
 class CalendarDay(click.ParamType[date]):
     """A day of the calendar."""
 
-    name = "day"
+    name = "yyyy-mm-dd"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Read it strictly."""
@@ -98,6 +111,10 @@ class Moment(click.ParamType[datetime]):
 
 class Words(click.Choice[str]):
     """One of some words; where they are many help lists them on several lines."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """The words, or the class of enumerated words that they are."""
+        super().__init__([str(word) for word in words])
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         """The words, broken behind a stroke where a line would be too long."""
@@ -146,6 +163,9 @@ class NewFile(click.Path):
         if not os.access(path.parent, os.W_OK | os.X_OK):
             self.fail(f"nothing can be written in {path.parent}", param, ctx)
         return path
+
+
+out_option = click.option("--out", required=True, type=NewFile(), help="The new file.")
 
 
 # --- What the operator's commands share ---

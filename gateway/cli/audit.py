@@ -15,29 +15,35 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Moment, NewFile, Words, json_option, organisation_id, reader
+from gateway.cli.arguments import (
+    ANY_FOLDER,
+    FILE,
+    FOLDER,
+    PLACE,
+    Moment,
+    Words,
+    json_option,
+    organisation_id,
+    out_option,
+    reader,
+)
 from gateway.cli.output import (
     Input,
     cold,
     colour,
+    for_machines,
     format_value,
     print_fields,
-    print_json,
     print_line,
     print_table,
     print_wrapped,
     progress,
+    reply,
     sanitise,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
-from gateway.cli.verify import (
-    CODES,
-    FOLDER,
-    exit_with_report,
-    language_option,
-    trust_options,
-)
+from gateway.cli.verify import TRUST_FOLDER, report_command, trust_options
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
@@ -46,6 +52,7 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
+from gateway.client.errors import told_as
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES
@@ -74,26 +81,18 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 """A stream in one file is read as a whole; a longer one is kept in a folder."""
 
 
-@audit.command("check-stream", epilog=f"{CODES} {FOLDER}")
-@click.argument("stream", metavar="DIR|FILE", type=click.Path(exists=True, path_type=Path))
-@trust_options(members=False)
-@click.option(
-    "--log",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A copy of the log, with which all that was signed is compared.",
+@report_command(
+    audit,
+    "check-stream",
+    click.argument("stream", metavar="DIR|FILE", type=PLACE),
+    click.option(
+        "--log",
+        "folder",
+        type=FOLDER,
+        help="A copy of the log, with which all that was signed is compared.",
+    ),
 )
-@language_option
-@json_option
-@click.pass_context
-def check_stream(
-    context: click.Context,
-    stream: Path,
-    trust: TrustAnchors,
-    folder: Path | None,
-    language: str,
-    as_json: bool,
-) -> None:
+def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> VerificationReport:
     """Prove that receipts are all of an organisation's events.
 
     DIR holds what `casegate event list --out-dir DIR` kept, or what a party handed over: receipts
@@ -106,33 +105,24 @@ def check_stream(
     if folder is not None:
         report, copy = log_copy.open_copy(reader(folder), trust)
         if copy is None:
-            exit_with_report(context, report, as_json, language)
-    report = _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
-    exit_with_report(context, report, as_json, language)
+            return report
+    return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
 
 
-@audit.command("coverage", epilog=f"{CODES} {FOLDER}")
-@click.argument("case", type=click.UUID)
-@click.option(
-    "--stream",
-    "place",
-    required=True,
-    metavar="DIR|FILE",
-    type=click.Path(exists=True, path_type=Path),
-    help="The complete stream of the case's originator, as check-stream takes it.",
+@report_command(
+    audit,
+    "coverage",
+    click.argument("case", type=click.UUID),
+    click.option(
+        "--stream",
+        "place",
+        required=True,
+        metavar="DIR|FILE",
+        type=PLACE,
+        help="The complete stream of the case's originator, as check-stream takes it.",
+    ),
 )
-@trust_options(members=False)
-@language_option
-@json_option
-@click.pass_context
-def cover(
-    context: click.Context,
-    case: UUID,
-    place: Path,
-    trust: TrustAnchors,
-    language: str,
-    as_json: bool,
-) -> None:
+def cover(case: UUID, place: Path, trust: TrustAnchors) -> VerificationReport:
     """Say who has answered a recall of CASE, offline.
 
     It is computed from the originator's own events, once these are proved to be all: what each
@@ -140,10 +130,9 @@ def cover(
 
     Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
-    report = _of_stream(
+    return _of_stream(
         place, lambda heads, found: recall_coverage.verify(heads, found, trust, str(case))
     )
-    exit_with_report(context, report, as_json, language)
 
 
 def _of_stream(
@@ -155,10 +144,8 @@ def _of_stream(
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
-        try:
+        with told_as(click.UsageError, f"{place} is not a stream of events"):
             page = of_page(_start(place, MAX_PAGE_BYTES))
-        except ValueError as error:
-            raise click.UsageError(f"{place} is not a stream of events: {error}") from error
         return verify(*page)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -177,33 +164,20 @@ def _start(file: Path, longest: int) -> bytes:
 # --- `casegate audit account`: what an auditor was shown, against a copy of the whole log ---
 
 
-@audit.command("account", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "shown",
-    metavar="FILE|DIR...",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
+@report_command(
+    audit,
+    "account",
+    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=PLACE),
+    click.option(
+        "--log",
+        "folder",
+        required=True,
+        type=FOLDER,
+        help="A copy of the log, as casegate audit mirror makes it.",
+    ),
+    documents=False,
 )
-@trust_options(documents=False, members=False)
-@click.option(
-    "--log",
-    "folder",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A copy of the log, as casegate audit mirror makes it.",
-)
-@language_option
-@json_option
-@click.pass_context
-def take_account(
-    context: click.Context,
-    shown: tuple[Path, ...],
-    trust: TrustAnchors,
-    folder: Path,
-    language: str,
-    as_json: bool,
-) -> None:
+def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> VerificationReport:
     """Count what you were shown of the whole log.
 
     FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR holds
@@ -215,8 +189,7 @@ def take_account(
     """
     report, copy = log_copy.open_copy(reader(folder), trust)
     if copy is None:
-        exit_with_report(context, report, as_json, language)
-        return
+        return report
     parts: list[InputFile] = []
     for place in shown:
         try:
@@ -229,35 +202,27 @@ def take_account(
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    exit_with_report(context, account.take(parts, trust, copy), as_json, language)
+    return account.take(parts, trust, copy)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
 
 
-@audit.command("check-copy", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+@report_command(
+    audit,
+    "check-copy",
+    click.argument("folder", metavar="DIR", type=FOLDER),
+    click.option(
+        "--continued-by",
+        "successor",
+        type=Input(MAX_RECEIPT_BYTES + 1),
+        metavar="RECEIPT",
+        help="The first receipt of a new log (/log/predecessor there): whether it continues "
+        "this one.",
+    ),
+    documents=False,
 )
-@trust_options(documents=False, members=False)
-@click.option(
-    "--continued-by",
-    "successor",
-    type=Input(MAX_RECEIPT_BYTES + 1),
-    metavar="RECEIPT",
-    help="The first receipt of a new log (/log/predecessor there): whether it continues this one.",
-)
-@language_option
-@json_option
-@click.pass_context
-def check_copy(
-    context: click.Context,
-    folder: Path,
-    trust: TrustAnchors,
-    successor: bytes | None,
-    language: str,
-    as_json: bool,
-) -> None:
+def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> VerificationReport:
     """Check the copy in DIR, from entries to the signed root.
 
     DIR is what `casegate audit mirror` made, or any copy of a log with its files as C2SP
@@ -266,13 +231,10 @@ def check_copy(
 
     Example: casegate audit check-copy mirror --trust trust
     """
-    try:
+    with told_as(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
-    except receipts.ReceiptError as error:
-        raise click.UsageError(f"--continued-by: {error}") from error
     with progress("entries") as tell:
-        report = log_copy.check(reader(folder), trust, tell, continued_by)
-    exit_with_report(context, report, as_json, language)
+        return log_copy.check(reader(folder), trust, tell, continued_by)
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
@@ -282,17 +244,10 @@ MAX_PROOF_FILE = 128 * 1024
 """More than any checkpoint or proof has."""
 
 
-@audit.command("prove-fork", epilog=f"{CODES} {FOLDER}")
-@click.argument(
-    "folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path)
+@report_command(
+    audit, "prove-fork", click.argument("folder", metavar="DIR", type=FOLDER), documents=False
 )
-@trust_options(documents=False, members=False)
-@language_option
-@json_option
-@click.pass_context
-def prove_fork(
-    context: click.Context, folder: Path, trust: TrustAnchors, language: str, as_json: bool
-) -> None:
+def prove_fork(folder: Path, trust: TrustAnchors) -> VerificationReport:
     """Prove to anybody that a log signed two histories.
 
     DIR holds the checkpoints (*.checkpoint) and inclusion proofs (*.tlog-proof) that a client, a
@@ -308,7 +263,7 @@ def prove_fork(
             f"{folder} holds no {' and no '.join(forms)}: name the folder that was kept, as "
             "forked/ in a mirror"
         )
-    exit_with_report(context, history.prove_fork(parts, trust), as_json, language)
+    return history.prove_fork(parts, trust)
 
 
 # --- `casegate audit mirror`: a copy of a gateway's public log that goes on where it stopped ---
@@ -319,13 +274,13 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     return PublicLog(url, ca, now)
 
 
-@audit.command(epilog=f"{EPILOG} {FOLDER}")
+@audit.command(epilog=f"{EPILOG} {TRUST_FOLDER}")
 @click.argument("url")
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=ANY_FOLDER)
 @trust_options(documents=False, members=False)
 @click.option(
     "--ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="The gateway's root certificate (PEM). Left out, the system's authorities count.",
 )
 @click.option(
@@ -336,7 +291,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 )
 @json_option
 def mirror(
-    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None, as_json: bool
+    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
@@ -350,10 +305,10 @@ def mirror(
     try:
         with open_log(url, ca) as log:
             copy = Mirror(log.fetch, folder, trust)
-            _tell(_step(copy), folder, as_json)
+            _tell(_step(copy), folder)
             if follow is not None:
                 with suppress(KeyboardInterrupt):  # the ordinary way to end it
-                    _follow(copy, folder, follow, as_json)
+                    _follow(copy, folder, follow)
     except ClientError as error:
         raise Failure(error) from error
 
@@ -363,7 +318,7 @@ def _step(copy: Mirror) -> MirrorProgress:
         return copy.step(tell)
 
 
-def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn:
+def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
     """Look for more until stopped; report once that the log does not answer."""
     away = False
     while True:
@@ -376,13 +331,14 @@ def _follow(copy: Mirror, folder: Path, seconds: int, as_json: bool) -> NoReturn
             away = True
         else:
             away = False
-            _tell(step, folder, as_json)
+            _tell(step, folder)
 
 
-def _tell(step: MirrorProgress, folder: Path, as_json: bool) -> None:
+def _tell(step: MirrorProgress, folder: Path) -> None:
     before = step.before.size if step.before else 0
-    if as_json:
-        print_line(_progress_json(step, before))
+    if for_machines():
+        told = {"log": step.after.origin, "before": before, "size": step.after.size}
+        print_line({**told, "fetched": step.fetched})
     elif step.before == step.after:
         click.echo(f"{folder} has all {step.after.size} entries of {step.after.origin}")
     else:
@@ -390,15 +346,6 @@ def _tell(step: MirrorProgress, folder: Path, as_json: bool) -> None:
             f"{folder} has {step.after.size} entries of {step.after.origin}, {before} before: "
             f"one history, {step.fetched} files fetched"
         )
-
-
-def _progress_json(step: MirrorProgress, before: int) -> dict[str, Any]:
-    return {
-        "log": step.after.origin,
-        "before": before,
-        "size": step.after.size,
-        "fetched": step.fetched,
-    }
 
 
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
@@ -440,10 +387,7 @@ class _Action(click.ParamType[str]):
 @audit.command(epilog=EPILOG)
 @by_option
 @click.option(
-    "--reason-code",
-    required=True,
-    type=Words(REASON_CODES),
-    help="What the log is read for.",
+    "--reason-code", required=True, type=Words(REASON_CODES), help="What the log is read for."
 )
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
@@ -463,29 +407,20 @@ class _Action(click.ParamType[str]):
     "--result",
     "results",
     multiple=True,
-    type=Words([str(one) for one in EventResult]),
+    type=Words(EventResult),
     help="How they ended; may be repeated: then each is a search of its own.",
 )
 @click.option(
-    "--from",
-    "since",
-    type=Moment(days=True),
-    metavar="TIME",
-    help="From this time, or from this day (UTC), on.",
+    "--from", "since", type=Moment(days=True), help="From this time, or from this day (UTC), on."
 )
 @click.option(
-    "--before",
-    "until",
-    type=Moment(days=True),
-    metavar="TIME",
-    help="Before this time, or before this day (UTC).",
+    "--before", "until", type=Moment(days=True), help="Before this time, or before this day (UTC)."
 )
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
 def search(
     gateway: Gateway,
-    as_json: bool,
     by: str,
     reason_code: str,
     reason: str,
@@ -505,14 +440,14 @@ def search(
         --reason-code lawfulness --reason 'Audit 2026/3' \\
         --result denied --from 2026-03-01
     """
-    if as_json and as_csv:
+    if for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
     searches = [AuditFilters(**filters, result=one) for one in results or (None,)]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
-    if as_json:
-        print_json({"events": [_event_json(one) for one in shown]})
-    elif as_csv:
+    if reply({"events": [_event_json(one) for one in shown]}):
+        return
+    if as_csv:
         _print_csv([_event_cells(one) for one in shown])
     else:
         for one in shown:
@@ -626,14 +561,12 @@ def event() -> None:
 @click.option(
     "--out-dir",
     "save",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     metavar="DIR",
     help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
 )
 @partner
-def list_events(
-    gateway: Gateway, as_json: bool, after: int, limit: int | None, save: Path | None
-) -> None:
+def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | None) -> None:
     """List your organisation's events, oldest first.
 
     Each receipt is verified, and each place in your organisation's counter must be there. The
@@ -644,7 +577,7 @@ def list_events(
     if save is not None:
         if after or limit:
             raise click.UsageError("a folder keeps the whole stream: leave out --after and --limit")
-        _save(gateway, save, as_json)
+        _save(gateway, save)
         return
     ends: list[tuple[str, StreamHead]] = []
 
@@ -656,21 +589,25 @@ def list_events(
             )
 
     found = list(islice(gateway.events(after, note), limit))
-    if as_json:
-        text, end = ends[-1]
-        events = [_entry_json(entry) for entry in found]
-        print_json({"events": events, "head": end.stream_number, "signed_head": text})
+    text, end = ends[-1]
+    events = [
+        {
+            "stream_number": entry.stream_number,
+            "event": str(entry.event),
+            "receipt": receipts.to_json(entry.receipt),
+        }
+        for entry in found
+    ]
+    if reply({"events": events, "head": end.stream_number, "signed_head": text}):
         return
     rows = [_entry_row(entry) for entry in found]
     print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
 
 
-def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
+def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    try:
+    with told_as(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from error
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
     saved = 0
@@ -680,14 +617,15 @@ def _save(gateway: Gateway, folder: Path, as_json: bool) -> None:
             saved += 1
             tell(entry.stream_number, max(end.stream_number for end in ends.values()))
     text, end = list(ends.items())[-1]
-    _keep_statement(folder, text, end)
-    if as_json:
-        print_json({"folder": str(folder), "saved": saved, "head": end.stream_number})
-        return
-    click.echo(
-        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement."
+    # Every statement is kept that says something new: two may contradict each other.
+    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
+    if not file.exists():
+        write_new(file, f"{text}\n".encode())
+    reply(
+        {"folder": str(folder), "saved": saved, "head": end.stream_number},
+        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement.",
+        f"Prove it complete: casegate audit check-stream {folder} --trust KEYS",
     )
-    click.echo(f"Prove it complete: casegate audit check-stream {folder} --trust KEYS")
 
 
 def _name(stream_number: int) -> str:
@@ -702,31 +640,11 @@ def _kept(folder: Path) -> int:
     return last
 
 
-def _keep_statement(folder: Path, text: str, end: StreamHead) -> None:
-    """Every statement is kept that says something new: two may contradict each other."""
-    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
-    if not file.exists():
-        write_new(file, f"{text}\n".encode())
-
-
-def _entry_json(entry: StreamEvent) -> dict[str, Any]:
-    receipt = receipts.to_json(entry.receipt)
-    return {"stream_number": entry.stream_number, "event": str(entry.event), "receipt": receipt}
-
-
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    handoff = event.get("handoff", "")
-    return (
-        entry.stream_number,
-        event["time"],
-        event["type"],
-        event["result"],
-        by,
-        event["id"],
-        handoff,
-    )
+    shown = (event[name] for name in ("time", "type", "result"))
+    return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 
 # --- `casegate receipt`: the log's receipts for events that concern your organisation ---
@@ -740,14 +658,13 @@ def receipt() -> None:
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
 @partner
-def show(gateway: Gateway, as_json: bool, event: UUID) -> None:
+def show(gateway: Gateway, event: UUID) -> None:
     """Verify the receipt of EVENT and show it.
 
     Example: casegate receipt show 0198...
     """
     entry = gateway.receipt(event)
-    if as_json:
-        print_json(receipts.to_json(entry.receipt))
+    if reply(receipts.to_json(entry.receipt)):
         return
     click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
     print_fields(proved(entry.confirmed))
@@ -770,15 +687,9 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
 
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
-@click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    metavar="FILE",
-    help="The new file.",
-)
+@out_option
 @partner
-def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
+def save(gateway: Gateway, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.
 
     The file is for casegate verify.
@@ -787,7 +698,7 @@ def save(gateway: Gateway, as_json: bool, event: UUID, out: Path) -> None:
     """
     entry = gateway.receipt(event)
     save_json(out, receipts.to_json(entry.receipt))
-    if as_json:
-        print_json({"file": str(out), "event": str(entry.event)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}")
+    reply(
+        {"file": str(out), "event": str(entry.event)},
+        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+    )

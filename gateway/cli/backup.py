@@ -25,8 +25,9 @@ from gateway.cli.admin.session import (
     persons_option,
     vouch,
 )
-from gateway.cli.arguments import FOLDER, home_option, json_option, plain_errors, reader
-from gateway.cli.output import print_json, progress, write_new
+from gateway.cli.arguments import ANY_FOLDER, FOLDER, home_option, json_option, plain_errors, reader
+from gateway.cli.output import progress, reply, write_new
+from gateway.client.errors import told_as
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
@@ -247,12 +248,12 @@ def _examined(database: Path, config: Config) -> TreeHead:
 
 
 @click.command()
-@click.argument("source", metavar="BACKUP", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("source", metavar="BACKUP", type=ANY_FOLDER)
 @click.option(
     "--home",
     "folder",
     envvar="CASEGATE_HOME",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     default=Path(),
     show_default="this folder",
     show_envvar=True,
@@ -459,7 +460,7 @@ def log() -> None:
 @home_option
 @_mirrors_option
 @json_option
-def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
+def status(folder: Path, mirrors: tuple[Path, ...]) -> None:
     """Compare the database with what was signed, and mirrors.
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
@@ -487,11 +488,9 @@ def status(folder: Path, mirrors: tuple[Path, ...], as_json: bool) -> None:
         for one in first.event.disclosures
         if one.kind == "subject"
     )
-    if as_json:
-        signed = marked and {"size": marked.head.size, "note": marked.note}
-        found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
-        print_json({**found, "mirrors": mirrored, "continues": continued})
-    else:
+    signed = marked and {"size": marked.head.size, "note": marked.note}
+    found = {"mark": signed, "database": {"size": head.size}, "frozen": reason}
+    if not reply({**found, "mirrors": mirrored, "continues": continued}):
         click.echo(f"signed:   {describe_head(marked.head) if marked else 'no high-water mark'}")
         click.echo(f"database: {describe_head(head)}")
         if continued:
@@ -547,16 +546,14 @@ def adopt(
         config = wiring.load_config(folder.absolute())
         copies = _open_mirrors(config, mirrors)
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
-            try:
-                with (
-                    progress("checking") as tell,
-                    gateway.store.begin(TransactionMode.READ) as work,
-                ):
-                    head = verify_log(work, tell)
-                    for copy in copies.values():
-                        _require_mirrored(work, copy)
-            except StoredLogCorrupt as error:
-                raise click.ClickException(f"the log is damaged: {error}") from error
+            with (
+                told_as(click.ClickException, "the log is damaged", StoredLogCorrupt),
+                progress("checking") as tell,
+                gateway.store.begin(TransactionMode.READ) as work,
+            ):
+                head = verify_log(work, tell)
+                for copy in copies.values():
+                    _require_mirrored(work, copy)
             if head.size < largest_size:
                 raise click.ClickException(
                     f"the database has {head.size} log entries, but {largest_size} were seen: it"
@@ -564,7 +561,7 @@ def adopt(
                 )
             if len(persons) < 2:
                 raise click.UsageError("two administrators vouch: --as PERSON --as PERSON")
-            session = AdminSession(folder.absolute(), persons, key_files, as_json=False)
+            session = AdminSession(folder.absolute(), persons, key_files)
             seen = max([largest_size, *(copy.checkpoint.size for copy in copies.values())])
             vouch(session, gateway, head, seen)
     click.echo(f"Created the high-water mark: {describe_head(head)}. Start the gateway.")

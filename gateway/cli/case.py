@@ -1,6 +1,5 @@
 """`casegate case`: your own cases, from the first version to closing."""
 
-import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -17,6 +16,7 @@ from gateway.cli.arguments import (
     Words,
     json_option,
     organisation_id,
+    out_option,
 )
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
@@ -24,21 +24,24 @@ from gateway.cli.output import (
     colour,
     print_fields,
     print_items,
-    print_json,
+    print_table,
+    reply,
     sanitise,
-    write_new,
 )
 from gateway.cli.partner_command import (
     EPILOG,
     CaseName,
     Failure,
     Parameter,
+    Told,
     by_option,
     partner_command,
     receipt_out_option,
+    save_json,
     write_command,
 )
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
@@ -87,10 +90,7 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
         help="Open what is sealed to you, with the keys of encryption_keys.",
     ),
     click.option(
-        "--presentation-out",
-        type=NewFile(),
-        metavar="FILE",
-        help="New file for the signed presentation.",
+        "--presentation-out", type=NewFile(), help="New file for the signed presentation."
     ),
     receipt_out_option,
 )
@@ -127,10 +127,8 @@ content_argument = click.argument(
 
 
 def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
-    try:
+    with told_as(click.BadParameter, "the file is not JSON"):
         contents = canonical.decode(data)
-    except ValueError as error:
-        raise click.BadParameter(f"the file is not JSON: {error}") from None
     if not isinstance(contents, dict) or not contents:
         raise click.BadParameter('the file has {"<id of the element>": {"type", "value"}}')
     return contents
@@ -140,17 +138,9 @@ contents_option = click.option(
     "--contents",
     "plain",
     required=True,
-    metavar="FILE",
     type=Input(MAX_CASE_BYTES + 1),
     callback=_contents,
     help="JSON: what is sealed, by the id of its element.",
-)
-out_option = click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    metavar="FILE",
-    help="The new file.",
 )
 
 
@@ -174,32 +164,25 @@ _CLEARED_OPTIONS: Sequence[Parameter] = (
 )
 
 
-def _clearance(
-    assessed_by: str | None,
-    cleared_by: str | None,
-    second_assessor: str | None,
-    confirm: tuple[str, ...],
-) -> dict[str, Any] | None:
-    if not (assessed_by or cleared_by or second_assessor or confirm):
+def _clearance(options: dict[str, Any]) -> dict[str, Any] | None:
+    """Take what says who assessed and cleared a case out of the options."""
+    persons = ("assessed_by", "cleared_by", "second_assessor")
+    named = {name: person for name in persons if (person := options.pop(name)) is not None}
+    matches = list(options.pop("confirm"))
+    if not (named or matches):
         return None
-    if assessed_by is None or cleared_by is None:
+    if not {"assessed_by", "cleared_by"} <= named.keys():
         raise click.UsageError(
             "--assessed-by and --cleared-by go together; --confirm-match and --second-assessor "
             "need both"
         )
-    second = {} if second_assessor is None else {"second_assessor": second_assessor}
-    return {
-        "assessed_by": assessed_by,
-        "cleared_by": cleared_by,
-        "confirmed_matches": list(confirm),
-        **second,
-    }
+    return {**named, "confirmed_matches": matches}
 
 
 @case.command(epilog="Exit status: 0 a valid case, 2 not one; every error is listed.")
 @content_argument
 @json_option
-def check(content: dict[str, Any], as_json: bool) -> None:
+def check(content: dict[str, Any]) -> None:
     """Check a case before you submit it, offline.
 
     All errors come at once, by JSON pointer. What only the gateway knows is left: the versions
@@ -211,10 +194,10 @@ def check(content: dict[str, Any], as_json: bool) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    if as_json:
-        print_json({"case": content["case"], "errors": []})
-    else:
-        click.echo(f"{colour('Valid', 'green')}: case {sanitise(content['case'])}")
+    reply(
+        {"case": content["case"], "errors": []},
+        f"{colour('Valid', 'green')}: case {sanitise(content['case'])}",
+    )
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -234,9 +217,7 @@ def _check(content: Mapping[str, Any]) -> None:
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
-def submit(
-    gateway: Gateway, content: dict[str, Any], by: str, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> Told:
     """Submit the first version of a case.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
@@ -246,18 +227,14 @@ def submit(
     """
     _check(content)
     _warn_of_erasure(content)
-    return _done(gateway.submit(content, by, _clearance(**options)))
+    return _done(gateway.submit(content, by, _clearance(options)))
 
 
 @write_command(
     case,
     content_argument,
     click.option(
-        "--change",
-        "kind",
-        required=True,
-        type=Words([*map(str, ChangeKind)]),
-        help="What the version changes.",
+        "--change", "kind", required=True, type=Words(ChangeKind), help="What the version changes."
     ),
     click.option("--reason-code", required=True, type=Words(REASONS), help="Why it is made."),
     click.option("--reason", required=True, help="Reason, up to 300 characters."),
@@ -275,17 +252,7 @@ def submit(
     ),
     *_CLEARED_OPTIONS,
 )
-def revise(
-    gateway: Gateway,
-    content: dict[str, Any],
-    by: str,
-    kind: str,
-    reason_code: str,
-    reason: str,
-    pointers: tuple[str, ...],
-    approved_by: str | None,
-    **options: Any,
-) -> tuple[ConfirmedWrite, str]:
+def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> Told:
     """Submit the next version of a case.
 
     FILE holds its JSON, and names the previous version in 'previous'. A correction alters or
@@ -300,12 +267,10 @@ def revise(
     """
     _check(content)
     _warn_of_erasure(content)
-    change: dict[str, Any] = {"kind": kind, "reason_code": reason_code, "reason": reason}
-    if pointers:
-        change["pointers"] = list(pointers)
-    if approved_by is not None:
-        change["approved_by"] = approved_by
-    return _done(gateway.revise(content, by, change, _clearance(**options)))
+    clearance = _clearance(options)
+    options["pointers"] = [*options["pointers"]] or None
+    change = {name: value for name, value in options.items() if value is not None}
+    return _done(gateway.revise(content, by, change, clearance))
 
 
 @write_command(
@@ -321,7 +286,7 @@ def revise(
     second_assessor_option,
     reason_option,
 )
-def assess(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
+def assess(gateway: Gateway, **options: Any) -> Told:
     """Record the analyst's assessment of CASE.
 
     Each automated match must be confirmed by its id (--confirm-match). A classification by two
@@ -333,7 +298,7 @@ def assess(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
 
 
 @write_command(case, case_argument, reason_option)
-def clear(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
+def clear(gateway: Gateway, **options: Any) -> Told:
     """Clear CASE for sharing.
 
     The person must not be the one who assessed it.
@@ -344,7 +309,7 @@ def clear(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
 
 
 @write_command(case, case_argument, reason_option)
-def close(gateway: Gateway, **options: Any) -> tuple[ConfirmedWrite, str]:
+def close(gateway: Gateway, **options: Any) -> Told:
     """Close CASE.
 
     None of its handoffs can be open.
@@ -369,6 +334,7 @@ _elements_option = click.option(
     multiple=True,
     type=click.UUID,
     metavar="ID",
+    callback=lambda _context, _parameter, given: [*map(str, given)] or None,
     help="Only this element; without it the whole case.",
 )
 
@@ -382,25 +348,20 @@ def _until(*, required: bool = False, without: str = "") -> Parameter:
     )
 
 
-def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
-    named: dict[str, UUID | str] = {}
-    if case:
-        named["case"] = case
-    if handoff:
-        named["handoff"] = handoff
-    if len(named) != 1:
+def _where(options: dict[str, Any]) -> dict[str, UUID | str]:
+    """Take --case or --handoff out of the options; UsageError unless one is given."""
+    given = {name: options.pop(name) for name in ("case", "handoff")}
+    where = {name: value for name, value in given.items() if value}
+    if len(where) != 1:
         raise click.UsageError("give either --case or --handoff")
-    return named
+    return where
 
 
 @write_command(
     case,
     *_WHERE_OPTIONS,
     click.option(
-        "--code",
-        required=True,
-        type=Words(MEASURES[MeasureKind.EMBARGO].codes),
-        help="Why.",
+        "--code", required=True, type=Words(MEASURES[MeasureKind.EMBARGO].codes), help="Why."
     ),
     _elements_option,
     _until(without="; without it, as long as it may hold"),
@@ -408,17 +369,10 @@ def _where(case: UUID | None, handoff: UUID | None) -> dict[str, UUID | str]:
     click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
     click.option("--reference", help="Its reference."),
     click.option(
-        "--preservation-reference",
-        help="Of your preservation request: the embargo itself is none.",
+        "--preservation-reference", help="Of your preservation request: the embargo itself is none."
     ),
 )
-def embargo(
-    gateway: Gateway,
-    case: UUID | None,
-    handoff: UUID | None,
-    elements: tuple[UUID, ...],
-    **options: Any,
-) -> tuple[ConfirmedWrite, str]:
+def embargo(gateway: Gateway, **options: Any) -> Told:
     """Set or renew an embargo: no removal, no notice to a host.
 
     Only authorities with law enforcement powers can, for 72 hours at first. The same elements
@@ -427,8 +381,7 @@ def embargo(
     Example: casegate case embargo --handoff 0198... --code operation
     --until 2026-01-04T08:00:00Z --by ofmin-1
     """
-    named = list(map(str, elements)) or None
-    written, said = _measured(gateway.embargo(_where(case, handoff), **options, elements=named))
+    written, said = _measured(gateway.embargo(_where(options), **options))
     return written, f"{said}. {_REACH}"
 
 
@@ -448,9 +401,7 @@ def embargo(
     _until(),
     _approved_option,
 )
-def restrict(
-    gateway: Gateway, case: UUID, by: str, elements: tuple[UUID, ...], **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def restrict(gateway: Gateway, **options: Any) -> Told:
     """Restrict the processing of CASE, or of elements.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
@@ -459,17 +410,14 @@ def restrict(
     Example: casegate case restrict 0198... --kind suspension --code accuracy_contested
     --until 2026-01-04T08:00:00Z --by pdc-1
     """
-    named = list(map(str, elements)) or None
-    return _measured(gateway.restrict(case, by, elements=named, **options))
+    return _measured(gateway.restrict(**options))
 
 
 _measure_argument = click.argument("measure", type=click.UUID)
 
 
 @write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
-def end_measure(
-    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def end_measure(gateway: Gateway, **options: Any) -> Told:
     """End a MEASURE, by the id that `case show` has.
 
     One that you set, or your predecessor in the mandate. In imminent danger also one that you
@@ -477,7 +425,7 @@ def end_measure(
 
     Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
     """
-    return _measured(gateway.end_measure(_where(case, handoff), **options))
+    return _measured(gateway.end_measure(_where(options), **options))
 
 
 @write_command(
@@ -492,31 +440,25 @@ def end_measure(
     ),
     reason_option,
 )
-def contest_embargo(
-    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def contest_embargo(gateway: Gateway, **options: Any) -> Told:
     """Contest the embargo MEASURE of another organisation.
 
     Its setter has to end or confirm it. It holds until then.
 
     Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
     """
-    written = gateway.contest_embargo(_where(case, handoff), **options)
-    return (
-        written,
-        f"its setter answers by {written.result['due_at']}; the embargo holds until then",
-    )
+    written = gateway.contest_embargo(_where(options), **options)
+    due = written.result["due_at"]
+    return written, f"its setter answers by {due}; the embargo holds until then"
 
 
 @write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
-def confirm_embargo(
-    gateway: Gateway, case: UUID | None, handoff: UUID | None, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def confirm_embargo(gateway: Gateway, **options: Any) -> Told:
     """Confirm your embargo MEASURE, which was contested.
 
     Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
     """
-    return _measured(gateway.confirm_embargo(_where(case, handoff), **options))
+    return _measured(gateway.confirm_embargo(_where(options), **options))
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -543,7 +485,7 @@ recall_options: Sequence[Parameter] = (
     click.option(
         "--code",
         required=True,
-        type=Words([*map(str, RecallCode)]),
+        type=Words(RecallCode),
         help="Why. misdirected: one person may begin.",
     ),
     click.option(
@@ -555,7 +497,7 @@ recall_options: Sequence[Parameter] = (
 
 
 @write_command(case, case_argument, *recall_options)
-def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+def recall(gateway: Gateway, case: UUID, **options: Any) -> Told:
     """Recall CASE from all who have it.
 
     They stop its use at once, and answer whether their copies are erased. Open handoffs are
@@ -571,26 +513,19 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> tuple[ConfirmedWrite
     case,
     case_argument,
     click.option(
-        "--on",
-        "erase_on",
-        type=CalendarDay(),
-        required=True,
-        metavar="YYYY-MM-DD",
-        help="The new day of its erasure.",
+        "--on", "erase_on", type=CalendarDay(), required=True, help="The new day of its erasure."
     ),
     click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
     click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
     click.option(
         "--advice",
         required=True,
-        type=click.Choice([*map(str, DpoAdvice)]),
+        type=Words(DpoAdvice),
         help="What the DPO advised; it is recorded, and decides nothing.",
     ),
     click.option("--reason", required=True, help="Reason, up to 200 characters."),
 )
-def advance_erasure(
-    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def advance_erasure(gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any) -> Told:
     """Bring the erasure of CASE forward.
 
     To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
@@ -609,21 +544,19 @@ def advance_erasure(
     case,
     case_argument,
     click.argument("recall", type=click.UUID),
-    click.option("--reason", help="Reason (optional, up to 200 characters)."),
+    reason_option,
 )
-def approve_recall(
-    gateway: Gateway, case: UUID, recall: UUID, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def approve_recall(gateway: Gateway, recall: UUID, **options: Any) -> Told:
     """Approve the RECALL of CASE as the second person.
 
     Of what was misdirected one person may begin; the second follows within 24 hours.
 
     Example: casegate case approve-recall 0198... 0197... --by pdc-2
     """
-    return gateway.approve_recall(case, recall, **options), f"recall {recall} is approved"
+    return gateway.approve_recall(recall=recall, **options), f"recall {recall} is approved"
 
 
-def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+def recalled(written: ConfirmedWrite) -> Told:
     """What a recall touched, in a sentence."""
     result = written.result
     held = [one["recipient"] for one in result["handoffs"] if one["held"]]
@@ -637,7 +570,7 @@ def recalled(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
     return written, sentence
 
 
-def _measured(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+def _measured(written: ConfirmedWrite) -> Told:
     result = written.result
     if result["ended_at"]:
         return written, f"{result['kind']} {result['measure']} has ended"
@@ -655,14 +588,14 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
         click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
 
 
-def _done(written: ConfirmedWrite) -> tuple[ConfirmedWrite, str]:
+def _done(written: ConfirmedWrite) -> Told:
     result = written.result
     state = f"case {result['case']}, version {result['version']}, is {result['state']}"
     return written, f"{state}; digest {result['digest']}"
 
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)
-def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None:
+def consult(gateway: Gateway, case: UUID, **options: Any) -> None:
     """Consult the content of your own CASE.
 
     The log records it, with person and reason. The text of statements is hidden without
@@ -673,7 +606,7 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None
         --reason-code assessment --reason 'Second look'
     """
     opened = gateway.consult_case(case, options["by"], options["reason_code"], options["reason"])
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(
@@ -691,7 +624,6 @@ def consult(gateway: Gateway, as_json: bool, case: UUID, **options: Any) -> None
 )
 def seal(
     gateway: Gateway,
-    as_json: bool,
     content: dict[str, Any],
     plain: dict[str, Any],
     to: str,
@@ -708,11 +640,11 @@ def seal(
         --to ofmin --out sealed.json
     """
     sealed = gateway.seal(content, plain, to)
-    write_new(out, (json.dumps(sealed, ensure_ascii=False, indent=2) + "\n").encode())
-    if as_json:
-        print_json({"case": sealed["case"], "file": str(out), "sealed": sorted(plain)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}")
+    save_json(out, sealed)
+    reply(
+        {"case": sealed["case"], "file": str(out), "sealed": sorted(plain)},
+        f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}",
+    )
 
 
 @write_command(
@@ -737,14 +669,7 @@ def seal(
     *_WHY_OPTIONS,
     *_CLEARED_OPTIONS,
 )
-def reseal(
-    gateway: Gateway,
-    assessed_by: str | None,
-    cleared_by: str | None,
-    second_assessor: str | None,
-    confirm: tuple[str, ...],
-    **options: Any,
-) -> tuple[ConfirmedWrite, str]:
+def reseal(gateway: Gateway, **options: Any) -> Told:
     """Seal elements of CASE to another, in a new version.
 
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
@@ -755,41 +680,31 @@ def reseal(
         --contents contents.json --from ocrvp --to ofmin \\
         --reason-code evidence --reason 'Redirected to OFMIN'
     """
-    clearance = _clearance(assessed_by, cleared_by, second_assessor, confirm)
-    return _done(gateway.reseal(**options, clearance=clearance))
+    return _done(gateway.reseal(clearance=_clearance(options), **options))
 
 
 @partner_command(
     case,
-    click.option(
-        "--state",
-        type=Words([*map(str, CaseState)]),
-        help="Only cases in this state.",
-    ),
+    click.option("--state", type=Words(CaseState), help="Only cases in this state."),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, state: str | None) -> None:
+def list_(gateway: Gateway, state: str | None) -> None:
     """List your cases by age, without content.
 
     Example: casegate case list
     """
     found = list(gateway.cases(state))
-    rows = [
-        (one["state"], one["version"], one["case"], one["originator_ref"], ", ".join(one["matter"]))
-        for one in found
-    ]
-    print_items(as_json, found, ("state", "version", "case", "reference", "matter"), rows)
+    print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)
-def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
+def show(gateway: Gateway, case: UUID) -> None:
     """Show the state of CASE, without content.
 
     Example: casegate case show 0198...
     """
     found = gateway.case(case)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}")
     apart = ("case", "measures")
@@ -802,7 +717,7 @@ def show(gateway: Gateway, as_json: bool, case: UUID) -> None:
 
 
 @partner_command(case, case_argument)
-def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
+def coverage(gateway: Gateway, case: UUID) -> None:
     """Show the holders of CASE and what is owed.
 
     After a correction each holder is sent an update, acknowledges it, and tells what it did with
@@ -811,12 +726,11 @@ def coverage(gateway: Gateway, as_json: bool, case: UUID) -> None:
     Example: casegate case coverage 0198...
     """
     found = gateway.coverage(case)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_items(as_json, [], columns, [row for one in found["handoffs"] for row in _rows(one)])
+    print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
 _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
@@ -842,18 +756,16 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     "profile_file",
     required=True,
     type=FILE,
-    metavar="FILE",
     help="TOML: the marking, legal basis, purpose and retention that such reports get.",
 )
 @click.option(
     "--out",
     required=True,
     type=NewFile(),
-    metavar="FILE",
     help="The case JSON to write: check it, complete it, then use 'submit'.",
 )
 @json_option
-def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> None:
+def import_report(report: Any, profile_file: Path, out: Path) -> None:
     """Create a case file from a report (XARF 4), offline.
 
     It reads content/csam and content/csem.
@@ -871,11 +783,10 @@ def import_report(report: Any, profile_file: Path, out: Path, as_json: bool) -> 
         raise click.ClickException(f"the report is refused: {refused}") from refused
     except (ProfileInvalid, ValueError) as error:
         raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
-    write_new(out, (json.dumps(imported.case, ensure_ascii=False, indent=2) + "\n").encode())
-    if as_json:
-        result = {"case": imported.case["case"], "file": str(out)}
-        print_json({**result, "dropped": imported.dropped, "notes": imported.notes})
-        return
-    for sentence in (*imported.dropped, *imported.notes):
-        click.echo(f"  {sanitise(sentence)}")
-    click.echo(f"case {imported.case['case']} is in {out}")
+    save_json(out, imported.case)
+    found = {"case": imported.case["case"], "file": str(out)}
+    reply(
+        {**found, "dropped": imported.dropped, "notes": imported.notes},
+        *(f"  {sanitise(sentence)}" for sentence in (*imported.dropped, *imported.notes)),
+        f"case {imported.case['case']} is in {out}",
+    )

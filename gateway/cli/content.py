@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, format_value, print_fields, sanitise
+from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -16,12 +16,10 @@ from gateway.domain.vocabulary import ItemKind, is_final
 Part = Mapping[str, Any]
 
 
-def show_opened(
-    gateway: Gateway, opened: ConsultedContent, as_json: bool, options: Mapping[str, Any]
-) -> None:
+def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
-    if not as_json:
+    if not for_machines():
         _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
@@ -32,7 +30,6 @@ def show_opened(
     print_result(
         opened.written,
         "content opened",
-        as_json=as_json,
         save=options["receipt_out"],
         more=more,
         presentation=file and (file, opened.presentation.encode("ascii") + b"\n"),
@@ -153,7 +150,9 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
         "Conditions of use",
         [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
     )
-    yield "Restrictions", list(_restrictions(content["marking"]))
+    marking = content["marking"]
+    restrictions = [name for name in _RESTRICTIONS if marking.get(name)]
+    yield "Restrictions", [f"{n}: {cold(format_value(marking[n]))}" for n in restrictions]
     yield (
         "Matter",
         [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
@@ -161,7 +160,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]
     yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
-    yield "Intake", list(_intake(content))
+    yield "Intake", [f"{n}: {format_value(content[n])}" for n in _INTAKE if n in content]
     yield "Legal basis", [format_value(one) for one in parts("legal_basis")]
     yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
 
@@ -179,11 +178,8 @@ def _code(one: Part, superseded: set[Any]) -> str:
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 
 
-def _restrictions(marking: Part) -> Iterator[str]:
-    shown = ("release_to", "national", "review_on", "retention_rule")
-    for name in shown:
-        if marking.get(name):
-            yield f"{name}: {cold(format_value(marking[name]))}"
+_RESTRICTIONS = ("release_to", "national", "review_on", "retention_rule")
+_INTAKE = ("originator_ref", "received_at", "intake_channel", "reporter")
 
 
 def _item(one: Part) -> Iterator[str]:
@@ -208,12 +204,6 @@ def _person(one: Part) -> str:
     age = f", age {one['age_group']}" if "age_group" in one else ""
     by = f", qualified by {one['qualified_by']}" if "qualified_by" in one else ""
     return f"{one['category']}, minor: {one['minor']}{age}{by}{_marked(one)}"
-
-
-def _intake(content: Part) -> Iterator[str]:
-    for name in ("originator_ref", "received_at", "intake_channel", "reporter"):
-        if name in content:
-            yield f"{name}: {format_value(content[name])}"
 
 
 def _statement(one: Part, full: bool) -> Iterator[str]:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Competence, NewFile, Words, organisation_id
+from gateway.cli.arguments import Competence, Words, organisation_id, out_option
 from gateway.cli.output import (
     cold,
     format_value,
     print_fields,
     print_items,
-    print_json,
+    reply,
     sanitise,
 )
 from gateway.cli.partner_command import (
@@ -45,33 +45,31 @@ _organisation = click.argument("organisation", callback=organisation_id)
     ),
     name="list",
 )
-def list_members(gateway: Gateway, as_json: bool, kind: str | None, competence: str | None) -> None:
+def list_members(gateway: Gateway, kind: str | None, competence: str | None) -> None:
     """List members, memberships and mandates.
 
     Example: casegate directory list --kind police_office
     """
     found = list(gateway.organisations(kind, competence))
-    headings = ("id", "name", "kind", "country", "membership", "competent for")
-    print_items(as_json, found, headings, [_row(one) for one in found])
+    mandates = ("competent for", lambda one: [each["competence"] for each in one["mandates"]])
+    columns = ("name", "kind", "country", ("membership", _membership), mandates)
+    print_items(found, ("id", "organisation"), *columns)
 
 
-def _row(one: dict[str, Any]) -> tuple[Any, ...]:
-    mandates = ", ".join(mandate["competence"] for mandate in one["mandates"])
-    state = (one["membership"] or "none") if one["active"] else "not active"
-    if one["active"] and not one["addressable"]:
-        state += " (no system)"
-    return one["organisation"], one["name"], one["kind"], one["country"], state, mandates
+def _membership(one: Mapping[str, Any]) -> str:
+    if not one["active"]:
+        return "not active"
+    return f"{one['membership'] or 'none'}{'' if one['addressable'] else ' (no system)'}"
 
 
 @partner_command(directory, _organisation, name="show")
-def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
+def show_member(gateway: Gateway, organisation: str) -> None:
     """Show what the directory has on ORGANISATION.
 
     Example: casegate directory show ofmin
     """
     found = gateway.organisation(organisation)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
     reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
@@ -80,7 +78,7 @@ def show_member(gateway: Gateway, as_json: bool, organisation: str) -> None:
 
 
 @partner_command(directory, _organisation)
-def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
+def attestation(gateway: Gateway, organisation: str) -> None:
     """Print the signed attestation of a member.
 
     The gateway signs that ORGANISATION is a member; the signature is verified first. Only the
@@ -89,21 +87,18 @@ def attestation(gateway: Gateway, as_json: bool, organisation: str) -> None:
     Example: casegate directory attestation ofmin > ofmin.jwt
     """
     text, mark = gateway.status(organisation)
-    if as_json:
-        print_json(
-            {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
-        )
+    found = {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
+    if reply(found, text):
         return
-    click.echo(text)
     click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
 
 
 @partner_command(
     directory,
     _organisation,
-    click.option("--out", required=True, type=NewFile(), metavar="FILE", help="The new file."),
+    out_option,
 )
-def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
+def keys(gateway: Gateway, organisation: str, out: Path) -> None:
     """Save the document keys of ORGANISATION with their receipts.
 
     The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
@@ -115,24 +110,24 @@ def keys(gateway: Gateway, as_json: bool, organisation: str, out: Path) -> None:
     if not found.records:
         raise click.ClickException(f"{organisation} has registered no document key")
     save_json(out, found.to_json())
-    if as_json:
-        ended = {one.kid: one.describe() for one in found.revoked}
-        sizes = {one.kid: one.size for one in found.statuses}
-        items = [
-            {
-                "kid": one.kid,
-                "origin": one.describe(),
-                "revocation": ended.get(one.kid),
-                "unrevoked_below": sizes.get(one.kid),
-            }
-            for one in found.origins
-        ]
-        print_json({"organisation": organisation, "file": str(out), "keys": items})
-        return
-    for told in (found.origins, found.revoked, found.statuses):
-        for one in told:
-            click.echo(one.describe())
-    click.echo(f"Saved {out}. Compare the key ids with {organisation} out of band.")
+    ended = {one.kid: one.describe() for one in found.revoked}
+    sizes = {one.kid: one.size for one in found.statuses}
+    items = [
+        {
+            "kid": one.kid,
+            "origin": one.describe(),
+            "revocation": ended.get(one.kid),
+            "unrevoked_below": sizes.get(one.kid),
+        }
+        for one in found.origins
+    ]
+    reply(
+        {"organisation": organisation, "file": str(out), "keys": items},
+        *(one.describe() for one in found.origins),
+        *(one.describe() for one in found.revoked),
+        *(one.describe() for one in found.statuses),
+        f"Saved {out}. Compare the key ids with {organisation} out of band.",
+    )
 
 
 # --- `casegate succession`: mandates that move to or from one's own, and its approval ---
@@ -145,20 +140,19 @@ def succession() -> None:
 
 @succession.command("list", epilog=EPILOG)
 @partner
-def list_successions(gateway: Gateway, as_json: bool) -> None:
+def list_successions(gateway: Gateway) -> None:
     """List the mandates that move to or from you, oldest first.
 
     Example: casegate succession list
     """
-    print_successions(as_json, gateway.successions())
+    print_successions(gateway.successions())
 
 
-def print_successions(as_json: bool, found: Sequence[Mapping[str, Any]]) -> None:
+def print_successions(found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
-    columns = ("succession", "competence", "predecessor", "successor", "effective_on")
-    rows = [(*(one[column] for column in columns), _waits(one)) for one in found]
-    headings = ("id", "competence", "from", "to", "effective on", "waits for")
-    print_items(as_json, found, headings, rows)
+    parties = (("from", "predecessor"), ("to", "successor"))
+    when = ("effective_on", ("waits for", _waits))
+    print_items(found, ("id", "succession"), "competence", *parties, *when)
 
 
 def _waits(one: Mapping[str, Any]) -> str:
@@ -170,14 +164,13 @@ def _waits(one: Mapping[str, Any]) -> str:
 @succession.command(epilog=EPILOG)
 @click.argument("succession", type=click.UUID)
 @partner
-def show(gateway: Gateway, as_json: bool, succession: UUID) -> None:
+def show(gateway: Gateway, succession: UUID) -> None:
     """Show which mandate moves, when, and who has to approve it.
 
     Example: casegate succession show 0198...
     """
     found = gateway.succession(succession)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     fields = {
         n.replace("_", " "): cold(v) if isinstance(v, str) else v
@@ -200,9 +193,7 @@ def approved_by(shown: Mapping[str, Any]) -> list[str]:
 @by_option
 @receipt_out_option
 @partner
-def approve(
-    gateway: Gateway, as_json: bool, succession: UUID, by: str, receipt_out: Path | None
-) -> None:
+def approve(gateway: Gateway, succession: UUID, by: str, receipt_out: Path | None) -> None:
     """Approve SUCCESSION for your organisation.
 
     Once both organisations have approved, the gateway re-issues each open handoff of the mandate
@@ -214,4 +205,4 @@ def approve(
     written = gateway.approve_succession(succession, by)
     waits = format_value(written.result["waits_for"])
     sentence = f"succession {succession} is approved; it waits for {waits}"
-    print_result(written, sentence, as_json=as_json, save=receipt_out)
+    print_result(written, sentence, save=receipt_out)

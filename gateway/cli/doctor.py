@@ -4,7 +4,6 @@ A sentence says what is so and, unless all is well, what to do about it.
 """
 
 import dataclasses
-import json
 import pwd
 import shutil
 import sqlite3
@@ -25,11 +24,11 @@ from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
-from gateway.cedar.policy_tests import PolicyTestReport
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import colour, print_fields, print_json, progress, sanitise
+from gateway.cli.output import colour, print_fields, progress, reply, sanitise
+from gateway.client.errors import told_as
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.notification import DeliveryWay
@@ -41,6 +40,7 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event
+from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
@@ -128,7 +128,9 @@ def settings(config: Config, now: datetime) -> Findings:
 
 def permissions(config: Config, now: datetime) -> Findings:
     """Who else can look into the folder."""
-    open_ones = [path for path in _private(config) if path.stat().st_mode & 0o077]
+    apart = (config.keys, config.issuing, config.people, config.offline, config.server)
+    private = [path for path in (config.folder, *apart) if path.exists()]
+    open_ones = [path for path in private if path.stat().st_mode & 0o077]
     for path in open_ones:
         yield Level.ERROR, f"other users can read {path}: run chmod 700 {path}"
     if (config.offline / "root.key").exists():
@@ -138,11 +140,6 @@ def permissions(config: Config, now: datetime) -> Findings:
         )
     if not open_ones:
         yield Level.OK, "the folder and what is private in it can be read only by their owner"
-
-
-def _private(config: Config) -> list[Path]:
-    folders = (config.keys, config.issuing, config.people, config.offline, config.server)
-    return [path for path in (config.folder, *folders) if path.exists()]
 
 
 def signing_keys(config: Config, now: datetime) -> Findings:
@@ -484,7 +481,9 @@ def _apart(config: Config) -> Findings:
 def case_keys(config: Config, now: datetime) -> Findings:
     """Whether every case has its key, what was erased has none, and the keys can be opened."""
     require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
-    yield from _keys_file(config)
+    file = config.keys_file
+    if file is not None and file.stat().st_mode & 0o007:
+        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
     with closing(wiring.connect_keyring(config)) as keyring:
         try:
             yield from _key_encryption(config, keyring)
@@ -499,12 +498,6 @@ def case_keys(config: Config, now: datetime) -> Findings:
             Level.WARNING,
             "keys of erased cases remain: check that maintenance is running",
         )
-
-
-def _keys_file(config: Config) -> Findings:
-    file = config.keys_file
-    if file is not None and file.stat().st_mode & 0o007:
-        yield Level.ERROR, f"everybody can open {file}: run chmod o= {file}"
 
 
 def _key_encryption(config: Config, keyring: SqlKeyring) -> Findings:
@@ -596,7 +589,7 @@ _WORST = (Level.OK, Level.WARNING, Level.ERROR)
 @home_option
 @json_option
 @click.option("--log", "deep", is_flag=True, help="Verify every entry of the log, too.")
-def doctor(folder: Path, as_json: bool, deep: bool) -> None:
+def doctor(folder: Path, deep: bool) -> None:
     """Check a gateway's files, keys, certificates, database, log and clock.
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
@@ -604,23 +597,17 @@ def doctor(folder: Path, as_json: bool, deep: bool) -> None:
 
     Example: casegate doctor --home gw
     """
-    findings = _findings(folder.absolute(), deep)
+    try:
+        config = wiring.load_config(folder.absolute())
+        findings = list(run_checks(config, wiring.now(), deep=deep))
+    except ConfigError as error:
+        findings = [Finding("settings", Level.ERROR, str(error))]
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
-    if as_json:
-        print_json({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]})
-    else:
+    if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
             click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
     sys.exit(worst)
-
-
-def _findings(folder: Path, deep: bool) -> list[Finding]:
-    try:
-        config = wiring.load_config(folder)
-    except ConfigError as error:
-        return [Finding("settings", Level.ERROR, str(error))]
-    return list(run_checks(config, wiring.now(), deep=deep))
 
 
 # --- `casegate policy`: the policies against their cases, and what they say ---
@@ -634,7 +621,7 @@ def policy() -> None:
 @policy.command()
 @json_option
 @click.argument("folder", required=False, type=FOLDER)
-def check(folder: Path | None, as_json: bool) -> None:
+def check(folder: Path | None) -> None:
     """Check the policies in FOLDER against their cases.
 
     Without FOLDER, the policies that came with the product.
@@ -649,17 +636,19 @@ def check(folder: Path | None, as_json: bool) -> None:
     """
     folder = folder or policy_folder()
     report = check_folder(folder)
-    if as_json:
-        click.echo(json.dumps({"folder": str(folder), **dataclasses.asdict(report)}, indent=2))
-    else:
-        _print_report(folder, report)
+    if not reply({"folder": str(folder), **dataclasses.asdict(report)}):
+        for problem in report.problems:
+            click.echo(f"- {problem}")
+        found = pluralise(len(report.problems), "problem") if report.problems else "no problem"
+        proved = f"{report.policies} policies, {report.actions} actions, {report.cases} cases"
+        click.echo(f"{folder}: {proved}: {found}")
     sys.exit(1 if report.problems else 0)
 
 
 @policy.command()
 @json_option
 @click.argument("rules", nargs=-1, required=True)
-def explain(rules: Sequence[str], as_json: bool) -> None:
+def explain(rules: Sequence[str]) -> None:
     """Say what RULES mean.
 
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
@@ -669,8 +658,7 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}
-    if as_json:
-        click.echo(json.dumps(told, indent=2))
+    if reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
         click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
@@ -679,7 +667,7 @@ def explain(rules: Sequence[str], as_json: bool) -> None:
 @policy.command()
 @json_option
 @click.argument("folder", required=False, type=FOLDER)
-def revision(folder: Path | None, as_json: bool) -> None:
+def revision(folder: Path | None) -> None:
     """Name the revision of the policies in FOLDER, as events do.
 
     Without FOLDER, of the policies that came with the product. So the text of the rules in force
@@ -688,15 +676,11 @@ def revision(folder: Path | None, as_json: bool) -> None:
     Example: casegate policy revision
     """
     folder = folder or policy_folder()
-    try:
+    with told_as(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):
         revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
-    except InvalidPolicies as error:
-        raise click.UsageError(f"{folder} holds no sound policies: {error}") from error
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))
-    if as_json:
-        print_json(told)
-    else:
+    if not reply(told):
         print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 
@@ -712,22 +696,3 @@ _SPOKEN = {
     "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
     "R2.error": "The question could not be evaluated, so the answer is a denial.",
 }
-
-
-def _print_report(folder: Path, report: PolicyTestReport) -> None:
-    for problem in report.problems:
-        click.echo(f"- {problem}")
-    click.echo(
-        f"{folder}: {report.policies} policies, {report.actions} actions, {report.cases} cases:"
-        f" {_count(len(report.problems))}"
-    )
-
-
-def _count(problems: int) -> str:
-    match problems:
-        case 0:
-            return "no problem"
-        case 1:
-            return "1 problem"
-        case _:
-            return f"{problems} problems"

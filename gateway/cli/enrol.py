@@ -2,7 +2,6 @@
 
 import json
 import re
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import click
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
-from gateway.cli.arguments import FILE, json_option
-from gateway.cli.output import colour, print_fields, print_json, print_table, sanitise
+from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
+from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -24,11 +22,12 @@ from gateway.cli.partner_command import (
     connected,
     partner,
 )
-from gateway.cli.system import KEY_FILE, make_csr, private_pem
+from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
@@ -60,13 +59,7 @@ class SystemFolder:
 
     def key(self) -> ec.EllipticCurvePrivateKey:
         """The system's private key; made at the first try."""
-        file = self.folder / "key.pem"
-        if not file.exists():
-            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
-        found = serialization.load_pem_private_key(files.read_private(file), None)
-        if not isinstance(found, ec.EllipticCurvePrivateKey):
-            raise SettingsError(f"{file} is not a key of this command: choose another folder")
-        return found
+        return kept_key(self.folder / "key.pem")
 
     def document_key(self) -> SigningKey:
         """The organisation's first document key; made at the first try."""
@@ -77,17 +70,10 @@ class SystemFolder:
 
     def proof(self, key: SigningKey) -> dict[str, Any]:
         """The public half of the document key, and the proof that the other one is here."""
-        declaration = key_declaration.issue(
-            organisation=organisation_uri(self.invitation.issuer, self.invitation.organisation),
-            audience=self.invitation.issuer,
-            says=key_declaration.POSSESSION,
-            kid=key.kid,
-            at=now(),
-            jti=new_id(),
-            signer=key,
-            random=secrets.token_bytes,
-        )
-        return {"jwk": key.public_jwk(), "proof": declaration.compact()}
+        issuer = self.invitation.issuer
+        whose = organisation_uri(issuer, self.invitation.organisation)
+        declaration = declare(key, key_declaration.POSSESSION, key.kid, whose, issuer)
+        return {"jwk": key.public_jwk(), "proof": declaration}
 
     def keep(
         self, certificate: bytes, attestation_keys: bytes, document_key: SigningKey | None
@@ -120,11 +106,11 @@ def _hex(_context: click.Context, _parameter: click.Parameter, given: str | None
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=ANY_FILE)
 @click.option(
     "--out",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     help="New folder for this system; by default its name, as hotline.desk.",
 )
 @click.option(
@@ -144,7 +130,6 @@ def enrol(
     folder: Path | None,
     no_document_key: bool,
     root_sha256: str | None,
-    as_json: bool,
 ) -> None:
     """Enrol this system with an invitation and configure its connection.
 
@@ -167,7 +152,7 @@ def enrol(
     except OSError as error:
         raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
     with connected(connection) as gateway:
-        _tell(home, done, key, gateway.whoami(), as_json=as_json)
+        _tell(home, done, key, gateway.whoami())
 
 
 def _read(file: Path) -> InvitationFile:
@@ -221,17 +206,10 @@ def _tell(
     done: Enrolled,
     key: SigningKey | None,
     whoami: dict[str, Any],
-    *,
-    as_json: bool,
 ) -> None:
     connection = home.folder / CONNECTION_FILE
-    if as_json:
-        found = {
-            "connection": str(connection),
-            "event": done.event,
-            "document_key": key and key.kid,
-        }
-        print_json({**found, "whoami": whoami})
+    found = {"connection": str(connection), "event": done.event, "document_key": key and key.kid}
+    if reply({**found, "whoami": whoami}):
         return
     invitation = home.invitation
     click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
@@ -280,9 +258,7 @@ def conformance() -> None:
     help="A test case (JSON) as your own system makes it; by default a small sample.",
 )
 @partner
-def run(
-    gateway: Gateway, as_json: bool, by: str, earlier: UUID | None, case_file: Path | None
-) -> None:
+def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None) -> None:
     """Do each step of a run that is not passed yet.
 
     Where one fails it says what to correct.
@@ -299,9 +275,7 @@ def run(
     case = _sample() if case_file is None else _read_case(case_file)
     outcomes = list(ConformanceRunner(runs, by, case).steps(started))
     after = runs.show(str(started["run"]))
-    if as_json:
-        print_json({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)})
-    else:
+    if not reply({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}):
         _show(after, outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise SystemExit(REFUSED)
@@ -341,27 +315,24 @@ def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
 @conformance.command(epilog=EPILOG)
 @click.argument("identifier", metavar="RUN", type=click.UUID)
 @partner
-def show(gateway: Gateway, as_json: bool, identifier: UUID) -> None:
+def show(gateway: Gateway, identifier: UUID) -> None:
     """Show which steps of a run are passed.
 
     Example: casegate conformance show 0198...
     """
     found = gateway.conformance.show(identifier)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(
         f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
     )
-    rows = [(one["step"], "passed" if one["passed"] else "open") for one in found["steps"]]
-    print_table(("step", "state"), rows)
+    states = {True: "passed", False: "open"}
+    print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
 
 
 def _read_case(file: Path) -> dict[str, Any]:
-    try:
+    with told_as(SettingsError, f"{file} is not JSON"):
         case = json.loads(read_file(file))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not JSON: {error}") from None
     if not isinstance(case, dict):
         raise SettingsError(f"{file} is not a case: a JSON object is expected")
     return case

@@ -38,6 +38,12 @@ from gateway.store.database import UnsuitableDatabase
 from gateway.store.key_inventory import has_content
 from gateway.store.keyring import make_keyring
 
+root_passphrase_option: Callable[[Any], Any] = click.option(
+    "--root-passphrase-file",
+    type=FILE,
+    help="File with the passphrase of the root key on its one line; asked for when not given.",
+)
+
 
 def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     """What the file holds; without one it is asked for, a new one twice."""
@@ -199,8 +205,7 @@ def _make_case_keys(config: Config) -> None:
     """Make the key-encryption key, and the keys database that it wraps.
 
     Raises UnsuitableDatabase when the gateway's database, one of the operator's own, has content:
-    new keys
-    would hide that its keys are lost.
+    new keys would hide that its keys are lost.
     """
     if has_content(config.database_url):
         raise UnsuitableDatabase(
@@ -294,11 +299,7 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
     callback=lambda _context, _parameter, given: _persons(given),
     help="An administrator, as in martin='A. Martin'; give two or more.",
 )
-@click.option(
-    "--root-passphrase-file",
-    type=FILE,
-    help="File with the passphrase of the root key on its one line; asked for when not given.",
-)
+@root_passphrase_option
 @click.option(
     "--continues",
     "mirror",
@@ -397,22 +398,20 @@ def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
 
 
 def _persons(given: Sequence[str]) -> list[tuple[str, str]]:
-    persons = [_person(one) for one in given]
+    persons = []
+    for one in given:
+        person, _, name = one.partition("=")
+        if not SLUG.fullmatch(person) or not name.strip() or not name.isprintable():
+            raise click.BadParameter(
+                f"{one!r} is not of the form id=name, with an id of a-z, 0-9 and '-'"
+            )
+        persons.append((person, name.strip()))
     ids = {person for person, _ in persons}
     if len(ids) < len(persons):
         raise click.BadParameter("one id is given twice: each administrator has an id of their own")
     if len(ids) < 2:
         raise click.BadParameter("a gateway has at least two administrators: give --admin twice")
     return persons
-
-
-def _person(given: str) -> tuple[str, str]:
-    person, _, name = given.partition("=")
-    if not SLUG.fullmatch(person) or not name.strip() or not name.isprintable():
-        raise click.BadParameter(
-            f"{given!r} is not of the form id=name, with an id of a-z, 0-9 and '-'"
-        )
-    return person, name.strip()
 
 
 def _passphrase(file: Path | None) -> bytes:
@@ -432,12 +431,10 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
         f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
     )
     click.echo(f"  3. casegate run --home {folder}")
-    step = 4
+    rest = {"Admit members:": "organisation admit"}
     if len(persons) < ENOUGH:
-        click.echo(
-            "  4. Add a third administrator: of two, neither can be disabled (administrators.md):"
-        )
-        click.echo(f"     casegate admin --home {folder} {names} administrator add ...")
-        step = 5
-    click.echo(f"  {step}. Admit members:")
-    click.echo(f"     casegate admin --home {folder} {names} organisation admit ...")
+        third = "Add a third administrator: of two, neither can be disabled (administrators.md):"
+        rest = {third: "administrator add", **rest}
+    for step, (what, command) in enumerate(rest.items(), start=4):
+        click.echo(f"  {step}. {what}")
+        click.echo(f"     casegate admin --home {folder} {names} {command} ...")

@@ -1,7 +1,7 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date
 from http import HTTPStatus
 from pathlib import Path
@@ -15,9 +15,9 @@ from gateway.cli.arguments import (
     CalendarDay,
     Competence,
     Moment,
-    NewFile,
     Words,
     organisation_id,
+    out_option,
 )
 from gateway.cli.case import (
     CONSULT_OPTIONS,
@@ -32,25 +32,27 @@ from gateway.cli.output import (
     cold,
     colour,
     example,
+    for_machines,
     format_value,
     interactive,
     print_fields,
     print_items,
-    print_json,
     progress,
+    reply,
     sanitise,
     write_new,
 )
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
+    Told,
     addressee,
     by_option,
     elsewhere,
     partner_command,
     write_command,
 )
-from gateway.client import ConfirmedWrite, Gateway, RequestRefused
+from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain.answers import (
@@ -93,6 +95,14 @@ handoff_argument = click.argument("handoff", type=_HandoffId())
 # --- Offering ------------------------------------------------------------------------------------
 
 
+_UPDATE_OPTIONS: Sequence[Parameter] = (
+    click.option(
+        "--group", "groups", multiple=True, type=Words(GROUPS), help="A group of elements to offer."
+    ),
+    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
+    click.option("--expires-at", type=Moment(), help="When the offer and its use end."),
+    click.option("--note", help="Note to the recipient, up to 300 characters."),
+)
 _OFFER_OPTIONS: Sequence[Parameter] = (
     click.option(
         "--to",
@@ -107,28 +117,13 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
-        "--group",
-        "groups",
-        multiple=True,
-        type=Words(GROUPS),
-        help="A group of elements to offer.",
-    ),
-    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
-    click.option(
         "--purpose",
         multiple=True,
         required=True,
-        type=Words([*map(str, Purpose)]),
+        type=Words(Purpose),
         help="What the recipient may use the case for.",
     ),
-    click.option(
-        "--expires-at",
-        "expires_at",
-        type=Moment(),
-        metavar="TIME",
-        help="When the offer and its use end.",
-    ),
-    click.option("--note", help="Note to the recipient, up to 300 characters."),
+    *_UPDATE_OPTIONS,
     click.option(
         "--again",
         metavar="REASON",
@@ -165,7 +160,7 @@ def _wanted(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @partner_command(handoff, case_argument, by_option, *_OFFER_OPTIONS)
-def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any) -> None:
+def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     """Show what an offer of CASE would disclose.
 
     Nothing is stored or sent.
@@ -175,8 +170,7 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
         --purpose investigate --group items --competence csam/FR
     """
     found = gateway.preview(case, by, **_wanted(options))
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
     print_fields(
@@ -202,13 +196,10 @@ def preview(gateway: Gateway, as_json: bool, case: UUID, by: str, **options: Any
     click.option(
         "--submitted",
         type=Input(MAX_FILE_BYTES),
-        metavar="FILE",
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
-def offer(
-    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
-) -> tuple[ConfirmedWrite, str]:
+def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any) -> Told:
     """Offer CASE to one recipient.
 
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
@@ -216,9 +207,6 @@ def offer(
 
     For removal (--purpose remove --competence take_down/csam/NL) the recipient gets the items
     hosted in its country; the answer lists the others with their holders.
-
-    For removal the recipient gets the items hosted in its country; the answer lists the others
-    with their holders.
 
     An offer is not an emergency call: in imminent danger telephone first, then say so (handoff
     call).
@@ -235,22 +223,23 @@ def offer(
     parts = None if submitted is None else _parts(submitted)
     written = gateway.offer(case, by, **_wanted(options), parts=parts)
     result = written.result
-    sentence = (
+    told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
         f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
-    )
-    if result["withheld_groups"]:
-        sentence += f"; policy withholds part of {format_value(result['withheld_groups'])}"
+    ]
     if result["break_glass"]:
-        sentence += "; the case is not cleared: a second person must clear it now"
+        told.append("the case is not cleared: a second person must clear it now")
     if _off_duty(result):
-        sentence += f"; not on duty: {_off_duty(result)}"
-    if result["to_reseal"]:
-        sentence += (
-            f"; sealed to others, so not offered: {format_value(_sealed(result['to_reseal']))}"
-        )
-    sentence += "".join(f"; {elsewhere(item)}" for item in result["elsewhere"])
-    return written, sentence
+        told.append(f"not on duty: {_off_duty(result)}")
+    return written, "; ".join([*told, *_left_out(result), *map(elsewhere, result["elsewhere"])])
+
+
+def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
+    """What an offer or an update does not give of what was asked."""
+    if found["withheld_groups"]:
+        yield f"policy withholds part of {format_value(found['withheld_groups'])}"
+    if found["to_reseal"]:
+        yield f"sealed to others, so not offered: {format_value(_sealed(found['to_reseal']))}"
 
 
 def _uncleared(offered: Mapping[str, Any]) -> str:
@@ -277,13 +266,8 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
         )
 
 
-@write_command(
-    handoff,
-    handoff_argument,
-    *(one for one in _OFFER_OPTIONS[2:4]),
-    *_OFFER_OPTIONS[5:-1],
-)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[ConfirmedWrite, str]:
+@write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
     """Send the newer version of a case in HANDOFF.
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
@@ -303,17 +287,13 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> tuple[Co
         raise
     written = gateway.update(handoff, by, **options)
     result = written.result
-    sentence = (
+    told = [
         f"handoff {result['handoff']} has package {result['package']}, a {result['change']}: "
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
-    )
+    ]
     if result["acknowledge_by"]:
-        sentence += f"; to be acknowledged by {result['acknowledge_by']}"
-    if found["withheld_groups"]:
-        sentence += f"; policy withholds part of {format_value(found['withheld_groups'])}"
-    if found["to_reseal"]:
-        sentence += f"; sealed to others, so not sent: {format_value(_sealed(found['to_reseal']))}"
-    return written, sentence
+        told.append(f"to be acknowledged by {result['acknowledge_by']}")
+    return written, "; ".join([*told, *_left_out(found)])
 
 
 def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -332,31 +312,18 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
         show_default=True,
         help="Handoffs that were received (in) or sent (out).",
     ),
-    click.option(
-        "--state",
-        type=Words([str(state) for state in HandoffState]),
-        help="Only handoffs in this state.",
-    ),
-    click.option(
-        "--urgency",
-        type=Words([str(urgency) for urgency in Urgency]),
-        help="Only handoffs of this class of urgency.",
-    ),
-    click.option(
-        "--matter",
-        type=Words([str(matter) for matter in Matter]),
-        help="Only handoffs of this matter.",
-    ),
+    click.option("--state", type=Words(HandoffState), help="Only handoffs in this state."),
+    click.option("--urgency", type=Words(Urgency), help="Only handoffs of this class of urgency."),
+    click.option("--matter", type=Words(Matter), help="Only handoffs of this matter."),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     click.option(
         "--erase-before",
         type=CalendarDay(),
-        metavar="YYYY-MM-DD",
         help="Only handoffs whose case is erased before this day.",
     ),
     name="list",
 )
-def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
+def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
@@ -365,10 +332,9 @@ def list_(gateway: Gateway, as_json: bool, box: str, **filters: Any) -> None:
     Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
-    other = "originator" if box == "in" else "recipient"
-    rows = [(urgency_word(one["urgency"]), _due(one), one["handoff"], one[other]) for one in found]
-    party = "from" if box == "in" else "to"
-    print_items(as_json, found, ("urgency", "due, or state", "handoff", party), rows)
+    urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
+    party = ("from", "originator") if box == "in" else ("to", "recipient")
+    print_items(found, urgency, ("due, or state", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -391,7 +357,7 @@ def _due(listed: Mapping[str, Any]) -> str:
 
 
 @partner_command(handoff, handoff_argument)
-def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+def show(gateway: Gateway, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
     Parties, conditions and answers are shown once every signature is verified.
@@ -399,8 +365,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     Example: casegate handoff show 0198...
     """
     view = gateway.handoff(handoff)
-    if as_json:
-        print_json(view)
+    if reply(view):
         return
     click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
     routing = sd_jwt.read_unverified(view["routing"]).content
@@ -416,17 +381,17 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
-            "OVERDUE": _overdue(view),
+            "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
             "superseded by": _superseded(view.get("superseded")),
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
-            **({"retention": _retention(view["retention"])} if "retention" in view else {}),
-            **({"RECALLED": _RECALLED} if view["recalled"] else {}),
+            "retention": _retention(view["retention"]) if "retention" in view else None,
+            "RECALLED": _RECALLED if view["recalled"] else None,
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
-            **({"interest": _INTEREST} if view.get("interest") else {}),
+            "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
             **_succession(view),
         }
@@ -443,7 +408,7 @@ def show(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
 
 
 @partner_command(handoff, handoff_argument)
-def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
+def notices(gateway: Gateway, handoff: UUID) -> None:
     """Show the correction notices of HANDOFF.
 
     It also shows what is owed. Both are there after the erasure of its case, too.
@@ -451,33 +416,23 @@ def notices(gateway: Gateway, as_json: bool, handoff: UUID) -> None:
     Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
-    print_fields({"OVERDUE": _overdue(found), "owed": _open(found)})
+    print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
         click.echo(f"  {sanitise(_history(notice))}")
-
-
-def _open(view: Mapping[str, Any]) -> list[str]:
-    """What is owed and not late, by whom."""
-    return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
-        for one in view["duties"]
-        if not one["overdue"] and one["closed_at"] is None
-    ]
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
 
 
-def _overdue(view: Mapping[str, Any]) -> list[str]:
-    """What is owed and late, by whom."""
+def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
+    """What is owed, and late or not, by whom."""
     return [
         f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
         for one in view["duties"]
-        if one["overdue"] and one["closed_at"] is None
+        if one["overdue"] is late and one["closed_at"] is None
     ]
 
 
@@ -555,9 +510,7 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
-    def command(
-        gateway: Gateway, handoff: UUID, by: str, **options: Any
-    ) -> tuple[ConfirmedWrite, str]:
+    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
         if kind.accepts:
             view = gateway.handoff(handoff)
             options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
@@ -640,7 +593,7 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
 
 
 def _agree(conditions: Mapping[str, Any]) -> None:
-    if click.get_current_context().params["as_json"] or not interactive():
+    if for_machines() or not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
@@ -655,9 +608,7 @@ for _kind in PARTIES_ANSWERS:
 @write_command(
     handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
 )
-def review(
-    gateway: Gateway, handoff: UUID, by: str, reason: str | None
-) -> tuple[ConfirmedWrite, str]:
+def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told:
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
@@ -672,7 +623,7 @@ def review(
 
 
 @write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWrite, str]:
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
     """Recall what HANDOFF gave.
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
@@ -699,9 +650,7 @@ def recall(gateway: Gateway, handoff: UUID, **options: Any) -> tuple[ConfirmedWr
     ),
     *CONSULT_OPTIONS,
 )
-def consult(
-    gateway: Gateway, as_json: bool, handoff: UUID, package: int | None, **options: Any
-) -> None:
+def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any) -> None:
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
@@ -715,11 +664,11 @@ def consult(
     opened = gateway.consult(
         handoff, options["by"], options["reason_code"], options["reason"], package
     )
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
-def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: Any) -> None:
+def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
     """Consult what you retain of HANDOFF.
 
     Its case was erased. Your copy is for you alone, while your retention holds. The log records
@@ -730,7 +679,7 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
         --by ofmin-1 --reason 'File 4711'
     """
     opened = gateway.consult_retained(handoff, options["by"], options["reason"])
-    show_opened(gateway, opened, as_json, options)
+    show_opened(gateway, opened, options)
 
 
 @partner_command(
@@ -741,17 +690,10 @@ def consult_retained(gateway: Gateway, as_json: bool, handoff: UUID, **options: 
     click.option(
         "--without-content", is_flag=True, help="Only routing fields, without a consultation."
     ),
-    click.option(
-        "--out",
-        required=True,
-        type=NewFile(),
-        metavar="FILE",
-        help="The new file.",
-    ),
+    out_option,
 )
 def export(
     gateway: Gateway,
-    as_json: bool,
     handoff: UUID,
     by: str | None,
     reason: str | None,
@@ -775,7 +717,7 @@ def export(
         write_new(out, data)
     except click.ClickException as error:
         raise OutputNotWritten(error.message) from error
-    if as_json:
-        print_json({"file": str(out), "bytes": len(data)})
-    else:
-        click.echo(f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it")
+    reply(
+        {"file": str(out), "bytes": len(data)},
+        f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it",
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import sanitise
+from gateway.cli.output import program, sanitise
 
 WIDTH = 80
 """Columns: a longer command is printed on several lines, as a shell reads it."""
@@ -43,10 +43,25 @@ def following(event: Mapping[str, Any], result: Mapping[str, Any]) -> str | None
     return None
 
 
+def complete(command: str) -> str:
+    """A command with the options that it must have, each with what it takes."""
+    context = click.get_current_context().find_root()
+    found: click.Command = context.command
+    for word in command.split():
+        named = found.get_command(context, word) if isinstance(found, click.Group) else None
+        found = named or found
+    needed = (
+        f"{one.opts[-1]} {one.metavar or str(one.name).upper()}"
+        for one in found.params
+        if isinstance(one, click.Option) and one.required
+    )
+    return " ".join([command, *needed])
+
+
 def print_next(command: str) -> None:
-    """Tell a command, in lines that a person copies as they are."""
+    """Tell a complete command, in lines that a person copies as they are."""
     lines = textwrap.wrap(
-        f"Next: casegate {sanitise(command)}",
+        f"Next: {program()} {sanitise(command)}",
         WIDTH - len(" \\"),
         initial_indent="  ",
         subsequent_indent="    ",

@@ -9,9 +9,16 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.output import colour, print_fields, print_items, print_json, sanitise
-from gateway.cli.partner_command import EPILOG, partner_command, write_command
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.cli.output import (
+    colour,
+    for_machines,
+    print_fields,
+    print_table,
+    reply,
+    sanitise,
+)
+from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.client import Gateway
 from gateway.evidence.security_event import EventNotification
 
 
@@ -24,7 +31,7 @@ def notification() -> None:
     notification,
     click.option("--keep", is_flag=True, help="Acknowledge none of them: they come again."),
 )
-def poll(gateway: Gateway, as_json: bool, keep: bool) -> None:
+def poll(gateway: Gateway, keep: bool) -> None:
     """List the notifications that wait, and acknowledge them.
 
     Example: casegate notification poll
@@ -36,13 +43,14 @@ def poll(gateway: Gateway, as_json: bool, keep: bool) -> None:
         page = gateway.poll_notifications(acknowledge=page.notifications)
         found += page.notifications
     headings = ("number", "time", "event", "handoff", "urgency", "due")
-    print_items(as_json, [one.members() for one in found], headings, [_row(one) for one in found])
-    if keep and page.more and not as_json:
+    if not reply({"items": [one.members() for one in found]}):
+        print_table(headings, [_row(one) for one in found])
+    if keep and page.more and not for_machines():
         click.echo("There are more: without --keep they are all listed.", err=True)
 
 
 @partner_command(notification)
-def watch(gateway: Gateway, as_json: bool) -> None:
+def watch(gateway: Gateway) -> None:
     """Print each notification as it comes, until Ctrl-C.
 
     Each is a line, with --json a JSON document. It is acknowledged once it is printed.
@@ -52,21 +60,24 @@ def watch(gateway: Gateway, as_json: bool) -> None:
     with closing(gateway.notifications()) as coming:
         try:
             for one in coming:
-                line = json.dumps(one.members()) if as_json else "  ".join(map(sanitise, _row(one)))
+                line = (
+                    json.dumps(one.members())
+                    if for_machines()
+                    else "  ".join(map(sanitise, _row(one)))
+                )
                 click.echo(line)
         except KeyboardInterrupt:
             pass
 
 
 @partner_command(notification)
-def status(gateway: Gateway, as_json: bool) -> None:
+def status(gateway: Gateway) -> None:
     """Show how far you acknowledged, and the refused notifications.
 
     Example: casegate notification status
     """
     found = gateway.notification_status()
-    if as_json:
-        print_json(found)
+    if reply(found):
         return
     print_fields(
         {
@@ -85,7 +96,7 @@ def status(gateway: Gateway, as_json: bool) -> None:
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> tuple[ConfirmedWrite, str]:
+def replay(gateway: Gateway, event: UUID, by: str) -> Told:
     """Have the refused notification of EVENT sent again.
 
     Example: casegate notification replay 0198... --by pdc-1

@@ -7,11 +7,12 @@ terminal, and none of their addresses is a link.
 import io
 import json
 import os
+import shlex
 import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,14 @@ def colour(text: str, colour: str) -> str:
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
 
+def program() -> str:
+    """The command as the person can type it: with its path where the shell does not find it."""
+    typed = sys.argv[0]
+    if Path(typed).name == "casegate" and shutil.which("casegate") is None:
+        return shlex.quote(typed)
+    return "casegate"
+
+
 def example(*words: str) -> str:
     """A paragraph of help: a command line to copy, where no option stands apart from its value."""
     lines = ["Example: casegate"]
@@ -53,6 +62,29 @@ def example(*words: str) -> str:
 
 
 _EXAMPLE_COLUMNS = 64
+
+
+AS_JSON = "gateway.cli.as_json"
+"""Where a command line keeps that it asks for machine output: see `arguments.json_option`."""
+
+
+def for_machines() -> bool:
+    """Whether the command line asks for one JSON document."""
+    context = click.get_current_context(silent=True)
+    return context is not None and AS_JSON in context.meta
+
+
+def reply(value: Any, *lines: str) -> bool:
+    """Print what a command answers: for machines as one JSON document, for people as these lines.
+
+    Returns whether it was for machines, for commands that have more to tell people.
+    """
+    if for_machines():
+        print_json(value)
+        return True
+    for line in lines:
+        click.echo(line)
+    return False
 
 
 def print_json(value: Any) -> None:
@@ -110,14 +142,26 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         click.echo(colour(line.rstrip(), "bright_black") if number == 0 else line.rstrip())
 
 
-def print_items(
-    as_json: bool, items: Sequence[Any], headings: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
+Column = str | tuple[str, str | Callable[[Any], Any]]
+"""A column: the name of a member, or a heading with a member's name or what makes its cell."""
+
+
+def print_columns(items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """Print a table with a row for each item; what is None or empty is a dash."""
+    named = [(one.replace("_", " "), one) if isinstance(one, str) else one for one in columns]
+
+    def cell(item: Mapping[str, Any], of: str | Callable[[Any], Any]) -> str:
+        value = item[of] if isinstance(of, str) else of(item)
+        return "-" if value in (None, "", []) else format_value(value)
+
+    rows = [[cell(item, of) for _, of in named] for item in items]
+    print_table([heading for heading, _ in named], rows)
+
+
+def print_items(items: Sequence[Mapping[str, Any]], *columns: Column) -> None:
     """Print a list: as a table, or the items as one JSON document."""
-    if as_json:
-        print_json({"items": items})
-    else:
-        print_table(headings, rows)
+    if not reply({"items": items}):
+        print_columns(items, columns)
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

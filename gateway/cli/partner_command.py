@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,16 @@ from uuid import UUID
 import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
-from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.next_step import following, print_next
-from gateway.cli.output import colour, format_value, print_json, sanitise, write_new
+from gateway.cli.arguments import ANY_FILE, NewFile, json_option
+from gateway.cli.next_step import complete, following, print_next
+from gateway.cli.output import (
+    colour,
+    for_machines,
+    format_value,
+    reply,
+    sanitise,
+    write_new,
+)
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -83,14 +90,8 @@ class Failure(CommandFailed):
 
     def show(self, file: Any = None) -> None:
         """Tell people what went wrong."""
-        alarm = isinstance(self._error, EvidenceMismatch | PublicLogCorrupt | LogForked)
-        opening = (
-            "EVIDENCE DOES NOT VERIFY"
-            if alarm
-            else "Refused"
-            if self.exit_code == REFUSED
-            else "Error"
-        )
+        openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
+        opening = openings.get(self.exit_code, "Error")
         click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
         for line in reasons(self._error):
             click.echo(f"  {sanitise(line)}", err=True)
@@ -103,22 +104,17 @@ def error_json(error: ClientError) -> dict[str, Any]:
         members |= {
             "title": error.title,
             "status": error.status,
-            "errors": _errors_json(error.errors),
             "rules": list(error.rules),
             "receipt": error.receipt and receipts.to_json(error.receipt),
             **error.help,
         }
-    if isinstance(error, InvalidCase):
-        members["errors"] = _errors_json(error.errors)
+    if isinstance(error, RequestRefused | InvalidCase):
+        members["errors"] = [{"pointer": at, "message": why} for at, why in error.errors]
     if isinstance(error, LogForked):
         members["checkpoints"] = list(error.notes)
     if error.unanswered:
         members["write"] = {**pending_json(error.unanswered), "kept": error.unanswered.kept}
     return members
-
-
-def _errors_json(errors: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"pointer": pointer, "message": message} for pointer, message in errors]
 
 
 def _kind(error: ClientError) -> str:
@@ -227,7 +223,7 @@ connection_option = click.option(
     "--connection",
     "-c",
     "connection_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=ANY_FILE,
     envvar="CASEGATE_CONNECTION",
     default=Path("connection.toml"),
     show_default=True,
@@ -262,13 +258,13 @@ def partner(command: Callable[..., None]) -> Callable[..., None]:
     @connection_option
     @json_option
     @functools.wraps(command)
-    def run(connection_file: Path, as_json: bool, **arguments: Any) -> None:
+    def run(connection_file: Path, **arguments: Any) -> None:
         with connected(connection_file) as gateway:
             named = {
                 name: gateway.find_case(value.text) if isinstance(value, OwnReference) else value
                 for name, value in arguments.items()
             }
-            command(gateway, as_json=as_json, **named)
+            command(gateway, **named)
 
     return run
 
@@ -282,7 +278,7 @@ def partner_command(
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Declare a command of a partner, with its parameters in the order of its help.
 
-    The command gets ``gateway`` and ``as_json`` beside them; its name is the function's.
+    The command gets ``gateway`` beside them; its name is the function's.
     """
 
     def declare(function: Callable[..., None]) -> click.Command:
@@ -302,29 +298,28 @@ by_option = click.option(
 )
 
 receipt_out_option = click.option(
-    "--receipt-out",
-    type=NewFile(),
-    metavar="FILE",
-    help="New file for the receipt, for casegate verify.",
+    "--receipt-out", type=NewFile(), help="New file for the receipt, for casegate verify."
 )
+
+
+Told = tuple[ConfirmedWrite, str]
+"""What was written, and a sentence about it."""
 
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
-) -> Callable[[Callable[..., tuple[ConfirmedWrite, str]]], click.Command]:
+) -> Callable[[Callable[..., Told]], click.Command]:
     """Declare a command of a partner that changes something: it takes --by and --receipt-out too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
     """
 
-    def declare(function: Callable[..., tuple[ConfirmedWrite, str]]) -> click.Command:
+    def declare(function: Callable[..., Told]) -> click.Command:
         @functools.wraps(function)
-        def command(
-            gateway: Gateway, as_json: bool, receipt_out: Path | None, **options: Any
-        ) -> None:
+        def command(gateway: Gateway, receipt_out: Path | None, **options: Any) -> None:
             written, sentence = function(gateway, **options)
-            print_result(written, sentence, as_json=as_json, save=receipt_out)
+            print_result(written, sentence, save=receipt_out)
 
         given = (by_option, *parameters, receipt_out_option)
         return partner_command(group, *given, name=name)(command)
@@ -341,7 +336,6 @@ def print_result(
     written: ConfirmedWrite,
     sentence: str,
     *,
-    as_json: bool,
     save: Path | None,
     more: Mapping[str, Any] | None = None,
     presentation: tuple[Path, bytes] | None = None,
@@ -352,15 +346,13 @@ def print_result(
     receipt's. Nothing that goes wrong on the disk hides what was done.
     """
     receipt = receipts.to_json(written.receipt)
-    if as_json:
-        print_json({"result": written.result, "receipt": receipt, **(more or {})})
-    else:
+    if not reply({"result": written.result, "receipt": receipt, **(more or {})}):
         _print_written(written, sentence)
     kept = {} if presentation is None else {presentation[0]: presentation[1]}
     if save is not None:
         kept[save] = _json_bytes(receipt)
     _keep(kept, written)
-    if save is not None and not as_json:
+    if save is not None and not for_machines():
         click.echo(f"  receipt kept in {save}")
 
 
@@ -388,7 +380,7 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     if "simulated_date" in event:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
-        print_next(command)
+        print_next(complete(command))
 
 
 def save_json(file: Path, members: Any) -> None:

@@ -13,6 +13,7 @@ _STYLE = (
     "h1{font-size:1.4em}h2{font-size:1.15em;border-top:1px solid #999;padding-top:.6em}"
     "h3{font-size:1em;margin-bottom:.2em}.result{font-weight:bold;border:2px solid;padding:.5em}"
     "td,li,p{overflow-wrap:anywhere}td{vertical-align:top;padding-right:1em}"
+    "td:first-child{overflow-wrap:normal}"
     "table{font-size:.9em}@media print{body{margin:0;max-width:none}h2{break-after:avoid}}"
 )
 

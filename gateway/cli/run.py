@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from gateway.cli.arguments import Words, home_option, plain_errors
+from gateway.cli.output import program
 from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving.supervisor import (
     ProcessSpec,
@@ -38,11 +39,7 @@ MAINTAIN_EVERY = 1.0  # seconds: a member waits up to 5 s for the answer to a ce
 
 @click.command()
 @home_option
-@click.option(
-    "--only",
-    type=Words(PARTS),
-    help="Run one of the processes, for other supervisors.",
-)
+@click.option("--only", type=Words(PARTS), help="Run one of the processes, for other supervisors.")
 @click.option(
     "--once",
     is_flag=True,
@@ -109,7 +106,7 @@ def _supervise(config: Config) -> int:
         )
     root = config.published / "root.pem"
     click.echo(f"try       curl --cacert {shlex.quote(str(root))} {config.issuer}/readyz")
-    click.echo(f"          casegate doctor --home {shlex.quote(folder)}")
+    click.echo(f"          {program()} doctor --home {shlex.quote(folder)}")
     return Supervisor(specs, environ).run()
 
 

@@ -2,16 +2,18 @@
 
 import csv
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import FILE, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.output import print_items
-from gateway.cli.partner_command import EPILOG, partner_command, write_command
-from gateway.client import ConfirmedWrite, Gateway
+from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.client import Gateway
+from gateway.client.errors import told_as
 from gateway.domain.staff import RegisterRole
 
 COLUMNS = ("roles", "from", "until")
@@ -27,19 +29,14 @@ def staff() -> None:
     """
 
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
-
 def _read(file: Path) -> list[dict[str, Any]]:
     """The persons of a CSV file, one a line below its headings."""
     with file.open(encoding="utf-8-sig", newline="") as text:
         rows = csv.DictReader(text, strict=True)
-        try:
+        with told_as(click.UsageError, f"{file} is not a CSV file", (csv.Error, UnicodeError)):
             if "roles" not in (rows.fieldnames or ()) or set(rows.fieldnames or ()) - {*COLUMNS}:
                 raise click.UsageError(f"The headings of {file} are: {','.join(COLUMNS)}.")
             return [_entry(row, f"{file}, line {rows.line_num}") for row in rows]
-        except (csv.Error, UnicodeError) as error:
-            raise click.UsageError(f"{file} is not a CSV file: {error}") from None
 
 
 def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
@@ -55,15 +52,14 @@ def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
         "--role",
         "roles",
         multiple=True,
-        type=click.Choice([*map(str, RegisterRole)]),
+        type=Words(RegisterRole),
         help="A role of the person; repeat it for each.",
     ),
-    click.option("--from", "start", type=_DAY, metavar="YYYY-MM-DD", help="First day; else today."),
-    click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="First day without it."),
+    click.option("--from", "start", type=CalendarDay(), help="First day; else today."),
+    click.option("--until", type=CalendarDay(), help="First day without it."),
     click.option(
         "--file",
         type=FILE,
-        metavar="FILE",
         help="Several persons: CSV with the headings roles,from,until; roles separated by spaces.",
     ),
     click.option(
@@ -78,12 +74,12 @@ def add(
     gateway: Gateway,
     by: str,
     roles: tuple[str, ...],
-    start: Any,
-    until: Any,
+    start: date | None,
+    until: date | None,
     file: Path | None,
     approved_by: tuple[str, ...],
     temporary: bool,
-) -> tuple[ConfirmedWrite, str]:
+) -> Told:
     """Enter persons; the gateway draws their pseudonyms.
 
     The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
@@ -93,9 +89,7 @@ def add(
     """
     if bool(roles) is bool(file) or (file and (start or until)):
         raise click.UsageError("Give --role with its days, or --file.")
-    days = {
-        name: day.date().isoformat() for name, day in (("from", start), ("until", until)) if day
-    }
+    days = {name: day.isoformat() for name, day in (("from", start), ("until", until)) if day}
     entries = [{"roles": [*roles], **days}] if file is None else _read(file)
     written = gateway.add_staff(entries, by, approved_by=approved_by, temporary=temporary)
     return written, "; ".join(_lines(written.result["entries"]))
@@ -107,24 +101,14 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 
 @partner_command(staff, name="list")
-def list_(gateway: Gateway, as_json: bool) -> None:
+def list_(gateway: Gateway) -> None:
     """List your register, with the entries that ended.
 
     Example: casegate staff list
     """
     found = list(gateway.staff())
-    headings = ("pseudonym", "roles", "from", "until", "in force")
-    rows = [
-        (
-            one["pseudonym"],
-            ", ".join(one["roles"]),
-            one["from"],
-            one["ends_at"] or one["until"] or "-",
-            "yes" if one["in_force"] else "no",
-        )
-        for one in found
-    ]
-    print_items(as_json, found, headings, rows)
+    until = ("until", lambda one: one["ends_at"] or one["until"])
+    print_items(found, "pseudonym", "roles", "from", until, "in_force")
 
 
 @write_command(
@@ -137,9 +121,7 @@ def list_(gateway: Gateway, as_json: bool) -> None:
         help="Give it twice to end an approver or head: two others who stay.",
     ),
 )
-def end(
-    gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]
-) -> tuple[ConfirmedWrite, str]:
+def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> Told:
     """End the entry of PSEUDONYM at once; it is never used again.
 
     Example: casegate staff end pdc-7k3f --by pdc-1
@@ -154,9 +136,7 @@ def end(
     click.argument("originator", callback=organisation_id),
     click.argument("case", type=click.UUID),
 )
-def recuse(
-    gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID
-) -> tuple[ConfirmedWrite, str]:
+def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> Told:
     """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
 
     For somebody whom an interest binds: no request about the case may name them.

@@ -18,8 +18,15 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, gateway_address, json_option, organisation_id
-from gateway.cli.output import colour, print_fields, print_json, sanitise, write_new
+from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option, organisation_id
+from gateway.cli.output import (
+    colour,
+    for_machines,
+    print_fields,
+    reply,
+    sanitise,
+    write_new,
+)
 from gateway.cli.partner_command import (
     EPILOG,
     REFUSED,
@@ -34,12 +41,21 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
+from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
-from gateway.keys import KeyPurpose, SigningKey, generate_encryption_key, generate_key, load_key
+from gateway.keys import (
+    DecryptionKey,
+    KeyPurpose,
+    SigningKey,
+    generate_encryption_key,
+    generate_key,
+    load_key,
+)
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -75,7 +91,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
 
 
 @system.command("create-key")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 def make_key(folder: Path) -> None:
     """Create a key in FOLDER by which this system authenticates.
 
@@ -95,7 +111,7 @@ def make_key(folder: Path) -> None:
 
 @system.command(epilog=EPILOG)
 @partner
-def check(gateway: Gateway, as_json: bool) -> None:
+def check(gateway: Gateway) -> None:
     """Check this system's connection and access.
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
@@ -108,9 +124,8 @@ def check(gateway: Gateway, as_json: bool) -> None:
     ends = certificate_end(gateway.connection.certificate)
     waiting = waiting_writes(gateway)
     warnings = list(_warnings(ahead, ends, waiting, whoami))
-    if as_json:
-        found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
-        print_json({**whoami, **found, "warnings": warnings})
+    found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
+    if reply({**whoami, **found, "warnings": warnings}):
         return
     organisation = whoami["organisation"]
     click.echo(f"{colour('Connected', 'green')} to {gateway.connection.api_url}")
@@ -133,7 +148,7 @@ def check(gateway: Gateway, as_json: bool) -> None:
 @system.command(epilog=EPILOG)
 @connection_option
 @json_option
-def renew(connection_file: Path, as_json: bool) -> None:
+def renew(connection_file: Path) -> None:
     """Get this system's next certificate, for a new key.
 
     Both are used from now on.
@@ -148,11 +163,10 @@ def renew(connection_file: Path, as_json: bool) -> None:
         _naming(connection_file, connection.certificate, connection.key)  # before anything is asked
         pending = connection.key.with_name("renewal.pem")
         organisation, _, name = connection.client_id.partition(".")
-        csr = make_csr(_kept_key(pending), organisation, name)
+        csr = make_csr(kept_key(pending), organisation, name)
         pem = enrolment.renewed(connection, csr, now, time.sleep)
         ends = _use(connection_file, connection, pending, pem)
-    if as_json:
-        print_json({"certificate_ends": ends.isoformat()})
+    if reply({"certificate_ends": ends.isoformat()}):
         return
     click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
@@ -171,14 +185,12 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
         ) from None
 
 
-def _kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
-    """The key of a renewal that was interrupted, else a new one: it gets the same certificate."""
-    try:
+def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
+    """A system's key, made at the first try: after an interruption it gets the same certificate."""
+    with told_as(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
-    except (files.PrivateFileError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be used: {error}") from error
     if not isinstance(found, ec.EllipticCurvePrivateKey):
         raise SettingsError(f"{file} is not a key of this command: delete it")
     return found
@@ -249,7 +261,7 @@ def outbox() -> None:
     help="Set the write of this key aside first: its file stays, and is not sent any more.",
 )
 @partner
-def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
+def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     """Resend every write that received no answer, oldest first.
 
     Each write is done once, however often it is sent. It ends at the first that finds no answer
@@ -258,21 +270,18 @@ def resend(gateway: Gateway, as_json: bool, skipped: tuple[str, ...]) -> None:
 
     Example: casegate outbox resend
     """
-    aside = _set_aside(gateway, skipped, as_json)
+    aside = _set_aside(gateway, skipped)
     ended: list[Resent] = []
-    failure = _resend(gateway, ended, as_json)
+    failure = _resend(gateway, ended)
     result = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
     if failure is not None:
         raise Failure(failure, result) from failure
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("Nothing waits any more." if ended else "Nothing waited.")
+    reply(result, "Nothing waits any more." if ended else "Nothing waited.")
     if any(one.refused for one in ended):
         raise SystemExit(REFUSED)
 
 
-def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
+def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]:
     """Set each aside, and tell of it; a failure tells machines of those before it."""
     aside: list[dict[str, Any]] = []
     for key in skipped:
@@ -286,30 +295,24 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str], as_json: bool) -> list[
                 exit_code=click.UsageError.exit_code,
             ) from None
         aside.append(pending_json(write))
-        if not as_json:
+        if not for_machines():
             click.echo(sanitise(f"{named(write)}: set aside, not sent"))
     return aside
 
 
-def _resend(gateway: Gateway, ended: list[Resent], as_json: bool) -> ClientError | None:
+def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
     """Send what waits, and tell of each; what stopped it, if anything did."""
     try:
         for one in gateway.resume():
             ended.append(one)
-            if not as_json:
-                _tell_resent(one)
+            if not for_machines():
+                done = f"done, event {one.written.confirmed.event['id']}" if one.written else ""
+                click.echo(sanitise(f"{named(one.write)}: {done or f'refused: {one.refused}'}"))
+                for line in reasons(one.refused) if one.refused else ():
+                    click.echo(f"  {sanitise(line)}")
     except ClientError as error:
         return error
     return None
-
-
-def _tell_resent(one: Resent) -> None:
-    if one.written is not None:
-        click.echo(sanitise(f"{named(one.write)}: done, event {one.written.confirmed.event['id']}"))
-    if one.refused is not None:
-        click.echo(sanitise(f"{named(one.write)}: refused: {one.refused}"))
-        for line in reasons(one.refused):
-            click.echo(f"  {sanitise(line)}")
 
 
 def _ended(one: Resent) -> dict[str, Any]:
@@ -351,7 +354,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @key.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 @click.option(
     "--use",
     required=True,
@@ -377,42 +380,29 @@ def create(
     Example: casegate key create keys-2027 --use signing \\
         --organisation ofmin --gateway https://gateway.example.org
     """
-    make = _create_signing if use == "signing" else _create_encryption
-    make(folder, organisation, gateway, document_key)
-
-
-def _create_signing(
-    folder: Path, organisation: str, gateway: str, document_key: Path | None
-) -> None:
     before = None if document_key is None else _load(document_key)
-    key = generate_key(KeyPurpose.DOCUMENT)
-    write_new(folder / KEY_FILE, key.pem())
-    declaration = _sign(key, key_declaration.POSSESSION, key.kid, organisation, gateway)
-    write_new(folder / JWK_FILE, json.dumps(key.public_jwk()).encode())
-    write_new(folder / PROOF_FILE, declaration.encode())
+    made: SigningKey | DecryptionKey
+    prover: Signer
+    if use == "signing":
+        made = prover = generate_key(KeyPurpose.DOCUMENT)
+        name, proves, vouches = "document", key_declaration.POSSESSION, key_declaration.SUCCESSION
+        tell = "and tell them the key's id out of band"
+    else:
+        made = generate_encryption_key()
+        name, prover = ENCRYPTION, made.prover
+        proves = vouches = key_declaration.ENCRYPTION
+        tell = "and the key id to those who seal to you"
+    whose = organisation_uri(gateway, organisation)
+    write_new(folder / f"{name}.pem", made.pem())
+    write_new(folder / f"{name}.jwk", json.dumps(made.public_jwk()).encode())
+    proof = declare(prover, proves, made.kid, whose, gateway)
+    write_new(folder / f"{name}.proof", proof.encode())
     if before is not None:
-        declaration = _sign(before, key_declaration.SUCCESSION, key.kid, organisation, gateway)
-        write_new(folder / COUNTERSIGNATURE_FILE, declaration.encode())
-    click.echo(f"document key {key.kid} in {folder}")
-    click.echo(f"  keep {KEY_FILE} to yourself; send the other files to the administrators")
-    click.echo("  and tell them the key's id out of band. The proof is good for seven days")
-
-
-def _create_encryption(
-    folder: Path, organisation: str, gateway: str, document_key: Path | None
-) -> None:
-    signer = None if document_key is None else _load(document_key)
-    key = generate_encryption_key()
-    write_new(folder / f"{ENCRYPTION}.pem", key.pem())
-    declaration = _sign(key.prover, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
-    write_new(folder / f"{ENCRYPTION}.jwk", json.dumps(key.public_jwk()).encode())
-    write_new(folder / f"{ENCRYPTION}.proof", declaration.encode())
-    if signer is not None:
-        declaration = _sign(signer, key_declaration.ENCRYPTION, key.kid, organisation, gateway)
-        write_new(folder / f"{ENCRYPTION}.countersignature", declaration.encode())
-    click.echo(f"encryption key {key.kid} in {folder}")
-    click.echo(f"  keep {ENCRYPTION}.pem to yourself; send the other files to the administrators,")
-    click.echo("  and the key id to those who seal to you. The proof counts for seven days")
+        countersignature = declare(before, vouches, made.kid, whose, gateway)
+        write_new(folder / f"{name}.countersignature", countersignature.encode())
+    click.echo(f"{name} key {made.kid} in {folder}")
+    click.echo(f"  keep {name}.pem to yourself; send the other files to the administrators")
+    click.echo(f"  {tell}. The proof is good for seven days")
 
 
 @key.command("require-signed")
@@ -428,8 +418,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    signer = _load(key)
-    click.echo(_sign(signer, key_declaration.LOCK, signer.kid, organisation, gateway))
+    _echo_declaration(key, key_declaration.LOCK, organisation, gateway)
 
 
 @key.command("allow-attested")
@@ -443,25 +432,28 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    signer = _load(key)
-    click.echo(_sign(signer, key_declaration.UNLOCK, signer.kid, organisation, gateway))
+    _echo_declaration(key, key_declaration.UNLOCK, organisation, gateway)
 
 
 def _load(file: Path) -> SigningKey:
-    try:
+    with told_as(click.ClickException, causes=PrivateFileError):
         return load_key(file, KeyPurpose.DOCUMENT)
-    except PrivateFileError as error:
-        raise click.ClickException(str(error)) from error
 
 
-def _sign(key: SigningKey, says: str, kid: str, organisation: str, gateway: str) -> str:
+def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) -> None:
+    signer = _load(file)
+    click.echo(declare(signer, says, signer.kid, organisation_uri(gateway, organisation), gateway))
+
+
+def declare(signer: Signer, says: str, kid: str, whose: str, gateway: str) -> str:
+    """Sign now what somebody (``whose``, a URI) says of the key ``kid`` to a gateway."""
     return key_declaration.issue(
-        organisation=organisation_uri(gateway, organisation),
+        organisation=whose,
         audience=gateway,
         says=says,
         kid=kid,
         at=now(),
         jti=new_id(),
-        signer=key,
+        signer=signer,
         random=secrets.token_bytes,
     ).compact()

@@ -1,15 +1,15 @@
 """`casegate todo`: what waits for this organisation, each with the command that does it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from typing import Any
 
 import click
 
 from gateway.cli.handoff import urgency_word
-from gateway.cli.next_step import print_next
-from gateway.cli.output import cold, print_json, print_wrapped, sanitise
+from gateway.cli.next_step import complete, print_next
+from gateway.cli.output import cold, print_wrapped, program, reply, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
@@ -33,7 +33,7 @@ class Waiting:
 
 @click.command(epilog=EPILOG)
 @partner
-def todo(gateway: Gateway, as_json: bool) -> None:
+def todo(gateway: Gateway) -> None:
     """List what waits for you, each with the command that does it.
 
     First what you owe about handoffs, by urgency, then due time (UTC): answers, updates,
@@ -44,11 +44,11 @@ def todo(gateway: Gateway, as_json: bool) -> None:
     """
     scopes = gateway.whoami()["scopes"]
     read = [(scope, source) for scope, source in _SOURCES if scope in (None, *scopes)]
-    found = [one for _, source in read for one in source(gateway)]
+    waiting = (one for _, source in read for one in source(gateway))
+    found = [replace(one, next=complete(one.next)) for one in waiting]
     missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
-    if as_json:
-        items = [{**asdict(one), "next": f"casegate {one.next}"} for one in found]
-        print_json({"items": items, "scopes_missing": missing})
+    items = [{**asdict(one), "next": f"{program()} {one.next}"} for one in found]
+    if reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
         label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""

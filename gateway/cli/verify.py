@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.arguments import NewFile, json_option
-from gateway.cli.output import cold, colour, print_json, print_wrapped, write_new
+from gateway.cli.output import (
+    cold,
+    colour,
+    for_machines,
+    print_json,
+    print_wrapped,
+    reply,
+    write_new,
+)
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -25,7 +33,7 @@ CODES = (
     "operator's word, 18 a demonstration, 19 that the gateway let through what was closed."
 )
 
-FOLDER = (
+TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
     "organisations/<id>.json (JWK sets), and *.checkpoint, the checkpoints that you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
@@ -112,15 +120,27 @@ language_option = click.option(
 )
 
 
-def exit_with_report(
-    context: click.Context, report: "VerificationReport", as_json: bool, language: str
-) -> None:
-    """Print a report, its result first, or as JSON, and exit with its code."""
-    if as_json:
-        print_json(report.to_json())
-    else:
-        print_report(report, language)
-    context.exit(int(report.code))
+def report_command(
+    group: click.Group, name: str, *parameters: Callable[[Any], Any], documents: bool = True
+) -> Callable[[Callable[..., "VerificationReport"]], click.Command]:
+    """Declare a command that checks files offline: its function gets ``trust`` beside its own
+    parameters, and returns the report that is printed, whose code is the exit status."""
+
+    def declare(function: Callable[..., "VerificationReport"]) -> click.Command:
+        @functools.wraps(function)
+        @click.pass_context
+        def command(context: click.Context, /, language: str, **given: Any) -> None:
+            report = function(**given)
+            if not reply(report.to_json()):
+                print_report(report, language)
+            context.exit(int(report.code))
+
+        shown: Any = language_option(json_option(command))
+        for parameter in (*reversed(parameters), trust_options(documents=documents, members=False)):
+            shown = parameter(shown)
+        return group.command(name, epilog=f"{CODES} {TRUST_FOLDER}")(shown)
+
+    return declare
 
 
 def print_report(
@@ -209,7 +229,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
             self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
 
 
-@click.command(epilog=f"{CODES} {FOLDER}")
+@click.command(epilog=f"{CODES} {TRUST_FOLDER}")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_File())
 @trust_options()
 @click.option(
@@ -243,7 +263,6 @@ def verify(
     language: str,
     page: Path | None,
     keep_proof: Path | None,
-    as_json: bool,
 ) -> None:
     """Verify receipts, signed documents and bundles offline.
 
@@ -269,7 +288,7 @@ def verify(
         from gateway.cli.report_page import render  # noqa: PLC0415
 
         write_new(page, render(reports, language, content=content).encode())
-    if as_json:
+    if for_machines():
         told = [{"file": name, **report.to_json()} for name, report in reports.items()]
         print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
     else:

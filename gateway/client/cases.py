@@ -38,6 +38,12 @@ class ClientBase:
         self._exchange, self._author, self._opening = exchange, author, opening
         self._now, self._ids = clock, ids
 
+    def _write(
+        self, action: str, path: str, handoff: str | None = None, /, **asked: Any
+    ) -> ConfirmedWrite:
+        """Do a write with these members; what is None is left out."""
+        return self._exchange.write(action, path, asked, handoff)
+
 
 @dataclass(frozen=True)
 class ConsultedContent:
@@ -70,8 +76,8 @@ def read_content(
     result, event = written.result, written.confirmed.event
     case = documents.open_ours(result.get("presentation"), CASE_TYP, connection)
     if offered is not None:
-        documents.check_presentation(case, offered.offer)
-    documents.check_conditions(result, case, offered.offer if offered else None)
+        documents.check_presentation(case, offered.claims)
+    documents.check_conditions(result, case, offered.claims if offered else None)
     package_digest = handoff_documents.package_digest(documents.shown_digests(case))
     require(
         event.get("package_digest") == package_digest, "the receipt is for another set of parts"
@@ -95,7 +101,11 @@ def read_content(
     )
 
 
-def _of(where: Mapping[str, UUID | str]) -> tuple[str, str | None]:
+Where = Mapping[str, UUID | str]
+"""The own ``case``, or the ``handoff`` by which a case is held."""
+
+
+def _of(where: Where) -> tuple[str, str | None]:
     """The address of a case or a handoff, and the id of the handoff, which its event names."""
     ((kind, name),) = where.items()
     return f"/{kind}s/{spelled(name)}", spelled(name) if kind == "handoff" else None
@@ -150,92 +160,69 @@ class CaseClient(ClientBase):
 
         A classification by two persons (`human_x2`) needs the second one too.
         """
-        asked = {
-            "by": by,
-            "confirmed_matches": list(confirmed_matches),
-            "reason": reason,
-            "second_assessor": second_assessor,
-        }
-        return self._exchange.write("case.assess", f"/cases/{spelled(case)}/assessment", asked)
+        return self._write(
+            "case.assess",
+            f"/cases/{spelled(case)}/assessment",
+            by=by,
+            confirmed_matches=list(confirmed_matches),
+            reason=reason,
+            second_assessor=second_assessor,
+        )
 
     def clear(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
         """Record that a second person clears the case for sharing."""
-        asked = {"by": by, "reason": reason}
-        return self._exchange.write("case.clear", f"/cases/{spelled(case)}/clearance", asked)
+        return self._write("case.clear", f"/cases/{spelled(case)}/clearance", by=by, reason=reason)
 
     def close_case(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
         """Close a case; none of its handoffs may be open."""
-        asked = {"by": by, "reason": reason}
-        return self._exchange.write("case.close", f"/cases/{spelled(case)}/closure", asked)
+        return self._write("case.close", f"/cases/{spelled(case)}/closure", by=by, reason=reason)
 
-    def embargo(self, where: Mapping[str, UUID | str], by: str, **fields: Any) -> ConfirmedWrite:
+    def embargo(self, where: Where, by: str, **fields: Any) -> ConfirmedWrite:
         """Set or renew an embargo (R7). ``where`` names the own ``case``, or the ``handoff`` by
         which it is held; ``fields`` are those of the interface, and None is left out."""
         path, handoff = _of(where)
-        asked = {"by": by, **fields}
-        return self._exchange.write("case.embargo", f"{path}/embargo", asked, handoff)
+        return self._write("case.embargo", f"{path}/embargo", handoff, by=by, **fields)
 
     def restrict(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
         """Restrict the processing of an own case; likewise."""
         path = f"/cases/{spelled(case)}/processing-restriction"
-        return self._exchange.write("case.restrict", path, {"by": by, **fields})
+        return self._write("case.restrict", path, by=by, **fields)
 
     def end_measure(
-        self,
-        where: Mapping[str, UUID | str],
-        measure: UUID | str,
-        by: str,
-        approved_by: str | None = None,
-        reason: str | None = None,
+        self, where: Where, measure: UUID | str, by: str, **fields: Any
     ) -> ConfirmedWrite:
-        """End a measure before its time; one of another organisation with a reason."""
-        asked = {"by": by, "approved_by": approved_by, "reason": reason}
-        return self._on_measure("case.end_measure", where, measure, "end", asked)
+        """End a measure before its time, with a second person (``approved_by``) where two decide;
+        one of another organisation with a ``reason``."""
+        return self._on_measure("case.end_measure", where, measure, "end", by=by, **fields)
 
     def contest_embargo(
-        self,
-        where: Mapping[str, UUID | str],
-        measure: UUID | str,
-        by: str,
-        ground: str,
-        reason: str | None = None,
+        self, where: Where, measure: UUID | str, by: str, **fields: Any
     ) -> ConfirmedWrite:
-        """Contest an embargo of another organisation: its setter has to end or confirm it."""
-        asked = {"by": by, "ground": ground, "reason": reason}
-        return self._on_measure("case.contest_embargo", where, measure, "contest", asked)
+        """Contest an embargo of another organisation, on a ``ground`` and perhaps for a ``reason``:
+        its setter has to end or confirm it."""
+        return self._on_measure("case.contest_embargo", where, measure, "contest", by=by, **fields)
 
     def confirm_embargo(
-        self,
-        where: Mapping[str, UUID | str],
-        measure: UUID | str,
-        by: str,
-        reason: str | None = None,
+        self, where: Where, measure: UUID | str, by: str, reason: str | None = None
     ) -> ConfirmedWrite:
         """Confirm an embargo of this member that was contested."""
         asked = {"by": by, "reason": reason}
-        return self._on_measure("case.confirm_embargo", where, measure, "confirmation", asked)
+        return self._on_measure("case.confirm_embargo", where, measure, "confirmation", **asked)
 
     def _on_measure(
-        self,
-        action: str,
-        where: Mapping[str, UUID | str],
-        measure: UUID | str,
-        step: str,
-        asked: Mapping[str, Any],
+        self, action: str, where: Where, measure: UUID | str, step: str, **asked: Any
     ) -> ConfirmedWrite:
         path, handoff = _of(where)
-        return self._exchange.write(
-            action, f"{path}/measures/{spelled(measure)}/{step}", asked, handoff
-        )
+        return self._write(action, f"{path}/measures/{spelled(measure)}/{step}", handoff, **asked)
 
     def advance_erasure(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
         """Bring the erasure of an own case forward (R10); ``fields`` are those of the interface."""
         path = f"/cases/{spelled(case)}/early-erasure"
-        return self._exchange.write("case.advance_erasure", path, {"by": by, **fields})
+        return self._write("case.advance_erasure", path, by=by, **fields)
 
     def recall(
         self,
-        where: Mapping[str, UUID | str],
+        where: Where,
         by: str,
         code: str,
         reason: str | None = None,
@@ -264,8 +251,7 @@ class CaseClient(ClientBase):
     ) -> ConfirmedWrite:
         """Approve, as the second person, a recall that one person made."""
         path = f"/cases/{spelled(case)}/recalls/{spelled(recall)}/approval"
-        asked = {"by": by} | ({} if reason is None else {"reason": reason})
-        return self._exchange.write("case.approve_recall", path, asked)
+        return self._write("case.approve_recall", path, by=by, reason=reason)
 
     def cases(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated;
@@ -284,10 +270,8 @@ class CaseClient(ClientBase):
         self, case: UUID | str, by: str, reason_code: str, reason: str
     ) -> ConsultedContent:
         """Consult the content of an own case; an event with person and reason."""
-        asked = {"by": by, "reason_code": reason_code, "reason": reason}
-        written = self._exchange.write(
-            "case.consult", f"/cases/{spelled(case)}/consultations", asked
-        )
+        path = f"/cases/{spelled(case)}/consultations"
+        written = self._write("case.consult", path, by=by, reason_code=reason_code, reason=reason)
         opened = read_content(written, self.connection)
         require(opened.content.get("case") == spelled(case), "the answer is about another case")
         require(opened.author == self.connection.organisation, "the case is not our own")

@@ -10,18 +10,20 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
-from gateway.client.errors import KeyNotHeld, SettingsError
+from gateway.client.errors import KeyNotHeld, SettingsError, told_as
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.note import ED25519, NoteError, VerificationKey
+from gateway.ledger.note import ED25519, VerificationKey
+
+T = TypeVar("T")
 
 ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
@@ -97,35 +99,30 @@ class PartnerConnection:
         Paths in it are relative to the file.
         """
         values = _values(file)
-        paths = {name: file.parent / values[name] for name in values if name in _PATHS}
+        paths: dict[str, Any] = {
+            name: file.parent / values[name] for name in values if name in _PATHS
+        }
         log_key = _log_key(file, values["log_key"])
-        kept = paths.get("organisation_keys")
+        if system_of(values["client_id"]) is None:
+            raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
+        attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
         compared = read_organisations(kept)
         fetched = read_organisations(kept and kept / FETCHED)
         return cls(
             api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
-            client_id=_client_id(file, values["client_id"]),
-            certificate=paths["certificate"],
-            key=paths["key"],
-            ca=paths["ca"],
+            client_id=values["client_id"],
             trust=replace(
                 _merged([compared, fetched]),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
-                gateway_keys=read_keys(paths["attestation_keys"]),
+                gateway_keys=read_keys(attestation_keys),
                 checkpoints=_checkpoints([paths.get("checkpoint_file")]),
                 issuer=values["issuer"],
             ),
-            checkpoint_file=paths.get("checkpoint_file"),
-            outbox=paths.get("outbox"),
-            document_key=paths.get("document_key"),
-            encryption_keys=paths.get("encryption_keys"),
-            seal_to={file.stem: _encryption_keys(file) for file in _key_files(kept)},
-            assertion_key=paths.get("assertion_key"),
-            organisation_keys=kept,
+            seal_to={file.stem: _read_set(file, encryption_keys) for file in _key_files(kept)},
             compared=compared.organisations,
-            notifications_file=paths.get("notifications_file"),
+            **paths,
         )
 
     @property
@@ -149,10 +146,8 @@ class PartnerConnection:
         The system's own list of authorities is never asked (TLS3). SettingsError when a file
         cannot be used.
         """
-        try:
+        with told_as(SettingsError, causes=files.PrivateFileError):
             files.require_private(self.key)
-        except files.PrivateFileError as error:
-            raise SettingsError(str(error)) from error
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -178,10 +173,12 @@ class PartnerConnection:
 
 def read_keys(file: Path) -> dict[str, PublicKey]:
     """Read a JWK set of public keys by key id; SettingsError when the file holds none."""
-    try:
-        return public_keys(canonical.decode(read_file(file)))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
+    return _read_set(file, public_keys)
+
+
+def _read_set(file: Path, read: Callable[[Any], T]) -> T:
+    with told_as(SettingsError, f"{file} is not a JWK set of public keys"):
+        return read(canonical.decode(read_file(file)))
 
 
 def read_key_file(organisation: str, file: Path) -> TrustAnchors:
@@ -204,12 +201,10 @@ def read_key_file(organisation: str, file: Path) -> TrustAnchors:
 def _listed(file: Path, name: str, read: Callable[[Any], Any]) -> list[Any]:
     """What a member of a JWK set lists; nothing where it has none."""
     values = canonical.decode(read_file(file)).get(name, [])
-    try:
+    with told_as(SettingsError, f"{file} has invalid {name}"):
         if not isinstance(values, list):
             raise ValueError("it is not a list")
         return [read(one) for one in values]
-    except ValueError as error:
-        raise SettingsError(f"{file} has invalid {name}: {error}") from None
 
 
 def _text(value: Any) -> str:
@@ -229,20 +224,10 @@ def _key_files(folder: Path | None) -> list[Path]:
     return [file for file in sorted(folder.glob("*.json")) if SLUG.fullmatch(file.stem)]
 
 
-def _encryption_keys(file: Path) -> dict[str, EllipticCurvePublicKey]:
-    try:
-        return encryption_keys(canonical.decode(read_file(file)))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not a JWK set of public keys: {error}") from None
-
-
 def read_file(file: Path) -> bytes:
     """Read a small file; SettingsError when that cannot be done."""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    with told_as(SettingsError, f"{file} cannot be read", OSError), file.open("rb") as opened:
+        data = opened.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise SettingsError(f"{file} is longer than {MAX_FILE_BYTES} bytes")
     return data
@@ -317,10 +302,8 @@ def _values(file: Path) -> dict[str, str]:
             f"{file} does not exist: name this system's connection file with -c or in "
             "CASEGATE_CONNECTION; `casegate enrol` makes one"
         )
-    try:
+    with told_as(SettingsError, f"{file} is not TOML"):
         found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{file} is not TOML: {error}") from None
     unknown = sorted(found.keys() - _REQUIRED.keys() - _OPTIONAL.keys())
     if unknown:
         raise SettingsError(f"{file} has settings that do not exist: {', '.join(unknown)}")
@@ -341,17 +324,9 @@ def _origin(file: Path, name: str, value: str) -> str:
     return value
 
 
-def _client_id(file: Path, value: str) -> str:
-    if system_of(value) is None:
-        raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
-    return value
-
-
 def _log_key(file: Path, value: str) -> VerificationKey:
-    try:
+    with told_as(SettingsError, f"{file}: log_key is not a verifier key of a log"):
         key = VerificationKey.parse(value)
-    except NoteError as error:
-        raise SettingsError(f"{file}: log_key is not a verifier key of a log: {error}") from None
     if key.kind != ED25519:
         raise SettingsError(f"{file}: log_key must be of the kind Ed25519")
     return key
@@ -379,9 +354,9 @@ def gather_trust(
     return _joined(
         [
             *(_trust_at(place) for place in places),
-            TrustAnchors(*_log_trust([key for given in log_keys for key in _log_keys(given)])),
+            TrustAnchors(*_log_trust([key for given in log_keys for key in _keys_of(given)])),
             *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
-            *(_organisation_trust(given) for given in organisation_keys),
+            *(read_key_file(*_named_file(given)) for given in organisation_keys),
         ]
     )
 
@@ -477,7 +452,8 @@ def _log_trust(keys: Sequence[VerificationKey]) -> tuple[Any, Any]:
     return tuple(dict.fromkeys(keys)), frozenset(key.name for key in keys)
 
 
-def _log_keys(given: str) -> list[VerificationKey]:
+def _keys_of(given: str) -> list[VerificationKey]:
+    """The keys in a file of them, or the one that is given."""
     return _keys_in(Path(given)) if Path(given).is_file() else [_vkey(given)]
 
 
@@ -490,14 +466,12 @@ def _keys_in(file: Path) -> list[VerificationKey]:
 
 
 def _vkey(text: str) -> VerificationKey:
-    try:
+    with told_as(SettingsError, f"'{text[:60]}' is neither a log's key nor a file"):
         return VerificationKey.parse(text)
-    except NoteError as error:
-        raise SettingsError(f"'{text[:60]}' is neither a log's key nor a file: {error}") from None
 
 
-def _organisation_trust(given: str) -> TrustAnchors:
+def _named_file(given: str) -> tuple[str, Path]:
     slug, _, file = given.partition("=")
     if not SLUG.fullmatch(slug) or not file:
         raise SettingsError(f"'{given[:60]}' is not of the form ID=FILE")
-    return read_key_file(slug, Path(file))
+    return slug, Path(file)

@@ -202,7 +202,7 @@ class SuccessionClient(ClientBase):
         """
         path = f"/successions/{spelled(succession)}/approval"
         if self._author is None:
-            return self._exchange.write("succession.approve", path, {"by": by})
+            return self._write("succession.approve", path, by=by)
         shown = self.succession(succession)
         same = shown.get("succession") == spelled(succession)
         require(same, "the succession shown is another one")

@@ -5,14 +5,14 @@ back, and refuses an offer or an answer that differs from the request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld
+from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, told_as
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
@@ -29,21 +29,31 @@ from gateway.evidence.handoff_documents import (
     AnswerClaims,
     OfferClaims,
     RecallClaims,
-    StatementError,
 )
 from gateway.evidence.heading import Heading
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
+
+Claims = TypeVar("Claims")
 
 
 @dataclass(frozen=True)
-class VerifiedOffer:
-    """The signed document and its claims."""
+class Verified(Generic[Claims]):
+    """A signed document and its claims."""
 
     signed: AuthoredDocument
-    offer: OfferClaims
+    claims: Claims
+
+    @property
+    def digest(self) -> str:
+        """The name of the document."""
+        return self.signed.document.digest
+
+
+VerifiedOffer = Verified[OfferClaims]
+VerifiedNotice = Verified[AnswerClaims]
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
@@ -51,7 +61,7 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
 
     Raises KeyNotHeld when its author's key can neither be found here nor fetched.
     """
-    try:
+    with told_as(EvidenceMismatch, "a document in the answer does not verify"):
         if not isinstance(text, str):
             raise DocumentError("it is missing")
         signed = _open(sd_jwt.parse(text), typ, connection)
@@ -60,8 +70,6 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
             raise DocumentError("it is for another gateway")
         if signed.attested and claims.get("iss") != connection.issuer:
             raise DocumentError("it is attested by another gateway")
-    except (DocumentError, StatementError) as error:
-        raise EvidenceMismatch(f"a document in the answer does not verify: {error}") from None
     return signed
 
 
@@ -86,45 +94,54 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
         raise DocumentError(f"{author} never registered the key that signed it") from None
 
 
+def _opened(
+    text: Any,
+    typ: str,
+    read: Callable[[VerifiedSdJwt], Claims],
+    connection: PartnerConnection,
+) -> Verified[Claims]:
+    signed = open_ours(text, typ, connection)
+    with told_as(EvidenceMismatch, "a document in the answer cannot be read"):
+        return Verified(signed, read(signed.verified))
+
+
 def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
     """Verify an offer and read its claims."""
-    signed = open_ours(text, OFFER_TYP, connection)
-    try:
-        return VerifiedOffer(signed, handoff_documents.read_offer(signed.verified))
-    except StatementError as error:
-        raise EvidenceMismatch(f"the offer cannot be read: {error}") from None
+    return _opened(text, OFFER_TYP, handoff_documents.read_offer, connection)
 
 
-def open_answer(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocument, AnswerClaims]:
+def open_answer(text: Any, connection: PartnerConnection) -> Verified[AnswerClaims]:
     """Verify an answer and read its claims."""
-    signed = open_ours(text, ANSWER_TYP, connection)
-    try:
-        return signed, handoff_documents.read_answer(signed.verified)
-    except StatementError as error:
-        raise EvidenceMismatch(f"an answer cannot be read: {error}") from None
+    return _opened(text, ANSWER_TYP, handoff_documents.read_answer, connection)
 
 
-def open_recall(text: Any, connection: PartnerConnection) -> tuple[AuthoredDocument, RecallClaims]:
+def open_recall(text: Any, connection: PartnerConnection) -> Verified[RecallClaims]:
     """Verify a recall and read its claims."""
-    signed = open_ours(text, RECALL_TYP, connection)
-    try:
-        return signed, handoff_documents.read_recall(signed.verified)
-    except StatementError as error:
-        raise EvidenceMismatch(f"a recall cannot be read: {error}") from None
+    return _opened(text, RECALL_TYP, handoff_documents.read_recall, connection)
 
 
 def check_recall(
     text: Any, path: str, asked: Mapping[str, Any], connection: PartnerConnection
 ) -> AuthoredDocument:
     """The recall that was signed is the one that was asked for at an address."""
-    signed, recall = open_recall(text, connection)
-    require(recall.author == connection.organisation, "the recall is signed for somebody else")
+    made = open_recall(text, connection)
+    recall = made.claims
+    _require_own("recall", recall.author, connection)
     of_one = recall.handoff is not None
     at = f"/handoffs/{recall.handoff}/recall" if of_one else f"/cases/{recall.case}/recall"
     require(at == path, "the recall that was signed is of another case, or of other handoffs")
-    said = {"code": recall.code, **{p.name: p.value for p in signed.verified.placed}}
+    said = {"code": recall.code, **_disclosed(made.signed.verified)}
     require(said == dict(asked), "the recall that was signed does not say what was asked")
-    return signed
+    return made.signed
+
+
+def _disclosed(verified: VerifiedSdJwt) -> dict[str, Any]:
+    """What a document discloses, by name."""
+    return {placed.name: placed.value for placed in verified.placed}
+
+
+def _require_own(noun: str, author: str, connection: PartnerConnection) -> None:
+    require(author == connection.organisation, f"the {noun} is signed for somebody else")
 
 
 def check_case(
@@ -132,7 +149,7 @@ def check_case(
 ) -> AuthoredDocument:
     """The document that was signed for a submitted case says exactly what was submitted."""
     signed = open_ours(text, CASE_TYP, connection)
-    require(signed.author == connection.organisation, "the case is signed for somebody else")
+    _require_own("case", signed.author, connection)
     content = {name: value for name, value in asked["content"].items() if value != []}
     read = cases.case_from_claims(sd_jwt.merge_disclosures(signed.verified))
     require(read == content, "the signed case is not the one that was submitted")
@@ -144,16 +161,15 @@ def check_offer(
 ) -> VerifiedOffer:
     """The offer that was signed is the one that was asked for."""
     offered = open_offer(text, connection)
-    offer, content = offered.offer, offered.signed.verified.content
-    to = {"organisation": offer.recipient}
-    if offer.competence is not None:
-        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
-    require(_is_to(to, asked["to"]), "the offer is made to somebody else")
-    require(offer.author == connection.organisation, "the offer is signed for somebody else")
+    offer, content = offered.claims, offered.signed.verified.content
+    require(_is_to(_to(offer), asked["to"]), "the offer is made to somebody else")
+    _require_own("offer", offer.author, connection)
     require(str(offer.handoff) == asked["handoff"], "the offer is of another handoff")
-    expires_at = asked.get("expires_at")
-    ends = None if expires_at is None else int(datetime.fromisoformat(expires_at).timestamp())
-    require(content.get("expires_at") == ends, "the offer ends at another time")
+    ends = _time(asked.get("expires_at"))
+    require(
+        content.get("expires_at") == (ends and int(ends.timestamp())),
+        "the offer ends at another time",
+    )
     for name in ("purpose", "by", "note", "again", "country_reason"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
@@ -164,13 +180,25 @@ def check_update(
 ) -> VerifiedOffer:
     """The update that was signed is of this handoff, and says what was asked."""
     offered = open_offer(text, connection)
-    offer, content = offered.offer, offered.signed.verified.content
-    require(offer.author == connection.organisation, "the update is signed for somebody else")
-    require(str(offer.handoff) == handoff, "the update is of another handoff")
-    require(offer.updates is not None, "the update names no offer that it updates")
+    _require_own("update", offered.claims.author, connection)
+    require(str(offered.claims.handoff) == handoff, "the update is of another handoff")
+    require(offered.claims.updates is not None, "the update names no offer that it updates")
+    content = offered.signed.verified.content
     for name in ("by", "note"):
         require(content.get(name) == asked.get(name), f"the update states another {name}")
     return offered
+
+
+def _to(offer: OfferClaims) -> dict[str, str]:
+    """The recipient of an offer, as its document names it."""
+    to = {"organisation": offer.recipient}
+    if offer.competence is not None:
+        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
+    return to
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 @dataclass(frozen=True)
@@ -178,7 +206,8 @@ class Previewed:
     """What an offer names beside what was asked: the version, the recipient, the parts.
 
     ``withheld_groups`` are the groups of which policy holds something back, ``transfer_tool`` what
-    lets the case go to a third country.
+    lets the case go to a third country. ``updates`` is the offer that an update updates, whose
+    terms it repeats, ``change`` what it is to it.
     """
 
     case_digest: str
@@ -186,18 +215,8 @@ class Previewed:
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     transfer_tool: str | None = None
-
-
-@dataclass(frozen=True)
-class PreviewedUpdate:
-    """What an update names beside what was asked: the offer that it updates, and what it is.
-
-    ``before`` is that offer, whose terms it repeats.
-    """
-
-    previewed: Previewed
-    before: VerifiedOffer
-    change: ChangeKind
+    updates: VerifiedOffer | None = None
+    change: ChangeKind | None = None
 
 
 def check_preview(
@@ -212,26 +231,44 @@ def check_preview(
     digests of the case by group, where they are known: then nothing beyond what was selected is
     signed. Otherwise which parts the digests stand for rests on the gateway's word.
     """
-    case = open_ours(found.get("routing"), CASE_TYP, connection)
-    require(case.author == connection.organisation, "the case previewed is not our own")
-    require(case.verified.claims.get("case") == asked["case"], "the preview is of another case")
-    to: Any = found.get("to")
-    permitted_disclosures: Any = found.get("permitted_disclosures")
-    require(isinstance(to, dict) and _is_to(to, asked["to"]), "the preview is to somebody else")
-    listed = isinstance(permitted_disclosures, list) and all(
-        isinstance(one, str) for one in permitted_disclosures
-    )
-    require(listed and bool(permitted_disclosures), "the preview does not list what it would give")
+    previewed = _previewed(found, asked["case"], asked["purpose"], connection)
+    require(_is_to(previewed.to, asked["to"]), "the preview is to somebody else")
     if parts is not None:
         groups = (*(asked.get("groups") or ()), "routing")
         chosen = {digest for group in groups for digest in parts.get(group, ())}
         chosen |= set(asked.get("digests") or ())
-        require(
-            set(permitted_disclosures) <= chosen, "the preview names parts that were not selected"
-        )
-    tool = _previewed_tool(found, case, permitted_disclosures, asked["purpose"])
+        named = set(previewed.permitted_disclosures)
+        require(named <= chosen, "the preview names parts that were not selected")
+    return previewed
+
+
+def check_update_preview(
+    found: Mapping[str, Any], case: str, newest: VerifiedOffer, connection: PartnerConnection
+) -> Previewed:
+    """A preview that one may sign an update of: it updates the offer that was verified."""
+    previewed = _previewed(found, case, newest.claims.purpose, connection)
+    require(previewed.to == _to(newest.claims), "the preview is to somebody else")
+    require(found.get("updates") == newest.digest, "the preview updates another offer")
+    change = str(found.get("change"))
+    require(change in [*ChangeKind], "the preview does not say what the update is")
+    return replace(previewed, updates=newest, change=ChangeKind(change))
+
+
+def _previewed(
+    found: Mapping[str, Any], case: str, purpose: Sequence[str], connection: PartnerConnection
+) -> Previewed:
+    """What a preview names, once it is of this own case."""
+    document = open_ours(found.get("routing"), CASE_TYP, connection)
+    require(document.author == connection.organisation, "the case previewed is not our own")
+    require(document.verified.claims.get("case") == case, "the preview is of another case")
+    to: Any = found.get("to")
+    require(isinstance(to, dict), "the preview is to somebody else")
+    permitted: Any = found.get("permitted_disclosures")
+    listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
+    require(listed and bool(permitted), "the preview does not list what it would give")
+    tool = _previewed_tool(found, document, permitted, purpose)
     withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
-    return Previewed(case.document.digest, to, tuple(permitted_disclosures), withheld, tool)
+    return Previewed(document.document.digest, to, tuple(permitted), withheld, tool)
 
 
 def _previewed_tool(
@@ -251,35 +288,6 @@ def _previewed_tool(
     return tool
 
 
-def check_update_preview(
-    found: Mapping[str, Any],
-    case: str,
-    newest: VerifiedOffer,
-    connection: PartnerConnection,
-) -> PreviewedUpdate:
-    """A preview that one may sign an update of: it updates the offer that was verified."""
-    offer = newest.offer
-    to = {"organisation": offer.recipient}
-    if offer.competence is not None:
-        to |= {"competence": offer.competence, "mandate_event": str(offer.mandate_event)}
-    document = open_ours(found.get("routing"), CASE_TYP, connection)
-    require(document.author == connection.organisation, "the case previewed is not our own")
-    require(document.verified.claims.get("case") == case, "the preview is of another case")
-    require(found.get("to") == to, "the preview is to somebody else")
-    require(
-        found.get("updates") == newest.signed.document.digest, "the preview updates another offer"
-    )
-    permitted: Any = found.get("permitted_disclosures")
-    listed = isinstance(permitted, list) and all(isinstance(one, str) for one in permitted)
-    require(listed and bool(permitted), "the preview does not list what it would give")
-    change = str(found.get("change"))
-    require(change in [*ChangeKind], "the preview does not say what the update is")
-    withheld = tuple(str(group) for group in found.get("withheld_groups") or ())
-    tool = _previewed_tool(found, document, permitted, offer.purpose)
-    previewed = Previewed(document.document.digest, to, tuple(permitted), withheld, tool)
-    return PreviewedUpdate(previewed, newest, ChangeKind(change))
-
-
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     """Whether an offer is to the recipient that was asked for; the gateway finds the holder."""
     if "competence" not in asked:
@@ -292,17 +300,21 @@ def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 
 def check_answer(
     text: Any, action: str, asked: Mapping[str, Any], connection: PartnerConnection
-) -> tuple[AuthoredDocument, AnswerClaims]:
+) -> Verified[AnswerClaims]:
     """The answer that was signed has exactly the requested fields."""
-    signed, answer = open_answer(text, connection)
-    require(answer.author == connection.organisation, "the answer is signed for somebody else")
-    require(answer.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
-    signed_fields = {placed.name: placed.value for placed in signed.verified.placed}
+    answer = open_answer(text, connection)
+    _require_own("answer", answer.claims.author, connection)
+    require(answer.claims.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
     said = {name: value for name, value in asked.items() if name != "offer"}
-    require(signed_fields == said, "the answer that was signed does not say what was asked")
-    named = asked.get("offer", answer.offer_digest)
-    require(answer.offer_digest == named, "the answer that was signed is about another offer")
-    return signed, answer
+    require(
+        _disclosed(answer.signed.verified) == said,
+        "the answer that was signed does not say what was asked",
+    )
+    named = asked.get("offer", answer.claims.offer_digest)
+    require(
+        answer.claims.offer_digest == named, "the answer that was signed is about another offer"
+    )
+    return answer
 
 
 def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
@@ -311,7 +323,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
     Returns its offers, one for each package, oldest first.
     """
     chain = offers_of(view.get("answers"), connection)
-    newest = chain[-1].offer
+    newest = chain[-1].claims
     parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
     require(
         parties == (newest.author, newest.recipient, newest.competence)
@@ -335,13 +347,14 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         if shown.get("kind") == UPDATE:
             continue
         if shown.get("kind") == RECALL:
-            recall = _check_shown_recall(shown, chain[0].offer, routing, connection)
+            recall = _check_shown_recall(shown, chain[0].claims, routing, connection)
             continue
-        signed, answer = _check_shown_answer(shown, chain, connection)
-        require(answer.notice_digest in notices, "an answer shown is about another notice")
-        require(answer.recall in (None, recall), "an answer shown is about another recall")
-        if answer.kind == "correction_notice":
-            notices.add(signed.document.digest)
+        answer = _check_shown_answer(shown, chain, connection)
+        about = answer.claims
+        require(about.notice_digest in notices, "an answer shown is about another notice")
+        require(about.recall in (None, recall), "an answer shown is about another recall")
+        if about.kind == "correction_notice":
+            notices.add(answer.digest)
     return chain
 
 
@@ -352,15 +365,42 @@ def _check_shown_recall(
     connection: PartnerConnection,
 ) -> str:
     """A recall is of this handoff's case, by its originator; its digest."""
-    signed, recall = open_recall(shown.get("document"), connection)
-    claims = case.verified.claims
+    made = open_recall(shown.get("document"), connection)
+    recall, claims = made.claims, case.verified.claims
     require(recall.author == offer.author, "a recall shown is not by the originator")
     require(
         str(recall.case) == claims.get("case") and recall.version >= claims.get("version", 1),
         "a recall shown does not cover this case",
     )
     require(recall.handoff in (None, offer.handoff), "a recall shown is of another handoff")
-    return signed.document.digest
+    return made.digest
+
+
+@dataclass(frozen=True)
+class AnsweredOffer:
+    """What an answer binds: its handoff, and by their digests a version of the case, an offer and
+    its package; beside them the correction notice, or the recall, that it answers."""
+
+    handoff: UUID
+    case_digest: str
+    offer_digest: str
+    package_digest: str
+    notice_digest: str | None = None
+    recall: str | None = None
+
+    @classmethod
+    def offered(cls, offered: VerifiedOffer, recall: str | None = None) -> "AnsweredOffer":
+        """An offer that was verified, or its recall."""
+        offer = offered.claims
+        bound = (offer.handoff, offer.case_digest, offered.digest, offer.package_digest)
+        return cls(*bound, recall=recall)
+
+    @classmethod
+    def noticed(cls, notice: VerifiedNotice) -> "AnsweredOffer":
+        """What a correction notice that was verified is about."""
+        about = notice.claims
+        bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
+        return cls(*bound, notice_digest=notice.digest)
 
 
 def recall_of(view: Mapping[str, Any]) -> str | None:
@@ -376,31 +416,18 @@ def newest_offer(view: Mapping[str, Any]) -> str:
     return sd_jwt.parse(offers[-1]["document"]).digest
 
 
-@dataclass(frozen=True)
-class VerifiedNotice:
-    """A correction notice and its claims."""
-
-    signed: AuthoredDocument
-    claims: AnswerClaims
-
-
 def check_notices(
     found: Mapping[str, Any], handoff: str, connection: PartnerConnection
 ) -> list[VerifiedNotice]:
     """Correction notices as the gateway shows them: each is one, and of this handoff."""
-    shown = found.get("notices")
-    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
-    require(well_formed and found.get("handoff") == handoff, "the notices are of another handoff")
-    read = [VerifiedNotice(*open_answer(one.get("document"), connection)) for one in shown or ()]
+    otherwise = "the notices are of another handoff"
+    shown = _objects(found.get("notices"), otherwise)
+    require(found.get("handoff") == handoff, otherwise)
+    read = [open_answer(one.get("document"), connection) for one in shown]
     for one in read:
         bound = (one.claims.kind, str(one.claims.handoff))
         require(bound == ("correction_notice", handoff), "a notice shown is of another handoff")
     return read
-
-
-def newest_notice(read: Sequence[VerifiedNotice]) -> VerifiedNotice | None:
-    """The last of the notices, if there is one."""
-    return read[-1] if read else None
 
 
 UPDATE = "update"
@@ -412,21 +439,25 @@ RECALL = "recall"
 
 def offers_of(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffer, ...]:
     """The offer, and each update of it: every one updates the one before it."""
-    well_formed = isinstance(answers, list) and all(isinstance(one, dict) for one in answers)
-    require(well_formed and bool(answers), "the handoff is shown without its offer")
-    first, *others = answers
-    chain = [open_offer(first.get("document"), connection)]
-    for shown in others:
-        if shown.get("kind") == UPDATE:
-            chain.append(open_offer(shown.get("document"), connection))
+    shown = _objects(answers, "the handoff is shown without its offer")
+    require(bool(shown), "the handoff is shown without its offer")
+    offers = [shown[0], *(one for one in shown[1:] if one.get("kind") == UPDATE)]
+    chain = [open_offer(one.get("document"), connection) for one in offers]
     for before, after in pairwise(chain):
         require(
-            after.offer.updates == before.signed.document.digest
-            and _terms_of(after.offer) == _terms_of(before.offer),
+            after.claims.updates == before.digest
+            and _terms_of(after.claims) == _terms_of(before.claims),
             "an update shown is not of this handoff",
         )
-    require(chain[0].offer.updates is None, "the handoff is shown without its first offer")
+    require(chain[0].claims.updates is None, "the handoff is shown without its first offer")
     return tuple(chain)
+
+
+def _objects(value: Any, otherwise: str) -> list[dict[str, Any]]:
+    """A list of JSON objects in an answer; EvidenceMismatch says ``otherwise``."""
+    well_formed = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    require(well_formed, otherwise)
+    return list(value)
 
 
 def _terms_of(offer: OfferClaims) -> tuple[Any, ...]:
@@ -438,15 +469,15 @@ def _check_packages(
     shown: Any, chain: Sequence[VerifiedOffer], connection: PartnerConnection
 ) -> None:
     """The packages are those of the offers, of ever newer versions of one case."""
-    well_formed = isinstance(shown, list) and all(isinstance(one, dict) for one in shown)
-    require(well_formed and len(shown) == len(chain), "a package is not shown")
+    packages = _objects(shown, "a package is not shown")
+    require(len(packages) == len(chain), "a package is not shown")
     versions: list[Any] = []
-    for one, offered in zip(shown, chain, strict=True):
+    for one, offered in zip(packages, chain, strict=True):
         routing = open_ours(one.get("routing"), CASE_TYP, connection)
-        check_presentation(routing, offered.offer)
+        check_presentation(routing, offered.claims)
         versions.append(routing.verified.claims.get("version"))
         require(
-            (one.get("version"), one.get("change")) == (versions[-1], offered.offer.change),
+            (one.get("version"), one.get("change")) == (versions[-1], offered.claims.change),
             "a package is shown as another than it is",
         )
     require(versions == sorted(set(versions)), "an update is of no newer version")
@@ -480,35 +511,33 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> tuple[AuthoredDocument, AnswerClaims]:
-    signed, answer = open_answer(shown.get("document"), connection)
-    of = {one.signed.document.digest: one.offer for one in chain}
+) -> Verified[AnswerClaims]:
+    given = open_answer(shown.get("document"), connection)
+    answer, of = given.claims, {one.digest: one.claims for one in chain}
     offer = of.get(answer.offer_digest)
     bound = (answer.handoff, answer.case_digest, answer.package_digest)
     require(
         offer is not None and bound == (offer.handoff, offer.case_digest, offer.package_digest),
         "an answer shown is not about this handoff",
     )
-    kind, offer = ANSWERS[answer.kind], chain[0].offer
+    kind, offer = ANSWERS[answer.kind], chain[0].claims
     shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
     require(shown_as, "an answer is shown as something else")
     party = kind.party(offer.author, offer.recipient)
     require(answer.author == party, "an answer is not by the party that may give it")
     if "code" in shown:
-        fields = {placed.name: placed.value for placed in signed.verified.placed}
+        fields = _disclosed(given.signed.verified)
         may = {str(fields.get("done", KEPT))} if kind.of_recall else codes_shown_for(fields)
         require(shown["code"] in may, "an answer is shown as another than it says")
-    return signed, answer
+    return given
 
 
 def check_status(
     text: str, slug: str, now: datetime, connection: PartnerConnection
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
-    try:
+    with told_as(EvidenceMismatch, "the status statement does not verify"):
         mark = membership_attestation.verify(text, connection.trust.gateway_keys)
-    except DocumentError as error:
-        raise EvidenceMismatch(f"the status statement does not verify: {error}") from None
     named = (mark.issuer, mark.organisation)
     require(named == (connection.issuer, slug), "the statement is about somebody else")
     require(mark.issued - MAX_SKEW <= now < mark.ends, "the statement is not good at this time")
@@ -571,41 +600,27 @@ class DocumentSigner:
         return document
 
     def offer(self, asked: Mapping[str, Any], previewed: Previewed) -> SdJwt:
-        """Sign an offer of what was previewed and checked."""
-        expires_at = asked.get("expires_at")
+        """Sign an offer of what was previewed and checked, or an update, which repeats the terms of
+        its handoff."""
+        before = previewed.updates.claims if previewed.updates else None
+        ends = _time(asked.get("expires_at"))
+        if before and ends is None and before.expires_at is not None:
+            ends = datetime.fromtimestamp(before.expires_at, UTC)
         return handoff_documents.issue_offer(
             self._heading(),
-            handoff=asked["handoff"],
+            handoff=before.handoff if before else asked["handoff"],
             to=previewed.to,
             case_digest=previewed.case_digest,
             disclosures=previewed.permitted_disclosures,
-            purpose=asked["purpose"],
-            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+            purpose=before.purpose if before else asked["purpose"],
+            expires_at=ends,
             by=asked["by"],
             note=asked.get("note"),
             again=asked.get("again"),
             country_reason=asked.get("country_reason"),
             transfer_tool=previewed.transfer_tool,
-        )
-
-    def update(self, asked: Mapping[str, Any], found: PreviewedUpdate) -> SdJwt:
-        """Sign an update that was previewed and checked: it repeats the terms of its handoff."""
-        before, expires_at = found.before.offer, asked.get("expires_at")
-        if expires_at is None and before.expires_at is not None:
-            expires_at = datetime.fromtimestamp(before.expires_at, UTC).isoformat()
-        return handoff_documents.issue_offer(
-            self._heading(),
-            handoff=before.handoff,
-            to=found.previewed.to,
-            case_digest=found.previewed.case_digest,
-            disclosures=found.previewed.permitted_disclosures,
-            purpose=before.purpose,
-            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
-            by=asked["by"],
-            note=asked.get("note"),
-            transfer_tool=found.previewed.transfer_tool,
-            updates=found.before.signed.document.digest,
-            change=found.change,
+            updates=previewed.updates.digest if previewed.updates else None,
+            change=previewed.change,
         )
 
     def recall(
@@ -627,37 +642,10 @@ class DocumentSigner:
             handoff=handoff,
         )
 
-    def answer(
-        self,
-        kind: str,
-        offered: VerifiedOffer,
-        fields: Mapping[str, Any],
-        recall: str | None = None,
-    ) -> SdJwt:
-        """Sign an answer to an offer that was verified, or to its recall (by that digest)."""
+    def answer(self, kind: str, about: AnsweredOffer, fields: Mapping[str, Any]) -> SdJwt:
+        """Sign an answer to what was verified."""
         return handoff_documents.issue_answer(
-            self._heading(),
-            handoff=offered.offer.handoff,
-            case_digest=offered.offer.case_digest,
-            offer_digest=offered.signed.document.digest,
-            package_digest=offered.offer.package_digest,
-            kind=kind,
-            fields=fields,
-            recall=recall,
-        )
-
-    def answer_notice(self, kind: str, notice: VerifiedNotice, fields: Mapping[str, Any]) -> SdJwt:
-        """Sign an answer to a correction notice that was verified: it binds what that is about."""
-        about = notice.claims
-        return handoff_documents.issue_answer(
-            self._heading(),
-            handoff=about.handoff,
-            case_digest=about.case_digest,
-            offer_digest=about.offer_digest,
-            package_digest=about.package_digest,
-            kind=kind,
-            fields=fields,
-            notice_digest=notice.signed.document.digest,
+            self._heading(), kind=kind, fields=fields, **vars(about)
         )
 
     def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
@@ -679,31 +667,26 @@ def members_of(document: SdJwt) -> dict[str, Any]:
     if verified.header.get("typ") == OFFER_TYP:
         return _offered(verified)
     if verified.header.get("typ") == RECALL_TYP:
-        said = {placed.name: placed.value for placed in verified.placed}
-        return {**said, "code": verified.claims["code"]}
+        return {**_disclosed(verified), "code": verified.claims["code"]}
     if verified.header.get("typ") != CASE_TYP:
-        return {placed.name: placed.value for placed in verified.placed}
+        return _disclosed(verified)
     claims = sd_jwt.merge_disclosures(verified)
     asked: dict[str, Any] = {n: claims[n] for n in _BESIDE_CASE if n in claims}
     return {**asked, "content": cases.case_from_claims(claims)}
 
 
-def _offered(verified: sd_jwt.VerifiedSdJwt) -> dict[str, Any]:
+def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
     claims = verified.claims
-    asked = {placed.name: placed.value for placed in verified.placed}
+    asked = _disclosed(verified)
     if "expires_at" in claims:
         asked["expires_at"] = datetime.fromtimestamp(claims["expires_at"], UTC).isoformat()
+    to: dict[str, Any] = {"organisation": claims["to"]["organisation"]}
+    if "competence" in claims["to"]:
+        to["competence"] = competence_members(claims["to"]["competence"])
     return {
         **asked,
         "handoff": claims["handoff"],
-        "to": _addressed(claims["to"]),
+        "to": to,
         "digests": claims["disclosures"],
         "purpose": claims["purpose"],
     }
-
-
-def _addressed(to: Mapping[str, str]) -> dict[str, Any]:
-    addressed: dict[str, Any] = {"organisation": to["organisation"]}
-    if "competence" in to:
-        addressed["competence"] = competence_members(to["competence"])
-    return addressed

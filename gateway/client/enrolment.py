@@ -27,6 +27,7 @@ from gateway.client.errors import (
     SettingsError,
     TlsNotTrusted,
     UnexpectedAnswer,
+    told_as,
 )
 from gateway.client.session import JSON, granted, members_of
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
@@ -35,7 +36,6 @@ from gateway.domain.invitation import TOKEN
 from gateway.domain.organisation import SLUG
 from gateway.evidence import base64url, canonical
 from gateway.evidence import receipt as receipts
-from gateway.evidence.receipt import ReceiptError
 from gateway.evidence.signature import public_keys
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
@@ -204,17 +204,13 @@ class Enrolment:
     def _event(self, members: Any, ours: CertificatePublicKeyTypes) -> str:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
-        try:
+        with told_as(EvidenceMismatch, "the receipt of the enrolment is not valid"):
             confirmed = confirm_receipt(
                 receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )
-        except ReceiptError as error:
-            raise EvidenceMismatch(f"the receipt of the enrolment is not valid: {error}") from None
         event = confirmed.event
-        if (event["type"], event["result"]) != (
-            EVENT_TYPES["invitation.redeem"][0],
-            EventResult.ALLOWED,
-        ):
+        redeemed = (EVENT_TYPES["invitation.redeem"][0], EventResult.ALLOWED)
+        if (event["type"], event["result"]) != redeemed:
             raise EvidenceMismatch("the receipt of the enrolment is of another event")
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

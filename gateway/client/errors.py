@@ -1,11 +1,29 @@
 """Everything that can go wrong between a partner and its gateway, one class and sentence each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
+
+
+@contextmanager
+def told_as(
+    kind: type[Exception],
+    sentence: str = "",
+    causes: type[Exception] | tuple[type[Exception], ...] = ValueError,
+) -> Iterator[None]:
+    """Raise what goes wrong in the block as another kind of error: the sentence, and why.
+
+    It goes wrong by one of the ``causes``; a ValueError is what all documents raise.
+    """
+    try:
+        yield
+    except causes as error:
+        why = str(getattr(error, "strerror", error))
+        raise kind(f"{sentence}: {why}" if sentence else why) from error
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
-from gateway.client.directory import Directory, KeyRecord, MandateRecord
+from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import RECALL, UPDATE, VerifiedOffer, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
@@ -25,7 +25,7 @@ from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead
-from gateway.evidence.trust import TrustAnchors, read_unverified_claims
+from gateway.evidence.trust import read_unverified_claims
 from gateway.evidence.verification import verify_bundle
 
 OnEnd = Callable[[str, StreamHead], None]
@@ -120,15 +120,11 @@ class AuditFilters:
 
     def asked(self) -> dict[str, Any]:
         """The filters as the gateway takes them."""
-        case = self.case and {"originator": self.case[0], "case": str(self.case[1])}
+        plain = ("organisation", "person", "rule", "action", "result")
         filters = {
-            "organisation": self.organisation,
-            "person": self.person,
-            "rule": self.rule,
-            "case": case,
+            **{name: getattr(self, name) for name in plain},
+            "case": self.case and {"originator": self.case[0], "case": str(self.case[1])},
             "handoff": self.handoff and str(self.handoff),
-            "action": self.action,
-            "result": self.result,
             "from": self.since and self.since.isoformat(),
             "before": self.until and self.until.isoformat(),
         }
@@ -278,100 +274,6 @@ Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
 
 
-@dataclass(frozen=True)
-class Export:
-    """A verified handoff with its offers, oldest first, and where its receipts come from.
-
-    ``receipt`` gives the receipt of an event, ``key_record`` those of a member's key (by
-    organisation and key id), ``mandate`` those of its mandate (by organisation and event); all
-    verified, or RequestRefused.
-    """
-
-    view: Mapping[str, Any]
-    chain: Sequence[VerifiedOffer]
-    trust: TrustAnchors
-    receipt: Callable[[str], Receipt]
-    key_record: Callable[[str, str], KeyRecord]
-    mandate: Callable[[str, str], MandateRecord]
-
-    def routing(self) -> str:
-        """The case as everybody sees it before anything is opened."""
-        return str(self.view["routing"])
-
-    def content(self, presentation: str) -> str:
-        """The case as a consultation opened it, and no more of it than the offer names."""
-        return sd_jwt.parse(presentation).present(self.chain[-1].offer.disclosures).compact()
-
-    def file(
-        self, case: str, consultations: Sequence[Receipt], progress: Progress | None = None
-    ) -> bytes:
-        """The file, verified; EvidenceMismatch when it fails."""
-        events = [str(answer["event"]) for answer in self.view["answers"]]
-        receipts = []
-        for number, event in enumerate(events, start=1):
-            receipts.append(self.receipt(event))
-            if progress:
-                progress(number, len(events))
-        shown = [(answer["kind"], str(answer["document"])) for answer in self.view["answers"]]
-        *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
-        answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
-        recall = next((text for kind, text in shown if kind == RECALL), None)
-        routing = (str(one["routing"]) for one in self.view["packages"])
-        earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
-        before = self.view.get("reissue_of", {}).get("offer")
-        old = [text for one in earlier for text in (one.case, one.offer)]
-        documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
-        keys = list(self._key_records(documents))
-        mandate = self._mandate()
-        data = bundle.encode(
-            Bundle(
-                case,
-                offer,
-                tuple(answers),
-                (*receipts, *consultations),
-                registrations=tuple(one.registration for one in keys),
-                revocations=tuple(end for one in keys for end in one.revocations),
-                predecessor_offer=before,
-                succession=self._plan(),
-                mandate=mandate.registration if mandate else None,
-                locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
-                key_statuses=tuple(one.status for one in keys if one.status is not None),
-                mandate_ends=mandate.ends if mandate else (),
-                earlier=earlier,
-                recall=recall,
-            )
-        )
-        report = verify_bundle(data, self.trust)
-        require(report.passed, f"the bundle does not verify ({report.sentence})")
-        return data
-
-    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
-        """Where the members' own keys came from that signed these documents, each once."""
-        bare = [read_unverified_claims(sd_jwt.parse(text)) for text in texts]
-        own = [one for one in bare if "attested_for" not in one.claims]
-        used = {(handoff_documents.author(one.claims), str(one.header["kid"])) for one in own}
-        for organisation, kid in sorted(used):
-            # Not shown to this system, or erased: then a key file vouches for the key, and
-            # `casegate verify` says so.
-            with contextlib.suppress(RequestRefused):
-                yield self.key_record(organisation, kid)
-
-    def _mandate(self) -> MandateRecord | None:
-        """What registered, and ended, the mandate that the offer addressed, where shown."""
-        offer = self.chain[0].offer
-        if offer.mandate_event is not None:
-            with contextlib.suppress(RequestRefused):
-                return self.mandate(offer.recipient, offer.mandate_event)
-        return None
-
-    def _plan(self) -> Receipt | None:
-        """The receipt of the succession's plan, where this organisation took part in it."""
-        if "reissue_of" in self.view:
-            with contextlib.suppress(RequestRefused):
-                return self.receipt(self.view["reissue_of"]["succession"])
-        return None
-
-
 class Exports(CaseClient, Directory, HandoffClient, Events):
     """What this organisation can prove about its handoffs."""
 
@@ -390,24 +292,17 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         that fails, OutdatedVersion when the originator's case has a newer version.
         """
         view, chain = self._view(handoff)
-        export = Export(
-            view,
-            chain,
-            self.connection.trust,
-            receipt=lambda event: self.receipt(event).receipt,
-            key_record=self.key_record,
-            mandate=self.mandate,
-        )
         if by is None or reason is None:
-            return export.file(export.routing(), (), progress)
+            return self._file(view, chain, str(view["routing"]), (), progress)
         opened = self._export_content(view, chain, by, reason)
-        case = export.content(opened.presentation)
-        return export.file(case, (opened.written.receipt,), progress)
+        # No more of it than the offer names.
+        case = sd_jwt.parse(opened.presentation).present(chain[-1].claims.disclosures).compact()
+        return self._file(view, chain, case, (opened.written.receipt,), progress)
 
     def _export_content(
         self, view: Mapping[str, Any], chain: Sequence[VerifiedOffer], by: str, reason: str
     ) -> ConsultedContent:
-        if chain[-1].offer.author != self.connection.organisation:
+        if chain[-1].claims.author != self.connection.organisation:
             newest = view["packages"][-1]
             if newest["change"] == ChangeKind.ADDITION and newest["acknowledged"] is None:
                 raise OutdatedVersion(
@@ -416,9 +311,76 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 )
             asked = {"by": by, "reason_code": "export", "reason": reason}
             return self._consult(view["handoff"], chain, asked)
-        if self.case(view["case"])["digest"] != chain[-1].offer.case_digest:
+        if self.case(view["case"])["digest"] != chain[-1].claims.case_digest:
             raise OutdatedVersion(
                 "the case has a newer version than the one that was offered, and only the newest "
                 "can be opened: export the handoff without content"
             )
         return self.consult_case(view["case"], by, "export", reason)
+
+    def _file(
+        self,
+        view: Mapping[str, Any],
+        chain: Sequence[VerifiedOffer],
+        case: str,
+        consultations: Sequence[Receipt],
+        progress: Progress | None,
+    ) -> bytes:
+        """The file, verified; EvidenceMismatch when it fails."""
+        events = [str(answer["event"]) for answer in view["answers"]]
+        receipts = []
+        for number, event in enumerate(events, start=1):
+            receipts.append(self.receipt(event).receipt)
+            if progress:
+                progress(number, len(events))
+        shown = [(answer["kind"], str(answer["document"])) for answer in view["answers"]]
+        *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
+        answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
+        recall = next((text for kind, text in shown if kind == RECALL), None)
+        routing = (str(one["routing"]) for one in view["packages"])
+        earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
+        before = view.get("reissue_of", {}).get("offer")
+        old = [text for one in earlier for text in (one.case, one.offer)]
+        documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
+        keys = list(self._key_records(documents))
+        mandate = plan = None
+        offered = chain[0].claims
+        # What registered the mandate, and planned the succession, where they are shown.
+        with contextlib.suppress(RequestRefused):
+            if offered.mandate_event is not None:
+                mandate = self.mandate(offered.recipient, offered.mandate_event)
+        with contextlib.suppress(RequestRefused):
+            if "reissue_of" in view:
+                plan = self.receipt(view["reissue_of"]["succession"]).receipt
+        data = bundle.encode(
+            Bundle(
+                case,
+                offer,
+                tuple(answers),
+                (*receipts, *consultations),
+                registrations=tuple(one.registration for one in keys),
+                revocations=tuple(end for one in keys for end in one.revocations),
+                predecessor_offer=before,
+                succession=plan,
+                mandate=mandate.registration if mandate else None,
+                locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
+                key_statuses=tuple(one.status for one in keys if one.status is not None),
+                mandate_ends=mandate.ends if mandate else (),
+                earlier=earlier,
+                recall=recall,
+            )
+        )
+        report = verify_bundle(data, self.connection.trust)
+        require(report.passed, f"the bundle does not verify ({report.sentence})")
+        return data
+
+    def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
+        """Where the members' own keys came from that signed these documents, each once."""
+        bare = [read_unverified_claims(sd_jwt.parse(text)) for text in texts]
+        own = [one for one in bare if "attested_for" not in one.claims]
+        used = {(handoff_documents.author(one.claims), str(one.header["kid"])) for one in own}
+        for organisation, kid in sorted(used):
+            # Not shown to this system, or erased: then a key file vouches for the key, and
+            # `casegate verify` says so.
+            with contextlib.suppress(RequestRefused):
+                yield self.key_record(organisation, kid)

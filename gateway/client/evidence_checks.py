@@ -10,8 +10,8 @@ from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import require
-from gateway.client.errors import EvidenceMismatch
+from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
+from gateway.client.errors import EvidenceMismatch, told_as
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -26,7 +26,6 @@ from gateway.evidence.key_history import (
 from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
-from gateway.evidence.report import VerificationFailed
 from gateway.evidence.stream import StreamHead, read_head
 from gateway.evidence.trust import AuthoredDocument, TrustAnchors
 
@@ -46,14 +45,12 @@ def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
 
 def read_receipt(members: Any) -> Receipt:
     """Read a receipt; EvidenceMismatch when the answer has none that can be read."""
-    try:
+    with told_as(EvidenceMismatch, "the answer comes without a receipt"):
         return receipts.from_json(members)
-    except ReceiptError as error:
-        raise EvidenceMismatch(f"the answer comes without a receipt: {error}") from None
 
 
 def confirm_write(
-    write: PendingWrite, result: Mapping[str, Any], receipt: Receipt, connection: PartnerConnection
+    write: PendingWrite, connection: PartnerConnection, result: Mapping[str, Any], receipt: Receipt
 ) -> VerifiedReceipt:
     """The receipt is that of this write, and of the documents in its result."""
     confirmed = confirm(receipt, connection)
@@ -69,10 +66,7 @@ def confirm_write(
 
 
 def confirm_refusal(
-    action: str,
-    receipt: Receipt,
-    connection: PartnerConnection,
-    write: PendingWrite | None = None,
+    action: str, write: PendingWrite | None, connection: PartnerConnection, receipt: Receipt
 ) -> VerifiedReceipt:
     """The receipt of a refusal is of this request, and says that nothing was done."""
     confirmed = confirm(receipt, connection)
@@ -90,7 +84,7 @@ def confirm_refusal(
 
 
 def confirm_change(
-    receipt: Receipt, actions: Set[str], connection: PartnerConnection, *, made: bool
+    actions: Set[str], connection: PartnerConnection, receipt: Receipt, *, made: bool
 ) -> VerifiedReceipt:
     """The receipt is of a change of the registry by one of these actions, and says that it was
     made, or not."""
@@ -120,10 +114,8 @@ def confirm_key(
 ) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
-    try:
+    with told_as(EvidenceMismatch, "the event of a key is not valid"):
         found = verify(receipt, connection.trust)
-    except (ReceiptError, VerificationFailed) as error:
-        raise EvidenceMismatch(f"the event of a key is not valid: {error}") from None
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the event is that of another key")
     return found.confirmed
@@ -135,10 +127,8 @@ def confirm_locks(
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
-    try:
+    with told_as(EvidenceMismatch, "a requirement to sign is not valid"):
         found = key_history.locks(receipts, connection.trust)
-    except VerificationFailed as error:
-        raise EvidenceMismatch(f"a requirement to sign is not valid: {error}") from None
     require(
         all(one.organisation == organisation for one in found),
         "the requirement to sign is that of another organisation",
@@ -159,11 +149,9 @@ def confirm_mandate(
     """
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
-    try:
+    with told_as(EvidenceMismatch, "the registration of a mandate is not valid"):
         found = mandates.read(confirmed)
         over = [mandates.read_end(confirm(one, connection)) for one in ends]
-    except VerificationFailed as error:
-        raise EvidenceMismatch(f"the registration of a mandate is not valid: {error}") from None
     require(found.organisation == organisation, "the mandate is that of another organisation")
     days = [one.day for one in over if one.of(found)]
     return replace(found, end=min(days)) if days else found
@@ -173,10 +161,8 @@ def confirm_key_status(
     text: str, organisation: str, kid: str, connection: PartnerConnection
 ) -> KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
-    try:
+    with told_as(EvidenceMismatch, "the status of a key is not valid"):
         found = key_status.read(text, connection.trust)
-    except ValueError as error:
-        raise EvidenceMismatch(f"the status of a key is not valid: {error}") from None
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the status is that of another key")
     return found
@@ -233,24 +219,15 @@ def _check_documents(
         _check_own(write, case)
     elif write.action in _STEPS:
         _same(event, case_digest=result.get("digest"))
-    elif write.action == "handoff.offer":
-        offered = documents.check_offer(result.get("offer"), asked, connection)
-        _same(
-            event,
-            document_sha256=offered.signed.document.digest,
-            case_digest=offered.offer.case_digest,
-            package_digest=offered.offer.package_digest,
+    elif write.action in ("handoff.offer", "handoff.update"):
+        text, handoff = result.get("offer"), str(write.handoff)
+        offered = (
+            documents.check_offer(text, asked, connection)
+            if write.action == "handoff.offer"
+            else documents.check_update(text, handoff, asked, connection)
         )
-        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
-    elif write.action == "handoff.update":
-        offered = documents.check_update(result.get("offer"), str(write.handoff), asked, connection)
-        _same(
-            event,
-            document_sha256=offered.signed.document.digest,
-            case_digest=offered.offer.case_digest,
-            package_digest=offered.offer.package_digest,
-        )
-        _same(result, permitted_disclosures=sorted(offered.offer.disclosures))
+        _same_statement(event, offered)
+        _same(result, permitted_disclosures=sorted(offered.claims.disclosures))
         _check_own(write, offered.signed)
     elif write.action == "case.recall":
         _same(event, document_sha256=result.get("digest"))
@@ -259,19 +236,23 @@ def _check_documents(
             _same(result, digest=recall.document.digest)
             _check_own(write, recall)
     elif write.action in KIND_OF_ACTION:
-        signed, answer = documents.check_answer(
-            result.get("document"), write.action, asked, connection
-        )
-        _same(
-            event,
-            document_sha256=signed.document.digest,
-            case_digest=answer.case_digest,
-            package_digest=answer.package_digest,
-            handoff=str(answer.handoff),
-        )
-        _check_own(write, signed)
+        text = result.get("document")
+        answer = documents.check_answer(text, write.action, asked, connection)
+        _same_statement(event, answer)
+        _check_own(write, answer.signed)
     elif write.action == "succession.approve" and write.document is not None:
         _same(event, document_sha256=write.document.digest)
+
+
+def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedNotice) -> None:
+    """An offer or an answer is the one that the event records."""
+    _same(
+        event,
+        document_sha256=made.digest,
+        case_digest=made.claims.case_digest,
+        package_digest=made.claims.package_digest,
+        handoff=str(made.claims.handoff),
+    )
 
 
 def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:

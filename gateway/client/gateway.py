@@ -25,7 +25,13 @@ from gateway.client.conformance import Runs
 from gateway.client.connection import FETCHED, PartnerConnection
 from gateway.client.directory import MemberKeys, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
-from gateway.client.errors import KeyNotHeld, RequestRefused, SettingsError, UnexpectedAnswer
+from gateway.client.errors import (
+    KeyNotHeld,
+    RequestRefused,
+    SettingsError,
+    UnexpectedAnswer,
+    told_as,
+)
 from gateway.client.events import Auditing, Exports
 from gateway.client.handoffs import Offers
 from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
@@ -138,7 +144,7 @@ class Gateway(
         It signs where the file names a document key. Raises SettingsError.
         """
         connection = PartnerConnection.read(Path(file))
-        try:
+        with told_as(SettingsError, causes=PrivateFileError):
             opening = connection.encryption_keys
             return cls(
                 connection,
@@ -149,8 +155,6 @@ class Gateway(
                 assertion_key=_key(connection.assertion_key, KeyPurpose.CLIENT),
                 encryption_keys=None if opening is None else load_encryption_keys(opening),
             )
-        except PrivateFileError as error:
-            raise SettingsError(str(error)) from error
 
     def _completed(
         self, connection: PartnerConnection, own: DocumentSigningKey | None
@@ -252,10 +256,8 @@ def _keep(found: MemberKeys, folder: Path | None) -> None:
     if folder is None:
         return
     file = folder / FETCHED / f"{found.organisation}.json"
-    try:
+    with told_as(SettingsError, f"{file} cannot be written", OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, json.dumps(found.to_json(), indent=1).encode())
-    except OSError as error:
-        raise SettingsError(f"{error.filename}: {error.strerror}") from error
     for one in found.origins:
         logger.warning("Fetched into %s, compared by nobody: %s.", file, one.describe())

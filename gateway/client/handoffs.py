@@ -11,10 +11,10 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
+from gateway.client.documents import AnsweredOffer, VerifiedNotice, VerifiedOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor
+from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor, AnswerKind
 from gateway.domain.organisation import competence_members, read_competence
 
 
@@ -89,19 +89,7 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            on_changes = not ON_CHANGES.isdisjoint(kind.moves)
-            notice = documents.newest_notice(self._notices(name)[1]) if on_changes else None
-            if notice is not None:
-                document = self._author.answer_notice(kind.name, notice, asked)
-            else:
-                if kind.of_recall:
-                    view, chain = self._view(name)
-                    recall = documents.recall_of(view)
-                else:
-                    chain, recall = self._offers(name), None
-                read = [one for one in chain if offer in (None, one.signed.document.digest)]
-                require(bool(read), "the offer that was read is not shown any more")
-                document = self._author.answer(kind.name, read[-1], asked, recall)
+            document = self._author.answer(kind.name, self._answered(name, kind, offer), asked)
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
@@ -140,9 +128,8 @@ class HandoffClient(ClientBase):
 
     def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
         """Review, as a second person, what was consulted in imminent danger before acceptance."""
-        asked = {"by": by} | ({} if reason is None else {"reason": reason})
-        path = f"/handoffs/{spelled(handoff)}/review"
-        return self._exchange.write("handoff.review", path, asked, spelled(handoff))
+        name = spelled(handoff)
+        return self._write("handoff.review", f"/handoffs/{name}/review", name, by=by, reason=reason)
 
     def consult(
         self,
@@ -168,16 +155,12 @@ class HandoffClient(ClientBase):
         It is verified against the signed offer that was kept with it.
         """
         asked = {"by": by, "reason_code": "retention", "reason": reason}
-        path = f"/handoffs/{spelled(handoff)}/retained/consultations"
-        written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        name = spelled(handoff)
+        path = f"/handoffs/{name}/retained/consultations"
+        written = self._exchange.write("case.consult", path, asked, name)
         chain = documents.offers_of(written.result.get("documents"), self.connection)
-        number: Any = written.result.get("package")
-        shown = isinstance(number, int) and 1 <= number <= len(chain)
-        require(
-            shown and str(chain[0].offer.handoff) == spelled(handoff),
-            "what is shown is not of this handoff",
-        )
-        return read_content(written, self.connection, chain[number - 1])
+        require(str(chain[0].claims.handoff) == name, "what is shown is not of this handoff")
+        return self._package(written, chain)
 
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
@@ -193,15 +176,24 @@ class HandoffClient(ClientBase):
         require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
         return view, documents.check_view(view, self.connection)
 
-    def _offers(self, handoff: str) -> tuple[VerifiedOffer, ...]:
-        """The offers of a handoff, oldest first; of an erased case, those kept with its copy."""
+    def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
+        """What an answer is about, verified: a correction notice, or the ``offer`` that was read,
+        by default the newest one; of an erased case the newest of those kept with its copy."""
+        on_changes = not ON_CHANGES.isdisjoint(kind.moves)
+        if on_changes and (notices := self._notices(handoff)[1]):
+            return AnsweredOffer.noticed(notices[-1])
+        recall = None
         try:
-            return self._view(handoff)[1]
+            view, chain = self._view(handoff)
+            recall = documents.recall_of(view) if kind.of_recall else None
         except RequestRefused as refused:
-            if refused.slug != "case-erased":
+            if refused.slug != "case-erased" or kind.of_recall:
                 raise
             kept = self._exchange.read("handoff.read", f"/handoffs/{handoff}/retained")
-            return documents.offers_of(kept.get("documents"), self.connection)
+            chain = documents.offers_of(kept.get("documents"), self.connection)
+        read = [one for one in chain if offer in (None, one.digest)]
+        require(bool(read), "the offer that was read is not shown any more")
+        return AnsweredOffer.offered(read[-1], recall)
 
     def _consult(
         self,
@@ -212,36 +204,16 @@ class HandoffClient(ClientBase):
         path = f"/handoffs/{spelled(handoff)}/consultations"
         with self._asked_of(AnswerAuthor.RECIPIENT, spelled(handoff)):
             written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        return self._package(written, chain, asked.get("package"))
+
+    def _package(
+        self, written: ConfirmedWrite, chain: Sequence[VerifiedOffer], asked: int | None = None
+    ) -> ConsultedContent:
+        """The content of a package, by the number that the answer and the request have."""
         number: Any = written.result.get("package")
         shown = isinstance(number, int) and 1 <= number <= len(chain)
-        require(
-            shown and asked.get("package") in (None, number),
-            "another package is shown than was asked for",
-        )
+        require(shown and asked in (None, number), "another package is shown than was asked for")
         return read_content(written, self.connection, chain[number - 1])
-
-
-class OfferTerms(TypedDict, total=False):
-    """What is offered, to whom, for what.
-
-    The recipient is an ``organisation``, or the holder of a ``competence``
-    ([function/]matter/territory, by default receive); of several holders both name one. ``groups``
-    and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
-    offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
-    already, ``country_reason`` why items of uncertain hosting country are for this recipient.
-    ``derogation``: in imminent danger it goes to a third country without a transfer tool.
-    """
-
-    purpose: Required[Sequence[str]]
-    organisation: str | None
-    competence: str | None
-    groups: Sequence[str]
-    digests: Sequence[str]
-    expires_at: datetime | None
-    note: str | None
-    again: str | None
-    country_reason: str | None
-    derogation: bool
 
 
 class UpdateTerms(TypedDict, total=False):
@@ -264,6 +236,25 @@ def _update_terms(terms: UpdateTerms) -> dict[str, Any]:
         "expires_at": expires_at and expires_at.isoformat(),
         "note": terms.get("note"),
     }
+
+
+class OfferTerms(UpdateTerms, total=False):
+    """What is offered, to whom, for what.
+
+    The recipient is an ``organisation``, or the holder of a ``competence``
+    ([function/]matter/territory, by default receive); of several holders both name one. ``groups``
+    and ``digests`` select parts of the case and add up; ``expires_at`` (an aware time) ends the
+    offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
+    already, ``country_reason`` why items of uncertain hosting country are for this recipient.
+    ``derogation``: in imminent danger it goes to a third country without a transfer tool.
+    """
+
+    purpose: Required[Sequence[str]]
+    organisation: str | None
+    competence: str | None
+    again: str | None
+    country_reason: str | None
+    derogation: bool
 
 
 class Offers(Directory, HandoffClient):
@@ -334,7 +325,7 @@ class Offers(Directory, HandoffClient):
         previewed = documents.check_update_preview(
             found, str(view["case"]), chain[-1], self.connection
         )
-        document = self._author.update(asked, previewed)
+        document = self._author.offer(asked, previewed)
         return self._exchange.write("handoff.update", path, document, name)
 
     def _require_mandate(self, to: Mapping[str, Any]) -> None:
@@ -350,7 +341,7 @@ class Offers(Directory, HandoffClient):
 
 def _terms_of(terms: OfferTerms) -> dict[str, Any]:
     """The terms as the body of a request has them; TypeError for one that no offer has."""
-    if unknown := terms.keys() - OfferTerms.__annotations__.keys():
+    if unknown := terms.keys() - OfferTerms.__optional_keys__ - OfferTerms.__required_keys__:
         raise TypeError(f"an offer has no term {', '.join(sorted(unknown))}")
     to: dict[str, Any] = {
         name: value
@@ -368,10 +359,8 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         raise ValueError("the end of an offer is a time with its zone")
     return {
         "to": to,
-        "groups": list(terms.get("groups", ())) or None,
-        "digests": list(terms.get("digests", ())) or None,
+        **_update_terms(terms),
         "purpose": list(terms["purpose"]),
-        "expires_at": expires_at and expires_at.isoformat(),
-        **{name: terms.get(name) for name in ("note", "again", "country_reason")},
+        **{name: terms.get(name) for name in ("again", "country_reason")},
         "derogation": terms.get("derogation") or None,
     }

@@ -25,14 +25,14 @@ from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.documents import members_of
-from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError
+from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, told_as
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
 from gateway.evidence.log_copy import read_tile
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
+from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tiles import entry_proof
@@ -82,10 +82,8 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         """Use a folder; it is made, for its owner alone, when it is missing."""
         self._folder = folder
-        try:
+        with told_as(SettingsError, f"{folder} cannot be made", OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be made: {error.strerror}") from error
 
     def keep(self, write: PendingWrite) -> None:
         """Put a write on disk, whole or not at all, before it is sent."""
@@ -161,19 +159,6 @@ def keep_fork(folder: Path, proof: Sequence[tuple[str, str]]) -> None:
         files.replace(folder / f"{name}{suffix}", text.encode())
 
 
-@dataclass(frozen=True)
-class SeenCheckpoint:
-    """A checkpoint and the signed note that stated it."""
-
-    checkpoint: Checkpoint
-    note: str
-
-    @property
-    def size(self) -> int:
-        """How many entries the log has then."""
-        return self.checkpoint.size
-
-
 ReadPublicTile = Callable[[str], bytes]
 """A tile of the public log by its path; raises LookupError, ClientError."""
 
@@ -207,15 +192,15 @@ class CheckpointStore:
         """
         self._key, self._file, self._tile = key, file, tile
         self._timer, self._clock = timer, clock
-        self._newest: SeenCheckpoint | None = None
-        self._unchecked: SeenCheckpoint | None = None
+        self._newest: SignedTree | None = None
+        self._unchecked: SignedTree | None = None
         self._unchecked_since = clock()
         self._checked_at = -CHECK_EVERY
         self._alarm_raised: LogForked | None = None
         self._alarm_kept = False
         self._lock = threading.RLock()
 
-    def newest(self) -> SeenCheckpoint | None:
+    def newest(self) -> SignedTree | None:
         """The largest tree seen so far, to be compared with what is asked next.
 
         Raises SettingsError when the file is not a checkpoint of this log, LogForked while an
@@ -248,7 +233,7 @@ class CheckpointStore:
                 )
 
     def observe(
-        self, seen: SeenCheckpoint, before: SeenCheckpoint | None, shown: Iterable[SignedTree] = ()
+        self, seen: SignedTree, before: SignedTree | None, shown: Iterable[SignedTree] = ()
     ) -> None:
         """Take in the checkpoint of an answer; ``before`` is what was newest when it was asked.
 
@@ -264,9 +249,8 @@ class CheckpointStore:
             if before and seen.size < before.size:
                 self._alarm("the log shows a smaller tree than before", before, seen)
             known = [one for one in (self._newest, self._unchecked, before) if one is not None]
-            trees = [*(SignedTree(one.checkpoint, one.note) for one in (*known, seen)), *shown]
             try:
-                history = LogHistory(trees)
+                history = LogHistory([*known, seen, *shown])
             except ForkedLog as forked:
                 self._convict(str(forked), forked.proof, _larger(*known) or seen, seen)
             if self._newest is None:
@@ -301,14 +285,13 @@ class CheckpointStore:
                 error,
             )
             return
-        shown = SignedTree(seen.checkpoint, seen.note, leaf, proof)
         try:
-            LogHistory([SignedTree(before.checkpoint, before.note), shown])
+            LogHistory([before, SignedTree(seen.checkpoint, seen.note, leaf, proof)])
         except ForkedLog as forked:
             self._convict(str(forked), forked.proof, before, seen)
         self._remember(seen)
 
-    def _remember(self, seen: SeenCheckpoint) -> None:
+    def _remember(self, seen: SignedTree) -> None:
         self._newest = seen
         self._write(self._file, seen)
         if self._unchecked is not None and self._unchecked.size <= seen.size:
@@ -316,7 +299,7 @@ class CheckpointStore:
             if self._unchecked_file is not None:
                 self._unchecked_file.unlink(missing_ok=True)
 
-    def _leave_unchecked(self, seen: SeenCheckpoint) -> None:
+    def _leave_unchecked(self, seen: SignedTree) -> None:
         """Keep a larger tree that is not shown to continue the known one, and since when."""
         since = self._clock() if self._unchecked is None else self._since()
         self._unchecked, self._unchecked_since = _larger(self._unchecked, seen), since
@@ -333,21 +316,19 @@ class CheckpointStore:
         return self._unchecked_since
 
     @staticmethod
-    def _write(file: Path | None, seen: SeenCheckpoint | None) -> None:
+    def _write(file: Path | None, seen: SignedTree | None) -> None:
         if file is None or seen is None:
             return
-        try:
+        with told_as(SettingsError, f"{file} cannot be written", OSError):
             files.replace(file, seen.note.encode())
-        except OSError as error:
-            raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
 
-    def _stored(self, file: Path | None) -> SeenCheckpoint | None:
+    def _stored(self, file: Path | None) -> SignedTree | None:
         if file is None:
             return None
         try:
             with file.open("rb") as opened:
                 note = opened.read(MAX_NOTE_BYTES + 1)
-            return SeenCheckpoint(open_checkpoint(note, [self._key], self._key.name), note.decode())
+            return SignedTree(open_checkpoint(note, [self._key], self._key.name), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -379,7 +360,7 @@ class CheckpointStore:
         if self._alarm_raised is not None and not self._alarm_kept:
             raise self._alarm_raised
 
-    def _alarm(self, sentence: str, known: SeenCheckpoint, seen: SeenCheckpoint) -> NoReturn:
+    def _alarm(self, sentence: str, known: SignedTree, seen: SignedTree) -> NoReturn:
         """Entries are gone; no fork is proved, for the smaller tree may be an earlier one."""
         notes = [(CHECKPOINT_SUFFIX, known.note), (CHECKPOINT_SUFFIX, seen.note)]
         self._convict(f"{sentence} (no proof of a fork yet)", notes, known, seen)
@@ -388,8 +369,8 @@ class CheckpointStore:
         self,
         sentence: str,
         proof: Sequence[tuple[str, str]],
-        known: SeenCheckpoint,
-        seen: SeenCheckpoint,
+        known: SignedTree,
+        seen: SignedTree,
     ) -> NoReturn:
         sizes = f"{known.size} entries known, {seen.size} shown now"
         keep = "keep the two checkpoints"
@@ -405,6 +386,6 @@ class CheckpointStore:
         raise raised from None
 
 
-def _larger(*seen: SeenCheckpoint | None) -> SeenCheckpoint | None:
+def _larger(*seen: SignedTree | None) -> SignedTree | None:
     there = [one for one in seen if one is not None]
     return max(there, key=lambda one: one.size, default=None)

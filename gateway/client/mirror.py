@@ -25,6 +25,7 @@ from gateway.client.errors import (
     PublicLogCorrupt,
     SettingsError,
     UnexpectedAnswer,
+    told_as,
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
@@ -45,6 +46,9 @@ Progress = Callable[[int, int], None]
 
 FORKED = "forked"
 """The folder that keeps what convicts a log; while it is there, nothing is copied."""
+
+
+_OTHER_HISTORY = "the log shows another history"
 
 
 @dataclass(frozen=True)
@@ -72,41 +76,41 @@ class Mirror:
         what ``fetch`` raises.
         """
         self._refuse_after_alarm()
-        stored = self._stored()
+        known = self._stored()
         try:
             note = self._fetch(CHECKPOINT)
-            newest = signed(note, self._trust)
+            newest = SignedTree(signed(note, self._trust), note.decode())
         except LookupError:
             raise PublicLogCorrupt("there is no checkpoint: no log has that address") from None
         except VerificationFailed as failed:
             raise PublicLogCorrupt(f"what the log serves is not its checkpoint: {failed}") from None
-        before = None if stored is None else signed(stored, self._trust)
-        if before is not None and stored is not None:
-            self._require_later(before, stored, newest, note)
-        if before == newest:
-            return MirrorProgress(before, newest, 0)
-        known = 0 if before is None else before.size
+        before, after = known.checkpoint if known else None, newest.checkpoint
+        if known is not None:
+            self._require_later(known, newest)
+        if before == after:
+            return MirrorProgress(before, after, 0)
+        size = known.size if known else 0
         self._looked_at.clear()
         try:
-            fetched = self._copy(newest.size, known, progress)
+            fetched = self._copy(newest.size, size, progress)
         except (ReplicaCorrupt, ReplicaIncomplete) as error:
             # Nobody can tell which of the new files is the false one.
-            self._drop(known)
-            if before is not None and stored is not None:
-                self._require_continues(before, stored, newest, note, self._fetch)
+            self._drop(size)
+            self._require_continues(known, newest, self._fetch)
             raise PublicLogCorrupt(f"what the log serves is inconsistent: {error}") from None
-        self._require_roots(before, stored, newest, note)
+        self._require_root(size, after)
+        self._require_continues(known, newest, self._read)
         self._write(CHECKPOINT, note)
-        self._forget(known, newest.size)
-        return MirrorProgress(before, newest, fetched)
+        self._forget(size, newest.size)
+        return MirrorProgress(before, after, fetched)
 
     # --- what is there ---
 
-    def _stored(self) -> bytes | None:
+    def _stored(self) -> SignedTree | None:
         """The folder's checkpoint; SettingsError when it is of no trusted log."""
         try:
             note = (self._folder / CHECKPOINT).read_bytes()
-            signed(note, self._trust)
+            return SignedTree(signed(note, self._trust), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -116,28 +120,22 @@ class Mirror:
                 f"{self._folder} has a checkpoint that is not of this log ({failed}): give each "
                 "log a folder of its own"
             ) from None
-        return note
 
-    def _require_later(
-        self, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes
-    ) -> None:
-        if newest.origin != before.origin:
+    def _require_later(self, known: SignedTree, newest: SignedTree) -> None:
+        before, after = known.checkpoint, newest.checkpoint
+        if after.origin != before.origin:
             raise SettingsError(
-                f"the folder is a copy of {before.origin}, and the log there is {newest.origin}: "
+                f"the folder is a copy of {before.origin}, and the log there is {after.origin}: "
                 "give each log a folder of its own"
             )
-        known = SignedTree(before, stored.decode())
-        if newest.size < before.size:
+        if after.size < before.size:
             own = VerifiedReplica(before, self._read)
-            if newest.size and own.root(newest.size) != newest.root:
-                known = own.tree(known.note, newest.size - 1)
-                self._alarm(
-                    "the log shows another history", known, SignedTree(newest, note.decode())
-                )
+            if after.size and own.root(after.size) != after.root:
+                self._alarm(_OTHER_HISTORY, own.tree(known.note, after.size - 1), newest)
             # An earlier state is no fork: it may be an old copy that somebody serves again.
-            self._alarm("the log is shorter than before", known, SignedTree(newest, note.decode()))
-        if newest.size == before.size and newest.root != before.root:
-            self._alarm("the log shows another history", known, SignedTree(newest, note.decode()))
+            self._alarm("the log is shorter than before", known, newest)
+        if after.size == before.size and after.root != before.root:
+            self._alarm(_OTHER_HISTORY, known, newest)
 
     # --- what is new ---
 
@@ -194,38 +192,31 @@ class Mirror:
 
     # --- whether it is one history ---
 
-    def _require_roots(
-        self, before: Checkpoint | None, stored: bytes | None, newest: Checkpoint, note: bytes
-    ) -> None:
-        """The tiles lead to the new root, and their beginning still to the old one."""
-
-        copy = VerifiedReplica(newest, self._read)
-        if copy.root(newest.size) != newest.root:
-            known = 0 if before is None else before.size
+    def _require_root(self, known: int, newest: Checkpoint) -> None:
+        """The tiles lead to the new root."""
+        if VerifiedReplica(newest, self._read).root(newest.size) != newest.root:
             self._drop(known)
             raise PublicLogCorrupt(
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
                 "are not kept; ask again, and tell the operator if it stays so"
             )
-        if before is not None and stored is not None:
-            self._require_continues(before, stored, newest, note, self._read)
 
     def _require_continues(
-        self, before: Checkpoint, stored: bytes, newest: Checkpoint, note: bytes, read: ReadFile
+        self, known: SignedTree | None, newest: SignedTree, read: ReadFile
     ) -> None:
         """Raise LogForked, with its proof kept, where the newer tree has another beginning."""
-        if before.size == 0:
+        if known is None or known.size == 0:
             return
+        before, after = known.checkpoint, newest.checkpoint
         try:
-            copy = VerifiedReplica(newest, read)
-            same = copy.root(newest.size) != newest.root or copy.root(before.size) == before.root
-            shown = copy.tree(note.decode(), before.size - 1)
+            copy = VerifiedReplica(after, read)
+            same = copy.root(after.size) != after.root or copy.root(before.size) == before.root
+            shown = copy.tree(newest.note, before.size - 1)
         except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
             return
         if not same:
             self._drop(before.size)
-            known = SignedTree(before, stored.decode())
-            self._alarm("the log shows another history", known, shown)
+            self._alarm(_OTHER_HISTORY, known, shown)
 
     def _refuse_after_alarm(self) -> None:
         folder = self._folder / FORKED
@@ -239,11 +230,9 @@ class Mirror:
     def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
         """Keep what was signed before and now, and say so; the copy stays as it is."""
         folder = self._folder / FORKED
-        try:
+        with told_as(SettingsError, f"{folder} cannot be written", OSError):
             keep_fork(folder, [known.encode(), shown.encode()])
-        except OSError as error:
-            raise SettingsError(f"{folder} cannot be written: {error.strerror}") from error
-        sizes = f"{known.checkpoint.size} entries copied, {shown.checkpoint.size} shown now"
+        sizes = f"{known.size} entries copied, {shown.size} shown now"
         raise LogForked(
             f"{sentence} ({sizes}): do not go on, keep {folder} (casegate audit prove-fork), and "
             "tell the operator",
@@ -253,12 +242,8 @@ class Mirror:
     # --- files ---
 
     def _write(self, path: str, data: bytes) -> None:
-        try:
+        with told_as(SettingsError, f"{self._folder / path} cannot be written", OSError):
             files.replace(self._folder / path, data, mode=0o644)
-        except OSError as error:
-            raise SettingsError(
-                f"{self._folder / path} cannot be written: {error.strerror}"
-            ) from error
 
     def _forget(self, before: int, after: int) -> None:
         """Remove the partial tiles that fuller ones replace, of interrupted runs as well."""
@@ -275,32 +260,25 @@ class Mirror:
                     partial.rmdir()
 
     def _drop(self, known: int) -> None:
-        """Remove what this step looked at, but not what the copy stands on.
+        """Remove what this step looked at, but not the partial tiles that the copy stands on.
 
         The size that the log claims says nothing of how much that is.
         """
-        kept = set(_edge(known))
+        kept = {one for one in _all(known, known) if one.width < TILE_WIDTH}
         for address in self._looked_at:
-            if address not in kept:
-                self._remove(address)
-
-    def _remove(self, address: TileAddress) -> None:
-        file = self._folder / tiles.path_of(address)
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
-            if address.width < TILE_WIDTH:
-                file.parent.rmdir()
+            if address in kept:
+                continue
+            file = self._folder / tiles.path_of(address)
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+                if address.width < TILE_WIDTH:
+                    file.parent.rmdir()
 
 
 def _all(size: int, known: int) -> Iterator[TileAddress]:
     yield from replica.bundles(size, known)
     for level in replica.levels(size):
         yield from replica.hashes(level, size, known)
-
-
-def _edge(size: int) -> Iterator[TileAddress]:
-    """The partial tiles and the partial bundle of a log of this size."""
-    return (address for address in _all(size, size) if address.width < TILE_WIDTH)
 
 
 # --- The public listener of a gateway, as anybody may read it: no certificate, no token ---

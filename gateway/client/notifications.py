@@ -10,7 +10,13 @@ from uuid import UUID
 
 from gateway import files
 from gateway.client.cases import ClientBase
-from gateway.client.errors import ClientError, EvidenceMismatch, SettingsError, UnexpectedAnswer
+from gateway.client.errors import (
+    ClientError,
+    EvidenceMismatch,
+    SettingsError,
+    UnexpectedAnswer,
+    told_as,
+)
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.evidence import security_event
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
@@ -61,10 +67,8 @@ class SeenNotifications:
         self._seen.append(event)
         if self._file is None:
             return
-        try:
+        with told_as(SettingsError, f"{self._file} cannot be written", OSError):
             files.replace(self._file, "".join(f"{one}\n" for one in self._seen).encode())
-        except OSError as error:
-            raise SettingsError(f"{self._file} cannot be written: {error.strerror}") from error
 
 
 def _stored(file: Path | None) -> Iterator[UUID]:
@@ -141,7 +145,7 @@ class NotificationClient(ClientBase):
     def replay_notification(self, event: UUID | str, by: str) -> ConfirmedWrite:
         """Have a refused notification sent again, before those that follow."""
         path = f"/notifications/{spelled(event)}/replay"
-        return self._exchange.write("notification.replay", path, {"by": by})
+        return self._write("notification.replay", path, by=by)
 
     def _verified(self, text: str) -> EventNotification:
         """Read a token; the gateway's keys are asked for where one is not known yet."""

@@ -5,8 +5,8 @@ that such a document key countersigned. A key known only from the gateway's dire
 operator's.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -161,7 +161,9 @@ def seal_elements(
         if not isinstance(there, list) or not all(isinstance(one, Mapping) for one in there):
             faults.append(f"{element}: /{contents.group} of the case must be an array of objects")
             continue
-        sealed[contents.group] = _with(there, made)
+        known = [one.get("id") == element for one in there]
+        replaced = [made if same else one for one, same in zip(there, known, strict=True)]
+        sealed[contents.group] = replaced if any(known) else [*there, made]
     if faults:
         raise SealingFailed("nothing was sealed; " + "; ".join(faults))
     return sealed
@@ -187,13 +189,6 @@ def _contents(
         type=kind,
         value=value,
     )
-
-
-def _with(elements: Sequence[Any], made: Mapping[str, Any]) -> list[Any]:
-    known = [one for one in elements if one.get("id") == made["id"]]
-    if not known:
-        return [*elements, made]
-    return [made if one in known else one for one in elements]
 
 
 def to_reseal(content: Mapping[str, Any], before: str, plain: Collection[str]) -> list[str]:
@@ -239,20 +234,13 @@ def _unsealed(
         contents = seal.open_sealed(part.text, keys)
     except SealError as error:
         return OpenedElement(part, None, str(error))
-    place = (
-        organisation_uri(connection.issuer, author),
-        organisation_uri(connection.issuer, part.sealed_to),
-        case,
-        part.id,
-        part.group,
+    here = replace(
+        contents,
+        originator=organisation_uri(connection.issuer, author),
+        addressee=organisation_uri(connection.issuer, part.sealed_to),
+        case=case,
+        element=part.id,
     )
-    stated = (
-        contents.originator,
-        contents.addressee,
-        contents.case,
-        contents.element,
-        contents.group,
-    )
-    if stated != place:
+    if contents != here or contents.group != part.group:
         return OpenedElement(part, None, "it was sealed for another place, and is not shown")
     return OpenedElement(part, contents)

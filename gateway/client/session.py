@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,17 +21,18 @@ from gateway.client.errors import (
     RequestRefused,
     UnconfirmedWrite,
     UnexpectedAnswer,
+    told_as,
 )
 from gateway.client.local_state import (
     CheckpointStore,
     Outbox,
     PendingWrite,
     ReadPublicTile,
-    SeenCheckpoint,
 )
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
-from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
+from gateway.evidence.history import SignedTree
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.evidence.stream import StreamHead
@@ -72,18 +74,18 @@ class Session:
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
         self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file, tile)
 
-    def newest(self) -> SeenCheckpoint | None:
+    def newest(self) -> SignedTree | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
         return self._sightings.newest()
 
-    def observe(self, confirmed: VerifiedReceipt, before: SeenCheckpoint | None) -> None:
+    def observe(self, confirmed: VerifiedReceipt, before: SignedTree | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
         shown = history.of_receipt(confirmed)
-        self._sightings.observe(SeenCheckpoint(shown.checkpoint, shown.note), before, [shown])
+        self._sightings.observe(SignedTree(shown.checkpoint, shown.note), before, [shown])
 
-    def observe_head(self, head: StreamHead, before: SeenCheckpoint | None) -> None:
+    def observe_head(self, head: StreamHead, before: SignedTree | None) -> None:
         """Take in the checkpoint of a stream head; LogForked when it contradicts."""
-        self._sightings.observe(SeenCheckpoint(head.checkpoint, head.note), before)
+        self._sightings.observe(SignedTree(head.checkpoint, head.note), before)
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -95,7 +97,8 @@ class Session:
         else:
             headers = {"Accept": JSON, "Content-Type": JSON}
             message = HttpRequest("POST", path, body_of(asked).encode(), headers)
-        return members_of(self._granted(self._access.send(message), action, before))
+        refusal = partial(evidence_checks.confirm_refusal, action, None, self._connection)
+        return members_of(self._granted(self._access.send(message), before, refusal))
 
     def items(self, action: str, path: str) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page as they are iterated."""
@@ -142,22 +145,9 @@ class Session:
         before = self.newest()
         headers = {"Content-Type": JSON, "Accept": JSON, "Idempotency-Key": str(self._ids())}
         reply = self._access.send(HttpRequest("POST", path, body_of(asked).encode(), headers))
-        try:
-            members = members_of(granted(reply))
-        except RequestRefused as refused:
-            if refused.receipt is not None:
-                confirmed = evidence_checks.confirm_change(
-                    refused.receipt, actions, self._connection, made=False
-                )
-                self.observe(confirmed, before)
-            raise
-        result = members.get("result")
-        if not isinstance(result, dict):
-            raise UnexpectedAnswer("the gateway answers a change without its result")
-        receipt = evidence_checks.read_receipt(members.get("receipt"))
-        confirmed = evidence_checks.confirm_change(receipt, actions, self._connection, made=True)
-        self.observe(confirmed, before)
-        return ConfirmedWrite(result, receipt, confirmed)
+        asked_for = partial(evidence_checks.confirm_change, actions, self._connection)
+        members = members_of(self._granted(reply, before, partial(asked_for, made=False)))
+        return self._confirmed(members, before, lambda _, found: asked_for(found, made=True))
 
     def waiting(self) -> list[PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
@@ -199,12 +189,23 @@ class Session:
         media = JSON if write.document is None else SIGNED
         headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
         reply = self._access.send(HttpRequest("POST", write.path, write.body.encode(), headers))
-        members = members_of(self._granted(reply, write.action, before, write))
+        refusal = partial(evidence_checks.confirm_refusal, write.action, write, self._connection)
+        members = members_of(self._granted(reply, before, refusal))
+        done = partial(evidence_checks.confirm_write, write, self._connection)
+        return self._confirmed(members, before, done)
+
+    def _confirmed(
+        self,
+        members: Mapping[str, Any],
+        before: SignedTree | None,
+        confirm: Callable[[Mapping[str, Any], Receipt], VerifiedReceipt],
+    ) -> ConfirmedWrite:
+        """The result of a write, once its receipt confirms it."""
         result = members.get("result")
         if not isinstance(result, dict):
             raise UnexpectedAnswer("the gateway answers a write without its result")
         found = evidence_checks.read_receipt(members.get("receipt"))
-        confirmed = evidence_checks.confirm_write(write, result, found, self._connection)
+        confirmed = confirm(result, found)
         self.observe(confirmed, before)
         return ConfirmedWrite(result, found, confirmed)
 
@@ -220,20 +221,15 @@ class Session:
     def _granted(
         self,
         reply: HttpResponse,
-        action: str,
-        before: SeenCheckpoint | None,
-        write: PendingWrite | None = None,
+        before: SignedTree | None,
+        confirm: Callable[[Receipt], VerifiedReceipt],
     ) -> HttpResponse:
         """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
         try:
             return granted(reply)
         except RequestRefused as refused:
-            receipt = refused.receipt
-            if receipt is not None:
-                confirmed = evidence_checks.confirm_refusal(
-                    action, receipt, self._connection, write
-                )
-                self.observe(confirmed, before)
+            if refused.receipt is not None:
+                self.observe(confirm(refused.receipt), before)
             raise
 
 
@@ -253,10 +249,8 @@ def granted(reply: HttpResponse) -> HttpResponse:
 
 def _problem(reply: HttpResponse) -> ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
-    try:
+    with told_as(EvidenceMismatch, "a refusal comes with a receipt that is none"):
         return ProblemDetails.read(members, reply.status)
-    except MalformedReceipt as error:
-        raise EvidenceMismatch(f"a refusal comes with a receipt that is none: {error}") from None
 
 
 def members_of(reply: HttpResponse) -> dict[str, Any]:

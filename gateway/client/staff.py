@@ -29,13 +29,14 @@ class StaffClient(ClientBase):
         The result has the pseudonyms in the same order. ``approved_by`` names two others in force
         where one of the entries is as approver or head; a ``temporary`` entry ends after 24 hours.
         """
-        asked = {
-            "by": by,
-            "entries": [dict(one) for one in entries],
-            "approved_by": list(approved_by) or None,
-            "temporary": temporary or None,
-        }
-        return self._exchange.write("staff.add", "/staff", asked)
+        return self._write(
+            "staff.add",
+            "/staff",
+            by=by,
+            entries=[dict(one) for one in entries],
+            approved_by=list(approved_by) or None,
+            temporary=temporary or None,
+        )
 
     def end_staff(
         self, pseudonym: str, by: str, *, approved_by: Sequence[str] = ()
@@ -43,13 +44,11 @@ class StaffClient(ClientBase):
         """End an entry at once; ``approved_by`` names two others for that of an approver or
         head."""
         path = f"/staff/{quote(pseudonym, safe='')}/end"
-        asked = {"by": by, "approved_by": list(approved_by) or None}
-        return self._exchange.write("staff.end", path, asked)
+        return self._write("staff.end", path, by=by, approved_by=list(approved_by) or None)
 
     def recuse_staff(
         self, pseudonym: str, by: str, originator: str, case: UUID | str
     ) -> ConfirmedWrite:
         """Keep a person away from a case for good: no request about it may name them."""
         path = f"/staff/{quote(pseudonym, safe='')}/recusals"
-        asked = {"by": by, "originator": originator, "case": spelled(case)}
-        return self._exchange.write("staff.recuse", path, asked)
+        return self._write("staff.recuse", path, by=by, originator=originator, case=spelled(case))

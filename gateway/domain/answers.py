@@ -5,7 +5,7 @@ the diagram in docs/partners.md all follow from ``ANSWERS``. A new answer is one
 its `Move`, and a policy that allows its action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -135,9 +135,17 @@ def _from_open(target: HandoffState) -> dict[HandoffState, HandoffState]:
 
 
 _ACCEPTED = (HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED)
-_WHY = AnswerField(
-    "reason", FieldType.TEXT, "Why; the other party reads it.", required=True, longest=300
-)
+
+
+def _text(name: str, longest: int, about: str, **more: Any) -> AnswerField:
+    return AnswerField(name, FieldType.TEXT, about, longest=longest, **more)
+
+
+def _word(name: str, words: Iterable[str], about: str, **more: Any) -> AnswerField:
+    return AnswerField(name, FieldType.WORD, about, words=tuple(map(str, words)), **more)
+
+
+_WHY = _text("reason", 300, "Why; the other party reads it.", required=True)
 _WHY_IF_SAID = replace(_WHY, required=False)
 _HOLDING = (
     *_ACCEPTED,
@@ -188,11 +196,10 @@ _KINDS = (
                 longest=300,
                 words=WITH_FORCE,
             ),
-            AnswerField(
+            _word(
                 "own_urgency",
-                FieldType.WORD,
+                Urgency,
                 "Your own class of urgency; the originator's stays as it is.",
-                words=tuple(map(str, Urgency)),
             ),
         ),
     ),
@@ -216,9 +223,7 @@ _KINDS = (
         path="redirection",
         fields=(
             _WHY,
-            AnswerField(
-                "suggested_recipient", FieldType.TEXT, "Which organisation, in words.", longest=200
-            ),
+            _text("suggested_recipient", 200, "Which organisation, in words."),
         ),
     ),
     AnswerKind(
@@ -231,68 +236,42 @@ _KINDS = (
         "code more_needed is a question to the originator, and no order.",
         path="outcomes",
         fields=(
-            AnswerField(
-                "code",
-                FieldType.WORD,
-                "The result.",
-                required=True,
-                words=tuple(sorted(OUTCOMES)),
-            ),
+            _word("code", sorted(OUTCOMES), "The result.", required=True),
             AnswerField("items", FieldType.IDS, "The item that it is about."),
-            AnswerField(
-                "note",
-                FieldType.TEXT,
-                "A note to the originator; of the police, only police read it.",
-                longest=500,
-            ),
-            AnswerField(
+            _text("note", 500, "A note to the originator; of the police, only police read it."),
+            _text(
                 "to_originator",
-                FieldType.TEXT,
+                300,
                 "A word to the originator. It may be read by a private organisation: no person, no "
                 "act of procedure.",
-                longest=300,
                 outside=True,
             ),
-            AnswerField(
+            _word(
                 "release",
-                FieldType.WORD,
+                RELEASABLE,
                 "What an originator outside the police may read in place of the code.",
-                words=RELEASABLE,
                 outside=True,
             ),
-            AnswerField(
+            _word(
                 "what",
-                FieldType.WORD,
+                (*ON_REQUISITION, "other"),
                 "With more_needed: what is asked for.",
-                words=(*ON_REQUISITION, "other"),
                 outside=True,
             ),
-            AnswerField(
-                "text",
-                FieldType.TEXT,
-                "With more_needed: which, in words.",
-                longest=300,
-                outside=True,
-            ),
+            _text("text", 300, "With more_needed: which, in words.", outside=True),
             AnswerField(
                 "until",
                 FieldType.TIME,
                 "With more_needed: by when an answer would help.",
                 outside=True,
             ),
-            AnswerField(
+            _text(
                 "requisition",
-                FieldType.TEXT,
+                200,
                 "With more_needed: the reference of the requisition, or the word none.",
-                longest=200,
                 outside=True,
             ),
-            AnswerField(
-                "evidence_ref",
-                FieldType.TEXT,
-                "The number of the file that holds the evidence.",
-                longest=200,
-            ),
+            _text("evidence_ref", 200, "The number of the file that holds the evidence."),
             replace(_WHY_IF_SAID, about="Why; of the police, only police read it."),
         ),
     ),
@@ -325,13 +304,7 @@ _KINDS = (
         "Say by when you will answer.\n\nMoves the due time; the originator may address others.",
         path="delays",
         fields=(
-            AnswerField(
-                "code",
-                FieldType.WORD,
-                "Why it takes longer.",
-                required=True,
-                words=tuple(sorted(DELAY_CODES)),
-            ),
+            _word("code", sorted(DELAY_CODES), "Why it takes longer.", required=True),
             AnswerField("until", FieldType.TIME, "The new due time.", required=True),
             _WHY_IF_SAID,
         ),
@@ -357,12 +330,11 @@ _KINDS = (
         "Say what was done with your copy after a correction.\n\nIt follows an acknowledgement.",
         path="application",
         fields=(
-            AnswerField(
+            _word(
                 "done",
-                FieldType.WORD,
+                ("erased", "not_held", "processing_restricted", "rectified"),
                 "What was done.",
                 required=True,
-                words=("erased", "not_held", "processing_restricted", "rectified"),
             ),
             _NOTE,
         ),
@@ -378,12 +350,8 @@ _KINDS = (
         "or not.",
         path="dispute",
         fields=(
-            AnswerField(
-                "ground",
-                FieldType.WORD,
-                "Why.",
-                required=True,
-                words=("evidence", "not_ours", "other", "own_assessment"),
+            _word(
+                "ground", ("evidence", "not_ours", "other", "own_assessment"), "Why.", required=True
             ),
             replace(_WHY_IF_SAID, guarded=True),
         ),
@@ -399,12 +367,11 @@ _KINDS = (
         "originator makes a new version, or not.",
         path="correction-proposals",
         fields=(
-            AnswerField(
+            _word(
                 "proposal",
-                FieldType.WORD,
+                ("inaccurate", "incomplete", "marking", "other", "unlawful"),
                 "What is wrong.",
                 required=True,
-                words=("inaccurate", "incomplete", "marking", "other", "unlawful"),
             ),
             AnswerField("elements", FieldType.IDS, "The element that it is about."),
             _WHY,
@@ -421,26 +388,18 @@ _KINDS = (
         "The originator hears at once; of an authority a private one reads the fact, and no more.",
         path="onward-by-law",
         fields=(
-            AnswerField(
+            _text(
                 "article",
-                FieldType.TEXT,
+                200,
                 "The article that obliges you; a claim, which nobody checks.",
                 required=True,
-                longest=200,
                 guarded=True,
             ),
-            AnswerField(
+            _word(
                 "recipient_kind",
-                FieldType.WORD,
+                ("child_protection", "competent_unit", "judge", "prosecutor", "requisition"),
                 "To whom it went.",
                 required=True,
-                words=(
-                    "child_protection",
-                    "competent_unit",
-                    "judge",
-                    "prosecutor",
-                    "requisition",
-                ),
                 guarded=True,
             ),
         ),
@@ -466,13 +425,7 @@ _KINDS = (
         "imminent danger the call comes first.",
         path="calls",
         fields=(
-            AnswerField(
-                "function",
-                FieldType.TEXT,
-                "Whom you reached, by function and not by name.",
-                required=True,
-                longest=100,
-            ),
+            _text("function", 100, "Whom you reached, by function and not by name.", required=True),
             AnswerField("time", FieldType.TIME, "When you reached them.", required=True),
         ),
     ),
@@ -497,48 +450,26 @@ _KINDS = (
         "erased here, it confirms that your copies are erased too.",
         path="recall-answer",
         fields=(
-            AnswerField(
+            _word(
                 "done",
-                FieldType.WORD,
+                RecallAnswer,
                 "Whether your copies are erased, or why you keep them.",
                 required=True,
-                words=tuple(map(str, RecallAnswer)),
             ),
-            AnswerField(
-                "legal_basis",
-                FieldType.TEXT,
-                "Kept: on which legal basis.",
-                longest=LONGEST_BASIS,
-                reference=True,
-            ),
-            AnswerField(
-                "authority",
-                FieldType.TEXT,
-                "Kept in proceedings: before whom.",
-                longest=200,
-                reference=True,
-            ),
-            AnswerField(
-                "reference",
-                FieldType.TEXT,
-                "Kept in proceedings: their number.",
-                longest=200,
-                reference=True,
-            ),
+            _text("legal_basis", LONGEST_BASIS, "Kept: on which legal basis.", reference=True),
+            _text("authority", 200, "Kept in proceedings: before whom.", reference=True),
+            _text("reference", 200, "Kept in proceedings: their number.", reference=True),
             AnswerField(
                 "until", FieldType.DAY, "Kept: the first day on which you keep it no more."
             ),
             AnswerField(
                 "backups_until", FieldType.DAY, "Erased: the day by which your backups are, too."
             ),
-            AnswerField(
-                "onward_copies", FieldType.TEXT, "Who else has copies from you.", longest=300
-            ),
-            AnswerField(
+            _text("onward_copies", 300, "Who else has copies from you."),
+            _word(
                 "onward_informed",
-                FieldType.WORD,
+                ("informed", "not_informed", "none"),
                 "Whether those who have copies from you were informed of the recall.",
-                words=("informed", "not_informed", "none"),
                 outside=True,
             ),
         ),
@@ -555,7 +486,7 @@ _KINDS = (
         "and has no content; the holder acknowledges it as it would an update.",
         path="correction-notices",
         fields=(
-            AnswerField("code", FieldType.WORD, "Why.", required=True, words=REASONS),
+            _word("code", REASONS, "Why.", required=True),
             AnswerField(
                 "pointers",
                 FieldType.POINTERS,
@@ -587,12 +518,11 @@ _KINDS = (
         "every other.",
         path="proposal-answers",
         fields=(
-            AnswerField(
+            _word(
                 "decision",
-                FieldType.WORD,
+                ("not_followed", "to_follow"),
                 "Whether a version is to follow.",
                 required=True,
-                words=("not_followed", "to_follow"),
             ),
             _WHY_IF_SAID,
         ),
@@ -609,28 +539,25 @@ _KINDS = (
         "nobody else.",
         path="retention",
         fields=(
-            AnswerField(
+            _text(
                 "legal_basis",
-                FieldType.TEXT,
+                LONGEST_BASIS,
                 "By which article you keep it.",
                 required=True,
-                longest=LONGEST_BASIS,
                 reference=True,
                 guarded=True,
             ),
-            AnswerField(
+            _text(
                 "authority",
-                FieldType.TEXT,
+                200,
                 "Which authority ordered it, where one did.",
-                longest=200,
                 reference=True,
                 guarded=True,
             ),
-            AnswerField(
+            _text(
                 "reference",
-                FieldType.TEXT,
+                200,
                 "The number of the file, or of the order.",
-                longest=200,
                 reference=True,
                 guarded=True,
             ),

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.vocabulary import Attribution, PermittedActions
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS
 
 CLEAR = ("tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on")
 """Those that stand in clear in every case version."""
@@ -106,10 +106,10 @@ _STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
     "tlp": _last(TLP),
     "handling": _union,
     "onward": _last(ONWARD),
-    "permitted_actions": _last(tuple(reversed(PermittedActions))),
+    "permitted_actions": _last(PERMITTED_ACTIONS[::-1]),
     "erase_on": min,
     "handling_note": _both,
-    "attribution": _last(tuple(Attribution)),
+    "attribution": _last(ATTRIBUTIONS),
     "embargo": _longer,
     "embargo_source": _first,
     "force": _merged,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffPlace
+from gateway.domain.handoff import ACCEPTING, Handoff, HandoffAction, HandoffPlace
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
@@ -81,45 +81,29 @@ class DutyKind(StrEnum):
 
 @dataclass(frozen=True)
 class DutyTerms:
-    """Who owes it, which answers fulfil or end it, and whether the other party learns of it.
+    """Who owes it, which answers end it, and whether the other party learns of it.
 
-    It is due in the time of the case's urgency, at the latest after the ``longest`` time, or in a
-    ``term`` of its own; ``in_service``: in the service hours of who owes it, unless it is urgent.
+    ``action`` is the policy's that fulfils it, or the first of several: an offer may be declined,
+    too. It is due in the time of the case's urgency, at the latest after the ``longest`` time, or
+    in a ``term`` of its own; ``in_service``: in the service hours of who owes it, unless it is
+    urgent. ``outlives_case``: the erasure of the case does not end it, for copies of holders live
+    on. ``of_second_person``: it follows within hours where one person acted first (R16).
     """
 
     owes: AnswerAuthor
-    ended_by: frozenset[HandoffAction]
-    shared: bool
+    action: str
+    ended_by: frozenset[HandoffAction] = frozenset()
+    shared: bool = False
     longest: timedelta = timedelta.max
     in_service: bool = False
     term: timedelta | None = None
+    outlives_case: bool = False
+    of_second_person: bool = False
 
     def party(self, handoff: Handoff) -> str:
         """The organisation that owes it."""
         return handoff.originator if self.owes is AnswerAuthor.ORIGINATOR else handoff.recipient
 
-
-_ENDS_OFFER = frozenset(
-    {
-        HandoffAction.ACCEPT,
-        HandoffAction.ACCEPT_PARTLY,
-        HandoffAction.DECLINE,
-        HandoffAction.REDIRECT,
-        HandoffAction.WITHDRAW,
-        HandoffAction.REISSUE,
-        HandoffAction.LAPSE,
-        HandoffAction.RECALL,
-    }
-)
-
-_ENDS_UPDATES = frozenset(
-    {
-        HandoffAction.UPDATE,
-        HandoffAction.NOTIFY_CORRECTION,
-        HandoffAction.OMIT_UPDATE,
-        HandoffAction.RECALL,
-    }
-)
 
 ENDS_PACKAGES = frozenset(
     {
@@ -132,87 +116,76 @@ ENDS_PACKAGES = frozenset(
 )
 """After these no package follows, and what was announced is acknowledged without one."""
 
+_ENDS_OFFER = ACCEPTING | ENDS_PACKAGES | {HandoffAction.RECALL}
+
+
+def _ended_by(*moves: HandoffAction) -> frozenset[HandoffAction]:
+    """A recall ends it as well."""
+    return frozenset({*moves, HandoffAction.RECALL})
+
+
+_ORIGINATOR, _RECIPIENT = AnswerAuthor.ORIGINATOR, AnswerAuthor.RECIPIENT
+
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(AnswerAuthor.RECIPIENT, _ENDS_OFFER, shared=True, in_service=True),
+    DutyKind.ANSWER: DutyTerms(
+        _RECIPIENT, "handoff.accept", _ENDS_OFFER, shared=True, in_service=True
+    ),
     DutyKind.UPDATE: DutyTerms(
-        AnswerAuthor.ORIGINATOR, _ENDS_UPDATES, shared=False, longest=timedelta(hours=24)
+        _ORIGINATOR,
+        "handoff.update",
+        _ended_by(HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE),
+        longest=timedelta(hours=24),
     ),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.ACKNOWLEDGE, HandoffAction.RECALL}),
+        _RECIPIENT,
+        "handoff.acknowledge",
+        _ended_by(HandoffAction.ACKNOWLEDGE),
         shared=True,
         longest=timedelta(days=3),
         in_service=True,
     ),
     DutyKind.APPLICATION: DutyTerms(
-        AnswerAuthor.RECIPIENT,
-        frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE, HandoffAction.RECALL}),
+        _RECIPIENT,
+        "handoff.apply",
+        _ended_by(HandoffAction.APPLY, HandoffAction.DISPUTE),
         shared=True,
         term=timedelta(days=30),
     ),
     DutyKind.PROPOSAL_ANSWER: DutyTerms(
-        AnswerAuthor.ORIGINATOR,
-        frozenset({HandoffAction.ANSWER_PROPOSAL, HandoffAction.RECALL}),
+        _ORIGINATOR,
+        "handoff.answer_proposal",
+        _ended_by(HandoffAction.ANSWER_PROPOSAL),
         shared=True,
         term=timedelta(days=7),
     ),
-    DutyKind.CLEARANCE: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
-    DutyKind.REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
-    DutyKind.CONFIRMATION: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
-    DutyKind.CONFIRMATION_IN_DANGER: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=True),
-    DutyKind.DEROGATION_REVIEW: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
+    DutyKind.CLEARANCE: DutyTerms(_ORIGINATOR, "case.clear", of_second_person=True),
+    DutyKind.REVIEW: DutyTerms(_RECIPIENT, "handoff.review", of_second_person=True),
+    DutyKind.CONFIRMATION: DutyTerms(_RECIPIENT, "case.confirm_embargo", shared=True),
+    DutyKind.CONFIRMATION_IN_DANGER: DutyTerms(_RECIPIENT, "case.confirm_embargo", shared=True),
+    DutyKind.DEROGATION_REVIEW: DutyTerms(_ORIGINATOR, "handoff.review", of_second_person=True),
     DutyKind.CALL: DutyTerms(
-        AnswerAuthor.ORIGINATOR, _ENDS_OFFER | {HandoffAction.CALL}, shared=True
+        _ORIGINATOR, "handoff.call", _ENDS_OFFER | {HandoffAction.CALL}, shared=True
     ),
-    DutyKind.RETENTION: DutyTerms(
-        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.RETAIN}), shared=False
-    ),
-    DutyKind.RETENTION_REVIEW: DutyTerms(AnswerAuthor.RECIPIENT, frozenset(), shared=False),
+    DutyKind.RETENTION: DutyTerms(_RECIPIENT, "handoff.retain", frozenset({HandoffAction.RETAIN})),
+    DutyKind.RETENTION_REVIEW: DutyTerms(_RECIPIENT, "handoff.retain", outlives_case=True),
     DutyKind.RECALL_ACKNOWLEDGEMENT: DutyTerms(
-        AnswerAuthor.RECIPIENT,
+        _RECIPIENT,
+        "handoff.acknowledge_recall",
         frozenset({HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}),
         shared=True,
+        outlives_case=True,
     ),
     DutyKind.RECALL_ANSWER: DutyTerms(
-        AnswerAuthor.RECIPIENT, frozenset({HandoffAction.ANSWER_RECALL}), shared=True
+        _RECIPIENT,
+        "handoff.answer_recall",
+        frozenset({HandoffAction.ANSWER_RECALL}),
+        shared=True,
+        outlives_case=True,
     ),
-    DutyKind.RECALL_APPROVAL: DutyTerms(AnswerAuthor.ORIGINATOR, frozenset(), shared=False),
+    DutyKind.RECALL_APPROVAL: DutyTerms(_ORIGINATOR, "case.approve_recall", outlives_case=True),
 }
-"""Every kind of duty. What is not ``shared`` stays between the gateway and who owes it."""
-
-_OF_SECOND_PERSON = frozenset({DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
-"""What follows within hours where one person acted first (R16)."""
-
-FULFILLED_BY: Mapping[DutyKind, str] = {
-    DutyKind.ANSWER: "handoff.accept",
-    DutyKind.UPDATE: "handoff.update",
-    DutyKind.ACKNOWLEDGEMENT: "handoff.acknowledge",
-    DutyKind.APPLICATION: "handoff.apply",
-    DutyKind.PROPOSAL_ANSWER: "handoff.answer_proposal",
-    DutyKind.CLEARANCE: "case.clear",
-    DutyKind.REVIEW: "handoff.review",
-    DutyKind.CONFIRMATION: "case.confirm_embargo",
-    DutyKind.CONFIRMATION_IN_DANGER: "case.confirm_embargo",
-    DutyKind.DEROGATION_REVIEW: "handoff.review",
-    DutyKind.CALL: "handoff.call",
-    DutyKind.RETENTION: "handoff.retain",
-    DutyKind.RETENTION_REVIEW: "handoff.retain",
-    DutyKind.RECALL_ACKNOWLEDGEMENT: "handoff.acknowledge_recall",
-    DutyKind.RECALL_ANSWER: "handoff.answer_recall",
-    DutyKind.RECALL_APPROVAL: "case.approve_recall",
-}
-"""The policy's action that fulfils a duty, or the first of several: an offer may be declined, too.
-An update that no package can bring is replaced by a correction notice."""
-
-OUTLIVING = frozenset(
-    {
-        DutyKind.RECALL_ACKNOWLEDGEMENT,
-        DutyKind.RECALL_ANSWER,
-        DutyKind.RECALL_APPROVAL,
-        DutyKind.RETENTION_REVIEW,
-    }
-)
-"""Duties that the erasure of the case does not end: copies of holders live on."""
+"""Every kind of duty. What is not ``shared`` stays between the gateway and who owes it; an update
+that no package can bring is replaced by a correction notice."""
 
 
 @dataclass(frozen=True)
@@ -250,8 +223,8 @@ class HandoffDuty:
     @property
     def ends_with_case(self) -> bool:
         """Whether the erasure of the case ends it."""
-        hides = self.kind in _OF_SECOND_PERSON and self.overdue_at is None
-        return self.kind not in OUTLIVING and not hides
+        hides = self.terms.of_second_person and self.overdue_at is None
+        return not (self.terms.outlives_case or hides)
 
     def remind(self, now: datetime) -> "HandoffDuty":
         """The duty once its organisation was reminded."""

@@ -5,10 +5,11 @@ stricter, never milder. Of several changes the strictest counts: what alters or 
 loosens a marking, is a correction; what only raises markings a tightening; the rest an addition.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,8 @@ from gateway.domain.case import (
     PROPERTIES,
     is_sealed,
 )
-from gateway.domain.marking import onward_rank, tlp_rank
-from gateway.domain.vocabulary import Attribution, ClassificationMethod, PermittedActions
+from gateway.domain.marking import ONWARD, TLP, tlp_rank
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, ClassificationMethod
 
 
 class ChangeKind(StrEnum):
@@ -163,11 +164,6 @@ def is_place(text: str) -> bool:
         return False
 
 
-def _actions_rank(word: str) -> int:
-    """The place of what a recipient may do in the order from nothing to most."""
-    return [*map(str, PermittedActions)].index(word)
-
-
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
     """What differs between two versions of one case, given as the profile's JSON."""
     found: dict[str, ChangeKind | None] = {}
@@ -278,9 +274,7 @@ def _marking_change(name: str, before: Any, after: Any) -> ChangeKind | None:
     return ChangeKind.TIGHTENING if _RAISED[name](before, after) else ChangeKind.CORRECTION
 
 
-def _hides_more(before: str, after: str) -> bool:
-    """Whether a rule of attribution is the stricter one."""
-    order = [*map(str, Attribution)]
+def _later(order: Sequence[str], before: str, after: str) -> bool:
     return order.index(after) > order.index(before)
 
 
@@ -293,17 +287,19 @@ def _prolonged(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 
 
 _RAISED: Mapping[str, Callable[[Any, Any], bool]] = {
-    "tlp": lambda before, after: tlp_rank(after) > tlp_rank(before),
+    "tlp": partial(_later, TLP),
     "handling": lambda before, after: set(after or ()) >= set(before or ()),
-    "onward": lambda before, after: onward_rank(after) > onward_rank(before),
-    "permitted_actions": lambda before, after: _actions_rank(after) < _actions_rank(before),
+    "onward": partial(_later, ONWARD),
+    "permitted_actions": partial(_later, PERMITTED_ACTIONS[::-1]),
     "purpose": lambda before, after: set(after) <= set(before),
     "erase_on": lambda *_: False,  # a later day only: it keeps longer what was to go
     "release_to": lambda before, after: bool(after) and (not before or set(after) <= set(before)),
     "embargo": _prolonged,
     "national": lambda before, _: not before,
     "handling_note": lambda before, _: not before,
-    "attribution": lambda before, after: bool(after) and (not before or _hides_more(before, after)),
+    "attribution": lambda before, after: (
+        bool(after) and (not before or _later(ATTRIBUTIONS, before, after))
+    ),
     "force": lambda before, after: {**(after or {}), **(before or {})} == after,
 }
 """Whether a field of the marking, which changed, was only made stricter."""

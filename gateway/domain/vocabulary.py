@@ -11,30 +11,20 @@ from enum import StrEnum
 
 from gateway.domain.marking import TLP
 
+REFERENCE_SCHEMES = (
+    "iccam_report",
+    "iccam_content",
+    "ncmec",
+    "pharos",
+    "siena",
+    "mission",
+    "court",
+    "hotline",
+)
+"""Whose number a reference to another file is."""
 
-class ReferenceScheme(StrEnum):
-    """Whose number a reference to another file is."""
-
-    ICCAM_REPORT = "iccam_report"
-    ICCAM_CONTENT = "iccam_content"
-    NCMEC = "ncmec"
-    PHAROS = "pharos"
-    SIENA = "siena"
-    MISSION = "mission"
-    COURT = "court"
-    HOTLINE = "hotline"
-
-
-class IntakeChannel(StrEnum):
-    """How a report reached its originator."""
-
-    WEB_FORM = "web_form"
-    E_MAIL = "e_mail"
-    PHONE = "phone"
-    PARTNER = "partner"
-    NETWORK = "network"
-    PROACTIVE = "proactive"
-    PROVIDER = "provider"
+INTAKE_CHANNELS = ("web_form", "e_mail", "phone", "partner", "network", "proactive", "provider")
+"""How a report reached its originator."""
 
 
 class Matter(StrEnum):
@@ -68,16 +58,16 @@ RANKS = tuple(Urgency)
 """The classes of urgency, by their place in a list."""
 
 
-class UrgencyReason(StrEnum):
-    """Why a case is urgent, by its originator's word."""
-
-    ABUSE_IN_PROGRESS = "abuse_in_progress"
-    CHILD_LOCATED = "child_located"
-    MEETING_PLANNED = "meeting_planned"
-    SUICIDE_RISK = "suicide_risk"
-    EXTORTION = "extortion"
-    EVIDENCE_AT_RISK = "evidence_at_risk"
-    OTHER = "other"
+URGENCY_REASONS = (
+    "abuse_in_progress",
+    "child_located",
+    "meeting_planned",
+    "suicide_risk",
+    "extortion",
+    "evidence_at_risk",
+    "other",
+)
+"""Why a case is urgent, by its originator's word."""
 
 
 class ItemKind(StrEnum):
@@ -94,62 +84,46 @@ class ItemKind(StrEnum):
     REPORT_REF = "report_ref"
 
 
-class SiteType(StrEnum):
-    """ICCAM siteType."""
+SITE_TYPES = (
+    "website",
+    "file-host",
+    "image-store",
+    "image-board",
+    "forum",
+    "banner-site",
+    "link-site",
+    "social-networking",
+    "redirector",
+    "web-archive",
+    "search-provider",
+    "image-host",
+    "blog",
+    "not-applicable",
+)
+"""ICCAM siteType."""
 
-    WEBSITE = "website"
-    FILE_HOST = "file-host"
-    IMAGE_STORE = "image-store"
-    IMAGE_BOARD = "image-board"
-    FORUM = "forum"
-    BANNER_SITE = "banner-site"
-    LINK_SITE = "link-site"
-    SOCIAL_NETWORKING = "social-networking"
-    REDIRECTOR = "redirector"
-    WEB_ARCHIVE = "web-archive"
-    SEARCH_PROVIDER = "search-provider"
-    IMAGE_HOST = "image-host"
-    BLOG = "blog"
-    NOT_APPLICABLE = "not-applicable"
+CONTENT_TYPES = ("image", "video", "audio", "text", "link", "container", "website", "other")
+"""What is found at an item. ICCAM knows only media and website."""
 
+COMMERCIALITY = ("not-determined", "commercial", "non-commercial")
+"""ICCAM commerciality."""
 
-class ContentType(StrEnum):
-    """What is found at an item. ICCAM knows only media and website."""
-
-    IMAGE = "image"
-    VIDEO = "video"
-    AUDIO = "audio"
-    TEXT = "text"
-    LINK = "link"
-    CONTAINER = "container"
-    WEBSITE = "website"
-    OTHER = "other"
-
-
-class Commerciality(StrEnum):
-    """ICCAM commerciality."""
-
-    NOT_DETERMINED = "not-determined"
-    COMMERCIAL = "commercial"
-    NON_COMMERCIAL = "non-commercial"
-
-
-class PaymentMethod(StrEnum):
-    """ICCAM paymentMethods."""
-
-    NOT_DETERMINED = "not-determined"
-    AMEX = "amex"
-    DINERS = "diners"
-    MASTERCARD = "mastercard"
-    PAYPAL = "paypal"
-    VISA = "visa"
-    WESTERN_UNION = "western-union"
-    OTHER = "other"
-    NONE = "none"
-    SMS = "sms"
-    EMAIL = "email"
-    LIBERTY_RESERVE = "liberty-reserve"
-    BITCOIN = "bitcoin"
+PAYMENT_METHODS = (
+    "not-determined",
+    "amex",
+    "diners",
+    "mastercard",
+    "paypal",
+    "visa",
+    "western-union",
+    "other",
+    "none",
+    "sms",
+    "email",
+    "liberty-reserve",
+    "bitcoin",
+)
+"""ICCAM paymentMethods."""
 
 
 class HashAlgorithm(StrEnum):
@@ -164,25 +138,11 @@ class HashAlgorithm(StrEnum):
     TMK_PDQF = "tmk_pdqf"
 
 
-class OnlineStatus(StrEnum):
-    """What a check of an item found."""
+ONLINE_STATUSES = ("online", "offline", "moved", "blocked", "unknown")
+"""What a check of an item found."""
 
-    ONLINE = "online"
-    OFFLINE = "offline"
-    MOVED = "moved"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-
-
-class HostingMethod(StrEnum):
-    """How the hosting of an item was found out (ours)."""
-
-    WHOIS = "whois"
-    RDAP = "rdap"
-    DNS = "dns"
-    GEOIP = "geoip"
-    MANUAL = "manual"
-    REPORTED = "reported"
+HOSTING_METHODS = ("whois", "rdap", "dns", "geoip", "manual", "reported")
+"""How the hosting of an item was found out (ours)."""
 
 
 class StatementKind(StrEnum):
@@ -192,12 +152,8 @@ class StatementKind(StrEnum):
     ASSESSMENT = "assessment"
 
 
-class ContentWarning(StrEnum):
-    """How hard a statement is to read: screens fold the strong ones."""
-
-    NONE = "none"
-    MILD = "mild"
-    STRONG = "strong"
+CONTENT_WARNINGS = ("none", "mild", "strong")
+"""How hard a statement is to read: screens fold the strong ones."""
 
 
 class SourceEvaluation(StrEnum):
@@ -218,16 +174,8 @@ class InformationEvaluation(StrEnum):
     NOT_CORROBORATED = "4"
 
 
-class StaffRole(StrEnum):
-    """In which role a person acts; the person is a pseudonym elsewhere, never a name."""
-
-    ANALYST = "analyst"
-    APPROVER = "approver"
-    LIAISON = "liaison"
-    DPO = "dpo"
-    AUDITOR = "auditor"
-    WELFARE_LEAD = "welfare_lead"
-    ADMIN = "admin"
+STAFF_ROLES = ("analyst", "approver", "liaison", "dpo", "auditor", "welfare_lead", "admin")
+"""In which role a person acts; the person is a pseudonym elsewhere, never a name."""
 
 
 class SubjectCategory(StrEnum):
@@ -242,41 +190,17 @@ class SubjectCategory(StrEnum):
     UNQUALIFIED = "unqualified"
 
 
-class YesNoUnknown(StrEnum):
-    """Yes, no, or not known."""
+YES_NO_UNKNOWN = ("yes", "no", "unknown")
+"""Yes, no, or not known."""
 
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
+ICCAM_AGES = ("not-categorised", "infant", "pre-pubescent", "pubescent")
+"""ICCAM ageCategorization."""
 
+AGE_BANDS = ("0-2", "3-6", "7-10", "11-13", "14-15", "16-17")
+"""Age bands in years, as the IWF publishes them."""
 
-class IccamAge(StrEnum):
-    """ICCAM ageCategorization."""
-
-    NOT_CATEGORISED = "not-categorised"
-    INFANT = "infant"
-    PRE_PUBESCENT = "pre-pubescent"
-    PUBESCENT = "pubescent"
-
-
-class AgeBand(StrEnum):
-    """Age bands in years, as the IWF publishes them."""
-
-    FROM_0 = "0-2"
-    FROM_3 = "3-6"
-    FROM_7 = "7-10"
-    FROM_11 = "11-13"
-    FROM_14 = "14-15"
-    FROM_16 = "16-17"
-
-
-class IccamGender(StrEnum):
-    """ICCAM genderCategorization."""
-
-    NOT_DETERMINED = "not-determined"
-    FEMALE = "female"
-    MALE = "male"
-    BOTH = "both"
+ICCAM_GENDERS = ("not-determined", "female", "male", "both")
+"""ICCAM genderCategorization."""
 
 
 class ClassificationMethod(StrEnum):
@@ -304,30 +228,14 @@ class NationalMarking(StrEnum):
     DIFFUSION_RESTREINTE = "diffusion_restreinte"
 
 
-class PermittedActions(StrEnum):
-    """What a recipient may do with what it learns; after FIRST's IEP 2.0."""
+PERMITTED_ACTIONS = ("none", "ask_first", "internal", "passive_lookup", "contact_host")
+"""What a recipient may do with what it learns; after FIRST's IEP 2.0."""
 
-    NONE = "none"
-    ASK_FIRST = "ask_first"
-    INTERNAL = "internal"
-    PASSIVE_LOOKUP = "passive_lookup"
-    CONTACT_HOST = "contact_host"
+ATTRIBUTIONS = ("may", "must", "must_not")
+"""Whether the source may be named (IEP 2.0)."""
 
-
-class Attribution(StrEnum):
-    """Whether the source may be named (IEP 2.0)."""
-
-    MAY = "may"
-    MUST = "must"
-    MUST_NOT = "must_not"
-
-
-class EmbargoReason(StrEnum):
-    """Why police come first."""
-
-    PRESERVE = "preserve"
-    OPERATION = "operation"
-    JUDGE = "judge"
+EMBARGO_REASONS = ("preserve", "operation", "judge")
+"""Why police come first."""
 
 
 class Purpose(StrEnum):

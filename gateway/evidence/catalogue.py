@@ -789,6 +789,8 @@ _KINDS_OF_FILES: Mapping[str, str] = {
     "a ZIP archive": "archive ZIP",
     "a proof without its event": "preuve sans son événement",
     "a checkpoint": "point de contrôle",
+    "an answer: keep its member 'receipt' as a file": "réponse, dont le membre « receipt » est à "
+    "conserver comme fichier",
     "something else": "autre chose",
 }
 """Values of `_REASONS` that are words."""

@@ -42,11 +42,16 @@ class SignedTree:
     leaf: bytes | None = None
     proof: TlogProof | None = None
 
+    @property
+    def size(self) -> int:
+        """How many entries the log has then."""
+        return self.checkpoint.size
+
     def nodes(self) -> Iterator[tuple[Range, bytes]]:
         """The nodes of the tree that it names."""
-        size, root = self.checkpoint.size, self.checkpoint.root
+        size = self.size
         if size:
-            yield (0, size), root
+            yield (0, size), self.checkpoint.root
         if self.proof is not None and self.leaf is not None:
             yield from tree.hashes_on_path(self.leaf, self.proof.index, size, self.proof.hashes)
 

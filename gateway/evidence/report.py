@@ -116,8 +116,14 @@ class VerificationReport:
         return self.headline_in(catalogue.ENGLISH)
 
     def headline_in(self, language: str) -> str:
-        """The result in a sentence of that language."""
-        return catalogue.headline(int(self.code), self.passed, self.failure, language)
+        """The result in a sentence of that language; that it is a demonstration, in one more."""
+        codes = [self.code]
+        open_facts = () if self.conclusion is None else self.conclusion.not_proved
+        if self.code is not Code.SIMULATED and any(one.key == "simulated" for one in open_facts):
+            codes.append(Code.SIMULATED)
+        return " ".join(
+            catalogue.headline(int(code), self.passed, self.failure, language) for code in codes
+        )
 
     @property
     def sentence(self) -> str:

@@ -132,6 +132,8 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
             members: dict[str, Any] = canonical.decode(data)
         except ValueError as error:
             raise ValueError(f"the JSON cannot be read: {error}") from None
+        if members.keys() == {"result", "receipt"}:
+            raise ValueError(_not_a_proof("an answer: keep its member 'receipt' as a file"))
         return members
     known = {
         b"": "empty",
@@ -143,9 +145,11 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
     kind = next((name for first, name in known.items() if start[: len(first) or 4] == first), "")
     if not kind and b"\n\n\xe2\x80\x94 " in data[:MAX_NOTE_BYTES]:
         kind = "a checkpoint"
-    raise ValueError(
-        f"the file is {kind or 'something else'}, not a receipt, a signed document or a bundle"
-    )
+    raise ValueError(_not_a_proof(kind or "something else"))
+
+
+def _not_a_proof(kind: str) -> str:
+    return f"the file is {kind}, not a receipt, a signed document or a bundle"
 
 
 def verify_bundle(

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from gateway.domain.audit import CaseId, Coverage, coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
@@ -69,7 +70,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class AuditSearch:
+class AuditSearch(Asked):
     """A search: who reads and why, what for, and which page.
 
     ``reason_code`` is one of domain.audit.REASON_CODES. ``after`` is the index of the last entry
@@ -84,17 +85,6 @@ class AuditSearch:
     after: int = -1
     before: int | None = None
     limit: int = 20
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        return {
-            "reason_code": self.reason_code,
-            "reason": self.reason,
-            "filters": self.filters.asked(),
-            "after": self.after,
-            "before": self.before,
-            "limit": self.limit,
-        }
 
 
 @dataclass(frozen=True)

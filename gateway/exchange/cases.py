@@ -18,6 +18,7 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.marking import ONWARD, marking_of
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -143,19 +144,13 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class CaseStepRequest:
+class CaseStepRequest(Asked):
     """A person's step on a case: an assessment, a clearance or a closure."""
 
     by: str
     reason: str | None = None
     confirmed_matches: tuple[str, ...] = ()
     second_assessor: str | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        second = {} if self.second_assessor is None else {"second_assessor": self.second_assessor}
-        confirmed = list(self.confirmed_matches)
-        return {"reason": self.reason, "confirmed_matches": confirmed, **second}
 
 
 def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:

@@ -8,6 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.conditions import BindingConditions
@@ -51,7 +52,7 @@ REASON_CODES = (
 
 
 @dataclass(frozen=True)
-class ConsultationRequest:
+class ConsultationRequest(Asked):
     """Who opens content, and why: a code and up to 200 characters.
 
     ``package`` is the number of a handoff's package, None for the newest.
@@ -61,11 +62,6 @@ class ConsultationRequest:
     reason_code: str
     reason: str
     package: int | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        named = {} if self.package is None else {"package": self.package}
-        return {"reason_code": self.reason_code, "reason": self.reason, **named}
 
 
 @dataclass(frozen=True)

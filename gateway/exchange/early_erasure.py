@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import Party
+from gateway.domain.record_json import Asked
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange.cases import find, own_entity
@@ -28,7 +28,7 @@ ADVANCE = "case.advance_erasure"
 
 
 @dataclass(frozen=True)
-class EarlyErasure:
+class EarlyErasure(Asked):
     """Who brings the erasure of a case forward, to which day, and why.
 
     ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
@@ -41,10 +41,6 @@ class EarlyErasure:
     advice: DpoAdvice
     erase_on: date
     reason: str
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        return {**vars(self), "advice": str(self.advice), "erase_on": self.erase_on.isoformat()}
 
 
 def advance_erasure(

@@ -6,7 +6,7 @@ of what kind the measure is and until when: not who set it, and not why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -27,6 +27,7 @@ from gateway.domain.measure import (
     check_persons,
     check_term,
 )
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
@@ -65,7 +66,7 @@ _ON_CONTEST = (DutyKind.CONFIRMATION, DutyKind.CONFIRMATION_IN_DANGER)
 
 
 @dataclass(frozen=True)
-class MeasureRequest:
+class MeasureRequest(Asked):
     """What an organisation sets: of which kind, why, on which elements (none: the whole case),
     until when (an embargo without it: as long as one may). ``approved_by`` is the second person;
     ``authority``, ``reference`` and ``preservation_reference`` are claims."""
@@ -85,22 +86,9 @@ class MeasureRequest:
         """The policy's."""
         return MEASURES[self.kind].action
 
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        return {
-            "kind": str(self.kind),
-            "code": self.code,
-            "elements": list(self.elements),
-            "until": self.until.isoformat() if self.until else None,
-            "approved_by": self.approved_by,
-            "authority": self.authority,
-            "reference": self.reference,
-            "preservation_reference": self.preservation_reference,
-        }
-
 
 @dataclass(frozen=True)
-class _OnMeasure:
+class _OnMeasure(Asked):
     """What is asked about a measure that was set: by whom, and why."""
 
     action: ClassVar[str]
@@ -108,12 +96,6 @@ class _OnMeasure:
     by: str
     approved_by: str | None = None
     reason: str | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        said = asdict(self)
-        del said["by"]
-        return {**said, "measure": str(self.measure)}
 
 
 @dataclass(frozen=True)

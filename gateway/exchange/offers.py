@@ -29,6 +29,7 @@ from gateway.domain.organisation import (
     parse_competence,
     transfer_tool,
 )
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -104,7 +105,7 @@ NOT_ADDRESSABLE = (
 
 
 @dataclass(frozen=True)
-class OfferRequest:
+class OfferRequest(Asked):
     """What an originator offers: to whom, which parts, for what.
 
     ``competence`` is a key such as receive/csam/FR; beside it ``organisation`` names one of
@@ -129,24 +130,6 @@ class OfferRequest:
     country_reason: str | None = None
     derogation: bool = False
     signed: VerifiedRequest | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        own = {} if self.signed is None else {"signed": True}
-        return {
-            **own,
-            "handoff": str(self.handoff),
-            "purpose": list(self.purpose),
-            "organisation": self.organisation,
-            "competence": self.competence,
-            "groups": list(self.groups),
-            "digests": list(self.digests),
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "note": self.note,
-            "again": self.again,
-            "country_reason": self.country_reason,
-            "derogation": self.derogation,
-        }
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.domain.answers import takes_update
-from gateway.domain.duty import FULFILLED_BY, DutyKind, DutyPlace, HandoffDuty
+from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
 from gateway.domain.handoff import Handoff
 from gateway.domain.vocabulary import Urgency
 from gateway.exchange.handoffs.lists import in_list
@@ -39,7 +39,7 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[Op
 
 
 def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> OpenDuty:
-    action = FULFILLED_BY[duty.kind]
+    action = duty.terms.action
     if duty.kind is DutyKind.UPDATE and not takes_update(handoff, context.now):
         action = "handoff.notify_correction"
     return OpenDuty(

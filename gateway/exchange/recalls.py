@@ -24,6 +24,7 @@ from gateway.domain.recall import (
     RecallCode,
     acknowledgement_due_at,
 )
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -55,7 +56,7 @@ from gateway.kernel.values import Caller, LoggedEvent
 
 
 @dataclass(frozen=True)
-class RecallRequest:
+class RecallRequest(Asked):
     """Why an originator recalls; ``approved_by`` is the second person. The ``reason`` is in words,
     and left out once the case was erased.
 
@@ -67,12 +68,6 @@ class RecallRequest:
     reason: str | None = None
     approved_by: str | None = None
     signed: VerifiedRequest | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        own = {} if self.signed is None else {"signed": True}
-        said = {"code": str(self.code), "reason": self.reason, "approved_by": self.approved_by}
-        return {**own, **said}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from gateway.exchange.succession_execution import (
 )
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import to_json
+from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -159,24 +159,18 @@ def _record(
 
 def view(succession: Succession) -> SuccessionView:
     """A succession as its offices see it."""
-    return SuccessionView(
+    return shown(
+        SuccessionView,
+        succession,
         succession=succession.id,
-        predecessor=succession.predecessor,
-        successor=succession.successor,
-        competence=succession.competence,
         effective_on=succession.day,
-        read_until=succession.read_until,
-        legal_act=succession.legal_act,
         permissions_carry_over=succession.permissions,
-        mandate_event=succession.mandate_event,
         approvals=[
             OrganisationApproval(organisation, one.event, one.signed)
             for organisation, one in succession.approvals
             if one is not None
         ],
         waits_for=[] if succession.over else list(succession.missing),
-        applied=succession.applied,
-        cancelled=succession.cancelled,
     )
 
 

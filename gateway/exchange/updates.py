@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers
@@ -22,6 +21,7 @@ from gateway.domain.handoff import (
     HandoffAnswer,
 )
 from gateway.domain.organisation import is_derogation
+from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -77,7 +77,7 @@ _ON_NOTICES = frozenset({*ON_CHANGES, HandoffAction.NOTIFY_CORRECTION})
 
 
 @dataclass(frozen=True)
-class UpdateRequest:
+class UpdateRequest(Asked):
     """What an originator sends in a handoff that is there.
 
     Without ``digests`` it is what the newest package has, as it is now; ``groups`` add all that is
@@ -91,17 +91,6 @@ class UpdateRequest:
     expires_at: datetime | None = None
     note: str | None = None
     signed: VerifiedRequest | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """What a retry must repeat."""
-        own = {} if self.signed is None else {"signed": True}
-        return {
-            **own,
-            "groups": list(self.groups),
-            "digests": list(self.digests),
-            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            "note": self.note,
-        }
 
 
 @dataclass(frozen=True)

@@ -9,25 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
 from gateway.domain.marking import ONWARD
 from gateway.domain.organisation import SLUG
-from gateway.domain.vocabulary import (
-    CASE_TLP,
-    Attribution,
-    ContentWarning,
-    Handling,
-    InformationEvaluation,
-    IntakeChannel,
-    Matter,
-    NationalMarking,
-    PermittedActions,
-    Purpose,
-    Regime,
-    SourceEvaluation,
-    StaffRole,
-    Urgency,
-)
 
 
 @dataclass(frozen=True)
@@ -48,11 +33,11 @@ class ImportProfile:
     legal_basis: tuple[Mapping[str, Any], ...]
     matter: tuple[str, ...] = ()
     feedback_requested: bool = False
-    role: str = StaffRole.ANALYST.value
+    role: str = "analyst"
     language: str = "en"
-    content_warning: str = ContentWarning.STRONG.value
-    source_reliability: str = SourceEvaluation.UNKNOWN.value
-    information_accuracy: str = InformationEvaluation.NOT_CORROBORATED.value
+    content_warning: str = "strong"
+    source_reliability: str = vocabulary.SourceEvaluation.UNKNOWN.value
+    information_accuracy: str = vocabulary.InformationEvaluation.NOT_CORROBORATED.value
 
 
 class ProfileInvalid(Exception):
@@ -109,33 +94,33 @@ def _table(value: object) -> str | None:
 
 
 _SETTINGS: Mapping[str, Check] = {
-    "intake_channel": _word(IntakeChannel),
-    "urgency": _word(Urgency),
+    "intake_channel": _word(vocabulary.INTAKE_CHANNELS),
+    "urgency": _word(vocabulary.Urgency),
     "retention_days": _days,
     "marking": _table,
     "legal_basis": _several(_table, least=1),
-    "matter": _several(_word(Matter)),
+    "matter": _several(_word(vocabulary.Matter)),
     "feedback_requested": _flag,
-    "role": _word(StaffRole),
+    "role": _word(vocabulary.STAFF_ROLES),
     "language": _text,
-    "content_warning": _word(ContentWarning),
-    "source_reliability": _word(SourceEvaluation),
-    "information_accuracy": _word(InformationEvaluation),
+    "content_warning": _word(vocabulary.CONTENT_WARNINGS),
+    "source_reliability": _word(vocabulary.SourceEvaluation),
+    "information_accuracy": _word(vocabulary.InformationEvaluation),
 }
 _NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basis")
 
 _MARKING: Mapping[str, Check] = {
-    "tlp": _word(CASE_TLP),
-    "handling": _several(_word(Handling)),
+    "tlp": _word(vocabulary.CASE_TLP),
+    "handling": _several(_word(vocabulary.Handling)),
     "handling_note": _text,
-    "national": _word([NationalMarking.NON_PROTEGE]),
-    "permitted_actions": _word(PermittedActions),
-    "attribution": _word(Attribution),
+    "national": _word([vocabulary.NationalMarking.NON_PROTEGE]),
+    "permitted_actions": _word(vocabulary.PERMITTED_ACTIONS),
+    "attribution": _word(vocabulary.ATTRIBUTIONS),
     "release_to": _several(_slug),
     "onward": _word(ONWARD),
     "force": _table,
     "retention_rule": _text,
-    "purpose": _several(_word(Purpose), least=1),
+    "purpose": _several(_word(vocabulary.Purpose), least=1),
 }
 _NEEDED_MARKING = (
     "tlp",
@@ -148,7 +133,7 @@ _NEEDED_MARKING = (
 )
 
 _BASIS: Mapping[str, Check] = {
-    "regime": _word(Regime),
+    "regime": _word(vocabulary.Regime),
     "article": _text,
     "national_law": _text,
     "art10_condition": _text,

@@ -33,9 +33,9 @@ from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import (
     CASE_TLP,
     CODES,
+    CONTENT_TYPES,
     PERCEPTUAL_TLP,
     ClassificationMethod,
-    ContentType,
     HashAlgorithm,
     Matter,
 )
@@ -159,7 +159,7 @@ _METHODS: Mapping[str, ClassificationMethod] = {
 
 _OWN_MATTERS = frozenset({"grooming", "solicitation", "sextortion", "trafficking"})
 _MATERIAL = frozenset({"distribution", "production", "possession"})
-_MEDIA_TYPES = {word.value: word.value for word in ContentType} | {"mixed": ContentType.OTHER.value}
+_MEDIA_TYPES = {word: word for word in CONTENT_TYPES} | {"mixed": "other"}
 _EMPTY = {name: hashlib.new(name, b"").hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
 
 

@@ -4,6 +4,7 @@ Adapters keep these promises and are tested against them on every store. Nothing
 called outside the ``with`` block of its transaction, and a transaction belongs to one thread.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -723,7 +724,7 @@ class NotificationStore(Protocol):
         """Forget refused notifications: their receiver took them."""
 
 
-class UnitOfWork(Protocol):
+class UnitOfWork(ABC):
     """One transaction: state and audit events together or not at all.
 
     Leaving the ``with`` block without ``commit`` rolls back. Busy is raised on entering when too
@@ -752,15 +753,18 @@ class UnitOfWork(Protocol):
     notifications: NotificationStore
     first: bool
 
+    @abstractmethod
     def __enter__(self) -> Self:
         """Begin."""
 
+    @abstractmethod
     def __exit__(self, *_: object) -> None:
         """Roll back unless committed; release the connection.
 
         Raises Busy when what this transaction may have seen of others could not be kept.
         """
 
+    @abstractmethod
     def commit(self) -> Sequence[LoggedEvent]:
         """Append the recorded facts to the log, commit durably, and return where they stand.
 

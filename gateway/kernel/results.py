@@ -21,6 +21,8 @@ from gateway.evidence.receipt import Receipt
 SignedText = Annotated[str, "A signed document (RFC 9901), compact."]
 Digest = Annotated[str, "SHA-256 in base64url."]
 
+V = TypeVar("V")
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 
@@ -50,6 +52,18 @@ encode = canonical.writer(default=_members)
 def to_json(result: Any) -> Any:
     """A result as the objects, arrays and texts of its JSON."""
     return json.loads(encode(result))
+
+
+def shown(kind: Callable[..., V], record: Any, **named: Any) -> V:
+    """The result that shows a record: its fields of the same names, a period by its ends.
+
+    ``named`` are the other members.
+    """
+    period = getattr(record, "period", None)
+    days = {} if period is None else {"from_": period.start, "until": period.end}
+    held = vars(record)
+    own = {name: held[name] for name, _, _ in _names(kind) if name in held}
+    return kind(**{**own, **days, **named})
 
 
 # --- JSON Schema ---------------------------------------------------------------------------------
@@ -112,7 +126,13 @@ def described(kind: Any) -> Shape:
         members[name] = shape_of(get_args(hint)[0] if optional else hint)
         if not optional:
             required.append(name)
-    return {"type": "object", "required": required, "properties": members}
+    about = plain(kind.__doc__)
+    return {"type": "object", "description": about, "required": required, "properties": members}
+
+
+def plain(about: str) -> str:
+    """A docstring as a description: one line, names between single backticks."""
+    return " ".join(about.replace("``", "`").split())
 
 
 # --- Pages ---------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
@@ -25,7 +25,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -48,6 +48,8 @@ from gateway.registry.results import (
     RegisteredDocumentKey,
     Whoami,
 )
+
+K = TypeVar("K", ListedKey, ListedEncryptionKey)
 
 MINUTE = timedelta(minutes=1)
 
@@ -82,7 +84,7 @@ def whoami(ports: Ports, caller: Caller) -> Whoami:
             system=caller.system,
             scopes=sorted(caller.scopes),
             certificates=[
-                OwnCertificate(c.thumbprint, c.not_after, max(0, (c.not_after - context.now).days))
+                shown(OwnCertificate, c, days_left=max(0, (c.not_after - context.now).days))
                 for c in certificates
                 if c.revoked_at is None
             ],
@@ -301,32 +303,25 @@ def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
 
 def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
     day, hours = context.today.day, organisation.service_hours
-    return ListedOrganisation(
+    return shown(
+        ListedOrganisation,
+        organisation,
         organisation=organisation.slug,
-        name=organisation.name,
-        kind=organisation.kind,
-        country=organisation.country,
-        public_authority=organisation.public_authority,
         active=organisation.active,
         addressable=organisation.active
         and context.work.organisations.has_system(organisation.slug),
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
-        service_hours=None if hours is None else ListedServiceHours(**vars(hours)),
-        signed_only=organisation.signed_only,
-        document_keys=[ListedKey(**_key(key)) for key in organisation.document_keys],
-        encryption_keys=[
-            ListedEncryptionKey(**_key(key), countersignature=key.countersignature)
-            for key in organisation.encryption_keys
-        ],
+        service_hours=hours and shown(ListedServiceHours, hours),
+        document_keys=[_key(ListedKey, key) for key in organisation.document_keys],
+        encryption_keys=[_key(ListedEncryptionKey, key) for key in organisation.encryption_keys],
     )
 
 
 def held(one: Mandate) -> HeldMandate:
     """A mandate, as it is shown."""
-    days = one.period
-    return HeldMandate(one.key, one.legal_act, days.start, days.end, one.registration_event)
+    return shown(HeldMandate, one, competence=one.key)
 
 
 def reach_of(grant: AuditAccess) -> dict[str, Any]:
@@ -343,11 +338,5 @@ def reach_of(grant: AuditAccess) -> dict[str, Any]:
     }
 
 
-def _key(key: MemberKey) -> dict[str, Any]:
-    return {
-        "kid": key.kid,
-        "jwk": json.loads(key.jwk),
-        "valid_from": key.valid_from,
-        "valid_until": key.valid_until,
-        "registration_event": key.registration_event,
-    }
+def _key(kind: type[K], key: MemberKey) -> K:
+    return shown(kind, key, jwk=json.loads(key.jwk))

@@ -17,7 +17,7 @@ from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.results import Page, collect_page, iterate
+from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -195,60 +195,41 @@ def _admins(work: UnitOfWork) -> list[AdministratorEntry]:
 
 
 def _invitation(one: Invitation) -> OpenInvitation:
-    return OpenInvitation(one.id, one.organisation, one.system, one.expires_at)
+    return shown(OpenInvitation, one, invitation=one.id)
 
 
 def _contacts(context: RequestContext, slug: str) -> Contacts:
     contacts = context.work.organisations.contacts(slug)
-    return Contacts(slug, [ContactEntry(one.role, one.name, one.address) for one in contacts])
+    return Contacts(slug, [shown(ContactEntry, one) for one in contacts])
 
 
 def _line(one: Organisation) -> EntrySummary:
-    return EntrySummary(one.slug, one.name, one.kind, one.status)
+    return shown(EntrySummary, one, organisation=one.slug)
 
 
 def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
     def holds(period: Period) -> bool:
         return day is None or period.holds(day)
 
-    return Entry(
+    return shown(
+        Entry,
+        one,
         organisation=one.slug,
-        name=one.name,
-        kind=one.kind,
-        country=one.country,
-        public_authority=one.public_authority,
         regimes=sorted(one.regimes),
-        signed_only=one.signed_only,
         at=day,
         status=one.status if day is None else one.status_on(day),
         history=[s for s in one.history if day is None or s.since <= day],
         application=_application(one.application),
-        memberships=[
-            MembershipEntry(m.membership, m.decision_ref, m.period.start, m.period.end)
-            for m in one.memberships
-            if holds(m.period)
-        ],
+        memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],
         interests=[
-            InterestEntry(i.id, i.scope, i.subject, i.kind, i.period.start, i.period.end)
-            for i in one.interests
-            if holds(i.period)
+            shown(InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
         ],
         agreements=[
-            AgreementEntry(a.id, a.kind, a.description, a.reference, a.period.start, a.period.end)
-            for a in one.agreements
-            if holds(a.period)
+            shown(AgreementEntry, a, agreement=a.id) for a in one.agreements if holds(a.period)
         ],
         retentions=[
-            StandingRetentionEntry(
-                r.id,
-                r.purpose,
-                r.legal_act,
-                r.years,
-                r.review_years,
-                r.period.start,
-                r.period.end,
-            )
+            shown(StandingRetentionEntry, r, retention=r.id)
             for r in one.retentions
             if holds(r.period)
         ],
@@ -258,7 +239,7 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
             if day is None or g.start <= day < g.end
         ],
         keys=[
-            KeyEntry(use, key.kid, key.valid_from, key.valid_until, key.registration_event)
+            shown(KeyEntry, key, use=use)
             for use, keys in (("sig", one.document_keys), ("enc", one.encryption_keys))
             for key in keys
         ],
@@ -269,31 +250,19 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
 def _application(one: Application | None) -> ApplicationEntry | None:
     if one is None:
         return None
-    said = one.decision
-    decision = None
-    if said is not None:
-        decision = ResolutionEntry(
-            said.reference, said.decided_on, said.document_sha256, said.event
-        )
-    return ApplicationEntry(
-        membership=one.membership,
-        purposes=sorted(one.purposes),
-        description=one.description,
-        received_on=one.received_on,
-        event=one.event,
-        decision=decision,
-    )
+    decided = one.decision
+    decision = decided and shown(ResolutionEntry, decided, decision_ref=decided.reference)
+    return shown(ApplicationEntry, one, purposes=sorted(one.purposes), decision=decision)
 
 
 def _system(work: UnitOfWork, one: System) -> SystemEntry:
     registry = work.organisations
-    return SystemEntry(
+    certificates = registry.certificates(one.organisation, one.name)
+    return shown(
+        SystemEntry,
+        one,
         system=one.name,
-        enabled=one.enabled,
         scopes=sorted(one.scopes),
         keys=len(registry.client_keys(one.organisation, one.name)),
-        certificates=[
-            CertificateEntry(made.thumbprint, made.not_after, made.revoked_at)
-            for made in registry.certificates(one.organisation, one.name)
-        ],
+        certificates=[shown(CertificateEntry, made) for made in certificates],
     )

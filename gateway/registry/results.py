@@ -31,7 +31,7 @@ class HeldMandate:
 
 @dataclass(frozen=True)
 class ListedKey:
-    """A document key; ``until`` is its end by revocation."""
+    """A document key; ``valid_until`` is its end by revocation."""
 
     kid: str
     jwk: Annotated[Mapping[str, Any], "The public key (RFC 7517)."]

@@ -29,7 +29,7 @@ from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
 from gateway.kernel.recusals import recusal_digest
-from gateway.kernel.results import Page, collect_page, iterate, to_json
+from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -260,13 +260,11 @@ def _record(
 
 
 def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:
-    return StaffMember(
-        pseudonym=entry.pseudonym,
+    return shown(
+        StaffMember,
+        entry,
         roles=sorted(entry.roles),
         from_=entry.start,
         until=entry.end,
-        temporary=entry.temporary,
-        ends_at=entry.ends_at,
         in_force=entry.in_force(context.today.day, context.now),
-        event=entry.event,
     )

@@ -18,6 +18,9 @@ from typing import Any
 
 DEATHS, DEATHS_WITHIN = 5, 60.0  # a process that ends so often in so many seconds is given up
 
+_ONE_REQUEST = 1.0
+"""Seconds in which a second signal is no second request: `timeout` and `make` send two."""
+
 SUPERVISOR_VARIABLE = "CASEGATE_SUPERVISOR"
 """Names the process with whose end a process of the gateway ends too."""
 _PR_SET_PDEATHSIG = 1
@@ -129,13 +132,17 @@ class Supervisor:
         return all(child.ready for child in self._children)
 
     def _stop(self, arrived: Callable[[float], bytes]) -> int:
-        """End all by SIGTERM; those that have not ended in time, or at a second signal, by KILL."""
+        """End all by SIGTERM; those that have not ended in time, or at a second signal, by KILL.
+
+        A signal that comes within a second is the same request, sent twice.
+        """
+        self._say("stopping: open requests are finished first; again, and they are cut off")
         running = [child for child in self._children if child.running()]
         for child in running:
             _send(child, signal.SIGTERM)
-        ends = time.monotonic() + self._drain
-        while any(child.running() for child in running) and time.monotonic() < ends:
-            if self._asked_to_end(arrived(0.1)):
+        asked = time.monotonic()
+        while any(child.running() for child in running) and time.monotonic() < asked + self._drain:
+            if self._asked_to_end(arrived(0.1)) and time.monotonic() > asked + _ONE_REQUEST:
                 break
         late = [child for child in running if child.running()]
         for child in late:

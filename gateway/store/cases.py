@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, insert, null, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, null, or_, select, tuple_, update
 
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import OPEN, HandoffState
@@ -18,6 +18,7 @@ from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import record_columns, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     announcement,
     answer,
@@ -46,7 +47,7 @@ _PAGE = (
         case_version.c.summary,
     )
     .join(case_version, case_version.c.digest == case_file.c.digest)
-    .where(case_file.c.originator == bindparam("originator"))
+    .where(matching(case_file, "originator"))
     .order_by(case_file.c.made, case_file.c.id)
     .limit(bindparam("limit"))
 )
@@ -60,7 +61,7 @@ _PAGE_AFTER = _PAGE.where(
     tuple_(case_file.c.made, case_file.c.id)
     > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type))
 )
-_in_state = case_file.c.state == bindparam("state")
+_in_state = matching(case_file, "state")
 _PAGES = {
     (False, False): _PAGE,
     (False, True): _PAGE.where(_in_state),
@@ -70,59 +71,44 @@ _PAGES = {
 """By whether it goes on after a case, and whether a state is named."""
 _ADD = insert_new(case_file)
 _SAVE = update(case_file).where(
-    case_file.c.originator == bindparam("of_originator"),
-    case_file.c.id == bindparam("of_case"),
+    matching(case_file, "originator", "id", prefix="of_"),
     case_file.c.revision == bindparam("previous"),
 )
-_VERSION = select(*record_columns(case_version, CaseVersion)).where(
-    case_version.c.digest == bindparam("digest")
-)
+_VERSION = records(case_version, CaseVersion, "digest")
 _ADD_VERSION = insert(case_version)
 _MEASURES = (
-    select(*record_columns(case_measure, Measure))
-    .where(
-        case_measure.c.originator == bindparam("originator"),
-        case_measure.c.case == bindparam("case"),
-    )
+    records(case_measure, Measure)
+    .where(matching(case_measure, "originator", "case"))
     .order_by(case_measure.c.id)
 )
-_MEASURE = select(*record_columns(case_measure, Measure)).where(
-    case_measure.c.id == bindparam("measure")
-)
+_MEASURE = records(case_measure, Measure).where(case_measure.c.id == bindparam("measure"))
 _ADD_MEASURE = insert(case_measure)
 _END_MEASURE = (
     update(case_measure)
     .where(case_measure.c.id == bindparam("of_measure"), case_measure.c.ended_at.is_(null()))
     .values(ended_at=bindparam("at"))
 )
-_RECALL = select(*record_columns(case_recall, Recall))
+_RECALL = records(case_recall, Recall)
 _RECALL_BY_ID = _RECALL.where(case_recall.c.id == bindparam("recall"))
-_RECALLS = _RECALL.where(
-    case_recall.c.originator == bindparam("originator"), case_recall.c.case == bindparam("case")
-).order_by(case_recall.c.id)
+_RECALLS = _RECALL.where(matching(case_recall, "originator", "case")).order_by(case_recall.c.id)
 _ADD_RECALL = insert(case_recall)
 _CHANGES = select(case_version.c.change).where(
-    case_version.c.originator == bindparam("originator"),
-    case_version.c.case == bindparam("case"),
+    matching(case_version, "originator", "case"),
     case_version.c.version > bindparam("after"),
     case_version.c.change.is_not(null()),
 )
 _UNLAWFUL = (
     select(case_version.c.version, case_version.c.unlawful)
     .where(
-        case_version.c.originator == bindparam("originator"),
-        case_version.c.case == bindparam("case"),
+        matching(case_version, "originator", "case"),
         case_version.c.version > bindparam("after"),
     )
     .order_by(case_version.c.version)
 )
 _ANNOUNCE = insert_new(announcement)
 _ANNOUNCED = (
-    select(*record_columns(announcement, Announcement))
-    .where(
-        announcement.c.originator == bindparam("originator"),
-        announcement.c.case == bindparam("case"),
-    )
+    records(announcement, Announcement)
+    .where(matching(announcement, "originator", "case"))
     .order_by(announcement.c.version.desc())
     .limit(1)
 )
@@ -137,14 +123,9 @@ _DUE = (
     .order_by(case_file.c.erase_on)
     .limit(bindparam("limit"))
 )
-_versions = and_(
-    case_version.c.originator == bindparam("of_originator"),
-    case_version.c.case == bindparam("of_case"),
-)
+_versions = matching(case_version, "originator", "case", prefix="of_")
 _ERASE_VERSIONS = update(case_version).where(_versions).values(document=ERASED, summary=ERASED)
-_handoffs = and_(
-    handoff.c.originator == bindparam("of_originator"), handoff.c.case == bindparam("of_case")
-)
+_handoffs = matching(handoff, "originator", "case", prefix="of_")
 _handoff_ids = select(handoff.c.id).where(_handoffs)
 _ERASE_HANDOFFS = update(handoff).where(_handoffs).values(conditions_digest="", matter=frozenset())
 _LAPSE_HANDOFFS = (
@@ -174,11 +155,11 @@ _FORGET_APART = delete(doomed_key).where(doomed_key.c.content_key == bindparam("
 _HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
-class SqlCases:
+class SqlCases(StorePart):
     """Cases in SQL; the contract is that of `gateway.kernel.ports.CaseStore`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        self._transaction = transaction
+        super().__init__(transaction)
         self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
@@ -196,10 +177,9 @@ class SqlCases:
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """RuntimeError when the version's document is stored for another case."""
-        self._transaction.require_writing()
         key = self._cipher.new_key()
         values = {**vars(case), "content_key": key, "made": version.event}
-        if not self._transaction.changed(_ADD, values):
+        if not self._write(_ADD, values):
             raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
 
@@ -215,15 +195,8 @@ class SqlCases:
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
         """The reference never changes; RuntimeError as for ``add``."""
-        self._transaction.require_writing()
-        values = dict(vars(case))
-        del values["originator_ref"]
-        expected = {
-            "of_originator": values.pop("originator"),
-            "of_case": values.pop("id"),
-            "previous": case.revision - 1,
-        }
-        if not self._transaction.changed(_SAVE, values | expected):
+        values = keyed(case, "originator", "id", keeps=("originator_ref",))
+        if not self._write(_SAVE, {**values, "previous": case.revision - 1}):
             raise EditConflict("the case has changed: read it again")
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
@@ -239,8 +212,7 @@ class SqlCases:
         return CaseVersion(**row._asdict() | opened)
 
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
-        values = {"originator": originator, "case": case, "after": after}
-        return [row.change for row in self._transaction.execute(_CHANGES, values)]
+        return self._firsts(_CHANGES, originator=originator, case=case, after=after)
 
     def unlawful(
         self, originator: str, case: UUID, after: int
@@ -250,14 +222,11 @@ class SqlCases:
         return [(row.version, row.unlawful) for row in rows if row.unlawful]
 
     def announce(self, announcement: Announcement) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ANNOUNCE, vars(announcement)):
+        if not self._write(_ANNOUNCE, vars(announcement)):
             raise AlreadyExists("holders have heard of this version")
 
     def announced(self, originator: str, case: UUID) -> Announcement | None:
-        values = {"originator": originator, "case": case}
-        row = self._transaction.execute(_ANNOUNCED, values).first()
-        return row and Announcement(*row)
+        return self._one(Announcement, _ANNOUNCED, originator=originator, case=case)
 
     def page(
         self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
@@ -271,33 +240,26 @@ class SqlCases:
         return [self._listed(row, readable=row.content_key in there) for row in rows]
 
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
-        rows = self._transaction.execute(_MEASURES, {"originator": originator, "case": case})
-        return [Measure(*row) for row in rows]
+        return self._all(Measure, _MEASURES, originator=originator, case=case)
 
     def measure(self, measure: UUID) -> Measure | None:
-        row = self._transaction.execute(_MEASURE, {"measure": measure}).first()
-        return row and Measure(*row)
+        return self._one(Measure, _MEASURE, measure=measure)
 
     def add_measure(self, measure: Measure) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_ADD_MEASURE, vars(measure))
+        self._write(_ADD_MEASURE, vars(measure))
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_END_MEASURE, {"of_measure": measure, "at": at}):
+        if not self._write(_END_MEASURE, {"of_measure": measure, "at": at}):
             raise EditConflict("the measure has ended: read the case again")
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
-        rows = self._transaction.execute(_RECALLS, {"originator": originator, "case": case})
-        return [Recall(*row) for row in rows]
+        return self._all(Recall, _RECALLS, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
-        row = self._transaction.execute(_RECALL_BY_ID, {"recall": recall}).first()
-        return row and Recall(*row)
+        return self._one(Recall, _RECALL_BY_ID, recall=recall)
 
     def add_recall(self, recall: Recall) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_ADD_RECALL, vars(recall))
+        self._write(_ADD_RECALL, vars(recall))
 
     def erase(self, case: Case) -> Erasure:
         """What is overwritten was encrypted: the key's end is what erases it."""
@@ -312,8 +274,7 @@ class SqlCases:
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
-        rows = self._transaction.execute(_DUE, {"day": day, "limit": limit})
-        return [Case(*row) for row in rows]
+        return self._all(Case, _DUE, day=day, limit=limit)
 
     def doomed(self, limit: int) -> Sequence[UUID]:
         run = self._transaction
@@ -321,10 +282,9 @@ class SqlCases:
         return found or [row.content_key for row in run.execute(_DOOMED_APART, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
-        self._transaction.require_writing()
         for key in keys:
-            self._transaction.execute(_FORGET_KEY, {"of_key": key})
-            self._transaction.execute(_FORGET_APART, {"of_key": key})
+            self._write(_FORGET_KEY, {"of_key": key})
+            self._write(_FORGET_APART, {"of_key": key})
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
         values = {"originator": originator, "case": case}
@@ -332,8 +292,7 @@ class SqlCases:
         return key
 
     def having(self, key: UUID) -> Case | None:
-        row = self._transaction.execute(_HAVING, {"key": key}).first()
-        return row and Case(*row)
+        return self._one(Case, _HAVING, key=key)
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
         texts = {"summary": write_json(version.summary), "document": version.document}

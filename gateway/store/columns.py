@@ -1,19 +1,30 @@
 """How values are written into columns: texts, times, days, sets of texts, records as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from gateway.domain.record_json import types_of
 from gateway.evidence import canonical
 
 if TYPE_CHECKING:
@@ -162,42 +173,32 @@ def record_columns(table: Table, record: "type[DataclassInstance]") -> list[Colu
     return [table.c[field.name] for field in fields(record)]
 
 
-def to_json(value: Any) -> Any:
-    """A record as JSON values: its fields by name, sets in order, times and days as ISO 8601."""
-    if is_dataclass(value):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-    match value:
-        case tuple():
-            return [to_json(one) for one in value]
-        case frozenset():
-            return sorted(value)
-        case date():
-            return value.isoformat()
-        case UUID():
-            return str(value)
-    return value
+_COLUMN_TYPES: Mapping[Any, Any] = {
+    str: TEXT,
+    int: Integer,
+    bool: Boolean,
+    bytes: LargeBinary,
+    UUID: Uuid,
+    datetime: Instant,
+    date: Day,
+    frozenset: TextSet,
+    tuple: TextList,
+}
 
 
-def read_fields(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record that ``to_json`` wrote, as the record's class takes them."""
-    types = _field_types(record)
-    return {name: _read(types[name], value) for name, value in values.items()}
+def columns_of(
+    record: "type[DataclassInstance]", *left_out: str, **own: Any
+) -> Iterator[Column[Any]]:
+    """A column for each field of a record, but those ``left_out``; NULL where it may be None.
 
-
-@cache
-def _field_types(record: type) -> dict[str, Any]:
-    return get_type_hints(record)
-
-
-def _read(type_: Any, value: Any) -> Any:
-    """A JSON value as one of a type: of a record, or of a field of one."""
-    kind: Any = get_origin(type_) or type_
-    if kind is UnionType:
-        return None if value is None else _read(get_args(type_)[0], value)
-    if kind in (tuple, frozenset):
-        return kind(_read(get_args(type_)[0], one) for one in value)
-    if hasattr(kind, "__dataclass_fields__"):
-        return kind(**read_fields(kind, value))
-    if issubclass(kind, date):
-        return kind.fromisoformat(value)
-    return value if isinstance(value, kind) else kind(value)
+    Its type follows from the field's; ``own`` has another one, or the foreign key, by name.
+    """
+    for name, hint in types_of(record).items():
+        if name in left_out:
+            continue
+        kind, optional = (get_args(hint)[0], True) if type(hint) is UnionType else (hint, False)
+        kind = get_origin(kind) or kind
+        type_ = Choice(kind) if issubclass(kind, StrEnum) else _COLUMN_TYPES.get(kind)
+        given = own.get(name, type_)
+        what = (type_, given) if isinstance(given, ForeignKey) else (given,)
+        yield Column(name, *what, nullable=optional)

@@ -8,15 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, null, or_, select, tuple_, update
+from sqlalchemy import bindparam, func, insert, null, or_, select, tuple_, update
 
 from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS, Urgency
 from gateway.store.columns import record_columns
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import duty, handoff, sweep
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 _DUTY = record_columns(duty, HandoffDuty)
 _OF = (
@@ -35,12 +36,7 @@ _DUE = (
 _LATE = _open & (duty.c.due_at <= bindparam("now"))
 _OVERDUE = select(func.count()).select_from(duty).where(_LATE)
 _ADD = insert_new(duty)
-_SAVE = update(duty).where(
-    duty.c.handoff == bindparam("of_handoff"),
-    duty.c.kind == bindparam("of_kind"),
-    duty.c.source == bindparam("of_source"),
-    _open,
-)
+_SAVE = update(duty).where(matching(duty, "handoff", "kind", "source", prefix="of_"), _open)
 # Not IN: the text of that depends on a value, and is made anew by the engine each time.
 _shared = or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.shared))
 _next_due = (
@@ -54,9 +50,7 @@ _next_due = (
     .scalar_subquery()
 )
 _FOLLOW = update(handoff).where(handoff.c.id == bindparam("of_handoff")).values(due_at=_next_due)
-_of_case = and_(
-    handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case")
-)
+_of_case = matching(handoff, "originator", "case")
 _OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
 _place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
 _after = tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
@@ -74,48 +68,31 @@ _OWED_BY = (
     .limit(bindparam("limit"))
 )
 _OWED_AFTER = _OWED_BY.where(tuple_(*_place) > _after)
-_CLOCK = select(*record_columns(sweep, SweepClock))
+_CLOCK = records(sweep, SweepClock)
 _BEGIN_CLOCK = insert(sweep).values(id=1)
 _SAVE_CLOCK = update(sweep)
 
 
-class SqlDuties:
+class SqlDuties(StorePart):
     """Duties in SQL; the contract is that of `gateway.kernel.ports.DutyStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
     def add(self, duty: HandoffDuty) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD, vars(duty)):
+        if not self._write(_ADD, vars(duty)):
             raise AlreadyExists("this duty is recorded already")
         self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
-        self._transaction.require_writing()
-        values = {
-            "of_handoff": duty.handoff,
-            "of_kind": duty.kind,
-            "of_source": duty.source,
-            "due_at": duty.due_at,
-            "next_at": duty.next_at,
-            "reminded_at": duty.reminded_at,
-            "overdue_at": duty.overdue_at,
-            "closed_at": duty.closed_at,
-            "person": duty.person,
-        }
-        if not self._transaction.changed(_SAVE, values):
+        values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
+        if not self._write(_SAVE, values):
             raise EditConflict("the duty has changed: read it again")
         self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         statement = _OPEN_OF if open_only else _OF
-        rows = self._transaction.execute(statement, {"of_handoff": handoff})
-        return [HandoffDuty(*row) for row in rows]
+        return self._all(HandoffDuty, statement, of_handoff=handoff)
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
-        values = {"originator": originator, "case": case}
-        return [HandoffDuty(*row) for row in self._transaction.execute(_OPEN_OF_CASE, values)]
+        return self._all(HandoffDuty, _OPEN_OF_CASE, originator=originator, case=case)
 
     def owed_by(
         self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
@@ -130,17 +107,14 @@ class SqlDuties:
         return [(HandoffDuty(*owed), RANKS[rank]) for rank, *owed in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
-        rows = self._transaction.execute(_DUE, {"now": now, "limit": limit})
-        return [HandoffDuty(*row) for row in rows]
+        return self._all(HandoffDuty, _DUE, now=now, limit=limit)
 
     def overdue(self, now: datetime) -> int:
         return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())
 
     def clock(self) -> SweepClock | None:
-        row = self._transaction.execute(_CLOCK).first()
-        return row and SweepClock(*row)
+        return self._one(SweepClock, _CLOCK)
 
     def save_clock(self, clock: SweepClock) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_SAVE_CLOCK, vars(clock)):
-            self._transaction.execute(_BEGIN_CLOCK, vars(clock))
+        if not self._write(_SAVE_CLOCK, vars(clock)):
+            self._write(_BEGIN_CLOCK, vars(clock))

@@ -1,6 +1,7 @@
 """Handoffs between two organisations: their state, their signed answers, what was opened."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
@@ -38,6 +39,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
 from gateway.store.columns import TEXT
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.part import StorePart, matching
 from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 
@@ -84,8 +86,8 @@ _PAGE = (
 )
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _FILTERS = {
-    "state": handoff.c.state == bindparam("state"),
-    "urgency": handoff.c.urgency == bindparam("urgency"),
+    "state": matching(handoff, "state"),
+    "urgency": matching(handoff, "urgency"),
     # A set is stored as a JSON array of texts.
     "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
@@ -120,37 +122,29 @@ _RECEIVED = (
     .limit(bindparam("limit"))
 )
 _OPEN_OF = select(func.count()).where(
-    handoff.c.originator == bindparam("originator"),
-    handoff.c.case == bindparam("case"),
+    matching(handoff, "originator", "case"),
     or_(*(handoff.c.state == state for state in sorted(OPEN))),
 )
 _SENT_OF = (
     select(handoff.c.id, handoff.c.recipient, handoff.c.case_digest, handoff.c.state)
-    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
+    .where(matching(handoff, "originator", "case"))
     .order_by(handoff.c.id)
 )
-_OF_CASE = (
-    select(handoff)
-    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
-    .order_by(handoff.c.id)
-)
+_OF_CASE = select(handoff).where(matching(handoff, "originator", "case")).order_by(handoff.c.id)
 _ADD = insert_new(handoff)
 _SAVE = update(handoff).where(
     handoff.c.id == bindparam("handoff"), handoff.c.sequence == bindparam("previous")
 )
 
-_ANSWERS = (
-    select(answer).where(answer.c.handoff == bindparam("handoff")).order_by(answer.c.sequence)
-)
+_ANSWERS = select(answer).where(matching(answer, "handoff")).order_by(answer.c.sequence)
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
-_ANSWER_OF = select(answer).where(answer.c.event == bindparam("event"))
+_ANSWER_OF = select(answer).where(matching(answer, "event"))
 _RECALLS_OF = (
     select(answer)
     .join(handoff, handoff.c.id == answer.c.handoff)
     .where(
-        handoff.c.originator == bindparam("originator"),
-        handoff.c.case == bindparam("case"),
+        matching(handoff, "originator", "case"),
         answer.c.move == HandoffAction.RECALL,
         answer.c.document != ERASED,
     )
@@ -160,19 +154,15 @@ _NOTICES = _ANSWERS.where(
     answer.c.move == HandoffAction.NOTIFY_CORRECTION, answer.c.document != ERASED
 )
 _ADD_ANSWER = insert(answer)
-_ANSWER_KEY = select(answer_key.c.content_key).where(
-    answer_key.c.organisation == bindparam("organisation")
-)
+_ANSWER_KEY = select(answer_key.c.content_key).where(matching(answer_key, "organisation"))
 _ADD_ANSWER_KEY = insert_new(answer_key)
-_CONSULTATION = select(consultation).where(consultation.c.event == bindparam("event"))
+_CONSULTATION = select(consultation).where(matching(consultation, "event"))
 _WAS_INFORMED = (
     select(consultation.c.event)
-    .where(consultation.c.handoff == bindparam("handoff"), consultation.c.informed)
+    .where(matching(consultation, "handoff"), consultation.c.informed)
     .limit(1)
 )
-_WAS_CONSULTED = (
-    select(consultation.c.event).where(consultation.c.handoff == bindparam("handoff")).limit(1)
-)
+_WAS_CONSULTED = select(consultation.c.event).where(matching(consultation, "handoff")).limit(1)
 _ADD_CONSULTATION = insert_new(consultation)
 
 
@@ -185,11 +175,11 @@ _FOLLOWING = (
 """The fields that follow the answers and the updates."""
 
 
-class SqlHandoffs:
+class SqlHandoffs(StorePart):
     """Handoffs in SQL; the contract is that of `gateway.kernel.ports.HandoffStore`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        self._transaction = transaction
+        super().__init__(transaction)
         self._cipher = cipher
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
         self._current: dict[UUID, str] = {}
@@ -226,22 +216,20 @@ class SqlHandoffs:
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """RuntimeError when the offer's event recorded another answer."""
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD, _handoff_row(handoff)):
+        if not self._write(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
         self._case_of[handoff.id] = (handoff.originator, handoff.case)
         self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
         """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
-        self._transaction.require_writing()
         row = _handoff_row(handoff)
         values = {
             "handoff": handoff.id,
             "previous": handoff.sequence - 1,
             **{name: row[name] for name in _FOLLOWING},
         }
-        if not self._transaction.changed(_SAVE, values):
+        if not self._write(_SAVE, values):
             raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
@@ -325,8 +313,7 @@ class SqlHandoffs:
 
     def add_consultation(self, consultation: Consultation) -> None:
         """AlreadyExists when its event recorded another one."""
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD_CONSULTATION, vars(consultation)):
+        if not self._write(_ADD_CONSULTATION, vars(consultation)):
             raise AlreadyExists("this consultation is recorded already")
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
@@ -336,15 +323,7 @@ class SqlHandoffs:
         return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
-        row = self._transaction.execute(_CONSULTATION, {"event": event}).first()
-        return row and Consultation(
-            event=row.event,
-            organisation=row.organisation,
-            handoff=row.handoff,
-            case_digest=row.case_digest,
-            shown=row.shown,
-            informed=row.informed,
-        )
+        return self._one(Consultation, _CONSULTATION, event=event)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
@@ -377,34 +356,16 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
     return CellRef(answer.name, f"{handoff}/{sequence}", "document")
 
 
+_STORED_OTHERWISE = ("address", "urgency", "due_at")
+_AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTHERWISE]
+
+
 def _handoff(row: Row[Any]) -> Handoff:
     return Handoff(
-        id=row.id,
-        originator=row.originator,
-        case=row.case,
-        case_version=row.case_version,
-        case_digest=row.case_digest,
+        **{name: getattr(row, name) for name in _AS_STORED},
         address=OfferAddress(row.recipient, row.competence, row.mandate_event),
-        purpose=row.purpose,
-        permitted_disclosures=row.permitted_disclosures,
-        package_digest=row.package_digest,
-        offer_digest=row.offer_digest,
-        conditions_digest=row.conditions_digest,
-        offered_at=row.offered_at,
         urgency=RANKS[row.urgency],
-        matter=row.matter,
         due_at=None if row.due_at == NEVER else row.due_at,
-        expires_at=row.expires_at,
-        transfer_tool=row.transfer_tool,
-        state=row.state,
-        accepted_groups=row.accepted_groups,
-        sequence=row.sequence,
-        break_glass=row.break_glass,
-        package=row.package,
-        held=row.held,
-        held_under=row.held_under,
-        recall=row.recall,
-        recall_answer=row.recall_answer,
     )
 
 

@@ -8,12 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
+from gateway.store.part import StorePart, matching
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
-_GET = select(retry).where(
-    retry.c.organisation == bindparam("organisation"), retry.c.key == bindparam("key")
-)
+_GET = select(retry).where(matching(retry, "organisation", "key"))
 _ADD = insert_new(retry)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
 # which are never used again.
@@ -32,90 +31,72 @@ _SPEND = counted(
     )
 )
 _FORGET = delete(budget).where(
-    budget.c.organisation == bindparam("organisation"),
+    matching(budget, "organisation"),
     budget.c.window >= bindparam("first"),
     budget.c.window < bindparam("window"),
 )
 
 _ADD_REVOKED = insert_new(revoked_token)
-_IS_REVOKED = select(revoked_token.c.jti).where(revoked_token.c.jti == bindparam("jti"))
+_IS_REVOKED = select(revoked_token.c.jti).where(matching(revoked_token, "jti"))
 _PRUNE_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at <= bindparam("until"))
 
 _USE = insert_new(spent_assertion)
 _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bindparam("until"))
 
 
-class SqlRetries:
+class SqlRetries(StorePart):
     """Retries in SQL; the contract is that of `gateway.kernel.ports.IdempotencyStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
-        row = self._transaction.execute(_GET, {"organisation": organisation, "key": key}).first()
-        return row and IdempotencyRecord(*row)
+        return self._one(IdempotencyRecord, _GET, organisation=organisation, key=key)
 
     def add(self, retry: IdempotencyRecord) -> None:
         """PostgreSQL waits here for a concurrent request with the same key."""
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD, vars(retry)):
+        if not self._write(_ADD, vars(retry)):
             raise EditConflict(
                 "another request with this idempotency key was faster: repeat this one"
             )
 
     def prune(self, until: datetime) -> None:
-        self._transaction.require_writing()
-        first = UUID(int=int(until.timestamp() * 1000) << 80)
-        self._transaction.execute(_PRUNE, {"first": first})
+        self._write(_PRUNE, {"first": UUID(int=int(until.timestamp() * 1000) << 80)})
 
 
-class SqlBudgets:
+class SqlBudgets(StorePart):
     """Budgets in SQL; the contract is that of `gateway.kernel.ports.RateLimits`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
     def consume(self, organisation: str, window: str, limit: int) -> bool:
-        self._transaction.require_writing()
         what, _, _ = window.partition("/")
         earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
-        self._transaction.execute(_FORGET, earlier)
+        self._write(_FORGET, earlier)
         values = {"organisation": organisation, "window": window, "limit": limit}
-        return limit > 0 and self._transaction.changed(_SPEND, values)
+        return limit > 0 and self._write(_SPEND, values)
 
 
-class SqlRevokedTokens:
+class SqlRevokedTokens(StorePart):
     """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokenStore`."""
 
     def __init__(self, transaction: Transaction, any_revoked: bool) -> None:
-        self._transaction = transaction
+        super().__init__(transaction)
         self._any = any_revoked
 
     def add(self, jti: str, expires_at: datetime) -> None:
-        self._transaction.require_writing()
         self._any = True
-        self._transaction.execute(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
+        self._write(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
 
     def has(self, jti: str) -> bool:
         return self._any and bool(self._transaction.execute(_IS_REVOKED, {"jti": jti}).all())
 
     def prune(self, until: datetime) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_PRUNE_REVOKED, {"until": until})
+        self._write(_PRUNE_REVOKED, {"until": until})
 
 
-class SqlReplay:
+class SqlReplay(StorePart):
     """Used assertions in SQL, by the contract of `gateway.kernel.ports.AssertionReplayGuard`."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
 
     def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
         """One statement, so that only one of two workers spends it."""
-        self._transaction.require_writing()
         values = {"client": client, "jti": jti, "expires_at": expires_at}
-        return self._transaction.changed(_USE, values)
+        return self._write(_USE, values)
 
     def prune(self, until: datetime) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_PRUNE_USED, {"until": until})
+        self._write(_PRUNE_USED, {"until": until})

@@ -21,9 +21,10 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.actors import GATEWAY
 from gateway.store import event_index
-from gateway.store.columns import record_columns, write_json
+from gateway.store.columns import write_json
 from gateway.store.event_index import BLOCK
 from gateway.store.log import ENVELOPE
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     case_version,
     detail_erasure,
@@ -35,17 +36,13 @@ from gateway.store.tables import (
     log_hold,
     party,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 AT_ONCE = 200
 """Events that are looked at in one transaction: writers wait meanwhile."""
 
-_HOLD = select(*record_columns(log_hold, LogHold)).where(log_hold.c.id == bindparam("hold"))
-_HOLDS = (
-    select(*record_columns(log_hold, LogHold))
-    .where(log_hold.c.ended_at.is_(None))
-    .order_by(log_hold.c.id)
-)
+_HOLD = records(log_hold, LogHold).where(log_hold.c.id == bindparam("hold"))
+_HOLDS = records(log_hold, LogHold).where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
 _ADD_HOLD = insert_new(log_hold)
 _END_HOLD = update(log_hold).where(
     log_hold.c.id == bindparam("of_id"), log_hold.c.ended_at.is_(None)
@@ -54,9 +51,7 @@ _BEGIN_AGAIN = delete(detail_erasure)
 
 # Nobody appends meanwhile: a block that filled up now would have words that end here.
 _LOCK = select(log_head.c.size).with_for_update()
-_REACHED = select(detail_erasure.c.reached).where(
-    detail_erasure.c.organisation == bindparam("organisation")
-)
+_REACHED = select(detail_erasure.c.reached).where(matching(detail_erasure, "organisation"))
 _begin = upsert(detail_erasure)
 _REACH = _begin.on_conflict_do_update(
     index_elements=[detail_erasure.c.organisation],
@@ -76,7 +71,7 @@ _NEXT = (
     .join(log_event, log_event.c.idx == party.c.idx)
     .join(log_facet, log_facet.c.idx == party.c.idx)
     .where(
-        party.c.organisation == bindparam("organisation"),
+        matching(party, "organisation"),
         party.c.stream_number > bindparam("after"),
     )
     .order_by(party.c.stream_number)
@@ -88,35 +83,27 @@ _WORDS = select(log_facet.c.words).where(
     log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
 )
 _SET_BLOCK = update(log_block).where(log_block.c.n == bindparam("of_n"))
-_DIGESTS = select(case_version.c.digest).where(
-    case_version.c.originator == bindparam("originator"), case_version.c.case == bindparam("case")
-)
-_HANDOFFS = select(handoff.c.id).where(
-    handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case")
-)
+_DIGESTS = select(case_version.c.digest).where(matching(case_version, "originator", "case"))
+_HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
 
 
-class SqlJournal:
+class SqlJournal(StorePart):
     """The log's terms in SQL; the contract is that of `gateway.kernel.ports.JournalStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    registry = True
 
     def holds(self) -> Sequence[LogHold]:
-        return [LogHold(*row) for row in self._transaction.execute(_HOLDS)]
+        return self._all(LogHold, _HOLDS)
 
     def hold(self, hold: UUID) -> LogHold | None:
-        row = self._transaction.execute(_HOLD, {"hold": hold}).first()
-        return row and LogHold(*row)
+        return self._one(LogHold, _HOLD, hold=hold)
 
     def add_hold(self, hold: LogHold) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_HOLD, vars(hold)):
+        if not self._write(_ADD_HOLD, vars(hold)):
             raise AlreadyExists("there is a log hold with this id")
 
     def end_hold(self, hold: UUID, at: datetime) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_END_HOLD, {"of_id": hold, "ended_at": at}):
+        if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
             raise EditConflict("the log hold was ended before")
         self._transaction.execute(_BEGIN_AGAIN)
 

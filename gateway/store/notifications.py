@@ -3,20 +3,18 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import record_columns
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import notification_cursor, refused_notification, stream
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 _COLUMNS = record_columns(notification_cursor, Cursor)
-_ONE = and_(
-    notification_cursor.c.organisation == bindparam("of_organisation"),
-    notification_cursor.c.way == bindparam("of_way"),
-)
+_ONE = matching(notification_cursor, "organisation", "way", prefix="of_")
 _CURSOR = select(*_COLUMNS).where(_ONE)
 _LOCKED = _CURSOR.with_for_update()
 _BEGIN = insert_new(notification_cursor)
@@ -45,7 +43,7 @@ _HEADS = select(stream.c.organisation, stream.c.last).where(
     stream.c.organisation.in_(bindparam("organisations", expanding=True))
 )
 _REFUSED = (
-    select(*record_columns(refused_notification, RefusedNotification))
+    records(refused_notification, RefusedNotification)
     .where(refused_notification.c.organisation == bindparam("of_organisation"))
     .order_by(refused_notification.c.stream_number)
 )
@@ -58,16 +56,12 @@ _REFUSE = _refusing.on_conflict_do_update(
     },
 )
 _FORGET = delete(refused_notification).where(
-    refused_notification.c.organisation == bindparam("of_organisation"),
-    refused_notification.c.event == bindparam("of_event"),
+    matching(refused_notification, "organisation", "event", prefix="of_"),
 )
 
 
-class SqlNotifications:
+class SqlNotifications(StorePart):
     """Deliveries in SQL; the contract is that of `gateway.kernel.ports.NotificationStore`."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
 
     def cursor(self, organisation: str, way: DeliveryWay, begin: int = 0) -> Cursor:
         run, values = self._transaction, {"of_organisation": organisation, "of_way": way}
@@ -79,10 +73,7 @@ class SqlNotifications:
         return Cursor(*run.execute(_LOCKED, values).one())
 
     def save(self, cursor: Cursor) -> None:
-        self._transaction.require_writing()
-        values = dict(vars(cursor))
-        named = {"of_organisation": values.pop("organisation"), "of_way": values.pop("way")}
-        self._transaction.execute(_SAVE, named | values)
+        self._write(_SAVE, keyed(cursor, "organisation", "way"))
 
     def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
         rows = self._transaction.execute(_STATES, {"of_way": way})
@@ -94,14 +85,11 @@ class SqlNotifications:
 
     def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
         statement = _REPLAYED if replay else _REFUSED
-        rows = self._transaction.execute(statement, {"of_organisation": organisation})
-        return [RefusedNotification(*row) for row in rows]
+        return self._all(RefusedNotification, statement, of_organisation=organisation)
 
     def refuse(self, refused: RefusedNotification) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_REFUSE, vars(refused))
+        self._write(_REFUSE, vars(refused))
 
     def forget(self, organisation: str, events: Collection[UUID]) -> None:
-        self._transaction.require_writing()
         for event in events:
-            self._transaction.execute(_FORGET, {"of_organisation": organisation, "of_event": event})
+            self._write(_FORGET, {"of_organisation": organisation, "of_event": event})

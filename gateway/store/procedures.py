@@ -13,7 +13,7 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.kernel.values import CertificateOrder, Proposal
-from gateway.store.columns import record_columns
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     conformance_run,
     invitation,
@@ -23,14 +23,14 @@ from gateway.store.tables import (
     staff,
     succession,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import insert_new
 
 _NO_ID = UUID(int=0)
 _LAST_ID = UUID(int=2**128 - 1)
 
 # --- Changes of the registry that wait for another person -----------------------------------------
 
-_proposals = select(*record_columns(proposal, Proposal))
+_proposals = records(proposal, Proposal)
 _PROPOSAL = _proposals.where(proposal.c.id == bindparam("proposal"))
 _PROPOSALS = (
     _proposals.where(proposal.c.id < bindparam("before"))
@@ -46,49 +46,41 @@ _WITHDRAW_PROPOSAL = _END_PROPOSAL.values(withdrawal_event=bindparam("event"))
 _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
 
 
-class SqlProposals:
+class SqlProposals(StorePart):
     """Proposals in SQL; the contract is that of `gateway.kernel.ports.ProposalStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    registry = True
 
     def get(self, proposal: UUID) -> Proposal | None:
-        row = self._transaction.execute(_PROPOSAL, {"proposal": proposal}).first()
-        return row and Proposal(*row)
+        return self._one(Proposal, _PROPOSAL, proposal=proposal)
 
     def page(
         self, before: UUID | None, limit: int, waiting: datetime | None = None
     ) -> Sequence[Proposal]:
-        values = {"before": before or _LAST_ID, "limit": limit}
+        values: dict[str, Any] = {"before": before or _LAST_ID, "limit": limit}
         if waiting is None:
-            rows = self._transaction.execute(_PROPOSALS, values)
-        else:
-            rows = self._transaction.execute(_WAITING, {**values, "now": waiting})
-        return [Proposal(*row) for row in rows]
+            return self._all(Proposal, _PROPOSALS, **values)
+        return self._all(Proposal, _WAITING, **values, now=waiting)
 
     def add(self, proposal: Proposal) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_PROPOSAL, vars(proposal)):
+        if not self._write(_ADD_PROPOSAL, vars(proposal)):
             raise AlreadyExists("there is a proposal with this id")
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
+        if not self._write(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
+        if not self._write(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
-        self._transaction.require_registry()
-        self._transaction.execute(_PRUNE_PROPOSALS, {"until": until})
+        self._write(_PRUNE_PROPOSALS, {"until": until})
 
 
 # --- Invitations to enrol a system ----------------------------------------------------------------
 
-_invitations = select(*record_columns(invitation, Invitation))
+_invitations = records(invitation, Invitation)
 _INVITATION = _invitations.where(invitation.c.id == bindparam("invitation"))
 _BY_TOKEN = _invitations.where(invitation.c.token_sha256 == bindparam("token"))
 _OPEN_INVITATIONS = (
@@ -102,48 +94,38 @@ _OPEN_INVITATIONS = (
     .limit(bindparam("limit"))
 )
 _ADD_INVITATION = insert_new(invitation)
-_SAVE_INVITATION = update(invitation).where(invitation.c.id == bindparam("invitation"))
+_SAVE_INVITATION = update(invitation).where(matching(invitation, "id", prefix="of_"))
 
 
-class SqlInvitations:
+class SqlInvitations(StorePart):
     """Invitations in SQL; the contract is that of `gateway.kernel.ports.InvitationStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    registry = True
 
     def add(self, invitation: Invitation) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_INVITATION, vars(invitation)):
+        if not self._write(_ADD_INVITATION, vars(invitation)):
             raise AlreadyExists("there is an invitation with this id or token")
 
     def get(self, invitation: UUID) -> Invitation | None:
-        row = self._transaction.execute(_INVITATION, {"invitation": invitation}).first()
-        return row and Invitation(*row)
+        return self._one(Invitation, _INVITATION, invitation=invitation)
 
     def by_token(self, token_sha256: str) -> Invitation | None:
-        row = self._transaction.execute(_BY_TOKEN, {"token": token_sha256}).first()
-        return row and Invitation(*row)
+        return self._one(Invitation, _BY_TOKEN, token=token_sha256)
 
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
-        values = {"now": now, "after": after or _NO_ID, "limit": limit}
-        return [Invitation(*row) for row in self._transaction.execute(_OPEN_INVITATIONS, values)]
+        return self._all(Invitation, _OPEN_INVITATIONS, now=now, after=after or _NO_ID, limit=limit)
 
     def save(self, invitation: Invitation) -> None:
         """Who was invited, by whom and until when stays."""
-        self._transaction.require_registry()
-        values = {
-            "invitation": invitation.id,
-            "key": invitation.key,
-            "request": invitation.request,
-            "withdrawn_at": invitation.withdrawn_at,
-        }
-        if not self._transaction.changed(_SAVE_INVITATION, values):
+        kept = ("organisation", "system", "token_sha256", "approved_by", "expires_at")
+        values = keyed(invitation, "id", keeps=kept)
+        if not self._write(_SAVE_INVITATION, values):
             raise EditConflict("there is no invitation with this id")
 
 
 # --- Certificate requests, for the process that alone holds the issuing key -----------------------
 
-_requests = select(*record_columns(signing_request, CertificateOrder))
+_requests = records(signing_request, CertificateOrder)
 _REQUEST = _requests.where(signing_request.c.id == bindparam("request"))
 # Taken by state, never by "greater than the last one seen": rows may commit late.
 _PENDING = (
@@ -152,40 +134,33 @@ _PENDING = (
     .limit(bindparam("limit"))
 )
 _ADD_REQUEST = insert_new(signing_request)
-_SAVE_REQUEST = update(signing_request).where(signing_request.c.id == bindparam("request"))
+_SAVE_REQUEST = update(signing_request).where(matching(signing_request, "id", prefix="of_"))
 
 
-class SqlSigning:
+class SqlSigning(StorePart):
     """Signing requests in SQL; the contract is that of `gateway.kernel.ports.CertificateOrders`."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
 
     def add(self, request: CertificateOrder) -> None:
         """AlreadyExists when the id is taken."""
-        self._transaction.require_writing()
         values = {**vars(request), "served": _is_served(request)}
-        if not self._transaction.changed(_ADD_REQUEST, values):
+        if not self._write(_ADD_REQUEST, values):
             raise AlreadyExists("there is a signing request with this id")
 
     def get(self, request: UUID) -> CertificateOrder | None:
-        row = self._transaction.execute(_REQUEST, {"request": request}).first()
-        return row and CertificateOrder(*row)
+        return self._one(CertificateOrder, _REQUEST, request=request)
 
     def pending(self, limit: int) -> list[CertificateOrder]:
-        rows = self._transaction.execute(_PENDING, {"limit": limit})
-        return [CertificateOrder(*row) for row in rows]
+        return self._all(CertificateOrder, _PENDING, limit=limit)
 
     def save(self, request: CertificateOrder) -> None:
         """Raises EditConflict when there is no such request."""
-        self._transaction.require_writing()
         values = {
-            "request": request.id,
+            "of_id": request.id,
             "served": _is_served(request),
             "certificate": request.certificate,
             "refusal": request.refusal,
         }
-        if not self._transaction.changed(_SAVE_REQUEST, values):
+        if not self._write(_SAVE_REQUEST, values):
             raise EditConflict("there is no signing request with this id")
 
 
@@ -195,9 +170,7 @@ def _is_served(request: CertificateOrder) -> bool:
 
 # --- Conformance runs: test data, apart from cases and handoffs -----------------------------------
 
-_RUN = select(*record_columns(conformance_run, ConformanceRun)).where(
-    conformance_run.c.id == bindparam("run")
-)
+_RUN = records(conformance_run, ConformanceRun).where(conformance_run.c.id == bindparam("run"))
 _PASSED = (
     select(conformance_run.c.id)
     .where(
@@ -208,7 +181,7 @@ _PASSED = (
 )
 _ADD_RUN = insert_new(conformance_run)
 _SAVE_RUN = update(conformance_run).where(
-    conformance_run.c.id == bindparam("run"),
+    matching(conformance_run, "id", prefix="of_"),
     conformance_run.c.revision == bindparam("previous"),
 )
 _PRUNE_RUNS = delete(conformance_run).where(
@@ -216,33 +189,20 @@ _PRUNE_RUNS = delete(conformance_run).where(
 )
 
 
-class SqlConformance:
+class SqlConformance(StorePart):
     """Runs in SQL; the contract is that of `gateway.kernel.ports.ConformanceStore`."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
-
     def add(self, run: ConformanceRun) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD_RUN, vars(run)):
+        if not self._write(_ADD_RUN, vars(run)):
             raise AlreadyExists("there is a conformance run with this id")
 
     def get(self, run: UUID) -> ConformanceRun | None:
-        row = self._transaction.execute(_RUN, {"run": run}).first()
-        return row and ConformanceRun(*row)
+        return self._one(ConformanceRun, _RUN, run=run)
 
     def save(self, run: ConformanceRun) -> None:
         """Whose run it is and when it ends stays."""
-        self._transaction.require_writing()
-        values = {
-            "run": run.id,
-            "previous": run.revision - 1,
-            "sandbox": run.sandbox,
-            "marks": run.marks,
-            "passed_at": run.passed_at,
-            "revision": run.revision,
-        }
-        if not self._transaction.changed(_SAVE_RUN, values):
+        values = keyed(run, "id", keeps=("organisation", "system", "expires_at"))
+        if not self._write(_SAVE_RUN, {**values, "previous": run.revision - 1}):
             raise EditConflict("the run has changed: read it again")
 
     def passed(self, organisation: str) -> bool:
@@ -250,8 +210,7 @@ class SqlConformance:
         return self._transaction.execute(_PASSED, values).first() is not None
 
     def prune(self, until: datetime) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_PRUNE_RUNS, {"until": until})
+        self._write(_PRUNE_RUNS, {"until": until})
 
 
 # --- Successions of mandates, and the handoffs that each of them ended ----------------------------
@@ -264,19 +223,14 @@ _SUCCESSIONS_OF = _SUCCESSIONS.where(
         succession.c.successor == bindparam("organisation"),
     )
 )
-_SUCCESSIONS_FROM = _SUCCESSIONS.where(
-    succession.c.predecessor == bindparam("predecessor"),
-    succession.c.competence == bindparam("competence"),
-)
+_SUCCESSIONS_FROM = _SUCCESSIONS.where(matching(succession, "predecessor", "competence"))
 _ADD_SUCCESSION = insert_new(succession)
 _SAVE_SUCCESSION = update(succession).where(
     succession.c.id == bindparam("of_id"), succession.c.version == bindparam("previous")
 )
-_moved = select(*record_columns(moved_handoff, ReissuedHandoff))
-_MOVED = _moved.where(moved_handoff.c.succession == bindparam("succession")).order_by(
-    moved_handoff.c.handoff
-)
-_MOVED_FROM = _moved.where(moved_handoff.c.handoff == bindparam("handoff"))
+_moved = records(moved_handoff, ReissuedHandoff)
+_MOVED = _moved.where(matching(moved_handoff, "succession")).order_by(moved_handoff.c.handoff)
+_MOVED_FROM = _moved.where(matching(moved_handoff, "handoff"))
 _MOVED_TO = _moved.where(moved_handoff.c.became == bindparam("handoff"))
 _ADD_MOVED = insert_new(moved_handoff)
 
@@ -293,11 +247,8 @@ _REPLACED_IN_SUCCESSIONS = (
 )
 
 
-class SqlSuccessions:
+class SqlSuccessions(StorePart):
     """Successions in SQL; the contract is that of `gateway.kernel.ports.SuccessionStore`."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
 
     def get(self, succession: UUID) -> Succession | None:
         row = self._transaction.execute(_SUCCESSION, {"succession": succession}).first()
@@ -316,33 +267,28 @@ class SqlSuccessions:
 
     def add(self, succession: Succession) -> None:
         self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_SUCCESSION, _succession_row(succession)):
+        if not self._write(_ADD_SUCCESSION, _succession_row(succession)):
             raise AlreadyExists("there is a succession with this id")
 
     def save(self, succession: Succession) -> None:
         """What was planned stays; approvals and end are replaced."""
-        self._transaction.require_writing()
         row = _succession_row(succession)
         values = {name: row[name] for name in _REPLACED_IN_SUCCESSIONS}
         values |= {"of_id": succession.id, "previous": succession.version - 1}
-        if not self._transaction.changed(_SAVE_SUCCESSION, values):
+        if not self._write(_SAVE_SUCCESSION, values):
             raise EditConflict("the succession has changed: read it again")
 
     def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
-        rows = self._transaction.execute(_MOVED, {"succession": succession})
-        return [ReissuedHandoff(*row) for row in rows]
+        return self._all(ReissuedHandoff, _MOVED, succession=succession)
 
     def moved_from(self, handoff: UUID) -> ReissuedHandoff | None:
-        row = self._transaction.execute(_MOVED_FROM, {"handoff": handoff}).first()
-        return row and ReissuedHandoff(*row)
+        return self._one(ReissuedHandoff, _MOVED_FROM, handoff=handoff)
 
     def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
-        row = self._transaction.execute(_MOVED_TO, {"handoff": handoff}).first()
-        return row and ReissuedHandoff(*row)
+        return self._one(ReissuedHandoff, _MOVED_TO, handoff=handoff)
 
     def add_moved(self, moved: ReissuedHandoff) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_ADD_MOVED, vars(moved)):
+        if not self._write(_ADD_MOVED, vars(moved)):
             raise AlreadyExists("the handoff was moved before")
 
 
@@ -368,9 +314,7 @@ def _succession(row: Any) -> Succession:
 
 # --- Staff registers -----------------------------------------------------------------------------
 
-_staff = select(*record_columns(staff, StaffEntry)).where(
-    staff.c.organisation == bindparam("organisation")
-)
+_staff = records(staff, StaffEntry, "organisation")
 _PERSONS = ("first", "second", "third", "fourth", "fifth")
 # As many places as a request may name persons: one text of the statement, compiled once.
 _STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _PERSONS)))
@@ -380,40 +324,32 @@ _STAFF_PAGE = (
     .limit(bindparam("limit"))
 )
 _ADD_STAFF = insert_new(staff)
-_OF_STAFF = update(staff).where(
-    staff.c.organisation == bindparam("of_organisation"),
-    staff.c.pseudonym == bindparam("of_pseudonym"),
-)
+_OF_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
 _END_STAFF = _OF_STAFF.values(ends_at=bindparam("ends_at"))
 _RECUSE_STAFF = _OF_STAFF.values(recusals=bindparam("recusals"))
 
 
-class SqlStaff:
+class SqlStaff(StorePart):
     """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
-
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         first, *others = pseudonyms
         names = dict(zip(_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_PERSONS, first), **names, "organisation": organisation}
-        return [StaffEntry(*row) for row in self._transaction.execute(_STAFF_NAMED, values)]
+        return self._all(StaffEntry, _STAFF_NAMED, **values)
 
     def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
-        values = {"organisation": organisation, "after": after, "limit": limit}
-        return [StaffEntry(*row) for row in self._transaction.execute(_STAFF_PAGE, values)]
+        return self._all(
+            StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
+        )
 
     def add(self, entry: StaffEntry) -> bool:
-        self._transaction.require_writing()
-        return self._transaction.changed(_ADD_STAFF, vars(entry))
+        return self._write(_ADD_STAFF, vars(entry))
 
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
-        self._transaction.require_writing()
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
-        self._transaction.execute(_END_STAFF, values)
+        self._write(_END_STAFF, values)
 
     def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
-        self._transaction.require_writing()
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._transaction.execute(_RECUSE_STAFF, values)
+        self._write(_RECUSE_STAFF, values)

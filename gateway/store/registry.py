@@ -1,7 +1,7 @@
 """The registry: organisations, memberships and mandates, systems, certificates, people."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -23,10 +23,12 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
+from gateway.domain.record_json import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import read_fields, record_columns, to_json, write_json
+from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     certificate,
     client_key,
@@ -56,7 +58,7 @@ ALL_ORGANISATIONS = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
 )
 """Every organisation with its mandates, as `organisations_as_stored` reads them."""
-_GET = ALL_ORGANISATIONS.where(organisation.c.slug == bindparam("slug"))
+_GET = ALL_ORGANISATIONS.where(matching(organisation, "slug"))
 
 
 def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
@@ -80,8 +82,7 @@ _HOLDERS = (
     select(competence.c.organisation, *_COMPETENCE)
     .join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
-        competence.c.function == bindparam("function"),
-        competence.c.matter == bindparam("matter"),
+        matching(competence, "function", "matter"),
         organisation.c.status == Status.ACTIVE,
     )
     .order_by(competence.c.organisation, competence.c.position)
@@ -93,44 +94,26 @@ _SAVE = update(organisation).where(
 _DROP_COMPETENCES = delete(competence).where(competence.c.organisation == bindparam("slug"))
 _ADD_COMPETENCES = insert(competence)
 
-_systems = select(*record_columns(system, System)).where(
-    system.c.organisation == bindparam("organisation")
-)
+_systems = records(system, System, "organisation")
 _SYSTEMS = _systems.order_by(system.c.name)
-_SYSTEM = _systems.where(system.c.name == bindparam("name"))
+_SYSTEM = _systems.where(matching(system, "name"))
 _ADD_SYSTEM = insert_new(system)
-_SAVE_SYSTEM = (
-    update(system)
-    .where(
-        system.c.organisation == bindparam("of_organisation"),
-        system.c.name == bindparam("of_name"),
-    )
-    .values(
-        scopes=bindparam("scopes"),
-        enabled=bindparam("enabled"),
-        tokens_valid_from=bindparam("tokens_valid_from"),
-    )
-)
+_SAVE_SYSTEM = update(system).where(matching(system, "organisation", "name", prefix="of_"))
 
 _KEYS = (
     select(client_key.c.jwk)
-    .where(
-        client_key.c.organisation == bindparam("organisation"),
-        client_key.c.system == bindparam("system"),
-    )
+    .where(matching(client_key, "organisation", "system"))
     .order_by(client_key.c.position)
 )
 _DROP_KEYS = delete(client_key).where(
-    client_key.c.organisation == bindparam("of_organisation"),
-    client_key.c.system == bindparam("of_system"),
+    matching(client_key, "organisation", "system", prefix="of_"),
 )
 _ADD_KEYS = insert(client_key)
 
-_certificates = select(*record_columns(certificate, Certificate))
-_CERTIFICATE = _certificates.where(certificate.c.thumbprint == bindparam("thumbprint"))
+_certificates = records(certificate, Certificate)
+_CERTIFICATE = _certificates.where(matching(certificate, "thumbprint"))
 _CERTIFICATES = _certificates.where(
-    certificate.c.organisation == bindparam("organisation"),
-    certificate.c.system == bindparam("system"),
+    matching(certificate, "organisation", "system"),
 ).order_by(certificate.c.ordinal)
 _REVOKED = _certificates.where(
     certificate.c.revoked_at.is_not(None), certificate.c.not_after > bindparam("after")
@@ -143,10 +126,7 @@ _EXPIRING = _certificates.where(
 _before = certificate.alias()
 _next_ordinal = (
     select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
-    .where(
-        _before.c.organisation == bindparam("organisation"),
-        _before.c.system == bindparam("system"),
-    )
+    .where(matching(_before, "organisation", "system"))
     .scalar_subquery()
 )
 # The registry's lock makes the counted ordinal safe.
@@ -158,26 +138,18 @@ _SAVE_CERTIFICATE = update(certificate).where(
     certificate.c.thumbprint == bindparam("of_thumbprint")
 )
 
-_CONTACTS = (
-    select(contact)
-    .where(contact.c.organisation == bindparam("organisation"))
-    .order_by(contact.c.role)
-)
-_HAS_CONTACT = select(contact.c.role).where(
-    contact.c.organisation == bindparam("organisation"), contact.c.role == bindparam("role")
-)
+_CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
+_HAS_CONTACT = select(contact.c.role).where(matching(contact, "organisation", "role"))
 _DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
 _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
 _DOOM = insert_new(doomed_key)
 
-_persons = select(*record_columns(person, Administrator))
+_persons = records(person, Administrator)
 _PERSON = _persons.where(person.c.id == bindparam("person"))
 _PERSONS = _persons.order_by(person.c.id)
 _ADD_PERSON = insert_new(person)
-_SAVE_PERSON = (
-    update(person).where(person.c.id == bindparam("of_id")).values(enabled=bindparam("enabled"))
-)
+_SAVE_PERSON = update(person).where(matching(person, "id", prefix="of_"))
 
 _OUT = select(out_of_service.c.kind, out_of_service.c.name)
 _DROP_OUT = delete(out_of_service)
@@ -213,8 +185,10 @@ class RegistryCache:
         return fresh
 
 
-class SqlOrganisations:
+class SqlOrganisations(StorePart):
     """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
+
+    registry = True
 
     def __init__(
         self,
@@ -224,41 +198,37 @@ class SqlOrganisations:
         version: int,
     ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
-        self._transaction = transaction
+        super().__init__(transaction)
         self._contents = contents
         changes = transaction.mode is TransactionMode.REGISTRY
         self._entries: Entries = {} if changes else cache.at(version)
 
     def raise_version(self) -> None:
         """End the time of what every process remembers: the last statement before a commit."""
-        self._transaction.require_registry()
-        self._transaction.execute(_RAISE_VERSION)
+        self._write(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
-        key = ("organisation", slug)
-        if key not in self._entries:
+        def find() -> Organisation | None:
             found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
-            return self._remember(key, found[0] if found else None)
-        return cast(Organisation, self._entries[key])
+            return found[0] if found else None
+
+        return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return self._in_service(self._transaction.execute(page, values))
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
-        key = ("holders", function, matter)
-        if key not in self._entries:
+        def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
-            rows = self._transaction.execute(_HOLDERS, values)
-            out = self.out_of_service()
+            rows, out = self._transaction.execute(_HOLDERS, values), self.out_of_service()
             found = (_competence(row, row.organisation) for row in rows)
-            kept = tuple(one for one in found if ("organisation", one.organisation) not in out)
-            return self._remember(key, kept)
-        return cast(tuple[Mandate, ...], self._entries[key])
+            return tuple(one for one in found if ("organisation", one.organisation) not in out)
+
+        return self._remembered(("holders", function, matter), find)
 
     def add(self, organisation: Organisation) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD, _organisation_row(organisation)):
+        if not self._write(_ADD, _organisation_row(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
         self._add_mandates(organisation)
 
@@ -273,49 +243,35 @@ class SqlOrganisations:
         self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
-        key = ("system", organisation, name)
-        if key not in self._entries:
-            values = {"organisation": organisation, "name": name}
-            row = self._transaction.execute(_SYSTEM, values).first()
-            return self._remember(key, row and System(*row))
-        return cast(System, self._entries[key])
+        return self._remembered(
+            ("system", organisation, name),
+            lambda: self._one(System, _SYSTEM, organisation=organisation, name=name),
+        )
 
     def has_system(self, organisation: str) -> bool:
-        key = ("has a system", organisation)
-        if key not in self._entries:
-            enabled = any(one.enabled for one in self.systems(organisation))
-            return self._remember(key, enabled)
-        return cast(bool, self._entries[key])
+        return self._remembered(
+            ("has a system", organisation),
+            lambda: any(one.enabled for one in self.systems(organisation)),
+        )
 
     def systems(self, organisation: str) -> Sequence[System]:
-        rows = self._transaction.execute(_SYSTEMS, {"organisation": organisation})
-        return [System(*row) for row in rows]
+        return self._all(System, _SYSTEMS, organisation=organisation)
 
     def add_system(self, system: System) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_SYSTEM, vars(system)):
+        if not self._write(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
 
     def save_system(self, system: System) -> None:
         """Raises EditConflict when it is not registered."""
-        self._transaction.require_registry()
-        values = {
-            "of_organisation": system.organisation,
-            "of_name": system.name,
-            "scopes": system.scopes,
-            "enabled": system.enabled,
-            "tokens_valid_from": system.tokens_valid_from,
-        }
-        if not self._transaction.changed(_SAVE_SYSTEM, values):
+        if not self._write(_SAVE_SYSTEM, keyed(system, "organisation", "name")):
             raise EditConflict("this system is not registered")
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
-        key = ("client keys", organisation, system)
-        if key not in self._entries:
-            values = {"organisation": organisation, "system": system}
-            rows = self._transaction.execute(_KEYS, values)
-            return self._remember(key, tuple(row.jwk for row in rows), none=True)
-        return cast(tuple[str, ...], self._entries[key])
+        return self._remembered(
+            ("client keys", organisation, system),
+            lambda: tuple(self._firsts(_KEYS, organisation=organisation, system=system)),
+            none=True,
+        )
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
         self._transaction.require_registry()
@@ -329,42 +285,32 @@ class SqlOrganisations:
             self._transaction.execute(_ADD_KEYS, rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
-        key = ("certificate", thumbprint)
-        if key not in self._entries:
-            row = self._transaction.execute(_CERTIFICATE, {"thumbprint": thumbprint}).first()
-            return self._remember(key, row and Certificate(*row))
-        return cast(Certificate, self._entries[key])
+        return self._remembered(
+            ("certificate", thumbprint),
+            lambda: self._one(Certificate, _CERTIFICATE, thumbprint=thumbprint),
+        )
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """The newest is the one recorded last."""
-        values = {"organisation": organisation, "system": system}
-        return [Certificate(*row) for row in self._transaction.execute(_CERTIFICATES, values)]
+        return self._all(Certificate, _CERTIFICATES, organisation=organisation, system=system)
 
     def add_certificate(self, certificate: Certificate) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_CERTIFICATE, vars(certificate)):
+        if not self._write(_ADD_CERTIFICATE, vars(certificate)):
             raise AlreadyExists("this certificate is recorded already")
 
     def save_certificate(self, certificate: Certificate) -> None:
         """Raises EditConflict when it is not recorded. Only end, revocation, reminder change."""
-        self._transaction.require_registry()
-        values = {
-            "of_thumbprint": certificate.thumbprint,
-            "not_after": certificate.not_after,
-            "revoked_at": certificate.revoked_at,
-            "reminded": certificate.reminded,
-        }
-        if not self._transaction.changed(_SAVE_CERTIFICATE, values):
+        values = keyed(certificate, "thumbprint", keeps=("serial", "organisation", "system"))
+        if not self._write(_SAVE_CERTIFICATE, values):
             raise EditConflict("this certificate is not recorded")
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
         """In order of their ends."""
-        values = {"after": after, "until": until}
-        return [Certificate(*row) for row in self._transaction.execute(_EXPIRING, values)]
+        return self._all(Certificate, _EXPIRING, after=after, until=until)
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """In order of revocation."""
-        return [Certificate(*row) for row in self._transaction.execute(_REVOKED, {"after": after})]
+        return self._all(Certificate, _REVOKED, after=after)
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Without those whose key is gone."""
@@ -377,12 +323,12 @@ class SqlOrganisations:
         return found
 
     def has_contact(self, organisation: str, role: str) -> bool:
-        key = ("has a contact", organisation, role)
-        if key not in self._entries:
-            values = {"organisation": organisation, "role": role}
-            found = self._transaction.execute(_HAS_CONTACT, values).first() is not None
-            return self._remember(key, found, none=True)
-        return cast(bool, self._entries[key])
+        values = {"organisation": organisation, "role": role}
+        return self._remembered(
+            ("has a contact", organisation, role),
+            lambda: self._transaction.execute(_HAS_CONTACT, values).first() is not None,
+            none=True,
+        )
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         named = {one.role for one in contacts}
@@ -422,28 +368,23 @@ class SqlOrganisations:
         return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
-        self._transaction.require_registry()
-        if not self._transaction.changed(_ADD_PERSON, vars(person)):
+        if not self._write(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
 
     def save_person(self, person: Administrator) -> None:
         """Raises EditConflict when there is none of that id."""
-        self._transaction.require_registry()
-        values = {"of_id": person.id, "enabled": person.enabled}
-        if not self._transaction.changed(_SAVE_PERSON, values):
+        if not self._write(_SAVE_PERSON, {"of_id": person.id, "enabled": person.enabled}):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
-        key = ("out of service",)
-        if key not in self._entries:
-            rows = self._transaction.execute(_OUT)
-            entries = frozenset((row.kind, row.name) for row in rows)
-            return self._remember(key, entries, none=True)
-        return cast(frozenset[Entry], self._entries[key])
+        return self._remembered(
+            ("out of service",),
+            lambda: frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT)),
+            none=True,
+        )
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
-        self._transaction.require_registry()
-        self._transaction.execute(_DROP_OUT)
+        self._write(_DROP_OUT)
         rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
         if rows:
             self._transaction.execute(_ADD_OUT, rows)
@@ -468,11 +409,14 @@ class SqlOrganisations:
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
-    def _remember(self, key: tuple[str, ...], found: T, *, none: bool = False) -> T:
-        """Keep what was found at this version; who changes the registry always looks.
+    def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
+        """What was found at this version; who changes the registry always looks.
 
         That there is ``none`` only of what is registered: others' names have no end.
         """
+        if key in self._entries:
+            return cast(T, self._entries[key])
+        found = find()
         changes = self._transaction.mode is TransactionMode.REGISTRY
         if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:
             self._entries[key] = found
@@ -496,12 +440,15 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
     """Rows of one organisation stand together, one for each competence, or one without any."""
     grouped = ([*group] for _, group in groupby(rows, attrgetter("slug")))
     return [
-        Organisation(
-            slug=row.slug,
-            status=row.status,
-            version=row.version,
-            mandates=tuple(_competence(r, r.slug) for r in group if r.competence_id is not None),
-            **read_fields(Organisation, json.loads(row.document)),
+        read_record(
+            Organisation,
+            {
+                "slug": row.slug,
+                "status": row.status,
+                "version": row.version,
+                "mandates": [_competence(r, r.slug) for r in group if r.competence_id is not None],
+                **json.loads(row.document),
+            },
         )
         for group in grouped
         for row in group[:1]

@@ -20,8 +20,8 @@ from sqlalchemy import (
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
 from gateway.kernel.values import RetainedCopy
-from gateway.store.columns import record_columns
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     KEPT,
     answer_key,
@@ -35,11 +35,9 @@ from gateway.store.tables import (
 from gateway.store.transaction import Transaction, insert_new
 
 _standing = retention.c.ended_at.is_(null())
-_RETENTION = select(*record_columns(retention, Retention)).where(_standing)
-_OF_HANDOFF = _RETENTION.where(retention.c.handoff == bindparam("handoff"))
-_OF_CASE = _RETENTION.where(
-    retention.c.originator == bindparam("originator"), retention.c.case == bindparam("case")
-).order_by(retention.c.handoff)
+_RETENTION = records(retention, Retention).where(_standing)
+_OF_HANDOFF = _RETENTION.where(matching(retention, "handoff"))
+_OF_CASE = _RETENTION.where(matching(retention, "originator", "case")).order_by(retention.c.handoff)
 _ADD = insert(retention)
 _END = (
     update(retention)
@@ -56,8 +54,8 @@ _OVER = select(
 ).limit(bindparam("limit"))
 _OF_HOLDER = select(
     union(
-        _retained.where(retention.c.holder == bindparam("holder")),
-        _copied.where(retained_copy.c.holder == bindparam("holder")),
+        _retained.where(matching(retention, "holder")),
+        _copied.where(matching(retained_copy, "holder")),
     ).subquery()
 ).limit(bindparam("limit"))
 _HOLDERS = select(
@@ -81,19 +79,17 @@ _UNRETAINED = (
         ~exists().where(retention.c.handoff == handoff.c.id, _standing),
     )
 )
-_ANNOUNCED = select(erasure_notice.c.told).where(erasure_notice.c.days == bindparam("days"))
+_ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"))
 _FIRST_NOTICE = insert_new(erasure_notice)
 _NOTICE = (
     update(erasure_notice)
     .where(erasure_notice.c.days == bindparam("of_days"), erasure_notice.c.told == bindparam("was"))
     .values(told=bindparam("last"))
 )
-_COPY = select(*record_columns(retained_copy, RetainedCopy)).where(
-    retained_copy.c.handoff == bindparam("handoff")
-)
+_COPY = records(retained_copy, RetainedCopy, "handoff")
 _COPIES_OF = (
     _copied.join(handoff, handoff.c.id == retained_copy.c.handoff)
-    .where(handoff.c.originator == bindparam("originator"), handoff.c.case == bindparam("case"))
+    .where(matching(handoff, "originator", "case"))
     .order_by(retained_copy.c.handoff)
 )
 _KEEP = insert(retained_copy)
@@ -114,47 +110,39 @@ _END_ANSWER_KEY = delete(answer_key).where(
 )
 
 
-class SqlRetentions:
+class SqlRetentions(StorePart):
     """Retentions in SQL; the contract is that of `gateway.kernel.ports.RetentionStore`."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        self._transaction = transaction
+        super().__init__(transaction)
         self._cipher = cipher
 
     def of_handoff(self, handoff: UUID) -> Retention | None:
-        row = self._transaction.execute(_OF_HANDOFF, {"handoff": handoff}).first()
-        return row and Retention(*row)
+        return self._one(Retention, _OF_HANDOFF, handoff=handoff)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
-        values = {"originator": originator, "case": case}
-        return [Retention(*row) for row in self._transaction.execute(_OF_CASE, values)]
+        return self._all(Retention, _OF_CASE, originator=originator, case=case)
 
     def add(self, retention: Retention) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_ADD, vars(retention))
+        self._write(_ADD, vars(retention))
 
     def end(self, retention: UUID, at: datetime) -> None:
-        self._transaction.require_writing()
-        if not self._transaction.changed(_END, {"of_retention": retention, "at": at}):
+        if not self._write(_END, {"of_retention": retention, "at": at}):
             raise EditConflict("the retention has ended: read the handoff again")
 
     def over(self, day: date, limit: int) -> Sequence[UUID]:
-        rows = self._transaction.execute(_OVER, {"day": day, "limit": limit})
-        return [row.handoff for row in rows]
+        return self._firsts(_OVER, day=day, limit=limit)
 
     def holders(self) -> Collection[str]:
         return {row[0] for row in self._transaction.execute(_HOLDERS)}
 
     def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
-        rows = self._transaction.execute(_OF_HOLDER, {"holder": holder, "limit": limit})
-        return [row.handoff for row in rows]
+        return self._firsts(_OF_HOLDER, holder=holder, limit=limit)
 
     def keep(self, copy: RetainedCopy) -> None:
-        self._transaction.require_writing()
         key = self._cipher.new_key()
         content = self._cipher.encrypt(copy.content, key, _cell(copy.handoff))
-        values = {**vars(copy), "content_key": key, "content": content}
-        self._transaction.execute(_KEEP, values)
+        self._write(_KEEP, {**vars(copy), "content_key": key, "content": content})
 
     def copy(self, handoff: UUID) -> RetainedCopy | None:
         row = self._transaction.execute(_COPY, {"handoff": handoff}).first()
@@ -164,20 +152,17 @@ class SqlRetentions:
         return RetainedCopy(**row._asdict() | {"content": content})
 
     def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        values = {"originator": originator, "case": case}
-        return [row.handoff for row in self._transaction.execute(_COPIES_OF, values)]
+        return self._firsts(_COPIES_OF, originator=originator, case=case)
 
     def end_grace(self, handoff: UUID) -> None:
-        self._transaction.require_writing()
-        self._transaction.execute(_END_GRACE, {"of_handoff": handoff})
+        self._write(_END_GRACE, {"of_handoff": handoff})
 
     def drop_copy(self, handoff: UUID) -> bool:
-        self._transaction.require_writing()
         key = self._transaction.execute(_KEY_OF, {"of_handoff": handoff}).scalar()
         if key is None:
             return False
-        self._transaction.changed(_DOOM, {"content_key": key})
-        return self._transaction.changed(_DROP, {"of_handoff": handoff})
+        self._write(_DOOM, {"content_key": key})
+        return self._write(_DROP, {"of_handoff": handoff})
 
     def having(self, key: UUID) -> UUID | None:
         row = self._transaction.execute(_HAVING, {"key": key}).first()
@@ -196,18 +181,15 @@ class SqlRetentions:
         return told
 
     def announce(self, days: int, told: date | None, last: date) -> bool:
-        self._transaction.require_writing()
         if told is None:
-            return self._transaction.changed(_FIRST_NOTICE, {"days": days, "told": last})
-        values = {"of_days": days, "was": told, "last": last}
-        return self._transaction.changed(_NOTICE, values)
+            return self._write(_FIRST_NOTICE, {"days": days, "told": last})
+        return self._write(_NOTICE, {"of_days": days, "was": told, "last": last})
 
     def end_answer_key(self, organisation: str) -> None:
-        self._transaction.require_writing()
         key = self._transaction.execute(_ANSWER_KEY, {"of_organisation": organisation}).scalar()
         if key is not None:
-            self._transaction.changed(_DOOM, {"content_key": key})
-            self._transaction.execute(_END_ANSWER_KEY, {"of_organisation": organisation})
+            self._write(_DOOM, {"content_key": key})
+            self._write(_END_ANSWER_KEY, {"of_organisation": organisation})
 
 
 def _cell(handoff: UUID) -> CellRef:

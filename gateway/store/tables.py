@@ -1,5 +1,6 @@
 """Every table on one page, and the owner of its rows.
 
+A table of records has a column for each of their fields; what a field means stands in the record.
 Ids are UUIDv7 from the edge, so that a key's order is the order of making. A row of the registry,
 a case or a handoff is replaced only by comparing its counter; log tables are only added to,
 except the right edge of the tree. Documents, nonces and disclosures can be erased (set to NULL):
@@ -12,10 +13,13 @@ erased text is empty.
 Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -32,15 +36,28 @@ from sqlalchemy import (
     null,
 )
 
-from gateway.domain.case import CaseState
-from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.domain.measure import MeasureKind
-from gateway.domain.notification import DeliveryWay
-from gateway.domain.organisation import Status
-from gateway.domain.recall import RecallAnswer, RecallCode
-from gateway.domain.retention import RetentionGround
-from gateway.domain.revision import ChangeKind
+from gateway.domain.case import Case
+from gateway.domain.conformance import ConformanceRun
+from gateway.domain.duty import HandoffDuty, SweepClock
+from gateway.domain.handoff import Handoff, HandoffAnswer
+from gateway.domain.invitation import Invitation
+from gateway.domain.journal import LogHold
+from gateway.domain.measure import Measure
+from gateway.domain.notification import Cursor, RefusedNotification
+from gateway.domain.organisation import Administrator, Certificate, Mandate, Status, System
+from gateway.domain.recall import Recall
+from gateway.domain.retention import Retention
+from gateway.domain.revision import Announcement
+from gateway.domain.staff import StaffEntry
+from gateway.domain.succession import ReissuedHandoff, Succession
+from gateway.kernel.values import (
+    CaseVersion,
+    CertificateOrder,
+    Consultation,
+    IdempotencyRecord,
+    Proposal,
+    RetainedCopy,
+)
 from gateway.store.columns import (
     NUMBER,
     SHORT_ID,
@@ -49,11 +66,16 @@ from gateway.store.columns import (
     Day,
     Instant,
     Serial,
-    TextList,
-    TextSet,
+    columns_of,
 )
 
 metadata = MetaData()
+
+
+def _partial(name: str, column: Column[Any], rows: ColumnElement[bool]) -> None:
+    """Index a column of some rows alone."""
+    Index(name, column, sqlite_where=rows, postgresql_where=rows)
+
 
 # --- The registry: owned by the operator, changed only in REGISTRY Works -------------------------
 
@@ -102,16 +124,11 @@ doomed_key = Table(
 competence = Table(
     "competence",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
-    Column("position", Integer, nullable=False),  # its place in the organisation's list
-    Column("function", TEXT, nullable=False),
-    Column("matter", TEXT, nullable=False),
-    Column("territory", TEXT, nullable=False),
-    Column("legal_act", TEXT, nullable=False),
+    *columns_of(Mandate, "period", organisation=ForeignKey(organisation.c.slug)),
     Column("start", Day, nullable=False),
     Column("end", Day),
-    Column("registration_event", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),  # its place in the organisation's list
+    PrimaryKeyConstraint("id"),
     UniqueConstraint("organisation", "position"),
     Index("competence_by_matter", "matter", "territory", "function"),
     sqlite_with_rowid=False,
@@ -120,11 +137,7 @@ competence = Table(
 system = Table(
     "system",
     metadata,
-    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
-    Column("name", TEXT, nullable=False),
-    Column("scopes", TextSet, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("tokens_valid_from", Instant),
+    *columns_of(System, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "name"),
     sqlite_with_rowid=False,
 )
@@ -145,33 +158,21 @@ client_key = Table(
 certificate = Table(
     "certificate",
     metadata,
-    Column("thumbprint", TEXT, primary_key=True),
-    Column("serial", Serial, nullable=False),
-    Column("organisation", TEXT, nullable=False),
-    Column("system", TEXT, nullable=False),
+    *columns_of(Certificate, serial=Serial),
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
-    Column("not_after", Instant, nullable=False),
-    Column("revoked_at", Instant),
-    Column("reminded", Integer),  # days before the end at which its organisation was reminded last
+    PrimaryKeyConstraint("thumbprint"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     UniqueConstraint("organisation", "system", "ordinal"),
     sqlite_with_rowid=False,
 )
 Index("certificate_by_end", certificate.c.not_after)
-Index(
-    "certificate_revoked",
-    certificate.c.not_after,
-    sqlite_where=certificate.c.revoked_at.is_not(null()),
-    postgresql_where=certificate.c.revoked_at.is_not(null()),
-)
+_partial("certificate_revoked", certificate.c.not_after, certificate.c.revoked_at.is_not(null()))
 
 person = Table(
     "person",
     metadata,
-    Column("id", TEXT, primary_key=True),
-    Column("name", TEXT, nullable=False),
-    Column("public_key", TEXT, nullable=False),
-    Column("enabled", Boolean, nullable=False),
+    *columns_of(Administrator),
+    PrimaryKeyConstraint("id"),
     sqlite_with_rowid=False,
 )
 
@@ -190,15 +191,8 @@ out_of_service = Table(
 proposal = Table(
     "proposal",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("action", TEXT, nullable=False),
-    Column("organisation", TEXT, nullable=False),
-    Column("values", TEXT, nullable=False),
-    Column("proposer", TEXT, nullable=False),
-    Column("approval", TEXT, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("applied_event", Uuid),
-    Column("withdrawal_event", Uuid),
+    *columns_of(Proposal),
+    PrimaryKeyConstraint("id"),
     Index("proposal_by_end", "expires_at"),
 )
 
@@ -206,36 +200,19 @@ proposal = Table(
 signing_request = Table(
     "signing_request",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organisation", TEXT, nullable=False),
-    Column("system", TEXT, nullable=False),
-    Column("csr", TEXT, nullable=False),
-    Column("approved_by", TEXT, nullable=False),
+    *columns_of(CertificateOrder),
     Column("served", Boolean, nullable=False),  # certificate or refusal is there
-    Column("certificate", TEXT),
-    Column("refusal", TEXT),
-    Column("asked_on", TEXT),  # the thumbprint of the certificate that is renewed
+    PrimaryKeyConstraint("id"),
 )
-Index(
-    "signing_request_pending",
-    signing_request.c.id,
-    sqlite_where=signing_request.c.served == false(),
-    postgresql_where=signing_request.c.served == false(),
-)
+_partial("signing_request_pending", signing_request.c.id, signing_request.c.served == false())
 
 # The token is not here: only its SHA-256. Its end is written once.
 invitation = Table(
     "invitation",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organisation", TEXT, nullable=False),
-    Column("system", TEXT, nullable=False),
-    Column("token_sha256", TEXT, nullable=False, unique=True),
-    Column("approved_by", TextList, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("key", TEXT),
-    Column("request", Uuid),
-    Column("withdrawn_at", Instant),
+    *columns_of(Invitation),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("token_sha256"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     sqlite_with_rowid=False,
 )
@@ -245,25 +222,20 @@ invitation = Table(
 succession = Table(
     "succession",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("predecessor", ForeignKey(organisation.c.slug), nullable=False),
-    Column("successor", ForeignKey(organisation.c.slug), nullable=False),
-    Column("competence", TEXT, nullable=False),
-    Column("day", Day, nullable=False),
-    Column("read_until", Day, nullable=False),
-    Column("legal_act", TEXT, nullable=False),
-    Column("permissions", Boolean, nullable=False),
-    Column("mandate_event", Uuid, nullable=False),
+    *columns_of(
+        Succession,
+        "by_predecessor",
+        "by_successor",
+        predecessor=ForeignKey(organisation.c.slug),
+        successor=ForeignKey(organisation.c.slug),
+    ),
     Column("predecessor_by", TEXT),
     Column("predecessor_event", Uuid),
+    Column("predecessor_signed", TEXT),
     Column("successor_by", TEXT),
     Column("successor_event", Uuid),
-    Column("applied", Uuid),
-    Column("version", Integer, nullable=False),
-    Column("former_end", Day),
-    Column("cancelled", Uuid),
-    Column("predecessor_signed", TEXT),
     Column("successor_signed", TEXT),
+    PrimaryKeyConstraint("id"),
     Index("succession_from", "predecessor", "competence"),
 )
 
@@ -271,12 +243,8 @@ succession = Table(
 log_hold = Table(
     "log_hold",
     metadata,
-    Column("id", Uuid, primary_key=True),  # the event that set it
-    Column("organisation", TEXT),  # of all, if NULL; a case's originator
-    Column("case", Uuid),
-    Column("reference", TEXT, nullable=False),
-    Column("review_on", Day, nullable=False),
-    Column("ended_at", Instant),
+    *columns_of(LogHold),
+    PrimaryKeyConstraint("id"),
     sqlite_with_rowid=False,
 )
 
@@ -285,16 +253,7 @@ log_hold = Table(
 staff = Table(
     "staff",
     metadata,
-    Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
-    Column("pseudonym", TEXT, nullable=False),
-    Column("roles", TextSet, nullable=False),
-    Column("start", Day, nullable=False),
-    Column("end", Day),
-    Column("temporary", Boolean, nullable=False),
-    Column("ends_at", Instant),
-    Column("event", Uuid, nullable=False),
-    # Keyed digests: whoever reads the table learns of no case, and of no person what binds them.
-    Column("recusals", TextSet, nullable=False),
+    *columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "pseudonym"),
     sqlite_with_rowid=False,
 )
@@ -305,21 +264,7 @@ staff = Table(
 case_file = Table(
     "case_file",
     metadata,
-    Column("originator", TEXT, nullable=False),
-    Column("id", Uuid, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("digest", TEXT, nullable=False),
-    Column("originator_ref", TEXT, nullable=False),
-    Column("state", Choice(CaseState), nullable=False),
-    Column("unconfirmed_matches", TextSet, nullable=False),
-    Column("assessed_by", TEXT),
-    Column("second_assessor", TEXT),  # where a classification is by two persons
-    Column("cleared_by", TEXT),
-    Column("cleared_digest", TEXT),  # of the last version that was cleared
-    Column("revision", Integer, nullable=False),
-    Column("erase_on", Day, nullable=False),
-    Column("measured", Boolean, nullable=False),  # whether it ever had a measure
-    Column("early", Boolean, nullable=False),  # whether its erasure was brought forward
+    *columns_of(Case),
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
@@ -333,24 +278,18 @@ case_file = Table(
 # each run.
 KEPT = case_file.c.state != literal_column("'erased'")
 ERASED = case_file.c.state == literal_column("'erased'")
-Index("case_file_due", case_file.c.erase_on, sqlite_where=KEPT, postgresql_where=KEPT)
+_partial("case_file_due", case_file.c.erase_on, KEPT)
 _doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
-Index("case_file_doomed", case_file.c.content_key, sqlite_where=_doomed, postgresql_where=_doomed)
+_partial("case_file_doomed", case_file.c.content_key, _doomed)
 
 case_version = Table(
     "case_version",
     metadata,
-    Column("digest", TEXT, primary_key=True),
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("assurance", TEXT, nullable=False),
-    Column("event", Uuid, nullable=False),
-    Column("change", Choice(ChangeKind)),  # NULL for the first version
-    Column("unlawful", TextList, nullable=False),  # ids of elements that it corrects as such
+    *columns_of(CaseVersion, "summary", "document"),
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("digest"),
     UniqueConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
 )
@@ -359,18 +298,8 @@ case_version = Table(
 case_measure = Table(
     "case_measure",
     metadata,
-    Column("id", Uuid, primary_key=True),  # the event that set it
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("kind", Choice(MeasureKind), nullable=False),
-    Column("setter", TEXT, nullable=False),
-    Column("code", TEXT, nullable=False),
-    Column("elements", TextList, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("until", Instant),
-    Column("ended_at", Instant),
-    Column("handoff", Uuid),  # by which its setter holds the case
-    Column("before", Integer),  # on versions before this number only
+    *columns_of(Measure),
+    PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
     sqlite_with_rowid=False,
@@ -381,15 +310,8 @@ case_measure = Table(
 case_recall = Table(
     "case_recall",
     metadata,
-    Column("id", Uuid, primary_key=True),  # the event that recorded it
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("handoff", Uuid),  # NULL: all of them
-    Column("recipient", TEXT),  # of that one
-    Column("code", Choice(RecallCode), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("digest", TEXT, nullable=False),
-    Column("at", Instant, nullable=False),
+    *columns_of(Recall),
+    PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_recall_of", "originator", "case"),
     sqlite_with_rowid=False,
@@ -399,12 +321,7 @@ case_recall = Table(
 announcement = Table(
     "announcement",
     metadata,
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("change", Choice(ChangeKind), nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("event", Uuid, nullable=False),
+    *columns_of(Announcement),
     PrimaryKeyConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     sqlite_with_rowid=False,
@@ -417,35 +334,19 @@ announcement = Table(
 handoff = Table(
     "handoff",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("case_version", Integer, nullable=False),
-    Column("case_digest", ForeignKey(case_version.c.digest), nullable=False),
+    *columns_of(
+        Handoff,
+        "address",
+        "due_at",
+        case_digest=ForeignKey(case_version.c.digest),
+        urgency=Integer,  # its rank: 0 is the most urgent
+    ),
     Column("recipient", TEXT, nullable=False),
     Column("competence", TEXT),
     Column("mandate_event", Uuid),
-    Column("purpose", TextList, nullable=False),
-    Column("permitted_disclosures", TextSet, nullable=False),
-    Column("package_digest", TEXT, nullable=False),
-    Column("offer_digest", TEXT, nullable=False),
-    Column("conditions_digest", TEXT, nullable=False),  # keyed: tells nothing of the conditions
-    Column("offered_at", Instant, nullable=False),
-    Column("urgency", Integer, nullable=False),  # its rank: 0 is the most urgent
-    Column("matter", TextSet, nullable=False),
     # Follows the open duties of the recipient (gateway/store/duties.py); the year 9999 for none.
     Column("due_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("transfer_tool", TEXT),
-    Column("state", Choice(HandoffState), nullable=False),
-    Column("accepted_groups", TextSet),
-    Column("sequence", Integer, nullable=False),
-    Column("break_glass", Boolean, nullable=False),
-    Column("package", Integer, nullable=False),
-    Column("held", Integer, nullable=False),
-    Column("held_under", TEXT),
-    Column("recall", Uuid),  # the recall that stands on it
-    Column("recall_answer", Choice(RecallAnswer)),
+    PrimaryKeyConstraint("id"),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
     Index("handoff_in_by_state", "recipient", "state", "urgency", "due_at", "id"),
@@ -460,73 +361,32 @@ handoff = Table(
 answer = Table(
     "answer",
     metadata,
-    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("move", Choice(HandoffAction)),  # NULL for the offer
-    Column("state", Choice(HandoffState), nullable=False),
-    Column("author", TEXT, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("document", LargeBinary, nullable=False),  # encrypted
-    Column("event", Uuid, nullable=False, unique=True),
+    *columns_of(HandoffAnswer, handoff=ForeignKey(handoff.c.id), document=LargeBinary),
     PrimaryKeyConstraint("handoff", "sequence"),
+    UniqueConstraint("event"),
 )
 
 # What a party owes about a handoff, and what was recorded of it as the time ran out.
 duty = Table(
     "duty",
     metadata,
-    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
-    Column("kind", Choice(DutyKind), nullable=False),
-    Column("source", Uuid, nullable=False),  # the event that it follows from
-    Column("organisation", TEXT, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("due_at", Instant, nullable=False),
-    Column("next_at", Instant),  # when the sweeper looks next; NULL: nothing is left to record
-    Column("reminded_at", Instant),
-    Column("overdue_at", Instant),
-    Column("closed_at", Instant),
-    Column("person", TEXT),
+    *columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("handoff", "kind", "source"),
     sqlite_with_rowid=False,
 )
-Index(
-    "duty_next",
-    duty.c.next_at,
-    sqlite_where=duty.c.next_at.is_not(null()),
-    postgresql_where=duty.c.next_at.is_not(null()),
-)
-
+_partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
 # What an organisation owes is listed for it.
-Index(
-    "duty_owed",
-    duty.c.organisation,
-    sqlite_where=duty.c.closed_at.is_(null()),
-    postgresql_where=duty.c.closed_at.is_(null()),
-)
+_partial("duty_owed", duty.c.organisation, duty.c.closed_at.is_(null()))
 
 # What is past its due time is counted every few seconds.
-Index(
-    "duty_open",
-    duty.c.due_at,
-    sqlite_where=duty.c.closed_at.is_(null()),
-    postgresql_where=duty.c.closed_at.is_(null()),
-)
+_partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
 
 # What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
 retention = Table(
     "retention",
     metadata,
-    Column("id", Uuid, primary_key=True),  # the event that set it
-    Column("originator", TEXT, nullable=False),
-    Column("case", Uuid, nullable=False),
-    Column("handoff", ForeignKey(handoff.c.id), nullable=False),
-    Column("holder", TEXT, nullable=False),
-    Column("ground", Choice(RetentionGround), nullable=False),
-    Column("legal_basis", TEXT),
-    Column("until", Day),
-    Column("review_on", Day, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("ended_at", Instant),
+    *columns_of(Retention, handoff=ForeignKey(handoff.c.id)),
+    PrimaryKeyConstraint("id"),
     Index("retention_of_handoff", "handoff"),
     Index("retention_of_case", "originator", "case"),
     sqlite_with_rowid=False,
@@ -536,12 +396,10 @@ retention = Table(
 retained_copy = Table(
     "retained_copy",
     metadata,
-    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
-    Column("holder", TEXT, nullable=False),
-    Column("since", Instant, nullable=False),
-    Column("grace_until", Day),
+    *columns_of(RetainedCopy, "content", "content_key", handoff=ForeignKey(handoff.c.id)),
     Column("content_key", Uuid, nullable=False),
     Column("content", LargeBinary, nullable=False),  # encrypted
+    PrimaryKeyConstraint("handoff"),
     Index("retained_copy_by_key", "content_key"),
 )
 
@@ -569,21 +427,15 @@ sweep = Table(
     "sweep",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
-    Column("swept_at", Instant, nullable=False),
-    Column("stopped_at", Instant),
-    Column("resumed_at", Instant),
+    *columns_of(SweepClock),
     CheckConstraint("id = 1", name="sweep_is_one_row"),
 )
 
 consultation = Table(
     "consultation",
     metadata,
-    Column("event", Uuid, primary_key=True),
-    Column("organisation", TEXT, nullable=False),
-    Column("handoff", Uuid),  # NULL when the originator opened its own case
-    Column("case_digest", TEXT, nullable=False),
-    Column("shown", TextList, nullable=False),
-    Column("informed", Boolean, nullable=False),
+    *columns_of(Consultation),
+    PrimaryKeyConstraint("event"),
     Index("consultation_of_handoff", "handoff"),
 )
 
@@ -593,14 +445,8 @@ consultation = Table(
 conformance_run = Table(
     "conformance_run",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("organisation", TEXT, nullable=False),
-    Column("system", TEXT, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("sandbox", TEXT, nullable=False),  # JSON that the action which made it reads
-    Column("marks", TextSet, nullable=False),
-    Column("passed_at", Instant),
-    Column("revision", Integer, nullable=False),
+    *columns_of(ConformanceRun),
+    PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     Index("conformance_run_of", "organisation", "id"),
 )
@@ -610,12 +456,14 @@ conformance_run = Table(
 moved_handoff = Table(
     "moved_handoff",
     metadata,
-    Column("handoff", ForeignKey(handoff.c.id), primary_key=True),
-    Column("succession", ForeignKey(succession.c.id), nullable=False),
-    Column("became", ForeignKey(handoff.c.id), unique=True),
-    Column("taken_on", Boolean, nullable=False),
-    Column("event", Uuid, nullable=False),
-    Column("at", Instant, nullable=False),
+    *columns_of(
+        ReissuedHandoff,
+        handoff=ForeignKey(handoff.c.id),
+        succession=ForeignKey(succession.c.id),
+        became=ForeignKey(handoff.c.id),
+    ),
+    PrimaryKeyConstraint("handoff"),
+    UniqueConstraint("became"),
     Index("moved_by_succession", "succession"),
 )
 
@@ -624,11 +472,7 @@ moved_handoff = Table(
 retry = Table(
     "retry",
     metadata,
-    Column("organisation", TEXT, nullable=False),
-    Column("key", TEXT, nullable=False),
-    Column("fingerprint", LargeBinary, nullable=False),  # an HMAC: tells nothing of the request
-    Column("event", Uuid, nullable=False),
-    Column("result", TEXT),  # of a change of the registry alone: nothing of a case
+    *columns_of(IdempotencyRecord),
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
     sqlite_with_rowid=False,
@@ -673,12 +517,7 @@ spent_assertion = Table(
 notification_cursor = Table(
     "notification_cursor",
     metadata,
-    Column("organisation", TEXT, nullable=False),
-    Column("way", Choice(DeliveryWay), nullable=False),
-    Column("acknowledged", NUMBER, nullable=False),
-    Column("failures", Integer, nullable=False),
-    Column("next_at", Instant),
-    Column("leased_until", Instant),
+    *columns_of(Cursor, acknowledged=NUMBER),
     PrimaryKeyConstraint("organisation", "way"),
     sqlite_with_rowid=False,
 )
@@ -687,13 +526,7 @@ notification_cursor = Table(
 refused_notification = Table(
     "refused_notification",
     metadata,
-    Column("organisation", TEXT, nullable=False),
-    Column("event", Uuid, nullable=False),
-    Column("stream_number", NUMBER, nullable=False),
-    Column("error", TEXT, nullable=False),
-    Column("description", TEXT, nullable=False),
-    Column("refused_at", Instant, nullable=False),
-    Column("replay", Boolean, nullable=False),
+    *columns_of(RefusedNotification, stream_number=NUMBER),
     PrimaryKeyConstraint("organisation", "event"),
     sqlite_with_rowid=False,
 )

@@ -10,27 +10,7 @@ from typing import Any, NoReturn, Self
 
 from sqlalchemy import Connection, Executable, Row, select
 
-from gateway.kernel.ports import (
-    AssertionReplayGuard,
-    CaseStore,
-    CertificateOrders,
-    ConformanceStore,
-    DutyStore,
-    HandoffStore,
-    IdempotencyStore,
-    InvitationStore,
-    JournalStore,
-    LogStore,
-    NotificationStore,
-    OrganisationStore,
-    ProposalStore,
-    RateLimits,
-    RetentionStore,
-    RevokedTokenStore,
-    StaffStore,
-    SuccessionStore,
-    TransactionMode,
-)
+from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent
 from gateway.store import migrations
 from gateway.store.cases import SqlCases
@@ -57,28 +37,8 @@ from gateway.store.tables import log_head
 from gateway.store.transaction import DRIVER_ERRORS, Transaction
 
 
-class SqlUnitOfWork:
-    """A Work in SQL; the contract is that of `gateway.kernel.ports.UnitOfWork`."""
-
-    organisations: OrganisationStore
-    log: LogStore
-    journal: JournalStore
-    proposals: ProposalStore
-    cases: CaseStore
-    handoffs: HandoffStore
-    retries: IdempotencyStore
-    budgets: RateLimits
-    duties: DutyStore
-    retentions: RetentionStore
-    revoked_tokens: RevokedTokenStore
-    replay: AssertionReplayGuard
-    signing: CertificateOrders
-    invitations: InvitationStore
-    conformance: ConformanceStore
-    successions: SuccessionStore
-    staff: StaffStore
-    notifications: NotificationStore
-    first: bool
+class SqlUnitOfWork(UnitOfWork):
+    """A Work in SQL; its parts but a few are made when they are first asked for."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """What the fields of the interface hold, in one sentence each, and an example of every body.
 
 The rules of a field are in its schema; docs/case.md says more. A name means the same wherever it
-stands; where it does not, the schema's name stands before it.
+stands; where it does not, the schema's name stands before it. What the table of answers says of
+its fields stands there.
 """
 
 from collections.abc import Mapping
@@ -22,14 +23,15 @@ _WORDS: Mapping[str, str] = {
     "matter": "What the case is about, by which competence is decided.",
     "urgency": "How soon an answer is asked for.",
     "urgency_reason": "Why it is urgent.",
-    "items": "What was reported: metadata only, never media.",
+    "items": "The entries of this page.",
+    "CaseDocument.items": "What was reported: metadata only, never media.",
     "statements": "Facts and assessments in words.",
     "subjects": "Persons, without names.",
     "classifications": "Codes of what the content is, by scheme.",
     "marking": "How recipients may handle it; the strictest of case and element holds.",
     "legal_basis": "The grounds on which the originator shares.",
     # its elements
-    "id": "The id, used once in the case and kept in later versions.",
+    "id": "The element's id, used once in the case and kept in later versions.",
     "kind": "Of which kind it is.",
     "value": "The value, in the form of its kind.",
     "is_source": "Whether this address is the source; one of the addresses is.",
@@ -49,9 +51,11 @@ _WORDS: Mapping[str, str] = {
     "hash": "Fingerprints of what was reported; two of one algorithm at most.",
     "alg": "The algorithm of the fingerprint.",
     "online": "What checks of it found.",
-    "status": "The status that was found.",
+    "status": "The status of the organisation.",
+    "Online.status": "The status that was found.",
+    "Problem.status": "The HTTP status.",
     "checks": "How many checks found it; 0 for somebody else's word.",
-    "text": "The words; they name nobody, and hold no address, path or file.",
+    "text": "The words. Name nobody; put addresses into items. A file in them is refused.",
     "language": "The language, a BCP 47 tag.",
     "made_by_role assessor_role": "The role of who said it.",
     "source_reliability information_accuracy": "How an assessment is evaluated.",
@@ -98,15 +102,18 @@ _WORDS: Mapping[str, str] = {
     "necessity_note": "Why it is necessary, in words.",
     # what requests have
     "by": "Who does it: a pseudonym of your staff register.",
+    "Owed.by": "The organisation that owes it.",
     "approved_by second_assessor": "The second person, by pseudonym.",
+    "assessed_by cleared_by": "Who assessed the case, and who cleared it, by pseudonym.",
     "dpo": "The data protection officer who advised, by pseudonym.",
     "reason": "Why, in words; it is recorded.",
+    "NotReady.reason Embargo.reason EmbargoSource.reason": "Why, by its code.",
     "reason_code": "Why, by its code.",
     "content": "The case.",
     "clearance": "Who assessed and cleared the case in your own system.",
     "confirmed_matches": "The automated matches that a person confirmed.",
     "change": "What the version changes, and why.",
-    "organisation": "An organisation, by its id.",
+    "organisation": "The organisation's id.",
     "competence": "A competence: function, matter and territory.",
     "to": "Whom it is offered to: an organisation, a competence, or both.",
     "groups": "Groups of elements.",
@@ -120,6 +127,223 @@ _WORDS: Mapping[str, str] = {
     "receipt": "Proof that the event is in the log.",
     "state": "The state that it is in.",
     "next": "The address of the next page; null on the last.",
+    "AuditedEventResult.next": "What `page` of the next search is; null at the end.",
+    "from": "The first day of it.",
+    "FiltersBody.from": "From which moment on.",
+    "FiltersBody.before": "Before which moment.",
+    "before after": "The numbers between which a search goes on; exclusive.",
+    "MeasureView.before": "The version from which on it binds no more; null where it binds all.",
+    "at": "When.",
+    "Entry.at": "The day as of which it is shown; null for all that is recorded.",
+    # cases and handoffs, as they are answered
+    "case_digest": "The digest of the case's version.",
+    "documents": "The signed documents, oldest first.",
+    "assurance": "Whether its author signed the document, or the gateway attested it.",
+    "unconfirmed_matches": "The automated matches that no person confirmed.",
+    "measures": "Embargoes, suspensions and marks in force.",
+    "measure": "The id of the measure.",
+    "setter": "Who set it, where you may know.",
+    "ended_at": "When it ended; null while it is in force.",
+    "elements": "The elements, by their ids; left out: the whole case.",
+    "authority": "The authority on whose order it rests.",
+    "preservation_reference": "The reference of an order to preserve data.",
+    "ground": "Why, by its code.",
+    "advice": "What the data protection officer advised.",
+    "pointers": "The places that it corrects, as JSON Pointers (RFC 6901).",
+    "package": "The number of a package of the handoff.",
+    "packages": "The packages of the handoff, oldest first.",
+    "number": "Its number in the handoff, from 1.",
+    "package_digest": "The digest of the document that was shown.",
+    "permitted_disclosures": "The digests of what the recipient may read.",
+    "withheld_groups": "The groups of which not everything is shown.",
+    "accepted_groups": "The groups that were accepted.",
+    "tightened_by": "The event of the version that made the conditions stricter.",
+    "tightened_elements": "The elements that a later version marks more strictly.",
+    "group": "The group of elements that it is in.",
+    "superseded": "The change after which this version is not to be used.",
+    "to_reseal": "Elements that the sender has to seal again, for the recipient.",
+    "elsewhere": "Items of other countries, and their holders.",
+    "item": "The item's id.",
+    "holders": "Who is competent there.",
+    "orphan": "Whether nobody there has items removed; then it is for those who route them.",
+    "country_reason": "Why the recipient is right where a hosting country is uncertain.",
+    "again": "Why the same version goes to the same recipient again.",
+    "derogation": "Whether it goes to a third country without a transfer tool, in danger.",
+    "function": "What the competence allows; left out: receive.",
+    "mandate_event": "The event that gave the mandate.",
+    "offered_at": "When it was offered.",
+    "due_at due": "By when it is due.",
+    "overdue late": "Whether the time is over.",
+    "WaitingTotals.overdue": "How many are overdue.",
+    "imminent_danger urgent priority normal": "How many wait, of this urgency.",
+    "waiting": "How many wait for an answer; on the first page only.",
+    "condition": "Which condition.",
+    "originator": "The organisation that the case is from.",
+    "recipient": "The organisation that it was offered to.",
+    "author": "The organisation that answered.",
+    "answers": "The answers that you may read, in order.",
+    "sequence": "The answer's number in the handoff.",
+    "what": "What it is, by its code.",
+    "Proposal.proposal ProposalInFull.proposal": "The id of what waits for approval.",
+    "embargo_source": "Who set the embargo, and why; public authorities read it.",
+    "acknowledge_by": "By when the recipient acknowledges; null where it need not.",
+    "acknowledged": "When the recipient accepted or acknowledged it.",
+    "NotificationStatus.acknowledged": "The number of the last event that was acknowledged.",
+    "duties": "What the parties owe about it.",
+    "closed_at": "When it was done; null while it is owed.",
+    "action": "The action, by the name that policy and events have for it.",
+    "source": "The event that it follows from.",
+    "notices": "The correction notices, oldest first.",
+    "interest": "Whether the case meets an interest that you declared (R9).",
+    "InterestEntry.interest": "The event that declared it.",
+    "reissued_as": "What followed when a succession ended the handoff.",
+    "reissue_of": "The handoff and offer that this one follows by a succession.",
+    "retention": "What the holder retains by law.",
+    "RetentionView.retention StandingRetentionEntry.retention": "The event that recorded it.",
+    "approve_by": "By when a second person approves; null where none has to.",
+    "recall": "The event of the recall.",
+    "HolderCoverage.recall": "The recall that stands on the handoff, and its answer.",
+    "answer": "The final answer to the recall; null while there is none.",
+    "handoffs": "The handoffs of the case.",
+    "held": "Whether the recipient has it, and owes answers.",
+    "holds": "Whether it accepted, and did not say that its copies are erased.",
+    "announced_only": "Whether it heard of the change and gets no package.",
+    "left_out": "Why, and by which event, it was left out of an update.",
+    "owed": "What is owed, what is due first, first.",
+    "answered": "Its last answer to a change or recall.",
+    "answered_by_event": "The event of that answer.",
+    "consultations": "The events of the consultations that were reviewed.",
+    # events and notifications
+    "stream_number": "The number in your own stream.",
+    "index": "The number of the entry in the log.",
+    "events": "The events, in order.",
+    "head": "The number of the last event of the stream.",
+    "filters": "What the events must fit.",
+    "page": "The `next` of the page before; left out: the first page.",
+    "limit": "How many a page has at most.",
+    "person": "A person, by pseudonym.",
+    "result": "How it ended.",
+    "rule": "A rule that refused, as R5.",
+    "push_address": "Where notifications are pushed to; null where they are polled.",
+    "failures": "The attempts to push since the last one that was answered.",
+    "next_attempt_at": "When the next attempt is made.",
+    "refused": "The notifications that you refused, the first hundred.",
+    "refused_at": "When it was refused.",
+    "replay": "Whether it is sent again.",
+    "err error": "Why, by a code.",
+    "description error_description": "Why, in words.",
+    "ApplicationEntry.description": "What the applicant does, in words.",
+    "AgreementEntry.description": "What was agreed, in words.",
+    "maxEvents": "How many are wanted at most (RFC 8936).",
+    "returnImmediately": "Whether to answer at once where there is none (RFC 8936).",
+    "ack": "The `jti` of those that you have (RFC 8936).",
+    "setErrs": "Those that you refuse, by `jti` (RFC 8936).",
+    "sets": "The notifications by `jti`, each a signed JWT (RFC 8417).",
+    "moreAvailable": "Whether there are more (RFC 8936).",
+    # organisations
+    "name": "The name, for people.",
+    "RunReceipt.name": "What the receipt is called in this run.",
+    "active": "Whether it takes part today.",
+    "public_authority": "Whether it is a public authority.",
+    "membership": "The class of membership.",
+    "mandates": "The competences that it holds.",
+    "legal_act": "The act or agreement that it follows from.",
+    "registration_event": "The event that registered it.",
+    "kid": "The key's id, its thumbprint (RFC 7638).",
+    "jwk": "The public key (RFC 7517).",
+    "use": "Whether it signs (sig) or is sealed to (enc).",
+    "valid_from valid_until": "When it is valid; the end is its revocation.",
+    "document_keys": "The keys by which it signs documents.",
+    "encryption_keys": "The keys that elements are sealed to.",
+    "signed_only": "Whether only its own signature counts.",
+    "service_hours": "When it is at work.",
+    "time_zone": "The time zone of the hours, as Europe/Paris.",
+    "hours": "Spans of the week, as mon 09:00-17:00.",
+    "holidays": "Days without service.",
+    "revocations": "Receipts of the events that revoked the key.",
+    "locks": "Receipts of the events that required its own signature, or ended that.",
+    "ends": "Receipts of the events that ended a mandate for the same competence.",
+    "pseudonym": "The person's pseudonym.",
+    "roles": "What the person may do, by role.",
+    "role": "The role.",
+    "temporary": "Whether it ends after 24 hours on its own.",
+    "in_force": "Whether it is in force now.",
+    "entries": "The entries.",
+    "not_after": "When the certificate ends.",
+    "days_left": "How many days are left.",
+    "revoked_at": "When it was revoked.",
+    "certificates": "The certificates of the system.",
+    "certificate": "The certificate and its chain, PEM.",
+    "system": "The system's name.",
+    "systems": "The systems of the organisation.",
+    "enabled": "Whether it may act.",
+    "scopes": "The scopes that it may ask for.",
+    "scope": "The scopes, separated by spaces.",
+    "InterestEntry.scope": "What the interest is about.",
+    "subject": "What it names: a domain, an address, a reference.",
+    "keys": "How many keys it authenticates with beside its certificate.",
+    "Entry.keys": "The keys of the organisation.",
+    "RunView.keys": "The keys of the run, by issuer.",
+    "audit_access": "The id of the audit access.",
+    "Whoami.audit_access Entry.audit_access": "What it may read of the log.",
+    "coverage": "What it covers: the log, a member, a case.",
+    "member": "The member that it covers.",
+    "decision_ref": "The reference of the decision.",
+    "decided_on": "The day of the decision.",
+    "ApplicationEntry.decision": "The decision of the governing body.",
+    "purposes": "What it wants to take part for.",
+    "received_on": "The day on which it came.",
+    "application": "The application.",
+    "history": "The statuses that it had.",
+    "since": "Since when.",
+    "regimes": "The data protection regimes that it may act under.",
+    "memberships interests agreements retentions": "What is recorded of it.",
+    "agreement": "The event that recorded it.",
+    "years review_years": "After how many years it is erased, or reviewed.",
+    "contacts": "Whom to reach, by role.",
+    "address": "How to reach them.",
+    "reference_date": "The day on which rights are judged.",
+    "reference_date_simulated": "Whether that day is simulated, for a demonstration.",
+    "invitation": "The id of the invitation.",
+    "request": "The id of the request.",
+    "csr": "The certificate request (PKCS #10), PEM.",
+    "EnrolmentRequest.proof": "The signature that proves the possession of the document key.",
+    "approvals": "Signed approvals of administrators, the proposer's first.",
+    "SuccessionView.approvals": "Which organisations approved.",
+    "approval": "A signed approval of an administrator.",
+    "values": "The fields of the change, by its action.",
+    "proposer": "The administrator who proposed it.",
+    "applied_event": "The event by which it was made; null while it waits.",
+    "withdrawal_event": "The event by which it was withdrawn.",
+    "succession": "The id of the succession.",
+    "predecessor successor": "The organisation that holds the mandate before, and after.",
+    "effective_on": "The day from which on the successor holds it.",
+    "read_until": "The first day on which the predecessor opens none of it any more.",
+    "permissions_carry_over": "Whether permissions hold for the successor, by the act.",
+    "waits_for": "Which organisations have not approved yet.",
+    "applied cancelled": "The event by which it was applied, or cancelled.",
+    # conformance runs and tokens
+    "run": "The id of the run.",
+    "test": "That it is test data.",
+    "steps": "What the run asks for, in order.",
+    "step": "The step.",
+    "passed": "Whether it was passed.",
+    "issuer": "The issuer of the run's documents.",
+    "log log_key": "The name of the run's log, and the key that verifies it.",
+    "offers": "The test offers.",
+    "receipts": "Receipts to verify; not all of them do.",
+    "ReceiptChecksBody.checks": "For each receipt by name: whether it verifies.",
+    "grant_type": "The one grant that there is (RFC 6749 section 4.4).",
+    "resource": "The partners' address (RFC 8707); it may be left out.",
+    "token_type": "How the token is used (RFC 6750).",
+    "client_assertion_type": "The one type of assertion that there is.",
+    "client_id": "`<organisation>.<system>`.",
+    "iss sub aud iat exp jti cnf": "As in RFC 7662 section 2.2.",
+    # problems
+    "type": "The address of a page about the problem.",
+    "title": "What is wrong, in short.",
+    "detail": "What is wrong here, and what to do.",
+    "errors": "All errors of the body, each with its place.",
 }
 FIELDS: Mapping[str, str] = {one: text for names, text in _WORDS.items() for one in names.split()}
 """What a field holds, by its name."""
@@ -161,6 +385,7 @@ SAMPLES: Mapping[str, Any] = {
     "approved_by": "pdc-9m2q",
     "dpo": "pdc-4h8w",
     "pointers": ["/urgency"],
+    "confirmed_matches": [],
     "country": "FR",
     "erase_on": "2027-01-02",
     "id": "0198c1f2-7a00-7000-8000-000000000002",
@@ -170,7 +395,9 @@ SAMPLES: Mapping[str, Any] = {
     "originator_ref": "HA-2026-0001",
     "person": "pdc-7k3f",
     "reason": "As agreed by telephone",
+    "release_to": ["ofmin"],
     "territory": "FR",
+    "urgency": "normal",
     "text": "The page was online when it was checked.",
     "value": "https://content.example.org/page",
 }
@@ -179,10 +406,12 @@ SAMPLES: Mapping[str, Any] = {
 
 def describe_fields(schemas: Mapping[str, Any]) -> None:
     """Give each field of the schemas the sentence of its name, where it has none of its own."""
-    for schema in schemas.values():
-        for name, field in schema.get("properties", {}).items():
-            if name in FIELDS:
-                field.setdefault("description", FIELDS[name])
+    for title, schema in schemas.items():
+        fields = schema.get("properties", {})
+        for name, field in fields.items():
+            words = FIELDS.get(f"{title}.{name}", FIELDS.get(name))
+            if words is not None:  # fields of one type may be one object: none is written into
+                fields[name] = {"description": words, **field}
 
 
 def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str = "") -> Any:
@@ -193,8 +422,9 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str 
     for several in ("anyOf", "oneOf"):
         if several in schema:
             return example_of(schema[several][0], schemas, name)
-    if "const" in schema or "enum" in schema:
-        return schema.get("const", schema.get("enum", [None])[0])
+    sample = SAMPLES.get(name)
+    if words := schema.get("enum", [schema["const"]] if "const" in schema else ()):
+        return sample if sample in words else words[0]
     kinds = schema.get("type", "object")
     kind = kinds if isinstance(kinds, str) else kinds[0]
     if kind == "object":
@@ -202,7 +432,7 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str 
         wanted = [*schema.get("required", ()), *sorted(_SHOWN & members.keys())]
         return {one: example_of(members[one], schemas, one) for one in dict.fromkeys(wanted)}
     if kind == "array":
-        return SAMPLES.get(name) or [example_of(schema["items"], schemas, name)]
+        return sample if isinstance(sample, list) else [example_of(schema["items"], schemas, name)]
     return _plain(schema, kind, name)
 
 
@@ -217,5 +447,5 @@ def _plain(schema: Mapping[str, Any], kind: str, name: str) -> Any:
 _LONG_PATTERN = 30
 """Only digests have patterns of more characters, beside ids."""
 
-_SHOWN = frozenset({"groups", "is_source", "items"})
-"""Fields that need not be there, and without which a case or an offer is none."""
+_SHOWN = frozenset({"clearance", "groups", "is_source", "items"})
+"""Fields that need not be there, and without which a case or an offer comes to nothing."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import Flask, Request, Response, request
 from marshmallow import Schema
 
+from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,
@@ -103,6 +104,9 @@ _WRITE: tuple[type[Refusal], ...] = (
 _BODY: tuple[type[Refusal], ...] = (MalformedRequest, ValidationFailed)
 
 
+R = TypeVar("R")
+
+
 class EndpointAccess(StrEnum):
     """Who may call an endpoint."""
 
@@ -120,6 +124,10 @@ class Call(NamedTuple):
     body: Mapping[str, Any]
     query: Mapping[str, Any]
     signed: VerifiedRequest | None = None
+
+    def read_body(self, record: type[R], **more: Any) -> R:
+        """The body as what an action takes, with ``more`` from the path or a signature."""
+        return read_record(record, {**self.body, **more})
 
 
 View = Callable[..., Any]

@@ -1,6 +1,7 @@
 """Refusals, schema errors and failures of an app as problem documents (RFC 9457)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -29,30 +30,24 @@ from gateway.web.responses import json_response
 def install(app: Flask, gate: AppContext) -> None:
     """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
 
-    def refusal(error: Refusal) -> Response:
-        return _refused(gate, error, None)
-
-    def recorded(error: RecordedRefusal) -> Response:
-        return _refused(gate, error.refusal, error.receipt)
-
-    def schema(error: ValidationError) -> Response:
-        return _refused(gate, ValidationFailed(tuple(pointed(error.messages))), None)
-
-    def http(error: HTTPException) -> Response:
-        return _http(gate, error)
-
-    def failure(error: Exception) -> Response:
-        gate.log.fail("server-error", error, request=g.request_id)
-        return _answer(gate, FAILED, {}, {})
-
-    app.register_error_handler(Refusal, refusal)
-    app.register_error_handler(RecordedRefusal, recorded)
-    app.register_error_handler(ValidationError, schema)
-    app.register_error_handler(HTTPException, http)
-    app.register_error_handler(Exception, failure)
+    app.register_error_handler(Exception, partial(_told, gate))
 
 
-def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None) -> Response:
+def _told(gate: AppContext, error: Exception) -> Response:
+    match error:
+        case Refusal():
+            return _refused(gate, error)
+        case RecordedRefusal():
+            return _refused(gate, error.refusal, error.receipt)
+        case ValidationError():
+            return _refused(gate, ValidationFailed(tuple(pointed(error.messages))))
+        case HTTPException():
+            return _http(gate, error)
+    gate.log.fail("server-error", error, request=g.request_id)
+    return _answer(gate, FAILED, {}, {})
+
+
+def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None = None) -> Response:
     problem = problem_of(refusal)
     members: dict[str, Any] = dict(refusal.help)
     if problem.show_detail and refusal.detail:
@@ -124,7 +119,8 @@ def _answer(
     headers: Mapping[str, str],
     status: int | None = None,
 ) -> Response:
-    """The answer to a request that a problem came of."""
+    """The answer to a request that a problem came of; without words of its own, what to do."""
     gate.problem_sent(problem.slug)
-    body = {**document(gate.issuer, problem, g.request_id, status), **members}
+    about = document(gate.issuer, problem, g.request_id, status)
+    body = {**about, "detail": problem.remedy, **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

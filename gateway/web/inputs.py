@@ -60,7 +60,9 @@ def read_json(request: Request) -> Any:
             canonical.encode(value)  # a key that is not ASCII: nothing could sign or record it
         return value
     except UnicodeError:
-        raise MalformedRequest("the body is not UTF-8, or holds half a character") from None
+        raise MalformedRequest(
+            "the body is not UTF-8, or holds half a character; a case is JSON, and never a file"
+        ) from None
     except ValueError as error:
         raise MalformedRequest(f"the body is not JSON as we read it: {error}") from None
 
@@ -118,7 +120,8 @@ def read_key(request: Request, *, optional: bool = False) -> str:
     if not key and optional:
         return ""
     if not _KEY.fullmatch(key):
-        raise IdempotencyKeyRequired("send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~")
+        asked = "send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~"
+        raise IdempotencyKeyRequired(f"{asked}; yours has {len(key)} characters" if key else asked)
     return key
 
 

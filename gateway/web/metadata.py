@@ -11,6 +11,7 @@ from gateway.kernel.client_assertion import ALGORITHMS
 from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS
+from gateway.web.pages import framed, marked
 from gateway.web.problems import all_problems
 from gateway.web.responses import json_response
 
@@ -101,20 +102,10 @@ def notification_keys(gate: AppContext) -> Response:
 
 # --- Pages for people: what each problem means ----------------------------------------------------
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title}</title></head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
-
 
 def page(title: str, body: str) -> Response:
     """A page for people; ``body`` is HTML already."""
-    text = _PAGE.format(title=escape(title), body=body)
+    text = framed(title, body)
     return Response(text, headers=KEPT, content_type="text/html; charset=utf-8")
 
 
@@ -136,6 +127,8 @@ _LINKS = {
     "/openapi.json": "The interface, for programs (OpenAPI 3.1)",
     "/problems": "What each refusal means, and what to do",
     "/log/vkey": "The key that verifies the log",
+    "/keys/attestation": "The keys by which the gateway attests documents",
+    "/ca.pem": "The certificates of its authorities",
     "/checkpoint": "The newest checkpoint of the log",
     "/healthz": "Whether the gateway runs",
     "/readyz": "Whether it can write and sign",
@@ -147,7 +140,7 @@ def problems(gate: AppContext) -> Response:
     """Read the list of all problems that the gateway answers with."""
     lines = (
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
-        for slug, problem in sorted(all_problems().items())
+        for slug, problem in sorted(all_problems().items(), key=lambda one: one[1].title)
     )
     return page("Problems", "<ul>\n" + "\n".join(lines) + "\n</ul>")
 
@@ -161,9 +154,8 @@ def problem_page(gate: AppContext, name: str) -> Response:
     return page(
         problem.title,
         f"<p>Status {problem.status}, <code>{problem.slug}</code></p>\n"
-        f"<h2>What it means</h2>\n<p>{escape(problem.meaning)}</p>\n"
-        f"<h2>What to do</h2>\n<p>{escape(problem.remedy)}</p>\n"
-        '<p><a href="/problems">All problems</a></p>',
+        f"<h2>What it means</h2>\n<p>{marked(problem.meaning)}</p>\n"
+        f"<h2>What to do</h2>\n<p>{marked(problem.remedy)}</p>",
     )
 
 

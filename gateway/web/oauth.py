@@ -57,13 +57,17 @@ def _bad_request(description: str) -> OAuthError:
 
 
 class InvalidClient(OAuthError):
-    """401 without a word about what failed (C6); ``reason`` is for the security log."""
+    """401, in the same words whatever failed (C6); ``reason`` is for the security log."""
 
     status = 401
+    description = (
+        "the certificate, `client_id` and keys are not those of one active system: compare them "
+        "with the connection file, or ask the operator, who sees what failed"
+    )
 
     def __init__(self, reason: str) -> None:
         """Keep the reason out of the answer."""
-        super().__init__("invalid_client")
+        super().__init__("invalid_client", self.description)
         self.reason = reason
 
 
@@ -106,7 +110,9 @@ def granted_scopes(system: System, asked: str | None) -> list[str]:
         return sorted(system.scopes)
     wanted = dict.fromkeys(asked.split(" ")) if _SCOPE.fullmatch(asked) else {"": None}
     if not wanted.keys() <= system.scopes:
-        raise OAuthError("invalid_scope")
+        raise OAuthError(
+            "invalid_scope", "ask for scopes that the system has, or leave `scope` out"
+        )
     return [*wanted]
 
 

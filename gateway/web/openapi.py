@@ -21,7 +21,7 @@ from flask import Response
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
-from gateway.kernel.results import ANYTHING, Shape, described, one_of, shape_of
+from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
 from gateway.registry import results as registry
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
@@ -119,141 +119,112 @@ SHAPES: Mapping[str, Shape] = {
 derived from their classes. Members may be added to any of them; none is taken away or
 changes its meaning."""
 
-_ASSERTION: Mapping[str, Any] = {
-    "client_assertion": {
-        **_TEXT,
-        "description": "For a system with registered keys (RFC 7523); `aud` is the issuer.",
-    },
-    "client_assertion_type": {
-        "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-    },
+
+def _said(description: str, **more: Any) -> Shape:
+    return {**_TEXT, **more, "description": description}
+
+
+def _members(required: str, description: str = "", **members: Any) -> Shape:
+    """An object with these members, of which the ``required`` ones are always there."""
+    said = {"description": description} if description else {}
+    return {"type": "object", **said, "required": required.split(), "properties": members}
+
+
+_URI = {**_TEXT, "format": "uri"}
+_NUMBER = {"type": "integer"}
+_BEARER = {"const": "Bearer"}
+_CLIENT: Mapping[str, Any] = {
+    "client_id": _said("`<organisation>.<system>`; may be left out with an assertion."),
+    "client_assertion": _said("For a system with registered keys (RFC 7523); `aud` is the issuer."),
+    "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 }
 
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
-    "Receipt": {
-        "type": "object",
-        "description": "Proof that an event is in the log; `casegate verify` checks it offline.",
-        "required": ["document", "nonce", "disclosures", "proof"],
-        "properties": {
-            "document": {**_TEXT, "description": "The event, as the bytes that were logged."},
-            "nonce": {**_TEXT, "description": "32 bytes in base64url."},
-            "disclosures": {**_TEXTS, "description": "Values of the event that you may read."},
-            "proof": {**_TEXT, "description": "C2SP tlog-proof with a signed checkpoint."},
+    "Receipt": _members(
+        "document nonce disclosures proof",
+        "Proof that an event is in the log; `casegate verify` checks it offline.",
+        document=_said("The event, as the bytes that were logged."),
+        nonce=_said("32 bytes in base64url."),
+        disclosures={**_TEXTS, "description": "Values of the event that you may read."},
+        proof=_said("C2SP tlog-proof with a signed checkpoint."),
+    ),
+    "Problem": _members(
+        "type title status instance",
+        "Every refusal (RFC 9457); `type` is the address of a page about it.",
+        type=_URI,
+        title=_TEXT,
+        status=_NUMBER,
+        instance=_said("The request's id.", format="uri"),
+        detail=_TEXT,
+        errors={
+            "type": "array",
+            "items": _members(
+                "pointer message", pointer={**_TEXT, "format": "json-pointer"}, message=_TEXT
+            ),
         },
-    },
-    "Problem": {
-        "type": "object",
-        "description": "Every refusal (RFC 9457); `type` is the address of a page about it.",
-        "required": ["type", "title", "status", "instance"],
-        "properties": {
-            "type": {**_TEXT, "format": "uri"},
-            "title": _TEXT,
-            "status": {"type": "integer"},
-            "instance": {**_TEXT, "format": "uri", "description": "The request's id."},
-            "detail": _TEXT,
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["pointer", "message"],
-                    "properties": {
-                        "pointer": {**_TEXT, "format": "json-pointer"},
-                        "message": _TEXT,
-                    },
-                },
-            },
-            "rules": {**_TEXTS, "description": "Policies that refused, where they may be named."},
-            "receipt": {"$ref": "#/components/schemas/Receipt"},
-            "elsewhere": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/ItemElsewhere"},
-                "description": "Of a removal offer: items of other countries, and their holders.",
-            },
-            "uncertain": {**_TEXTS, "description": "Items whose hosting country is uncertain."},
-            "held_until": {
-                **_TEXT,
-                "format": "date-time",
-                "description": "Of a removal offer: until when it waits for the police.",
-            },
-            "instead": {
-                "type": "array",
-                "items": {"$ref": "#/components/schemas/Addressee"},
-                "description": "In an imminent danger: whom to address instead.",
-            },
-            "emergency_numbers": {
-                **_TEXTS,
-                "description": "In an imminent danger: the numbers to call.",
-            },
+        rules={**_TEXTS, "description": "Policies that refused, where they may be named."},
+        receipt=one_of("Receipt"),
+        elsewhere={
+            **_several("ItemElsewhere"),
+            "description": "Of a removal offer: items of other countries, and their holders.",
         },
-    },
-    "TokenRequest": {
-        "type": "object",
-        "required": ["grant_type"],
-        "properties": {
-            "grant_type": {"const": "client_credentials"},
-            "client_id": {
-                **_TEXT,
-                "description": "`<organisation>.<system>`; may be left out with an assertion.",
-            },
-            **_ASSERTION,
-            "scope": {**_TEXT, "description": "Left out: all scopes of the system."},
-            "resource": {**_TEXT, "format": "uri"},
+        uncertain={**_TEXTS, "description": "Items whose hosting country is uncertain."},
+        held_until=_said(
+            "Of a removal offer: until when it waits for the police.", format="date-time"
+        ),
+        instead={
+            **_several("Addressee"),
+            "description": "In an imminent danger: whom to address instead.",
         },
-    },
-    "Token": {
-        "type": "object",
-        "required": ["access_token", "token_type", "expires_in", "scope"],
-        "properties": {
-            "access_token": {**_TEXT, "description": "RFC 9068, bound to the certificate."},
-            "token_type": {"const": "Bearer"},
-            "expires_in": {"type": "integer", "description": "Seconds."},
-            "scope": _TEXT,
+        emergency_numbers={
+            **_TEXTS,
+            "description": "In an imminent danger: the numbers to call.",
         },
-    },
-    "TokenQuestion": {
-        "type": "object",
-        "required": ["token"],
-        "properties": {
-            "token": {**_TEXT, "description": "An access token of your own."},
-            "client_id": {
-                **_TEXT,
-                "description": "`<organisation>.<system>`; may be left out with an assertion.",
-            },
-            **_ASSERTION,
-            "token_type_hint": {**_TEXT, "description": "Not needed: there is one type."},
-        },
-    },
+    ),
+    "TokenRequest": _members(
+        "grant_type",
+        grant_type={"const": "client_credentials"},
+        **_CLIENT,
+        scope=_said("Left out: all scopes of the system."),
+        resource=_URI,
+    ),
+    "Token": _members(
+        "access_token token_type expires_in scope",
+        access_token=_said("RFC 9068, bound to the certificate."),
+        token_type=_BEARER,
+        expires_in={**_NUMBER, "description": "Seconds."},
+        scope=_TEXT,
+    ),
+    "TokenQuestion": _members(
+        "token",
+        token=_said("An access token of your own."),
+        **_CLIENT,
+        token_type_hint=_said("Not needed: there is one type."),
+    ),
     "Revoked": {"type": "object", "description": "Nothing is in it (RFC 7009 section 2.2)."},
-    "TokenState": {
-        "type": "object",
-        "description": "RFC 7662 section 2.2. Only `active` when that is false.",
-        "required": ["active"],
-        "properties": {
-            "active": {"type": "boolean"},
-            "iss": {**_TEXT, "format": "uri"},
-            "sub": _TEXT,
-            "client_id": _TEXT,
-            "aud": {**_TEXT, "format": "uri"},
-            "scope": {**_TEXT, "description": "What the token and the registry both grant."},
-            "token_type": {"const": "Bearer"},
-            "iat": {"type": "integer"},
-            "exp": {"type": "integer"},
-            "jti": _TEXT,
-            "cnf": {"type": "object", "properties": {"x5t#S256": _TEXT}},
-        },
-    },
-    "NotReady": {
-        "type": "object",
-        "description": "Why the gateway cannot write and sign.",
-        "required": ["status", "reason", "detail"],
-        "properties": {"status": {"const": "not_ready"}, "reason": _TEXT, "detail": _TEXT},
-    },
-    "TokenError": {
-        "type": "object",
-        "description": "RFC 6749 section 5.2.",
-        "required": ["error"],
-        "properties": {"error": _TEXT, "error_description": _TEXT},
-    },
+    "TokenState": _members(
+        "active",
+        "RFC 7662 section 2.2. Only `active` when that is false.",
+        active={"type": "boolean"},
+        iss=_URI,
+        sub=_TEXT,
+        client_id=_TEXT,
+        aud=_URI,
+        scope=_said("What the token and the registry both grant."),
+        token_type=_BEARER,
+        iat=_NUMBER,
+        exp=_NUMBER,
+        jti=_TEXT,
+        cnf={"type": "object", "properties": {"x5t#S256": _TEXT}},
+    ),
+    "NotReady": _members(
+        "status reason detail",
+        "Why the gateway cannot write and sign.",
+        status={"const": "not_ready"},
+        reason=_TEXT,
+        detail=_TEXT,
+    ),
+    "TokenError": _members("error", "RFC 6749 section 5.2.", error=_TEXT, error_description=_TEXT),
 }
 
 _KEY_PARAMETER = {
@@ -277,7 +248,8 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         info={"description": _DESCRIPTION},
         plugins=[plugin],
     )
-    _describe_seals(plugin.converter)
+    converter: Any = plugin.converter  # there once a specification has the plugin
+    _describe_seals(converter)
     answers = {**_SCHEMAS, **SHAPES}
     for name, schema in answers.items():
         spec.components.schema(name, dict(schema))
@@ -289,9 +261,11 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     for one, servers in _served(partners, issuer).items():
         _describe(spec, one, servers)
     written = spec.to_dict()
-    for name in written["components"]["schemas"].keys() - answers.keys():
+    for (kind, *_), name in converter.refs.items():
         # What is sent to us has the fields named there and no others; answers may grow.
         written["components"]["schemas"][name]["additionalProperties"] = False
+        if about := kind.__doc__:
+            written["components"]["schemas"][name]["description"] = plain(about)
     written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
     describe_fields(written["components"]["schemas"])
     _give_examples(written)

@@ -1,18 +1,26 @@
-"""The OpenAPI description as one page: plain HTML, no script, no style, nothing from elsewhere."""
+"""The OpenAPI description as one page: plain HTML, each operation folded."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from gateway.web.pages import marked
+
 
 def reference(described: Mapping[str, Any]) -> str:
-    """The body of the page: each operation folded, then each schema as a table of its fields."""
-    parts = [f"<p>{escape(described['info']['description'])}</p>", "<h2>Operations</h2>"]
-    for path, item in sorted(described["paths"].items()):
+    """The body of the page: the operations by their tag, then each schema as a table of fields."""
+    by_tag = defaultdict[str, list[str]](list)
+    for path, item in described["paths"].items():
         for method, operation in item.items():
-            parts += _operation(f"{method.upper()} {path}", operation)
-    parts.append("<h2>Schemas</h2>")
+            by_tag[operation["tags"][0]] += _operation(f"{method.upper()} {path}", operation)
+    parts = [f"<p>{marked(described['info']['description'])}</p>", "<ul>"]
+    parts += [f'<li><a href="#of-{tag}">{tag}</a></li>' for tag in by_tag]
+    parts.append('<li><a href="#schemas">schemas</a></li></ul>')
+    for tag, operations in by_tag.items():
+        parts += [f'<h2 id="of-{tag}">{tag}</h2>', *operations]
+    parts.append('<h2 id="schemas">schemas</h2>')
     for name, schema in sorted(described["components"]["schemas"].items()):
         parts += _schema(name, schema)
     return "\n".join(parts)
@@ -20,8 +28,8 @@ def reference(described: Mapping[str, Any]) -> str:
 
 def _operation(address: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield f'<details id="{operation["operationId"]}"><summary><code>{escape(address)}</code>'
-    yield f"{escape(operation['summary'])}</summary>"
-    yield f"<p>{escape(operation.get('description', ''))}</p>"
+    yield f"{marked(operation['summary'])}</summary>"
+    yield f"<p>{marked(operation.get('description', ''))}</p>"
     yield "<ul>"
     for way in operation["security"]:
         named = (f"{kind} {' '.join(scopes)}".strip() for kind, scopes in way.items())
@@ -33,7 +41,7 @@ def _operation(address: str, operation: Mapping[str, Any]) -> Iterator[str]:
     for status, answer in operation["responses"].items():
         yield from _contents(f"Answers {status}", answer)
         if status >= "400":
-            yield f"<li>Answers {status}: {escape(answer.get('description', ''))}</li>"
+            yield f"<li>Answers {status}: {marked(answer.get('description', ''))}</li>"
     yield "</ul></details>"
 
 
@@ -47,10 +55,10 @@ def _contents(label: str, body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    yield f'<h3 id="{name}">{name}</h3>\n<p>{escape(schema.get("description", ""))}</p>\n<table>'
+    yield f'<h3 id="{name}">{name}</h3>\n<p>{marked(schema.get("description", ""))}</p>\n<table>'
     for field, one in schema.get("properties", {}).items():
         needed = "" if field in schema.get("required", ()) else " (optional)"
-        about = escape(one.get("description", ""))
+        about = marked(one.get("description", ""))
         yield f"<tr><td><code>{field}</code>{needed}</td><td>{_type(one)}</td><td>{about}</td></tr>"
     yield "</table>"
 

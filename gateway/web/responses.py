@@ -7,14 +7,17 @@ from urllib.parse import urlencode
 from flask import Response
 
 from gateway.kernel.results import Page, encode
+from gateway.web.pages import STYLE_SOURCE
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'"
+    ),
 }
-"""Headers of every answer; two years of HSTS. Pages here are text and need no source at all."""
+"""Headers of every answer; two years of HSTS. Pages here need no source but their own style."""
 
 _NAMES = frozenset(name.lower() for name in ALWAYS)
 

@@ -14,7 +14,7 @@ from gateway.cli.todo import _command
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.duty import FULFILLED_BY, DutyKind
+from gateway.domain.duty import DUTIES, DutyKind
 from tests.cli.desks import Desks
 from tests.cli.test_succession import PLAN
 from tests.client.client_fixture import MemberClient, cut
@@ -35,8 +35,13 @@ def desks(desks: Desks, tls_files: Path) -> Desks:
 def commands(output: str) -> list[list[str]]:
     """The commands that were told, as a shell reads them."""
     assert max(map(len, output.split("\n"))) <= WIDTH
-    joined = output.replace(" \\\n", " ")
-    return [line.split() for line in re.findall(r"Next: casegate (.*)", joined)]
+    joined = re.sub(r" \\\n +", " ", output)
+    return [without_placeholders(line) for line in re.findall(r"Next: casegate (.*)", joined)]
+
+
+def without_placeholders(line: str) -> list[str]:
+    """A command line without the options whose value the person has to fill in."""
+    return re.sub(r" --[a-z-]+ [A-Z_-]+\b", "", line).split()
 
 
 def waits(desks: Desks, at: str = HOTLINE) -> list[Any]:
@@ -56,6 +61,15 @@ def test_what_is_owed_is_told_with_a_command_that_does_it(desks: Desks) -> None:
     assert waits(desks, OFMIN) == []
 
 
+def test_a_command_that_is_told_has_every_option_that_it_must_have(desks: Desks) -> None:
+    handoff = desks.offered()
+    (one,) = waits(desks, OFMIN)
+    assert one["next"] == f"casegate handoff accept {handoff} --by PSEUDONYM"
+    assert one["next"].removeprefix("casegate ") in desks.done("todo", at=OFMIN).replace(
+        " \\\n    ", " "
+    )
+
+
 def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: Desks) -> None:
     handoff = desks.offered()
     desks.stage.gateway.clock.advance(timedelta(days=8))
@@ -66,7 +80,8 @@ def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: D
 
 def told_next(output: str) -> list[str]:
     """The last command that was told after a step; its lines may be longer than a terminal."""
-    return output.replace(" \\\n", " ").rpartition("Next: casegate ")[2].split()
+    told = re.sub(r" \\\n +", " ", output).rpartition("Next: casegate ")[2]
+    return without_placeholders(told)
 
 
 def test_a_case_goes_from_draft_to_clearance_by_what_is_told(desks: Desks) -> None:
@@ -155,6 +170,6 @@ def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any,
 
 @each("kind", list(DutyKind))
 def test_every_duty_has_a_command(kind: DutyKind) -> None:
-    duty = {"action": FULFILLED_BY[kind], "case": "1", "handoff": "2", "source": "3"}
+    duty = {"action": DUTIES[kind].action, "case": "1", "handoff": "2", "source": "3"}
     for sent in (True, False):
         assert exists(_command(duty, sent=sent).split())

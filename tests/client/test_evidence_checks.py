@@ -45,7 +45,7 @@ def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: A
     told = {"document": document.compact(), "digest": document.digest, **(result or {})}
     fact = {"case_digest": document.digest} | changes
     receipt = logged("case.submit", HOTLINE, "x1", **fact)
-    evidence_checks.confirm_write(SUBMIT, told, receipt, HOTLINES)
+    evidence_checks.confirm_write(SUBMIT, HOTLINES, told, receipt)
 
 
 def test_a_true_answer_to_a_submission_is_believed() -> None:
@@ -110,7 +110,7 @@ def offered(
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
     result = {"offer": document.compact(), "permitted_disclosures": permitted_disclosures}
     write = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(asked), str(HANDOFF))
-    evidence_checks.confirm_write(write, result, receipt, HOTLINES)
+    evidence_checks.confirm_write(write, HOTLINES, result, receipt)
 
 
 def test_a_true_answer_to_an_offer_is_believed() -> None:
@@ -167,7 +167,7 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
         "document_sha256": document.digest,
     }
     receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
-    evidence_checks.confirm_write(REFUSE, {"document": document.compact()}, receipt, OFMINS)
+    evidence_checks.confirm_write(REFUSE, OFMINS, {"document": document.compact()}, receipt)
 
 
 def test_a_true_answer_to_an_answer_is_believed() -> None:
@@ -200,7 +200,7 @@ def test_a_lie_about_an_answer_is_found(lie: Any, found: str) -> None:
 
 def refused(*, write: PendingWrite | None = REFUSE, by: str = "officer-1", **changes: Any) -> None:
     receipt = logged("handoff.decline", OFMIN, by, **{"result": EventResult.WRONG_STATE} | changes)
-    evidence_checks.confirm_refusal("handoff.decline", receipt, OFMINS, write)
+    evidence_checks.confirm_refusal("handoff.decline", write, OFMINS, receipt)
 
 
 def test_a_true_refusal_may_keep_silent_about_the_handoff() -> None:

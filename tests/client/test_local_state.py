@@ -16,9 +16,8 @@ from gateway.client.local_state import (
     CheckpointStore,
     Outbox,
     PendingWrite,
-    SeenCheckpoint,
 )
-from gateway.evidence.history import prove_fork
+from gateway.evidence.history import SignedTree, prove_fork
 from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -141,9 +140,9 @@ def note(size: int, root: int = 1, origin: str = ORIGIN) -> str:
     return sign_checkpoint(Checkpoint(origin, size, bytes([root]) * 32), note_signer(origin))
 
 
-def seen(size: int, root: int = 1, origin: str = ORIGIN) -> SeenCheckpoint:
+def seen(size: int, root: int = 1, origin: str = ORIGIN) -> SignedTree:
     text = note(size, root, origin)
-    return SeenCheckpoint(open_checkpoint(text, [note_signer(origin).key], origin), text)
+    return SignedTree(open_checkpoint(text, [note_signer(origin).key], origin), text)
 
 
 def size_of(sightings: CheckpointStore) -> int:
@@ -257,9 +256,9 @@ def test_an_alarm_stays_until_a_person_has_moved_its_proof_away(tmp_path: Path) 
         without_file.newest()
 
 
-def of_log(log: Served) -> SeenCheckpoint:
+def of_log(log: Served) -> SignedTree:
     text = log.note().decode()
-    return SeenCheckpoint(open_checkpoint(text, [KEY], ORIGIN), text)
+    return SignedTree(open_checkpoint(text, [KEY], ORIGIN), text)
 
 
 @pytest.mark.parametrize("size", [84, 89, 300])

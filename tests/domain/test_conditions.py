@@ -18,7 +18,7 @@ from gateway.domain.conditions import (
     tightened,
 )
 from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.vocabulary import Attribution, Handling, PermittedActions, Purpose
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, Handling, Purpose
 from tests.each import each
 
 
@@ -33,10 +33,10 @@ STATED: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "tlp": st.sampled_from(TLP),
         "handling": words(Handling),
         "onward": st.sampled_from(ONWARD),
-        "permitted_actions": st.sampled_from([*map(str, PermittedActions)]),
+        "permitted_actions": st.sampled_from(PERMITTED_ACTIONS),
         "purpose": words(Purpose),
         "erase_on": DAYS,
-        "attribution": st.sampled_from([*map(str, Attribution)]),
+        "attribution": st.sampled_from(ATTRIBUTIONS),
     },
     optional={
         "handling_note": st.sampled_from(["ask first", "never to the press"]),
@@ -74,7 +74,7 @@ def test_what_a_later_version_says_makes_no_condition_looser(stated, later):
     assert ONWARD.index(binding["onward"]) == max(
         ONWARD.index(s["onward"]) for s in (stated, later)
     )
-    actions = [*map(str, PermittedActions)]
+    actions = PERMITTED_ACTIONS
     assert actions.index(binding["permitted_actions"]) == min(
         actions.index(s["permitted_actions"]) for s in (stated, later)
     )

@@ -13,7 +13,6 @@ from gateway.domain.duty import (
     DUE,
     DUTIES,
     ENDS_PACKAGES,
-    FULFILLED_BY,
     LONGEST_DELAY,
     LONGEST_PAUSE,
     NOTICE,
@@ -40,7 +39,7 @@ def owed(hours=8):
 
 @each("kind", list(DutyKind))
 def test_every_kind_of_duty_names_an_action_that_fulfils_it(kind):
-    action = FULFILLED_BY[kind]
+    action = DUTIES[kind].action
     assert action in EVENT_TYPES
     if action in KIND_OF_ACTION and DUTIES[kind].ended_by:
         assert DUTIES[kind].ended_by & KIND_OF_ACTION[action].moves.keys()

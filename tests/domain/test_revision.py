@@ -15,7 +15,7 @@ from gateway.domain.revision import (
     loosens,
     strictest_change,
 )
-from gateway.domain.vocabulary import Attribution, PermittedActions
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS
 from tests.each import each
 from tests.founding import case_content, element_id
 
@@ -153,8 +153,8 @@ _markings = st.fixed_dictionaries(
         "tlp": st.sampled_from(["AMBER", "AMBER+STRICT", "RED"]),
         "handling": st.sets(st.sampled_from(["H0", "H1", "H2", "H3"])).map(sorted),
         "onward": st.sampled_from(["listed_only", "ask_originator", "forbidden"]),
-        "permitted_actions": st.sampled_from([*map(str, PermittedActions)]),
-        "attribution": st.sampled_from([*map(str, Attribution)]),
+        "permitted_actions": st.sampled_from(PERMITTED_ACTIONS),
+        "attribution": st.sampled_from(ATTRIBUTIONS),
     }
 )
 

@@ -17,16 +17,16 @@ def facts(name):
 @each(
     "ours, theirs",
     [
-        (words.SiteType, "siteType"),
-        (words.Commerciality, "commerciality"),
-        (words.PaymentMethod, "paymentMethods"),
-        (words.IccamAge, "ageCategorization"),
-        (words.IccamGender, "genderCategorization"),
+        (words.SITE_TYPES, "siteType"),
+        (words.COMMERCIALITY, "commerciality"),
+        (words.PAYMENT_METHODS, "paymentMethods"),
+        (words.ICCAM_AGES, "ageCategorization"),
+        (words.ICCAM_GENDERS, "genderCategorization"),
     ],
 )
 def test_a_list_holds_what_the_network_exchanges(ours, theirs):
     listed = facts("iccam-v3-vocabulary.json")[theirs]
-    assert [word.value for word in ours] == [entry["code"] for entry in listed]
+    assert list(ours) == [entry["code"] for entry in listed]
 
 
 def test_the_codes_of_the_network_are_those_of_both_its_versions():

@@ -125,9 +125,10 @@ def test_a_file_of_another_known_kind_is_called_that_in_both_languages():
     log = Scenario().log
     proof = log.proof(0).encode()
     note = proof[proof.index(log.origin.encode()) :]
-    files = (b"hello", b"", b"%PDF-1.7", b"PK\x03\x04", proof, note)
+    answer = b'{"result": {}, "receipt": {}}'
+    files = (b"hello", b"", b"%PDF-1.7", b"PK\x03\x04", proof, note, answer)
     said = {check(one).failure for one in files}
-    assert len(said) == len({catalogue.reason(one, catalogue.FRENCH) for one in said}) == 6
+    assert len(said) == len({catalogue.reason(one, catalogue.FRENCH) for one in said}) == 7
 
 
 FILES = [
@@ -481,12 +482,16 @@ def test_a_simulated_date_of_any_receipt_in_a_bundle_is_said():
     assert fact(told, "simulated")["dates"] == ["2023-10-31"]
 
 
-def test_that_it_is_a_demonstration_hides_nothing_worse():
+def test_that_it_is_a_demonstration_hides_nothing_worse_and_is_not_hidden_by_it():
     story = Scenario(attested=True)
     story.say("acceptance")
     story.record("case.consult", None, simulated_date=date(2023, 10, 31))
     told = verified(story.file(), code=Code.ATTESTED)
     assert fact(told, "simulated")["dates"] == ["2023-10-31"]
+    for language in catalogue.LANGUAGES:
+        for code in (Code.ATTESTED, Code.SIMULATED):
+            said = catalogue.headline(int(code), passed=True, failure="", language=language)
+            assert said in told.headline_in(language)
 
 
 def test_a_simulated_legal_date_in_a_bundle_is_said():

@@ -83,7 +83,8 @@ FORGERIES = {
         {OFMIN},
     ),
     "a certificate": (
-        f"INSERT INTO certificate VALUES ('x', '1', '{OFMIN}', '{DESK}', 1, 99, NULL, NULL)",
+        "INSERT INTO certificate (thumbprint, serial, organisation, system, ordinal, not_after)"
+        f" VALUES ('x', '1', '{OFMIN}', '{DESK}', 1, 99)",
         {OFMIN},
     ),
     "an administrator's key": (

@@ -17,6 +17,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.evidence import verification
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running
 from tests.journeys.npm import installed
+from tests.programs import require
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("examples")]
 
@@ -37,7 +38,7 @@ def run(command: Sequence[object], home: Path, content: dict[str, Any], where: P
     file = home / f"{content['case']}.json"
     file.write_text(json.dumps(content))
     done = subprocess.run(
-        [*map(str, command), str(home), str(file)],
+        [*map(str, command), str(home), str(file), "analyst-1", "approver-1"],
         capture_output=True,
         text=True,
         timeout=120,
@@ -74,6 +75,18 @@ def test_a_partner_in_python_signs_offers_and_verifies(signing: Any) -> None:
     program = EXAMPLES / "python" / "partner.py"
     assert "from gateway" not in program.read_text()
     check(stage, content, run([sys.executable, "-I", program], home, content, home))
+
+
+def test_a_partner_by_curl_offers_a_case_and_keeps_receipts(signing: Any, tmp_path: Path) -> None:
+    require("the example by curl", "curl", "jq")
+    _, home = signing
+    content = case_content()
+    told = run(["sh", EXAMPLES / "curl" / "first-case.sh"], home, content, tmp_path)
+    assert (told["case"], told["to"], told["state"]) == (content["case"], OFMIN, "offered")
+    trust = PartnerConnection.read(home / "connection.toml").trust
+    for step in ("submitted", "offered"):
+        found = verification.verify((tmp_path / f"{told['case']}.{step}.json").read_bytes(), trust)
+        assert found.passed, found.sentence
 
 
 @pytest.fixture(scope="module")

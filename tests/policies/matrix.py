@@ -32,10 +32,10 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.vocabulary import (
     CODES,
+    REFERENCE_SCHEMES,
     Handling,
     ItemKind,
     Purpose,
-    ReferenceScheme,
     StatementKind,
     SubjectCategory,
 )
@@ -67,7 +67,7 @@ ELEMENTS: Mapping[str, Sequence[str]] = {
     "statements": [*map(str, StatementKind)],
     "subjects": [*map(str, SubjectCategory)],
     "classifications": [*CODES, "ucs", "fr_law", "vics_fr"],
-    "references": [*map(str, ReferenceScheme)],
+    "references": REFERENCE_SCHEMES,
 }
 """What stands in each group of a case, as the domain's word lists say."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.domain.answers import KIND_OF_MOVE, MOVES, AnswerAuthor
-from gateway.domain.duty import DUTIES, FULFILLED_BY, DutyKind
+from gateway.domain.duty import DUTIES, DutyKind
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 
 PAGE = Path(__file__).parents[2] / "docs" / "life-of-a-case.md"
@@ -73,7 +73,7 @@ def table() -> str:
     for kind, terms in DUTIES.items():
         owes = "setter" if kind.startswith(DutyKind.CONFIRMATION) else terms.owes
         hears = "both" if terms.shared else "who owes it"
-        verb = FULFILLED_BY[kind].replace(".", " ").replace("_", "-")
+        verb = terms.action.replace(".", " ").replace("_", "-")
         rows.append(f"| {kind.replace('_', ' ')} | {owes} | {DUE[kind]} | `{verb}` | {hears} |")
     return "\n".join(rows) + "\n"
 

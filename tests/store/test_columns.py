@@ -1,6 +1,5 @@
 """Values come back from the database as they went in."""
 
-import json
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -8,15 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from gateway.domain.audit import AuditAccess
-from gateway.domain.organisation import (
-    Application,
-    MemberEncryptionKey,
-    Membership,
-    MembershipClass,
-    Period,
-)
-from gateway.store.columns import Day, Instant, TextList, TextSet, read_fields, to_json, write_json
+from gateway.store.columns import Day, Instant, TextList, TextSet
 from tests.each import each
 
 DIALECT = sqlite.dialect()
@@ -78,26 +69,3 @@ def test_nothing_stays_nothing(column):
 
 def test_a_day_is_not_a_time():
     assert there_and_back(Day(), date(2026, 3, 2)) == date(2026, 3, 2)
-
-
-GRANTS = st.builds(
-    AuditAccess, start=st.just(date(2026, 1, 1)), end=st.just(date(2026, 2, 1)), case=st.none()
-)
-
-
-@given(st.from_type(MemberEncryptionKey) | st.from_type(Application) | GRANTS)
-def test_a_record_comes_back_from_json_by_the_types_of_its_fields(record):
-    stored = json.loads(write_json(to_json(record)))
-    assert type(record)(**read_fields(type(record), stored)) == record
-
-
-def test_a_record_in_json_names_its_fields():
-    period = Period(date(2026, 1, 1))
-    seat = Membership(MembershipClass.FULL, period, "decision-1")
-    assert to_json((seat,)) == [
-        {
-            "membership": "full",
-            "period": {"start": "2026-01-01", "end": None},
-            "decision_ref": "decision-1",
-        }
-    ]

@@ -4,6 +4,7 @@ from operator import attrgetter
 
 import pytest
 
+from gateway.domain.succession import ReissuedHandoff
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import (
     NOON,
@@ -49,7 +50,9 @@ WRITTEN = {
     "conformance.save": (run(),),
     "conformance.prune": (NOON,),
     "successions.save": (succession(),),
-    "successions.add_moved": (None,),
+    "successions.add_moved": (
+        ReissuedHandoff(new_id(), new_id(), None, taken_on=False, event=new_id(), at=NOON),
+    ),
     "commit": (),
 }
 REGISTERED = {

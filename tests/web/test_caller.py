@@ -14,6 +14,7 @@ from gateway.pki.client_certificate import CertificateRefused
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import endpoint, register
+from gateway.web.problems import InvalidToken, problem_of
 from gateway.web.tokens import Tokens
 from tests.each import each
 from tests.founding import HOTLINE, OFMIN
@@ -36,7 +37,7 @@ def assert_invalid_token(answer) -> None:
     assert answer.status_code == 401, answer.text
     assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {METADATA}'
     assert answer.json["type"].endswith("/problems/invalid-token")
-    assert "detail" not in answer.json
+    assert answer.json["detail"] == problem_of(InvalidToken("why")).remedy
     assert answer.headers["Connection"] == "close"
 
 

@@ -13,6 +13,7 @@ from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.client_certificate import PeerSource
+from gateway.web.oauth import InvalidClient
 from tests.each import each
 from tests.founding import ABROAD, DESK, HOTLINE, ISSUER, OFMIN, SHORT_NAME
 from tests.web.listening import (
@@ -60,7 +61,8 @@ def assert_error(answer, error: str, status: int = 400) -> None:
 def assert_invalid_client(answer) -> None:
     """C6: nothing in the answer tells one reason from another."""
     assert_error(answer, "invalid_client", 401)
-    assert answer.json == {"error": "invalid_client"}
+    words = InvalidClient.description
+    assert answer.json == {"error": "invalid_client", "error_description": words}
 
 
 # --- what is given ---
@@ -286,7 +288,8 @@ def test_k3_the_scopes_asked_for_are_given_and_no_others(hotline):
 def test_k3_a_scope_that_is_not_granted_is_an_error_and_no_silent_cut(hotline, scope):
     answer = hotline.ask_token(scope=scope)
     assert_error(answer, "invalid_scope")
-    assert answer.json == {"error": "invalid_scope"}, "no words but our own"
+    assert answer.json.keys() == {"error", "error_description"}
+    assert "cases.read" not in answer.text, "no words but our own"
 
 
 def test_k3_the_partners_address_may_be_named_as_resource(hotline):

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.web import listeners, openapi
+from gateway.web.descriptions import FIELDS, describe_fields
 from gateway.web.openapi import document, main, render
 from gateway.web.problems import all_problems
 from tests.web.test_shapes import assert_fits
@@ -139,16 +140,31 @@ def test_every_body_has_an_example_that_its_endpoint_takes(described):
             one.body.load(sent["application/json"]["example"])
 
 
-def test_every_field_of_a_case_is_described(described):
-    schemas = described["components"]["schemas"]
-    todo, seen = ["CaseDocument"], set()
-    while todo:
-        seen.add(name := todo.pop())
-        silent = [n for n, f in schemas[name]["properties"].items() if "description" not in f]
-        assert silent == [], name
-        found = re.findall(r'"#/components/schemas/(\w+)"', render(schemas[name]))
-        todo += [one for one in found if one not in seen]
-    assert {"Item", "CaseMarking", "SealedElementBody", "LegalBasis"} <= seen
+def test_every_field_is_described(described):
+    fields = [
+        f"{name}.{field}"
+        for name, schema in described["components"]["schemas"].items()
+        for field, one in schema.get("properties", {}).items()
+        if "description" not in one
+    ]
+    assert fields == []
+
+
+def test_the_sentence_of_a_name_goes_to_no_field_of_another_name():
+    text = {"type": "string"}
+    schemas = {
+        "One": {"properties": {"tlp": text, "onward": text, "unknown": text}},
+        "Online": {"properties": {"status": text}},
+        "Whoami": {"properties": {"status": text, "system": {**text, "description": "Its own."}}},
+    }
+    describe_fields(schemas)
+    one, online, whoami = (schema["properties"] for schema in schemas.values())
+    assert one["tlp"]["description"] == FIELDS["tlp"]
+    assert one["onward"]["description"] == FIELDS["onward"]
+    assert one["unknown"] == {"type": "string"}
+    assert online["status"]["description"] == FIELDS["Online.status"]
+    assert whoami["status"]["description"] == FIELDS["status"]
+    assert whoami["system"]["description"] == "Its own."
 
 
 def test_no_machine_and_no_real_host_stands_in_it():

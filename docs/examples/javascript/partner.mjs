@@ -1,8 +1,9 @@
 // A partner in JavaScript: hands in a case that it signed, offers it, and checks the log's receipt.
 //
-// node partner.mjs FOLDER CASE.json
+// node partner.mjs FOLDER CASE.json ANALYST APPROVER
 //
-// FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names.
+// FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names;
+// ANALYST and APPROVER are two persons of your staff register, by pseudonym.
 // It prints one JSON document: the case's and the handoff's ids, and what the receipts prove.
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, randomBytes, randomInt, randomUUID, verify } from "node:crypto";
@@ -11,8 +12,8 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { CompactSign, calculateJwkThumbprint, exportJWK, importPKCS8 } from "jose";
 
-const [folder, caseFile] = process.argv.slice(2);
-if (caseFile === undefined) stop("usage: node partner.mjs FOLDER CASE.json");
+const [folder, caseFile, analyst, approver] = process.argv.slice(2);
+if (approver === undefined) stop("usage: node partner.mjs FOLDER CASE.json ANALYST APPROVER");
 const read = (name) => readFileSync(join(folder, name));
 // The command writes each setting on a line of its own, its text as JSON has it.
 const settings = read("connection.toml").toString().matchAll(/^(\w+) = (".*")$/gm);
@@ -131,8 +132,8 @@ const embargoed = embargo && {
 };
 // Persons stand here and below by the pseudonyms of your own staff register.
 const persons = {
-  by: "intake-1",
-  clearance: { assessed_by: "analyst-1", cleared_by: "approver-1", confirmed_matches: confirmed },
+  by: analyst,
+  clearance: { assessed_by: analyst, cleared_by: approver, confirmed_matches: confirmed },
 };
 const caseDocument = await sign(
   "casegate-case+sd-jwt",
@@ -150,7 +151,7 @@ const submitted = await send("/cases", caseDocument);
 
 const asked = {
   case: content.case,
-  by: "liaison-1",
+  by: approver,
   to: { competence: { matter: "csam", territory: "FR" } },
   groups: ["items", "statements", "classifications"],
   purpose: content.marking.purpose.slice(0, 1),

@@ -1,9 +1,10 @@
 """A partner in Python without our package: signs a case, offers it, checks the log's receipt.
 
-    python partner.py FOLDER CASE.json
+    python partner.py FOLDER CASE.json ANALYST APPROVER
 
-FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names. It
-prints one JSON document: the ids of case and handoff, and what the receipts prove.
+FOLDER is what `casegate enrol` made: connection.toml, and beside it the files that it names;
+ANALYST and APPROVER are two persons of your staff register, by pseudonym. It prints one JSON
+document: the ids of case and handoff, and what the receipts prove.
 """
 
 import base64
@@ -144,14 +145,13 @@ def only(source: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: source[name] for name in names if name in source}
 
 
-def case_of(author: Author, content: dict[str, Any]) -> str:
+def case_of(author: Author, content: dict[str, Any], analyst: str, approver: str) -> str:
     """The case, signed, with the persons who hand it in, assessed and cleared it."""
     marking = content["marking"]
     confirms = [one["id"] for one in content.get("classifications", [])]
-    # Persons stand here and below by the pseudonyms of your own staff register.
     clearance = {
-        "assessed_by": "analyst-1",
-        "cleared_by": "approver-1",
+        "assessed_by": analyst,
+        "cleared_by": approver,
         "confirmed_matches": confirms,
     }
     embargo = {
@@ -170,7 +170,7 @@ def case_of(author: Author, content: dict[str, Any]) -> str:
             **only(content, OF_CASE),
             **only(marking, OF_MARKING),
             **embargo,
-            "by": "intake-1",
+            "by": analyst,
             "clearance": clearance,
         },
         {name: content.get(name, []) for name in ARRAYS},
@@ -248,12 +248,12 @@ def client_of(folder: Path, known: dict[str, str]) -> httpx.Client:
 def taken(answer: httpx.Response) -> dict[str, Any]:
     """The members of a good answer; the gateway's own words when it says no."""
     if answer.status_code >= 300:
-        stop(f"{answer.status_code} {answer.text}")
+        sys.exit(f"Refused: {answer.status_code} {answer.text}")
     members: dict[str, Any] = answer.json()
     return members
 
 
-def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
+def tell(folder: Path, content: dict[str, Any], analyst: str, approver: str) -> dict[str, Any]:
     """Hand the case in, offer it, check both receipts."""
     gateway = tomllib.loads((folder / "connection.toml").read_text(encoding="utf-8"))
     if "document_key" not in gateway:
@@ -276,14 +276,14 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
             headers = {"Content-Type": "application/sd-jwt"}
             return taken(client.post(path, content=document, headers=headers))
 
-        case = case_of(author, content)
+        case = case_of(author, content, analyst, approver)
         submitted = send("/cases", case)
 
         # The preview says whom the offer reaches and what policy lets through: that is signed.
         groups = ["items", "statements", "classifications"]
         asked = {
             "case": content["case"],
-            "by": "liaison-1",
+            "by": approver,
             "to": {"competence": {"matter": "csam", "territory": "FR"}},
             "groups": groups,
             "purpose": content["marking"]["purpose"][:1],
@@ -307,7 +307,7 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
                 "disclosures": sorted(preview["permitted_disclosures"]),
                 "purpose": asked["purpose"],
             },
-            {"by": "liaison-1"},
+            {"by": approver},
         )
         offered = send(f"/cases/{content['case']}/handoffs", offer)
 
@@ -331,5 +331,5 @@ def tell(folder: Path, content: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    place, case_file = sys.argv[1:3]
-    print(json.dumps(tell(Path(place), json.loads(Path(case_file).read_bytes()))))
+    place, case_file, *persons = sys.argv[1:5]
+    print(json.dumps(tell(Path(place), json.loads(Path(case_file).read_bytes()), *persons)))

@@ -25,7 +25,7 @@ from gateway.cli.admin.session import (
     make_command,
     persons_option,
 )
-from gateway.cli.arguments import FILE, FOLDER, home_option
+from gateway.cli.arguments import FILE, FOLDER, home_option, json_option
 
 __all__ = ["admin", "approve"]
 
@@ -40,7 +40,7 @@ __all__ = ["admin", "approve"]
     type=FILE,
     help="Work over the network: the connection of a system with the scope admin.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+@json_option
 @click.pass_context
 def admin(
     context: click.Context,
@@ -48,7 +48,6 @@ def admin(
     persons: tuple[str, ...],
     key_files: Mapping[str, Path],
     connection: Path | None,
-    as_json: bool,
 ) -> None:
     """Manage members, memberships, mandates, systems, invitations and keys.
 
@@ -59,22 +58,15 @@ def admin(
     As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
-    context.obj = AdminSession(folder.absolute(), persons, key_files, as_json, connection)
+    context.obj = AdminSession(folder.absolute(), persons, key_files, connection)
 
 
-def _print_json(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        context.obj = replace(context.obj, as_json=True)
-
-
-def _work_in(context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
-    if folder is not None:
-        context.obj = replace(context.obj, folder=folder.absolute())
-
-
-def _work_over(context: click.Context, _parameter: click.Parameter, file: Path | None) -> None:
-    if file is not None:
-        context.obj = replace(context.obj, connection=file)
+def _work_in(context: click.Context, parameter: click.Parameter, place: Path | None) -> None:
+    """Work in the folder, or over the connection, that is given behind the command's name."""
+    if place is not None:
+        home = parameter.name == "home"
+        there = {"folder": place.absolute()} if home else {"connection": place}
+        context.obj = replace(context.obj, **there)
 
 
 def _take_behind(command: click.Command) -> None:
@@ -85,29 +77,18 @@ def _take_behind(command: click.Command) -> None:
         return
     # Where an argument may begin with "-", it may begin with "-c".
     short = () if command.context_settings.get("ignore_unknown_options") else ("-c",)
-    for flags, kind, callback in (
-        (("--home",), FOLDER, _work_in),
-        (("--connection", *short), FILE, _work_over),
-    ):
+    for flags, kind in (("--home",), FOLDER), (("--connection", *short), FILE):
         command.params.append(
             click.Option(
                 flags,
                 type=kind,
                 expose_value=False,
                 hidden=True,
-                callback=callback,
+                callback=_work_in,
                 help="As `casegate admin` takes it.",
             )
         )
-    command.params.append(
-        click.Option(
-            ["--json"],
-            is_flag=True,
-            expose_value=False,
-            callback=_print_json,
-            help="Print one JSON document.",
-        )
-    )
+    json_option(command)
 
 
 GROUPS = {

@@ -1,7 +1,6 @@
 """`casegate admin administrator`: the named administrators themselves."""
 
 import json
-import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -14,8 +13,17 @@ import click
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
-from gateway.cli.arguments import FILE, gateway_address, organisation_id, plain_errors
-from gateway.cli.output import interactive, print_fields, print_items, print_json, print_table
+from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
+from gateway.cli.output import (
+    for_machines,
+    interactive,
+    print_fields,
+    print_items,
+    print_table,
+    reply,
+)
+from gateway.cli.system import declare
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
@@ -42,16 +50,14 @@ def list_admins(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.administrators()
-    rows = [
-        (one["person"], one["name"], "enabled" if one["enabled"] else "disabled") for one in found
-    ]
-    print_items(session.as_json, found, ("person", "name", "state"), rows)
+    states = {True: "enabled", False: "disabled"}
+    print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
 
 
 @admins.command(
     "create-key", short_help="Create a personal key on the new administrator's machine."
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=ANY_FOLDER)
 @click.option(
     "--person",
     required=True,
@@ -74,26 +80,18 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
-        (folder / "key.proof").write_text(_proof(made, person, issuer))
-    if session.as_json:
-        print_json({"kid": made.kid, "folder": str(folder)})
+        whose = approval.person_uri(issuer, person)
+        proof = declare(made, key_declaration.POSSESSION, made.kid, whose, issuer)
+        (folder / "key.proof").write_text(proof)
+    if reply({"kid": made.kid, "folder": str(folder)}):
         return
     click.echo(
         f"key {made.kid} in {folder}: send key.jwk and key.proof; confirm the key id out of band"
     )
 
 
-def _proof(made: keys.SigningKey, person: str, issuer: str) -> str:
-    return key_declaration.issue(
-        organisation=approval.person_uri(issuer, person),
-        audience=issuer,
-        says=key_declaration.POSSESSION,
-        kid=made.kid,
-        at=now(),
-        jti=new_id(),
-        signer=made,
-        random=secrets.token_bytes,
-    ).compact()
+_NO_CHANGE = (ValueError, LookupError, TypeError)
+"""How a file that holds no change is found out."""
 
 
 @admins.command("sign", short_help="Sign a change on your own machine, for the network.")
@@ -115,18 +113,13 @@ def sign_change(
     --issuer https://gateway.example.org
     """
     with plain_errors():
-        try:
+        with told_as(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
             change = Change(request["action"], request["organisation"], request["values"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise click.ClickException(f"{file} is not a change: {error}") from error
         if not yes:
-            _agree(session, {"gateway": issuer, **request}, "Sign this change?")
+            _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
-    if session.as_json:
-        print_json({"approval": signed})
-    else:
-        click.echo(signed)
+    reply({"approval": signed}, signed)
 
 
 # --- What waits ---
@@ -153,8 +146,7 @@ def waiting(session: AdminSession) -> None:
         proposed = reached.proposals(waiting=True)
         coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
-    if session.as_json:
-        print_json({"proposals": proposed, "organisations": coming, "invitations": invited})
+    if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
         *(
@@ -196,9 +188,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
-    header = ("proposal", "action", "organisation", "proposer", "ends")
-    rows = [(*(one[n] for n in ("proposal", *header[1:4])), _end(one)) for one in found]
-    print_items(session.as_json, found, header, rows)
+    print_items(found, "proposal", "action", "organisation", "proposer", ("ends", _end))
 
 
 @proposal.command("show")
@@ -211,9 +201,7 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
     """
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
-    if session.as_json:
-        print_json(one)
-    else:
+    if not reply(one):
         _print(one)
 
 
@@ -232,9 +220,9 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
     with _one_person(session) as reached:
         one = reached.proposal(proposal_id)
         if not yes:
-            _agree(session, one, "Sign and apply this change?")
+            _agree(one, "Sign and apply this change?")
         change = Change(one["action"], one["organisation"], one["values"])
-        show(session, change.action, reached.approve(proposal_id, change))
+        show(change.action, reached.approve(proposal_id, change))
 
 
 @proposal.command("withdraw")
@@ -248,7 +236,7 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
     Example: casegate admin --as martin proposal withdraw 0198...
     """
     with _one_person(session) as reached:
-        show(session, "proposal.withdraw", reached.withdraw(proposal_id))
+        show("proposal.withdraw", reached.withdraw(proposal_id))
 
 
 def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
@@ -257,8 +245,8 @@ def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
     return registry(session)
 
 
-def _agree(session: AdminSession, shown: Mapping[str, Any], question: str) -> None:
-    if session.as_json or not interactive():
+def _agree(shown: Mapping[str, Any], question: str) -> None:
+    if for_machines() or not interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )

@@ -16,7 +16,7 @@ import click
 from gateway import files
 from gateway.cli.admin.session import AdminSession, Registry, registry, show
 from gateway.cli.arguments import FILE, NewFile
-from gateway.cli.output import new_file, print_items, print_json
+from gateway.cli.output import for_machines, new_file, print_items, reply
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
@@ -77,15 +77,15 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
         if "proposal" in made.result:
             proposed = UUID(str(made.result["proposal"]))
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
-            show(session, "invitation.create", made)
-            if not session.as_json:
+            show("invitation.create", made)
+            if not for_machines():
                 click.echo(f"  then: casegate admin invitation complete {out}")
             return
         created = UUID(str(made.result["invitation"]))
         invited = _invitation_file(reached, created, waiting)
         _write(file, invited, created)
-        show(session, "invitation.create", made)
-    if not session.as_json:
+        show("invitation.create", made)
+    if not for_machines():
         _tell(out, invited)
 
 
@@ -127,9 +127,7 @@ def complete(session: AdminSession, file: Path) -> None:
             )
         invited = _invitation_file(reached, UUID(event), waiting)
     files.replace(file, invited.render())
-    if session.as_json:
-        print_json({"invitation": event, "file": str(file)})
-    else:
+    if not reply({"invitation": event, "file": str(file)}):
         _tell(file, invited)
 
 
@@ -180,5 +178,4 @@ def list_invitations(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.invitations()
-    rows = [tuple(one.values()) for one in found]
-    print_items(session.as_json, found, ("invitation", "organisation", "system", "ends"), rows)
+    print_items(found, "invitation", "organisation", "system", ("ends", "expires_at"))

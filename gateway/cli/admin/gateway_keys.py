@@ -1,8 +1,7 @@
 """`casegate admin gateway-key`: the gateway's own keys."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,16 @@ from gateway.cli.admin.session import (
     result_json,
     show,
 )
-from gateway.cli.arguments import FILE, FOLDER, home_option, json_option, plain_errors
-from gateway.cli.gateway_setup import read_passphrase
-from gateway.cli.output import interactive, print_fields, print_json, print_table, progress
+from gateway.cli.arguments import FOLDER, Words, home_option, json_option, plain_errors
+from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option
+from gateway.cli.output import (
+    for_machines,
+    interactive,
+    print_fields,
+    print_table,
+    progress,
+    reply,
+)
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -48,6 +54,15 @@ AT_ONCE = 256
 """Keys of cases that are wrapped anew in one transaction of the keys database."""
 
 
+def _step_option(steps: Iterable[str]) -> Callable[[Any], Any]:
+    return click.option(
+        "--step",
+        "named",
+        type=Words(steps),
+        help="The step that you mean; on a terminal asked for when not given, else required.",
+    )
+
+
 @click.group("gateway-key")
 def own_keys() -> None:
     """Change the gateway's own keys."""
@@ -62,12 +77,7 @@ def own_keys() -> None:
     show_default=True,
     help="Which key: that of access tokens, or the one that wraps the keys of cases.",
 )
-@click.option(
-    "--step",
-    "named",
-    type=click.Choice([str(one) for one in RotationStep]),
-    help="The step that you mean; on a terminal asked for when not given, else required.",
-)
+@_step_option(RotationStep)
 @click.pass_obj
 def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
     """Take the next step to a new token or key-encryption key.
@@ -85,15 +95,15 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
     """
     with opened(session) as gateway:
         if _KEYS[chosen] == KEK:
-            _show_steps(session, gateway, _rekey_cases(session, gateway, named))
+            _show_steps(gateway, _rekey_cases(session, gateway, named))
             return
         folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
         turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
-        require_meant(turn.step, named, as_json=session.as_json)
+        require_meant(turn.step, named)
         written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
         keys.perform_step(folder, turn, now)
-        show(session, "gateway_key.rotate", written)
-        if not session.as_json:
+        show("gateway_key.rotate", written)
+        if not for_machines():
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
@@ -104,14 +114,9 @@ def _rekey_cases(
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     coming, done = ring.key_encryption().coming, list[WriteResult]()
     unfinished = ring.left() or [one for one in kek.known() if one != ring.key_encryption().current]
-    due = (
-        RotationStep.ACTIVATE
-        if coming
-        else RotationStep.RETIRE
-        if unfinished
-        else RotationStep.PUBLISH
-    )
-    require_meant(due, named, as_json=session.as_json)
+    pending = RotationStep.RETIRE if unfinished else RotationStep.PUBLISH
+    due = RotationStep.ACTIVATE if coming else pending
+    require_meant(due, named)
     if coming is not None:
         kek.require(coming)
         done.append(_recorded(session, gateway, KEK, RotationStep.ACTIVATE, coming))
@@ -140,15 +145,12 @@ def _withdraw(
         kek.remove(one)
 
 
-def _show_steps(
-    session: AdminSession, gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]
-) -> None:
+def _show_steps(gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]) -> None:
     """Print every step that one command took; for machines, as one object."""
-    if session.as_json:
-        print_json({"steps": [result_json(one) for one in done]})
+    if reply({"steps": [result_json(one) for one in done]}):
         return
     for one in done:
-        show(session, "gateway_key.rotate", one)
+        show("gateway_key.rotate", one)
     last = done[-1].result if done else {"step": RotationStep.RETIRE}
     if last["step"] == RotationStep.PUBLISH:
         file = wiring.key_encryption(gateway.config).file(str(last["key"]))
@@ -167,18 +169,17 @@ def _recorded(
     key: str,
 ) -> WriteResult:
     values = {"purpose": str(purpose), "step": str(step), "key": key}
-    change = Change("gateway_key.rotate", GATEWAY, values)
-    return record_step(session, gateway, change)
+    return record_step(session, gateway, Change("gateway_key.rotate", GATEWAY, values))
 
 
-def require_meant(due: str, named: str | None, *, as_json: bool) -> None:
+def require_meant(due: str, named: str | None) -> None:
     """End unless the step that comes next is the one that is meant.
 
     ``named`` was given as --step; without it a person is asked, and a script refused. A command
     that is repeated after some trouble takes no further step so.
     """
     if named is None:
-        if as_json or not interactive():
+        if for_machines() or not interactive():
             raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
         click.confirm(f"The next step is '{due}'. Take it?", abort=True)
     elif named != due:
@@ -208,7 +209,7 @@ def ca() -> None:
 @ca.command("list")
 @home_option
 @json_option
-def list_authorities(folder: Path, as_json: bool) -> None:
+def list_authorities(folder: Path) -> None:
     """List the issuing authorities: next, current, former, retired.
 
     Example: casegate ca list --home gw
@@ -216,8 +217,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
-    if as_json:
-        print_json({"items": [_for_machines(one) for one in authorities]})
+    if reply({"items": [_for_machines(one) for one in authorities]}):
         return
     rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in authorities]
     print_table(("authority", "is", "since", "ends"), rows)
@@ -227,7 +227,7 @@ def list_authorities(folder: Path, as_json: bool) -> None:
 @home_option
 @click.argument("authority", required=False)
 @json_option
-def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
+def show_authority(folder: Path, authority: str | None) -> None:
     """Show an issuing AUTHORITY, and which step comes next.
 
     By default the one in use.
@@ -239,8 +239,7 @@ def show_authority(folder: Path, authority: str | None, as_json: bool) -> None:
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
     fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
-    if as_json:
-        print_json(_for_machines(fields))
+    if reply(_for_machines(fields)):
         return
     shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in fields.items()}
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
@@ -283,23 +282,14 @@ def _at(moment: datetime) -> str:
     type=FOLDER,
     help="Where root.pem and root.key are, when they are not in the folder's offline/.",
 )
-@click.option(
-    "--root-passphrase-file",
-    type=FILE,
-    help="File with the passphrase of the root key on its one line; asked for when not given.",
-)
-@click.option(
-    "--step",
-    "named",
-    type=click.Choice([str(one) for one in AuthorityStep]),
-    help="The step that you mean; on a terminal asked for when not given, else required.",
-)
+@root_passphrase_option
+@_step_option(AuthorityStep)
 @click.option(
     "--no-wait",
     is_flag=True,
     help="Skip the waiting period, for example when the issuing key may be compromised.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result and receipt as JSON.")
+@json_option
 def rotate_authority(
     folder: Path,
     persons: tuple[str, ...],
@@ -308,7 +298,6 @@ def rotate_authority(
     root_passphrase_file: Path | None,
     named: str | None,
     no_wait: bool,
-    as_json: bool,
 ) -> None:
     """Take the next step to a new issuing authority.
 
@@ -320,77 +309,49 @@ def rotate_authority(
     Example: casegate ca rotate --home gw --as martin --as dubois \\
         --root root
     """
-    session = AdminSession(folder.absolute(), persons, key_files, as_json)
+    session = AdminSession(folder.absolute(), persons, key_files)
     with opened(session) as gateway, rotation.ceremony(gateway.config.issuing):
-        root = _Root(root_folder or gateway.config.offline, root_passphrase_file)
-        rotation.forget_retired_keys(gateway.config.issuing)
-        _step(session, gateway, root, named, no_wait=no_wait)
+        config, now = gateway.config, gateway.ports.now()
+        rotation.forget_retired_keys(config.issuing)
+        turn = rotation.next_turn(config.issuing, now)
+        require_meant(turn.step, named)
+        if now < turn.due and not no_wait:
+            raise AuthorityError(
+                f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
+            )
+        authority: StoredAuthority | CertificateAuthority
+        if turn.of is None:  # the one step that needs the root
+            root = _load_root(config, root_folder or config.offline, root_passphrase_file)
+            authority = make_issuing(config.name, root, now)
+        else:
+            authority = turn.of
+        waited = "no" if now < turn.due else "yes"
+        values = {"step": str(turn.step), "authority": authority.id, "waited": waited}
+        written = record_step(session, gateway, Change("ca.rotate", GATEWAY, values))
+        if isinstance(authority, CertificateAuthority):
+            rotation.publish(config.issuing, authority, now)
+        elif turn.step is AuthorityStep.ACTIVATE:
+            rotation.use(config.issuing, authority, now)
+        else:
+            rotation.retire(config.issuing, authority, now)
+        _see_published(gateway)
+        show("ca.rotate", written)
+        if not for_machines():
+            click.echo(f"  {_DONE[turn.step]}")
 
 
-@dataclass(frozen=True)
-class _Root:
-    """Where the root is, and how it is opened: in the one step that needs it."""
-
-    folder: Path
-    passphrase_file: Path | None
-
-    def load(self, config: Config) -> CertificateAuthority:
-        """Open it; AuthorityError when it is not the root that partners know."""
-        certificate = self.folder / "root.pem"
-        if not certificate.exists():
-            raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
-        private = files.read_private(self.folder / "root.key")
-        passphrase = read_passphrase(self.passphrase_file).encode()
-        root = load_authority(certificate.read_bytes(), private, passphrase)
-        known = (config.published / publication.ROOT_FILE).read_bytes()
-        if root.certificate != x509.load_pem_x509_certificate(known):
-            raise AuthorityError(f"{certificate} is not the root of this gateway")
-        return root
-
-
-def _step(
-    session: AdminSession,
-    gateway: wiring.GatewayRuntime,
-    root: _Root,
-    named: str | None,
-    *,
-    no_wait: bool,
-) -> None:
-    """Record the step, take it, and see it published."""
-    config, now = gateway.config, gateway.ports.now()
-    turn = rotation.next_turn(config.issuing, now)
-    require_meant(turn.step, named, as_json=session.as_json)
-    if now < turn.due and not no_wait:
-        raise AuthorityError(
-            f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
-        )
-    authority = turn.of or make_issuing(config.name, root.load(config), now)
-    values = {
-        "step": str(turn.step),
-        "authority": authority.id,
-        "waited": "no" if now < turn.due else "yes",
-    }
-    change = Change("ca.rotate", GATEWAY, values)
-    written = record_step(session, gateway, change)
-    _take(config, turn.step, authority, now)
-    _see_published(gateway)
-    show(session, "ca.rotate", written)
-    if not session.as_json:
-        click.echo(f"  {_DONE[turn.step]}")
-
-
-def _take(
-    config: Config,
-    step: AuthorityStep,
-    authority: StoredAuthority | CertificateAuthority,
-    now: datetime,
-) -> None:
-    if isinstance(authority, CertificateAuthority):
-        rotation.publish(config.issuing, authority, now)
-    elif step is AuthorityStep.ACTIVATE:
-        rotation.use(config.issuing, authority, now)
-    else:
-        rotation.retire(config.issuing, authority, now)
+def _load_root(config: Config, folder: Path, passphrase_file: Path | None) -> CertificateAuthority:
+    """Open the root; AuthorityError when it is not the one that partners know."""
+    certificate = folder / "root.pem"
+    if not certificate.exists():
+        raise AuthorityError(f"{certificate} does not exist: --root says where the root is")
+    private = files.read_private(folder / "root.key")
+    passphrase = read_passphrase(passphrase_file).encode()
+    root = load_authority(certificate.read_bytes(), private, passphrase)
+    known = (config.published / publication.ROOT_FILE).read_bytes()
+    if root.certificate != x509.load_pem_x509_certificate(known):
+        raise AuthorityError(f"{certificate} is not the root of this gateway")
+    return root
 
 
 def _see_published(gateway: wiring.GatewayRuntime) -> None:

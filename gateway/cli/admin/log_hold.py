@@ -3,7 +3,7 @@
 import click
 
 from gateway.cli.admin.session import AdminSession, read_only
-from gateway.cli.output import format_value, print_items
+from gateway.cli.output import print_items
 from gateway.kernel.ports import TransactionMode
 
 
@@ -37,8 +37,5 @@ def list_holds(session: AdminSession) -> None:
         }
         for one in holds
     ]
-    columns = ("log hold", "member", "case", "reference", "review on", "review missed")
-    rows = [
-        ["-" if value is None else format_value(value) for value in one.values()] for one in found
-    ]
-    print_items(session.as_json, found, columns, rows)
+    columns = ("log_hold", "member", "case", "reference", "review_on", "review_missed")
+    print_items(found, *columns)

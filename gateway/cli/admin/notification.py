@@ -23,16 +23,12 @@ def list_receivers(session: AdminSession) -> None:
     """
     with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         found = to_json(notifications.overview(work))
-    rows = [
-        (
-            one["organisation"],
-            one["head"] - one["acknowledged"],
-            len(one["refused"]),
-            one["failures"],
-            (one["next_attempt_at"] or "-")[:19],
-            one["push_address"] or "collects",
-        )
-        for one in found
-    ]
-    headings = ("organisation", "waiting", "refused", "failures", "next attempt", "address")
-    print_items(session.as_json, found, headings, rows)
+    print_items(
+        found,
+        "organisation",
+        ("waiting", lambda one: one["head"] - one["acknowledged"]),
+        ("refused", lambda one: len(one["refused"])),
+        "failures",
+        ("next attempt", lambda one: (one["next_attempt_at"] or "")[:19]),
+        ("address", lambda one: one["push_address"] or "collects"),
+    )

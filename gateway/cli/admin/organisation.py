@@ -1,6 +1,7 @@
 """`casegate admin organisation`, and what else is read of the registry or needs its own files."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -8,25 +9,24 @@ from uuid import UUID
 import click
 
 from gateway.cli.admin.session import (
-    DAY,
     AdminSession,
     change_registry,
-    day,
     read_json,
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, Competence, Words, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
     colour,
     format_value,
+    print_columns,
     print_fields,
     print_items,
-    print_json,
-    print_table,
+    reply,
 )
+from gateway.client.errors import told_as
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
@@ -45,7 +45,7 @@ def organisation() -> None:
 
 
 @organisation.command("list")
-@click.option("--status", type=Words([str(s) for s in Status]), help="Only those of this status.")
+@click.option("--status", type=Words(Status), help="Only those of this status.")
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
     """List organisations of any status.
@@ -56,17 +56,14 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.organisations(status)
-    columns = ("organisation", "status", "kind", "name")
-    print_items(
-        session.as_json, found, columns, [[one[column] for column in columns] for one in found]
-    )
+    print_items(found, "organisation", "status", "kind", "name")
 
 
 @organisation.command("show", short_help="Show all that is recorded of an organisation.")
 @click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
-@click.option("--at", help="What held on this day.", type=DAY, metavar="YYYY-MM-DD")
+@click.option("--at", help="What held on this day.", type=CalendarDay())
 @click.pass_obj
-def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
+def show_organisation(session: AdminSession, slug: str, at: date | None) -> None:
     """Show all that is recorded of ORGANISATION, except its contacts.
 
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
@@ -74,10 +71,8 @@ def show_organisation(session: AdminSession, slug: str, at: Any) -> None:
     Example: casegate admin --home gw organisation show ofmin
     """
     with registry(session, reads=True) as reached:
-        found = reached.organisation(slug, day(at))
-    if session.as_json:
-        print_json(found)
-    else:
+        found = reached.organisation(slug, at.isoformat() if at else None)
+    if not reply(found):
         _print(found)
 
 
@@ -94,9 +89,7 @@ def _print(entry: Mapping[str, Any]) -> None:
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
-            headings = tuple(rows[0])
-            cells = [["-" if v is None else format_value(v) for v in one.values()] for one in rows]
-            print_table([one.replace("_", " ") for one in headings], cells)
+            print_columns(rows, tuple(rows[0]))
 
 
 def _has_rows(value: Any) -> bool:
@@ -113,15 +106,9 @@ def _read_object(file: Path) -> dict[str, Any]:
 @organisation.command("apply", short_help="Record an application.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
-@click.option(
-    "--received-on",
-    required=True,
-    help="Day of the application.",
-    type=DAY,
-    metavar="YYYY-MM-DD",
-)
+@click.option("--received-on", required=True, help="Day of the application.", type=CalendarDay())
 @click.pass_obj
-def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> None:
+def apply(session: AdminSession, slug: str, file: Path, received_on: date) -> None:
     """Record the application in FILE under the id ORGANISATION.
 
     The id is never used again. FILE is JSON, as the organisation fills it in;
@@ -131,7 +118,7 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: Any) -> Non
     Example: casegate admin --as martin organisation apply ofmin \\
         application.json --received-on 2026-01-02
     """
-    values = {**_read_object(file), "received_on": day(received_on)}
+    values = {**_read_object(file), "received_on": received_on.isoformat()}
     change_registry(session, "organisation.apply", slug, values)
 
 
@@ -170,8 +157,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)
-    if session.as_json:
-        print_json(found)
+    if reply(found):
         return
     for one in found["competences"]:
         _print_mandate(one, everything)
@@ -251,8 +237,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
     """
     with read_only(session) as gateway:
         found = receipts.of_gateway(gateway.ports, event)
-        if session.as_json:
-            print_json(documents.to_json(found))
+        if reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
         click.echo(f"{colour('Verified', 'green')}: event {event}")
@@ -260,26 +245,6 @@ def show_event(session: AdminSession, event: UUID) -> None:
 
 
 # --- Successions ---
-
-
-_competence = click.option(
-    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
-)
-_on = click.option(
-    "--effective-on",
-    "effective_on",
-    required=True,
-    help="First day of the successor's mandate.",
-    type=DAY,
-    metavar="YYYY-MM-DD",
-)
-_read_until = click.option(
-    "--read-until",
-    required=True,
-    help="End date of the predecessor's read access (that day not included).",
-    type=DAY,
-    metavar="YYYY-MM-DD",
-)
 
 
 @click.group()
@@ -290,17 +255,29 @@ def succession() -> None:
 @succession.command("preview", short_help="Show what a succession would do, without storing it.")
 @click.argument("predecessor")
 @click.argument("successor")
-@_competence
-@_on
-@_read_until
+@click.option(
+    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
+)
+@click.option(
+    "--effective-on",
+    required=True,
+    type=CalendarDay(),
+    help="First day of the successor's mandate.",
+)
+@click.option(
+    "--read-until",
+    required=True,
+    type=CalendarDay(),
+    help="End date of the predecessor's read access (that day not included).",
+)
 @click.pass_obj
 def preview_succession(
     session: AdminSession,
     predecessor: str,
     successor: str,
     competence: str,
-    effective_on: Any,
-    read_until: Any,
+    effective_on: date,
+    read_until: date,
 ) -> None:
     """Show which open handoffs would move, stay, or need a new offer.
 
@@ -311,23 +288,21 @@ def preview_succession(
         --competence receive/csam/FR --effective-on 2026-09-01 \\
         --read-until 2026-12-01
     """
-    try:
+    with told_as(click.UsageError):
         planned = Succession(
             id=succession_execution.UNPLANNED,
             predecessor=predecessor,
             successor=successor,
             competence=competence,
-            day=effective_on.date(),
-            read_until=read_until.date(),
+            day=effective_on,
+            read_until=read_until,
             legal_act="",
             permissions=False,
             mandate_event=succession_execution.UNPLANNED,
         )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     with read_only(session) as gateway:
         found = successions.preview(gateway.ports, planned)
-    _print_succession(found, session.as_json)
+    _print_succession(found)
 
 
 @succession.command("list")
@@ -339,7 +314,7 @@ def list_successions(session: AdminSession) -> None:
     """
     with read_only(session) as gateway:
         found = to_json(successions.list_all(gateway.ports))
-    print_successions(session.as_json, found)
+    print_successions(found)
 
 
 @succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
@@ -352,7 +327,7 @@ def show_succession(session: AdminSession, succession: UUID) -> None:
     """
     with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
-    _print_succession(found, session.as_json)
+    _print_succession(found)
 
 
 @succession.command(
@@ -372,23 +347,17 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
         if succession is None:
             named = succession_execution.due_successions(gateway.ports)
         else:
-            named = (_not_cancelled(gateway.ports, succession),)
+            named = (successions.find(gateway.ports, succession),)
+            if named[0].cancelled is not None:
+                raise click.ClickException("this succession was cancelled: nothing of it moves")
         applied = [_apply(gateway.ports, one) for one in named]
-    if session.as_json:
-        print_json({"items": applied})
+    if reply({"items": applied}):
         return
     for one in applied:
         counts = f"moved {one['moved']}, waiting {one['waiting']}"
         click.echo(f"succession {one['succession']}: {counts}; {one['state']}")
     if not applied:
         click.echo("no succession is due")
-
-
-def _not_cancelled(ports: Ports, succession: UUID) -> Succession:
-    found = successions.find(ports, succession)
-    if found.cancelled is not None:
-        raise click.ClickException("this succession was cancelled: nothing of it moves")
-    return found
 
 
 def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
@@ -399,56 +368,36 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
         moved += progress.moved
         if progress.done or progress.moved == 0:
             break
-    return {
-        "succession": str(succession.id),
-        "moved": moved,
-        "waiting": progress.waiting,
-        "state": "finished" if progress.done else _unfinished(succession),
-    }
+    state = "finished" if progress.done else f"not finished: it begins on {succession.day}"
+    if not progress.done and succession.missing:
+        waits = format_value(succession.missing)
+        state = f"not finished: it waits for the approval of {waits}"
+    done = {"succession": str(succession.id), "moved": moved}
+    return {**done, "waiting": progress.waiting, "state": state}
 
 
-def _unfinished(succession: Succession) -> str:
-    if succession.missing:
-        return f"not finished: it waits for the approval of {format_value(succession.missing)}"
-    return f"not finished: it begins on {succession.day}"
-
-
-def _print_succession(found: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
+def _print_succession(found: Mapping[str, Any]) -> None:
+    if reply(found):
         return
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
     print_fields({**fields, "approved by": format_value(approved_by(found))})
-    if found["moved"]:
-        click.echo("\nmoved")
-        headings = ("handoff", "originator", "became", "state", "at", "predecessor reads until")
-        print_table(headings, [_moved(one) for one in found["moved"]])
-    if found["open"]:
-        click.echo("\nopen")
-        headings = ("handoff", "originator", "state", "way", "predecessor reads until", "why")
-        print_table(headings, [_open(one) for one in found["open"]])
+    for name, columns in _HANDOFFS.items():
+        if found[name]:
+            click.echo(f"\n{name}")
+            print_columns(map(_told, found[name]), columns)
 
 
-def _moved(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    became = one["became"] or "new offer needed"
-    return (
-        one["handoff"],
-        one["originator"],
-        became,
-        one["state"] or "",
-        one["at"],
-        one["predecessor_reads_until"],
-    )
+_READS = "predecessor_reads_until"
+_HANDOFFS = {
+    "moved": ("handoff", "originator", "became", "state", "at", _READS),
+    "open": ("handoff", "originator", "state", "way", _READS, "why"),
+}
+"""The lists of handoffs that a succession has, and the columns of each."""
 
 
-def _open(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    sealed = f"; {one['to_reseal']} to reseal" if one["to_reseal"] else ""
-    return (
-        one["handoff"],
-        one["originator"],
-        one["state"],
-        one["way"],
-        one["predecessor_reads_until"] or "",
-        one["why"] + sealed,
-    )
+def _told(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A handoff of a succession, with what is to be done about it."""
+    sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
+    became = one.get("became") or "new offer needed"
+    return {**one, "became": became, "why": f"{one.get('why', '')}{sealed}"}

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -20,11 +20,12 @@ from cryptography.x509 import load_pem_x509_certificate
 from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import FILE, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, format_value, interactive, print_json
+from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
+from gateway.cli.output import example, for_machines, format_value, interactive, reply
 from gateway.cli.partner_command import connected
-from gateway.client import PartnerConnection
+from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
+from gateway.client.errors import told_as
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
@@ -101,7 +102,6 @@ class AdminSession:
     """Who approves, the proposer first; nobody when only help is asked for."""
     elsewhere: Mapping[str, Path]
     """Personal keys that are not in the operator's folder, by person."""
-    as_json: bool
     connection: Path | None = None
 
     def __post_init__(self) -> None:
@@ -176,50 +176,8 @@ def _on_host(session: AdminSession) -> AbstractContextManager["wiring.GatewayRun
     return closing(wiring.connect(wiring.load_config(session.folder)))
 
 
-class Made(Protocol):
-    """A change that was made, or waits, and the receipt of its event."""
-
-    @property
-    def result(self) -> Mapping[str, Any]:
-        """What was made."""
-
-    @property
-    def receipt(self) -> receipt.Receipt:
-        """Of its event."""
-
-
-class Registry(Protocol):
-    """The registry of a gateway, wherever it is: changes that the session's persons sign."""
-
-    def submit(self, change: Change) -> Made:
-        """Make a change, or let it wait for a second person."""
-
-    def approve(self, proposal: UUID, change: Change) -> Made:
-        """Make a change that waits."""
-
-    def withdraw(self, proposal: UUID) -> Made:
-        """Take a proposal back."""
-
-    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
-        """The proposals that wait, the newest first, or all."""
-
-    def proposal(self, proposal: UUID) -> dict[str, Any]:
-        """One of them, with its values."""
-
-    def organisations(self, status: str | None) -> list[dict[str, Any]]:
-        """Organisations of any status, or of one."""
-
-    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
-        """All of an organisation's entry."""
-
-    def administrators(self) -> list[dict[str, Any]]:
-        """Who approves, and who did."""
-
-    def invitations(self) -> list[dict[str, Any]]:
-        """The invitations that can still be used."""
-
-    def addresses(self) -> dict[str, str]:
-        """What a member's system has to know: both addresses, root and log key."""
+Made = WriteResult | ConfirmedWrite
+"""A change that was made, or waits: its result, and the receipt of its event."""
 
 
 @dataclass(frozen=True)
@@ -251,21 +209,17 @@ class _HostRegistry:
 
     def organisations(self, status: str | None) -> list[dict[str, Any]]:
         wanted = None if status is None else Status(status)
-        found: list[dict[str, Any]] = to_json(queries.index(self._ports, wanted))
-        return found
+        return list(to_json(queries.index(self._ports, wanted)))
 
     def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
         at = None if day is None else date.fromisoformat(day)
-        found: dict[str, Any] = to_json(queries.report(self._ports, slug, at))
-        return found
+        return dict(to_json(queries.report(self._ports, slug, at)))
 
     def administrators(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = to_json(queries.administrators(self._ports))
-        return found
+        return list(to_json(queries.administrators(self._ports)))
 
     def invitations(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = to_json(queries.open_invitations(self._ports))
-        return found
+        return list(to_json(queries.open_invitations(self._ports)))
 
     def addresses(self) -> dict[str, str]:
         return host_addresses(self.gateway)
@@ -305,6 +259,11 @@ class _NetworkRegistry:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.remote, name)  # what is read is the same everywhere
+
+
+Registry = _HostRegistry | _NetworkRegistry
+"""The registry of a gateway, wherever it is: changes that the session's persons sign, and what is
+read of it, by the methods of `gateway.client.administration`."""
 
 
 def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
@@ -356,11 +315,6 @@ def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime,
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
     """Sign a change by a gateway's clock; PrivateFileError when the file holds no key."""
     return sign(ports.issuer, key_file, person, change, ports.now(), ports.new_id())
-
-
-def make(session: AdminSession, gateway: "wiring.GatewayRuntime", change: Change) -> WriteResult:
-    """Make a change now, approved by the session's persons; PrivateFileError for a missing key."""
-    return changes.make(gateway.ports, CHANGES, change, approvals(session, gateway, change))
 
 
 def record_step(
@@ -424,7 +378,7 @@ def change_registry(
                 raise
             _suspend(session, reached.gateway, change, frozen)
             return
-        show(session, action, made)
+        show(action, made)
 
 
 def _suspend(
@@ -448,23 +402,23 @@ def result_json(written: Made) -> dict[str, Any]:
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
 
-def show(session: AdminSession, action: str, written: Made) -> None:
+def show(action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
-    if session.as_json:
-        print_json(result_json(written))
+    if reply(result_json(written)):
         return
-    if "proposal" in written.result and "expires_at" in written.result:
-        click.echo(f"{action}: waits for another person, until {written.result['expires_at']}")
-        named = written.result["proposal"]
-        click.echo(f"  another person: casegate admin --as PERSON proposal approve {named}")
+    result = written.result
+    if "proposal" in result and "expires_at" in result:
+        click.echo(f"{action}: waits for another person, until {result['expires_at']}")
+        command = f"casegate admin --as PERSON proposal approve {result['proposal']}"
+        click.echo(f"  another person: {command}")
         return
     apart = {"event", "overlaps", "nobody_from"}
-    values = {name: value for name, value in written.result.items() if name not in apart}
-    click.echo(f"{action}: " + ", ".join(f"{name} {_words(v)}" for name, v in values.items()))
+    values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
+    click.echo(f"{action}: {', '.join(values)}")
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
-    click.echo(f"  recorded as event {written.result['event']}{simulated}")
-    for sentence in _warnings(written.result):
+    click.echo(f"  recorded as event {result['event']}{simulated}")
+    for sentence in _warnings(result):
         click.echo(f"  WARNING: {sentence}")
 
 
@@ -499,8 +453,6 @@ def _words(value: Any) -> str:
 # --- Commands from the table of changes ---
 
 
-DAY = click.DateTime(["%Y-%m-%d"])
-
 ORGANISATIONS = {
     "succession.plan": "PREDECESSOR",
     "succession.cancel": "PREDECESSOR",
@@ -512,15 +464,13 @@ ORGANISATIONS = {
 
 def read_json(file: Path) -> Any:
     """What is in a JSON file, for the registry to judge; ClickException for what is not JSON."""
-    try:
+    with told_as(click.ClickException, f"{file} is not JSON"):
         return canonical.decode(file.read_bytes())
-    except ValueError as error:
-        raise click.ClickException(f"{file} is not JSON: {error}") from error
 
 
 _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.TEXT: (click.STRING, str),
-    Given.DATE: (DAY, lambda day: day.date().isoformat()),
+    Given.DATE: (CalendarDay(), date.isoformat),
     Given.ID: (click.UUID, str),
     Given.FLAG: (click.BOOL, bool),
     Given.JSON_FILE: (FILE, read_json),
@@ -528,11 +478,6 @@ _TYPES: dict[Given, tuple[click.ParamType[Any], Callable[[Any], Any]]] = {
     Given.DIGEST_OF_FILE: (FILE, lambda file: base64url.digest(file.read_bytes())),
 }
 """How each kind of value is taken from the command line, and what is signed of it."""
-
-
-def day(value: Any) -> str | None:
-    """A day of the command line as changes of the registry spell it."""
-    return None if value is None else value.date().isoformat()
 
 
 def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
@@ -543,7 +488,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
         if kind.loses and not given["yes"]:
             named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
-            _agree_to_lose(session, kind.loses, named)
+            _agree_to_lose(kind.loses, named)
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(action, "ORGANISATION")
@@ -555,7 +500,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         params=[
             *([] if kind.at_gateway else named),
             *map(_parameter, kind.fields),
-            *([_yes()] if kind.loses else []),
+            *([_YES] if kind.loses else []),
         ],
         help="\n\n".join(
             part
@@ -570,13 +515,12 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
     )
 
 
-def _yes() -> click.Parameter:
-    return click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
+_YES = click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
 
 
-def _agree_to_lose(session: AdminSession, loses: str, named: str) -> None:
+def _agree_to_lose(loses: str, named: str) -> None:
     """Let a person type the name of what is lost for good; UsageError where nobody can."""
-    if session.as_json or not interactive():
+    if for_machines() or not interactive():
         raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
     click.echo(f"This is for good. {loses}")
     if click.prompt(f"Type {named} to do it").strip() != named:
@@ -647,19 +591,14 @@ def _parameter(field: Field) -> click.Parameter:
             [field.name], metavar=field.option, type=kind, required=field.required
         )
     name = _flag(field)
+    terms: dict[str, Any] = {"type": kind, "required": field.required}
     if field.given is Given.FLAG:
-        return click.Option([name, field.name], is_flag=True, help=field.about)
-    if field.several:
-        return click.Option([name, field.name], multiple=True, type=kind, help=field.about)
-    default = {} if field.default is None else {"default": field.default, "show_default": True}
-    return click.Option(
-        [name, field.name],
-        type=kind,
-        required=field.required and field.default is None,
-        metavar="YYYY-MM-DD" if field.given is Given.DATE else None,
-        help=field.about,
-        **default,
-    )
+        terms = {"is_flag": True}
+    elif field.several:
+        terms = {"type": kind, "multiple": True}
+    elif field.default is not None:
+        terms = {"type": kind, "default": field.default, "show_default": True}
+    return click.Option([name, field.name], help=field.about, **terms)
 
 
 def _value(field: Field, given: Any) -> Any:

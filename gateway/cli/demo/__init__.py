@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import sys
 import textwrap
 import time
 import tomllib
@@ -18,12 +17,12 @@ from typing import Any
 import click
 
 from gateway import maintenance, wiring
-from gateway.cli.arguments import plain_errors
+from gateway.cli.arguments import ANY_FOLDER, plain_errors
 from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
-from gateway.client import Gateway
+from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import ClientError, RequestRefused
+from gateway.client.errors import ClientError, RequestRefused, told_as
 from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
@@ -266,7 +265,9 @@ class Scenario:
             accepted = recipient.accept(recipient.handoff(handoff), by)
             opened = recipient.consult(handoff, by, "assessment", "first reading")
             self.receipts += [accepted.receipt, opened.written.receipt]
-            shown = len(_groups_of(opened.content))
+            fields = {**opened.content, **opened.content["marking"], "marking": None}
+            named = {PROPERTIES.get(n, n) for n, value in fields.items() if value}
+            shown = len(named & {*GROUPS})
             told = f"{slug} accepts; a person opens {shown} parts, with a reason"
             _say(f"{told}{_signer(accepted.result['document'])}", "+", "green")
             if code:
@@ -492,7 +493,12 @@ class Scenario:
         with self.stage.client(ABROAD) as member:
             member.whoami()
             self.change("organisation.suspend", ABROAD, reason)
-            _require_refusal(member)
+            try:
+                member.whoami()
+            except ClientError:
+                pass
+            else:
+                raise RuntimeError("a suspended member was answered")
             _say(
                 f"{ABROAD} is suspended: its next request, on an open connection, fails", "-", "red"
             )
@@ -567,27 +573,12 @@ def _import(*, quiet: bool = False) -> dict[str, Any]:
     return content
 
 
-def _groups_of(content: Mapping[str, Any]) -> list[str]:
-    """The groups of which something is shown, in the order of the case."""
-    fields = {**content, **content["marking"]}
-    groups = {PROPERTIES.get(n, n) for n, value in fields.items() if value and n != "marking"}
-    return [group for group in GROUPS if group in groups]
-
-
 def _data(name: str) -> bytes:
     return resources.files("gateway.cli.demo").joinpath(name).read_bytes()
 
 
 def _profile() -> ImportProfile:
     return read_profile(tomllib.loads(_data("profile.toml").decode()))
-
-
-def _require_refusal(member: Gateway) -> None:
-    try:
-        member.whoami()
-    except ClientError:
-        return
-    raise RuntimeError("a suspended member was answered")
 
 
 # --- The command ---
@@ -600,7 +591,7 @@ MARKER = ".casegate-demonstration"
 @click.option(
     "--out",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ANY_FOLDER,
     default=Path("demo"),
     show_default=True,
     help="Where to play; an earlier demonstration there is replaced.",
@@ -633,14 +624,13 @@ def demo(folder: Path, database: str) -> None:
     files = _save(folder, story.receipts)
     _verify(files, {folder / f"{n}.bundle.json": data for n, data in story.bundles.items()}, trust)
     click.echo(f"\nEverything is in {folder}: keys, receipts, bundles. Try next:")
-    command = sys.argv[0] if sys.argv[0].endswith("casegate") else "casegate"
-    click.echo(f"  {shlex.join([command, 'verify', str(folder / 'handoff.bundle.json')])} \\")
+    click.echo(f"  {program()} {shlex.join(['verify', str(folder / 'handoff.bundle.json')])} \\")
     click.echo(f"    {shlex.join(['--trust', str(folder / MEMBERS[0].slug)])}")
     if database != "postgresql":
-        click.echo(f"  {shlex.join([command, 'run', '--home', str(folder / 'gateway')])}")
+        click.echo(f"  {program()} {shlex.join(['run', '--home', str(folder / 'gateway')])}")
         click.echo("and while it runs, as the police, in another terminal:")
         reached = ["--connection", str(folder / OFMIN / "connection.toml")]
-        click.echo(f"  {shlex.join([command, 'handoff', 'list', *reached])}")
+        click.echo(f"  {program()} {shlex.join(['handoff', 'list', *reached])}")
 
 
 @contextmanager
@@ -649,11 +639,9 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
     if database == "sqlite":
         yield {}
     elif database == "postgresql":
-        try:
-            with environment.postgresql("casegate") as url:
-                yield {"database_url": url}
-        except environment.ServerUnavailable as error:
-            raise click.ClickException(str(error)) from error
+        failed = told_as(click.ClickException, causes=environment.ServerUnavailable)
+        with failed, environment.postgresql("casegate") as url:
+            yield {"database_url": url}
     else:
         yield {"database_url": database}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
+from gateway.domain import vocabulary as words
 from gateway.domain.case import PERCEPTUAL, is_sealed
 from gateway.domain.case_media import media_errors
 from gateway.domain.conditions import FORCES, WITH_FORCE
@@ -22,44 +23,6 @@ from gateway.domain.item_value import (
     url_fault,
 )
 from gateway.domain.marking import ONWARD, tlp_rank
-from gateway.domain.vocabulary import (
-    CASE_TLP,
-    CODES,
-    PERCEPTUAL_TLP,
-    VERSIONED_SCHEMES,
-    AgeBand,
-    Attribution,
-    ClassificationMethod,
-    Commerciality,
-    ContentType,
-    ContentWarning,
-    EmbargoReason,
-    Handling,
-    HashAlgorithm,
-    HostingMethod,
-    IccamAge,
-    IccamGender,
-    InformationEvaluation,
-    IntakeChannel,
-    ItemKind,
-    Matter,
-    OnlineStatus,
-    PaymentMethod,
-    PermittedActions,
-    Purpose,
-    ReferenceScheme,
-    Regime,
-    SiteType,
-    SourceEvaluation,
-    StaffRole,
-    StatementKind,
-    SubjectCategory,
-    Urgency,
-    UrgencyReason,
-    YesNoUnknown,
-    is_final,
-    needs_led_regime,
-)
 from gateway.evidence import seal
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import (
@@ -80,7 +43,7 @@ class ElementMarking(StrictSchema):
     """What an element adds to the marking of its case; the strictest of both holds."""
 
     tlp = field.tlp(required=False)
-    handling = field.words(Handling, required=False)
+    handling = field.words(words.Handling, required=False)
 
 
 class EmbargoTerms(StrictSchema):
@@ -99,7 +62,7 @@ class EmbargoTerms(StrictSchema):
 class Embargo(EmbargoTerms):
     """Police first, until a day (R7)."""
 
-    reason = field.word(EmbargoReason)
+    reason = field.word(words.EMBARGO_REASONS)
     set_by = field.slug()
 
 
@@ -120,11 +83,11 @@ class CaseMarking(StrictSchema):
     """How recipients may handle the case."""
 
     tlp = field.tlp()
-    handling = field.words(Handling)
+    handling = field.words(words.Handling)
     handling_note = field.free(500, required=False)
     national = field.national(required=False)
-    permitted_actions = field.word(PermittedActions)
-    attribution = field.word(Attribution)
+    permitted_actions = field.word(words.PERMITTED_ACTIONS)
+    attribution = field.word(words.ATTRIBUTIONS)
     release_to = StrictArray(field.slug())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
@@ -132,7 +95,7 @@ class CaseMarking(StrictSchema):
     review_on = field.day(required=False)
     erase_on = field.day()
     retention_rule = field.free(100, lines=False, required=False)
-    purpose = field.words(Purpose, least=1)
+    purpose = field.words(words.Purpose, least=1)
 
     @validates_schema
     def _hangs_together(self, data: dict[str, Any], **_: Any) -> None:
@@ -200,7 +163,7 @@ def _sealable(schema: type[StrictSchema]) -> StrictArray:
 class LegalBasis(StrictSchema):
     """A ground on which the originator shares."""
 
-    regime = field.word(Regime)
+    regime = field.word(words.Regime)
     article = field.free(100, lines=False)
     national_law = field.free(200, lines=False, required=False)
     art10_condition = field.free(300, lines=False, required=False)
@@ -220,7 +183,7 @@ class Reference(StrictSchema):
     """The number of another file about the same matter."""
 
     id = field.uuid()
-    scheme = field.word(ReferenceScheme)
+    scheme = field.word(words.REFERENCE_SCHEMES)
     value = StrictString(Validator(reference_fault))
 
 
@@ -235,13 +198,13 @@ class Hosting(StrictSchema):
     is_cdn = StrictBoolean(required=False)
     registrar = field.free(200, lines=False, required=False)
     observed_at = field.moment()
-    method = field.word(HostingMethod)
+    method = field.word(words.HOSTING_METHODS)
 
 
 class Hash(StrictSchema):
     """A fingerprint of what was reported."""
 
-    alg = field.word(HashAlgorithm)
+    alg = field.word(words.HashAlgorithm)
     value = StrictString(up_to(LONGEST_ADDRESS, "is too long for a hash"))
 
     @validates_schema
@@ -254,7 +217,7 @@ class Hash(StrictSchema):
 class Online(StrictSchema):
     """What a check of an item found; ``checks`` is 0 when the word is somebody else's."""
 
-    status = field.word(OnlineStatus)
+    status = field.word(words.ONLINE_STATUSES)
     checked_at = field.moment()
     checks = StrictInteger(0, 10_000)
 
@@ -263,15 +226,15 @@ class Item(StrictSchema):
     """Something reported: metadata only."""
 
     id = field.uuid()
-    kind = field.word(ItemKind)
+    kind = field.word(words.ItemKind)
     value = StrictString(up_to(LONGEST_ADDRESS, "is too long"))
     is_source = StrictBoolean(required=False)
     parent_item = field.uuid(required=False)
     referrer = StrictString(Validator(url_fault), required=False)
-    site_type = field.word(SiteType, required=False)
-    content_type = field.word(ContentType, required=False)
-    commerciality = field.word(Commerciality, required=False)
-    payment_method = field.words(PaymentMethod, required=False)
+    site_type = field.word(words.SITE_TYPES, required=False)
+    content_type = field.word(words.CONTENT_TYPES, required=False)
+    commerciality = field.word(words.COMMERCIALITY, required=False)
+    payment_method = field.words(words.PAYMENT_METHODS, required=False)
     hosting = field.parts(Hosting)
     hash = field.parts(Hash)
     online = field.parts(Online)
@@ -280,7 +243,7 @@ class Item(StrictSchema):
     @validates_schema
     def _value_fits_kind(self, data: dict[str, Any], **_: Any) -> None:
         listed = [fingerprint["value"] for fingerprint in data.get("hash", ())]
-        if data["kind"] == ItemKind.HASH and data["value"] in listed:
+        if data["kind"] == words.ItemKind.HASH and data["value"] in listed:
             return
         fault = FAULTS[data["kind"]](data["value"])
         if fault:
@@ -288,7 +251,7 @@ class Item(StrictSchema):
 
     @validates_schema
     def _only_urls_are_sources(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("is_source") and data["kind"] != ItemKind.URL:
+        if data.get("is_source") and data["kind"] != words.ItemKind.URL:
             raise ValidationError("must be left out: only a url item is a source", "is_source")
 
 
@@ -296,19 +259,19 @@ class Statement(StrictSchema):
     """A fact, or somebody's assessment: never both in one (LED Art. 7)."""
 
     id = field.uuid()
-    kind = field.word(StatementKind)
+    kind = field.word(words.StatementKind)
     text = field.free(2000)
     language = field.language()
-    made_by_role = field.word(StaffRole)
+    made_by_role = field.word(words.STAFF_ROLES)
     made_at = field.moment()
-    source_reliability = field.word(SourceEvaluation, required=False)
-    information_accuracy = field.word(InformationEvaluation, required=False)
-    content_warning = field.word(ContentWarning)
+    source_reliability = field.word(words.SourceEvaluation, required=False)
+    information_accuracy = field.word(words.InformationEvaluation, required=False)
+    content_warning = field.word(words.CONTENT_WARNINGS)
     marking = field.part(ElementMarking, required=False)
 
     @validates_schema
     def _assessments_are_evaluated(self, data: dict[str, Any], **_: Any) -> None:
-        if data["kind"] == StatementKind.ASSESSMENT:
+        if data["kind"] == words.StatementKind.ASSESSMENT:
             _demand(
                 data,
                 ("source_reliability", "information_accuracy"),
@@ -320,9 +283,9 @@ class Subject(StrictSchema):
     """A person, without a name."""
 
     id = field.uuid()
-    category = field.word(SubjectCategory)
-    minor = field.word(YesNoUnknown)
-    age_group = field.word((*IccamAge, *AgeBand), required=False)
+    category = field.word(words.SubjectCategory)
+    minor = field.word(words.YES_NO_UNKNOWN)
+    age_group = field.word((*words.ICCAM_AGES, *words.AGE_BANDS), required=False)
     basis_statement = StrictArray(field.uuid(), least=1)
     qualified_by = field.slug(required=False)
     qualified_at = field.moment(required=False)
@@ -330,20 +293,20 @@ class Subject(StrictSchema):
 
     @validates_schema
     def _qualified_by_somebody(self, data: dict[str, Any], **_: Any) -> None:
-        if needs_led_regime(data["category"]):
+        if words.needs_led_regime(data["category"]):
             _demand(data, ("qualified_by", "qualified_at"), "is required for this category")
 
 
 class Attributes(StrictSchema):
     """What a classification says beside its code."""
 
-    age_group = field.word(IccamAge, required=False)
-    gender = field.word(IccamGender, required=False)
-    virtual = field.word(YesNoUnknown, required=False)
-    self_generated = field.word(YesNoUnknown, required=False)
-    ai_generated = field.word(YesNoUnknown, required=False)
-    child_modelling = field.word(YesNoUnknown, required=False)
-    live_stream = field.word(YesNoUnknown, required=False)
+    age_group = field.word(words.ICCAM_AGES, required=False)
+    gender = field.word(words.ICCAM_GENDERS, required=False)
+    virtual = field.word(words.YES_NO_UNKNOWN, required=False)
+    self_generated = field.word(words.YES_NO_UNKNOWN, required=False)
+    ai_generated = field.word(words.YES_NO_UNKNOWN, required=False)
+    child_modelling = field.word(words.YES_NO_UNKNOWN, required=False)
+    live_stream = field.word(words.YES_NO_UNKNOWN, required=False)
 
 
 ABOUT = 'must be the id of an item, or "case"'
@@ -358,10 +321,10 @@ class Classification(StrictSchema):
     scheme = field.scheme()
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)
-    assessor_role = field.word(StaffRole)
+    assessor_role = field.word(words.STAFF_ROLES)
     assessed_at = field.moment()
     law_ref = field.free(100, lines=False, required=False)
-    method = field.word(ClassificationMethod)
+    method = field.word(words.ClassificationMethod)
     confidence = StrictInteger(0, 100, required=False)
     supersedes = field.uuid(required=False)
     attributes = field.part(Attributes, required=False)
@@ -369,10 +332,10 @@ class Classification(StrictSchema):
 
     @validates_schema
     def _code_is_of_scheme(self, data: dict[str, Any], **_: Any) -> None:
-        codes = CODES.get(data["scheme"])
+        codes = words.CODES.get(data["scheme"])
         if codes is not None and data["code"] not in codes:
             raise ValidationError("must be one of: " + ", ".join(sorted(codes)), "code")
-        if data["scheme"] in VERSIONED_SCHEMES:
+        if data["scheme"] in words.VERSIONED_SCHEMES:
             _demand(data, ("scheme_version",), "is required: the scheme's codes need it")
 
 
@@ -391,11 +354,11 @@ class CaseDocument(StrictSchema):
     originator_ref = field.free(100, lines=False)
     references = field.parts(Reference)
     received_at = field.moment()
-    intake_channel = field.word(IntakeChannel)
+    intake_channel = field.word(words.INTAKE_CHANNELS)
     reporter = field.part(Reporter)
-    matter = field.words(Matter, least=1)
-    urgency = field.word(Urgency)
-    urgency_reason = field.word(UrgencyReason, required=False)
+    matter = field.words(words.Matter, least=1)
+    urgency = field.word(words.Urgency)
+    urgency_reason = field.word(words.URGENCY_REASONS, required=False)
     items = _sealable(Item)
     statements = _sealable(Statement)
     subjects = _sealable(Subject)
@@ -567,18 +530,20 @@ def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
         c["id"]
         for _, c in _elements(case, "classifications")
         if isinstance(c.get("id"), str)
-        and is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
+        and words.is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
     }
     for pointer, classification in _elements(case, "classifications"):
         superseded = classification.get("supersedes")
-        by_two = classification.get("method") == ClassificationMethod.HUMAN_X2
+        by_two = classification.get("method") == words.ClassificationMethod.HUMAN_X2
         if isinstance(superseded, str) and superseded in locked and not by_two:
             why = "names a baseline that two persons stand for: two contest it (method human_x2)"
             yield f"{pointer}/supersedes", why
 
 
 def _check_source(case: Mapping[str, Any]) -> Iterator[Error]:
-    urls = [(p, item) for p, item in _elements(case, "items") if item.get("kind") == ItemKind.URL]
+    urls = [
+        (p, item) for p, item in _elements(case, "items") if item.get("kind") == words.ItemKind.URL
+    ]
     sources = [pointer for pointer, item in urls if item.get("is_source") is True]
     if urls and not sources:
         yield "/items", "must have one url item with is_source true"
@@ -595,8 +560,8 @@ def _check_perceptual(case: Mapping[str, Any]) -> Iterator[Error]:
             for h in (hashes if isinstance(hashes, list) else ())
         )
         labels = [_label(case), _label(item)]
-        if perceptual and max(map(_rank, labels)) < tlp_rank(PERCEPTUAL_TLP):
-            yield f"{pointer}/marking/tlp", f"must be {PERCEPTUAL_TLP} or RED for such a hash"
+        if perceptual and max(map(_rank, labels)) < tlp_rank(words.PERCEPTUAL_TLP):
+            yield f"{pointer}/marking/tlp", f"must be {words.PERCEPTUAL_TLP} or RED for such a hash"
 
 
 def _label(part: Mapping[str, Any]) -> object:
@@ -605,7 +570,7 @@ def _label(part: Mapping[str, Any]) -> object:
 
 
 def _rank(label: object) -> int:
-    return tlp_rank(label) if isinstance(label, str) and label in CASE_TLP else 0
+    return tlp_rank(label) if isinstance(label, str) and label in words.CASE_TLP else 0
 
 
 def _check_handling_note(case: Mapping[str, Any]) -> Iterator[Error]:
@@ -614,7 +579,7 @@ def _check_handling_note(case: Mapping[str, Any]) -> Iterator[Error]:
     markings = [part["marking"] for part in marked if isinstance(part.get("marking"), Mapping)]
     codes = [m["handling"] for m in markings if isinstance(m.get("handling"), list)]
     noted = any("handling_note" in marking for marking in markings)
-    if any(Handling.H3 in listed for listed in codes) and not noted:
+    if any(words.Handling.H3 in listed for listed in codes) and not noted:
         yield "/marking/handling_note", "is required with H3"
 
 

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.organisation import FUNCTIONS, format_competence
+from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -26,7 +27,6 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
 from gateway.exchange import cases, coverage, early_erasure, offers, signed_requests
@@ -57,7 +57,8 @@ class Content(fields.Nested):
 
     def __init__(self) -> None:
         """There is no body without it."""
-        super().__init__(CASE, required=True, error_messages={"required": "is required"})
+        words = "is required: the case itself stands here, beside `by`"
+        super().__init__(CASE, required=True, error_messages={"required": words})
 
     def read(self, value: Any) -> dict[str, Any]:
         """The case; ValidationError."""
@@ -235,7 +236,8 @@ def revise(call: Call, case: UUID) -> WriteResult:
     entries to their histories. A milder word than the two versions show is refused. The version is
     a draft until it is assessed and cleared; each holder then hears of a correction or tightening.
     """
-    handed_in = replace(submission(call), change=_change(call.body["change"]))
+    change = read_record(VersionChange, call.body["change"])
+    handed_in = replace(submission(call), change=change)
     errors = []
     if handed_in.content["case"] != str(case):
         errors.append(("/content/case", "is not the case of the path"))
@@ -246,17 +248,6 @@ def revise(call: Call, case: UUID) -> WriteResult:
     return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
-def _change(body: Mapping[str, Any]) -> VersionChange:
-    pointers = tuple(body.get("pointers", ()))
-    return VersionChange(
-        ChangeKind(body["kind"]),
-        body["reason_code"],
-        body["reason"],
-        pointers,
-        body.get("approved_by"),
-    )
-
-
 def submission(call: Call) -> Submission:
     """The case of a call, with who submits it and who cleared it."""
     body, opened = call.body, call.signed
@@ -265,17 +256,8 @@ def submission(call: Call) -> Submission:
         signed_requests.CASE.body(opened)["content"]
     ):
         raise InvalidDocument("the case is not spelled as its profile spells it")
-    persons = _clearance(clearance) if clearance else None
+    persons = read_record(Clearance, clearance) if clearance else None
     return Submission(body["by"], content, persons, opened)
-
-
-def _clearance(body: Mapping[str, Any]) -> Clearance:
-    return Clearance(
-        body["assessed_by"],
-        body["cleared_by"],
-        tuple(body["confirmed_matches"]),
-        body.get("second_assessor"),
-    )
 
 
 @writes(
@@ -291,7 +273,7 @@ def assess(call: Call, case: UUID) -> WriteResult:
 
     A classification by two persons (`human_x2`) needs a `second_assessor` beside the analyst.
     """
-    return cases.assess(call.ports, call.caller, call.key, case, _confirmation(call.body))
+    return cases.assess(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
 
 
 @writes(
@@ -304,7 +286,7 @@ def assess(call: Call, case: UUID) -> WriteResult:
 )
 def clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
-    return cases.clear(call.ports, call.caller, call.key, case, _confirmation(call.body))
+    return cases.clear(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
 
 
 @writes(
@@ -317,12 +299,7 @@ def clear(call: Call, case: UUID) -> WriteResult:
 )
 def close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
-    return cases.close(call.ports, call.caller, call.key, case, _confirmation(call.body))
-
-
-def _confirmation(body: Mapping[str, Any]) -> CaseStepRequest:
-    confirmed = tuple(body.get("confirmed_matches", ()))
-    return CaseStepRequest(body["by"], body.get("reason"), confirmed, body.get("second_assessor"))
+    return cases.close(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
 
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
@@ -363,7 +340,8 @@ def cover(call: Call, case: UUID) -> CaseCoverage:
 )
 def consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
-    return cases.consult(call.ports, call.caller, call.key, case, opening(call.body))
+    asked = call.read_body(ConsultationRequest)
+    return cases.consult(call.ports, call.caller, call.key, case, asked)
 
 
 @writes(
@@ -380,14 +358,8 @@ def advance_erasure(call: Call, case: UUID) -> WriteResult:
     Two persons decide, and name the data protection officer who advised. No version puts it off
     again. Who was offered the case hears of the day; what another retains by law stays with it.
     """
-    body = {**call.body, "erase_on": parse_date(call.body["erase_on"])}
-    wanted = EarlyErasure(**body | {"advice": DpoAdvice(body["advice"])})
+    wanted = call.read_body(EarlyErasure)
     return early_erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
-
-
-def opening(body: Mapping[str, Any]) -> ConsultationRequest:
-    """Who opens content, and why."""
-    return ConsultationRequest(body["by"], body["reason_code"], body["reason"], body.get("package"))
 
 
 _ADDRESSING = (
@@ -415,10 +387,8 @@ def offer(call: Call, case: UUID) -> WriteResult:
     is frozen in the handoff. An offer that the caller signed itself (`application/sd-jwt`) names
     exactly that list, which the preview shows.
     """
-    wanted = _offer(call.body, UUID(call.body["handoff"]))
-    return offers.offer(
-        call.ports, call.caller, call.key, case, replace(wanted, signed=call.signed)
-    )
+    wanted = _offer(call.body, signed=call.signed)
+    return offers.offer(call.ports, call.caller, call.key, case, wanted)
 
 
 @endpoint(
@@ -431,26 +401,15 @@ def offer(call: Call, case: UUID) -> WriteResult:
 )
 def preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
-    case = UUID(call.body["case"])
-    wanted = _offer(call.body, case)  # the id is not used: there will be no handoff
-    return offers.preview(call.ports, call.caller, case, wanted)
+    wanted = dict(call.body)
+    case = UUID(wanted.pop("case"))
+    offer = _offer(wanted, handoff=case)  # the id is not used: there will be no handoff
+    return offers.preview(call.ports, call.caller, case, offer)
 
 
-def _offer(body: Mapping[str, Any], handoff: UUID) -> OfferRequest:
-    competence = body["to"].get("competence")
-    key = format_competence(**{"function": "receive", **competence}) if competence else None
-    expires_at = body.get("expires_at")
-    return OfferRequest(
-        handoff=handoff,
-        by=body["by"],
-        purpose=tuple(body["purpose"]),
-        organisation=body["to"].get("organisation"),
-        competence=key,
-        groups=tuple(body.get("groups", ())),
-        digests=tuple(body.get("digests", ())),
-        expires_at=parse_timestamp(expires_at) if expires_at else None,
-        note=body.get("note"),
-        again=body.get("again"),
-        country_reason=body.get("country_reason"),
-        derogation=body.get("derogation", False),
-    )
+def _offer(body: Mapping[str, Any], **more: Any) -> OfferRequest:
+    wanted = {**body, **more}
+    to = wanted.pop("to")
+    if "competence" in to:
+        to = {**to, "competence": format_competence(**{"function": "receive", **to["competence"]})}
+    return read_record(OfferRequest, {**wanted, **to})

@@ -15,13 +15,14 @@ from gateway.exchange.conformance import (
     ReceiptChecks,
     SampleDecline,
 )
+from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
 from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, opening, submission
+from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -122,7 +123,9 @@ def consult(call: Call, run: UUID) -> WriteResult:
 
     The answer has the `presentation`: verify it with the run's `keys`.
     """
-    return conformance.consult(call.ports, call.caller, call.key, run, opening(call.body))
+    return conformance.consult(
+        call.ports, call.caller, call.key, run, call.read_body(ConsultationRequest)
+    )
 
 
 @writes(

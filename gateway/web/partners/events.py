@@ -1,6 +1,5 @@
 """The log as its parties read it, event by event, and as auditors search it: on record."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import UUID
@@ -8,12 +7,13 @@ from uuid import UUID
 from flask import Response, request
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.domain.audit import REASON_CODES, CaseId
+from gateway.domain.audit import REASON_CODES
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.record_json import read_record
 from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import receipt
 from gateway.exchange import audit, receipts
-from gateway.exchange.audit import AuditSearch, Filters
+from gateway.exchange.audit import AuditSearch
 from gateway.exchange.results import EventPage
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint, writes
@@ -125,30 +125,12 @@ def search(call: Call) -> WriteResult:
     Each search is an event with person, reason and filters. `next` goes into `page` of the next
     one; it may lead to a page without events.
     """
-    body = call.body
-    page = body.get("page", {})
-    reading = AuditSearch(
-        by=body["by"],
-        reason_code=body["reason_code"],
-        reason=body["reason"],
-        filters=_filters(body.get("filters", {})),
-        after=page.get("after", -1),
-        before=page.get("before"),
-        limit=body.get("limit", field.DEFAULT_LIMIT),
-    )
+    body = dict(call.body)
+    page, said = body.pop("page", {}), body.pop("filters", {})
+    filters = {_FILTERS.get(name, name): value for name, value in said.items()}
+    reading = read_record(AuditSearch, {**body, **page, "filters": filters})
     return audit.read(call.ports, call.caller, call.key, reading)
 
 
-def _filters(body: Mapping[str, Any]) -> Filters:
-    case = body.get("case")
-    return Filters(
-        organisation=body.get("organisation"),
-        person=body.get("person"),
-        rule=body.get("rule"),
-        case=None if case is None else CaseId(case["originator"], UUID(case["case"])),
-        handoff=UUID(body["handoff"]) if "handoff" in body else None,
-        action=body.get("action"),
-        result=body.get("result"),
-        since=parse_timestamp(body["from"]) if "from" in body else None,
-        until=parse_timestamp(body["before"]) if "before" in body else None,
-    )
+_FILTERS = {"from": "since", "before": "until"}
+"""What some filters are called within: a page has a `before` of its own."""

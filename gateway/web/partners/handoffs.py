@@ -1,12 +1,12 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from marshmallow import fields
 
+from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
@@ -21,17 +21,9 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     WrongState,
 )
-from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.domain.vocabulary import (
-    Attribution,
-    EmbargoReason,
-    Handling,
-    Matter,
-    PermittedActions,
-    Purpose,
-    Urgency,
-)
+from gateway.domain.timestamp import parse_date
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
+from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
 from gateway.exchange.signed_requests import ANSWER, UPDATE
@@ -40,7 +32,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
-from gateway.web.partners.cases import ConsultationBody, opening
+from gateway.web.partners.cases import ConsultationBody
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
 
@@ -48,7 +40,7 @@ from gateway.web.responses import page
 class EmbargoSource(StrictSchema):
     """Who set the embargo, and why; only public authorities read it."""
 
-    reason = field.word(EmbargoReason)
+    reason = field.word(words.EMBARGO_REASONS)
     set_by = field.slug()
 
 
@@ -56,13 +48,13 @@ class ConditionsBody(StrictSchema):
     """The conditions of use, as the handoff shows them (LED Art. 9)."""
 
     tlp = field.word(TLP)
-    handling = field.several(field.word(Handling))
+    handling = field.several(field.word(words.Handling))
     onward = field.word(ONWARD)
-    permitted_actions = field.word(PermittedActions)
-    purpose = field.several(field.word(Purpose), least=1)
+    permitted_actions = field.word(words.PERMITTED_ACTIONS)
+    purpose = field.several(field.word(words.Purpose), least=1)
     erase_on = field.day()
     handling_note = field.free(1001, required=False)
-    attribution = field.word(Attribution, required=False)
+    attribution = field.word(words.ATTRIBUTIONS, required=False)
     embargo = field.part(EmbargoTerms, required=False)
     embargo_source = field.part(EmbargoSource, required=False)
     force = field.part(Force, required=False)
@@ -81,8 +73,8 @@ class HandoffsQuery(StrictSchema):
 
     box = field.word(("in", "out"), required=False)
     state = field.word(HandoffState, required=False)
-    urgency = field.word(Urgency, required=False)
-    matter = field.word(Matter, required=False)
+    urgency = field.word(words.Urgency, required=False)
+    matter = field.word(words.Matter, required=False)
     overdue = field.word(("true",), required=False)
     erase_before = field.day(required=False)
     after = field.place(required=False)
@@ -95,6 +87,8 @@ def _body(kind: AnswerKind) -> StrictSchema:
     ``offer`` is the digest of the offer that it is about; a signed answer binds it by its claims.
     """
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
+    for one in kind.fields:
+        named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
     return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
 
@@ -168,7 +162,8 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
     are those that bind today.
     """
-    return handoffs.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+    asked = call.read_body(ConsultationRequest)
+    return handoffs.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 @writes(
@@ -185,7 +180,8 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     For the holder alone, while its retention holds. `documents` are those of the handoff, and
     `conditions` those that bound on the day of the erasure.
     """
-    return retained_copies.consult(call.ports, call.caller, call.key, handoff, opening(call.body))
+    asked = call.read_body(ConsultationRequest)
+    return retained_copies.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 @endpoint(
@@ -213,7 +209,7 @@ def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
 )
 def review(call: Call, handoff: UUID) -> WriteResult:
     """Review, as a second person, what was consulted in imminent danger before acceptance."""
-    asked = ReviewRequest(call.body["by"], call.body.get("reason"))
+    asked = call.read_body(ReviewRequest)
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
@@ -247,7 +243,7 @@ def update(call: Call, handoff: UUID) -> WriteResult:
     is shown at once where the handoff was accepted, an addition once it is acknowledged. An update
     that the caller signed (`application/sd-jwt`) names the newest offer in `updates`.
     """
-    wanted = replace(_update(call.body), signed=call.signed)
+    wanted = call.read_body(UpdateRequest, signed=call.signed)
     return updates.update(call.ports, call.caller, call.key, handoff, wanted)
 
 
@@ -261,18 +257,7 @@ def update(call: Call, handoff: UUID) -> WriteResult:
 )
 def preview_update(call: Call, handoff: UUID) -> Preview:
     """Show what an update would give, and which offer it would update; nothing is kept."""
-    return updates.preview(call.ports, call.caller, handoff, _update(call.body))
-
-
-def _update(body: Mapping[str, Any]) -> UpdateRequest:
-    expires_at = body.get("expires_at")
-    return UpdateRequest(
-        by=body["by"],
-        groups=tuple(body.get("groups", ())),
-        digests=tuple(body.get("digests", ())),
-        expires_at=parse_timestamp(expires_at) if expires_at else None,
-        note=body.get("note"),
-    )
+    return updates.preview(call.ports, call.caller, handoff, call.read_body(UpdateRequest))
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
@@ -288,7 +273,7 @@ def list_(call: Call) -> dict[str, Any]:
         call.caller,
         box=asked["box"],
         state=HandoffState(state) if state else None,
-        urgency=Urgency(urgency) if urgency else None,
+        urgency=words.Urgency(urgency) if urgency else None,
         matter=call.query.get("matter"),
         overdue="overdue" in call.query,
         erase_before=parse_date(day) if (day := call.query.get("erase_before")) else None,

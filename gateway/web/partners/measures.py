@@ -1,12 +1,11 @@
 """Measures on a case: an embargo, restrictions of its processing, and how they end."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
-from gateway.domain.refusals import SecondPersonRequired
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.refusals import Refusal, SecondPersonRequired
 from gateway.exchange import measures
 from gateway.exchange.measure_events import END
 from gateway.exchange.measures import (
@@ -16,9 +15,10 @@ from gateway.exchange.measures import (
     EmbargoContest,
     MeasureEnd,
     MeasureRequest,
+    Wanted,
 )
 from gateway.kernel.transact import WriteResult
-from gateway.web.endpoint import CONTENT, Call, writes
+from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 
@@ -77,36 +77,58 @@ class ConfirmationBody(StrictSchema):
     reason = field.free(300, required=False)
 
 
-@writes(
-    "POST /cases/<uuid:case>/embargo",
+def _on_both(
+    path: str,
+    action: str,
+    response: str,
+    body: StrictSchema,
+    asked: type[Wanted],
+    *,
+    name: str,
+    own: str,
+    held: str,
+    refusals: tuple[type[Refusal], ...] = _REFUSALS,
+    **more: Any,
+) -> tuple[Endpoint, Endpoint]:
+    """What may be asked about one's own case, and about one that one holds by mandate.
+
+    ``asked`` is what the body is read as, ``more`` what is not in it. ``own`` and ``held`` are the
+    words about the two.
+    """
+
+    def of_case(call: Call, case: UUID, **measure: UUID) -> WriteResult:
+        wanted = call.read_body(asked, **measure, **more)
+        return measures.on_case(call.ports, call.caller, call.key, case, wanted)
+
+    def of_handoff(call: Call, handoff: UUID, **measure: UUID) -> WriteResult:
+        wanted = call.read_body(asked, **measure, **more)
+        return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
+
+    of_case.__name__, of_case.__doc__ = name, own
+    of_handoff.__name__, of_handoff.__doc__ = f"{name}_held", held
+    declared = partial(writes, action=action, response=response, body=body, refusals=refusals)
+    return (
+        declared(f"POST /cases/<uuid:case>/{path}", scope="cases.write")(of_case),
+        declared(f"POST /handoffs/<uuid:handoff>/{path}", scope="handoffs.answer")(of_handoff),
+    )
+
+
+embargo, embargo_held = _on_both(
+    "embargo",
     "case.embargo",
-    "cases.write",
     "MeasureView",
-    body=EmbargoBody(),
-    refusals=_REFUSALS,
-)
-def embargo(call: Call, case: UUID) -> WriteResult:
-    """Set or renew an embargo on one's own case: no removal and no notice to a host before it ends.
+    EmbargoBody(),
+    MeasureRequest,
+    name="embargo",
+    kind=MeasureKind.EMBARGO,
+    own="""Set or renew an embargo on one's own case: no removal and no notice to a host
+    before it ends.
 
     Only an authority with law enforcement powers can. The same elements again are a renewal, which
     takes a second person.
-    """
-    wanted = _wanted(call.body, MeasureKind.EMBARGO)
-    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/embargo",
-    "case.embargo",
-    "handoffs.answer",
-    "MeasureView",
-    body=EmbargoBody(),
-    refusals=_REFUSALS,
+    """,
+    held="Set or renew an embargo on a case that was accepted under a mandate; it binds everybody.",
 )
-def embargo_held(call: Call, handoff: UUID) -> WriteResult:
-    """Set or renew an embargo on a case that was accepted under a mandate; it binds everybody."""
-    wanted = _wanted(call.body, MeasureKind.EMBARGO)
-    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
 
 
 @writes(
@@ -123,112 +145,49 @@ def restrict(call: Call, case: UUID) -> WriteResult:
     A suspension stops consultations and offers for up to 72 hours, until a cleared version ends it.
     A marked element is kept, and opened for few reasons only; two persons set and end the mark.
     """
-    wanted = _wanted(call.body, MeasureKind(call.body["kind"]))
+    wanted = call.read_body(MeasureRequest)
     return measures.on_case(call.ports, call.caller, call.key, case, wanted)
 
 
-@writes(
-    "POST /cases/<uuid:case>/measures/<uuid:measure>/end",
+end, end_held = _on_both(
+    "measures/<uuid:measure>/end",
     END,
-    "cases.write",
     "MeasureView",
-    body=MeasureEndBody(),
-    refusals=_REFUSALS,
-)
-def end(call: Call, case: UUID, measure: UUID) -> WriteResult:
-    """End a measure on one's own case that one set oneself."""
-    wanted = MeasureEnd(measure, **call.body)
-    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/measures/<uuid:measure>/end",
-    END,
-    "handoffs.answer",
-    "MeasureView",
-    body=MeasureEndBody(),
-    refusals=_REFUSALS,
-)
-def end_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
-    """End a measure on a case that one holds by mandate.
+    MeasureEndBody(),
+    MeasureEnd,
+    name="end",
+    own="End a measure on one's own case that one set oneself.",
+    held="""End a measure on a case that one holds by mandate.
 
     Its setter may, and the successor in that mandate. Where the setter of an embargo did not answer
-    in imminent danger, so may whoever holds the case by mandate, with a reason.
-    """
-    wanted = MeasureEnd(measure, **call.body)
-    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
-
-
-@writes(
-    "POST /cases/<uuid:case>/measures/<uuid:measure>/contest",
-    CONTEST,
-    "cases.write",
-    "Contested",
-    body=ContestBody(),
-    refusals=CONTENT,
+    in imminent danger, so may anyone who holds the case by mandate, with a reason.
+    """,
 )
-def contest(call: Call, case: UUID, measure: UUID) -> WriteResult:
-    """Contest an embargo that another organisation set on one's own case.
+
+contest, contest_held = _on_both(
+    "measures/<uuid:measure>/contest",
+    CONTEST,
+    "Contested",
+    ContestBody(),
+    EmbargoContest,
+    name="contest",
+    refusals=CONTENT,
+    own="""Contest an embargo that another organisation set on one's own case.
 
     Its setter ends or confirms it within 24 hours, in imminent danger within the time of that
-    class. Nothing ends by itself.
-    """
-    wanted = EmbargoContest(measure, **call.body)
-    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/measures/<uuid:measure>/contest",
-    CONTEST,
-    "handoffs.answer",
-    "Contested",
-    body=ContestBody(),
-    refusals=CONTENT,
+    class. Without an answer it stays in force.
+    """,
+    held="Contest, in imminent danger, an embargo of another on a case that one holds by mandate.",
 )
-def contest_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
-    """Contest, in imminent danger, an embargo of another on a case that one holds by mandate."""
-    wanted = EmbargoContest(measure, **call.body)
-    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
 
-
-@writes(
-    "POST /cases/<uuid:case>/measures/<uuid:measure>/confirmation",
+confirm, confirm_held = _on_both(
+    "measures/<uuid:measure>/confirmation",
     CONFIRM,
-    "cases.write",
     "MeasureView",
-    body=ConfirmationBody(),
+    ConfirmationBody(),
+    EmbargoConfirmation,
+    name="confirm",
     refusals=CONTENT,
+    own="Confirm an embargo on one's own case that was contested: it holds as before.",
+    held="Confirm an embargo that one set on a case that one holds, after it was contested.",
 )
-def confirm(call: Call, case: UUID, measure: UUID) -> WriteResult:
-    """Confirm an embargo on one's own case that was contested: it holds as before."""
-    wanted = EmbargoConfirmation(measure, **call.body)
-    return measures.on_case(call.ports, call.caller, call.key, case, wanted)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/measures/<uuid:measure>/confirmation",
-    CONFIRM,
-    "handoffs.answer",
-    "MeasureView",
-    body=ConfirmationBody(),
-    refusals=CONTENT,
-)
-def confirm_held(call: Call, handoff: UUID, measure: UUID) -> WriteResult:
-    """Confirm an embargo that one set on a case that one holds, after it was contested."""
-    wanted = EmbargoConfirmation(measure, **call.body)
-    return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
-
-
-def _wanted(body: Mapping[str, Any], kind: MeasureKind) -> MeasureRequest:
-    until = body.get("until")
-    return MeasureRequest(
-        kind,
-        body["by"],
-        body["code"],
-        tuple(body.get("elements", ())),
-        parse_timestamp(until) if until else None,
-        body.get("approved_by"),
-        body.get("authority"),
-        body.get("reference"),
-        body.get("preservation_reference"),
-    )

@@ -1,14 +1,12 @@
 """Recalls of a case, or of what one handoff gave, and their second person."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import SecondPersonRequired
 from gateway.exchange import recalls
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
-from gateway.exchange.signed_requests import RECALL, VerifiedRequest
+from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes
 from gateway.web.partners import schema_fields as field
@@ -50,7 +48,7 @@ def recall_case(call: Call, case: UUID) -> WriteResult:
     what was recalled before is passed over. A later version may be offered in a new handoff. The
     caller may sign the recall (`application/sd-jwt`).
     """
-    wanted = _wanted(call.body, call.signed)
+    wanted = call.read_body(RecallRequest, signed=call.signed)
     return recalls.of_case(call.ports, call.caller, call.key, case, wanted)
 
 
@@ -65,7 +63,7 @@ def recall_case(call: Call, case: UUID) -> WriteResult:
 )
 def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
     """Recall what one handoff gave, likewise; once."""
-    wanted = _wanted(call.body, call.signed)
+    wanted = call.read_body(RecallRequest, signed=call.signed)
     return recalls.of_handoff(call.ports, call.caller, call.key, handoff, wanted)
 
 
@@ -79,10 +77,5 @@ def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
 )
 def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
     """Approve, as the second person, a recall that one person made; it stands meanwhile."""
-    asked = ApprovalRequest(recall, call.body["by"], call.body.get("reason"))
+    asked = call.read_body(ApprovalRequest, recall=recall)
     return recalls.approve(call.ports, call.caller, call.key, case, asked)
-
-
-def _wanted(body: Mapping[str, Any], signed: VerifiedRequest | None) -> RecallRequest:
-    code, second = RecallCode(body["code"]), body.get("approved_by")
-    return RecallRequest(body["by"], code, body.get("reason"), second, signed)

@@ -43,10 +43,5 @@ def show(call: Call, succession: UUID) -> SuccessionView:
 )
 def approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own organisation; nothing is re-issued before both have."""
-    return successions.approve(
-        call.ports,
-        call.caller,
-        call.key,
-        succession,
-        SuccessionApprovalRequest(call.body["by"], call.signed),
-    )
+    asked = call.read_body(SuccessionApprovalRequest, signed=call.signed)
+    return successions.approve(call.ports, call.caller, call.key, succession, asked)

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.evidence import base64url
+from gateway.web.problems import all_problems
 from tests.each import each
 from tests.founding import DESK, HOTLINE
 from tests.newcomers import request_by
@@ -45,7 +46,7 @@ def test_the_next_certificate_is_for_the_new_key_and_in_the_same_name(line):
 def test_a_connection_without_a_registered_certificate_renews_nothing(line, shown):
     answer = renew(Partner(line, HOTLINE, shown), new_key())
     assert answer.status_code == 401
-    assert "detail" not in answer.json
+    assert answer.json["detail"] in {one.remedy for one in all_problems().values()}
 
 
 def test_a_revoked_certificate_renews_nothing(line):
