@@ -447,7 +447,9 @@ def read_stored(text: str) -> VerifiedSdJwt:
     """
     issuer_signed, *encoded = text.split("~")
     try:
-        header, payload = (_decode(_text_of(part)) for part in issuer_signed.split(".")[:2])
+        header, payload = (
+            _decode(_text_of(part.encode("ascii")))[0] for part in issuer_signed.split(".")[:2]
+        )
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored document cannot be read: {error}") from None
     return _fit(header, payload, [read_stored_disclosure(one) for one in encoded[:-1]])
@@ -456,20 +458,21 @@ def read_stored(text: str) -> VerifiedSdJwt:
 def read_stored_disclosure(encoded: str) -> Disclosure:
     """Likewise one disclosure."""
     try:
-        text = _text_of(encoded)
-        salt, *name, value = _decode(text)
+        spelled = encoded.encode("ascii")
+        text = _text_of(spelled)
+        salt, *name, value = _decode(text)[0]
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored disclosure cannot be read: {error}") from None
-    digest = base64url.digest(encoded.encode("ascii"))
+    digest = base64url.digest(spelled)
     nested = '"_sd' in text or '"..."' in text or "\\u" in text
     return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)
 
 
-def _text_of(encoded: str) -> str:
-    return a2b_base64(encoded.encode("ascii").translate(_STANDARD) + b"==").decode("utf-8")
+def _text_of(encoded: bytes) -> str:
+    return a2b_base64(encoded.translate(_STANDARD) + b"==").decode("utf-8")
 
 
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode  # what follows the value was looked at when it was stored
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
