@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Request, Response, g, request
+from flask import Request, Response, g
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.domain.organisation import System
@@ -23,7 +23,7 @@ from gateway.kernel.values import Credentials
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
-from gateway.web.inputs import read_body, read_pairs
+from gateway.web.inputs import current_request, read_body, read_pairs
 from gateway.web.problems import ClientCertificateRefused, InvalidToken
 from gateway.web.responses import json_response
 from gateway.web.tokens import AccessToken, Tokens
@@ -284,7 +284,7 @@ def token(server: TokenServer) -> Response:
     The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
     registered keys sends `client_assertion` and its type as well.
     """
-    return server.answer(request)
+    return server.answer(current_request())
 
 
 @unauthenticated(
@@ -300,7 +300,7 @@ def revocation(server: TokenServer) -> Response:
     The next request with it is refused, whichever process answers. A token that is unknown, or
     has ended, is no error: there is nothing left to do.
     """
-    return server.revoke(request)
+    return server.revoke(current_request())
 
 
 @unauthenticated(
@@ -316,7 +316,7 @@ def introspection(server: TokenServer) -> Response:
     Of any other token, and of one that would be refused, the answer says only that it is not
     active.
     """
-    return server.introspect(request)
+    return server.introspect(current_request())
 
 
 ENDPOINTS = (token, revocation, introspection)
